@@ -1,0 +1,1 @@
+"""dlc: one `.dlspec` file from a checked model to trained weights and a verified ONNX graph."""
