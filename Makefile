@@ -1,0 +1,69 @@
+# make demo       a fresh environment, then one spec from text to predictions with ONNX Runtime, on real data
+# make test       formatting, lint, types, import contracts and the tests (ten minutes on two cores)
+# make test-full  the same tests at full size; writes benchmarks/results/full.json
+# make format     formats the code
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+# the first Python from 3.11 on; say `make test PYTHON=python3.13` for another
+PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; do \
+  $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+VENV ?= .venv
+BIN := $(VENV)/bin
+WORKERS ?= 2
+# additional pip arguments, e.g. PIP_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu"
+PIP_ARGS ?=
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(PIP_ARGS)
+
+# torch and BLAS take one thread in a test process: pytest runs $(WORKERS) of them side by side
+ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+TIMED = report() { printf '\ninstall %d.%d min, run %d.%d min\n' $$((($$2 - $$1) / 60)) $$((($$2 - $$1) % 60 / 6)) \
+  $$((($$3 - $$2) / 60)) $$((($$3 - $$2) % 60 / 6)); }
+
+.PHONY: demo test test-full check pytest format env-core env-test clean
+
+demo:
+	@$(TIMED); t0=$$(date +%s); $(MAKE) env-core; t1=$$(date +%s); \
+	PATH="$(abspath $(BIN)):$$PATH" bash benchmarks/demo.sh; t2=$$(date +%s); report $$t0 $$t1 $$t2
+
+test:
+	@$(TIMED); t0=$$(date +%s); $(MAKE) env-test; t1=$$(date +%s); \
+	$(MAKE) check; $(MAKE) pytest; t2=$$(date +%s); report $$t0 $$t1 $$t2
+
+test-full:
+	@$(TIMED); t0=$$(date +%s); $(MAKE) env-test; t1=$$(date +%s); \
+	$(MAKE) check; $(MAKE) pytest SIZE=--full; t2=$$(date +%s); report $$t0 $$t1 $$t2
+
+check:
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports --no-cache
+
+pytest:
+	$(ONE_THREAD) $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal $(SIZE)
+
+format: env-test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+env-core: $(VENV)/.core
+env-test: $(VENV)/.test
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "no Python 3.11 or newer found; say make PYTHON=/path/to/python3" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.core: $(BIN)/python pyproject.toml constraints.txt
+	$(INSTALL) -e .
+	@touch $@
+
+$(VENV)/.test: $(BIN)/python pyproject.toml constraints.txt
+	$(INSTALL) -e '.[test]'
+	@touch $@ $(VENV)/.core
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info
