@@ -1,0 +1,183 @@
+"""What an entry of the catalogue is.
+
+An operator is one class. Its annotated fields are its static arguments with their defaults, the parameters of `infer`
+after `facts` are its tensor inputs (a default of None: optional; `*name`: any number), `infer` is its shape and dtype
+rule, `parameters` the tensors it owns, `samples` the programs that the conformance test runs in both backends, and the
+docstring its documentation. Nothing else declares anything: the reference page, the tests and `dlc explain` read it
+from here.
+
+    class Linear(Layer):
+        '''Affine map of the last axis ...'''
+
+        out: int
+        bias: bool = True
+
+        def infer(self, facts: Facts, x: TensorType) -> TensorType: ...
+        def parameters(self, x: TensorType) -> tuple[Parameter, ...]: ...
+
+A class whose name is in capitals (`Layer`) is used under its own name, a `Function` under its name in snake case
+(`MaxPool` -> `max_pool`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, TypeAlias, dataclass_transform
+
+from ..dims import Facts, Size
+from ..ir import Parameter
+from ..types import TensorType
+
+#: One output; several in order (a tuple); several by name (a dict).
+Outputs: TypeAlias = TensorType | tuple[TensorType, ...] | dict[str, TensorType]
+
+# Types of static arguments, as the annotations of an operator's fields name them. `Argument checks` in
+# `compiler/ops/arguments.py` give each its test and its words for E0304.
+Ints: TypeAlias = "int | tuple[int, ...]"  # a size an axis, or one for all spatial axes
+Pad: TypeAlias = "int | tuple[int, ...] | str"  # Ints, or "same", "causal"
+Axis: TypeAlias = int  # may be negative
+Axes: TypeAlias = "int | tuple[int, ...] | None"
+Shape: TypeAlias = "tuple[Size, ...]"
+DType: TypeAlias = str
+InitSpec: TypeAlias = "Init"  # an entry of the init table
+
+
+class Rejected(Exception):
+    """A rule of an operator does not hold; the elaborator turns it into a diagnostic at the stage.
+
+    `code` is from the register (E0201 shapes differ, E0202 rank or count, E0204 dtype, E0206 not whole, E0207 cannot be
+    proved, E0208 not static, E0212 weight of symbolic size, E0304 arguments).
+    """
+
+    def __init__(
+        self, code: str, message: str, label: str = "", *, notes: tuple[str, ...] = (), helps: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(message)
+        self.code, self.message, self.label, self.notes, self.helps = code, message, label, notes, helps
+
+
+@dataclass(frozen=True)
+class Example:
+    """A tensor input of a sample. A named axis (`"B"`) is symbolic for the checker and takes its size from
+    `Sample.sizes`. Integers are drawn from [low, high), floats from a standard normal clipped to [low, high] if given."""
+
+    dtype: str
+    shape: tuple[int | str, ...]
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One use of an operator: static arguments and tensor inputs (by position; None for an absent optional one).
+
+    Conformance runs it at `sizes`, and at other sizes of every named axis: inferred shape, declared parameters, output
+    of both backends, gradients when `differentiable`, ONNX Runtime at optimization levels none and all.
+    """
+
+    args: Mapping[str, Any]
+    inputs: tuple[Example | None, ...]
+    sizes: Mapping[str, int] = field(default_factory=lambda: {"B": 2, "T": 5, "S": 4, "H": 8, "W": 6})
+    differentiable: bool = True
+    tolerance: float = 1e-5
+    note: str = ""
+
+
+_MISSING: Any = object()
+
+
+@dataclass_transform(kw_only_default=True)
+class Op:
+    """Base of every entry. Arguments are given by keyword; the elaborator has checked their types before."""
+
+    #: Name in the language; derived from the class name.
+    name: ClassVar[str] = ""
+    #: (argument, annotation, default or MISSING) in order.
+    arguments: ClassVar[tuple[tuple[str, str, Any], ...]] = ()
+    #: (tensor input, "one" | "optional" | "many") in order.
+    tensors: ClassVar[tuple[tuple[str, str], ...]] = ()
+    samples: ClassVar[tuple[Sample, ...]] = ()
+    #: Draws random numbers: in an export only allowed where evaluation does not reach it (E0502).
+    random: ClassVar[bool] = False
+    #: Behaves differently in training and evaluation.
+    has_mode: ClassVar[bool] = False
+    #: Written with an operator sign or syntax, not by name: not callable in a spec.
+    syntax: ClassVar[str] = ""
+    #: The docstring's first paragraph may cite a paper here.
+    paper: ClassVar[str] = ""
+
+    MISSING: ClassVar[Any] = _MISSING
+
+    def __init_subclass__(cls) -> None:
+        arguments = [entry for base in reversed(cls.__mro__[1:]) for entry in base.__dict__.get("_own", ())]
+        own = tuple(
+            (name, kind, cls.__dict__.get(name, _MISSING))
+            for name, kind in cls.__dict__.get("__annotations__", {}).items()
+            if not kind.startswith("ClassVar")
+        )
+        cls._own = own  # pyright: ignore[reportAttributeAccessIssue]
+        cls.arguments = (*arguments, *own)
+        cls.name = cls.__dict__.get("name") or cls.spell(cls.__name__)
+        rule = cls.__dict__.get("infer")
+        if rule is not None:
+            code, defaults = rule.__code__, rule.__defaults__ or ()
+            names = code.co_varnames[2 : code.co_argcount]
+            required = len(names) - len(defaults)
+            tensors = [(name, "one" if i < required else "optional") for i, name in enumerate(names)]
+            if code.co_flags & 0x04:
+                tensors.append((code.co_varnames[code.co_argcount], "many"))
+            cls.tensors = tuple(tensors)
+
+    def __init__(self, **values: Any) -> None:
+        for name, _, default in self.arguments:
+            value = values.pop(name, default)
+            assert value is not _MISSING, f"{self.name}: argument {name} is missing"
+            setattr(self, name, value)
+        assert not values, f"{self.name}: unknown arguments {sorted(values)}"
+
+    @classmethod
+    def spell(cls, class_name: str) -> str:
+        """The name in the language of a class of this family."""
+        return class_name
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The arguments by name."""
+        return {name: getattr(self, name) for name, _, _ in self.arguments}
+
+    def infer(self, facts: Facts, *inputs: TensorType) -> Outputs:
+        """Types of the outputs; raises Rejected."""
+        raise NotImplementedError(self.name)
+
+    def parameters(self, *inputs: TensorType | None) -> tuple[Parameter, ...]:
+        """The tensors a layer owns, for inputs that `infer` accepted; raises Rejected (E0212)."""
+        return ()
+
+
+class Layer(Op):
+    """Owns weights: written with a capital, fresh at each use."""
+
+
+class Function(Op):
+    """Owns nothing: written in lower case."""
+
+    @classmethod
+    def spell(cls, class_name: str) -> str:
+        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", class_name).lower()
+
+
+# ---- rules that many operators share -------------------------------------------------------------------------------
+
+
+def weight_size(size: Size, what: str) -> int:
+    """A size that a weight depends on: concrete, else E0212."""
+    if isinstance(size, int):
+        return size
+    raise Rejected(
+        "E0212",
+        f"the weight's size would depend on `{size}`, which is not concrete",
+        f"{what} is `{size}`",
+        helps=("write the size in the model's signature, or make it a static: `model M(features = 8)(x: [B, features])`",),
+    )
