@@ -1,1 +1,1 @@
-
+"""The grammar of the language, its generated tables and the machine that runs them. Knows nothing of the compiler."""

@@ -1,0 +1,66 @@
+"""Text to syntax tree."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..grammar.machine import HOLE, Machine
+from ..grammar.scanner import Token, scan
+from ..grammar.tables import load
+from . import syntax as s
+from .build_tree import TreeBuilder
+from .diagnostics import Diagnostic
+from .errors import syntax as errors
+from .source import Source, Span
+
+
+def parse(source: Source) -> tuple[s.File | None, list[Diagnostic]]:
+    """The tree of a whole spec, or None and what is wrong with it."""
+    value, comments, diagnostics = _run(source, "start")
+    if diagnostics or value is None:
+        return None, diagnostics
+    version, items = value
+    whole = Span(source.name, 0, len(source.text))
+    return s.File(whole, version, items, comments), []
+
+
+def parse_pipe(source: Source) -> tuple[s.Pipe | None, list[Diagnostic]]:
+    """One expression or pipeline: the right side of an override."""
+    value, _, diagnostics = _run(source, "pipe")
+    return (None if diagnostics else value), diagnostics
+
+
+def parse_setting(source: Source) -> tuple[s.Setting | None, list[Diagnostic]]:
+    """`path=value` as given on the command line."""
+    value, _, diagnostics = _run(source, "setting")
+    return (None if diagnostics else value), diagnostics
+
+
+class _Listener:
+    def __init__(self, file: str, diagnostics: list[Diagnostic]) -> None:
+        self.file = file
+        self.diagnostics = diagnostics
+
+    def unexpected(self, machine: Machine, token: Token) -> bool:
+        self.diagnostics.append(errors.unexpected(Span(self.file, token.start, token.end), f"`{token.text}`"))
+        return False
+
+    def too_deep(self, machine: Machine, start: int, end: int) -> bool:
+        self.diagnostics.append(errors.too_deep(Span(self.file, start, end)))
+        return False
+
+
+def _run(source: Source, start: str) -> tuple[Any, tuple[s.Comment, ...], list[Diagnostic]]:
+    tables = load()
+    builder = TreeBuilder(source.name, tables)
+    tokens, found = scan(source.text, tables)
+    machine = Machine(
+        tables, source.text, tokens, builder.builders, builder.make, _Listener(source.name, builder.diagnostics)
+    )
+    value = machine.run(start)
+    comments = tuple(
+        s.Comment(Span(source.name, begin, end), source.text[begin + 1 : end], own_line)
+        for begin, end, own_line in found
+    )
+    diagnostics = sorted(builder.diagnostics, key=lambda d: (d.span.start, d.span.end))
+    return (None if value is HOLE else value), comments, diagnostics
