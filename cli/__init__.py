@@ -1,1 +1,13 @@
+"""The command line: one module a command. The only package that prints, draws progress or exits."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs `dlc` and returns its exit code: 0 done, 1 failed at run time, 2 the input is wrong, 3 diverged,
+    130 and 143 interrupted."""
+    from .app import run
+
+    return run(arguments)

@@ -1,0 +1,65 @@
+"""Writing to a console that may not know a character, and may or may not be a terminal."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import os
+import sys
+import unicodedata
+from typing import TextIO
+
+#: What is printed instead, where the console's encoding has no such character.
+ASCII = {
+    "→": "->", "←": "<-", "⇒": "=>", "×": "x", "·": "*", "±": "+-", "…": "...", "–": "-", "—": "-", "−": "-",
+    "≤": "<=", "≥": ">=", "≠": "!=", "≈": "~", "∞": "inf", "µ": "u", "μ": "u", "²": "^2", "³": "^3",
+    "⌊": "floor(", "⌋": ")", "⌈": "ceil(", "⌉": ")", "‘": "'", "’": "'", "“": '"', "”": '"', "•": "*",
+    "─": "-", "━": "-", "│": "|", "┃": "|", "✓": "ok", "✔": "ok", "✗": "x", "✘": "x", "█": "#", "░": ".",
+}  # fmt: skip
+
+
+def _replace(error: UnicodeError) -> tuple[str | bytes, int]:
+    """The codec error handler `dlc`: an ASCII stand-in, the plain letter under an accent, or an escape."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text: list[str] = []
+    for character in error.object[error.start : error.end]:
+        if 0xDC80 <= ord(character) <= 0xDCFF:  # a byte of a file name that is no UTF-8
+            text.append(f"\\x{ord(character) - 0xDC00:02x}")
+        elif character in ASCII:
+            text.append(ASCII[character])
+        else:
+            plain = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode()
+            text.append(plain or ascii(character)[1:-1])
+    return "".join(text), error.end
+
+
+def prepare() -> None:
+    """Makes standard output and error unable to fail on a character."""
+    codecs.register_error("dlc", _replace)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="dlc")
+
+
+def out(text: str = "") -> None:
+    """A line of the command's answer."""
+    print(text, file=sys.stdout)
+
+
+def err(text: str = "") -> None:
+    """A line about the work: diagnostics, progress, notes."""
+    sys.stdout.flush()
+    print(text, file=sys.stderr, flush=True)
+
+
+def coloured(stream: TextIO | None = None) -> bool:
+    """Whether to colour what goes to the stream (standard error by default); https://no-color.org is honoured."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or (stream or sys.stderr).isatty()
+
+
+def style(text: str, code: str, stream: TextIO | None = None) -> str:
+    """The text in an ANSI style (`1` bold, `31` red, ...) where the stream shows colours."""
+    return f"\x1b[{code}m{text}\x1b[0m" if coloured(stream) else text

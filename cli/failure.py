@@ -1,0 +1,44 @@
+"""What the user reads when a command fails, and the exit code."""
+
+from __future__ import annotations
+
+import os
+import traceback
+
+from . import console
+
+
+def complain(message: str, helps: tuple[str, ...] = (), notes: tuple[str, ...] = ()) -> None:
+    """`error: message` with its notes and helps, on standard error."""
+    console.err(f"{console.style('error', '1;31')}: {message}")
+    for note in notes:
+        console.err(f"  = note: {note}")
+    for text in helps:
+        console.err(f"  = help: {text}")
+
+
+def report(error: Exception) -> int:
+    """Tells the user about an exception that ended a command."""
+    from ..compiler.diagnostics import Failed
+
+    if isinstance(error, Failed):
+        from .spec import show
+
+        show([error.diagnostic], getattr(error, "sources", None))
+        return getattr(error, "exit_code", 2)
+    code = getattr(error, "exit_code", None)
+    if isinstance(code, int):  # a failure of the runtime that says itself what the user can do
+        complain(str(error), tuple(getattr(error, "helps", ())), tuple(getattr(error, "notes", ())))
+        return code
+    if isinstance(error, OSError) and error.filename is not None:
+        complain(f"{error.filename}: {(error.strerror or str(error)).lower()}")
+        return 2 if isinstance(error, FileNotFoundError | IsADirectoryError | NotADirectoryError) else 1
+    if os.environ.get("DLC_TRACEBACK"):
+        traceback.print_exception(error)
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    complain(
+        f"this is a fault of dlc: {type(error).__name__}: {error}",
+        helps=("report it with the output of the same command under DLC_TRACEBACK=1",),
+        notes=(f"in {os.path.basename(frame.filename)}:{frame.lineno}, `{frame.name}`",),
+    )
+    return 1

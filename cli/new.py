@@ -1,0 +1,52 @@
+"""`dlc new`: start from a spec that ships with dlc."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from . import console
+from .failure import complain
+
+SPECS = Path(__file__).resolve().parent.parent / "specs"
+
+
+def shipped() -> dict[str, Path]:
+    """The specs that ship, by name; the standard library (`std/`) is imported, not copied."""
+    return {path.stem: path for path in sorted(SPECS.glob("*.dlspec"))}
+
+
+def summary(path: Path) -> str:
+    """The first comment line of a spec says what it is."""
+    lines = path.read_text("utf-8").splitlines()
+    return next((line.lstrip("# ").strip() for line in lines if line.startswith("#")), "")
+
+
+@click.command("new")
+@click.argument("name", required=False)
+@click.argument("directory", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
+def command(name: str | None, directory: Path) -> int:
+    """Copy the shipped spec NAME into DIR (default: here). Without NAME: list them."""
+    specs = shipped()
+    if name is None:
+        width = max(map(len, specs), default=0)
+        for known, path in specs.items():
+            console.out(f"{known:{width}}  {summary(path)}")
+        return 0
+    name = name.removesuffix(".dlspec")
+    if name not in specs:
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, specs, 1)
+        hint = f"did you mean `{near[0]}`?" if near else "`dlc new` lists them"
+        complain(f"no spec called `{name}` ships with dlc", (hint,))
+        return 2
+    target = directory / f"{name}.dlspec"
+    if target.exists():
+        complain(f"{target} exists already", ("give another directory, or remove the file first",))
+        return 2
+    directory.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(specs[name].read_bytes())
+    console.out(f"{target}  {summary(target)}")
+    return 0

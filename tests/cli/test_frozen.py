@@ -1,0 +1,59 @@
+"""The command line is a contract: commands, arguments and options change only on purpose."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+
+import click
+import pytest
+
+from dlc.cli.app import COMMANDS, root
+
+Dlc = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def shape(command: click.Command) -> list[str]:
+    """Arguments in capitals, then options, as the help spells them."""
+    arguments = [p.make_metavar(click.Context(command)) for p in command.params if isinstance(p, click.Argument)]
+    options = [f"{'/'.join(p.opts)}" for p in command.params if isinstance(p, click.Option)]
+    return [*arguments, *sorted(options)]
+
+
+CONTRACT = {
+    "new": ["[NAME]", "[DIR]"],
+    "doctor": [],
+}
+
+
+@pytest.mark.parametrize("name", CONTRACT)
+def test_shape(name: str) -> None:
+    command = root.get_command(click.Context(root), name)
+    assert command is not None
+    assert shape(command) == CONTRACT[name]
+
+
+def test_commands() -> None:
+    assert set(COMMANDS) == set(CONTRACT)
+
+
+def test_help_of_everything(dlc: Dlc) -> None:
+    assert all(name in dlc("--help").stdout for name in COMMANDS)
+    for name in COMMANDS:
+        assert dlc(name, "-h").stdout.startswith(f"Usage: dlc {name}")
+
+
+def test_version(dlc: Dlc) -> None:
+    assert dlc("--version").stdout.split()[0] == "dlc"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["chek"], "did you mean `dlc check`?"),
+        (["xyzzy"], "the commands are new, check"),
+        (["doctor", "--nope"], "No such option"),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_exit_2(arguments: list[str], hint: str, dlc: Dlc) -> None:
+    assert hint in dlc(*arguments, code=2).stderr
