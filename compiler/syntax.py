@@ -1,18 +1,47 @@
-"""The abstract syntax tree: one frozen dataclass a grammar rule, each with the span it was read from.
+"""The abstract syntax tree: one frozen record a grammar rule, each with the span it was read from.
 
 The parser builds these, the printer writes them back, the passes read them. Nothing here knows what a name means.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, ClassVar, TypeAlias, dataclass_transform
 
 from .source import Span
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class _NodeType(type):
+    """Gives a class of fields its slots and `__init__`. Sixty dataclasses would take 20 ms of every start of `dlc`."""
+
+    def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> type:
+        fields = tuple(name for name in namespace.get("__annotations__", ()) if not name.startswith("_"))
+        namespace["__slots__"] = namespace["__match_args__"] = fields
+        if fields:
+            code = f"def __init__(self, {', '.join(fields)}):\n" + "".join(f"  self.{f} = {f}\n" for f in fields)
+            exec(code, namespace)  # field names of this module only
+            namespace.pop("__builtins__")
+        return super().__new__(mcs, name, bases, namespace)
+
+
+@dataclass_transform(frozen_default=True)
+class Node(metaclass=_NodeType):
+    """What all nodes share: equality, hash and repr by value. Frozen for the type checker, which costs nothing."""
+
+    __match_args__: ClassVar[tuple[str, ...]]
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and all(
+            getattr(self, name) == getattr(other, name) for name in self.__match_args__
+        )
+
+    def __hash__(self) -> int:
+        return hash((type(self).__name__, *(getattr(self, name) for name in self.__match_args__)))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in self.__match_args__)})"
+
+
+class Name(Node):
     """An identifier with its own place: labels, keys, declared names."""
 
     span: Span
@@ -22,16 +51,14 @@ class Name:
 # ---- expressions ---------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Ref:
+class Ref(Node):
     """`x`: a name read as a value."""
 
     span: Span
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(Node):
     """`10k`, `1e-3`, `64Ki`: `value` is an int when the number is whole and was written without point or exponent
     other than a unit prefix (`10k`, `1.5M` are ints; `1e-3`, `2.0`, `1e3` are floats). `text` is what was written."""
 
@@ -40,8 +67,7 @@ class Number:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Quantity:
+class Quantity(Node):
     """`100 epochs`, `30 s`: a number with a unit."""
 
     span: Span
@@ -49,56 +75,48 @@ class Quantity:
     unit: Name
 
 
-@dataclass(frozen=True, slots=True)
-class String:
+class String(Node):
     """A string literal; `value` has its escapes resolved."""
 
     span: Span
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class Bool:
+class Bool(Node):
     span: Span
     value: bool
 
 
-@dataclass(frozen=True, slots=True)
-class NoneLiteral:
+class NoneLiteral(Node):
     """`none`."""
 
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Ellipsis:
+class Ellipsis(Node):
     """`...`: any leading axes in a shape or an index."""
 
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class List:
+class List(Node):
     span: Span
     items: tuple[Pipe, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Tuple:
+class Tuple(Node):
     span: Span
     items: tuple[Pipe, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Paren:
+class Paren(Node):
     """`( pipe )`; kept so that the printer writes what was written."""
 
     span: Span
     value: Pipe
 
 
-@dataclass(frozen=True, slots=True)
-class Attr:
+class Attr(Node):
     """`value.name`."""
 
     span: Span
@@ -106,8 +124,7 @@ class Attr:
     name: Name
 
 
-@dataclass(frozen=True, slots=True)
-class Kwarg:
+class Kwarg(Node):
     """`name = value` inside an argument list."""
 
     span: Span
@@ -115,16 +132,14 @@ class Kwarg:
     value: Pipe
 
 
-@dataclass(frozen=True, slots=True)
-class Args:
+class Args(Node):
     """An argument list: positional items and `Kwarg`s in the order written."""
 
     span: Span
     items: tuple[Pipe | Kwarg, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Node):
     """`callee(args)` as an expression."""
 
     span: Span
@@ -132,8 +147,7 @@ class Call:
     args: Args
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
+class Slice(Node):
     """`start:stop` in an index; either side may be missing."""
 
     span: Span
@@ -141,8 +155,7 @@ class Slice:
     stop: Pipe | None
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
+class Index(Node):
     """`value[items]`."""
 
     span: Span
@@ -150,8 +163,7 @@ class Index:
     items: tuple[Pipe | Slice, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Unary:
+class Unary(Node):
     """`-x`, `not x`; `op` is `-` or `not`."""
 
     span: Span
@@ -159,8 +171,7 @@ class Unary:
     value: Pipe
 
 
-@dataclass(frozen=True, slots=True)
-class Binary:
+class Binary(Node):
     """`op` is one of `+ - * / // % @ ** == != < <= > >= and or ..`; `op_span` is the operator's own place."""
 
     span: Span
@@ -170,8 +181,7 @@ class Binary:
     right: Pipe
 
 
-@dataclass(frozen=True, slots=True)
-class IfExpr:
+class IfExpr(Node):
     """`if c { a } else { b }` as an expression (`orelse` may be another `IfExpr`)."""
 
     span: Span
@@ -180,8 +190,7 @@ class IfExpr:
     orelse: Pipe
 
 
-@dataclass(frozen=True, slots=True)
-class Path:
+class Path(Node):
     """`a.b.c`: a label, a stage's callee, a setting's name, a type name."""
 
     span: Span
@@ -195,8 +204,7 @@ class Path:
 # ---- pipelines and stages ------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Pipeline:
+class Pipeline(Node):
     """`value -> stage -> stage`, flattened: `value` is never itself a Pipeline (unless parenthesised: Paren)."""
 
     span: Span
@@ -204,8 +212,7 @@ class Pipeline:
     stages: tuple[Stage, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class LabelledValue:
+class LabelledValue(Node):
     """`path: unit` at the head of a pipe (`(D: Param([n]))`, `bias = a.b: Param(..)`)."""
 
     span: Span
@@ -213,8 +220,7 @@ class LabelledValue:
     unit: Unit
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(Node):
     """`[B, T, (heads, K)]`: each item an expression, a Tuple (merged axes), `_` (a Ref) or an Ellipsis; a bound is a
     Binary with op `<=`."""
 
@@ -222,16 +228,14 @@ class Shape:
     items: tuple[Pipe, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Ascribe:
+class Ascribe(Node):
     """A stated shape as a stage."""
 
     span: Span
     shape: Shape
 
 
-@dataclass(frozen=True, slots=True)
-class Rearrange:
+class Rearrange(Node):
     """`[..] => [..]`."""
 
     span: Span
@@ -239,8 +243,7 @@ class Rearrange:
     after: Shape
 
 
-@dataclass(frozen=True, slots=True)
-class Apply:
+class Apply(Node):
     """A stage that names something: `relu`, `Conv(64, 3)`, `tower`, `LSTM(256).h` (`select` = `h`)."""
 
     span: Span
@@ -249,16 +252,14 @@ class Apply:
     select: Name | None
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Node):
     """`{ stage -> stage }`."""
 
     span: Span
     stages: tuple[Stage, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class IfStage:
+class IfStage(Node):
     """`if c { .. } else { .. }` as a stage; `orelse` is None, a Group or another IfStage."""
 
     span: Span
@@ -267,23 +268,20 @@ class IfStage:
     orelse: Group | IfStage | None
 
 
-@dataclass(frozen=True, slots=True)
-class Repeat:
+class Repeat(Node):
     span: Span
     count: Pipe
     body: Group
 
 
-@dataclass(frozen=True, slots=True)
-class For:
+class For(Node):
     span: Span
     targets: tuple[Name, ...]
     items: Pipe
     body: Group
 
 
-@dataclass(frozen=True, slots=True)
-class Labelled:
+class Labelled(Node):
     """`path: unit` as a stage."""
 
     span: Span
@@ -294,8 +292,7 @@ class Labelled:
 # ---- types and declarations ----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Type:
+class Type(Node):
     """`int`, `i64`, `one_of("a", "b")`, `f32[B, T]`, `[B, T <= n]`: a name, arguments or a shape, as written."""
 
     span: Span
@@ -304,8 +301,7 @@ class Type:
     shape: Shape | None
 
 
-@dataclass(frozen=True, slots=True)
-class Decl:
+class Decl(Node):
     """`name: type = default`, each part but the name optional."""
 
     span: Span
@@ -314,8 +310,7 @@ class Decl:
     default: Pipe | None
 
 
-@dataclass(frozen=True, slots=True)
-class Decls:
+class Decls(Node):
     span: Span
     items: tuple[Decl, ...]
 
@@ -323,8 +318,7 @@ class Decls:
 # ---- statements of a body ------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Bind:
+class Bind(Node):
     """`target = value`; target is a Ref, a List of Refs (`[q, k, v] = ..`), or something E0103 rejects."""
 
     span: Span
@@ -332,8 +326,7 @@ class Bind:
     value: Pipe
 
 
-@dataclass(frozen=True, slots=True)
-class Accum:
+class Accum(Node):
     """`target += value`."""
 
     span: Span
@@ -341,15 +334,13 @@ class Accum:
     value: Pipe
 
 
-@dataclass(frozen=True, slots=True)
-class Require:
+class Require(Node):
     span: Span
     condition: Pipe
     message: String | None
 
 
-@dataclass(frozen=True, slots=True)
-class Init:
+class Init(Node):
     """`init selector, selector = rule`."""
 
     span: Span
@@ -357,15 +348,13 @@ class Init:
     value: Pipe
 
 
-@dataclass(frozen=True, slots=True)
-class Emit:
+class Emit(Node):
     span: Span
     name: Name
     value: Pipe
 
 
-@dataclass(frozen=True, slots=True)
-class Scan:
+class Scan(Node):
     """`target = call { body }`."""
 
     span: Span
@@ -374,8 +363,7 @@ class Scan:
     body: Body
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(Node):
     span: Span
     statements: tuple[Statement, ...]
 
@@ -383,8 +371,7 @@ class Body:
 # ---- top-level items -----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Alias:
+class Alias(Node):
     """`name as alias` in an import list."""
 
     span: Span
@@ -392,8 +379,7 @@ class Alias:
     alias: Name | None
 
 
-@dataclass(frozen=True, slots=True)
-class Import:
+class Import(Node):
     """`from "x.dlspec" (args) import A, B as C`; `path` is a String or a dotted Path (`std.attention`)."""
 
     span: Span
@@ -402,22 +388,19 @@ class Import:
     names: tuple[Alias, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Extends:
+class Extends(Node):
     span: Span
     path: String
 
 
-@dataclass(frozen=True, slots=True)
-class Param:
+class Param(Node):
     span: Span
     name: Name
     type: Type | None
     value: Pipe
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(Node):
     """`block Name(statics)(inputs) -> outs { .. }`. `signature` holds one or two lists as written; which list is
     which is decided by their types (a single list with tensor types is the inputs)."""
 
@@ -429,8 +412,7 @@ class Block:
     body: Body
 
 
-@dataclass(frozen=True, slots=True)
-class BlockSeq:
+class BlockSeq(Node):
     """`block Name(statics) = stage -> stage`: one tensor in, one out, children numbered."""
 
     span: Span
@@ -440,8 +422,7 @@ class BlockSeq:
     stages: tuple[Stage, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+class Model(Node):
     span: Span
     name: Name
     signature: tuple[Decls, ...]
@@ -449,8 +430,7 @@ class Model:
     body: Body
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Node):
     """`name = value` in a section."""
 
     span: Span
@@ -458,8 +438,7 @@ class Key:
     value: Pipe
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Node):
     """`name: type = value` in a section."""
 
     span: Span
@@ -468,15 +447,13 @@ class Field:
     value: Pipe
 
 
-@dataclass(frozen=True, slots=True)
-class Let:
+class Let(Node):
     span: Span
     name: Name
     value: Pipe
 
 
-@dataclass(frozen=True, slots=True)
-class Draw:
+class Draw(Node):
     """`setting ~ distribution`."""
 
     span: Span
@@ -484,8 +461,7 @@ class Draw:
     value: Pipe
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Node):
     """`"ours" <- theirs` in a weight map."""
 
     span: Span
@@ -493,8 +469,7 @@ class Rule:
     theirs: Pipe
 
 
-@dataclass(frozen=True, slots=True)
-class Sub:
+class Sub(Node):
     """`name { entries }`."""
 
     span: Span
@@ -502,8 +477,7 @@ class Sub:
     entries: Entries
 
 
-@dataclass(frozen=True, slots=True)
-class SubFor:
+class SubFor(Node):
     """`freeze "a.**", rank < 2 { .. }`, `step gen { .. }`: a name, arguments, and maybe entries."""
 
     span: Span
@@ -512,42 +486,36 @@ class SubFor:
     entries: Entries | None
 
 
-@dataclass(frozen=True, slots=True)
-class Entries:
+class Entries(Node):
     span: Span
     items: tuple[Entry, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Data:
+class Data(Node):
     span: Span
     name: Name
     entries: Entries
 
 
-@dataclass(frozen=True, slots=True)
-class Train:
+class Train(Node):
     span: Span
     name: Name | None
     entries: Entries
 
 
-@dataclass(frozen=True, slots=True)
-class Export:
+class Export(Node):
     span: Span
     name: Name | None
     entries: Entries
 
 
-@dataclass(frozen=True, slots=True)
-class Search:
+class Search(Node):
     span: Span
     name: Name | None
     entries: Entries
 
 
-@dataclass(frozen=True, slots=True)
-class Weights:
+class Weights(Node):
     """`weights name for Model { .. }`."""
 
     span: Span
@@ -556,8 +524,7 @@ class Weights:
     entries: Entries
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Node):
     """`path = value` of a variant, a `set` or the command line."""
 
     span: Span
@@ -565,21 +532,18 @@ class Setting:
     value: Pipe
 
 
-@dataclass(frozen=True, slots=True)
-class Variant:
+class Variant(Node):
     span: Span
     name: Name
     settings: tuple[Setting, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Set:
+class Set(Node):
     span: Span
     setting: Setting
 
 
-@dataclass(frozen=True, slots=True)
-class Comment:
+class Comment(Node):
     """A comment with its text after `#`; `own_line` tells whether code stands before it on its line."""
 
     span: Span
@@ -587,8 +551,7 @@ class Comment:
     own_line: bool
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(Node):
     """A whole spec. Comments are kept aside, ordered by place; they mean nothing to any pass."""
 
     span: Span
