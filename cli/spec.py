@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from . import console
 
 if TYPE_CHECKING:
-    from ..compiler import Checked
     from ..compiler.diagnostics import Diagnostic
     from ..compiler.source import Sources
 
