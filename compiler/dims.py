@@ -9,7 +9,7 @@ zero, and otherwise unknown. Every atom is a whole number and every variable is 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from math import gcd, lcm
 from typing import Any, NamedTuple, TypeAlias, overload
@@ -475,7 +475,9 @@ def missing_divisor(size: Size, divisor: int, facts: Facts = NO_FACTS) -> str | 
     )
 
 
-def _missing(facts: Facts, holds: Any, names: Iterable[str], sizes: Iterable[Size], divisor: int = 1) -> str | None:
+def _missing(
+    facts: Facts, holds: Callable[[Facts], bool], names: Iterable[str], sizes: Iterable[Size], divisor: int = 1
+) -> str | None:
     wanted: dict[str, int] = {}
     for size in sizes:
         for floor in _floors(size):
@@ -732,7 +734,7 @@ class _Reader:
 
     def power(self) -> _Terms:
         base = self.atom()
-        result = base
+        result: _Terms = base
         for _ in range(min(self.integer(), MAX_DEGREE + 1) - 1 if self.take("^") else 0):
             result = _product(result, base)
         return result
@@ -746,7 +748,7 @@ class _Reader:
             raise ValueError(f"not a size: {self.text!r}")
         number, name, _ = self.tokens[self.position]
         if number:
-            return {(): self.integer()}
+            return _terms(self.integer())
         if not name:
             raise ValueError(f"not a size: {self.text!r}")
         self.position += 1
@@ -754,4 +756,4 @@ class _Reader:
             inner = self.sum()
             self.expect(")")
             return _floor(inner, 1)
-        return {((name, 1),): 1}
+        return _terms(var(name))

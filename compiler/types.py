@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, cast, get_args
 
 from .dims import NO_FACTS, Facts, Size, equal, from_text, to_text
 
@@ -75,7 +75,7 @@ def _from_json(value: Any) -> TensorType:
             and is_dtype(dtype)
             and isinstance(shape, list | tuple)
         ):
-            sizes: Sequence[int | str] = shape  # pyright: ignore[reportUnknownVariableType]
+            sizes = cast("Sequence[int | str]", shape)
             return TensorType(dtype, tuple(from_text(size) for size in sizes))
     raise ValueError("not a tensor type")
 

@@ -7,8 +7,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlc.compiler.dims import (
-    Dim, DimOverflow, Facts, Size, equal, evaluate, exact_div, floordiv, from_text, missing_divisor, missing_fact, mod,
-    substitute, to_text, var, variables,
+    Dim,
+    DimOverflow,
+    Facts,
+    Size,
+    equal,
+    evaluate,
+    exact_div,
+    floordiv,
+    from_text,
+    missing_divisor,
+    missing_fact,
+    mod,
+    substitute,
+    to_text,
+    var,
+    variables,
 )  # fmt: skip
 
 H, W, T, C = var("H"), var("W"), var("T"), var("C")
