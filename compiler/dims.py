@@ -605,7 +605,7 @@ def substitute(size: Size, values: Mapping[str, Size]) -> Size:
             elif atom in values:
                 factor = _terms(values[atom])
             else:
-                factor = {((atom, 1),): 1}
+                factor = _terms(var(atom))
             for _ in range(power):
                 product = _product(product, factor)
         result = _sum(result, product)
@@ -726,7 +726,8 @@ class _Reader:
         result = self.power()
         while True:
             if self.take("*"):
-                result = _product(result, self.power())
+                right = self.power()
+                result = _product(result, right)
             elif self.take("/"):
                 result = _scaled(result, Fraction(1, self.integer()))
             else:
