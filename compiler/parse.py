@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from ..grammar.machine import HOLE, Machine
-from ..grammar.scanner import Token, scan
+from ..grammar.scanner import scan
 from ..grammar.tables import load
 from . import syntax as s
 from .build_tree import TreeBuilder
 from .diagnostics import Diagnostic
-from .errors import syntax as errors
+from .recovery import Recovery
 from .source import Source, Span
 
 
@@ -36,27 +36,12 @@ def parse_setting(source: Source) -> tuple[s.Setting | None, list[Diagnostic]]:
     return (None if diagnostics else value), diagnostics
 
 
-class _Listener:
-    def __init__(self, file: str, diagnostics: list[Diagnostic]) -> None:
-        self.file = file
-        self.diagnostics = diagnostics
-
-    def unexpected(self, machine: Machine, token: Token) -> bool:
-        self.diagnostics.append(errors.unexpected(Span(self.file, token.start, token.end), f"`{token.text}`"))
-        return False
-
-    def too_deep(self, machine: Machine, start: int, end: int) -> bool:
-        self.diagnostics.append(errors.too_deep(Span(self.file, start, end)))
-        return False
-
-
 def _run(source: Source, start: str) -> tuple[Any, tuple[s.Comment, ...], list[Diagnostic]]:
     tables = load()
     builder = TreeBuilder(source.name, tables)
     tokens, found = scan(source.text, tables)
-    machine = Machine(
-        tables, source.text, tokens, builder.builders, builder.make, _Listener(source.name, builder.diagnostics)
-    )
+    recovery = Recovery(source, tables, builder.diagnostics)
+    machine = Machine(tables, source.text, tokens, builder.builders, builder.make, recovery)
     value = machine.run(start)
     comments = tuple(
         s.Comment(Span(source.name, begin, end), source.text[begin + 1 : end], own_line)

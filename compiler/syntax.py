@@ -568,4 +568,6 @@ Pipe: TypeAlias = (
 )  # fmt: skip
 Statement: TypeAlias = Bind | Accum | Require | Init | Emit | Scan | Pipe
 Entry: TypeAlias = Key | Field | Let | Draw | Rule | Sub | SubFor
-Item: TypeAlias = Import | Extends | Param | Block | BlockSeq | Model | Data | Train | Export | Search | Weights | Variant | Set
+Item: TypeAlias = (
+    Import | Extends | Param | Block | BlockSeq | Model | Data | Train | Export | Search | Weights | Variant | Set
+)

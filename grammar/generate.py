@@ -65,11 +65,18 @@ def render() -> str:
 
 def build() -> dict[str, Any]:
     lark = lark_parser()
-    table = lark.parser.parser._parse_table  # pyright: ignore
+    table = lark.parser.parser._parse_table  # pyright: ignore[reportUnknownMemberType, reportAttributeAccessIssue, reportPrivateUsage]
     words, symbols, soft = _recognisers(lark)
-    terminals = ["$END", "_NL", *BY_PATTERN, *sorted({*words.values(), *symbols.values(), *(name for name, _ in soft.values())})]
+    terminals = [
+        "$END",
+        "_NL",
+        *BY_PATTERN,
+        *sorted({*words.values(), *symbols.values(), *(name for name, _ in soft.values())}),
+    ]
     terminal_number = {name: i for i, name in enumerate(terminals)}
-    rules = sorted({rule for row in table.states.values() for action, rule in row.values() if action is not Shift}, key=_rule_key)
+    rules = sorted(
+        {rule for row in table.states.values() for action, rule in row.values() if action is not Shift}, key=_rule_key
+    )
     nonterminals = sorted({rule.origin.name for rule in rules})
     nonterminal_number = {name: i for i, name in enumerate(nonterminals)}
     rule_number = {rule: i for i, rule in enumerate(rules)}
@@ -137,7 +144,9 @@ def _recognisers(lark: Lark) -> tuple[dict[str, str], dict[str, str], dict[str, 
 
 def _alternatives(pattern: str) -> list[str]:
     """The symbols of a pattern such as `(?:==|<)` or `\\*(?!\\*)|%`; the longest match makes the lookahead needless."""
-    pattern = re.sub(r"\(\?!.*?\)", "", pattern.removeprefix("(?:").removesuffix(")") if pattern.startswith("(?:") else pattern)
+    pattern = re.sub(
+        r"\(\?!.*?\)", "", pattern.removeprefix("(?:").removesuffix(")") if pattern.startswith("(?:") else pattern
+    )
     return [re.sub(r"\\(.)", r"\1", part) for part in pattern.split("|")]
 
 
@@ -148,7 +157,11 @@ def _rule_key(rule: Rule) -> tuple[Any, ...]:
 def _plan(rule: Rule) -> tuple[str, list[int | None]]:
     """The builder's name ("" = hand on what there is) and its arguments: i is symbol i, -i-1 the items of symbol i."""
     missing = rule.options.empty_indices or ()
-    holes = [len(ones) for ones in "".join(str(int(b)) for b in missing).split("0")] if missing else [0] * (len(rule.expansion) + 1)
+    holes = (
+        [len(ones) for ones in "".join(str(int(b)) for b in missing).split("0")]
+        if missing
+        else [0] * (len(rule.expansion) + 1)
+    )
     plan: list[int | None] = []
     for i, symbol in enumerate(rule.expansion):
         plan += [None] * holes[i]

@@ -12,11 +12,11 @@ from typing import Any, Protocol
 from .scanner import BAD, NEWLINE, WORD, Token
 from .tables import Tables
 
-CONTINUING = (
-    "PLUS MINUS MUL POWER RANGE CMP OR AND NOT COMMA COLON EQUAL TILDE DOT LPAR LSQB LBRACE _NL __ANON_0 __ANON_1 "
-    "__ANON_2 __ANON_3"
-).split()
-CLOSES = {")": "(", "]": "[", "}": "{"}
+# a line does not end after these
+CONTINUING = ["PLUS", "MINUS", "MUL", "POWER", "RANGE", "CMP", "OR", "AND", "NOT", "COMMA", "COLON", "EQUAL", "TILDE", "DOT",
+              "LPAR", "LSQB", "LBRACE", "_NL", "__ANON_0", "__ANON_1", "__ANON_2", "__ANON_3"]  # fmt: skip
+OPENS = frozenset("([{")
+CLOSES = frozenset(")]}")
 MOST_BRACKETS = 100
 MOST_LEVELS = 200  # of the tree; a bracket makes one or two
 
@@ -129,27 +129,25 @@ class Machine:
                 if (
                     (brackets and brackets[-1][0].text != "{")
                     or self.last in continuing
-                    or self.last == -1 and len(states) == 1
+                    or self.last == -1
+                    and len(states) == 1
                     or following.kind == end_of_text
                     or following.text in ("->", "}", "else")
                 ):
                     self.at += 1
                     continue
                 kind = newline
-            elif kind not in row and len(text) == 2 and text[0] in tables.symbols and tables.symbols[text[0]] in row:
-                # `x <-1`: the longer symbol does not fit, the shorter one does
-                if text[1] in tables.symbols:
-                    middle = begin + 1
-                    tokens[self.at : self.at + 1] = [
-                        Token(tables.symbols[text[0]], begin, middle, text[0]),
-                        Token(tables.symbols[text[1]], middle, end, text[1]),
-                    ]
-                    continue
+            elif text == "<-" and kind not in row:  # `x <-1`: less than minus one
+                tokens[self.at : self.at + 1] = [
+                    Token(tables.symbols["<"], begin, begin + 1, "<"),
+                    Token(tables.symbols["-"], begin + 1, end, "-"),
+                ]
+                continue
 
             while True:
                 action = actions[states[-1]].get(kind, 0)
                 if action > 0:  # shift
-                    if text in "([{" and kind != newline and text:
+                    if text in OPENS:
                         if len(brackets) >= MOST_BRACKETS:
                             if self.listener.too_deep(self, begin, end):
                                 break

@@ -1,0 +1,61 @@
+"""Near names, for "did you mean": edit distance over names that are first made comparable."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+
+def nearest(name: str, candidates: Iterable[str]) -> str | None:
+    """The candidate that was most likely meant, or None when none is near.
+
+    Case and word separators do not count (`ReLU` is `relu`, `batchNorm1D` near `BatchNorm`), swapped neighbours are one
+    edit. A third of the letters may differ, at least one.
+    """
+    return next(iter(near(name, candidates, 1)), None)
+
+
+def near(name: str, candidates: Iterable[str], most: int = 3) -> list[str]:
+    """Up to `most` candidates, nearest first."""
+    plain = _plain(name)
+    scored: list[tuple[tuple[float, int, int], str]] = []
+    for position, candidate in enumerate(dict.fromkeys(candidates)):
+        if candidate == name:
+            continue
+        other = _plain(candidate)
+        if other == plain:
+            distance = 0.0
+        else:
+            limit = max(1, min(max(len(plain), len(other)) // 3, 4))
+            if abs(len(plain) - len(other)) > limit:
+                continue
+            distance = edits(plain, other, limit)
+            if distance > limit:
+                continue
+            if distance >= min(len(plain), len(other)):
+                continue  # nothing of the shorter one is left
+        # same distance: the exact spelling first, then the same beginning, then the table's order
+        scored.append(((distance, edits(name, candidate, 99), 0 if other[:1] == plain[:1] else 1), candidate))
+        scored[-1] = ((*scored[-1][0][:2], scored[-1][0][2] * 1000 + position), candidate)
+    return [candidate for _, candidate in sorted(scored, key=lambda s: s[0])[:most]]
+
+
+def edits(a: str, b: str, limit: int) -> int:
+    """Insertions, deletions, substitutions and swaps of neighbours that turn `a` into `b`; above `limit` any number
+    above it."""
+    before: list[int] = []
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        before, last, row = row, before, [i]
+        for j, y in enumerate(b, 1):
+            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (x != y))
+            if i > 1 and j > 1 and x == b[j - 2] and a[i - 2] == y:
+                cost = min(cost, last[j - 2] + 1)
+            row.append(cost)
+        if min(row) > limit:
+            return limit + 1
+    return row[-1]
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[_\-. ]", "", name).lower()
