@@ -14,7 +14,6 @@ from fractions import Fraction
 from math import gcd, lcm
 from typing import Any, NamedTuple, TypeAlias, overload
 
-Size: TypeAlias = "int | Dim"
 Number: TypeAlias = "int | Fraction"
 
 MAX_DEGREE = 16
@@ -113,6 +112,10 @@ class Dim:
         return core_schema.no_info_plain_validator_function(
             _from_json, serialization=core_schema.plain_serializer_function_ser_schema(to_text)
         )
+
+
+#: A concrete size is a plain int everywhere.
+Size: TypeAlias = int | Dim
 
 
 def _from_json(value: Any) -> Dim:
