@@ -65,7 +65,8 @@ def render() -> str:
 
 def build() -> dict[str, Any]:
     lark = lark_parser()
-    table = lark.parser.parser._parse_table  # pyright: ignore[reportUnknownMemberType, reportAttributeAccessIssue, reportPrivateUsage]
+    lalr: Any = lark.parser.parser
+    table = lalr._parse_table
     words, symbols, soft = _recognisers(lark)
     terminals = [
         "$END",
