@@ -9,11 +9,9 @@ import sys
 import unicodedata
 from typing import TextIO
 
-#: What is printed instead, where the console's encoding has no such character.
-ASCII = {
-    "→": "->", "←": "<-", "⇒": "=>", "×": "x", "·": "*", "±": "+-", "…": "...", "–": "-", "—": "-", "−": "-",
-    "≤": "<=", "≥": ">=", "≠": "!=", "≈": "~", "∞": "inf", "µ": "u", "μ": "u", "²": "^2", "³": "^3",
-    "⌊": "floor(", "⌋": ")", "⌈": "ceil(", "⌉": ")", "‘": "'", "’": "'", "“": '"', "”": '"', "•": "*",
+#: What is printed where the console's encoding has no such character, beyond what diagnostics replace themselves.
+MORE_ASCII = {
+    "←": "<-", "⇒": "=>", "±": "+-", "≈": "~", "µ": "u", "μ": "u", "‘": "'", "•": "*",
     "─": "-", "━": "-", "│": "|", "┃": "|", "✓": "ok", "✔": "ok", "✗": "x", "✘": "x", "█": "#", "░": ".",
 }  # fmt: skip
 
@@ -22,12 +20,14 @@ def _replace(error: UnicodeError) -> tuple[str | bytes, int]:
     """The codec error handler `dlc`: an ASCII stand-in, the plain letter under an accent, or an escape."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
+    from ..compiler.render import ASCII
+
     text: list[str] = []
     for character in error.object[error.start : error.end]:
         if 0xDC80 <= ord(character) <= 0xDCFF:  # a byte of a file name that is no UTF-8
             text.append(f"\\x{ord(character) - 0xDC00:02x}")
-        elif character in ASCII:
-            text.append(ASCII[character])
+        elif stand_in := ASCII.get(character) or MORE_ASCII.get(character):
+            text.append(stand_in)
         else:
             plain = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode()
             text.append(plain or ascii(character)[1:-1])
@@ -60,6 +60,22 @@ def coloured(stream: TextIO | None = None) -> bool:
     return bool(os.environ.get("FORCE_COLOR")) or (stream or sys.stderr).isatty()
 
 
+def speaks_unicode(stream: TextIO | None = None) -> bool:
+    """Whether the stream (standard error by default) can print what diagnostics like to: `⌊H/8⌋ → …`."""
+    try:
+        "⌊⌋→×…≤".encode((stream or sys.stderr).encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
 def style(text: str, code: str, stream: TextIO | None = None) -> str:
     """The text in an ANSI style (`1` bold, `31` red, ...) where the stream shows colours."""
     return f"\x1b[{code}m{text}\x1b[0m" if coloured(stream) else text
+
+
+def width() -> int:
+    """Columns of the terminal; 120 where there is none."""
+    import shutil
+
+    return shutil.get_terminal_size((120, 40)).columns if sys.stderr.isatty() or "COLUMNS" in os.environ else 120

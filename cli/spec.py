@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from . import console
 
 if TYPE_CHECKING:
     from ..compiler.diagnostics import Diagnostic
-    from ..compiler.source import Sources
+    from ..compiler.source import Source
 
 
 class Rejected(Exception):
@@ -24,9 +24,13 @@ def split(target: str) -> tuple[str, str | None]:
     return (file, variant) if at and variant and not variant.endswith(".dlspec") else (target, None)
 
 
-def show(diagnostics: Sequence[Diagnostic], sources: Sources | None) -> None:
+def show(diagnostics: Sequence[Diagnostic], sources: Mapping[str, Source] | None) -> None:
     """Diagnostics on standard error, each with its source excerpt, then how many there are."""
+    if not diagnostics:
+        return
     from ..compiler.render import render
 
-    for diagnostic in diagnostics:
-        console.err(render(diagnostic, sources or {}, color=console.coloured()))
+    text = render(
+        diagnostics, sources or {}, color=console.coloured(), unicode=console.speaks_unicode(), width=console.width()
+    )
+    console.err(text.removesuffix("\n"))

@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeAlias
 from .dims import Size, evaluate, variables
 from .expand import join
 from .ir import AnyNode, Body, CallNode, Instance, Model, ModeNode, OpNode, RepeatNode, Run, ScanNode, Spec
+from .recipe.ir import Recipe
 from .types import TensorType, byte_size
 
 
@@ -69,14 +70,31 @@ def summarize(spec: Spec, model: Model, sizes: Mapping[str, int] | None = None) 
 
 
 def default_sizes(spec: Spec, model: Model) -> dict[str, int]:
-    """Batch 1; an axis with an upper bound at its bound, any other at the smallest size its facts allow."""
-    sizes: dict[str, int] = {}
+    """Batch 1; other axes as long as the data that the recipe feeds, else at their upper bound, else at the smallest size
+    that their facts allow."""
+    sizes = _fed_sizes(spec, model)
     for value in spec.body_of(model).inputs:
         for position, size in enumerate(value.type.shape):
             for name in sorted(variables(size)):
                 low, high = model.bounds.get(name, (1, None))
                 step = model.divisors.get(name, 1)
                 sizes.setdefault(name, 1 if position == 0 else high or -(-low // step) * step)
+    return sizes
+
+
+def _fed_sizes(spec: Spec, model: Model) -> dict[str, int]:
+    """Sizes that the fields of a `train` section give to the model's own symbolic axes."""
+    sizes: dict[str, int] = {}
+    recipe: Recipe | None = spec.recipe
+    for train in recipe.trains if recipe else ():
+        if not any(net.name == "" and spec.models[net.model] is model for net in train.nets):
+            continue
+        fields = {field.name: field.type for field in recipe.dataset(train.data).fields} if recipe else {}
+        for value in spec.body_of(model).inputs:
+            fed = fields.get(train.inputs.get(value.name, value.name))
+            for own, given in zip(value.type.shape[1:], fed.shape[1:] if fed else (), strict=False):
+                if isinstance(given, int) and str(own) in variables(own):  # a plain letter
+                    sizes.setdefault(str(own), given)
     return sizes
 
 
