@@ -5,7 +5,8 @@ The parser builds these, the printer writes them back, the passes read them. Not
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, TypeAlias, dataclass_transform
+from collections.abc import Iterator
+from typing import Any, ClassVar, TypeAlias, cast, dataclass_transform
 
 from .source import Span
 
@@ -18,7 +19,7 @@ class _NodeType(type):
         namespace["__slots__"] = namespace["__match_args__"] = fields
         if fields:
             code = f"def __init__(self, {', '.join(fields)}):\n" + "".join(f"  self.{f} = {f}\n" for f in fields)
-            exec(code, namespace)  # field names of this module only
+            exec(code, namespace)  # noqa: S102 - field names of this module only
             namespace.pop("__builtins__")
         return super().__new__(mcs, name, bases, namespace)
 
@@ -558,6 +559,16 @@ class File(Node):
     version: Number | None
     items: tuple[Item, ...]
     comments: tuple[Comment, ...]
+
+
+def children(node: Node) -> Iterator[Node]:
+    """The nodes directly below, in the order of the fields."""
+    for name in node.__match_args__:
+        value: Any = getattr(node, name)
+        if isinstance(value, Node):
+            yield value
+        elif isinstance(value, tuple) and not isinstance(value, Span):
+            yield from (item for item in cast(tuple[Any, ...], value) if isinstance(item, Node))
 
 
 Unit: TypeAlias = Ascribe | Rearrange | Apply | Group | IfStage | Repeat | For
