@@ -49,11 +49,12 @@ class Classes(Record):
 class ItemType(Record):
     """What one record holds at a node, as far as it is known without looking at the data.
 
-    `tensor`: dtype and shape (None: unknown; a None axis is one too). `stream`: an i64 sequence that is no record yet
+    `tensor`: dtype and shape (None: unknown; a None axis is one too). `column`: a cell of a table, a number or a text,
+    known only from the data. `stream`: an i64 sequence that is no record yet
     (`random_window` cuts it). `text`: a string. `words`: a list of strings. `record`: named members.
     """
 
-    kind: Literal["tensor", "stream", "text", "words", "record"]
+    kind: Literal["tensor", "column", "stream", "text", "words", "record"]
     dtype: str | None = None
     shape: tuple[Size | None, ...] | None = None
     classes: Classes | None = None
