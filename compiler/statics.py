@@ -93,6 +93,10 @@ def _is_size(value: Any) -> bool:
     return isinstance(value, (int, Dim)) and not isinstance(value, bool)
 
 
+def is_list(value: Any) -> bool:
+    return isinstance(value, tuple)
+
+
 # ---- operators -------------------------------------------------------------------------------------------------------
 
 
@@ -443,5 +447,5 @@ def as_string(value: Any, what: str) -> str:
 
 __all__ = [
     "CONSTANTS", "LONGEST_RANGE", "STATIC_FUNCTIONS", "Quantity", "Ratio", "StaticError", "as_bool", "as_float", "as_int",
-    "as_size", "as_string", "binary", "call", "describe", "kind", "truth", "unary",
+    "as_size", "as_string", "binary", "call", "describe", "is_list", "kind", "truth", "unary",
 ]  # fmt: skip
