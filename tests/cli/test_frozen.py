@@ -23,6 +23,7 @@ def shape(command: click.Command) -> list[str]:
 CONTRACT = {
     "new": ["[NAME]", "[DIR]"],
     "doctor": [],
+    "fmt": ["FILE...", "--check", "--stdin"],
 }
 
 

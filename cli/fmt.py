@@ -1,0 +1,75 @@
+"""`dlc fmt`: the canonical layout of a spec."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from . import console
+from .spec import show
+
+if TYPE_CHECKING:
+    from ..compiler.source import Source
+
+
+@click.command("fmt")
+@click.argument("files", metavar="FILE...", nargs=-1)
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 if a file would change.")
+@click.option("--stdin", is_flag=True, help="Format standard input to standard output.")
+def command(files: tuple[str, ...], check: bool, stdin: bool) -> int:
+    """Format specs in place; comments, labels and order stay."""
+    if stdin == bool(files):
+        raise click.UsageError("give files, or --stdin", click.get_current_context())
+    from ..compiler.read import read_source
+    from ..compiler.source import Source
+
+    if stdin:
+        text = sys.stdin.buffer.read().decode("utf-8-sig", errors="surrogateescape")
+        formatted = _format(Source("<stdin>", text))
+        if formatted is None:
+            return 2
+        if not check:
+            sys.stdout.buffer.write(formatted.encode("utf-8", errors="surrogateescape"))
+            sys.stdout.buffer.flush()
+        return int(check and formatted != text)
+    code = 0
+    for file in files:
+        source = read_source(file)
+        if not isinstance(source, Source):
+            show([source], {})
+            code = 2
+            continue
+        formatted = _format(source)
+        if formatted is None:
+            code = 2
+        elif formatted != source.text:
+            if check:
+                console.out(f"{file}: would change")
+                code = max(code, 1)
+            else:
+                _replace(Path(file), formatted)
+                console.out(f"{file}: formatted")
+    return code
+
+
+def _format(source: Source) -> str | None:
+    """The canonical text; None when the source has mistakes, which are shown."""
+    from ..compiler.layout import format_file
+    from ..compiler.parse import parse
+
+    tree, diagnostics = parse(source)
+    if tree is None:
+        show(diagnostics, {source.name: source})
+        return None
+    return format_file(tree, source)
+
+
+def _replace(path: Path, text: str) -> None:
+    """Writes beside and renames, so that an interruption leaves the old file whole."""
+    beside = path.with_name(f".{path.name}.new")
+    beside.write_bytes(text.encode("utf-8"))
+    beside.chmod(path.stat().st_mode)
+    beside.replace(path.resolve())
