@@ -21,10 +21,6 @@ def static(error: StaticError, span: Span) -> Diagnostic:
 # ---- files -----------------------------------------------------------------------------------------------------------
 
 
-def unreadable_spec(span: Span, path: str, why: str) -> Diagnostic:
-    return Diagnostic("E0412", f"cannot read `{path}`: {why}", span)
-
-
 def edition_unknown(span: Span, text: str) -> Diagnostic:
     return Diagnostic(
         "E0101", f"this spec is written in edition {text}, and this dlc knows edition 1", span, "unknown edition",
@@ -34,6 +30,10 @@ def edition_unknown(span: Span, text: str) -> Diagnostic:
 
 def import_missing(span: Span, shown: str, why: str, near: str | None) -> Diagnostic:
     return Diagnostic("E0315", f"cannot read `{shown}`: {why}", span, helps=_meant(near))
+
+
+def import_unreadable(found: Diagnostic, span: Span, near: str | None) -> Diagnostic:
+    return replace(found, span=span, helps=(*_meant(near), *found.helps))
 
 
 def import_absolute(span: Span) -> Diagnostic:
@@ -57,10 +57,6 @@ def import_cycle(span: Span, chain: Sequence[str]) -> Diagnostic:
 
 def import_depth(span: Span, limit: int) -> Diagnostic:
     return Diagnostic("E0315", f"files import each other more than {limit} deep", span)
-
-
-def import_failed(span: Span, shown: str) -> Diagnostic:
-    return Diagnostic("E0315", f"`{shown}` has mistakes of its own", span)
 
 
 def import_name(span: Span, shown: str, name: str, near: str | None, has: Sequence[str]) -> Diagnostic:
@@ -128,6 +124,13 @@ def override_without_extends(span: Span, name: str) -> Diagnostic:
 
 def unknown_name(span: Span, name: str, near: str | None) -> Diagnostic:
     return Diagnostic("E0301", f"unknown name `{name}`", span, "not found", helps=_meant(near))
+
+
+def maybe_a_string(span: Span, name: str, setting: str) -> Diagnostic:
+    return Diagnostic(
+        "E0301", f"unknown name `{name}`", span, "not found",
+        helps=(f"strings have quotes, and the shell takes one pair of them: `'{setting}=\"{name}\"'`",),
+    )  # fmt: skip
 
 
 def not_a_value(span: Span, name: str, what: str) -> Diagnostic:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .. import syntax
-from ..diagnostics import Abandoned, Report
+from ..diagnostics import Abandoned, Diagnostic, Report
 from ..errors import resolve as errors
 from ..names import nearest
 from ..parse import parse
+from ..read import read_source
 from ..source import Sources, Span
 from .scopes import IMPORT_ARGUMENT, Definition, FileScope, Kind, ParamSlot
 
@@ -30,18 +31,6 @@ def project_root(path: Path) -> Path:
         if (candidate / "pyproject.toml").exists() or (candidate / ".git").exists():
             return candidate
     return folder
-
-
-def why_unreadable(error: Exception) -> str:
-    if isinstance(error, UnicodeDecodeError):
-        return f"byte {error.start} is not UTF-8"
-    if isinstance(error, FileNotFoundError):
-        return "there is no such file"
-    if isinstance(error, IsADirectoryError):
-        return "it is a directory"
-    if isinstance(error, PermissionError):
-        return "no permission"
-    return getattr(error, "strerror", None) or type(error).__name__
 
 
 @dataclass
@@ -71,22 +60,24 @@ class Loader:
 
     def root(self, path: Path, shown: str, boundary: Path) -> FileScope | None:
         """The scope of the spec itself."""
-        place = Place(shown, path.resolve(), boundary.resolve())
-        span = Span(shown, 0, 0)
         try:
-            file = self._read(place)
-        except (OSError, UnicodeDecodeError) as error:
-            if shown not in self.sources:
-                self.sources.add(shown, "")
-            self.report.add(errors.unreadable_spec(span, shown, why_unreadable(error)))
+            place = Place(shown, path.resolve(), boundary.resolve())
+        except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL
+            place = Place(shown, path, boundary)
+        file = self._read(place)
+        if isinstance(file, Diagnostic):
+            self.sources.add(shown, "")
+            self.report.add(file)
             return None
         return None if file is None else self._scope(place, file)
 
-    def _read(self, place: Place) -> syntax.File | None:
+    def _read(self, place: Place) -> syntax.File | Diagnostic | None:
+        """The tree of a file; why there is no text; or None when the text has mistakes, which are reported."""
         if place.real not in self.files:
-            text = place.real.read_bytes().decode("utf-8-sig")
-            source = self.sources.add(place.shown, text)
-            self.files[place.real] = None
+            source = read_source(place.real, place.shown)
+            if isinstance(source, Diagnostic):
+                return source
+            self.sources[place.shown] = source
             file, diagnostics = parse(source)
             self.report.extend(diagnostics)
             if file is not None and file.version is not None and file.version.text.partition(".")[0] != "1":
@@ -130,11 +121,11 @@ class Loader:
     def _take(self, scope: FileScope, name: str, span: Span) -> bool:
         first = scope.places.get(name)
         if first is not None:
-            helps = ()
-            if first.file != span.file:
-                helps = (
-                    f"to change what `{first.file}` says: `override block {name}`, or `set {name} = ..` for a parameter",
-                )
+            helps: tuple[str, ...] = ()
+            if first.file != span.file and name in scope.params:
+                helps = (f"`set {name} = ..` gives the parameter of `{first.file}` another value",)
+            elif first.file != span.file:
+                helps = (f"`override block {name}` replaces the block of `{first.file}`",)
             self.report.add(errors.defined_twice(span, name, first, helps))
             return False
         scope.places[name] = span
@@ -261,20 +252,15 @@ class Loader:
         if len(self.chain) > DEEPEST:
             self.report.add(errors.import_depth(span, DEEPEST))
             return None
-        try:
-            file = self._read(place)
-        except (OSError, UnicodeDecodeError) as error:
+        file = self._read(place)
+        if isinstance(file, Diagnostic):
             near = None
-            if isinstance(error, FileNotFoundError) and place.real.parent.is_dir():
-                near = nearest(
-                    place.real.name, [other.name for other in sorted(place.real.parent.glob("*.dlspec"))[:500]]
-                )
-            self.report.add(errors.import_missing(span, place.shown, why_unreadable(error), near))
+            if not place.real.exists() and place.real.parent.is_dir():
+                others = sorted(place.real.parent.glob("*.dlspec"))[:500]
+                near = nearest(place.real.name, [other.name for other in others])
+            self.report.add(errors.import_unreadable(file, span, near))
             return None
-        if file is None:
-            self.report.add(errors.import_failed(span, place.shown))
-            return None
-        return place, file
+        return None if file is None else (place, file)
 
     def _module(self, scope: FileScope, item: syntax.Import, place: Place, file: syntax.File) -> FileScope | None:
         """The scope of an imported file; with arguments it is one of its own."""

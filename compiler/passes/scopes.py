@@ -61,6 +61,13 @@ class ParamSlot:
     def name(self) -> str:
         return self.node.name.text
 
+    @property
+    def takes_strings(self) -> bool:
+        declared = self.node.type
+        if declared is not None and declared.name is not None:
+            return declared.name.text in ("string", "one_of")
+        return isinstance(self.node.value, syntax.String)
+
     def override(self, value: syntax.Pipe, scope: FileScope, origin: Span, strength: int) -> None:
         """Gives another value, unless a stronger one was given."""
         if strength >= self.strength:
@@ -255,6 +262,8 @@ class FileScope:
         if found is None:
             if ref.name in statics.CONSTANTS:
                 return statics.CONSTANTS[ref.name]
+            if reader is not None and reader.strength == COMMAND_LINE and reader.takes_strings:
+                raise Failed(errors.maybe_a_string(ref.span, ref.name, reader.name))
             near = nearest(ref.name, [*(slot.name for slot in self.slots()), *statics.CONSTANTS])
             raise Failed(errors.unknown_name(ref.span, ref.name, near))
         if reader is not None:
