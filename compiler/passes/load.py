@@ -26,7 +26,10 @@ _KINDS: dict[type[syntax.Node], Kind] = {
 
 def project_root(path: Path) -> Path:
     """The nearest directory upward with `pyproject.toml` or `.git`, else that of the spec."""
-    folder = path.resolve().parent
+    try:
+        folder = path.resolve().parent
+    except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL: reading the spec says so
+        return Path()
     for candidate in (folder, *folder.parents):
         if (candidate / "pyproject.toml").exists() or (candidate / ".git").exists():
             return candidate
@@ -62,7 +65,7 @@ class Loader:
         """The scope of the spec itself."""
         try:
             place = Place(shown, path.resolve(), boundary.resolve())
-        except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL
+        except (OSError, RuntimeError, ValueError):
             place = Place(shown, path, boundary)
         file = self._read(place)
         if isinstance(file, Diagnostic):
