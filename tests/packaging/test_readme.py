@@ -16,7 +16,9 @@ DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 #: A measured quantity in prose or a table; `<!-- figure: NAME -->` behind it says where it was recorded.
-QUANTITY = re.compile(r"(?<![\w.])(\d[\d,]*(?:\.\d+)?) ?(%|s|ms|µs|us|min|kB|MB|GB|KiB|MiB|GiB|x|×|nats?|tokens/s)(?!\w)")
+QUANTITY = re.compile(
+    r"(?<![\w.])(\d[\d,]*(?:\.\d+)?) ?(%|s|ms|µs|us|min|kB|MB|GB|KiB|MiB|GiB|x|×|nats?|tokens/s)(?!\w)"
+)
 FIGURE = re.compile(r"\s*<!-- figure: ([a-z0-9_.]+) -->")
 
 
