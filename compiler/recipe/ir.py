@@ -70,6 +70,7 @@ class DataNode(Record):
     - `member` (args: name): a member of a record;
     - `slice` (args: start, stop; None is open): along the first axis;
     - `index` (args: at): one element of the first axis, which is dropped;
+    - `to_float`: u8 as value / 255, f32;
     - `choose`: inputs[0] in training, inputs[1] in evaluation; the other is not computed.
 
     A transform of a record applies to each member, with one random draw for all.
