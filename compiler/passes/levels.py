@@ -40,6 +40,21 @@ def check_levels(scope: FileScope) -> None:
                 scope.report.add(errors.levels(span, name, what, seen[name][1], seen[name][0]))
 
 
+def names_of(definition: Definition) -> set[str]:
+    """Names that a definition uses for something of its own: statics, inputs, bindings, fields."""
+    if definition.kind in ("block", "model"):
+        return {name for name, _, _ in _bound(definition)} | {decl.name.text for decl in statics_of(definition)}
+    return set(_entry_names(definition.node.entries))
+
+
+def _entry_names(entries: syntax.Entries) -> Iterator[str]:
+    for item in entries.items:
+        if isinstance(item, (syntax.Field, syntax.Let)):
+            yield item.name.text
+        elif isinstance(item, (syntax.Sub, syntax.SubFor)) and item.entries is not None:
+            yield from _entry_names(item.entries)
+
+
 def _file_names(scope: FileScope) -> Iterator[tuple[str, tuple[Span, str]]]:
     for slot in scope.params.values():
         yield slot.name, (slot.node.name.span, "a parameter of the file")
