@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from decimal import Decimal
+from math import isinf
 from typing import Any
 
 from ..grammar.machine import HOLE
@@ -23,7 +24,8 @@ Items = list[Any]
 
 
 def number_value(text: str) -> int | float:
-    """`10k` and `1.5M` are ints, `1e-3`, `2.0` and `1e3` floats. Raises OverflowError beyond 2^63."""
+    """`10k` and `1.5M` are ints, `1e-3`, `2.0` and `1e3` floats. Raises OverflowError for ints
+    beyond 2^63 and floats beyond all."""
     digits = text.replace("_", "")
     prefix = digits[-2:] if digits[-2:] in UNITS else digits[-1:] if digits[-1:] in UNITS else ""
     digits = digits.removesuffix(prefix)
@@ -36,7 +38,7 @@ def number_value(text: str) -> int | float:
         value = int(exact) if exact == exact.to_integral_value() else float(exact)
     else:
         value = int(digits)
-    if value > LARGEST:
+    if value > LARGEST if isinstance(value, int) else isinf(value):
         raise OverflowError
     return value
 

@@ -19,6 +19,8 @@ WIDTH = 120
 STEP = 2
 OPENERS = {"(": ")", "[": "]", "{": "}"}
 CLOSERS = {closer: opener for opener, closer in OPENERS.items()}
+BREAK_AFTER = frozenset("{ ( [ , ; = += ~ <- + - * / // % @ ** == != < <= > >= and or".split())  # noqa: SIM905
+BREAK_BEFORE = frozenset("-> } ) ] else".split())  # noqa: SIM905
 
 
 class _Token:
@@ -117,16 +119,18 @@ def format_file(file: s.File, source: Source) -> str:
     tokens, last_comments = _tokens(source, roles)
     if not tokens and not last_comments:
         return ""
-    _brackets(tokens, roles)
-    _separators(tokens)
+    _join(tokens, roles)
     _gaps(tokens, roles, source)
     while True:
+        while _brackets(tokens, roles):  # a comma that goes may leave a line end behind
+            pass
+        _separators(tokens)
         lines = _lines(tokens)
         _place(lines, roles)
         _align_keys(lines, roles)
         _place(lines, roles)
         _keep_columns(lines, roles)
-        if not _break_long(tokens, lines, roles):
+        if not _break_long(lines, roles):
             return _text(lines, last_comments)
 
 
@@ -165,6 +169,23 @@ def _column(source: Source, offset: int) -> int:
     return len(source.line(line)[: column - 1].expandtabs(8))
 
 
+def _join(tokens: list[_Token], roles: _Roles) -> None:
+    """Takes back line breaks where no line should end: in the middle of a value, before a comma."""
+    for before, token in pairwise(tokens):
+        breakable = (
+            before.text in BREAK_AFTER
+            or token.text in BREAK_BEFORE
+            or token.start in roles.statements
+            or token.start in roles.second
+        )
+        if token.breaks and not (breakable or before.trailing or token.above):
+            token.breaks = token.blank = False
+    for a, b in _pairs(tokens):
+        alone = tokens[b].text != "}" and not tokens[a + 1].breaks
+        if alone and not (tokens[b - 1].trailing or tokens[b].above):
+            tokens[b].breaks = tokens[b].blank = False
+
+
 def _pairs(tokens: list[_Token]) -> Iterator[tuple[int, int]]:
     """Indices of matching brackets, inner ones first."""
     stack: list[int] = []
@@ -175,9 +196,9 @@ def _pairs(tokens: list[_Token]) -> Iterator[tuple[int, int]]:
             yield stack.pop(), i
 
 
-def _brackets(tokens: list[_Token], roles: _Roles) -> None:
-    """Braces that hold several lines stand at line ends; trailing commas only before a closing bracket on a new line."""
-    inner_break: dict[int, bool] = {}
+def _brackets(tokens: list[_Token], roles: _Roles) -> bool:
+    """Braces that hold several lines stand at line ends; trailing commas only before a closing bracket on a new line.
+    Whether there were commas to take or to give."""
     drop: set[int] = set()
     insert: list[int] = []
     for a, b in _pairs(tokens):
@@ -187,7 +208,6 @@ def _brackets(tokens: list[_Token], roles: _Roles) -> None:
                 continue
             if _breaks_inside(tokens, a, b):
                 tokens[a + 1].breaks = tokens[b].breaks = True
-            inner_break[a] = tokens[b].breaks
             tokens[a + 1].blank = tokens[a + 1].blank and bool(tokens[a + 1].above)
             continue
         if tokens[a].start not in roles.lists:
@@ -199,13 +219,14 @@ def _brackets(tokens: list[_Token], roles: _Roles) -> None:
         elif broken and not comma:
             insert.append(b - 1)
     for i in sorted(insert, reverse=True):
-        comma_token = _Token(tokens[i].end, tokens[i].end, ",")
+        comma_token = _Token(-1, -1, ",")
         comma_token.trailing, comma_token.comment = tokens[i].trailing, tokens[i].comment
         tokens[i].trailing = ""
         tokens.insert(i + 1, comma_token)
         drop = {j if j <= i else j + 1 for j in drop}
     for i in sorted(drop, reverse=True):
         _remove(tokens, i)
+    return bool(insert or drop)
 
 
 def _breaks_inside(tokens: list[_Token], a: int, b: int) -> bool:
@@ -214,7 +235,7 @@ def _breaks_inside(tokens: list[_Token], a: int, b: int) -> bool:
     for token in tokens[a + 1 : b + 1]:
         if token.text in CLOSERS:
             depth -= 1
-        if depth <= 0 and token.breaks and token.text != "else" and (depth < 0 or token.text not in CLOSERS):
+        if depth == 0 and token.breaks and token.text != "else" and (depth < 0 or token.text not in CLOSERS):
             return True
         if token.text in OPENERS:
             depth += 1
@@ -222,13 +243,17 @@ def _breaks_inside(tokens: list[_Token], a: int, b: int) -> bool:
 
 
 def _remove(tokens: list[_Token], index: int) -> None:
+    """Take a token out; its comments go to its neighbours."""
     gone = tokens.pop(index)
-    if gone.trailing and index:
-        before = tokens[index - 1]
+    before = tokens[index - 1]
+    homeless = list(gone.above)
+    if gone.trailing and before.trailing:
+        homeless.append((gone.trailing, False))
+    elif gone.trailing:
         before.trailing, before.comment = gone.trailing, gone.comment
     if index < len(tokens):
-        tokens[index].above = gone.above + tokens[index].above
-        tokens[index].breaks = tokens[index].breaks or bool(gone.above)
+        tokens[index].above = homeless + tokens[index].above
+        tokens[index].breaks = tokens[index].breaks or gone.breaks or bool(homeless)
 
 
 def _separators(tokens: list[_Token]) -> None:
@@ -267,7 +292,7 @@ def _least(before: _Token, token: _Token, tight: bool, roles: _Roles) -> int:
         return 0
     if a == ",":
         return 1
-    if ".." in (a, b) or before.start in roles.unary and a == "-":
+    if ".." in (a, b) and "..." not in (a, b) or before.start in roles.unary and a == "-":
         return 0
     if b == ":":
         return 0
@@ -410,11 +435,10 @@ def _lines_up(token: _Token, line: list[_Token]) -> bool:
 # ---- long lines ----------------------------------------------------------------------------------------------------
 
 
-def _break_long(tokens: list[_Token], lines: list[list[_Token]], roles: _Roles) -> bool:
+def _break_long(lines: list[list[_Token]], roles: _Roles) -> bool:
     """Break one line that is too long. False when none is, or none can be."""
     for line in lines:
         if _end(line) > WIDTH and (_at_arrow(line) or _at_comma(line) or _in_bracket(line, roles)):
-            _separators(tokens)
             return True
     return False
 
@@ -423,18 +447,18 @@ def _depths(line: list[_Token]) -> Iterator[tuple[_Token, _Token, int]]:
     """Each token but the first with the one before it, and how many of the line's brackets are open around it."""
     depth = 0
     for before, token in pairwise(line):
-        depth += (before.text in OPENERS) - (token.text in CLOSERS)
+        depth = max(depth + (before.text in OPENERS) - (token.text in CLOSERS), 0)
         yield before, token, depth
 
 
 def _at_arrow(line: list[_Token]) -> bool:
     """Before the last `->` outside of the line's brackets that lets it fit."""
-    return _last_that_fits([(b, t) for b, t, depth in _depths(line) if depth <= 0 and t.text == "->"])
+    return _last_that_fits([(b, t) for b, t, depth in _depths(line) if depth == 0 and t.text == "->"])
 
 
 def _at_comma(line: list[_Token]) -> bool:
     """After the last comma outside of the line's brackets that lets it fit."""
-    return _last_that_fits([(b, t) for b, t, depth in _depths(line) if depth <= 0 and b.text == ","])
+    return _last_that_fits([(b, t) for b, t, depth in _depths(line) if depth == 0 and b.text == ","])
 
 
 def _last_that_fits(places: list[tuple[_Token, _Token]]) -> bool:

@@ -63,8 +63,9 @@ def _level(node: s.Node) -> int:
 def _binary(node: s.Binary) -> str:
     level = _level(node)
     left, right = {COMPARE: (RANGE, RANGE), RANGE: (SUM, SUM), POWER: (POSTFIX, UNARY)}.get(level, (level, level + 1))
-    op = node.op if level == RANGE else f" {node.op} "
-    return f"{_print(node.left, left)}{op}{_print(node.right, right)}"
+    before, after = _print(node.left, left), _print(node.right, right)
+    close = level == RANGE and not (before.endswith(".") or after.startswith("."))
+    return f"{before}{node.op}{after}" if close else f"{before} {node.op} {after}"
 
 
 def _listed(items: Iterable[s.Node], least: int = PIPE) -> str:

@@ -328,7 +328,7 @@ MISTAKES: tuple[Mistake, ...] = (
         "a weight map says which model it is for",
         ('weights hf {\n  "**" <- "**"\n}',),
         "expected `for`",
-        ("`weights NAME for Model {{ .. }}`",),
+        ("`weights name for Model {{ .. }}`",),
     ),
     Mistake(
         r"PARAM NAME(?: : .*)? \| (?:NL|END)",
