@@ -1,0 +1,482 @@
+"""What one check shares: the bodies, the cache of checked bodies, the facts, the stack of instantiations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from .. import syntax
+from ..diagnostics import Abandoned, Diagnostic, Failed, Report
+from ..dims import NO_FACTS, Dim, Facts, Size, var
+from ..errors import elaborate as errors
+from ..expand import parameters, selects
+from ..ir import Body, Init, InitRule, Model, Requirement, Selector, Spec
+from ..names import nearest
+from ..passes.resolve import Definition, FileScope, Project
+from ..source import Span
+from ..types import TensorType
+from . import expressions, signatures, stages
+from .builder import Builder, Scope
+from .environment import Environment
+from .values import POISON, Callable, Instance, Outputs, Tensor
+
+MAX_INSTANCES = 100_000
+MAX_DEPTH = 100
+
+
+@dataclass
+class Context:
+    """Where evaluation stands: the body being built, the names, the numbering, and what is shared."""
+
+    elaborator: Elaborator
+    builder: Builder
+    environment: Environment
+    scope: Scope
+
+    @property
+    def facts(self) -> Facts:
+        return self.elaborator.facts
+
+    def with_scope(self, scope: Scope) -> Context:
+        return Context(self.elaborator, self.builder, self.environment, scope)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A body in the cache: its index, its outputs in order, and the instances it takes from outside."""
+
+    body: int
+    outputs: tuple[tuple[str, TensorType], ...]
+    instances: dict[str, Instance]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A block being instantiated: where, and as what path."""
+
+    name: str
+    span: Span
+    path: str
+
+
+class Elaborator:
+    """One run over a project."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.report: Report = project.report
+        self.bodies: list[Body] = []
+        self.models: list[Model] = []
+        self.elaborated: set[int] = set()  # ids of the nodes of models that were run
+        self.cache: dict[Any, Checked | None] = {}
+        self.facts: Facts = NO_FACTS
+        self.frames: list[Frame] = []
+        self.applications = 0
+        #: Spans of init rules per body, to find selectors that match nothing.
+        self.active: list[Any] = []
+
+    # ---- contexts --------------------------------------------------------------------------------------------------
+
+    def file_context(self, scope: FileScope, statics: dict[str, Any] | None = None) -> Context:
+        """A context for static expressions of a file: arguments, defaults, recipe values."""
+        environment = Environment(scope)
+        if statics is not None:
+            environment.statics = statics
+        span = Span(scope.name, 0, 0)
+        return Context(self, Builder(self.report, "", "block", span), environment, Scope())
+
+    @contextmanager
+    def reporting(self) -> Iterator[None]:
+        """Runs one statement; a mistake in it is reported and the next statement goes on."""
+        try:
+            yield
+        except Failed as failure:
+            self.report.add(self.located(failure.diagnostic))
+        except Abandoned:
+            pass
+
+    def located(self, diagnostic: Diagnostic) -> Diagnostic:
+        """Adds where the blocks around a mistake were instantiated."""
+        if not self.frames:
+            return diagnostic
+        notes = tuple(
+            errors.instantiated(frame.name, self.project.sources[frame.span.file], frame.span, frame.path)
+            for frame in reversed(self.frames[-3:])
+        )
+        return Diagnostic(
+            diagnostic.code, diagnostic.message, diagnostic.span, diagnostic.label, diagnostic.labels,
+            (*diagnostic.notes, *notes), diagnostic.helps,
+        )  # fmt: skip
+
+    def add_body(self, body: Body) -> int:
+        self.bodies.append(body)
+        return len(self.bodies) - 1
+
+    # ---- facts -----------------------------------------------------------------------------------------------------
+
+    def assume(
+        self, context: Context, left: Size, op: str, right: Size, span: Span, message: str | None,
+        divisor: tuple[Size, int] | None = None,
+    ) -> None:  # fmt: skip
+        """A claim about sizes: an error when it cannot hold, nothing when it does, else a fact checked at run time."""
+        answer = expressions.compare_sizes(left, op, right, self.facts)
+        if answer is True:
+            return
+        if answer is False:
+            raise Failed(errors.claim_fails(left, op, right, message, span))
+        if divisor is not None:
+            size, number = divisor
+            name = str(size)
+            if isinstance(size, Dim) and name.isidentifier():
+                self.facts = self.facts.multiple(name, number)
+        elif op in ("<=", "<") and isinstance(right, int):
+            self.facts = self.facts.bound(left, high=right if op == "<=" else right - 1)
+        elif op in (">=", ">") and isinstance(right, int):
+            self.facts = self.facts.bound(left, low=right if op == ">=" else right + 1)
+        text = f"{size} % {number} == 0" if divisor is not None else f"{left} {op} {right}"  # pyright: ignore
+        context.builder.requirements.append(
+            Requirement(left=left, op=op, right=right, text=text, message=message, span=span)
+        )
+
+    # ---- blocks ----------------------------------------------------------------------------------------------------
+
+    def count_application(self, span: Span) -> None:
+        self.applications += 1
+        if self.applications > MAX_INSTANCES:
+            raise Failed(errors.too_many_instances(span))
+
+    def apply_block(
+        self, definition: Definition, statics: dict[str, Any], inputs: list[TensorType | None], span: Span, path: str,
+    ) -> Checked:  # fmt: skip
+        """The checked body of a block for these statics and input types; each distinct one is run once."""
+        node = definition.node
+        key = (
+            id(node), id(definition.scope), tuple((name, hashable(value)) for name, value in statics.items()),
+            tuple(inputs), self.facts,
+        )  # fmt: skip
+        if key in self.cache:
+            found = self.cache[key]
+            if found is None:
+                raise Abandoned
+            return found
+        if len(self.frames) >= MAX_DEPTH or any(
+            frame.name == definition.name and frame.path == path for frame in self.frames
+        ):
+            raise Failed(errors.recursion(definition.name, span))
+        if sum(frame.name == definition.name for frame in self.frames) > 8:
+            raise Failed(errors.recursion(definition.name, span))
+        self.cache[key] = None
+        before = len(self.report.errors)
+        self.frames.append(Frame(definition.name, span, path))
+        try:
+            result = self.run_block(definition, statics, inputs, span)
+        except Failed as failure:
+            self.report.add(self.located(failure.diagnostic))
+            raise Abandoned from None
+        finally:
+            self.frames.pop()
+        if len(self.report.errors) > before and result is None:
+            raise Abandoned
+        if result is None:
+            raise Abandoned
+        self.cache[key] = result
+        return result
+
+    def run_block(
+        self, definition: Definition, statics: dict[str, Any], inputs: list[TensorType | None], span: Span
+    ) -> Checked | None:
+        """Runs a block's body symbolically; None when it had mistakes (they are reported)."""
+        node = definition.node
+        assert isinstance(node, (syntax.Block, syntax.BlockSeq, syntax.Model))
+        role = "sequence" if isinstance(node, syntax.BlockSeq) else "block"
+        builder = Builder(self.report, definition.name, role, node.span)
+        environment = Environment(definition.scope, dict(statics))
+        if isinstance(node, syntax.BlockSeq):
+            context = Context(self, builder, environment, Scope(numbered=True))
+            flow = tuple(
+                builder.input(type, "x" if len(inputs) == 1 else f"x{i}") for i, type in enumerate(inputs) if type
+            )
+            result = stages.run(context, flow[0] if len(flow) == 1 else flow, node.stages)
+            outputs = expressions.as_outputs(context, result, node.span)
+        else:
+            signature = signatures.signature_of(node)
+            context = Context(self, builder, environment, Scope())
+            for decl, type in zip(signature.inputs, inputs, strict=True):
+                if type is None:
+                    environment.bind(decl.name.text, None, decl.name.span, is_input=True)
+                    continue
+                tensor = builder.input(type, decl.name.text)
+                assert decl.type is not None
+                signatures.unify(
+                    context,
+                    decl.type,
+                    type,
+                    f"input `{decl.name.text}` of `{definition.name}`",
+                    bind=True,
+                    required=span,
+                )
+                environment.bind(decl.name.text, tensor, decl.name.span, is_input=True)
+            found = self.run_body(context, node.body, signature, is_model=False)
+            if found is None:
+                return None
+            outputs = found
+        body = builder.finish(outputs, statics=expressions.plain_statics(environment.statics), dims=sizes(environment))
+        if definition.name[:1].islower() and list(_own_parameters(builder)):
+            raise Failed(errors.lowercase_owns_weights(definition.name, node.name.span))
+        index = self.add_body(body)
+        types = tuple((name, tensor.type) for name, tensor in outputs)
+        return Checked(index, types, dict(builder.instance_inputs))
+
+    def run_body(
+        self, context: Context, body: syntax.Body, signature: signatures.Signature, *, is_model: bool
+    ) -> list[tuple[str, Tensor]] | None:
+        """Statements in order, then the outputs; None when there were mistakes."""
+        before = len(self.report.errors)
+        named = isinstance(signature.outs, syntax.Decls)
+        last: Any = None
+        for position, statement in enumerate(body.statements):
+            final = position == len(body.statements) - 1 and not named
+            with self.reporting():
+                value = expressions.run_statement(context, statement, final=final)
+                if final:
+                    last = value
+        if not is_model:
+            self.unused_bindings(context, signature)
+        if len(self.report.errors) > before:
+            return None
+        if named:
+            assert isinstance(signature.outs, syntax.Decls)
+            outputs: list[tuple[str, Tensor]] = []
+            for decl in signature.outs.items:
+                with self.reporting():
+                    outputs.append((decl.name.text, self.named_output(context, decl)))
+        else:
+            if last is None:
+                self.report.add(self.located(errors.no_result(body.span)))
+                return None
+            with self.reporting():
+                outputs = expressions.as_outputs(context, last, body.span)
+                if isinstance(signature.outs, syntax.Type):
+                    for _, tensor in outputs:
+                        signatures.unify(
+                            context,
+                            signature.outs,
+                            tensor.type,
+                            "the result",
+                            bind=False,
+                            required=body.statements[-1].span,
+                        )
+        if len(self.report.errors) > before:
+            return None
+        return outputs  # pyright: ignore[reportPossiblyUnbound]
+
+    def named_output(self, context: Context, decl: syntax.Decl) -> Tensor:
+        binding = context.environment.bindings.get(decl.name.text)
+        if binding is None or binding.is_input or binding.is_size:
+            raise Failed(errors.output_not_assigned(decl.name.text, decl.span))
+        binding.read = True
+        tensor = expressions.as_tensor(context, binding.value, binding.span)
+        if decl.type is not None:
+            signatures.unify(
+                context, decl.type, tensor.type, f"output `{decl.name.text}`", bind=False, required=binding.span
+            )
+        return tensor
+
+    def unused_bindings(self, context: Context, signature: signatures.Signature) -> None:
+        named = signature.outs.items if isinstance(signature.outs, syntax.Decls) else ()
+        outputs = {decl.name.text for decl in named}
+        for name, binding in context.environment.bindings.items():
+            if binding.read or binding.is_input or binding.is_size or name.startswith("_") or name in outputs:
+                continue
+            if binding.value is not POISON:
+                self.report.add(self.located(errors.unused_binding(name, binding.span)))
+
+    # ---- models ----------------------------------------------------------------------------------------------------
+
+    def model(
+        self, definition: Definition, arguments: Callable | None = None, span: Span | None = None
+    ) -> Model | None:
+        """A root use of a model, on its own signature with the given statics; None when it has mistakes."""
+        node = definition.node
+        assert isinstance(node, syntax.Model)
+        signature = signatures.signature_of(node)
+        span = span or node.name.span
+        self.facts = NO_FACTS
+        self.elaborated.add(id(node))
+        before = len(self.report.errors)
+        statics: dict[str, Any] | None = None
+        with self.reporting():
+            callable = arguments or Callable(definition, definition.name)
+            callable = self.with_settings(callable, definition, signature)
+            context = self.file_context(definition.scope)
+            statics = signatures.bind_statics(context, callable, signature, definition, span)
+        if statics is None:
+            return None
+        builder = Builder(self.report, definition.name, "model", node.span)
+        environment = Environment(definition.scope, dict(statics))
+        context = Context(self, builder, environment, Scope())
+        for decl in signature.inputs:
+            with self.reporting():
+                if decl.type is None:
+                    raise Failed(errors.input_without_type(decl.name.text, decl.span))
+                type = self.declared_type(context, decl.type)
+                environment.bind(decl.name.text, builder.input(type, decl.name.text), decl.name.span, is_input=True)
+        outputs: list[tuple[str, Tensor]] | None = None
+        if not isinstance(node.outs, syntax.Decls):
+            self.report.add(errors.model_outputs_unnamed(definition.name, node.name.span))
+        elif len(self.report.errors) == before:
+            outputs = self.run_body(context, node.body, signature, is_model=True)
+        if outputs is None or len(self.report.errors) > before:
+            return None
+        for name, binding in environment.bindings.items():
+            if isinstance(binding.value, Tensor) and not binding.is_input and binding.value.builder is builder:
+                builder.taps[name] = binding.value.id
+            if isinstance(binding.value, Outputs):
+                for leaf, tensor in binding.value.tensors.items():
+                    if tensor.builder is builder:
+                        builder.taps[f"{name}.{leaf}"] = tensor.id
+        body = builder.finish(outputs, statics=expressions.plain_statics(statics), dims=sizes(environment))
+        model = Model(
+            name=definition.name,
+            statics=expressions.plain_statics(statics),
+            body=self.add_body(body),
+            divisors=dict(self.facts.divisors),
+            bounds=dict(self.facts.bounds),
+        )
+        self.models.append(model)
+        self.check_parameters(model)
+        return model
+
+    def with_settings(self, callable: Callable, definition: Definition, signature: signatures.Signature) -> Callable:
+        """Overrides of statics (`GPT2.depth = 24`) replace written arguments at every root use."""
+        names = [decl.name.text for decl in signature.statics]
+        overrides: dict[str, Any] = {}
+        for name in names:
+            setting = self.project.settings.get(f"{definition.name}.{name}")
+            if setting is not None:
+                self.project.mark_used(f"{definition.name}.{name}")
+                context = self.file_context(setting.scope)
+                overrides[name] = expressions.evaluate(context, setting.node)
+        if not overrides:
+            return callable
+        given = dict(zip(names, callable.positional, strict=False)) | dict(callable.keyword) | overrides
+        return Callable(callable.target, callable.spelled, (), tuple(given.items()))
+
+    def declared_type(self, context: Context, type: syntax.Type) -> TensorType:
+        """The type an input of a root is declared to have: capitalised names are symbolic sizes."""
+        dtype = signatures.declared_dtype(type)
+        if dtype not in signatures.DTYPES:
+            raise Failed(errors.unknown_dtype(dtype, type.span, nearest(dtype, signatures.DTYPES)))
+        shape: list[Size] = []
+        for item in type.shape.items if type.shape else ():
+            size, bound = signatures.split_bound(item)
+            if isinstance(size, syntax.Ellipsis) or (isinstance(size, syntax.Ref) and size.name == "_"):
+                raise Failed(errors.open_model_input(size.span))
+            if isinstance(size, syntax.Ref) and signatures.fresh_size(context, size.name):
+                context.environment.bind_size(size.name, var(size.name), size.span)
+            value = signatures.size_of(context, size, "this size")
+            shape.append(value)
+            if bound is not None:
+                signatures.limit(context, value, bound, size)
+        return TensorType(dtype, tuple(shape))
+
+    def check_parameters(self, model: Model) -> None:
+        """Selectors of init rules that match nothing, parameters without an initial value, colliding paths."""
+        spec = Spec(edition="1", name="", bodies=tuple(self.bodies), models=(model,))
+        unmatched: dict[tuple[int, int], tuple[InitRule, Selector]] = {}
+        for body_index in reachable(self.bodies, model.body):
+            for rule in self.bodies[body_index].init_rules:
+                for selector in rule.selectors:
+                    unmatched[(rule.span.start, selector.span.start)] = (rule, selector)
+        entries = list(parameters(spec, model, first_turns=True))
+        for entry in entries:
+            if entry.init is None and not entry.buffer:
+                self.report.add(errors.parameter_without_init(entry.path, entry.span))
+        for full in (False, True):
+            if not unmatched:
+                return
+            candidates = entries if not full else list(parameters(spec, model))
+            for key, (_, selector) in list(unmatched.items()):
+                # The prefix of the body that says the rule is any prefix here: a rule of a block is relative to it.
+                if any(
+                    selects(selector, tail, entry.layer, entry.leaf, len(entry.shape))
+                    for entry in candidates
+                    for tail in tails(entry.path, selector)
+                ):
+                    del unmatched[key]
+        for _, selector in unmatched.values():
+            paths = [entry.path for entry in entries]
+            self.report.add(
+                errors.selector_matches_nothing(selector.text, selector.span, suggestion(selector, entries), paths)
+            )
+
+
+def tails(path: str, selector: Selector) -> list[str]:
+    """A path and, for globs, what follows each of its segments."""
+    if selector.kind != "path":
+        return [path]
+    parts = path.split(".")
+    return [".".join(parts[start:]) for start in range(len(parts))]
+
+
+def suggestion(selector: Selector, entries: list[Any]) -> str | None:
+    """A selector near the given one that does match."""
+    if selector.kind == "layer":
+        kind, _, leaf = selector.text.partition(".")
+        kinds = sorted({entry.layer for entry in entries})
+        leaves = sorted({entry.leaf for entry in entries})
+        near_kind = kind if kind in kinds else nearest(kind, kinds)
+        near_leaf = leaf if leaf in leaves else nearest(leaf, leaves)
+        return f"{near_kind}.{near_leaf}" if near_kind and near_leaf else None
+    segments = sorted({part for entry in entries for part in entry.path.split(".")})
+    parts = [
+        part if "*" in part or part in segments else (nearest(part, segments) or part)
+        for part in selector.text.split(".")
+    ]
+    written = ".".join(parts)
+    return f'"{written}"' if written != selector.text else None
+
+
+def reachable(bodies: list[Body], root: int) -> list[int]:
+    """Indexes of the bodies a model consists of."""
+    found: dict[int, None] = {}
+    stack = [root]
+    while stack:
+        index = stack.pop()
+        if index in found:
+            continue
+        found[index] = None
+        for node in bodies[index].nodes:
+            for field in ("body", "training", "evaluation"):
+                inner = getattr(node, field, None)
+                if isinstance(inner, int):
+                    stack.append(inner)
+            stack.extend(run.body for run in getattr(node, "runs", ()))
+        stack.extend(i.body for i in bodies[index].instances if i.body is not None)
+    return list(found)
+
+
+def sizes(environment: Environment) -> dict[str, Size]:
+    return {name: binding.value for name, binding in environment.bindings.items() if binding.is_size}
+
+
+def hashable(value: Any) -> Any:
+    """A static value as part of a cache key; ints and floats and bools stay apart."""
+    if isinstance(value, Instance):
+        return value.signature
+    if isinstance(value, tuple):
+        return tuple(map(hashable, value))  # pyright: ignore[reportUnknownArgumentType]
+    return (type(value).__name__, value)
+
+
+def _own_parameters(builder: Builder) -> Iterator[Any]:
+    for instance in builder.instances.values():
+        if instance.parameters:
+            yield from instance.parameters
+        elif instance.body is not None:
+            yield instance
+
+
+__all__ = ["Checked", "Context", "Elaborator", "Init", "POISON", "reachable"]

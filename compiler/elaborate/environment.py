@@ -1,0 +1,136 @@
+"""Names while a body is run: bindings and sizes of the body, its statics, the file, the tables, innermost first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..diagnostics import Failed
+from ..dims import Size
+from ..errors import elaborate as errors
+from ..names import nearest
+from ..ops import find, names as catalogue_names
+from ..passes.resolve import Definition, FileScope, ParamSlot
+from ..source import Span
+from ..statics import CONSTANTS, STATIC_FUNCTIONS
+from .values import Binding, Callable, Instance
+
+
+class Environment:
+    """The names of one body or region; a region has the environment around it as `parent`."""
+
+    __slots__ = ("bindings", "file", "parent", "statics", "training")
+
+    def __init__(
+        self, file: FileScope, statics: dict[str, Any] | None = None, parent: Environment | None = None
+    ) -> None:
+        self.file, self.parent = file, parent
+        self.statics: dict[str, Any] = statics or {}
+        self.bindings: dict[str, Binding] = {}
+        #: What `training` is here: None while a body is run for both modes.
+        self.training: bool | None = parent.training if parent else None
+
+    def inner(self) -> Environment:
+        return Environment(self.file, parent=self)
+
+    # ---- writing ---------------------------------------------------------------------------------------------------
+
+    def bind(
+        self, name: str, value: Any, span: Span, *, is_input: bool = False, is_size: bool = False
+    ) -> Binding | None:
+        """Binds a name; returns the binding it replaces in this very body."""
+        before = self.bindings.get(name)
+        self.bindings[name] = Binding(value, span, is_input=is_input, is_size=is_size)
+        return before
+
+    def bind_size(self, name: str, size: Size, span: Span) -> None:
+        self.bind(name, size, span, is_size=True)
+
+    # ---- reading ---------------------------------------------------------------------------------------------------
+
+    def binding(self, name: str) -> Binding | None:
+        environment: Environment | None = self
+        while environment is not None:
+            found = environment.bindings.get(name)
+            if found is not None:
+                return found
+            environment = environment.parent
+        return None
+
+    def static(self, name: str) -> tuple[bool, Any]:
+        environment: Environment | None = self
+        while environment is not None:
+            if name in environment.statics:
+                return True, environment.statics[name]
+            environment = environment.parent
+        return False, None
+
+    def lookup(self, name: str, span: Span) -> Any:
+        """The value of a name read in an expression; E0301 when nothing is called so."""
+        binding = self.binding(name)
+        if binding is not None:
+            binding.read = True
+            return binding.value
+        known, value = self.static(name)
+        if known:
+            return value
+        found = self.file.lookup(name)
+        if isinstance(found, ParamSlot):
+            return self.file.param(name)
+        if isinstance(found, Definition):
+            return Callable(found, name)
+        if name in CONSTANTS:
+            return CONSTANTS[name]
+        operator = find(name)
+        if operator is not None and not operator.syntax:
+            return Callable(operator, name)
+        raise Failed(errors.unknown_name(name, span, nearest(name, self.candidates())))
+
+    def callable(self, name: str, span: Span) -> Callable | Instance:
+        """What a name means in a stage or before an argument list: tensors and numbers don't hide functions there."""
+        environment: Environment | None = self
+        while environment is not None:
+            binding = environment.bindings.get(name)
+            if binding is not None and isinstance(binding.value, (Instance, Callable)):
+                binding.read = True
+                return binding.value
+            value = environment.statics.get(name)
+            if isinstance(value, (Instance, Callable)):
+                return (
+                    Callable(value.target, name, value.positional, value.keyword)
+                    if isinstance(value, Callable)
+                    else value
+                )
+            environment = environment.parent
+        found = self.file.lookup(name)
+        if isinstance(found, Definition):
+            return Callable(found, name)
+        if isinstance(found, ParamSlot):
+            value = self.file.param(name)
+            if isinstance(value, Callable):
+                return value
+        operator = find(name)
+        if operator is not None and not operator.syntax:
+            return Callable(operator, name)
+        binding = self.binding(name)
+        if binding is not None:
+            raise Failed(errors.not_applicable(name, binding.value, span))
+        stages = [n for n in (*self.file.candidates(), *catalogue_names(), *self._callables())]
+        raise Failed(errors.unknown_stage(name, span, nearest(name, stages)))
+
+    def _callables(self) -> list[str]:
+        names: list[str] = []
+        environment: Environment | None = self
+        while environment is not None:
+            names += [n for n, b in environment.bindings.items() if isinstance(b.value, Instance)]
+            names += [n for n, v in environment.statics.items() if isinstance(v, Callable)]
+            environment = environment.parent
+        return names
+
+    def candidates(self) -> list[str]:
+        """Every name that could be read here, for suggestions."""
+        names: list[str] = []
+        environment: Environment | None = self
+        while environment is not None:
+            names += [*environment.bindings, *environment.statics]
+            environment = environment.parent
+        return [*names, *self.file.candidates(), *STATIC_FUNCTIONS, *CONSTANTS, *catalogue_names()]

@@ -1,0 +1,715 @@
+"""Evaluates expressions and statements of a body: static where it can, nodes of the body where tensors take part."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .. import syntax
+from ..diagnostics import Abandoned, Failed
+from ..dims import Dim, Facts, Size, equal
+from ..errors import elaborate as errors
+from ..ir import InitRule, OpNode, Result, Scalar, Selector, WeightNode
+from ..names import nearest
+from ..ops import find
+from ..ops.base import Layer, Op, Rejected
+from ..source import Span
+from ..statics import STATIC_FUNCTIONS, Quantity, StaticError, binary, truth, unary
+from ..statics import call as call_static
+from ..types import TensorType
+from . import initializers, scans, signatures, stages
+from .values import POISON, Callable, InitValue, Instance, Outputs, SubInstance, Tensor
+
+if TYPE_CHECKING:
+    from .elaborator import Context
+
+#: Operators of the language and the catalogue entries they stand for.
+BINARY = {
+    "+": "plus", "-": "minus", "*": "times", "/": "divide", "//": "floor_divide", "%": "modulo", "**": "power",
+    "@": "matmul", "==": "equal", "!=": "not_equal", "<": "less", "<=": "less_equal", ">": "greater",
+    ">=": "greater_equal", "and": "logical_and", "or": "logical_or",
+}  # fmt: skip
+COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
+
+
+# ---- values --------------------------------------------------------------------------------------------------------
+
+
+def evaluate(context: Context, node: syntax.Pipe) -> Any:
+    """The value of an expression; raises Failed or Abandoned."""
+    match node:
+        case syntax.Paren():
+            return evaluate(context, node.value)
+        case syntax.Number():
+            return node.value
+        case syntax.String():
+            return node.value
+        case syntax.Bool():
+            return node.value
+        case syntax.NoneLiteral():
+            return None
+        case syntax.Quantity():
+            return Quantity(node.number.value, node.unit.text)
+        case syntax.Ref():
+            return read(context, node)
+        case syntax.List() | syntax.Tuple():
+            return tuple(evaluate(context, item) for item in node.items)
+        case syntax.Attr():
+            return attribute(context, node)
+        case syntax.Call():
+            return call(context, node)
+        case syntax.Index():
+            return index(context, node)
+        case syntax.Unary():
+            return negate(context, node)
+        case syntax.Binary():
+            return operate(context, node)
+        case syntax.IfExpr():
+            return choose(context, node)
+        case syntax.Pipeline():
+            return stages.run(context, head(context, node.value), node.stages)
+        case syntax.LabelledValue():
+            return stages.stage(context, (), node.unit, node.label)
+        case syntax.Ellipsis():
+            raise Failed(errors.ellipsis_here(node.span))
+
+
+def head(context: Context, node: syntax.Pipe) -> Any:
+    """The head of a pipeline: a constructor without tensor inputs stands for its tensor there."""
+    value = evaluate(context, node)
+    if isinstance(value, Callable):
+        return realize(context, value, node.span)
+    return value
+
+
+def read(context: Context, node: syntax.Ref) -> Any:
+    if node.name == "training" and context.environment.training is not None:
+        return context.environment.training
+    value = context.environment.lookup(node.name, node.span)
+    if value is POISON:
+        raise Abandoned
+    return value
+
+
+def realize(context: Context, value: Callable, span: Span) -> Any:
+    """A constructor used as a value: `Param(..)` is its tensor, anything else needs a pipe."""
+    if isinstance(value.target, type) and issubclass(value.target, Op) and not value.target.tensors:
+        return stages.apply(context, value, (), {}, span, label=None, select=None)
+    raise Failed(errors.constructor_as_value(value.spelled, span))
+
+
+def as_tensor(context: Context, value: Any, span: Span) -> Tensor:
+    """A single tensor; several outputs are E0305, statics E0303."""
+    if value is POISON:
+        raise Abandoned
+    if isinstance(value, Tensor):
+        return value
+    if isinstance(value, Outputs):
+        raise Failed(errors.several_outputs(value.of, list(value.tensors), span))
+    if isinstance(value, Callable):
+        return as_tensor(context, realize(context, value, span), span)
+    if isinstance(value, (Dim, int)) and not isinstance(value, bool):
+        size = find("size")
+        assert size is not None
+        return operator_node(context, size, {"value": value}, [], span)
+    if isinstance(value, tuple):
+        raise Failed(errors.tuple_as_tensor(len(value), span))  # pyright: ignore[reportUnknownArgumentType]
+    raise Failed(errors.not_a_tensor(value, span))
+
+
+def as_outputs(context: Context, value: Any, span: Span) -> list[tuple[str, Tensor]]:
+    """The results of a body without named outputs."""
+    if isinstance(value, Outputs):
+        return list(value.tensors.items())
+    if isinstance(value, tuple):
+        return [("", as_tensor(context, item, span)) for item in value]  # pyright: ignore[reportUnknownVariableType]
+    return [("", as_tensor(context, value, span))]
+
+
+def plain_statics(statics: dict[str, Any]) -> dict[str, Any]:
+    from .builder import json_arguments
+
+    return json_arguments(statics)
+
+
+# ---- operator nodes ------------------------------------------------------------------------------------------------
+
+
+def operand_type(value: Any, dtype: str | None) -> TensorType | None:
+    """The type an operator sees for one input; a number takes the dtype of the tensors beside it where it fits."""
+    if value is None:
+        return None
+    if isinstance(value, Tensor):
+        return value.type
+    if isinstance(value, bool):
+        return TensorType("bool", ())
+    if isinstance(value, float):
+        return TensorType(dtype if dtype is not None and dtype.startswith(("f", "bf")) else "f32", ())
+    if dtype is None or dtype == "bool":
+        return TensorType("i64", ())
+    return TensorType(dtype, ())
+
+
+def operator_node(
+    context: Context, operator: type[Op], arguments: dict[str, Any], tensors: list[Any], span: Span, *,
+    instance: Instance | None = None, path: str | None = None, spelled: str | None = None,
+) -> Any:  # fmt: skip
+    """Adds an operator: its shape rule gives the outputs' types, its Rejected becomes a diagnostic at `span`."""
+    dtype = next((value.type.dtype for value in tensors if isinstance(value, Tensor)), None)
+    types: list[Any] = []
+    operands: list[Any] = []
+    for position, value in enumerate(tensors):
+        if value is POISON:
+            raise Abandoned
+        if isinstance(value, Callable):
+            value = realize(context, value, span)
+        if isinstance(value, Outputs):
+            raise Failed(errors.several_outputs(value.of, list(value.tensors), span))
+        if value is not None and not isinstance(value, (Tensor, bool, int, float, Dim)):
+            name = operator.tensors[min(position, len(operator.tensors) - 1)][0] if operator.tensors else "input"
+            raise Failed(errors.input_not_tensor(spelled or operator.name, name, value, span))
+        types.append(operand_type(value, dtype))
+        if isinstance(value, Tensor):
+            operands.append(context.builder.use(value))
+        else:
+            operands.append(None if value is None else Scalar(value=value))
+    required = [name for name, kind in operator.tensors if kind == "one"]
+    for position, name in enumerate(required):
+        if position >= len(types) or types[position] is None:
+            raise Failed(errors.input_missing(spelled or operator.name, name, span))
+    plain = {name: value for name, value in arguments.items() if name != "init"}
+    init = arguments.get("init")
+    if any(name == "init" for name, _, _ in operator.arguments):
+        plain["init"] = initializers.to_ir(init)
+    rule = operator(**plain)
+    try:
+        outputs = rule.infer(context.facts, *types)
+        if instance is not None:
+            parameters = rule.parameters(*types)
+            if init is not None and not any(name == "init" for name, _, _ in operator.arguments):
+                first, *others = parameters
+                parameters = (first.model_copy(update={"init": initializers.to_ir(init)}), *others)
+            stages.fix_parameters(instance, parameters, types, span)
+    except Rejected as rejected:
+        raise Failed(errors.rejected(rejected, spelled or operator.name, span)) from None
+    fields: dict[str, Any] = {
+        "op": operator.name, "inputs": tuple(operands), "args": plain_statics(arguments), "span": span, "path": path,
+    }  # fmt: skip
+    if instance is not None:
+        fields["instance"] = context.builder.reference(instance)
+    if isinstance(outputs, TensorType):
+        return context.builder.node(OpNode, [outputs], **fields)[0]
+    if isinstance(outputs, tuple):
+        return tuple(context.builder.node(OpNode, list(outputs), **fields))
+    made = context.builder.node(OpNode, list(outputs.values()), **fields)
+    return Outputs(dict(zip(outputs, made, strict=True)), spelled or operator.name)
+
+
+# ---- operators of the language -------------------------------------------------------------------------------------
+
+
+def is_tensor(value: Any) -> bool:
+    if isinstance(value, Callable) and isinstance(value.target, type):
+        return issubclass(value.target, Layer)
+    return isinstance(value, (Tensor, Outputs))
+
+
+def operate(context: Context, node: syntax.Binary) -> Any:
+    left = evaluate(context, node.left)
+    if node.op in ("and", "or") and not is_tensor(left):
+        value = static_truth(context, left, node.left.span)
+        if value is (node.op == "or"):
+            return value
+        right = evaluate(context, node.right)
+        return static_truth(context, right, node.right.span) if not is_tensor(right) else right
+    right = evaluate(context, node.right)
+    if is_tensor(left) or is_tensor(right):
+        operator = find(BINARY[node.op]) if node.op in BINARY else None
+        if operator is None:
+            raise Failed(errors.operator_on_tensors(node.op, node.op_span))
+        if isinstance(left, tuple) or isinstance(right, tuple):
+            raise Failed(errors.tuple_as_tensor(len(left if isinstance(left, tuple) else right), node.span))  # pyright: ignore
+        return operator_node(context, operator, {}, [left, right], node.span, spelled=node.op)
+    if isinstance(left, Quantity) or isinstance(right, Quantity):
+        return signatures.guarded(context, node.span, binary, node.op, left, right, context.facts)
+    return signatures.guarded(context, node.span, binary, node.op, left, right, context.facts)
+
+
+def static_truth(context: Context, value: Any, span: Span) -> bool:
+    if isinstance(value, Tensor):
+        raise Failed(errors.data_condition(span))
+    return signatures.guarded(context, span, truth, value)
+
+
+def negate(context: Context, node: syntax.Unary) -> Any:
+    value = evaluate(context, node.value)
+    if is_tensor(value):
+        operator = find("negative" if node.op == "-" else "logical_not")
+        assert operator is not None
+        return operator_node(context, operator, {}, [value], node.span, spelled=node.op)
+    return signatures.guarded(context, node.span, unary, node.op, value)
+
+
+def choose(context: Context, node: syntax.IfExpr) -> Any:
+    answer = condition(context, node.condition)
+    if answer is None:
+        return stages.by_mode(
+            context, lambda inner: evaluate(inner, node.then), lambda inner: evaluate(inner, node.orelse), (), node.span
+        )
+    return evaluate(context, node.then if answer else node.orelse)
+
+
+def condition(context: Context, node: syntax.Pipe) -> bool | None:
+    """A static condition; None when it depends on `training`."""
+    if context.environment.training is None and mentions_training(node):
+        answers: list[bool] = []
+        for training in (True, False):
+            context.environment.training = training
+            try:
+                answers.append(static_truth(context, evaluate(context, node), node.span))
+            finally:
+                context.environment.training = None
+        return answers[0] if answers[0] == answers[1] else (None if answers[0] else _inverted(node))
+    return static_truth(context, evaluate(context, node), node.span)
+
+
+def _inverted(node: syntax.Pipe) -> bool | None:
+    raise Failed(errors.inverted_mode(node.span))
+
+
+def mentions_training(node: Any) -> bool:
+    match node:
+        case syntax.Ref():
+            return node.name == "training"
+        case syntax.Paren() | syntax.Unary():
+            return mentions_training(node.value)
+        case syntax.Binary():
+            return mentions_training(node.left) or mentions_training(node.right)
+        case _:
+            return False
+
+
+def compare_sizes(left: Size, op: str, right: Size, facts: Facts) -> bool | None:
+    """`left op right` for sizes: True, False, or None when it depends on the input."""
+    difference = left - right
+    same = equal(left, right, facts)
+    if op == "==":
+        return same
+    if op == "!=":
+        return None if same is None else not same
+    if op in ("<", "<="):
+        return facts.at_most(difference, -1 if op == "<" else 0)
+    return facts.at_least(difference, 1 if op == ">" else 0)
+
+
+# ---- attributes, indices -------------------------------------------------------------------------------------------
+
+
+def attribute(context: Context, node: syntax.Attr) -> Any:
+    value = evaluate(context, node.value)
+    name = node.name.text
+    if isinstance(value, Outputs):
+        if name in value.tensors:
+            return value.tensors[name]
+        raise Failed(errors.unknown_output(value.of, name, list(value.tensors), node.name.span, nearest(name, value.tensors)))
+    if isinstance(value, Callable):
+        value = realize(context, value, node.value.span)
+    if isinstance(value, Tensor):
+        if name == "T":
+            operator = find("transpose")
+            assert operator is not None
+            return operator_node(context, operator, {}, [value], node.span, spelled=".T")
+        raise Failed(errors.attribute_of_tensor(name, node.name.span))
+    if isinstance(value, Instance):
+        return part(context, SubInstance(value, (name,)), node)
+    if isinstance(value, SubInstance):
+        return part(context, SubInstance(value.instance, (*value.names, name)), node)
+    raise Failed(errors.attribute_of(value, name, node.name.span))
+
+
+def part(context: Context, found: SubInstance, node: syntax.Attr) -> Any:
+    """A parameter of an instance as a tensor, or the way to one."""
+    instance, names = found.instance, found.names
+    stages.settle(context, instance)
+    if instance.parameters is not None:
+        for parameter in instance.parameters:
+            if (parameter.name,) == names:
+                instance.used = True
+                weight = context.builder.node(
+                    WeightNode, [TensorType(parameter.dtype, parameter.shape)], inputs=(),
+                    instance=context.builder.reference(instance), name=parameter.name, span=node.span,
+                )  # fmt: skip
+                return weight[0]
+        known = [parameter.name for parameter in instance.parameters]
+        raise Failed(errors.unknown_parameter(instance.path, ".".join(names), known, node.name.span, nearest(names[-1], known)))
+    if instance.body is None:
+        raise Failed(errors.not_applied_yet(instance.path, node.span))
+    return part_of_block(context, found, instance.body, node)
+
+
+def part_of_block(context: Context, found: SubInstance, body_index: int, node: syntax.Attr) -> Any:
+    body = context.elaborator.bodies[body_index]
+    for count in range(len(found.names), 0, -1):
+        prefix, rest = ".".join(found.names[:count]), found.names[count:]
+        inner = next((instance for instance in body.instances if instance.path == prefix), None)
+        if inner is None:
+            continue
+        if inner.body is not None and rest:
+            path = f"{found.instance.path}.{prefix}"
+            owner = Instance(found.instance.builder, path, found.instance.callable, inner.span)
+            owner.body = inner.body
+            return part_of_block(context, SubInstance(owner, rest), inner.body, node)
+        for parameter in inner.parameters:
+            if (parameter.name,) == rest or (parameter.name == "" and not rest):
+                reference = context.builder.reference(found.instance)
+                return context.builder.node(
+                    WeightNode, [TensorType(parameter.dtype, parameter.shape)], inputs=(),
+                    instance=f"{reference}.{prefix}", name=parameter.name, span=node.span,
+                )[0]  # fmt: skip
+    known = [instance.path for instance in body.instances]
+    name = ".".join(found.names)
+    if any(path.startswith(name) for path in known):
+        return found
+    raise Failed(errors.unknown_parameter(found.instance.path, name, known, node.name.span, nearest(name, known)))
+
+
+def index(context: Context, node: syntax.Index) -> Any:
+    value = evaluate(context, node.value)
+    if isinstance(value, Callable):
+        value = realize(context, value, node.value.span)
+    if not isinstance(value, Tensor):
+        if isinstance(value, tuple) and len(node.items) == 1 and not isinstance(node.items[0], syntax.Slice):
+            position = evaluate(context, node.items[0])
+            if isinstance(position, int) and not isinstance(position, bool):
+                if -len(value) <= position < len(value):  # pyright: ignore[reportUnknownArgumentType]
+                    return value[position]  # pyright: ignore[reportUnknownVariableType]
+                raise Failed(errors.index_outside(position, len(value), node.items[0].span))  # pyright: ignore
+        if isinstance(value, Outputs):
+            raise Failed(errors.several_outputs(value.of, list(value.tensors), node.value.span))
+        raise Failed(errors.not_indexable(value, node.value.span))
+    items: list[Any] = []
+    for item in node.items:
+        match item:
+            case syntax.Slice():
+                items.append(("slice", bound(context, item.start), bound(context, item.stop)))
+            case syntax.NoneLiteral():
+                items.append(None)
+            case syntax.Ellipsis():
+                items.append("...")
+            case _:
+                position = evaluate(context, item)
+                if isinstance(position, Tensor):
+                    raise Failed(errors.index_by_tensor(item.span))
+                items.append(signatures.guarded(context, item.span, _index_size, position))
+    operator = find("index")
+    assert operator is not None
+    return operator_node(context, operator, {"items": tuple(items)}, [value], node.span, spelled="index")
+
+
+def _index_size(value: Any) -> Size:
+    if isinstance(value, (int, Dim)) and not isinstance(value, bool):
+        return value
+    raise StaticError("E0304", "an index is a whole number")
+
+
+def bound(context: Context, node: syntax.Pipe | None) -> Size | None:
+    if node is None:
+        return None
+    value = evaluate(context, node)
+    if isinstance(value, Tensor):
+        raise Failed(errors.index_by_tensor(node.span))
+    return signatures.guarded(context, node.span, _index_size, value)
+
+
+# ---- calls ---------------------------------------------------------------------------------------------------------
+
+
+def call(context: Context, node: syntax.Call) -> Any:
+    """`f(x, ..)`: a static function, a function of the catalogue or the file, or a constructor with its arguments."""
+    callee = node.callee
+    while isinstance(callee, syntax.Paren):
+        callee = callee.value
+    if not isinstance(callee, syntax.Ref):
+        raise Failed(errors.cannot_call(node.callee.span))
+    if callee.name in STATIC_FUNCTIONS:
+        positional = [evaluate(context, item) for item in node.args.items if not isinstance(item, syntax.Kwarg)]
+        if len(positional) == len(node.args.items) and not any(is_tensor(value) for value in positional):
+            return signatures.guarded(context, node.span, call_static, callee.name, positional)
+    target = context.environment.callable(callee.name, callee.span)
+    if isinstance(target, Instance):
+        raise Failed(errors.instance_called(callee.name, node.span))
+    if not target.is_function:
+        positional, keyword, _ = arguments(context, target, node.args)
+        return Callable(target.target, target.spelled, (*target.positional, *positional), (*target.keyword, *keyword.items()))
+    return stages.apply(context, target, (), {}, node.span, label=None, select=None, args=node.args)
+
+
+def arguments(
+    context: Context, target: Callable, args: syntax.Args | None
+) -> tuple[list[Any], dict[str, Any], dict[str, Span]]:
+    """Evaluated arguments: positional ones, keyword ones and the places of the latter.
+
+    Each is read in the table of its position: `init =` in the init table, a dtype as a dtype.
+    """
+    positional: list[Any] = []
+    keyword: dict[str, Any] = {}
+    spans: dict[str, Span] = {}
+    if args is None:
+        return positional, keyword, spans
+    kinds = argument_kinds(target)
+    order = list(kinds)
+    for item in args.items:
+        if isinstance(item, syntax.Kwarg):
+            name = item.name.text
+            if name in keyword:
+                raise Failed(errors.argument_twice(target.spelled, name, item.span))
+            keyword[name] = evaluate_argument(context, item.value, kinds.get(name, "init" if name == "init" else ""))
+            spans[name] = item.span
+        else:
+            at = len(positional) + len(target.positional)
+            kind = kinds[order[at]] if at < len(order) else ""
+            # The tensors of a function come first; a dtype or init written there is found by its table.
+            if not kind.startswith(("DType", "Init")) and isinstance(item, syntax.Ref):
+                kind = next((k for k in kinds.values() if k.startswith("DType") and item.name in signatures.DTYPES), kind)
+            positional.append(evaluate_argument(context, item, kind))
+    return positional, keyword, spans
+
+
+def argument_kinds(target: Callable) -> dict[str, str]:
+    """Annotation (operators) or declared type (blocks) by argument name, in order."""
+    if isinstance(target.target, type):
+        return {name: kind for name, kind, _ in target.target.arguments}
+    node = target.target.node
+    if isinstance(node, (syntax.Block, syntax.BlockSeq, syntax.Model)):
+        return {decl.name.text: signatures.kind_of(decl) for decl in signatures.signature_of(node).statics}
+    return {}
+
+
+def evaluate_argument(context: Context, node: syntax.Pipe, kind: str) -> Any:
+    """An argument in the table of its position."""
+    if kind.startswith("Init") or kind == "init":
+        return initializers.read(context, node)
+    if kind.startswith("DType") and isinstance(node, syntax.Ref) and node.name in signatures.DTYPES:
+        return node.name
+    if kind in ("fn", "layer"):
+        if isinstance(node, syntax.Ref):
+            return context.environment.callable(node.name, node.span)
+        if isinstance(node, syntax.Call) and isinstance(node.callee, syntax.Ref):
+            target = context.environment.callable(node.callee.name, node.callee.span)
+            if isinstance(target, Instance):
+                raise Failed(errors.instance_called(node.callee.name, node.span))
+            positional, keyword, _ = arguments(context, target, node.args)
+            return Callable(
+                target.target, target.spelled, (*target.positional, *positional), (*target.keyword, *keyword.items())
+            )
+    return evaluate(context, node)
+
+
+# ---- statements ----------------------------------------------------------------------------------------------------
+
+
+def run_statement(context: Context, statement: syntax.Statement, *, final: bool) -> Any:
+    """One statement of a body; the value of the last one may be the result."""
+    match statement:
+        case syntax.Bind():
+            return bind(context, statement.target, statement.value, statement.span)
+        case syntax.Accum():
+            return accumulate(context, statement)
+        case syntax.Require():
+            require(context, statement.condition, statement.message)
+        case syntax.Init():
+            init_rule(context, statement)
+        case syntax.Emit():
+            tensor = as_tensor(context, evaluate(context, statement.value), statement.value.span)
+            context.builder.emits.append(Result(name=statement.name.text, value=context.builder.use(tensor)))
+        case syntax.Scan():
+            return scans.run(context, statement)
+        case _:
+            value = evaluate(context, statement)
+            if not final:
+                raise Failed(errors.value_dropped(statement.span))
+            return value
+    if final:
+        raise Failed(errors.no_result(statement.span))
+    return None
+
+
+def bind(context: Context, target: syntax.Pipe, value_node: syntax.Pipe, span: Span) -> Any:
+    try:
+        if isinstance(target, syntax.List):
+            return unpack(context, target, evaluate(context, value_node), value_node.span)
+        if not isinstance(target, syntax.Ref):
+            raise Failed(errors.cannot_assign(target.span))
+        value = evaluate(context, value_node)
+        if isinstance(value, Callable):
+            value = instantiate(context, value, target, value_node.span)
+        elif isinstance(value, Tensor):
+            name_value(value, target.name)
+    except (Failed, Abandoned):
+        for name in names_of(target):
+            context.environment.bind(name, POISON, target.span)
+        raise
+    rebind(context, target.name, value, target.span)
+    return value
+
+
+def rebind(context: Context, name: str, value: Any, span: Span) -> None:
+    known, _ = context.environment.static(name)
+    if known:
+        raise Failed(errors.hides_static(name, span))
+    before = context.environment.bind(name, value, span)
+    if before is None or before.read or before.is_input or before.value is POISON or name.startswith("_"):
+        return
+    if context.builder.role == "block":
+        context.elaborator.report.add(context.elaborator.located(errors.unused_binding(name, before.span)))
+
+
+def name_value(tensor: Tensor, name: str) -> None:
+    if not tensor.builder.names[tensor.id]:
+        tensor.builder.names[tensor.id] = name
+
+
+def names_of(target: syntax.Pipe) -> list[str]:
+    if isinstance(target, syntax.Ref):
+        return [target.name]
+    if isinstance(target, syntax.List):
+        return [item.name for item in target.items if isinstance(item, syntax.Ref)]
+    return []
+
+
+def instantiate(context: Context, value: Callable, target: syntax.Ref, span: Span) -> Any:
+    """`name = Layer(..)`: an instance called `name`, or at once a tensor when the layer takes none (`Param`)."""
+    if value.is_function:
+        raise Failed(errors.function_bound(value.spelled, span))
+    if isinstance(value.target, type) and not value.target.tensors:
+        made = stages.apply(context, value, (), {}, span, label=target.name, select=None)
+        if isinstance(made, Tensor):
+            name_value(made, target.name)
+        return made
+    return stages.make_instance(context, value, context.scope.path(target.name), span)
+
+
+def unpack(context: Context, target: syntax.List, value: Any, span: Span) -> Any:
+    names: list[syntax.Ref] = []
+    for item in target.items:
+        if not isinstance(item, syntax.Ref):
+            raise Failed(errors.cannot_assign(item.span))
+        names.append(item)
+    if isinstance(value, Outputs):
+        raise Failed(errors.unpack_outputs(value.of, list(value.tensors), target.span))
+    if isinstance(value, Tensor):
+        size = value.type.shape[0] if value.type.shape else None
+        if not isinstance(size, int):
+            raise Failed(errors.unpack_axis(value.type, target.span))
+        if size == len(names):
+            operator = find("unbind")
+            assert operator is not None
+            value = operator_node(context, operator, {"axis": 0}, [value], span)
+        else:
+            raise Failed(errors.unpack_count(len(names), size, target.span))
+    if not isinstance(value, tuple):
+        raise Failed(errors.unpack_other(value, target.span))
+    if len(value) != len(names):  # pyright: ignore[reportUnknownArgumentType]
+        raise Failed(errors.unpack_count(len(names), len(value), target.span))  # pyright: ignore
+    for name, item in zip(names, value, strict=True):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        if name.name == "_":
+            continue
+        if isinstance(item, Tensor):
+            name_value(item, name.name)
+        rebind(context, name.name, item, name.span)
+    return value  # pyright: ignore[reportUnknownVariableType]
+
+
+def accumulate(context: Context, statement: syntax.Accum) -> Any:
+    if not isinstance(statement.target, syntax.Ref):
+        raise Failed(errors.cannot_assign(statement.target.span))
+    name = statement.target.name
+    try:
+        left = read(context, statement.target)
+        right = evaluate(context, statement.value)
+        if is_tensor(left) or is_tensor(right):
+            operator = find("plus")
+            assert operator is not None
+            value = operator_node(context, operator, {}, [left, right], statement.span, spelled="+=")
+            name_value(value, name)
+        else:
+            value = signatures.guarded(context, statement.span, binary, "+", left, right, context.facts)
+    except (Failed, Abandoned):
+        context.environment.bind(name, POISON, statement.span)
+        raise
+    rebind(context, name, value, statement.target.span)
+    return value
+
+
+def require(context: Context, node: syntax.Pipe, message: syntax.String | None) -> None:
+    """Checks a requirement now where it is static, else makes it a fact."""
+    while isinstance(node, syntax.Paren):
+        node = node.value
+    if isinstance(node, syntax.Binary) and node.op == "and":
+        require(context, node.left, message)
+        require(context, node.right, message)
+        return
+    text = message.value if message is not None else None
+    if isinstance(node, syntax.Binary) and node.op in COMPARISONS:
+        left, right = evaluate(context, node.left), evaluate(context, node.right)
+        if isinstance(left, Tensor) or isinstance(right, Tensor):
+            raise Failed(errors.data_condition(node.span))
+        if isinstance(left, Dim) or isinstance(right, Dim):
+            divisor: tuple[Size, int] | None = None
+            if node.op == "==" and isinstance(node.left, syntax.Binary) and node.left.op == "%" and right == 0:
+                size, number = evaluate(context, node.left.left), evaluate(context, node.left.right)
+                if isinstance(number, int):
+                    divisor = (size, number)
+            context.elaborator.assume(context, left, node.op, right, node.span, text, divisor)
+            return
+    value = evaluate(context, node)
+    if not static_truth(context, value, node.span):
+        raise Failed(errors.requirement(text, node.span, static_names(context, node)))
+
+
+def static_names(context: Context, node: Any) -> dict[str, Any]:
+    """Names and values that take part in an expression, for the note of a failed `require`."""
+    found: dict[str, Any] = {}
+
+    def visit(part: Any) -> None:
+        if isinstance(part, syntax.Ref):
+            value = context.environment.lookup(part.name, part.span)
+            if isinstance(value, (int, float, str, Dim)):
+                found.setdefault(part.name, value)
+        elif isinstance(part, syntax.Binary):
+            visit(part.left)
+            visit(part.right)
+        elif isinstance(part, (syntax.Unary, syntax.Paren)):
+            visit(part.value)
+
+    visit(node)
+    return found
+
+
+def init_rule(context: Context, statement: syntax.Init) -> None:
+    value = initializers.to_ir(initializers.read(context, statement.value))
+    assert value is not None
+    selectors = tuple(selector(context, node) for node in statement.selectors)
+    context.builder.init_rules.append(InitRule(selectors=selectors, init=value, span=statement.span))
+
+
+def selector(context: Context, node: syntax.Pipe) -> Selector:
+    """`"glob"`, `Kind.weight`, `rank < 2`."""
+    match node:
+        case syntax.String():
+            return Selector(kind="path", text=node.value, span=node.span)
+        case syntax.Attr(value=syntax.Ref()):
+            name = node.value.name  # pyright: ignore
+            return Selector(kind="layer", text=f"{name}.{node.name.text}", span=node.span)
+        case syntax.Ref():
+            if node.name[:1].isupper():
+                return Selector(kind="layer", text=node.name, span=node.span)
+        case syntax.Binary(left=syntax.Ref(name="rank")) if node.op in COMPARISONS:
+            number = evaluate(context, node.right)
+            if isinstance(number, int):
+                return Selector(kind="rank", text=f"{node.op} {number}", span=node.span)
+        case _:
+            pass
+    raise Failed(errors.not_a_selector(node.span))
+
+
+__all__ = ["InitValue", "evaluate", "run_statement", "selector"]

@@ -1,0 +1,111 @@
+"""`scan`: a body run along an axis with explicit carries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .. import syntax
+from ..diagnostics import Failed
+from ..errors import elaborate as errors
+from ..ir import ScanNode
+from ..types import TensorType
+from . import expressions, signatures
+from .builder import Builder
+from .values import Tensor
+
+if TYPE_CHECKING:
+    from .elaborator import Context
+
+
+def run(context: Context, statement: syntax.Scan) -> Any:
+    """`y = scan(axis = n, x_t = x, h = carry(start)) { .. }` and `[y, h] = scan(..) { .. }`."""
+    from .elaborator import Context as New
+
+    value = statement.value
+    if not (isinstance(value, syntax.Call) and isinstance(value.callee, syntax.Ref) and value.callee.name == "scan"):
+        raise Failed(errors.body_without_scan(statement.body.span))
+    axis = 0
+    sequences: dict[str, Tensor] = {}
+    carries: dict[str, Tensor] = {}
+    for item in value.args.items:
+        if not isinstance(item, syntax.Kwarg):
+            raise Failed(errors.scan_argument(item.span))
+        name, node = item.name.text, item.value
+        if name == "axis":
+            axis = signatures.guarded(context, node.span, signatures.as_int, expressions.evaluate(context, node), "`axis`")
+        elif isinstance(node, syntax.Call) and isinstance(node.callee, syntax.Ref) and node.callee.name == "carry":
+            if len(node.args.items) != 1 or isinstance(node.args.items[0], syntax.Kwarg):
+                raise Failed(errors.carry_argument(node.span))
+            start = expressions.evaluate(context, node.args.items[0])
+            carries[name] = expressions.as_tensor(context, start, node.span)
+        else:
+            sequences[name] = expressions.as_tensor(context, expressions.evaluate(context, node), node.span)
+    if not sequences:
+        raise Failed(errors.scan_without_sequence(value.span))
+    length = None
+    for name, tensor in sequences.items():
+        if not -tensor.type.rank <= axis < tensor.type.rank:
+            raise Failed(errors.scan_axis(axis, name, tensor.type, value.span))
+        size = tensor.type.shape[axis]
+        if length is not None and length != size:
+            raise Failed(errors.scan_lengths(length, size, name, value.span))
+        length = size
+    assert length is not None
+    builder = Builder(context.builder.report, "scan", "scan", statement.body.span, context.builder)
+    environment = context.environment.inner()
+    inner = New(context.elaborator, builder, environment, context.scope)
+    for name, tensor in sequences.items():
+        position = axis % tensor.type.rank
+        shape = (*tensor.type.shape[:position], *tensor.type.shape[position + 1 :])
+        environment.bind(name, builder.input(TensorType(tensor.type.dtype, shape), name), value.span, is_input=True)
+    for name, tensor in carries.items():
+        environment.bind(name, builder.input(tensor.type, name), value.span, is_input=True)
+    last: Any = None
+    for position, part in enumerate(statement.body.statements):
+        if isinstance(part, (syntax.Emit, syntax.Init)):
+            raise Failed(errors.not_in_scan(part.span))
+        last = expressions.run_statement(inner, part, final=position == len(statement.body.statements) - 1)
+    if last is None:
+        raise Failed(errors.no_result(statement.body.span))
+    outputs: list[tuple[str, Tensor]] = []
+    for name, start in carries.items():
+        binding = environment.bindings[name]
+        tensor = expressions.as_tensor(inner, binding.value, binding.span)
+        if binding.is_input:
+            raise Failed(errors.carry_not_assigned(name, statement.body.span))
+        if tensor.type != start.type:
+            raise Failed(errors.carry_changes(name, start.type, tensor.type, binding.span))
+        outputs.append((name, tensor))
+    stacked = expressions.as_tensor(inner, last, statement.body.statements[-1].span)
+    outputs.append(("", stacked))
+    for _, tensor in outputs:
+        builder.use(tensor)
+    body = builder.finish(outputs, statics={}, dims={})
+    captured = builder.captured()
+    place = min(axis % (stacked.type.rank + 1), stacked.type.rank)
+    shape = (*stacked.type.shape[:place], length, *stacked.type.shape[place:])
+    made = context.builder.node(
+        ScanNode, [TensorType(stacked.type.dtype, shape), *(tensor.type for tensor in carries.values())],
+        inputs=(
+            *(context.builder.use(tensor) for tensor in sequences.values()),
+            *(context.builder.use(tensor) for tensor in carries.values()),
+            *captured,
+        ),
+        axis=axis, body=context.elaborator.add_body(body), sequences=len(sequences), carries=len(carries),
+        instances=builder.instance_arguments(), span=value.span,
+    )  # fmt: skip
+    result: Any = made[0]
+    if isinstance(statement.target, syntax.List):
+        names = expressions.names_of(statement.target)
+        if len(names) != len(made):
+            raise Failed(errors.unpack_count(len(names), len(made), statement.target.span))
+        for name, item, target in zip(names, made, statement.target.items, strict=True):
+            if name != "_":
+                expressions.name_value(item, name)
+                expressions.rebind(context, name, item, target.span)
+        return result
+    if not isinstance(statement.target, syntax.Ref):
+        raise Failed(errors.cannot_assign(statement.target.span))
+    expressions.name_value(result, statement.target.name)
+    expressions.rebind(context, statement.target.name, result, statement.target.span)
+    return result

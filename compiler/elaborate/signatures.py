@@ -1,0 +1,487 @@
+"""Binds arguments to signatures: operators' fields, blocks' statics, declared input and output types."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from .. import syntax
+from ..diagnostics import Failed
+from ..dims import Dim, Size, equal, exact_div, missing_fact
+from ..errors import elaborate as errors
+from ..names import nearest
+from ..ops import find
+from ..ops.arguments import check_argument
+from ..ops.base import Layer, Op
+from ..source import Span
+from ..statics import StaticError, as_bool, as_float, as_int, as_size, as_string
+from ..types import DTYPES, TensorType
+from . import expressions
+from .values import POISON, Callable, Instance, Tensor, text
+
+if TYPE_CHECKING:
+    from .elaborator import Context
+
+T = TypeVar("T")
+
+
+def guarded(context: Context, span: Span, operation: Any, *arguments: Any) -> Any:
+    """Runs a static operation; its StaticError becomes a diagnostic at `span`."""
+    try:
+        return operation(*arguments)
+    except StaticError as error:
+        raise Failed(errors.static(error, span, context)) from None
+
+
+def size_of(context: Context, node: syntax.Pipe, what: str) -> Size:
+    """The size that an expression states."""
+    value = expressions.evaluate(context, node)
+    if isinstance(value, Tensor):
+        raise Failed(errors.not_static(node.span, what))
+    return guarded(context, node.span, as_size, value, context.facts, what)
+
+
+# ---- blocks: which list is which -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A block's declared parts, told apart."""
+
+    statics: tuple[syntax.Decl, ...]
+    inputs: tuple[syntax.Decl, ...]
+    outs: syntax.Type | syntax.Decls | None
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        return tuple(decl.name.text for decl in self.inputs)
+
+
+def is_tensor_type(type: syntax.Type | None) -> bool:
+    return type is not None and (type.shape is not None or (type.name is not None and type.name.text in DTYPES))
+
+
+def signature_of(node: syntax.Block | syntax.BlockSeq | syntax.Model) -> Signature:
+    if isinstance(node, syntax.BlockSeq):
+        return Signature(node.statics.items if node.statics else (), (), None)
+    lists = [decls.items for decls in node.signature]
+    if len(lists) == 2:
+        return Signature(lists[0], lists[1], node.outs)
+    only = lists[0] if lists else ()
+    if any(is_tensor_type(decl.type) for decl in only) or not only:
+        return Signature((), only, node.outs)
+    return Signature(only, (), node.outs)
+
+
+# ---- statics of blocks ---------------------------------------------------------------------------------------------
+
+
+def bind_statics(
+    context: Context, callable: Callable, signature: Signature, definition: Any, span: Span
+) -> dict[str, Any]:
+    """Values of a block's statics from the arguments of a use; defaults may use earlier statics and the file's params.
+
+    `callable` carries evaluated arguments. Keyword arguments that name inputs are taken out before.
+    """
+    names = [decl.name.text for decl in signature.statics]
+    given: dict[str, Any] = {}
+    if len(callable.positional) > len(names):
+        raise Failed(errors.too_many_arguments(callable.spelled, len(names), len(callable.positional), span))
+    given.update(zip(names, callable.positional, strict=False))
+    for name, value in callable.keyword:
+        if name not in names:
+            raise Failed(
+                errors.unknown_argument(
+                    callable.spelled, name, [*names, *signature.input_names], span, nearest(name, names)
+                )
+            )
+        if name in given:
+            raise Failed(errors.argument_twice(callable.spelled, name, span))
+        given[name] = value
+    bound: dict[str, Any] = {}
+    inner = context.elaborator.file_context(definition.scope, bound)
+    inner.builder = context.builder
+    for decl in signature.statics:
+        name = decl.name.text
+        if name in given:
+            bound[name] = convert(context, decl, given[name], span, inner)
+        elif decl.default is not None:
+            value = expressions.evaluate_argument(inner, decl.default, kind_of(decl))
+            bound[name] = convert(inner, decl, value, decl.default.span, inner)
+        else:
+            raise Failed(errors.missing_argument(callable.spelled, name, span, decl.span))
+    return bound
+
+
+def kind_of(decl: syntax.Decl) -> str:
+    """The declared type of a static as a word: `int`, `fn`, `layer`, `one_of`, a layer kind, or "" (inferred)."""
+    return decl.type.name.text if decl.type is not None and decl.type.name is not None else ""
+
+
+def convert(context: Context, decl: syntax.Decl, value: Any, span: Span, inner: Context) -> Any:
+    """A static argument as its declared type demands; E0304 with what was expected."""
+    kind, name = kind_of(decl), decl.name.text
+    if value is POISON:
+        return value
+    if isinstance(value, Tensor):
+        raise Failed(errors.not_static(span, f"static `{name}`"))
+    if kind in ("", "tuple", "list") and decl.default is not None:
+        default = expressions.evaluate_argument(inner, decl.default, "")
+        if isinstance(default, bool):
+            kind = "bool"
+        elif isinstance(default, int):
+            kind = "int"
+        elif isinstance(default, float):
+            kind = "float"
+        elif isinstance(default, str):
+            kind = "string"
+    what = f"`{name}`"
+    if kind == "int":
+        return guarded(context, span, as_int, value, what)
+    if kind == "float":
+        return guarded(context, span, as_float, value, what)
+    if kind == "bool":
+        return guarded(context, span, as_bool, value, what)
+    if kind == "string":
+        return guarded(context, span, as_string, value, what)
+    if kind == "one_of":
+        assert decl.type is not None and decl.type.args is not None
+        allowed = [
+            expressions.evaluate(inner, item) for item in decl.type.args.items if not isinstance(item, syntax.Kwarg)
+        ]
+        if value not in allowed:
+            raise Failed(errors.wrong_static(name, "one of " + ", ".join(map(text, allowed)), value, span))
+        return value
+    if kind == "fn":
+        if not (isinstance(value, Callable) and value.is_function):
+            raise Failed(errors.wrong_static(name, "a function such as `relu`", value, span))
+        return value
+    if kind == "layer":
+        if not (isinstance(value, Callable) and not value.is_function):
+            raise Failed(errors.wrong_static(name, "a layer such as `LayerNorm`", value, span))
+        return value
+    if kind and kind[:1].isupper():
+        operator = find(kind)
+        if not isinstance(value, Instance) or (operator is not None and value.callable.target is not operator):
+            raise Failed(errors.wrong_static(name, f"an instance of `{kind}`", value, span))
+        return value
+    if kind not in ("", "tuple", "list"):
+        assert decl.type is not None
+        raise Failed(errors.unknown_static_type(kind, decl.type.span))
+    return value
+
+
+# ---- arguments of operators ----------------------------------------------------------------------------------------
+
+
+def bind_operator(
+    context: Context, operator: type[Op], positional: list[Any], keyword: dict[str, Any], spelled: str, span: Span,
+    spans: dict[str, Span],
+) -> tuple[dict[str, Any], list[Any]]:  # fmt: skip
+    """Splits what a use gives into static arguments and tensor inputs.
+
+    For a layer all positional arguments are static; for a function tensors come first, in order, then arguments.
+    `positional` begins with the piped values (for functions). Returns arguments by name and tensors by position.
+    """
+    tensors: dict[str, Any] = {}
+    many: list[Any] = []
+    arguments: dict[str, Any] = {}
+    slots = list(operator.tensors)
+    fields = [name for name, _, _ in operator.arguments]
+    rest = list(positional)
+    if not issubclass(operator, Layer):
+        for name, kind in slots:
+            if kind == "many":
+                while rest:
+                    many.append(rest.pop(0))
+                break
+            if not rest:
+                break
+            if name in keyword:
+                continue
+            if kind == "optional" and not isinstance(rest[0], Tensor):
+                continue
+            tensors[name] = rest.pop(0)
+    for name in fields:
+        if not rest:
+            break
+        if name in keyword:
+            continue
+        arguments[name] = rest.pop(0)
+    if rest:
+        raise Failed(errors.too_many_arguments(spelled, len(positional) - len(rest), len(positional), span))
+    tensor_names = [name for name, _ in slots]
+    groups: dict[str, tuple[str, ...]] = getattr(operator, "tensor_groups", {})
+    for name, value in keyword.items():
+        if name in tensors or name in arguments:
+            raise Failed(errors.argument_twice(spelled, name, spans.get(name, span)))
+        if name in groups:
+            parts = value if isinstance(value, tuple) else (value,)
+            if len(parts) > len(groups[name]):  # pyright: ignore[reportUnknownArgumentType]
+                raise Failed(errors.too_many_arguments(name, len(groups[name]), len(parts), span))  # pyright: ignore
+            tensors.update(zip(groups[name], parts, strict=False))  # pyright: ignore[reportUnknownArgumentType]
+        elif name in tensor_names:
+            if value is not None:
+                tensors[name] = value
+        elif name in fields or (name == "init" and issubclass(operator, Layer)):
+            arguments[name] = value
+        else:
+            known = [*fields, *tensor_names, *groups]
+            raise Failed(errors.unknown_argument(spelled, name, known, spans.get(name, span), nearest(name, known)))
+    checked: dict[str, Any] = {}
+    for name, kind, default in operator.arguments:
+        if name in arguments:
+            checked[name] = check(context, spelled, name, kind, arguments[name], spans.get(name, span))
+        elif default is Op.MISSING:
+            raise Failed(errors.missing_argument(spelled, name, span, None))
+        else:
+            checked[name] = default
+    if "init" in arguments and "init" not in checked:
+        checked["init"] = arguments["init"]
+    ordered: list[Any] = [tensors.get(name) for name, kind in slots if kind != "many"]
+    return checked, [*ordered, *many]
+
+
+def check(context: Context, spelled: str, name: str, kind: str, value: Any, span: Span) -> Any:
+    """One static argument of an operator against its annotation."""
+    if isinstance(value, Tensor):
+        if kind in ("ShapeLike", "Shape"):
+            return value.type.shape
+        raise Failed(errors.not_static(span, f"argument `{name}` of `{spelled}`"))
+    try:
+        return check_argument(kind, value)
+    except StaticError as error:
+        raise Failed(errors.static(error, span, context)) from None
+    except ValueError as error:
+        raise Failed(errors.wrong_argument(spelled, name, str(error), value, span)) from None
+
+
+# ---- unification of declared types ---------------------------------------------------------------------------------
+
+
+def split_bound(node: syntax.Pipe) -> tuple[syntax.Pipe, syntax.Pipe | None]:
+    """`T <= n` in a shape: the size and its bound."""
+    if isinstance(node, syntax.Binary) and node.op == "<=":
+        return node.left, node.right
+    return node, None
+
+
+def declared_dtype(type: syntax.Type) -> str:
+    return type.name.text if type.name is not None else "f32"
+
+
+def unify(
+    context: Context, type: syntax.Type, actual: TensorType, what: str, *, bind: bool, required: Span | None,
+    value: str = "the tensor",
+) -> None:  # fmt: skip
+    """Matches a declared tensor type against the actual one, left to right.
+
+    With `bind` capitalised names that are not known yet become sizes of the body (inputs); without it they are E0301.
+    `required` is the place of the use when the type belongs to a signature elsewhere.
+    """
+    dtype = declared_dtype(type)
+    if dtype not in DTYPES:
+        raise Failed(errors.unknown_dtype(dtype, type.span, nearest(dtype, DTYPES)))
+    if dtype != actual.dtype:
+        raise Failed(errors.dtype_differs(what, dtype, actual, type.span, required))
+    items = type.shape.items if type.shape is not None else ()
+    match_shape(context, items, actual, what, type.span, bind=bind, required=required, value=value)
+
+
+def match_shape(
+    context: Context, items: tuple[syntax.Pipe, ...], actual: TensorType, what: str, span: Span, *, bind: bool,
+    required: Span | None, value: str = "the tensor",
+) -> None:  # fmt: skip
+    sizes = list(actual.shape)
+    leading = next((index for index, item in enumerate(items) if isinstance(item, syntax.Ellipsis)), None)
+    if leading is not None:
+        skipped = len(sizes) - (len(items) - 1)
+        if skipped < 0:
+            raise Failed(errors.rank_differs(what, len(items) - 1, actual, span, required, at_least=True))
+        pairs = [*zip(items[:leading], sizes[:leading], range(leading), strict=True)]
+        after = len(items) - leading - 1
+        if after:
+            axes = range(len(sizes) - after, len(sizes))
+            pairs += [*zip(items[leading + 1 :], sizes[len(sizes) - after :], axes, strict=True)]
+    else:
+        if len(items) != len(sizes):
+            raise Failed(errors.rank_differs(what, len(items), actual, span, required))
+        pairs = [*zip(items, sizes, range(len(sizes)), strict=True)]
+    for item, size, axis in pairs:
+        match_axis(context, item, size, axis, actual, what, bind=bind, required=required, value=value)
+
+
+def match_axis(
+    context: Context, item: syntax.Pipe, size: Size, axis: int, actual: TensorType, what: str, *, bind: bool,
+    required: Span | None, value: str,
+) -> None:  # fmt: skip
+    item, bound = split_bound(item)
+    if isinstance(item, syntax.Ref):
+        if item.name == "_":
+            return
+        if bind and fresh_size(context, item.name):
+            context.environment.bind_size(item.name, size, item.span)
+            if bound is not None:
+                limit(context, size, bound, item)
+            return
+    declared = size_of(context, item, "this size")
+    answer = equal(declared, size, context.facts)
+    if answer is False:
+        raise Failed(errors.size_differs(what, declared, size, axis, actual, item.span, required, value))
+    if answer is None:
+        raise Failed(
+            errors.size_unproved(what, declared, size, axis, actual, item.span, required, missing_fact(declared, size))
+        )
+    if bound is not None:
+        limit(context, size, bound, item)
+
+
+def fresh_size(context: Context, name: str) -> bool:
+    """Whether a name in a signature introduces a size: capitalised and not known."""
+    if not name[:1].isupper():
+        return False
+    if context.environment.binding(name) is not None or context.environment.static(name)[0]:
+        return False
+    from ..passes.resolve import ParamSlot
+
+    return not isinstance(context.environment.file.lookup(name), ParamSlot)
+
+
+def limit(context: Context, size: Size, bound: syntax.Pipe, item: syntax.Pipe) -> None:
+    """`T <= n`: checked now, or assumed and asserted at run time."""
+    largest = size_of(context, bound, "the bound")
+    context.elaborator.assume(context, size, "<=", largest, item.span.to(bound.span), None)
+
+
+# ---- rearrangement -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Atom:
+    """One axis of the expanded form: its written text, by which the two sides correspond, and its size."""
+
+    key: str
+    size: Size
+
+
+def rearrangement(context: Context, node: syntax.Rearrange, actual: TensorType) -> tuple[dict[str, Any], TensorType]:
+    """Arguments of the `rearrange` operator and the resulting type of `[..] => [..]`."""
+    items = list(node.before.items)
+    sizes = list(actual.shape)
+    groups: list[list[Atom]] = []
+    lead = next((i for i, item in enumerate(items) if isinstance(item, syntax.Ellipsis)), None)
+    missing = len(sizes) - (len(items) - (1 if lead is not None else 0))
+    if missing < 0 or (lead is None and missing):
+        raise Failed(errors.rank_differs("this rearrangement", len(items), actual, node.before.span, None))
+    position = 0
+    for item in items:
+        if isinstance(item, syntax.Ellipsis):
+            for _ in range(missing):
+                groups.append([Atom(f"...{position}", sizes[position])])
+                position += 1
+            continue
+        groups.append(solve_group(context, item, sizes[position], position, actual))
+        position += 1
+    atoms = [atom for group in groups for atom in group]
+    order: list[int] = []
+    merged: list[int] = []
+    shape: list[Size] = []
+    unused = list(range(len(atoms)))
+
+    def take(part: syntax.Pipe) -> int | None:
+        key = key_of(part)
+        for index in unused:
+            if atoms[index].key == key:
+                unused.remove(index)
+                order.append(index)
+                return index
+        if size_is_one(part):
+            return None
+        raise Failed(errors.rearrange_unknown(key, part.span, [atoms[i].key for i in unused]))
+
+    for item in node.after.items:
+        if isinstance(item, syntax.Ellipsis):
+            for index in [i for i in unused if atoms[i].key.startswith("...")]:
+                unused.remove(index)
+                order.append(index)
+                merged.append(1)
+                shape.append(atoms[index].size)
+            continue
+        parts = item.items if isinstance(item, syntax.Tuple) else (unparen(item),)
+        found = [index for index in map(take, parts) if index is not None]
+        size: Size = 1
+        for index in found:
+            size = size * atoms[index].size
+        merged.append(len(found))
+        shape.append(size)
+    for index in list(unused):
+        if atoms[index].size == 1 and merged:
+            order.append(index)  # a dropped axis of size 1 goes into the last group
+            merged[-1] += 1
+            unused.remove(index)
+    if unused:
+        raise Failed(errors.rearrange_dropped(atoms[unused[0]].key, node.after.span))
+    arguments = {"expanded": tuple(atom.size for atom in atoms), "order": tuple(order), "merged": tuple(merged)}
+    return arguments, TensorType(actual.dtype, tuple(shape))
+
+
+def unparen(node: syntax.Pipe) -> syntax.Pipe:
+    while isinstance(node, syntax.Paren):
+        node = node.value
+    return node
+
+
+def size_is_one(node: syntax.Pipe) -> bool:
+    return isinstance(node, syntax.Number) and node.value == 1
+
+
+def key_of(node: syntax.Pipe) -> str:
+    """The text by which an axis of one side is found on the other."""
+    from ..printer import print_expression
+
+    node = unparen(node)
+    if isinstance(node, syntax.Ref):
+        return node.name
+    if isinstance(node, syntax.Number):
+        return str(node.value)
+    return print_expression(node)
+
+
+def solve_group(context: Context, item: syntax.Pipe, size: Size, axis: int, actual: TensorType) -> list[Atom]:
+    """Sizes of the parts of one axis: at most one is unknown, found by exact division."""
+    item = unparen(item) if not isinstance(item, syntax.Tuple) else item
+    parts = item.items if isinstance(item, syntax.Tuple) else (item,)
+    known: list[Size | None] = []
+    unknown: syntax.Ref | None = None
+    product: Size = 1
+    for part in parts:
+        part = unparen(part)
+        if isinstance(part, syntax.Ref) and part.name == "_":
+            raise Failed(errors.rearrange_underscore(part.span))
+        if isinstance(part, syntax.Ref) and fresh_size(context, part.name):
+            if unknown is not None:
+                raise Failed(errors.rearrange_two_unknown(unknown.name, part.name, part.span))
+            unknown = part
+            known.append(None)
+            continue
+        value = size_of(context, part, "this size")
+        known.append(value)
+        product = product * value
+    if unknown is None:
+        answer = equal(product, size, context.facts)
+        if answer is False:
+            raise Failed(
+                errors.size_differs("this rearrangement", product, size, axis, actual, item.span, None, "the tensor")
+            )
+        if answer is None:
+            fact = missing_fact(product, size)
+            raise Failed(errors.size_unproved("this rearrangement", product, size, axis, actual, item.span, None, fact))
+    else:
+        rest = exact_div(size, product, context.facts)
+        if rest is None:
+            raise Failed(errors.not_divisible(size, product, axis, actual, item.span))
+        if isinstance(rest, Dim) and not isinstance(size, Dim):
+            raise Failed(errors.not_divisible(size, product, axis, actual, item.span))
+        context.environment.bind_size(unknown.name, rest, unknown.span)
+        known = [rest if part is None else part for part in known]
+    return [Atom(key_of(part), value) for part, value in zip(parts, known, strict=True) if value is not None]
