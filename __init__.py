@@ -1,1 +1,47 @@
-"""dlc: one `.dlspec` file from a checked model to trained weights and a verified ONNX graph."""
+"""dlc: one `.dlspec` file from a checked model to trained weights and a verified ONNX graph.
+
+    import dlc
+
+    spec = dlc.load("digits_mlp.dlspec", hidden=64)    # overrides as on the command line
+    spec.check()                                       # diagnostics; empty when the spec is right
+    net = spec.module()                                # a torch.nn.Module with the spec's initial weights
+    run = dlc.train(spec, out="runs/first")
+    dlc.export(run, "digits.onnx")
+    dlc.Session("digits.onnx")(image=images)           # needs no torch
+
+Importing it loads nothing but this module; every name comes with its first use.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .runtime.api import Loaded, SpecError, evaluate, export, load, train
+    from .runtime.session import Session
+
+#: Where each public name lives.
+_HOMES = {
+    "Loaded": ".runtime.api",
+    "Session": ".runtime.session",
+    "SpecError": ".runtime.api",
+    "evaluate": ".runtime.api",
+    "export": ".runtime.api",
+    "load": ".runtime.api",
+    "train": ".runtime.api",
+}
+
+__all__ = ["Loaded", "Session", "SpecError", "evaluate", "export", "load", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name], __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

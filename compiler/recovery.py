@@ -158,7 +158,10 @@ class Recovery:
             return None
         tokens = machine.tokens
         at_end = token.kind == self.tables.terminal["$END"]
-        header = next((i for i in (machine.at, machine.at - 1) if self._is_header(tokens, i)), None)
+        first = machine.at  # of its line
+        while first > 0 and tokens[first - 1].kind != NEWLINE and tokens[first].kind != NEWLINE:
+            first -= 1
+        header = first if self._is_header(tokens, first) else None
         if header is not None and any(opener.start > tokens[header].start for opener, _ in machine.brackets):
             header = None
         innermost, _ = machine.brackets[-1]

@@ -220,7 +220,8 @@ class Machine:
             return items, level
         if not builder:
             return items[0], level
-        return self.builders[builder](items, self.starts[below], self.ends[-1]), level + 1
+        # the stages of a pipeline lie side by side
+        return self.builders[builder](items, self.starts[below], self.ends[-1]), level + (builder != "pipe")
 
 
 __all__ = ["BAD", "HOLE", "Build", "Listener", "Machine"]

@@ -191,6 +191,17 @@ MISTAKES: tuple[Mistake, ...] = (
         "after a quoted name",
         ('`key = value`; `"ours" <- "theirs"` is a rule of a weight map',),
     ),
+    Mistake(
+        rf"{IN_BODY} {FIRST_IN} ?(?:expr |(?:[a-z_]+ {OPERATOR}|pipe ->) [^{{]*)\| =$",
+        "this cannot be assigned to",
+        (
+            "block A(x: [B]) -> [B] {\n  a + b = x\n  a\n}",
+            "block A(x: [B]) -> [B] {\n  x -> relu = y\n  y\n}",
+        ),
+        "not after a name",
+        ("the left side is a name, or a list of names as in `[q, k, v] = ..`",),
+        code="E0103",
+    ),
     # ---- pipelines -----------------------------------------------------------------------------------------------
     Mistake(
         r"(?:pipe -> (?:path : )?|postfix : )(?:NAME|path|path args|unit|stage|path args \. NAME|group|shape|\}|\)) \| (?:PLUS|MINUS|MUL|CMP|POWER|RANGE|AND|OR|word:(?:and|or))",

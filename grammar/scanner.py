@@ -27,7 +27,7 @@ WORD = -3  # a name or a keyword
 def _pattern(name: str, number: str, string: str, symbols: tuple[str, ...]) -> re.Pattern[str]:
     longest_first = sorted(symbols, key=len, reverse=True)
     return re.compile(
-        rf"(?P<blank>[ \t]+)|(?P<word>{name})|(?P<symbol>{'|'.join(map(re.escape, longest_first))})"
+        rf"(?P<blank>[ \t]+)|(?P<word>{name})(?!\w)|(?P<symbol>{'|'.join(map(re.escape, longest_first))})"
         rf"|(?P<number>{number})|(?P<string>{string})|(?P<newline>\r?\n)|(?P<comment>\#[^\r\n]*)|(?P<semicolon>;)"
         # what is none of these, as far as it plainly belongs together
         rf'|(?P<bad>"(?:[^"\\\n]|\\.)*|\d[\w.]*|[^\W\d]\w*|.)',

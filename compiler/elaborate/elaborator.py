@@ -73,6 +73,7 @@ class Elaborator:
         self.cache: dict[Any, Checked | None] = {}
         self.facts: Facts = NO_FACTS
         self.frames: list[Frame] = []
+        self.scopes: list[str] = []  # labels of the repeats around, inside the innermost frame
         self.applications = 0
         #: Spans of init rules per body, to find selectors that match nothing.
         self.active: list[Any] = []
@@ -101,10 +102,8 @@ class Elaborator:
         """Adds where the blocks around a mistake were instantiated."""
         if not self.frames:
             return diagnostic
-        notes = tuple(
-            errors.instantiated(frame.name, self.project.sources[frame.span.file], frame.span, frame.path)
-            for frame in reversed(self.frames[-3:])
-        )
+        frame = self.frames[-1]
+        notes = (errors.instantiated(frame.name, self.project.sources[frame.span.file], frame.span, frame.path),)
         return Diagnostic(
             diagnostic.code, diagnostic.message, diagnostic.span, diagnostic.label, diagnostic.labels,
             (*diagnostic.notes, *notes), diagnostic.helps,
@@ -169,7 +168,9 @@ class Elaborator:
             raise Failed(errors.recursion(definition.name, span))
         self.cache[key] = None
         before = len(self.report.errors)
-        self.frames.append(Frame(definition.name, span, path))
+        outer = ".".join(part for part in (self.frames[-1].path if self.frames else "", *self.scopes, path) if part)
+        scopes, self.scopes = self.scopes, []
+        self.frames.append(Frame(definition.name, span, outer))
         try:
             result = self.run_block(definition, statics, inputs, span)
         except Failed as failure:
@@ -177,6 +178,7 @@ class Elaborator:
             raise Abandoned from None
         finally:
             self.frames.pop()
+            self.scopes = scopes
         if len(self.report.errors) > before and result is None:
             raise Abandoned
         if result is None:
@@ -242,10 +244,10 @@ class Elaborator:
                 value = expressions.run_statement(context, statement, final=final)
                 if final:
                     last = value
-        if not is_model:
-            self.unused_bindings(context, signature)
         if len(self.report.errors) > before:
             return None
+        if not is_model:
+            self.unused_bindings(context, signature)
         if named:
             assert isinstance(signature.outs, syntax.Decls)
             outputs: list[tuple[str, Tensor]] = []

@@ -443,7 +443,11 @@ def repeat(context: Context, flow: Flow, unit: syntax.Repeat | syntax.For, label
     turn = 0
     prefix = "" if label is not None else context.scope.prefix
     while turn < len(turns):
-        builder, body, outputs, strides = run_turn(context, unit, turns[turn], types, numbered, prefix)
+        context.elaborator.scopes.append(scope_path)
+        try:
+            builder, body, outputs, strides = run_turn(context, unit, turns[turn], types, numbered, prefix)
+        finally:
+            context.elaborator.scopes.pop()
         if len(turns) > 1:
             literal = next((p for p in builder.instances if "#" not in p), None)
             if literal is not None:

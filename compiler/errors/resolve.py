@@ -18,6 +18,12 @@ def static(error: StaticError, span: Span) -> Diagnostic:
     return Diagnostic(error.code, error.message, span, error.label, helps=error.helps)
 
 
+def _has(names: Sequence[str]) -> str:
+    """A list that stays readable."""
+    shown = ", ".join(names[:24])
+    return shown if len(names) <= 24 else f"{shown} and {len(names) - 24} more"
+
+
 # ---- files -----------------------------------------------------------------------------------------------------------
 
 
@@ -60,12 +66,12 @@ def import_depth(span: Span, limit: int) -> Diagnostic:
 
 
 def import_name(span: Span, shown: str, name: str, near: str | None, has: Sequence[str]) -> Diagnostic:
-    notes = (f"it has: {', '.join(has)}",) if has else (f"`{shown}` defines nothing that can be imported",)
+    notes = (f"it has: {_has(has)}",) if has else (f"`{shown}` defines nothing that can be imported",)
     return Diagnostic("E0315", f"`{shown}` has no `{name}`", span, "not found there", notes=notes, helps=_meant(near))
 
 
 def import_argument(span: Span, shown: str, name: str, near: str | None, has: Sequence[str]) -> Diagnostic:
-    notes = (f"its parameters: {', '.join(has)}",) if has else (f"`{shown}` has no parameters",)
+    notes = (f"its parameters: {_has(has)}",) if has else (f"`{shown}` has no parameters",)
     return Diagnostic("E0304", f"`{shown}` has no parameter `{name}`", span, notes=notes, helps=_meant(near))
 
 
@@ -183,7 +189,7 @@ def index_outside(span: Span, index: int, count: int) -> Diagnostic:
 
 
 def unknown_setting(span: Span, path: str, near: str | None, has: Sequence[str]) -> Diagnostic:
-    notes = (f"this spec has: {', '.join(has)}",) if has else ("this spec has no settings",)
+    notes = (f"this spec has: {_has(has)}",) if has else ("this spec has no settings",)
     return Diagnostic("E0301", f"unknown setting `{path}`", span, "not a setting", notes=notes, helps=_meant(near))
 
 
@@ -208,7 +214,7 @@ def not_a_key(span: Span, name: str, what: str) -> Diagnostic:
 
 
 def unknown_variant(span: Span, name: str, near: str | None, has: Sequence[str]) -> Diagnostic:
-    notes = (f"this spec has: {', '.join(has)}",) if has else ("this spec has no variants",)
+    notes = (f"this spec has: {_has(has)}",) if has else ("this spec has no variants",)
     return Diagnostic("E0301", f"unknown variant `{name}`", span, notes=notes, helps=_meant(near))
 
 

@@ -22,26 +22,40 @@ A class whose name is in capitals (`Layer`) is used under its own name, a `Funct
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeAlias, dataclass_transform
 
 from ..dims import Facts, Size
-from ..ir import Parameter
+from ..ir import Init, Parameter
 from ..types import TensorType
 
 #: One output; several in order (a tuple); several by name (a dict).
 Outputs: TypeAlias = TensorType | tuple[TensorType, ...] | dict[str, TensorType]
 
-# Types of static arguments, as the annotations of an operator's fields name them. `Argument checks` in
-# `compiler/ops/arguments.py` give each its test and its words for E0304.
-Ints: TypeAlias = "int | tuple[int, ...]"  # a size an axis, or one for all spatial axes
-Pad: TypeAlias = "int | tuple[int, ...] | str"  # Ints, or "same", "causal"
+# Types of static arguments, as the annotations of an operator's fields name them; `compiler/ops/arguments.py` gives each
+# its test and its words for E0304. `X | None` may be added to any, and `Literal["a", "b"]` names its words.
+Count: TypeAlias = int  # >= 1
+Natural: TypeAlias = int  # >= 0
+Share: TypeAlias = float  # 0 to 1
+Positive: TypeAlias = float  # > 0
+Number: TypeAlias = "int | float"  # kept as written
+Ints: TypeAlias = "int | tuple[int, ...]"  # >= 1, one for all spatial axes or one each
+Naturals: TypeAlias = "int | tuple[int, ...]"  # >= 0, likewise
+Pad: TypeAlias = "int | tuple[int, ...] | str"  # Naturals, or "same", "causal"
 Axis: TypeAlias = int  # may be negative
-Axes: TypeAlias = "int | tuple[int, ...] | None"
+Axes: TypeAlias = "int | tuple[int, ...] | None"  # None: all
+Sizes: TypeAlias = "int | tuple[int, ...]"  # the size of every part, or of each
+Offsets: TypeAlias = "int | tuple[int, ...]"  # any sign
+Amounts: TypeAlias = "tuple[int, ...]"  # before and after, pairs from the last axis backwards
+Extent: TypeAlias = Size  # a size; symbolic too
 Shape: TypeAlias = "tuple[Size, ...]"
+ShapeLike: TypeAlias = "tuple[Size, ...]"  # in a spec also a tensor, which stands for its shape
 DType: TypeAlias = str
-InitSpec: TypeAlias = "Init"  # an entry of the init table
+InitSpec: TypeAlias = Init  # an entry of the init table
+Items: TypeAlias = "tuple[Any, ...]"  # of an index: a size (select), ("slice", start, stop), None (new axis), "..."
+Order: TypeAlias = "tuple[int, ...]"  # a permutation
+Constant: TypeAlias = "Any"  # a number, a bool, or nested lists of them
 
 
 class Rejected(Exception):
@@ -105,8 +119,14 @@ class Op:
     has_mode: ClassVar[bool] = False
     #: Written with an operator sign or syntax, not by name: not callable in a spec.
     syntax: ClassVar[str] = ""
+    #: An argument that stands for several tensor inputs, given as a tuple: `state = (h, c)`.
+    tensor_groups: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    #: Inputs of one dtype, to which a literal among them adapts; empty: all.
+    alike: ClassVar[tuple[str, ...]] = ()
     #: The docstring's first paragraph may cite a paper here.
     paper: ClassVar[str] = ""
+    #: How it is said in ONNX (opset 23), in words.
+    onnx: ClassVar[str] = ""
 
     MISSING: ClassVar[Any] = _MISSING
 
@@ -147,13 +167,20 @@ class Op:
         """The arguments by name."""
         return {name: getattr(self, name) for name, _, _ in self.arguments}
 
-    def infer(self, facts: Facts, *inputs: TensorType) -> Outputs:
+    # The signatures take anything so that an entry may name its tensor inputs; `tensors` is read off them.
+
+    def infer(self, facts: Facts, *inputs: Any, **named: Any) -> Outputs:
         """Types of the outputs; raises Rejected."""
         raise NotImplementedError(self.name)
 
-    def parameters(self, *inputs: TensorType | None) -> tuple[Parameter, ...]:
+    def parameters(self, *inputs: Any, **named: Any) -> tuple[Parameter, ...]:
         """The tensors a layer owns, for inputs that `infer` accepted; raises Rejected (E0212)."""
         return ()
+
+    def flops(self, inputs: Sequence[TensorType | None], outputs: Sequence[TensorType]) -> Size:
+        """Operations of one application, a multiply-add counted as two: matrix products, convolutions, attention and
+        recurrences; 0 for all that is cheap beside them."""
+        return 0
 
 
 class Layer(Op):
@@ -168,16 +195,5 @@ class Function(Op):
         return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", class_name).lower()
 
 
-# ---- rules that many operators share -------------------------------------------------------------------------------
-
-
-def weight_size(size: Size, what: str) -> int:
-    """A size that a weight depends on: concrete, else E0212."""
-    if isinstance(size, int):
-        return size
-    raise Rejected(
-        "E0212",
-        f"the weight's size would depend on `{size}`, which is not concrete",
-        f"{what} is `{size}`",
-        helps=("write the size in the model's signature, or make it a static: `model M(features = 8)(x: [B, features])`",),
-    )
+class Syntax(Function):
+    """Written with a sign or a form (`a + b`, `x[:, 0]`), not by name; `syntax` says how."""

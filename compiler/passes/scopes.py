@@ -47,7 +47,7 @@ class ParamSlot:
     """
 
     def __init__(self, node: syntax.Param, scope: FileScope) -> None:
-        self.node, self.scope = node, scope
+        self.node, self.scope, self.position = node, scope, len(scope.params)
         self.value: syntax.Pipe = node.value
         self.value_scope = scope
         self.origin: Span | None = None
@@ -267,9 +267,9 @@ class FileScope:
             near = nearest(ref.name, [*(slot.name for slot in self.slots()), *statics.CONSTANTS])
             raise Failed(errors.unknown_name(ref.span, ref.name, near))
         if reader is not None:
-            mine, other = list(self.params.values()), found
-            if above and reader in mine and other in mine and mine.index(other) >= mine.index(reader):
-                raise Failed(errors.param_below(ref.span, ref.name, other.node.name.span))
+            own = found.scope is reader.scope and ref.name in self.params
+            if above and own and found.position >= reader.position:
+                raise Failed(errors.param_below(ref.span, ref.name, found.node.name.span))
             reader.reads.add(found)
             if reader.used:
                 found.mark_used()

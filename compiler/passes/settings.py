@@ -47,14 +47,17 @@ class SettingValue:
 
 
 def statics_of(definition: Definition) -> tuple[syntax.Decl, ...]:
-    """The static parameters of a block or model as written: with one list, tensor types make it the inputs."""
-    node = definition.node
+    """The static parameters of a block or model."""
+    return statics_in(definition.node)
+
+
+def statics_in(node: syntax.Block | syntax.BlockSeq | syntax.Model) -> tuple[syntax.Decl, ...]:
+    """The static parameters as written: with one list, tensor types make it the inputs."""
     if isinstance(node, syntax.BlockSeq):
         return node.statics.items if node.statics is not None else ()
-    lists: tuple[syntax.Decls, ...] = node.signature
-    if len(lists) == 2:
-        return lists[0].items
-    only = lists[0].items if lists else ()
+    if len(node.signature) == 2:
+        return node.signature[0].items
+    only = node.signature[0].items if node.signature else ()
     return () if any(decl.type is not None and _is_tensor(decl.type) for decl in only) else only
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 from ..dims import Facts, Size, equal, missing_fact
-from ..ops.base import Function, Outputs, Rejected
+from ..ops.base import Constant, Function, Outputs, Rejected
 from ..types import TensorType, is_float, is_integer, shape_text
 
 SCALAR = TensorType("f32", ())
@@ -147,7 +147,7 @@ class CrossEntropy(Loss):
     axis: int = -1
     smoothing: float = 0.0
     ignore: int | None = None
-    weight: tuple[float, ...] | None = None
+    weight: Constant | None = None
 
     reads = "logits"
     classes = True
@@ -157,8 +157,10 @@ class CrossEntropy(Loss):
         if not 0 <= self.smoothing < 1:
             raise Rejected("E0304", "`smoothing` is a share of at least 0 and below 1", f"it is {self.smoothing}")
         classes = logits.shape[class_axis(logits, self.axis)]
-        if self.weight is not None and isinstance(classes, int) and len(self.weight) != classes:
-            raise Rejected("E0201", f"{len(self.weight)} weights for {classes} classes", "one weight a class")
+        if self.weight is not None:
+            count = len(self.weight) if isinstance(self.weight, tuple) else 1  # pyright: ignore[reportUnknownArgumentType]
+            if isinstance(classes, int) and count != classes:
+                raise Rejected("E0201", f"{count} weights for {classes} classes", "one weight a class")
         return scalar(logits)
 
 
