@@ -91,14 +91,13 @@ class _Meaning:
         match item:
             case syntax.Param():
                 self._set(item.name.text, item.value)
-            case syntax.Block() | syntax.BlockSeq() | syntax.Model():
-                word = "model" if isinstance(item, syntax.Model) else "block"
-                if word == "model":
-                    for decl in statics_in(item):
-                        if decl.default is not None:
-                            self._set(f"{item.name.text}.{decl.name.text}", decl.default)
-                    item = _without_defaults(item)
-                self.definitions[f"{word} {item.name.text}"] = (_text(_plain(item)), _text(item))
+            case syntax.Block() | syntax.BlockSeq():
+                self._define(f"block {item.name.text}", item)
+            case syntax.Model():
+                for decl in statics_in(item):
+                    if decl.default is not None:
+                        self._set(f"{item.name.text}.{decl.name.text}", decl.default)
+                self._define(f"model {item.name.text}", _without_defaults(item))
             case syntax.Set():
                 self._set(item.setting.path.text, item.setting.value)
             case syntax.Data() | syntax.Weights():
@@ -108,6 +107,9 @@ class _Meaning:
                 self._entries(f"{kind}.{item.name.text}" if item.name is not None else kind, item.entries)
             case _:
                 pass
+
+    def _define(self, name: str, item: syntax.Item) -> None:
+        self.definitions[name] = (_text(_plain(item)), _text(item))
 
     def _set(self, name: str, value: syntax.Node) -> None:
         self.settings[name] = (print_expression(_plain(value)), print_expression(value))
