@@ -24,6 +24,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from inspect import get_annotations
 from typing import Any, ClassVar, TypeAlias, dataclass_transform
 
 from ..dims import Facts, Size
@@ -134,7 +135,7 @@ class Op:
         arguments = [entry for base in reversed(cls.__mro__[1:]) for entry in base.__dict__.get("_own", ())]
         own = tuple(
             (name, kind, cls.__dict__.get(name, _MISSING))
-            for name, kind in cls.__dict__.get("__annotations__", {}).items()
+            for name, kind in get_annotations(cls).items()
             if not kind.startswith("ClassVar")
         )
         cls._own = own  # pyright: ignore[reportAttributeAccessIssue]
