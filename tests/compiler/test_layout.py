@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dlc.compiler import syntax as s
-from dlc.compiler.layout import WIDTH, format_file
+from dlc.compiler.layout import format_file
 from dlc.compiler.parse import parse
 from dlc.compiler.source import Source, Span
 from dlc.compiler.syntax import Node
@@ -49,7 +49,38 @@ def relayout(text: str, rng: random.Random) -> str:
     tokens, _ = scan(text, load())
     end_of_line = rng.choice(["\n", "\r\n"])
     indent = rng.choice(["", " ", "\t", "      "])
-    words = "-> = += => <- ~ , : ( [ { + - * / // % @ ** == != < <= > >= .. . and or not".split()
+    words = [
+        "->",
+        "=",
+        "+=",
+        "=>",
+        "<-",
+        "~",
+        ",",
+        ":",
+        "(",
+        "[",
+        "{",
+        "+",
+        "-",
+        "*",
+        "/",
+        "//",
+        "%",
+        "@",
+        "**",
+        "==",
+        "!=",
+        "<",
+        "<=",
+        ">",
+        ">=",
+        "..",
+        ".",
+        "and",
+        "or",
+        "not",
+    ]
     brackets: list[str] = []
     before: Token | None = None
     out: list[str] = []
