@@ -360,11 +360,13 @@ class Net(Record):
     """A root use of a model: `name` is its `let` ("" for `train.model`), `model` an index into `Spec.models`.
 
     Parameter paths of a net with a name begin with `name.` in selectors and checkpoints. The expressions call it on a
-    body checked with the types of the batch fields; `model` is checked on its own signature.
+    body checked with the types of the batch fields; `model` is checked on its own signature. `extra` are the taps that
+    this section reads: they follow the declared outputs of every call, and of the class generated for the run.
     """
 
     name: str
     model: int
+    extra: tuple[str, ...] = ()
     span: Span
 
 

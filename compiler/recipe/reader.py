@@ -22,6 +22,8 @@ from .ir import Entry as EntryRecord
 Item: TypeAlias = syntax.Key | syntax.Field | syntax.Let | syntax.Draw | syntax.Rule | syntax.Sub | syntax.SubFor
 #: How a key is written: `name = value`, `name { .. }`, `name argument { .. }`.
 Form: TypeAlias = Literal["key", "sub", "sub_for", "key or sub"]
+#: Reads an argument that is no plain value: gets the expression and what it is called.
+Special: TypeAlias = Mapping[str, Callable[[syntax.Pipe, str], Any]]
 
 _FORMS = {
     "key": "`{name} = value`",
@@ -191,7 +193,7 @@ class Reader:
     # ---- entries -------------------------------------------------------------------------------------------------------
 
     def entry(
-        self, node: syntax.Pipe, table: Table, example: str, special: Mapping[str, Callable[..., Any]] | None = None
+        self, node: syntax.Pipe, table: Table, example: str, special: Special | None = None
     ) -> tuple[type[Entry], EntryRecord]:
         """A use of an entry of `table`: `AdamW(1e-3)` or `last`. E0301 for a name that is not in it."""
         name, args, whole = self.used(node, table, example)
@@ -215,7 +217,7 @@ class Reader:
 
     def bind(
         self, entry: type[Entry], items: Sequence[syntax.Pipe | syntax.Kwarg], span: Span,
-        special: Mapping[str, Callable[..., Any]],
+        special: Special,
     ) -> dict[str, Any]:  # fmt: skip
         """Arguments of a use, complete with defaults. `special` reads the kinds that are no plain values: it gets the
         expression, and what it is called."""
@@ -256,9 +258,7 @@ class Reader:
             raise Failed(errors.wrong_arguments(span, entry.name, problem))
         return bound
 
-    def argument(
-        self, entry: type[Entry], name: str, kind: str, node: syntax.Pipe, special: Mapping[str, Callable[..., Any]]
-    ) -> Any:
+    def argument(self, entry: type[Entry], name: str, kind: str, node: syntax.Pipe, special: Special) -> Any:
         if kind in special:
             return special[kind](node, f"`{name}` of `{entry.name}`")
         value = self.static(node)
