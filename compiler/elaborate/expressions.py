@@ -430,10 +430,13 @@ def call(context: Context, node: syntax.Call) -> Any:
         callee = callee.value
     if not isinstance(callee, syntax.Ref):
         raise Failed(errors.cannot_call(node.callee.span))
-    if callee.name in STATIC_FUNCTIONS:
-        positional = [evaluate(context, item) for item in node.args.items if not isinstance(item, syntax.Kwarg)]
-        if len(positional) == len(node.args.items) and not any(is_tensor(value) for value in positional):
-            return signatures.guarded(context, node.span, call_static, callee.name, positional)
+    if callee.name in STATIC_FUNCTIONS and not any(isinstance(item, syntax.Kwarg) for item in node.args.items):
+        values = [evaluate(context, item) for item in node.args.items if not isinstance(item, syntax.Kwarg)]
+        if not any(is_tensor(value) for value in values):
+            return signatures.guarded(context, node.span, call_static, callee.name, values)
+        target = context.environment.callable(callee.name, callee.span)
+        assert isinstance(target, Callable)
+        return stages.apply(context, target, tuple(values), {}, node.span, label=None, select=None)
     target = context.environment.callable(callee.name, callee.span)
     if isinstance(target, Instance):
         raise Failed(errors.instance_called(callee.name, node.span))

@@ -32,7 +32,7 @@ def _reader(annotation: str) -> Reader:
     optional = "None" in parts
     (kind,) = [part for part in parts if part != "None"]
     if kind.startswith("Literal["):
-        read = _words(tuple(re.findall(r'"([^"]*)"', kind)))
+        read = _words(tuple(re.findall(r"""["']([^"']*)["']""", kind)))
     else:
         read = READERS[kind]
     return (lambda value: None if value is None else read(value)) if optional else read
