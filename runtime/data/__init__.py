@@ -1,0 +1,1 @@
+"""Records from sources, split, transformed and batched, as a `data` section says."""

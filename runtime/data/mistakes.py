@@ -1,0 +1,220 @@
+"""What is wrong with data: each names the file and line (or record and field) and how to mend it.
+
+The span is the place in the spec that asks for the data; the data's own place stands in the message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ...compiler.diagnostics import Diagnostic, Failed, Label
+from ...compiler.names import nearest
+from ...compiler.source import Span
+
+
+def _fail(code: str, message: str, span: Span, label: str = "", *, notes: tuple[str, ...] = (),
+          helps: tuple[str, ...] = (), labels: tuple[Label, ...] = ()) -> Failed:  # fmt: skip
+    return Failed(Diagnostic(code, message, span, label, labels, notes, helps))
+
+
+# ---- files -----------------------------------------------------------------------------------------------------------
+
+
+def missing_file(span: Span, path: Path, near: str | None = None) -> Failed:
+    what = f"there is no file `{path}`"
+    helps = (
+        (f"did you mean `{near}`?",) if near else ("paths are relative to the spec; `--data-root DIR` sets another",)
+    )
+    return _fail("E0412", what, span, "not found", helps=helps)
+
+
+def missing_folder(span: Span, path: Path) -> Failed:
+    return _fail(
+        "E0412", f"there is no directory `{path}`", span, "not found",
+        helps=("paths are relative to the spec; `--data-root DIR` sets another",),
+    )  # fmt: skip
+
+
+def unreadable(span: Span, path: Path, why: str) -> Failed:
+    return _fail("E0412", f"`{path}` cannot be read: {why}", span)
+
+
+def not_utf8(span: Span, path: Path, line: int, byte: int) -> Failed:
+    return _fail(
+        "E0412", f"{path}:{line}: not UTF-8", span, notes=(f"byte 0x{byte:02x}",), helps=("save the file as UTF-8",)
+    )
+
+
+def empty(span: Span, path: Path, what: str = "records") -> Failed:
+    return _fail("E0412", f"`{path}` has no {what}", span)
+
+
+def extra_missing(span: Span, what: str, extra: str, package: str) -> Failed:
+    return _fail(
+        "E0412", f"{what} needs `{package}`, which is not installed", span, "an optional dependency",
+        helps=(f'pip install "dlc[{extra}]"',),
+    )  # fmt: skip
+
+
+def not_of_format(span: Span, path: Path, form: str, why: str) -> Failed:
+    return _fail("E0412", f"`{path}` is not {form}: {why}", span)
+
+
+def files_differ(span: Span, first: Path, second: Path, why: str) -> Failed:
+    return _fail("E0412", f"`{first}` and `{second}` do not correspond: {why}", span)
+
+
+# ---- tables ----------------------------------------------------------------------------------------------------------
+
+
+def csv_columns(span: Span, path: Path, line: int, found: int, expected: int) -> Failed:
+    return _fail(
+        "E0412", f"{path}:{line}: {found} cells where the header has {expected}", span,
+        helps=("a text with commas or line ends stands in double quotes",),
+    )  # fmt: skip
+
+
+def csv_duplicate(span: Span, path: Path, name: str) -> Failed:
+    return _fail("E0412", f"{path}:1: two columns are called `{name}`", span, helps=("give one another name",))
+
+
+def csv_syntax(span: Span, path: Path, line: int, why: str) -> Failed:
+    return _fail("E0412", f"{path}:{line}: {why}", span)
+
+
+def not_a_number(span: Span, place: str, column: str, cell: str, text_column: bool) -> Failed:
+    shown = cell if len(cell) <= 40 else cell[:37] + "..."
+    helps = (
+        ("`-> category` numbers names",)
+        if text_column
+        else ("mend the cell, or leave it empty and say `-> impute(..)`",)
+    )
+    return _fail("E0201", f'{place}, column `{column}`: "{shown}" is not a number', span, helps=helps)
+
+
+def empty_cell(span: Span, place: str, column: str) -> Failed:
+    return _fail(
+        "E0201", f"{place}, column `{column}`: the cell is empty", span,
+        helps=('fill it, or say `-> impute("mean")` (or `"median"`, or a value)',),
+    )  # fmt: skip
+
+
+def not_whole(span: Span, field: str, place: str, value: float) -> Failed:
+    return _fail(
+        "E0204", f"{place}: {value:g} in field `{field}` is not a whole number", span,
+        helps=("declare the field `f32`, or mend the value",),
+    )  # fmt: skip
+
+
+def unknown_category(span: Span, place: str, name: str, known: Sequence[str], fitted: bool) -> Failed:
+    near = nearest(name, known)
+    helps = (f"did you mean `{near}`?",) if near else ()
+    if fitted:
+        helps = (*helps, 'name them all: `category("a", ..)`')
+    shown = ", ".join(known[:8]) + (", ..." if len(known) > 8 else "")
+    where = "the train split has" if fitted else "the names are"
+    return _fail(
+        "E0205", f'{place}: "{name}" is none of the categories', span, notes=(f"{where} {shown}",), helps=helps
+    )
+
+
+def unknown_field(span: Span, source: str, name: str, known: Sequence[str]) -> Failed:
+    near = nearest(name, known)
+    return _fail(
+        "E0301", f"{source} has no field `{name}`", span, "not a field",
+        notes=(f"it has: {', '.join(known[:20])}{', ...' if len(known) > 20 else ''}",),
+        helps=(f"did you mean `{near}`?",) if near else (),
+    )  # fmt: skip
+
+
+def lengths_differ(span: Span, path: Path, one: str, first: int, other: str, second: int) -> Failed:
+    return _fail("E0202", f"`{path}`: `{one}` has {first} records, `{other}` has {second}", span)
+
+
+def array_kind(span: Span, path: Path, name: str, kind: str) -> Failed:
+    return _fail(
+        "E0204", f"`{path}`: array `{name}` holds {kind}, not numbers", span, helps=("store it as numbers or as text",)
+    )
+
+
+# ---- records ---------------------------------------------------------------------------------------------------------
+
+
+def field_shape(span: Span, field: str, place: str, found: str, declared: str) -> Failed:
+    return _fail(
+        "E0201", f"{place}: field `{field}` has the shape {found}, declared is {declared}", span, f"declared {declared}",
+    )  # fmt: skip
+
+
+def too_long(span: Span, field: str, place: str, length: int, name: str, limit: int) -> Failed:
+    return _fail(
+        "E0201", f"{place}: field `{field}` has {name} = {length}, declared is {name} <= {limit}", span,
+        helps=(f"`truncate({limit})` cuts, `where = {name} <= {limit}` drops longer records",),
+    )  # fmt: skip
+
+
+def lengths_of_record(span: Span, place: str, name: str, one: str, first: int, other: str, second: int) -> Failed:
+    return _fail(
+        "E0201", f"{place}: {name} is {first} in field `{one}` and {second} in field `{other}`", span,
+        helps=(f"both fields declare the length {name}; another letter makes them independent",),
+    )  # fmt: skip
+
+
+def not_finite(span: Span, field: str, place: str) -> Failed:
+    return _fail(
+        "E0201", f"{place}: field `{field}` is not a finite number", span,
+        helps=('`-> impute("mean")` fills missing numbers',),
+    )  # fmt: skip
+
+
+def not_an_image(span: Span, path: Path, why: str) -> Failed:
+    return _fail(
+        "E0412",
+        f"`{path}` is not an image: {why}",
+        span,
+        helps=("JPEG and PNG are read; remove the file or convert it",),
+    )
+
+
+def id_range(span: Span, place: str, what: str, value: int, count: int) -> Failed:
+    return _fail("E0205", f"{place}: {what} {value} is not below {count}", span)
+
+
+# ---- splits ----------------------------------------------------------------------------------------------------------
+
+
+def split_empty(span: Span, split: str, records: int) -> Failed:
+    return _fail(
+        "E0411", f"the {split} split gets none of the {records} records", span, helps=("give it a larger share",)
+    )
+
+
+def split_missing(span: Span, split: str, known: Sequence[str]) -> Failed:
+    return _fail("E0411", f"this data has no {split} split", span, notes=(f"it has: {', '.join(known)}",))
+
+
+def class_too_small(span: Span, name: str, count: int) -> Failed:
+    return _fail(
+        "E0411", f"class `{name}` has {count} record(s), too few to stand in every split", span,
+        helps=("leave out `stratify`, or add records",),
+    )  # fmt: skip
+
+
+def stream_too_short(span: Span, split: str, length: int, window: int) -> Failed:
+    return _fail(
+        "E0411", f"the {split} part of the stream has {length} tokens, a window takes {window}", span,
+        helps=("take a shorter window or a larger share",),
+    )  # fmt: skip
+
+
+def nothing_left(span: Span) -> Failed:
+    return _fail("E0411", "`where` keeps no record", span)
+
+
+def no_windows(span: Span) -> Failed:
+    return _fail("E0304", "a stream is not a record", span, helps=("cut it: `source.tokens -> random_window(128)`",))
+
+
+def backend_missing(span: Span, what: str) -> Failed:
+    return _fail("E0501", f"the runtime does not know {what}", span)

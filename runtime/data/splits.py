@@ -1,0 +1,142 @@
+"""Splits: which records are for training, validation and test. A pure function of the records and the split's seed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...compiler.recipe.ir import DataSet, Split
+from ...compiler.source import Span
+from .. import keyed
+from . import mistakes
+from .sources import SPLITS
+from .table import Cells, Images, Stream, Table
+
+Records = NDArray[np.int64]
+
+
+def divide(section: DataSet, table: Table) -> dict[Split, Records]:
+    """The record numbers of each split that the section has (for a stream: positions, ascending)."""
+    args, span = section.split.args, section.split.span
+    match section.split.name:
+        case "all":
+            found = {args["split"]: np.arange(table.count, dtype=np.int64)}
+        case "random":
+            found = _random(table, args, span)
+        case "contiguous":
+            found = _contiguous(table, args, span)
+        case _:
+            found = _named(table, args)
+    for split, records in found.items():
+        if not len(records):
+            raise mistakes.split_empty(span, split, table.count)
+    return found
+
+
+def _fractions(args: Mapping[str, Any]) -> dict[Split, float]:
+    return {split: args[split] for split in SPLITS if isinstance(args.get(split), (int, float)) and args[split]}
+
+
+def shares(count: int, fractions: Mapping[Any, float]) -> list[int]:
+    """Whole numbers that sum to `count`, each within one of its fraction: the largest remainders are rounded up."""
+    exact = [count * fraction for fraction in fractions.values()]
+    whole = [int(value + 1e-9) for value in exact]
+    order = sorted(range(len(exact)), key=lambda i: (whole[i] - exact[i], i))
+    for i in order[: count - sum(whole)]:
+        whole[i] += 1
+    return whole
+
+
+def _values(table: Table, name: str, span: Span) -> NDArray[Any]:
+    """A column as one comparable value a record."""
+    column = table.column(name, span)
+    if isinstance(column, Cells):
+        return np.asarray(column.values)
+    if isinstance(column, (Images, Stream)) or column.array.ndim != 1:
+        raise mistakes.array_kind(span, table.files[0].path, name, "more than one number a record")
+    return column.array
+
+
+def _random(table: Table, args: Mapping[str, Any], span: Span) -> dict[Split, Records]:
+    fractions = _fractions(args)
+    base = keyed.key(args["seed"], "split")
+    if args.get("group") is not None:
+        _, group = np.unique(_values(table, args["group"], span), return_inverse=True)
+        order = keyed.permutation(base, int(group.max()) + 1)
+        rank = np.empty_like(order)
+        rank[order] = np.arange(len(order))
+        return _by_groups(rank[group], fractions)
+    order = keyed.permutation(base, table.count)
+    if args.get("stratify") is None:
+        return _cut([order], fractions)
+    names, kinds = np.unique(_values(table, args["stratify"], span), return_inverse=True)
+    sizes = np.bincount(kinds)
+    if (least := int(sizes.argmin())) >= 0 and sizes[least] < len(fractions):
+        raise mistakes.class_too_small(span, str(names[least]), int(sizes[least]))
+    return _cut([order[kinds[order] == kind] for kind in range(len(names))], fractions)
+
+
+def _cut(strata: list[Records], fractions: Mapping[Split, float]) -> dict[Split, Records]:
+    """Each stratum cut by the fractions. What rounding leaves over goes to whichever split is furthest behind."""
+    parts: dict[Split, list[Records]] = {split: [] for split in fractions}
+    totals = dict.fromkeys(fractions, 0)
+    seen = 0
+    for stratum in strata:
+        seen += len(stratum)
+        exact = {split: len(stratum) * share for split, share in fractions.items()}
+        take = {split: int(value + 1e-9) for split, value in exact.items()}
+        while sum(take.values()) < len(stratum):
+            behind = max(fractions, key=lambda split: fractions[split] * seen - totals[split] - take[split])
+            take[behind] += 1
+        start = 0
+        for split in fractions:
+            parts[split].append(stratum[start : start + take[split]])
+            totals[split] += take[split]
+            start += take[split]
+    return {split: np.sort(np.concatenate(pieces)) for split, pieces in parts.items()}
+
+
+def _by_groups(group: Records, fractions: Mapping[Split, float]) -> dict[Split, Records]:
+    """Whole groups, in their order, until each split has its share of the records."""
+    sizes = np.bincount(group)
+    middle = np.cumsum(sizes) - sizes / 2
+    bounds = np.cumsum(list(fractions.values())) * len(group)
+    home = np.searchsorted(bounds, middle)
+    return {
+        split: np.flatnonzero(home[group] == i).astype(np.int64) for i, split in enumerate(fractions)
+    }  # fmt: skip
+
+
+def _contiguous(table: Table, args: Mapping[str, Any], span: Span) -> dict[Split, Records]:
+    fractions = _fractions(args)
+    order = np.arange(table.count, dtype=np.int64)
+    if args.get("by") is not None:
+        values = _values(table, args["by"], span)
+        try:
+            values = values.astype(np.float64)
+        except ValueError:
+            pass  # dates as texts sort by themselves when they are ISO 8601
+        order = np.argsort(values, kind="stable").astype(np.int64)
+    ends = np.cumsum(shares(table.count, fractions))
+    return {
+        split: order[end - size : end] for split, end, size in zip(fractions, ends, np.diff([0, *ends]), strict=True)
+    }
+
+
+def _named(table: Table, args: Mapping[str, Any]) -> dict[Split, Records]:
+    """Splits that are files, and those that take a fraction of train."""
+    found = dict(table.parts) if table.parts is not None else {"train": np.arange(table.count, dtype=np.int64)}
+    fractions = _fractions(args)
+    if fractions:
+        train = found["train"]
+        order = train[keyed.permutation(keyed.key(args.get("seed", 0), "split"), len(train))]
+        sizes = shares(len(train), {**fractions, "rest": 1 - sum(fractions.values())})
+        start = 0
+        for split, size in zip(fractions, sizes, strict=False):
+            found[split] = np.sort(order[start : start + size])
+            start += size
+        found["train"] = np.sort(order[start:])
+    return {split: found[split] for split in SPLITS if split in found}

@@ -1,0 +1,121 @@
+"""What a source yields: columns of equal length, and where each record came from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...compiler.recipe.ir import Split
+from ...compiler.source import Span
+from . import mistakes
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """An array whose first axis counts records. `classes` are the names of class numbers."""
+
+    array: NDArray[Any]
+    classes: tuple[str, ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+
+@dataclass(frozen=True)
+class Cells:
+    """A column of a table: strings as they stand in the file ("" is a missing one)."""
+
+    values: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+@dataclass(frozen=True)
+class Images:
+    """Image files, decoded when they are needed. `gray`: one channel, as [height, width]."""
+
+    paths: Sequence[Path]
+    gray: bool = False
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Token numbers in order. `names` are the texts of the numbers, where they are known."""
+
+    array: NDArray[Any]
+    names: tuple[str, ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+
+Column: TypeAlias = Numbers | Cells | Images | Stream
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file that was read, as the run records it."""
+
+    path: Path
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True)
+class Table:
+    """All records of a source. `place(i)` says where record i stands: `housing.csv:17`.
+
+    `parts` gives the records of each split where the files decide it (`{split}` in the path), else None.
+    """
+
+    columns: Mapping[str, Column]
+    count: int
+    place: Callable[[int], str]
+    name: str
+    files: tuple[SourceFile, ...] = ()
+    parts: Mapping[Split, NDArray[np.int64]] | None = None
+    digest: str = ""
+    order: tuple[str, ...] = field(default=())  # column names in the file's order
+
+    def column(self, name: str, span: Span) -> Column:
+        if name not in self.columns:
+            raise mistakes.unknown_field(span, self.name, name, list(self.columns))
+        return self.columns[name]
+
+
+MISSING_CELLS = frozenset(("", "na", "n/a", "nan", "null", "none"))
+
+
+def numbers_of(cells: Cells, records: NDArray[np.int64], name: str, table: Table, span: Span) -> NDArray[np.float64]:
+    """Cells as numbers; a missing one is NaN, anything else that is no number a diagnostic."""
+    result = np.empty(len(records), np.float64)
+    for position, record in enumerate(records.tolist()):
+        cell = cells.values[record].strip()
+        try:
+            result[position] = float(cell)
+        except ValueError:
+            if cell.lower() in MISSING_CELLS:
+                result[position] = math.nan
+                continue
+            sample = cells.values[:100]
+            text_column = sum(_is_number(value) for value in sample) * 2 < len(sample)
+            raise mistakes.not_a_number(span, table.place(record), name, cell, text_column) from None
+    return result
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

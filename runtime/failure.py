@@ -1,0 +1,40 @@
+"""What ends a run: an exception that says itself what happened, what the user can do, and the exit code.
+
+Mistakes in a spec or in its data are diagnostics (`Failed`); these are the failures of a run.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class RunFailure(Exception):
+    """A failure at run time: a message, notes that state facts, helps that say how to mend it."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, notes: tuple[str, ...] = (), helps: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.notes = notes
+        self.helps = helps
+
+
+class BadInput(RunFailure):
+    """What the user named cannot be used: a run directory, an input file, an option."""
+
+    exit_code = 2
+
+
+class Diverged(RunFailure):
+    """The loss is no longer a finite number."""
+
+    exit_code = 3
+
+
+class Interrupted(RunFailure):
+    """A signal asked to stop; the step was finished and the run saved."""
+
+    def __init__(self, signal_number: int, run: Path) -> None:
+        super().__init__(f"interrupted; the run is saved in {run}", helps=("`--resume` continues it",))
+        self.exit_code = 128 + signal_number
+        self.run = run

@@ -1,0 +1,80 @@
+"""Randomness as a pure function of named keys: no generator state to save, the same on every device and version.
+
+A key is a 64-bit number made of words (`key(seed, "order", epoch)`); numbers for records follow from a key and the
+record's number by the finaliser of SplitMix64 (Steele, Lea and Flood, 2014), in numpy or in torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+_GOLDEN = 0x9E3779B97F4A7C15
+_MIX_1 = 0xBF58476D1CE4E5B9
+_MIX_2 = 0x94D049BB133111EB
+
+
+def key(*words: int | str) -> int:
+    """A 64-bit key of these words, in their order."""
+    text = "\0".join(f"{type(word).__name__}:{word}" for word in words)
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+
+
+def record_keys(base: int, records: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """A key for each record number."""
+    with np.errstate(over="ignore"):
+        return _mix(np.uint64(base) + (records.astype(np.uint64) + np.uint64(1)) * np.uint64(_GOLDEN))
+
+
+def _mix(z: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    with np.errstate(over="ignore"):
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(_MIX_1)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(_MIX_2)
+        return z ^ (z >> np.uint64(31))
+
+
+def permutation(base: int, count: int) -> NDArray[np.int64]:
+    """The numbers below `count` in an order that the key decides."""
+    keys = record_keys(base, np.arange(count, dtype=np.int64))
+    return np.argsort(keys, kind="stable").astype(np.int64)
+
+
+def as_tensor(keys: NDArray[np.uint64]) -> torch.Tensor:
+    """Keys as i64, which torch can compute with."""
+    return torch.from_numpy(keys.view(np.int64))
+
+
+def uniform(keys: torch.Tensor, count: int) -> torch.Tensor:
+    """Numbers in [0, 1) for each key: f32 [len(keys), count]."""
+    steps = torch.arange(1, count + 1, dtype=torch.int64, device=keys.device) * _signed(_GOLDEN)
+    z = keys[:, None] + steps
+    z = (z ^ _shifted(z, 30)) * _signed(_MIX_1)
+    z = (z ^ _shifted(z, 27)) * _signed(_MIX_2)
+    z = z ^ _shifted(z, 31)
+    return _shifted(z, 40).to(torch.float32) * 2.0**-24
+
+
+def normal(keys: torch.Tensor, count: int) -> torch.Tensor:
+    """Standard normal numbers for each key, by Box and Muller: f32 [len(keys), count]."""
+    pairs = uniform(keys, 2 * ((count + 1) // 2)).reshape(len(keys), -1, 2)
+    radius = torch.sqrt(-2.0 * torch.log1p(-pairs[..., 0]))
+    angle = 2.0 * torch.pi * pairs[..., 1]
+    return torch.stack((radius * torch.cos(angle), radius * torch.sin(angle)), -1).flatten(1)[:, :count]
+
+
+def _signed(value: int) -> int:
+    return value - 2**64 if value >= 2**63 else value
+
+
+def _shifted(z: torch.Tensor, bits: int) -> torch.Tensor:
+    """Logical shift to the right (torch's is arithmetic)."""
+    return (z >> bits) & ((1 << (64 - bits)) - 1)
+
+
+def generator(*words: int | str, device: Any = "cpu") -> torch.Generator:
+    """A torch generator seeded by these words."""
+    return torch.Generator(device=device).manual_seed(key(*words) & (2**63 - 1))
