@@ -68,7 +68,12 @@ class Project:
         self.used.add(path)
 
     def report_unused(self) -> None:
-        """E0406 for overrides of the command line, a variant or `set` that nothing read; for the last pass to call."""
+        """E0406 for overrides of the command line, a variant or `set` that nothing read; for the last pass to call.
+
+        After another mistake nothing is said: what would have read it may not have been reached.
+        """
+        if not self.report.ok:
+            return
         for path, setting in self.settings.items():
             if path not in self.used and setting.scope is self.root:
                 self.report.add(errors.changes_nothing(setting.span, path))
