@@ -86,7 +86,8 @@ class Example:
 
 @dataclass(frozen=True)
 class Sample:
-    """One use of an operator: static arguments and tensor inputs (by position; None for an absent optional one).
+    """One use of an operator: static arguments and tensor inputs (by position; None for an absent optional one). An
+    argument that is a size or a shape may name an axis too.
 
     Conformance runs it at `sizes`, and at other sizes of every named axis: inferred shape, declared parameters, output
     of both backends, gradients when `differentiable`, ONNX Runtime at optimization levels none and all.

@@ -32,7 +32,8 @@ class Embedding(Layer):
             raise Rejected("E0304", "`pad` is a row of the table", f"pad = {self.pad}, count = {self.count}")
         return TensorType("f32", (*ids.shape, self.dim))
 
-    def parameters(self, ids: TensorType) -> tuple[Parameter, ...]:
+    # The table is known before any ids are: `x @ wte.weight.T` may come first.
+    def parameters(self, ids: TensorType | None = None) -> tuple[Parameter, ...]:
         args = {"std": 1.0, "mean": 0.0}
         # The row that stays zero is part of the default only: an `init` rule replaces the whole table, as in PyTorch.
         init = Init(name="normal", args=args if self.pad is None else {**args, "zero_row": self.pad})

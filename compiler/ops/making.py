@@ -17,7 +17,7 @@ class Zeros(Function):
     shape: Shape
 
     onnx = "ConstantOfShape"
-    samples = (Sample({"shape": (2, 3)}, (), differentiable=False),)
+    samples = (Sample({"shape": ("B", 3)}, (), differentiable=False),)
 
     def infer(self, facts: Facts) -> TensorType:
         return TensorType("f32", need_whole(facts, self.shape))
@@ -32,7 +32,7 @@ class Ones(Function):
     shape: Shape
 
     onnx = "ConstantOfShape"
-    samples = (Sample({"shape": (2, 3)}, (), differentiable=False),)
+    samples = (Sample({"shape": ("B", 3)}, (), differentiable=False),)
 
     def infer(self, facts: Facts) -> TensorType:
         return TensorType("f32", need_whole(facts, self.shape))
@@ -47,7 +47,7 @@ class Arange(Function):
     n: Extent
 
     onnx = "Range"
-    samples = (Sample({"n": 5}, (), differentiable=False),)
+    samples = (Sample({"n": "T"}, (), differentiable=False), Sample({"n": 5}, (), differentiable=False))
 
     def infer(self, facts: Facts) -> TensorType:
         return TensorType("i64", need_whole(facts, (self.n,)))
@@ -64,7 +64,7 @@ class Sinusoid(Function):
 
     paper = "Vaswani et al. 2017, arXiv:1706.03762"
     onnx = "Range, Mul, Sin, Cos"
-    samples = (Sample({"n": 5, "d": 6}, (), differentiable=False),)
+    samples = (Sample({"n": "T", "d": 6}, (), differentiable=False),)
 
     def infer(self, facts: Facts) -> TensorType:
         if not isinstance(self.d, int):
@@ -84,7 +84,7 @@ class Randn(Function):
 
     random = True
     onnx = "none: E0502 in an exported output"
-    samples = (Sample({"shape": (2, 3)}, (), differentiable=False),)
+    samples = (Sample({"shape": ("B", 3)}, (), differentiable=False),)
 
     def infer(self, facts: Facts) -> TensorType:
         return TensorType("f32", need_whole(facts, self.shape))
@@ -100,7 +100,7 @@ class Rand(Function):
 
     random = True
     onnx = "none: E0502 in an exported output"
-    samples = (Sample({"shape": (2, 3)}, (), differentiable=False),)
+    samples = (Sample({"shape": ("B", 3)}, (), differentiable=False),)
 
     def infer(self, facts: Facts) -> TensorType:
         return TensorType("f32", need_whole(facts, self.shape))
@@ -118,7 +118,7 @@ class Randint(Function):
 
     random = True
     onnx = "none: E0502 in an exported output"
-    samples = (Sample({"low": 0, "high": 9, "shape": (2, 3)}, (), differentiable=False),)
+    samples = (Sample({"low": 0, "high": 9, "shape": ("B", 3)}, (), differentiable=False),)
 
     def infer(self, facts: Facts) -> TensorType:
         if self.low >= self.high:
@@ -137,7 +137,7 @@ class Bernoulli(Function):
 
     random = True
     onnx = "none: E0502 in an exported output"
-    samples = (Sample({"p": 0.3, "shape": (2, 3)}, (), differentiable=False),)
+    samples = (Sample({"p": 0.3, "shape": ("B", 3)}, (), differentiable=False),)
 
     def infer(self, facts: Facts) -> TensorType:
         return TensorType("f32", need_whole(facts, self.shape))

@@ -114,8 +114,8 @@ class Rearrange(Syntax):
     syntax = "[..] => [..]"
     onnx = "Reshape, Transpose, Reshape"
     samples = (
-        Sample({"expanded": (2, 5, 3, 2), "order": (2, 0, 1, 3), "merged": (1, 1, 1, 1)}, (Example("f32", (2, 5, 6)),)),
-        Sample({"expanded": (2, 5, 6), "order": (1, 0, 2), "merged": (1, 2)}, (Example("f32", (2, 5, 6)),)),
+        Sample({"expanded": ("B", "T", 3, 2), "order": (2, 0, 1, 3), "merged": (1, 1, 1, 1)}, (_X,)),
+        Sample({"expanded": ("B", "T", 6), "order": (1, 0, 2), "merged": (1, 2)}, (_X,)),
         Sample({"expanded": (2, 3), "order": (1, 0), "merged": (1, 0, 1)}, (Example("f32", (2, 3)),)),
     )
 
@@ -157,7 +157,7 @@ class Size(Syntax):
 
     syntax = "a dimension"
     onnx = "Shape, or an initializer"
-    samples = (Sample({"value": 3}, (), differentiable=False),)
+    samples = (Sample({"value": "T"}, (), differentiable=False), Sample({"value": 3}, (), differentiable=False))
 
     def infer(self, facts: Facts) -> TensorType:
         need_whole(facts, (self.value,))
