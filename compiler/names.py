@@ -18,26 +18,21 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
 def near(name: str, candidates: Iterable[str], most: int = 3) -> list[str]:
     """Up to `most` candidates, nearest first."""
     plain = _plain(name)
-    scored: list[tuple[tuple[float, int, int], str]] = []
+    words = {_plain(word) for word in _words(name)}
+    scored: list[tuple[tuple[float, int, bool, int], str]] = []
     for position, candidate in enumerate(dict.fromkeys(candidates)):
-        if candidate == name:
-            continue
         other = _plain(candidate)
-        if other == plain:
-            distance = 0.0
-        else:
-            limit = max(1, min(max(len(plain), len(other)) // 3, 4))
-            if abs(len(plain) - len(other)) > limit:
+        if candidate == name or not other:
+            continue
+        limit = max(1, min(max(len(plain), len(other)) // 3, 4))
+        distance: float = edits(plain, other, limit)
+        if distance > limit or distance >= min(len(plain), len(other)):
+            if other not in words or len(other) < 4:
                 continue
-            distance = edits(plain, other, limit)
-            if distance > limit:
-                continue
-            if distance >= min(len(plain), len(other)):
-                continue  # nothing of the shorter one is left
-        # same distance: the exact spelling first, then the same beginning, then the table's order
-        scored.append(((distance, edits(name, candidate, 99), 0 if other[:1] == plain[:1] else 1), candidate))
-        scored[-1] = ((*scored[-1][0][:2], scored[-1][0][2] * 1000 + position), candidate)
-    return [candidate for _, candidate in sorted(scored, key=lambda s: s[0])[:most]]
+            distance = limit + 1  # `batch_size`: one of its words
+        # at the same distance the spelling as it is, the same beginning, the order of the table
+        scored.append(((distance, edits(name, candidate, 99), other[0] != plain[:1], position), candidate))
+    return [candidate for _, candidate in sorted(scored)[:most]]
 
 
 def edits(a: str, b: str, limit: int) -> int:
@@ -55,6 +50,10 @@ def edits(a: str, b: str, limit: int) -> int:
         if min(row) > limit:
             return limit + 1
     return row[-1]
+
+
+def _words(name: str) -> list[str]:
+    return re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+", name)
 
 
 def _plain(name: str) -> str:
