@@ -25,8 +25,23 @@ from .. import keyed
 from . import decode, images, mistakes
 from .table import Cells, Images, Numbers, Stream, Table, numbers_of
 from .values import (
-    DTYPES, ELEMENTWISE, FIT, TEXT, Place, Value, bpe, category, each, impute, mlm_mask, moved, packed, standardize, taken,
-    vocab, wordpiece,
+    DTYPES,
+    ELEMENTWISE,
+    FIT,
+    TEXT,
+    Place,
+    Value,
+    bpe,
+    category,
+    each,
+    impute,
+    mlm_mask,
+    moved,
+    packed,
+    standardize,
+    taken,
+    vocab,
+    wordpiece,
 )  # fmt: skip
 
 Records = NDArray[np.int64]
@@ -140,7 +155,7 @@ class Graph:
     ) -> Value:  # fmt: skip
         op = node.op
         records = part.records[positions]
-        place: Place = lambda i: self.table.place(int(records[i]))  # noqa: E731
+        place: Place = lambda i: self.table.place(int(records[i]))
         match op:
             case "source":
                 return {} if node.type.kind == "stream" else self.read(node, records)
@@ -325,7 +340,7 @@ class Graph:
     def as_field(self, field: DataField, value: Value, part: Part, positions: Records) -> Value:
         """A value in the declared dtype, its shape checked record by record."""
         records = part.records[positions]
-        place: Place = lambda i: self.table.place(int(records[i]))  # noqa: E731
+        place: Place = lambda i: self.table.place(int(records[i]))
         node = self.nodes[self.real(field.node, False)]
         if isinstance(value, list) and value and isinstance(value[0], str):
             source = self.nodes[node.id]

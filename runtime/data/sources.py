@@ -74,7 +74,8 @@ def digest_of(columns: Mapping[str, Column]) -> str:
     for name, column in columns.items():
         digest.update(name.encode() + b"\0")
         match column:
-            case Numbers(array) | Stream(array):
+            case Numbers(array, names) | Stream(array, names):
+                digest.update("\0".join(names or ()).encode())
                 digest.update(f"{array.dtype.str}{array.shape}".encode())
                 digest.update(np.ascontiguousarray(array).data)
             case Cells(values):
@@ -118,7 +119,8 @@ def _concatenated(found: list[Column], name: str, span: Span) -> Column:
             return Numbers(np.concatenate(recoded), merged)
         shapes = {column.array.shape[1:] for column in arrays}
         if len(shapes) > 1:
-            raise mistakes.field_shape(span, name, "the splits", str(sorted(shapes)[0]), str(sorted(shapes)[1]))
+            one, other, *_ = sorted(shapes)
+            raise mistakes.field_shape(span, name, "the splits", str(one), str(other))
         return Numbers(np.concatenate([column.array for column in arrays]), names[0])
     if isinstance(first, Cells):
         return Cells([value for column in found if isinstance(column, Cells) for value in column.values])
@@ -212,7 +214,7 @@ def _jsonl(args: Mapping[str, Any], resolve: Callable[[str], Path], span: Span) 
     if not records:
         raise mistakes.empty(span, path)
     names = list(dict.fromkeys(name for record in records for name in record))
-    place: Callable[[int], str] = lambda record: f"{path}:{lines[record]}"  # noqa: E731
+    place: Callable[[int], str] = lambda record: f"{path}:{lines[record]}"
     return {name: _objects([r.get(name) for r in records]) for name in names}, len(records), place, [path]
 
 
@@ -252,8 +254,8 @@ def _hub(args: Mapping[str, Any], resolve: Callable[[str], Path], span: Span) ->
         raise mistakes.extra_missing(span, "the source `hub`", "hub", "datasets") from None
     name = args["name"]
     try:
-        found: Any = datasets.load_dataset(name, split="train")  # pyright: ignore
-    except Exception as error:  # the library raises whatever its transports raise
+        found: Any = datasets.load_dataset(name, split="train")
+    except Exception as error:  # noqa: BLE001 - the library raises whatever its transports raise
         raise mistakes.unreadable(span, Path(name), str(error).splitlines()[0]) from None
     columns: dict[str, Column] = {column: _objects(list(found[column])) for column in found.column_names}
     return columns, len(found), lambda record: f"{name} record {record}", []

@@ -1,0 +1,110 @@
+"""What the data says of a section, for the checker: records a split, shapes, classes. Kept beside the run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+from pydantic import ValidationError
+from torch import Tensor
+
+from ...compiler.recipe.ir import DataFacts, DataField, DataSet, FieldFacts
+from .feed import Data, open_data
+from .graph import Part
+from .table import Numbers, Stream
+
+SCAN_AT_MOST = 1 << 28  # tokens that are searched for the largest number
+
+
+def gather(section: DataSet, root: Path, cache: Path | None = None) -> DataFacts:
+    """Looks at the data; a mistake in it raises Failed. With `cache`, a file that holds what was found before."""
+    if cache is not None:
+        known = _cached(section, cache)
+        if known is not None:
+            return known
+    data = open_data(section, root)
+    facts = of(data)
+    if cache is not None:
+        files = [[str(file.path), file.size, file.mtime_ns] for file in data.table.files]
+        entry = {"section": _digest(section), "files": files, "facts": facts.model_dump(mode="json")}
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        cache.write_text(json.dumps(entry), "utf-8")
+    return facts
+
+
+def _digest(section: DataSet) -> str:
+    return hashlib.blake2b(section.model_dump_json().encode(), digest_size=16).hexdigest()
+
+
+def _cached(section: DataSet, cache: Path) -> DataFacts | None:
+    try:
+        entry = json.loads(cache.read_text("utf-8"))
+        if entry["section"] != _digest(section):
+            return None
+        for path, size, mtime in entry["files"]:
+            status = Path(path).stat()
+            if (status.st_size, status.st_mtime_ns) != (size, mtime):
+                return None
+        return DataFacts.model_validate(entry["facts"])
+    except (OSError, ValueError, KeyError, TypeError, ValidationError):
+        return None
+
+
+def of(data: Data) -> DataFacts:
+    """The facts of an opened section; the first records of every split are computed and checked."""
+    records = {str(split): len(part) for split, part in data.parts.items()}
+    fields: dict[str, FieldFacts] = {}
+    for field in data.section.fields:
+        for part in data.parts.values():
+            found = _field(data, field, part)
+            if field.name not in fields:
+                fields[field.name] = found
+            elif fields[field.name].shape != found.shape:
+                shape = tuple(
+                    a if a == b else None for a, b in zip(fields[field.name].shape, found.shape, strict=True)
+                )  # fmt: skip
+                fields[field.name] = found.model_copy(update={"shape": shape})
+    return DataFacts(records=records, fields=fields)
+
+
+def _field(data: Data, field: DataField, part: Part) -> FieldFacts:
+    graph = data.graph
+    positions = np.arange(min(4, len(part)))
+    value = graph.evaluate([field.node], part, positions, training=False)[field.node]
+    value = graph.as_field(field, value, part, positions)
+    if isinstance(value, Tensor):
+        shape: tuple[int | None, ...] = tuple(value.shape[1:])
+    else:
+        shapes = [tuple(item.shape) for item in value]
+        shape = tuple(axis[0] if len(set(axis)) == 1 else None for axis in zip(*shapes, strict=True))
+    classes, vocabulary = _names(data, field)
+    return FieldFacts(dtype=field.type.dtype, shape=shape, classes=classes, vocabulary=vocabulary)
+
+
+def _names(data: Data, field: DataField) -> tuple[tuple[str, ...] | None, int | None]:
+    """Classes and vocabulary of a field, from where its numbers come."""
+    graph = data.graph
+    node = graph.nodes[graph.real(field.node, False)]
+    while True:
+        match node.op:
+            case "category":
+                return tuple(graph.fitted[node.id]["names"]), None
+            case "vocab":
+                return None, len(graph.fitted[node.id]["words"]) + 2
+            case "source":
+                column = data.table.columns.get(node.args["field"])
+                if isinstance(column, Numbers):
+                    return column.classes, None
+                return None, _largest(column) if isinstance(column, Stream) else None
+            case "slice" | "index" | "member" | "truncate" | "pad" | "random_window" | "window" | "where" | "mlm_mask":
+                node = graph.nodes[graph.real(node.inputs[0], False)]
+            case _:
+                return None, None
+
+
+def _largest(stream: Stream) -> int | None:
+    if stream.names is not None:
+        return len(stream.names)
+    return int(stream.array.max()) + 1 if len(stream) <= SCAN_AT_MOST else None
