@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from typing import Any, TypeVar, cast
 
 from . import syntax
+from .diagnostics import Failed
+from .errors import resolve as errors
 from .passes.levels import names_of
 from .passes.resolve import Definition, FileScope, ParamSlot, Project, SettingValue
 from .source import Span
@@ -23,7 +25,10 @@ N = TypeVar("N")
 
 
 def flatten(project: Project) -> syntax.File:
-    """The whole spec as one file. The project has no errors."""
+    """The whole spec as one file. The project has no errors.
+
+    Raises Failed when more blocks of one name are used without labels than there are names for.
+    """
     assert project.report.ok, "only a spec without mistakes can be flattened"
     return _Flattener(project).file()
 
@@ -116,13 +121,13 @@ class _Flattener:
             return first
         key = (definition, self.snake(spelled))
         if key not in self.copies:
-            name = self._free(definition, spelled)
+            name = self._free(definition, spelled, matters)
             self.copies[key] = name
             self.taken.add(name)
             self.order.append((definition, name))
         return self.copies[key]
 
-    def _free(self, definition: Definition, spelled: str) -> str:
+    def _free(self, definition: Definition, spelled: str, matters: bool) -> str:
         from .ops import find
 
         def free(name: str) -> bool:
@@ -133,6 +138,8 @@ class _Flattener:
         for name in _same_path(spelled):
             if self.snake(name) == self.snake(spelled) and free(name):
                 return name
+        if matters:
+            raise Failed(errors.too_many_of_a_name(definition.place, spelled))
         stem = re.sub(r"\W", "", definition.scope.name.rpartition("/")[2].removesuffix(".dlspec").title())
         return next(
             name for count in itertools.count(1) if free(name := f"{spelled}_{stem}{count if count > 1 else ''}")

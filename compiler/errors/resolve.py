@@ -125,6 +125,13 @@ def override_without_extends(span: Span, name: str) -> Diagnostic:
     )  # fmt: skip
 
 
+def too_many_of_a_name(span: Span, name: str) -> Diagnostic:
+    return Diagnostic(
+        "E0311", f"too many blocks called `{name}` to write them into one file", span, "one of them",
+        helps=("label their uses, `name: Block(..)`: then parameters do not depend on how the block is called",),
+    )  # fmt: skip
+
+
 # ---- parameters ------------------------------------------------------------------------------------------------------
 
 
