@@ -75,8 +75,7 @@ class Elaborator:
         self.frames: list[Frame] = []
         self.scopes: list[str] = []  # labels of the repeats around, inside the innermost frame
         self.applications = 0
-        #: Spans of init rules per body, to find selectors that match nothing.
-        self.active: list[Any] = []
+        self.running: set[Any] = set()  # keys of the blocks being run, to catch one that contains itself
 
     # ---- contexts --------------------------------------------------------------------------------------------------
 
@@ -155,6 +154,8 @@ class Elaborator:
             id(node), id(definition.scope), tuple((name, hashable(value)) for name, value in statics.items()),
             tuple(inputs), self.facts,
         )  # fmt: skip
+        if key in self.running:
+            raise Failed(errors.recursion(definition.name, span))
         if key in self.cache:
             found = self.cache[key]
             if found is None:
@@ -167,10 +168,10 @@ class Elaborator:
         if sum(frame.name == definition.name for frame in self.frames) > 8:
             raise Failed(errors.recursion(definition.name, span))
         self.cache[key] = None
-        before = len(self.report.errors)
         outer = ".".join(part for part in (self.frames[-1].path if self.frames else "", *self.scopes, path) if part)
         scopes, self.scopes = self.scopes, []
         self.frames.append(Frame(definition.name, span, outer))
+        self.running.add(key)
         try:
             result = self.run_block(definition, statics, inputs, span)
         except Failed as failure:
@@ -179,8 +180,7 @@ class Elaborator:
         finally:
             self.frames.pop()
             self.scopes = scopes
-        if len(self.report.errors) > before and result is None:
-            raise Abandoned
+            self.running.discard(key)
         if result is None:
             raise Abandoned
         self.cache[key] = result

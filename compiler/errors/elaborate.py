@@ -224,6 +224,8 @@ def not_applied_yet(path: str, span: Span) -> Diagnostic:
 
 def unknown_argument(callee: str, name: str, known: Sequence[str], span: Span, near: str | None) -> Diagnostic:
     takes = f"it takes {_listed(known)}" if known else "it takes no arguments"
+    # `padding`, `kernel_size`, `num_classes`: another library's longer word for ours.
+    near = near or next((k for k in known if len(k) > 2 and (name.startswith(k) or k in name.split("_"))), None)
     return Diagnostic("E0304", f"`{callee}` has no argument `{name}`", span, "unknown", helps=_mean(near) or (takes,))
 
 
