@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from . import console
-from .spec import check_all, show, split, to_json
+from .spec import check_every_variant, show
 
 
 @click.command("check")
@@ -13,20 +13,21 @@ from .spec import check_all, show, split, to_json
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print.")
 def command(files: tuple[str, ...], form: str) -> int:
     """Check specs, every variant of each; exit 2 if one has a mistake."""
-    ok = True
-    answers: list[dict[str, object]] = []
-    for target in files:
-        file, variant = split(target)
-        checked = check_all(file, variant)
-        ok &= checked.report.ok
-        if form == "json":
-            answers.append({"file": file, "ok": checked.report.ok, "diagnostics": to_json(checked)})
-        else:
-            show(checked.report.diagnostics, checked.sources)
-            if checked.report.ok:
-                console.out(f"{file}: ok")
+    found = {file: check_every_variant(file) for file in files}
+    wrong = {file for file, (diagnostics, _) in found.items() if any(d.is_error for d in diagnostics)}
     if form == "json":
         import json
 
+        from ..compiler.render import ordered, to_data
+
+        answers = [
+            {"file": file, "ok": file not in wrong, "diagnostics": [to_data(d, s) for d in ordered(diagnostics, s)]}
+            for file, (diagnostics, s) in found.items()
+        ]
         console.out(json.dumps({"files": answers}, indent=2))
-    return 0 if ok else 2
+    else:
+        for file, (diagnostics, sources) in found.items():
+            show(diagnostics, sources)
+            if file not in wrong:
+                console.out(f"{file}: ok")
+    return 2 if wrong else 0

@@ -79,3 +79,8 @@ def width() -> int:
     import shutil
 
     return shutil.get_terminal_size((120, 40)).columns if sys.stderr.isatty() or "COLUMNS" in os.environ else 120
+
+
+def dumb() -> bool:
+    """A terminal without cursor movement."""
+    return os.environ.get("TERM") == "dumb"

@@ -20,10 +20,11 @@ def complain(message: str, helps: tuple[str, ...] = (), notes: tuple[str, ...] =
 def report(error: Exception) -> int:
     """Tells the user about an exception that ended a command."""
     from ..compiler.diagnostics import Failed
+    from .spec import Rejected, show
 
+    if isinstance(error, Rejected):
+        return 2
     if isinstance(error, Failed):
-        from .spec import show
-
         show([error.diagnostic], getattr(error, "sources", None))
         return getattr(error, "exit_code", 2)
     code = getattr(error, "exit_code", None)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import console
 
 if TYPE_CHECKING:
+    from ..compiler.check import Checked
     from ..compiler.diagnostics import Diagnostic
+    from ..compiler.recipe.ir import DataFacts
     from ..compiler.source import Source
 
 
 class Rejected(Exception):
-    """The spec has mistakes, and they have been shown."""
-
-    exit_code = 2
+    """The spec has mistakes, and they have been shown: the command ends with exit code 2."""
 
 
 def split(target: str) -> tuple[str, str | None]:
@@ -34,3 +35,50 @@ def show(diagnostics: Sequence[Diagnostic], sources: Mapping[str, Source] | None
         diagnostics, sources or {}, color=console.coloured(), unicode=console.speaks_unicode(), width=console.width()
     )
     console.err(text.removesuffix("\n"))
+
+
+def check(target: str, overrides: Sequence[str] = (), facts: Mapping[str, DataFacts] | None = None) -> Checked:
+    """One spec of the command line (`FILE[@variant]` and its `key=value`s), checked. What is found is shown; a mistake
+    ends the command."""
+    from ..compiler.check import check
+
+    file, variant = split(target)
+    checked = check(file, overrides, variant, facts)
+    show(checked.report.diagnostics, checked.sources)
+    if not checked.report.ok:
+        raise Rejected
+    return checked
+
+
+def check_every_variant(target: str) -> tuple[list[Diagnostic], dict[str, Source]]:
+    """What is wrong with a spec and, if no variant is named, with each of its variants; each mistake once."""
+    from ..compiler.check import check
+
+    file, variant = split(target)
+    first = check(file, variant=variant)
+    found, sources = list(first.report.diagnostics), dict(first.sources)
+    for name in first.project.variants if variant is None else ():
+        checked = check(file, variant=name)
+        found += [diagnostic for diagnostic in checked.report.diagnostics if diagnostic not in found]
+        sources |= checked.sources
+    return found, sources
+
+
+def gather(checked: Checked, root: Path, cache: Path | None) -> tuple[dict[str, DataFacts], dict[str, str]]:
+    """Facts of the data sections, and why a section has none (its data is not here). A mistake in data that is here is
+    shown and ends the command."""
+    from ..compiler.diagnostics import Failed
+    from ..runtime.data.facts import gather
+
+    facts: dict[str, DataFacts] = {}
+    missing: dict[str, str] = {}
+    recipe = checked.spec.recipe if checked.spec else None
+    for section in recipe.data if recipe else ():
+        try:
+            facts[section.name] = gather(section, root, cache / f"{section.name}.json" if cache else None)
+        except Failed as failure:
+            if failure.diagnostic.code != "E0412" or failure.diagnostic.label != "not found":
+                show([failure.diagnostic], checked.sources)
+                raise Rejected from failure
+            missing[section.name] = f"{section.source.args.get('path', section.source.name)} not found"
+    return facts, missing

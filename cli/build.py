@@ -1,0 +1,119 @@
+"""`dlc build`: check a spec against its data, write the PyTorch source, tell the plan; or print one stage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from . import console, spec
+
+if TYPE_CHECKING:
+    from ..compiler.check import Checked
+
+STAGES = ("summary", "ast", "ir")
+
+
+@click.command("build")
+@click.argument("file", metavar="FILE[@variant]")
+@click.argument("overrides", metavar="[key=value...]", nargs=-1)
+@click.option("-o", "directory", metavar="DIR", type=click.Path(path_type=Path), help="Where to write.")
+@click.option("--emit", type=click.Choice(STAGES), help="Print one stage and write nothing (but with -o).")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print.")
+@click.option("--resolved", is_flag=True, help="Print the flattened, concrete spec.")
+@click.option("--data-root", metavar="DIR", type=click.Path(path_type=Path), help="Where the data is, if it moved.")
+def command(
+    file: str,
+    overrides: tuple[str, ...],
+    directory: Path | None,
+    emit: str | None,
+    form: str,
+    resolved: bool,
+    data_root: Path | None,
+) -> int:
+    """Check FILE against its data, write model.py and the IR, tell the plan."""
+    if emit == "ast":
+        return _emit(_ast(file), "ast.json", directory)
+    checked = spec.check(file, overrides)
+    assert checked.spec is not None
+    if resolved:
+        from ..compiler.flatten import flatten
+        from ..compiler.printer import print_file
+
+        name = f"{checked.spec.name}.dlspec"
+        return _emit(print_file(flatten(checked.project)), name, directory)
+    if emit == "summary":
+        return _emit(_summary(checked, form), f"summary.{'json' if form == 'json' else 'txt'}", directory)
+    if emit == "ir":
+        return _emit(checked.spec.model_dump_json(indent=2) + "\n", "ir.json", directory)
+    return _build(file, overrides, checked, directory, data_root)
+
+
+def _emit(text: str, name: str, directory: Path | None) -> int:
+    """To standard output, or with -o to a file of the stage's name."""
+    if directory is None:
+        console.out(text.removesuffix("\n"))
+    else:
+        _write(directory / name, text)
+        console.out(str(directory / name))
+    return 0
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.new")
+    beside.write_text(text, "utf-8")
+    beside.replace(path)
+
+
+def _ast(target: str) -> str:
+    import json
+
+    from ..compiler.parse import parse
+    from ..compiler.read import read_source
+    from ..compiler.source import Source
+    from ..compiler.tree_json import ast_to_json
+
+    source = read_source(spec.split(target)[0])
+    if not isinstance(source, Source):
+        spec.show([source], {})
+        raise spec.Rejected
+    tree, diagnostics = parse(source)
+    if tree is None:
+        spec.show(diagnostics, {source.name: source})
+        raise spec.Rejected
+    return json.dumps(ast_to_json(tree), indent=2)
+
+
+def _summary(checked: Checked, form: str) -> str:
+    import json
+
+    from ..compiler.summary import summarize
+    from . import table
+
+    assert checked.spec is not None
+    summaries = [summarize(checked.spec, model) for model in checked.spec.models]
+    if form == "text":
+        return "\n\n".join("\n".join(table.text(summary)) for summary in summaries)
+    first, *others = [table.as_json(summary) for summary in summaries]
+    return json.dumps({**first, "others": others} if others else first, indent=2)
+
+
+def _build(
+    file: str, overrides: tuple[str, ...], checked: Checked, directory: Path | None, data_root: Path | None
+) -> int:
+    """Plain `dlc build`: facts from the data, a second check with them, files, the story."""
+    from . import story
+
+    assert checked.spec is not None
+    path, variant = spec.split(file)
+    name = checked.spec.name + (f"@{variant}" if variant else "")
+    target = directory if directory is not None else Path("build") / name
+    facts, missing = spec.gather(checked, data_root or Path(path).parent, target / "facts")
+    if facts:
+        checked = spec.check(file, overrides, facts)
+        assert checked.spec is not None
+    for line in story.story(path, checked.spec, facts, missing):
+        console.out(line)
+    return 0

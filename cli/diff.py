@@ -1,0 +1,28 @@
+"""`dlc diff`: what differs in meaning between two specs."""
+
+from __future__ import annotations
+
+import click
+
+from . import console
+from .spec import check
+
+
+@click.command("diff")
+@click.argument("before", metavar="A[@variant]")
+@click.argument("after", metavar="B[@variant]")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print.")
+def command(before: str, after: str, form: str) -> int:
+    """Say what differs in meaning: blocks, settings, parameters. Layout and order are no differences."""
+    from ..compiler.diff import compare, to_json, to_text
+
+    one, two = check(before), check(after)
+    assert one.spec is not None and two.spec is not None
+    difference = compare(one.project, two.project, (one.spec, two.spec))
+    if form == "json":
+        import json
+
+        console.out(json.dumps(to_json(difference), indent=2))
+    else:
+        console.out(to_text(difference).rstrip("\n"))
+    return 0
