@@ -94,11 +94,13 @@ def resolve(
         empty = syntax.File(Span(str(path), 0, 0), None, (), ())
         scope = FileScope(str(path), empty, report, incomplete=True)
     project = Project(scope, sources, report, scopes=loader.scopes, variant=variant)
-    _Settings(project).apply(overrides, variant)
+    given = _Settings(project)
+    given.apply(overrides, variant)
     for module in loader.scopes:
         check_levels(module)
         for slot in module.params.values():
             _settle(slot)
+    given.check_statics()
     return project
 
 
@@ -174,8 +176,7 @@ class _Settings:
         value = SettingValue(target.path, setting.value, setting.span, scope, origin, target, setting.path.text)
         assert target.owner is not None
         if target.kind == "static":
-            if self._static_fits(target, value):
-                self.project.settings[target.path] = value
+            self.project.settings[target.path] = value
             return
         try:
             changed = settings.with_key(target.owner, target.keys, value, setting.path)
@@ -196,6 +197,12 @@ class _Settings:
             for name, found in scope.imported.items():
                 if found is before:
                     scope.imported[name] = after
+
+    def check_statics(self) -> None:
+        """Drops the settings whose value is of the wrong type; they are reported."""
+        for path, value in list(self.project.settings.items()):
+            if value.target.kind == "static" and not self._static_fits(value.target, value):
+                del self.project.settings[path]
 
     def _static_fits(self, target: Target, value: SettingValue) -> bool:
         """Checks a static's type as far as it is plain; what takes functions or layers is the elaborator's to check."""

@@ -75,10 +75,13 @@ class ParamSlot:
             self._result = _UNKNOWN
 
     def mark_used(self) -> None:
-        if not self.used:
-            self.used = True
-            for slot in self.reads:
-                slot.mark_used()
+        """Something that is built reads it, and so what it was computed from."""
+        waiting: list[ParamSlot] = [self]
+        while waiting:
+            slot = waiting.pop()
+            if not slot.used:
+                slot.used = True
+                waiting += slot.reads
 
     def result(self) -> Any:
         """The value, computed once; a mistake is reported once and raises Abandoned ever after."""
@@ -90,6 +93,9 @@ class ParamSlot:
                 self.scope.report.add(failure.diagnostic)
                 self._result = _FAILED
             except Abandoned:
+                self._result = _FAILED
+            except RecursionError:  # a chain of a thousand parameters, read from its end by an imported file
+                self.scope.report.add(errors.too_deep(self.value.span))
                 self._result = _FAILED
         if self._result is _FAILED:
             raise Abandoned

@@ -396,3 +396,11 @@ def test_values_are_read_where_they_are_written(write: Write) -> None:
     path = write(main='param n = 3\nfrom "base.dlspec" import ctx\n', base="param n = 100\nparam ctx = n")
     values: list[Any] = [clean(path, *given).root.param("ctx") for given in ([], ["ctx=n"], ["ctx=n", "n=5"])]
     assert values == [100, 3, 5]
+
+
+def test_long_chains_of_parameters(write: Write) -> None:
+    lines = ["param p0 = 1", *(f"param p{i} = p{i - 1} + 1" for i in range(1, 3000))]
+    path = write(main="\n".join(lines) + "\nmodel M(n = p2999)(x: [B, 2]) -> (y: [B, 2]) { y = x }\n")
+    project = clean(path, "M.n=3")
+    assert project.root.param("p2999") == 3000
+    assert all(slot.used for slot in project.root.slots())
