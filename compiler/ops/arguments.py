@@ -194,6 +194,7 @@ READERS: dict[str, Reader] = {
     "Shape": _shape,
     "ShapeLike": _shape,
     "DType": _dtype,
+    "Plain": lambda value: value if isinstance(value, bool) else _number(value),
     "Constant": _constant,
     "InitSpec": _as_given,
     "Items": _as_given,

@@ -56,6 +56,7 @@ DType: TypeAlias = str
 InitSpec: TypeAlias = Init  # an entry of the init table
 Items: TypeAlias = "tuple[Any, ...]"  # of an index: a size (select), ("slice", start, stop), None (new axis), "..."
 Order: TypeAlias = "tuple[int, ...]"  # a permutation
+Plain: TypeAlias = "int | float | bool"  # kept as written
 Constant: TypeAlias = "Any"  # a number, a bool, or nested lists of them
 
 

@@ -7,8 +7,7 @@ from typing import Any
 from ..dims import Dim, Facts
 from ..dims import Size as AnySize
 from ..types import TensorType, is_float
-from .base import Constant as AnyConstant
-from .base import DType, Example, Extent, Items, Order, Rejected, Sample, Shape, Syntax
+from .base import DType, Example, Extent, Items, Order, Plain, Rejected, Sample, Shape, Syntax
 from .rules import need_equal, need_rank, need_whole, product
 from .selection import need_position
 
@@ -134,7 +133,7 @@ class Rearrange(Syntax):
 class Constant(Syntax):
     """A number as a scalar tensor."""
 
-    value: AnyConstant
+    value: Plain
     dtype: DType = "f32"
 
     syntax = "a number"

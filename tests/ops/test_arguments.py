@@ -1,0 +1,95 @@
+"""Static arguments: what each annotation takes, and the words when it does not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dlc.compiler.dims import var
+from dlc.compiler.errors.statics import StaticError
+from dlc.compiler.ops.arguments import check_argument
+from dlc.compiler.statics import binary
+
+TAKEN: list[tuple[str, Any, Any]] = [
+    ("int", -3, -3),
+    ("Count", 1, 1),
+    ("Natural", 0, 0),
+    ("float", 2, 2.0),
+    ("float", 0.5, 0.5),
+    ("Share", 0, 0.0),
+    ("Share", 1.0, 1.0),
+    ("Positive", 1e-5, 1e-5),
+    ("Number", 2, 2),
+    ("Number", 2.5, 2.5),
+    ("Number | None", None, None),
+    ("bool", False, False),
+    ("str", "a", "a"),
+    ('Literal["none", "tanh"]', "tanh", "tanh"),
+    ("Ints", 3, 3),
+    ("Ints", (3, 1), (3, 1)),
+    ("Naturals", (0, 1), (0, 1)),
+    ("Pad", "same", "same"),
+    ("Pad", 1, 1),
+    ("Axis", -1, -1),
+    ("Axes", None, None),
+    ("Axes", (0, -1), (0, -1)),
+    ("Sizes", (2, 3), (2, 3)),
+    ("Amounts", (1, 2), (1, 2)),
+    ("Extent", var("T"), var("T")),
+    ("Shape", (2, var("B")), (2, var("B"))),
+    ("Shape", (), ()),
+    ("DType", "i64", "i64"),
+    ("Constant", ((1, 2.5), (3, 4)), ((1, 2.5), (3, 4))),
+]
+
+REFUSED: list[tuple[str, Any, str]] = [
+    ("int", 1.0, "an int"),
+    ("int", True, "an int"),
+    ("Count", 0, "an int of at least 1"),
+    ("Natural", -1, "an int of at least 0"),
+    ("float", "a", "a number"),
+    ("float", float("nan"), "a number"),
+    ("Share", 1.5, "a number from 0 to 1"),
+    ("Positive", 0.0, "a number above 0"),
+    ("bool", 1, "`true` or `false`"),
+    ("str", 1, "a string"),
+    ('Literal["none", "tanh"]', "tan", '"none" or "tanh"'),
+    ("Ints", 0, "an int of at least 1, or one for each spatial axis"),
+    ("Ints", (1, 0), "an int of at least 1, or one for each spatial axis"),
+    ("Ints", (), "an int of at least 1, or one for each spatial axis"),
+    ("Pad", "valid", 'a whole number, "same" or "causal"'),
+    ("Axes", "a", "an axis or a list of axes"),
+    ("Amounts", 1, "a list of ints: before and after, in pairs from the last axis backwards"),
+    ("Shape", 3, "a list of sizes"),
+    ("Shape", (2.5,), "a list of sizes"),
+    ("DType", "float", "a dtype, one of f16 bf16 f32 f64 i8 i16 i32 i64 u8 bool"),
+    ("int | None", "a", "an int"),
+]
+
+
+@pytest.mark.parametrize("annotation, value, read", TAKEN)
+def test_taken(annotation: str, value: Any, read: Any) -> None:
+    found = check_argument(annotation, value)
+    assert found == read
+    assert type(found) is type(read)
+
+
+@pytest.mark.parametrize("annotation, value, expected", REFUSED)
+def test_refused(annotation: str, value: Any, expected: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        check_argument(annotation, value)
+    assert str(caught.value) == expected
+
+
+@pytest.mark.parametrize("annotation", ["int", "Count", "float", "Number", "Ints", "Axis"])
+def test_symbolic_size_is_not_static(annotation: str) -> None:
+    with pytest.raises(StaticError) as caught:
+        check_argument(annotation, var("T"))
+    assert caught.value.code == "E0208"
+
+
+def test_quotient_that_is_not_whole() -> None:
+    with pytest.raises(StaticError) as caught:
+        check_argument("Count", binary("/", 7, 2))
+    assert caught.value.code == "E0206"
