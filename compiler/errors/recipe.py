@@ -385,3 +385,18 @@ def cut_needs(span: Span, output: str, needed: Sequence[str]) -> Diagnostic:
 
 def two_outputs(span: Span, name: str) -> Diagnostic:
     return Diagnostic("E0408", f"two outputs are called `{name}`", span, "second")
+
+
+def random_output(span: Span, output: str, function: str, place: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0502", f"output `{output}` depends on chance: `{function}` is reached in evaluation", span, "random",
+        (Label(place, "drawn here"),),
+        helps=("keep it under `if training`, or make the random values an input",),
+    )  # fmt: skip
+
+
+def open_size(span: Span, output: str, size: str) -> Diagnostic:
+    return Diagnostic(
+        "E0308", f"size `{size}` of output `{output}` comes from no input that is listed", span, f"`{size}` is open",
+        helps=("list an input that has it",),
+    )  # fmt: skip

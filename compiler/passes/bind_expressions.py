@@ -16,7 +16,7 @@ from ..elaborate.elaborator import Checked, Context, Elaborator, sizes
 from ..elaborate.environment import Environment
 from ..elaborate.values import POISON, Callable, Instance, Outputs, Tensor
 from ..errors import recipe as errors
-from ..ir import CallNode, OpNode
+from ..ir import CallNode, OpNode, Result
 from ..names import nearest
 from ..ops.base import Op
 from ..recipe.ir import DataSet, Metric, Term
@@ -208,8 +208,29 @@ class Binder:
         environment.bind("model", Outputs(model, "model"), net.span)
 
     def _bound_body(self, net: NetUse, signature: signatures.Signature, tensors: list[Tensor]) -> Checked:
-        if self.bound is not None:
-            return self.bound
+        """The body of `train.model` on the types of its fields, made once."""
+        if self.bound is None:
+            self.bound = self._same_body(net, tensors) or self._new_body(net, signature, tensors)
+        return self.bound
+
+    def _same_body(self, net: NetUse, tensors: list[Tensor]) -> Checked | None:
+        """The body on the model's own signature, where the fields have exactly its types."""
+        model = self.elaborator.models[net.model]
+        body = self.elaborator.bodies[model.body]
+        own = Facts(model.divisors, model.bounds)
+        if own != self.facts or [value.type for value in body.inputs] != [tensor.type for tensor in tensors]:
+            return None
+        outputs = {result.name: result.value for result in body.outputs}
+        extra = {name: id for name, id in body.taps.items() if name in self.wanted and name not in outputs}
+        net.extra = tuple(extra)
+        index = model.body
+        if extra:
+            results = tuple(Result(name=name, value=id) for name, id in (outputs | extra).items())
+            index = self.elaborator.add_body(body.model_copy(update={"outputs": results}))
+        types = tuple((name, body.value(id).type) for name, id in (outputs | extra).items())
+        return Checked(index, types, {})
+
+    def _new_body(self, net: NetUse, signature: signatures.Signature, tensors: list[Tensor]) -> Checked:
         node = net.definition.node
         assert isinstance(node, syntax.Model)
         builder = Builder(self.report, net.definition.name, "model", node.span)
@@ -237,8 +258,7 @@ class Binder:
         body = builder.finish(outputs, statics=expressions.plain_statics(net.statics), dims=sizes(environment))
         self.facts = self.elaborator.facts
         types = tuple((name, tensor.type) for name, tensor in outputs)
-        self.bound = Checked(self.elaborator.add_body(body), types, {})
-        return self.bound
+        return Checked(self.elaborator.add_body(body), types, {})
 
     # ---- losses and metrics --------------------------------------------------------------------------------------------
 
@@ -310,7 +330,10 @@ class Binder:
     def close(self, opened: Open, outputs: list[tuple[str, Tensor]]) -> int:
         """The finished body's index."""
         body = opened.context.builder.finish(outputs, statics={}, dims={})
-        return self.elaborator.add_body(body)
+        used = {operand for node in body.nodes for operand in node.inputs if isinstance(operand, int)}
+        used |= {result.value for result in body.outputs}
+        inputs = tuple(value for value in body.inputs if value.id in used)
+        return self.elaborator.add_body(body.model_copy(update={"inputs": inputs}))
 
 
 # ---- what a value is made of -------------------------------------------------------------------------------------------

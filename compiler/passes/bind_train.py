@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, cast
 
 from .. import syntax
@@ -13,7 +12,7 @@ from ..elaborate.elaborator import Elaborator
 from ..elaborate.values import Callable
 from ..errors import recipe as errors
 from ..expand import ParameterEntry, parameters
-from ..ir import Model, Selector, Spec
+from ..ir import Selector, Spec
 from ..names import nearest
 from ..recipe.ir import (
     Batch,
@@ -62,25 +61,16 @@ LOG: dict[str, Form] = {"every": "key", "images": "key", "values": "key"}
 RUNTIME: dict[str, Form] = {"shard": "key", "recompute": "key", "sync_batch_norm": "key", "workers": "key"}
 
 
-@dataclass
-class Bound:
-    """A bound section and the models it uses."""
-
-    train: Train
-    uses: list[NetUse]
-
-
 class TrainBinder:
-    """One `train` section. Models are appended to `models`; equal uses share one."""
+    """One `train` section. The models it uses are appended to those of the elaborator."""
 
-    def __init__(
-        self, elaborator: Elaborator, definition: Definition, data: Mapping[str, DataSet | None], models: list[Model]
-    ) -> None:
+    def __init__(self, elaborator: Elaborator, definition: Definition, data: Mapping[str, DataSet | None]) -> None:
         self.elaborator, self.definition = elaborator, definition
         self.node: syntax.Train = definition.node
         self.report = elaborator.report
         self.reader = Reader(definition.scope, self.report, elaborator.project.root)
-        self.data, self.models = data, models
+        self.data = data
+        self.models = elaborator.models
         self.name = definition.name
         self.span = (
             self.node.name.span
@@ -88,7 +78,7 @@ class TrainBinder:
             else Span(self.node.span.file, self.node.span.start, self.node.span.start + len("train"))
         )
 
-    def run(self) -> Bound | None:
+    def run(self) -> Train | None:
         before = len(self.report.errors)
         section = self.reader.section("train", self.node.entries, self.span, TRAIN, lets=True)
         dataset = self.reader.attempt(lambda: self._dataset(section))
@@ -110,7 +100,7 @@ class TrainBinder:
         with self.elaborator.reporting():
             train = self._train(section, binder, names, dataset, scalars)
             if train is not None and len(self.report.errors) == before:
-                return Bound(train, nets)
+                return train
         return None
 
     # ---- data and nets -------------------------------------------------------------------------------------------------
@@ -192,11 +182,7 @@ class TrainBinder:
         signature = signatures.signature_of(definition.node)
         settled = self.elaborator.with_settings(callable, definition, signature)
         statics = signatures.bind_statics(context, settled, signature, definition, node.span)
-        return NetUse(name, definition, callable, statics, node.span, model=self._index(model))
-
-    def _index(self, model: Model) -> int:
-        self.models.append(model)
-        return len(self.models) - 1
+        return NetUse(name, definition, callable, statics, node.span, model=len(self.models) - 1)
 
     def _inputs(self, section: Section, nets: list[NetUse], dataset: DataSet) -> dict[str, str] | None:
         """Which field feeds which input of `train.model`; E0404 for an input without one."""

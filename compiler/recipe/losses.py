@@ -6,7 +6,7 @@ joins examples (`across`) is computed a micro-batch and averaged.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal
 
 from ..dims import Facts, Size, equal, missing_fact
 from ..ops.base import Constant, Function, Outputs, Rejected
@@ -158,7 +158,8 @@ class CrossEntropy(Loss):
             raise Rejected("E0304", "`smoothing` is a share of at least 0 and below 1", f"it is {self.smoothing}")
         classes = logits.shape[class_axis(logits, self.axis)]
         if self.weight is not None:
-            count = len(cast("tuple[float, ...]", self.weight)) if isinstance(self.weight, tuple) else 1
+            weights: Any = self.weight
+            count = len(weights) if isinstance(self.weight, tuple) else 1
             if isinstance(classes, int) and count != classes:
                 raise Rejected("E0201", f"{count} weights for {classes} classes", "one weight a class")
         return scalar(logits)

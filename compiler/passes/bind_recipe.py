@@ -1,0 +1,45 @@
+"""All sections of a spec but the models: data, then training, then export."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..elaborate.elaborator import Elaborator
+from ..recipe.ir import DataFacts, DataSet, Export, Recipe, Train
+from .bind_data import bind_data
+from .bind_export import ExportBinder
+from .bind_train import TrainBinder
+from .check_pairing import check_pairing
+from .resolve import Project
+from .scopes import Definition
+
+
+def bind_recipe(project: Project, elaborator: Elaborator, facts: Mapping[str, DataFacts] | None = None) -> Recipe:
+    """The recipe of a resolved project; mistakes go into its report, and what has none is in the result.
+
+    The models that its sections use are appended to `elaborator.models`. With `facts` (by data section) fields and nets
+    are also checked against what the data is.
+    """
+    data: dict[str, DataSet | None] = {}
+    for name, found in [*project.root.definitions.items(), *project.root.imported.items()]:
+        if isinstance(found, Definition) and found.kind == "data":
+            data[name] = bind_data(found, project.report, project.root, name)
+    trains: dict[str, Train | None] = {}
+    for definition in project.sections("train"):
+        trains[definition.name] = TrainBinder(elaborator, definition, data).run()
+    for train in trains.values():
+        if train is not None:
+            dataset = data[train.data]
+            assert dataset is not None
+            check_pairing(elaborator, train, dataset, (facts or {}).get(train.data))
+    exports: list[Export] = []
+    for definition in project.sections("export"):
+        export = ExportBinder(elaborator, definition, trains, Path(project.root.name).stem).run()
+        if export is not None:
+            exports.append(export)
+    return Recipe(
+        data=tuple(item for item in data.values() if item is not None),
+        trains=tuple(item for item in trains.values() if item is not None),
+        exports=tuple(exports),
+    )
