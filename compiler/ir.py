@@ -307,15 +307,23 @@ class Source(Record):
     text: str
 
 
+def _recipe_from_json(value: Any) -> Any:
+    if isinstance(value, dict):
+        from .recipe.ir import Recipe
+
+        return Recipe.model_validate(value)
+    return value  # pyright: ignore[reportUnknownVariableType]
+
+
 class Spec(Record):
-    """A whole checked spec. `recipes`, `data`, `exports` are typed in `compiler/recipe/ir.py`."""
+    """A whole checked spec. `recipe` is a `Recipe` of `compiler/recipe/ir.py`, or None."""
 
     edition: str
     name: str  # the file's stem
     bodies: tuple[Body, ...]
     models: tuple[Model, ...]
     params: dict[str, Argument] = Field(default_factory=dict)
-    recipe: Any = None
+    recipe: Annotated[Any, BeforeValidator(_recipe_from_json)] = None
     sources: tuple[Source, ...] = ()
 
     def model(self, name: str) -> Model:

@@ -49,8 +49,8 @@ class ExportBinder:
     def run(self) -> Export | None:
         before = len(self.report.errors)
         section = self.reader.section("export", self.node.entries, self.span, EXPORT)
-        root = self.reader.attempt(lambda: self._root(section))
-        plain = {
+        root: tuple[str | None, str, int] | None = self.reader.attempt(lambda: self._root(section))
+        plain: dict[str, Any] = {
             "precision": self._choice(section, "precision", "f32", ("f32", "f16", "bf16")),
             "opset": self._value(section, "opset", "MaybeCount", None),
             "preprocess": self._value(section, "preprocess", "Bool", False),
@@ -63,7 +63,7 @@ class ExportBinder:
         train, net, index = root
         model = self.elaborator.models[index]
         body = self.elaborator.bodies[model.body]
-        cut = self.reader.attempt(lambda: self._cut(section, model, body))
+        cut: tuple[tuple[str, ...], int] | None = self.reader.attempt(lambda: self._cut(section, model, body))
         fix = self._fix(section, model, body, cut[0] if cut is not None else ())
         if cut is None or len(self.report.errors) > before:
             return None
@@ -108,13 +108,14 @@ class ExportBinder:
                         return train.name, net.name, net.model
             return self._plain_model(node, train)
         if train is None:
-            models = [d for d in self.elaborator.project.definitions("model")]
+            models = self.elaborator.project.definitions("model")
             if len(models) != 1:
                 raise Failed(errors.which_model(self.span, [d.name for d in models]))
             return None, "", self._elaborated(models[0], None, models[0].place)
-        if len(train.nets) > 1 and all(net.name for net in train.nets):
-            raise Failed(errors.which_net(self.span, [net.name for net in train.nets]))
-        net = next((net for net in train.nets if not net.name), train.nets[0])
+        nets = list(train.nets)
+        if len(nets) > 1 and all(net.name for net in nets):
+            raise Failed(errors.which_net(self.span, [net.name for net in nets]))
+        net = next((net for net in nets if not net.name), nets[0])
         return train.name, net.name, net.model
 
     def _train(self, section: Section) -> Train | None:
@@ -270,7 +271,7 @@ class ExportBinder:
         for result in tail.outputs:
             open_sizes = set[str]().union(*(variables(size) for size in tail.value(result.value).type.shape)) - bound
             if open_sizes and not self.report.errors:
-                self.report.add(errors.open_size(place.get(result.name, self.span), result.name, sorted(open_sizes)[0]))
+                self.report.add(errors.open_size(place.get(result.name, self.span), result.name, min(open_sizes)))
         return chosen
 
     def _random(self, nodes: Iterable[AnyNode]) -> OpNode | None:

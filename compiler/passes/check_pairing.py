@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..dims import Size
 from ..elaborate.elaborator import Elaborator
 from ..errors import data as data_errors
 from ..errors import recipe as errors
@@ -95,10 +96,10 @@ class _Checker:
             return
         classes = self.classes(field)
         type = body.value(logits).type
-        axis = node.args.get("axis", -1)
+        axis: int = node.args.get("axis", -1)
         if not type.shape or not isinstance(target, int) or body.value(target).type.rank == type.rank:
             return
-        size = type.shape[axis]
+        size: Size = type.shape[axis]
         if classes.count is None or not isinstance(size, int) or size == classes.count:
             return
         what = "the logits" if operator.reads != "log_probs" else "the log-probabilities"
