@@ -22,8 +22,11 @@ def shape(command: click.Command) -> list[str]:
 
 CONTRACT = {
     "new": ["[NAME]", "[DIR]"],
+    "check": ["FILE...", "--format"],
+    "build": ["FILE[@variant]", "[key=value...]", "--data-root", "--emit", "--format", "--resolved", "-o"],
     "doctor": [],
     "fmt": ["FILE...", "--check", "--stdin"],
+    "diff": ["A[@variant]", "B[@variant]", "--format"],
 }
 
 
