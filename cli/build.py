@@ -38,11 +38,16 @@ def command(
     checked = spec.check(file, overrides)
     assert checked.spec is not None
     if resolved:
+        from ..compiler.diagnostics import Failed
         from ..compiler.flatten import flatten
         from ..compiler.printer import print_file
 
-        name = f"{checked.spec.name}.dlspec"
-        return _emit(print_file(flatten(checked.project)), name, directory)
+        try:
+            flat = flatten(checked.project)
+        except Failed as failure:
+            spec.show([failure.diagnostic], checked.sources)
+            raise spec.Rejected from failure
+        return _emit(print_file(flat), f"{checked.spec.name}.dlspec", directory)
     if emit == "summary":
         return _emit(_summary(checked, form), f"summary.{'json' if form == 'json' else 'txt'}", directory)
     if emit == "ir":

@@ -53,7 +53,7 @@ def import_outside(span: Span, shown: str, root: str) -> Diagnostic:
     return Diagnostic(
         "E0315", f"`{shown}` lies outside the project", span, "outside the project root",
         notes=(f"the project root is `{root}`",),
-        helps=("the root is the nearest directory upward with `pyproject.toml` or `.git`; `--root DIR` sets another",),
+        helps=("the root is the nearest directory upward with `pyproject.toml` or `.git`, else that of the spec",),
     )  # fmt: skip
 
 
