@@ -200,3 +200,22 @@ READERS: dict[str, Reader] = {
     "Items": _as_given,
     "Order": _as_given,
 }
+
+
+def words(annotation: str) -> str:
+    """What an annotation takes, in the words of its error: `an int of at least 1`."""
+    kind = annotation.removesuffix(" | None")
+    if kind == "InitSpec":
+        text = "an entry of the init table"
+    else:
+        try:
+            check_argument(kind, _NOTHING)
+        except ValueError as error:
+            text = str(error)
+        else:
+            text = kind
+    return f"{text}, or none" if kind != annotation else text
+
+
+#: Of no kind: every reader refuses it and says what it wants.
+_NOTHING = object()

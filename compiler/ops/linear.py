@@ -14,7 +14,7 @@ from .rules import need_f32, need_rank, product, weight_size
 class Linear(Layer):
     """`y = x @ weight.T + bias` on the last axis.
 
-    [..., in] -> [..., out]. Errors: E0204 unless f32, E0212 when `in` is symbolic.
+    [.., in] -> [.., out]. Errors: E0204 unless f32, E0212 when `in` is symbolic.
     """
 
     out: Count

@@ -39,7 +39,7 @@ class Ones(Function):
 
 
 class Arange(Function):
-    """0, 1, .. n - 1.
+    """The whole numbers from 0 to n - 1.
 
     -> i64[n].
     """
@@ -107,7 +107,7 @@ class Rand(Function):
 
 
 class Randint(Function):
-    """Whole numbers drawn evenly from low, .. high - 1.
+    """Whole numbers drawn evenly from `low` to `high` - 1.
 
     -> i64[shape]. Errors: E0304 unless low < high.
     """
