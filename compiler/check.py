@@ -51,16 +51,12 @@ def elaborate(project: Project, facts: Mapping[str, DataFacts] | None = None) ->
     """Models, then the recipe; mistakes go into the project's report."""
     from .ir import Source as SourceRecord
     from .ir import Spec
-    try:
-        from .passes.bind_recipe import bind_recipe
-    except ModuleNotFoundError:  # until it lands
-        bind_recipe = None
+    from .passes.bind_recipe import bind_recipe
 
     elaborator = Elaborator(project)
     recipe = None
     try:
-        if bind_recipe is not None:
-            recipe = bind_recipe(project, elaborator, facts)
+        recipe = bind_recipe(project, elaborator, facts)
     except Failed as failure:
         project.report.add(failure.diagnostic)
     except Abandoned:
