@@ -166,7 +166,9 @@ def _tokens(source: Source, roles: _Roles) -> tuple[list[_Token], list[tuple[str
 
 def _column(source: Source, offset: int) -> int:
     line, column = source.position(offset)
-    return len(source.line(line)[: column - 1].expandtabs(8))
+    before = source.line(line)[: column - 1]
+    indent = before[: len(before) - len(before.lstrip())]
+    return len(indent.expandtabs(8)) + len(before) - len(indent)
 
 
 def _join(tokens: list[_Token], roles: _Roles) -> None:

@@ -279,7 +279,7 @@ class Recovery:
         if (
             token.kind == WORD
             and token.text != "dlspec"
-            and re.fullmatch(r"(?:version _NL )?(?:item (?:\* )?_NL )?\| .*", line)
+            and re.fullmatch(r"(?:(?:version|item)(?: \*)? _NL )?\| .*", line)
         ):
             return errors.unknown_item(self.token_span(token), token.text, self._line_text(token.start), ITEMS)
         found = mistakes.find(line, before.text if before else "")
