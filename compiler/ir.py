@@ -28,7 +28,7 @@ def _argument_from_json(value: Any) -> Any:
         return tuple(_argument_from_json(item) for item in value)  # pyright: ignore[reportUnknownVariableType]
     if isinstance(value, dict) and set(value) == {"dim"}:  # pyright: ignore[reportUnknownArgumentType]
         return from_text(value["dim"])  # pyright: ignore[reportUnknownArgumentType]
-    return value
+    return value  # pyright: ignore[reportUnknownVariableType]
 
 
 def _argument_to_json(value: Any) -> Any:
@@ -334,7 +334,29 @@ class Spec(Record):
 
 
 __all__ = [
-    "AnyNode", "Argument", "Body", "CallNode", "Init", "InitRule", "Instance", "Model", "ModeNode", "Node",
-    "OpNode", "Operand", "Parameter", "Record", "RepeatNode", "Requirement", "Result", "Run", "Scalar", "ScanNode",
-    "Selector", "Source", "Spec", "Value", "WeightNode",
+    "AnyNode",
+    "Argument",
+    "Body",
+    "CallNode",
+    "Init",
+    "InitRule",
+    "Instance",
+    "ModeNode",
+    "Model",
+    "Node",
+    "OpNode",
+    "Operand",
+    "Parameter",
+    "Record",
+    "RepeatNode",
+    "Requirement",
+    "Result",
+    "Run",
+    "Scalar",
+    "ScanNode",
+    "Selector",
+    "Source",
+    "Spec",
+    "Value",
+    "WeightNode",
 ]  # fmt: skip

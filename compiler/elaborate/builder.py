@@ -9,9 +9,23 @@ from ..diagnostics import Failed, Report
 from ..dims import Size
 from ..errors import elaborate as errors
 from ..ir import (
-    AnyNode, Body, CallNode, InitRule, Instance as InstanceRecord, ModeNode, OpNode, Operand, RepeatNode, Requirement,
-    Result, ScanNode, Value, WeightNode,
+    AnyNode,
+    Body,
+    CallNode,
+    InitRule,
+    ModeNode,
+    Operand,
+    OpNode,
+    RepeatNode,
+    Requirement,
+    Result,
+    ScanNode,
+    Value,
+    WeightNode,
 )  # fmt: skip
+from ..ir import (
+    Instance as InstanceRecord,
+)
 from ..source import Span
 from ..types import TensorType
 from .values import Instance, Tensor
@@ -20,15 +34,7 @@ NodeClass = type[OpNode] | type[WeightNode] | type[CallNode] | type[RepeatNode] 
 
 #: Attributes of torch.nn.Module and ModuleDict, frozen with the edition (reference 3.3).
 RESERVED = frozenset(
-    """T_destination add_module apply bfloat16 buffers call_super_init children clear compile cpu cuda double
-    dump_patches eval extra_repr float forward get_buffer get_extra_state get_parameter get_submodule half ipu items keys
-    load_state_dict modules mtia named_buffers named_children named_modules named_parameters parameters pop
-    register_backward_hook register_buffer register_forward_hook register_forward_pre_hook register_full_backward_hook
-    register_full_backward_pre_hook register_load_state_dict_post_hook register_load_state_dict_pre_hook register_module
-    register_parameter register_state_dict_post_hook register_state_dict_pre_hook requires_grad_ set_extra_state
-    set_submodule share_memory state_dict to to_empty train training type update values xpu zero_grad
-    False None True and as assert async await break class continue def del elif else except finally for from global if
-    import in is lambda nonlocal not or pass raise return try while with yield""".split()
+    ["T_destination", "add_module", "apply", "bfloat16", "buffers", "call_super_init", "children", "clear", "compile", "cpu", "cuda", "double", "dump_patches", "eval", "extra_repr", "float", "forward", "get_buffer", "get_extra_state", "get_parameter", "get_submodule", "half", "ipu", "items", "keys", "load_state_dict", "modules", "mtia", "named_buffers", "named_children", "named_modules", "named_parameters", "parameters", "pop", "register_backward_hook", "register_buffer", "register_forward_hook", "register_forward_pre_hook", "register_full_backward_hook", "register_full_backward_pre_hook", "register_load_state_dict_post_hook", "register_load_state_dict_pre_hook", "register_module", "register_parameter", "register_state_dict_post_hook", "register_state_dict_pre_hook", "requires_grad_", "set_extra_state", "set_submodule", "share_memory", "state_dict", "to", "to_empty", "train", "training", "type", "update", "values", "xpu", "zero_grad", "False", "None", "True", "and", "as", "assert", "async", "await", "break", "class", "continue", "def", "del", "elif", "else", "except", "finally", "for", "from", "global", "if", "import", "in", "is", "lambda", "nonlocal", "not", "or", "pass", "raise", "return", "try", "while", "with", "yield"]
 )
 
 
@@ -170,7 +176,7 @@ class Builder:
         captured = [local.id for _, local in self.captures.values()]
         nodes: list[AnyNode] = [
             kind(outputs=tuple(map(value, ids)), **fields)
-            for kind, fields, ids in self.nodes  # pyright: ignore
+            for kind, fields, ids in self.nodes
         ]
         return Body(
             name=self.name,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -88,7 +88,7 @@ class Elaborator:
         return Context(self, Builder(self.report, "", "block", span), environment, Scope())
 
     @contextmanager
-    def reporting(self) -> Iterator[None]:
+    def reporting(self) -> Generator[None]:
         """Runs one statement; a mistake in it is reported and the next statement goes on."""
         try:
             yield
@@ -133,7 +133,7 @@ class Elaborator:
             self.facts = self.facts.bound(left, high=right if op == "<=" else right - 1)
         elif op in (">=", ">") and isinstance(right, int):
             self.facts = self.facts.bound(left, low=right if op == ">=" else right + 1)
-        text = f"{size} % {number} == 0" if divisor is not None else f"{left} {op} {right}"  # pyright: ignore
+        text = f"{divisor[0]} % {divisor[1]} == 0" if divisor is not None else f"{left} {op} {right}"
         context.builder.requirements.append(
             Requirement(left=left, op=op, right=right, text=text, message=message, span=span)
         )
@@ -308,14 +308,15 @@ class Elaborator:
         self.facts = NO_FACTS
         self.elaborated.add(id(node))
         before = len(self.report.errors)
-        statics: dict[str, Any] | None = None
+        bound: list[dict[str, Any]] = []
         with self.reporting():
             callable = arguments or Callable(definition, definition.name)
             callable = self.with_settings(callable, definition, signature)
             context = self.file_context(definition.scope)
-            statics = signatures.bind_statics(context, callable, signature, definition, span)
-        if statics is None:
+            bound.append(signatures.bind_statics(context, callable, signature, definition, span))
+        if not bound:
             return None
+        statics = bound[0]
         builder = Builder(self.report, definition.name, "model", node.span)
         environment = Environment(definition.scope, dict(statics))
         context = Context(self, builder, environment, Scope())
@@ -481,4 +482,4 @@ def _own_parameters(builder: Builder) -> Iterator[Any]:
             yield instance
 
 
-__all__ = ["Checked", "Context", "Elaborator", "Init", "POISON", "reachable"]
+__all__ = ["POISON", "Checked", "Context", "Elaborator", "Init", "reachable"]

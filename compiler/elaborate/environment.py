@@ -8,7 +8,8 @@ from ..diagnostics import Failed
 from ..dims import Size
 from ..errors import elaborate as errors
 from ..names import nearest
-from ..ops import find, names as catalogue_names
+from ..ops import find
+from ..ops import names as catalogue_names
 from ..passes.resolve import Definition, FileScope, ParamSlot
 from ..source import Span
 from ..statics import CONSTANTS, STATIC_FUNCTIONS

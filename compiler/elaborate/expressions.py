@@ -92,7 +92,7 @@ def read(context: Context, node: syntax.Ref) -> Any:
 
 def realize(context: Context, value: Callable, span: Span) -> Any:
     """A constructor used as a value: `Param(..)` is its tensor, anything else needs a pipe."""
-    if isinstance(value.target, type) and issubclass(value.target, Op) and not value.target.tensors:
+    if isinstance(value.target, type) and not value.target.tensors:
         return stages.apply(context, value, (), {}, span, label=None, select=None)
     raise Failed(errors.constructor_as_value(value.spelled, span))
 
@@ -226,8 +226,9 @@ def operate(context: Context, node: syntax.Binary) -> Any:
         operator = find(BINARY[node.op]) if node.op in BINARY else None
         if operator is None:
             raise Failed(errors.operator_on_tensors(node.op, node.op_span))
-        if isinstance(left, tuple) or isinstance(right, tuple):
-            raise Failed(errors.tuple_as_tensor(len(left if isinstance(left, tuple) else right), node.span))  # pyright: ignore
+        for side in (left, right):
+            if isinstance(side, tuple):
+                raise Failed(errors.tuple_as_tensor(len(side), node.span))  # pyright: ignore[reportUnknownArgumentType]
         return operator_node(context, operator, {}, [left, right], node.span, spelled=node.op)
     if isinstance(left, Quantity) or isinstance(right, Quantity):
         return signatures.guarded(context, node.span, binary, node.op, left, right, context.facts)
@@ -310,7 +311,9 @@ def attribute(context: Context, node: syntax.Attr) -> Any:
     if isinstance(value, Outputs):
         if name in value.tensors:
             return value.tensors[name]
-        raise Failed(errors.unknown_output(value.of, name, list(value.tensors), node.name.span, nearest(name, value.tensors)))
+        raise Failed(
+            errors.unknown_output(value.of, name, list(value.tensors), node.name.span, nearest(name, value.tensors))
+        )
     if isinstance(value, Callable):
         value = realize(context, value, node.value.span)
     if isinstance(value, Tensor):
@@ -340,7 +343,9 @@ def part(context: Context, found: SubInstance, node: syntax.Attr) -> Any:
                 )  # fmt: skip
                 return weight[0]
         known = [parameter.name for parameter in instance.parameters]
-        raise Failed(errors.unknown_parameter(instance.path, ".".join(names), known, node.name.span, nearest(names[-1], known)))
+        raise Failed(
+            errors.unknown_parameter(instance.path, ".".join(names), known, node.name.span, nearest(names[-1], known))
+        )
     if instance.body is None:
         raise Failed(errors.not_applied_yet(instance.path, node.span))
     return part_of_block(context, found, instance.body, node)
@@ -382,7 +387,7 @@ def index(context: Context, node: syntax.Index) -> Any:
             if isinstance(position, int) and not isinstance(position, bool):
                 if -len(value) <= position < len(value):  # pyright: ignore[reportUnknownArgumentType]
                     return value[position]  # pyright: ignore[reportUnknownVariableType]
-                raise Failed(errors.index_outside(position, len(value), node.items[0].span))  # pyright: ignore
+                raise Failed(errors.index_outside(position, len(value), node.items[0].span))  # pyright: ignore[reportUnknownArgumentType]
         if isinstance(value, Outputs):
             raise Failed(errors.several_outputs(value.of, list(value.tensors), node.value.span))
         raise Failed(errors.not_indexable(value, node.value.span))
@@ -442,7 +447,9 @@ def call(context: Context, node: syntax.Call) -> Any:
         raise Failed(errors.instance_called(callee.name, node.span))
     if not target.is_function:
         positional, keyword, _ = arguments(context, target, node.args)
-        return Callable(target.target, target.spelled, (*target.positional, *positional), (*target.keyword, *keyword.items()))
+        return Callable(
+            target.target, target.spelled, (*target.positional, *positional), (*target.keyword, *keyword.items())
+        )
     return stages.apply(context, target, (), {}, node.span, label=None, select=None, args=node.args)
 
 
@@ -472,7 +479,9 @@ def arguments(
             kind = kinds[order[at]] if at < len(order) else ""
             # The tensors of a function come first; a dtype or init written there is found by its table.
             if not kind.startswith(("DType", "Init")) and isinstance(item, syntax.Ref):
-                kind = next((k for k in kinds.values() if k.startswith("DType") and item.name in signatures.DTYPES), kind)
+                kind = next(
+                    (k for k in kinds.values() if k.startswith("DType") and item.name in signatures.DTYPES), kind
+                )
             positional.append(evaluate_argument(context, item, kind))
     return positional, keyword, spans
 
@@ -612,7 +621,7 @@ def unpack(context: Context, target: syntax.List, value: Any, span: Span) -> Any
     if not isinstance(value, tuple):
         raise Failed(errors.unpack_other(value, target.span))
     if len(value) != len(names):  # pyright: ignore[reportUnknownArgumentType]
-        raise Failed(errors.unpack_count(len(names), len(value), target.span))  # pyright: ignore
+        raise Failed(errors.unpack_count(len(names), len(value), target.span))  # pyright: ignore[reportUnknownArgumentType]
     for name, item in zip(names, value, strict=True):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
         if name.name == "_":
             continue
@@ -700,8 +709,7 @@ def selector(context: Context, node: syntax.Pipe) -> Selector:
     match node:
         case syntax.String():
             return Selector(kind="path", text=node.value, span=node.span)
-        case syntax.Attr(value=syntax.Ref()):
-            name = node.value.name  # pyright: ignore
+        case syntax.Attr(value=syntax.Ref(name=name)):
             return Selector(kind="layer", text=f"{name}.{node.name.text}", span=node.span)
         case syntax.Ref():
             if node.name[:1].isupper():

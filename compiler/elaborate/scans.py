@@ -32,7 +32,9 @@ def run(context: Context, statement: syntax.Scan) -> Any:
             raise Failed(errors.scan_argument(item.span))
         name, node = item.name.text, item.value
         if name == "axis":
-            axis = signatures.guarded(context, node.span, signatures.as_int, expressions.evaluate(context, node), "`axis`")
+            axis = signatures.guarded(
+                context, node.span, signatures.as_int, expressions.evaluate(context, node), "`axis`"
+            )
         elif isinstance(node, syntax.Call) and isinstance(node.callee, syntax.Ref) and node.callee.name == "carry":
             if len(node.args.items) != 1 or isinstance(node.args.items[0], syntax.Kwarg):
                 raise Failed(errors.carry_argument(node.span))

@@ -216,9 +216,9 @@ def bind_operator(
         if name in tensors or name in arguments:
             raise Failed(errors.argument_twice(spelled, name, spans.get(name, span)))
         if name in groups:
-            parts = value if isinstance(value, tuple) else (value,)
+            parts: tuple[Any, ...] = value if isinstance(value, tuple) else (value,)  # pyright: ignore[reportUnknownVariableType]
             if len(parts) > len(groups[name]):  # pyright: ignore[reportUnknownArgumentType]
-                raise Failed(errors.too_many_arguments(name, len(groups[name]), len(parts), span))  # pyright: ignore
+                raise Failed(errors.too_many_arguments(name, len(groups[name]), len(parts), span))
             tensors.update(zip(groups[name], parts, strict=False))  # pyright: ignore[reportUnknownArgumentType]
         elif name in tensor_names:
             if value is not None:

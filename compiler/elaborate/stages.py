@@ -40,9 +40,7 @@ def stage(context: Context, flow: Flow, unit: syntax.Unit, label: syntax.Path | 
             target = callee(context, unit.callee)
             if isinstance(target, Instance):
                 return apply_instance(context, target, flow, unit, label)
-            return apply(
-                context, target, flow, {}, unit.span, label=label, select=unit.select, args=unit.args
-            )
+            return apply(context, target, flow, {}, unit.span, label=label, select=unit.select, args=unit.args)
         case syntax.Ascribe():
             if label is not None:
                 raise Failed(errors.label_on_shape(label.text, label.span))
@@ -108,16 +106,18 @@ def apply(
     operator = target.target if isinstance(target.target, type) else None
     if operator is not None and not issubclass(operator, Layer):
         values = [*pieces(flow), *positional]
-        arguments, tensors = signatures.bind_operator(
-            context, operator, values, keyword, target.spelled, span, spans
-        )
+        arguments, tensors = signatures.bind_operator(context, operator, values, keyword, target.spelled, span, spans)
         path = place(context, label, None)
-        result = expressions.operator_node(context, operator, arguments, tensors, span, path=path, spelled=target.spelled)
+        result = expressions.operator_node(
+            context, operator, arguments, tensors, span, path=path, spelled=target.spelled
+        )
         return selected(result, select)
     path = place(context, label, snake(target.spelled))
     assert path is not None
     label_span = label.span if isinstance(label, syntax.Path) else span
-    instance = Instance(context.builder, path, Callable(target.target, target.spelled, tuple(positional), tuple(keyword.items())), span)
+    instance = Instance(
+        context.builder, path, Callable(target.target, target.spelled, tuple(positional), tuple(keyword.items())), span
+    )
     inputs = take_inputs(context, instance, span, spans)
     register(context, instance, label_span)
     return selected(apply_made(context, instance, flow, inputs, span), select)
@@ -363,7 +363,9 @@ def by_mode(
     owner = context.builder.owner()
     for is_training, branch in ((True, training), (False, evaluation)):
         context.scope.counters = dict(counters)
-        builder = Builder(context.builder.report, "training" if is_training else "evaluation", "branch", span, context.builder)
+        builder = Builder(
+            context.builder.report, "training" if is_training else "evaluation", "branch", span, context.builder
+        )
         environment = context.environment.inner()
         environment.training = is_training
         before = dict(owner.taken)
@@ -463,9 +465,13 @@ def repeat(context: Context, flow: Flow, unit: syntax.Repeat | syntax.For, label
         else:
             runs.append(
                 Run(
-                    body=context.elaborator.add_body(body), count=count, offsets=dict(offsets), strides=strides,
-                    captures=captures, instances=instances,
-                )  # fmt: skip
+                    body=context.elaborator.add_body(body),
+                    count=count,
+                    offsets=dict(offsets),
+                    strides=strides,
+                    captures=captures,
+                    instances=instances,
+                )
             )
             last = body
         for name, step in strides.items():

@@ -64,7 +64,9 @@ def unknown_name(name: str, span: Span, near: str | None) -> Diagnostic:
 
 
 def unknown_stage(name: str, span: Span, near: str | None) -> Diagnostic:
-    return Diagnostic("E0301", f"unknown layer or function `{name}`", span, "no layer, function, block or instance", helps=_mean(near))
+    return Diagnostic(
+        "E0301", f"unknown layer or function `{name}`", span, "no layer, function, block or instance", helps=_mean(near)
+    )
 
 
 def unknown_static_type(name: str, span: Span) -> Diagnostic:
@@ -135,7 +137,9 @@ def reserved_label(name: str, span: Span) -> Diagnostic:
 def path_taken(path: str, first: Span, span: Span) -> Diagnostic:
     plain = path.replace("#", "")
     helps = ("give one another label, or bind one instance to share its weights",)
-    return Diagnostic("E0306", f"two layers are both called `{plain}`", span, "second", (Label(first, "first"),), helps=helps)
+    return Diagnostic(
+        "E0306", f"two layers are both called `{plain}`", span, "second", (Label(first, "first"),), helps=helps
+    )
 
 
 def branches_share(first: Diagnostic) -> Diagnostic:
@@ -145,7 +149,9 @@ def branches_share(first: Diagnostic) -> Diagnostic:
 
 def label_in_repeat(path: str, span: Span) -> Diagnostic:
     helps = (f"put the turn in braces of its own: `label: repeat n {{ {{ {path}: .. }} }}`",)
-    return Diagnostic("E0306", f"every turn would have a layer called `{path}`", span, "one path, many turns", helps=helps)
+    return Diagnostic(
+        "E0306", f"every turn would have a layer called `{path}`", span, "one path, many turns", helps=helps
+    )
 
 
 def label_on_shape(label: str, span: Span) -> Diagnostic:
@@ -231,7 +237,9 @@ def unknown_argument(callee: str, name: str, known: Sequence[str], span: Span, n
 
 def missing_argument(callee: str, name: str, span: Span, declared: Span | None) -> Diagnostic:
     labels = (Label(declared, "declared without default"),) if declared is not None else ()
-    return Diagnostic("E0304", f"`{callee}` needs `{name}`", span, f"`{name}` is missing", labels, helps=(f"add `{name} = ..`",))
+    return Diagnostic(
+        "E0304", f"`{callee}` needs `{name}`", span, f"`{name}` is missing", labels, helps=(f"add `{name} = ..`",)
+    )
 
 
 def argument_twice(callee: str, name: str, span: Span) -> Diagnostic:
@@ -239,11 +247,15 @@ def argument_twice(callee: str, name: str, span: Span) -> Diagnostic:
 
 
 def too_many_arguments(callee: str, most: int, found: int, span: Span) -> Diagnostic:
-    return Diagnostic("E0304", f"`{callee}` takes {most} positional argument{'s' * (most != 1)}, {found} given", span, "too many")
+    return Diagnostic(
+        "E0304", f"`{callee}` takes {most} positional argument{'s' * (most != 1)}, {found} given", span, "too many"
+    )
 
 
 def too_many_inputs(callee: str, most: int, found: int, span: Span) -> Diagnostic:
-    return Diagnostic("E0304", f"`{callee}` takes {most} input{'s' * (most != 1)}, {found} piped", span, "too many values")
+    return Diagnostic(
+        "E0304", f"`{callee}` takes {most} input{'s' * (most != 1)}, {found} piped", span, "too many values"
+    )
 
 
 def input_missing(callee: str, name: str, span: Span) -> Diagnostic:
@@ -283,7 +295,9 @@ def several_outputs(of: str, names: list[str], span: Span) -> Diagnostic:
 
 
 def tuple_as_tensor(count: int, span: Span) -> Diagnostic:
-    return Diagnostic("E0305", f"{count} values where one is needed", span, "a tuple", helps=("unpack it: `[a, b] = ..`",))
+    return Diagnostic(
+        "E0305", f"{count} values where one is needed", span, "a tuple", helps=("unpack it: `[a, b] = ..`",)
+    )
 
 
 def not_a_tensor(value: Any, span: Span) -> Diagnostic:
@@ -299,7 +313,9 @@ def unknown_output(of: str, name: str, known: list[str], span: Span, near: str |
 
 
 def nothing_to_select(name: str, span: Span) -> Diagnostic:
-    return Diagnostic("E0301", f"no output `{name}`: there is only one", span, "nothing to select", helps=("leave it out",))
+    return Diagnostic(
+        "E0301", f"no output `{name}`: there is only one", span, "nothing to select", helps=("leave it out",)
+    )
 
 
 def attribute_of_tensor(name: str, span: Span) -> Diagnostic:
@@ -325,7 +341,9 @@ def unpack_axis(type: TensorType, span: Span) -> Diagnostic:
 
 
 def unpack_count(names: int, values: int, span: Span) -> Diagnostic:
-    return Diagnostic("E0202", f"{names} name{'s' * (names != 1)} for {values} value{'s' * (values != 1)}", span, "counts differ")
+    return Diagnostic(
+        "E0202", f"{names} name{'s' * (names != 1)} for {values} value{'s' * (values != 1)}", span, "counts differ"
+    )
 
 
 def unpack_other(value: Any, span: Span) -> Diagnostic:
@@ -337,7 +355,9 @@ def index_outside(index: int, count: int, span: Span) -> Diagnostic:
 
 
 def index_by_tensor(span: Span) -> Diagnostic:
-    return Diagnostic("E0208", "an index must be static", span, "a tensor", helps=("select by a tensor with `gather` or `take`",))
+    return Diagnostic(
+        "E0208", "an index must be static", span, "a tensor", helps=("select by a tensor with `gather` or `take`",)
+    )
 
 
 def not_indexable(value: Any, span: Span) -> Diagnostic:
@@ -357,7 +377,9 @@ def negative_count(count: int, span: Span) -> Diagnostic:
 
 
 def not_a_list(value: Any, span: Span) -> Diagnostic:
-    return Diagnostic("E0304", "`for` takes a list or a range", span, f"this is {_kind(value)}", helps=("`for i in 0..n { .. }`",))
+    return Diagnostic(
+        "E0304", "`for` takes a list or a range", span, f"this is {_kind(value)}", helps=("`for i in 0..n { .. }`",)
+    )
 
 
 def for_count(names: int, item: Any, span: Span) -> Diagnostic:
@@ -365,7 +387,9 @@ def for_count(names: int, item: Any, span: Span) -> Diagnostic:
 
 
 def turn_count(before: int, after: int, span: Span) -> Diagnostic:
-    return Diagnostic("E0202", f"a turn takes {before} value{'s' * (before != 1)} and returns {after}", span, "counts differ")
+    return Diagnostic(
+        "E0202", f"a turn takes {before} value{'s' * (before != 1)} and returns {after}", span, "counts differ"
+    )
 
 
 def shared_differs(path: str, before: Any, now: Any, span: Span, first: Span) -> Diagnostic:
@@ -386,7 +410,14 @@ def size_differs(
 
 
 def size_unproved(
-    what: str, declared: Size, size: Size, axis: int, actual: TensorType, span: Span, required: Span | None, fact: str | None
+    what: str,
+    declared: Size,
+    size: Size,
+    axis: int,
+    actual: TensorType,
+    span: Span,
+    required: Span | None,
+    fact: str | None,
 ) -> Diagnostic:
     helps = (f"they are equal when this holds: `require {fact}`",) if fact else ("say the missing fact with `require`",)
     return Diagnostic(
@@ -399,7 +430,9 @@ def rank_differs(
     what: str, expected: int, actual: TensorType, span: Span, required: Span | None, at_least: bool = False
 ) -> Diagnostic:
     axes = f"{'at least ' if at_least else ''}{expected} ax{'is' if expected == 1 else 'es'}"
-    return Diagnostic("E0202", f"{what}: expected {axes}, found {actual.rank}", span, f"the tensor is `{actual}`", _needed(required))
+    return Diagnostic(
+        "E0202", f"{what}: expected {axes}, found {actual.rank}", span, f"the tensor is `{actual}`", _needed(required)
+    )
 
 
 def dtype_differs(what: str, expected: str, actual: TensorType, span: Span, required: Span | None) -> Diagnostic:
@@ -409,11 +442,15 @@ def dtype_differs(what: str, expected: str, actual: TensorType, span: Span, requ
 
 
 def open_model_input(span: Span) -> Diagnostic:
-    return Diagnostic("E0308", "an input of a model states every axis", span, "open", helps=("give the axis a name: `T`",))
+    return Diagnostic(
+        "E0308", "an input of a model states every axis", span, "open", helps=("give the axis a name: `T`",)
+    )
 
 
 def input_without_type(name: str, span: Span) -> Diagnostic:
-    return Diagnostic("E0304", f"input `{name}` needs a type", span, "no type", helps=(f"`{name}: [B, 8]`, `{name}: i64[B, T]`",))
+    return Diagnostic(
+        "E0304", f"input `{name}` needs a type", span, "no type", helps=(f"`{name}: [B, 8]`, `{name}: i64[B, T]`",)
+    )
 
 
 def not_divisible(size: Size, parts: Size, axis: int, actual: TensorType, span: Span) -> Diagnostic:
@@ -422,7 +459,12 @@ def not_divisible(size: Size, parts: Size, axis: int, actual: TensorType, span: 
 
 
 def rearrange_unknown(key: str, span: Span, left: list[str]) -> Diagnostic:
-    return Diagnostic("E0301", f"`{key}` does not stand on the left of `=>`", span, f"left over: {_listed(left)}" if left else "used up")
+    return Diagnostic(
+        "E0301",
+        f"`{key}` does not stand on the left of `=>`",
+        span,
+        f"left over: {_listed(left)}" if left else "used up",
+    )
 
 
 def rearrange_dropped(key: str, span: Span) -> Diagnostic:
@@ -431,7 +473,13 @@ def rearrange_dropped(key: str, span: Span) -> Diagnostic:
 
 
 def rearrange_two_unknown(first: str, second: str, span: Span) -> Diagnostic:
-    return Diagnostic("E0207", f"`{first}` and `{second}` are both unknown", span, "at most one in a group", helps=("name one before",))
+    return Diagnostic(
+        "E0207",
+        f"`{first}` and `{second}` are both unknown",
+        span,
+        "at most one in a group",
+        helps=("name one before",),
+    )
 
 
 def rearrange_underscore(span: Span) -> Diagnostic:
@@ -440,7 +488,9 @@ def rearrange_underscore(span: Span) -> Diagnostic:
 
 def branches_differ(first: list[TensorType], second: list[TensorType], span: Span) -> Diagnostic:
     one, two = ", ".join(map(str, first)), ", ".join(map(str, second))
-    return Diagnostic("E0201", "the branches of `if training` differ in type", span, f"training `{one}`, evaluation `{two}`")
+    return Diagnostic(
+        "E0201", "the branches of `if training` differ in type", span, f"training `{one}`, evaluation `{two}`"
+    )
 
 
 def claim_fails(left: Size, op: str, right: Size, message: str | None, span: Span) -> Diagnostic:
@@ -484,11 +534,15 @@ def scan_argument(span: Span) -> Diagnostic:
 
 
 def carry_argument(span: Span) -> Diagnostic:
-    return Diagnostic("E0304", "`carry` takes the start value", span, "one argument", helps=("`h = carry(zeros([B, n]))`",))
+    return Diagnostic(
+        "E0304", "`carry` takes the start value", span, "one argument", helps=("`h = carry(zeros([B, n]))`",)
+    )
 
 
 def scan_without_sequence(span: Span) -> Diagnostic:
-    return Diagnostic("E0304", "`scan` needs a sequence", span, "nothing to run along", helps=("`scan(axis = 1, x_t = x, ..)`",))
+    return Diagnostic(
+        "E0304", "`scan` needs a sequence", span, "nothing to run along", helps=("`scan(axis = 1, x_t = x, ..)`",)
+    )
 
 
 def scan_axis(axis: int, name: str, type: TensorType, span: Span) -> Diagnostic:
@@ -496,7 +550,9 @@ def scan_axis(axis: int, name: str, type: TensorType, span: Span) -> Diagnostic:
 
 
 def scan_lengths(first: Size, second: Size, name: str, span: Span) -> Diagnostic:
-    return Diagnostic("E0201", f"the sequences of a `scan` differ in length: {first} and {second}", span, f"`{name}` differs")
+    return Diagnostic(
+        "E0201", f"the sequences of a `scan` differ in length: {first} and {second}", span, f"`{name}` differs"
+    )
 
 
 def not_in_scan(span: Span) -> Diagnostic:
@@ -504,7 +560,9 @@ def not_in_scan(span: Span) -> Diagnostic:
 
 
 def carry_not_assigned(name: str, span: Span) -> Diagnostic:
-    return Diagnostic("E0307", f"carry `{name}` is not assigned", span, "every carry gets its next value", helps=(f"`{name} = ..`",))
+    return Diagnostic(
+        "E0307", f"carry `{name}` is not assigned", span, "every carry gets its next value", helps=(f"`{name} = ..`",)
+    )
 
 
 def carry_changes(name: str, before: TensorType, after: TensorType, span: Span) -> Diagnostic:
