@@ -427,11 +427,17 @@ def _beyond(lines: list[list[_Token]], index: int, step: int) -> Iterator[list[_
 
 
 def _lines_up(token: _Token, line: list[_Token]) -> bool:
+    """Does a like token of the line begin (a number: or end) in the same column?"""
     end = token.column + len(token.text)
     return any(
-        other.column == token.column or (other.column + len(other.text) == end and other.text[:1].isdigit())
+        (other.column == token.column or (token.text[0].isdigit() and other.column + len(other.text) == end))
+        and (other.text == token.text or (_is_value(other) and _is_value(token)))
         for other in line[1:]
     )
+
+
+def _is_value(token: _Token) -> bool:
+    return token.text[0].isalnum() or token.text[0] in '_"'
 
 
 # ---- long lines ----------------------------------------------------------------------------------------------------

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..grammar.machine import HOLE, Machine
-from ..grammar.scanner import scan
-from ..grammar.tables import load
+from ..grammar.scanner import Token, scan
+from ..grammar.tables import Tables, load
 from . import syntax as s
 from .build_tree import TreeBuilder
 from .diagnostics import Diagnostic
-from .recovery import Recovery
 from .source import Source, Span
+
+if TYPE_CHECKING:
+    from .recovery import Recovery
 
 
 def parse(source: Source) -> tuple[s.File | None, list[Diagnostic]]:
@@ -36,12 +38,32 @@ def parse_setting(source: Source) -> tuple[s.Setting | None, list[Diagnostic]]:
     return (None if diagnostics else value), diagnostics
 
 
+class _Listener:
+    """Loads what is needed for mistakes when there is one."""
+
+    def __init__(self, source: Source, tables: Tables, diagnostics: list[Diagnostic]) -> None:
+        self.source, self.tables, self.diagnostics = source, tables, diagnostics
+        self.recovery: Recovery | None = None
+
+    def _loaded(self) -> Recovery:
+        from .recovery import Recovery
+
+        self.recovery = self.recovery or Recovery(self.source, self.tables, self.diagnostics)
+        return self.recovery
+
+    def unexpected(self, machine: Machine, token: Token) -> bool:
+        return self._loaded().unexpected(machine, token)
+
+    def too_deep(self, machine: Machine, start: int, end: int) -> bool:
+        return self._loaded().too_deep(machine, start, end)
+
+
 def _run(source: Source, start: str) -> tuple[Any, tuple[s.Comment, ...], list[Diagnostic]]:
     tables = load()
     builder = TreeBuilder(source.name, tables)
     tokens, found = scan(source.text, tables)
-    recovery = Recovery(source, tables, builder.diagnostics)
-    machine = Machine(tables, source.text, tokens, builder.builders, builder.make, recovery)
+    listener = _Listener(source, tables, builder.diagnostics)
+    machine = Machine(tables, source.text, tokens, builder.builders, builder.make, listener)
     value = machine.run(start)
     comments = tuple(
         s.Comment(Span(source.name, begin, end), source.text[begin + 1 : end], own_line)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dlc.compiler import syntax as s
-from dlc.compiler.layout import format_file
+from dlc.compiler.layout import WIDTH, format_file
 from dlc.compiler.parse import parse
 from dlc.compiler.source import Source, Span
 from dlc.compiler.syntax import Node
@@ -139,3 +139,79 @@ def test_other_layouts_mean_the_same_and_are_formatted_once(path: Path, sizes: o
 
 def comments(text: str) -> list[str]:
     return sorted(comment.text.strip() for comment in tree(text).comments)
+
+
+LONG = "Linear(a_very_long_name_of_a_size, bias = false)"
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("", ""),
+        ("# only a comment", "# only a comment\n"),
+        ("dlspec 1", "dlspec 1\n"),
+        ("dlspec   1;param a=1;;".replace(";;", ""), "dlspec 1; param a = 1\n"),
+        ("param a=-b*( c+d )**-2//[ 1,2 ][ 0 ]", "param a = -b * (c + d) ** -2 // [1, 2][0]\n"),
+        ("param a=x [ : ,1 :,: - 1, none ]", "param a = x[:, 1:, :-1, none]\n"),
+        ("param a=not b and(c or d)", "param a = not b and (c or d)\n"),
+        ("param a=0 .. n", "param a = 0..n\n"),
+        ('param a : one_of ( "x" )="x"', 'param a: one_of("x") = "x"\n'),
+        ('from "x"( a=1 )import A as B,C', 'from "x" (a = 1) import A as B, C\n'),
+        ("train{batch=1}", "train { batch = 1 }\n"),
+        ("train {}", "train {}\n"),
+        ("train{\n}", "train {}\n"),
+        ("train{batch=1\n seed=2}", "train {\n  batch = 1\n  seed  = 2\n}\n"),
+        (
+            "train {\n  batch = 1\n  log { every = 1 }\n  micro_batch = 2\n\n\n\n  seed = 3\n}",
+            "train {\n  batch       = 1\n  log { every = 1 }\n  micro_batch = 2\n\n  seed = 3\n}\n",
+        ),
+        ("param a = [\n1,\n2\n]", "param a = [\n  1,\n  2,\n]\n"),
+        ("param a = [1, 2,]", "param a = [1, 2]\n"),
+        ("param a = (1,)", "param a = (1,)\n"),
+        ("param a = f(\n  b, c,)", "param a = f(\n  b, c)\n"),
+        ("param a = f(b\n, c\n)", "param a = f(b, c)\n"),
+        ("param a = 1# c", "param a = 1  # c\n"),
+        ("param a = 1     # c", "param a = 1     # c\n"),
+        (
+            "train {\n# one\n\n  # two\nbatch = 1 # three\n  # four\n}",
+            "train {\n  # one\n\n  # two\n  batch = 1 # three\n  # four\n}\n".replace("1 #", "1  #"),
+        ),
+        (
+            "param a   = 1\nparam bcd = 2\nparam e     = 3\n",
+            "param a   = 1\nparam bcd = 2\nparam e = 3\n",
+        ),
+        (
+            f"block A = one: {LONG} -> two: {LONG} -> relu",
+            f"block A = one: {LONG} -> two: {LONG}\n  -> relu\n",
+        ),
+        (
+            f"param a = f(b = {LONG}, c = {LONG}, d = 1)",
+            f"param a = f(\n  b = {LONG}, c = {LONG}, d = 1)\n",
+        ),
+        (
+            "train { a_rather_long_key = some_function(of_arguments = 1); another_long_key = some_function(of_arguments = 2); ccc = 3 }",
+            (
+                "train {\n  a_rather_long_key = some_function(of_arguments = 1)\n"
+                "  another_long_key  = some_function(of_arguments = 2)\n  ccc               = 3\n}\n"
+            ),
+        ),
+        (
+            "model M(x: [B])\n(y: [B],\nz: [B]) -> (w: [B]) {\nw = if a { x }\nelse if b { y }\nelse { z }\n}",
+            "model M(x: [B])\n       (y: [B],\n        z: [B]) -> (w: [B]) {\n  w = if a { x }\n      else if b { y }\n      else { z }\n}\n",
+        ),
+        ("param a = x\n# c\n -> relu", "param a = x\n  # c\n  -> relu\n"),
+    ],
+)
+def test_layout(text: str, wanted: str) -> None:
+    assert fmt(text) == wanted
+    assert fmt(wanted) == wanted
+
+
+def test_columns_behind_tabs_stay() -> None:
+    once = fmt('train {\n\tmodel = f("\t")    # c\n}')
+    assert fmt(once) == once
+
+
+def test_lines_fit_where_they_can() -> None:
+    text = "model M(x: [B]) -> (y: [B]) {\n  y = x" + f" -> {LONG}" * 30 + "\n}\n"
+    assert max(len(line) for line in fmt(text).split("\n")) <= WIDTH
