@@ -1,1 +1,1 @@
-
+"""Lowerings, one file for each of `compiler/ops`."""

@@ -1,0 +1,415 @@
+"""One class a block: groups bodies, writes each class once, and names them in order of use."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...compiler.dims import Dim, Size
+from ...compiler.ir import Body, CallNode, ModeNode, OpNode, RepeatNode, ScanNode, Spec
+from .constants import Constants, Parameter, Symbolic, Varies, marks, resolve
+from .forward import Forward, Frame, Line
+from .group import Group, structure
+from .lowering import Operand, Tensor, Use
+from .python import Expr, camel, identifier, quoted, unique, unique_class
+from .scopes import Scopes, Slot, owns, singular
+from .sizes import Sizes
+
+_CLASS_MARK = re.compile("\x03(\\d+)\x04")
+
+RESERVED_ATTRIBUTES = frozenset(("training", "forward", "train", "eval", "to", "half", "float", "double", "type"))
+
+
+@dataclass(eq=False)
+class Class:
+    """A class of the generated file, for the bodies that share it."""
+
+    number: int
+    base_name: str
+    bodies: tuple[int, ...]
+    parameters: list[Parameter]
+    scopes: Scopes
+    lines: list[Line] = field(default_factory=list[Line])
+    base: str = "nn.Module"
+    name: str = ""
+    uses: list[int] = field(default_factory=list[int])
+
+    @property
+    def mark(self) -> str:
+        return f"\x03{self.number}\x04"
+
+
+@dataclass(frozen=True)
+class Member:
+    """A body that becomes a class: a block, the model, or a turn that is an element of a list (`strip` its slot)."""
+
+    index: int
+    name: str
+    strip: str = ""
+
+
+class Classes:
+    """All classes of a model."""
+
+    def __init__(self, spec: Spec, root: int, outputs: Sequence[tuple[str, int]]) -> None:
+        self.spec, self.root, self.outputs = spec, root, tuple(outputs)
+        self.classes: list[Class] = []
+        self.by_body: dict[int, Class] = {}
+        self.current: Class | None = None
+        self.members: dict[int, Member] = {}
+        self.heights: dict[int, int] = {}
+        self._collect(Member(root, spec.bodies[root].name))
+        for height in range(self.heights[root] + 1):
+            self._write_level([m for i, m in self.members.items() if self.heights[i] == height])
+
+    # ---- which bodies are classes ----------------------------------------------------------------------------------
+
+    def _collect(self, member: Member) -> int:
+        if member.index in self.heights:
+            return self.heights[member.index]
+        height = 1 + max((self._collect(inner) for inner in self._inside(member.index)), default=-1)
+        self.members[member.index] = member
+        self.heights[member.index] = height
+        return height
+
+    def _inside(self, index: int) -> list[Member]:
+        """Classes that a body uses, those of its regions included."""
+        body = self.spec.bodies[index]
+        found: list[Member] = []
+        for node in body.nodes:
+            match node:
+                case CallNode():
+                    found.append(Member(node.body, self.spec.bodies[node.body].name))
+                case RepeatNode():
+                    for run in node.runs:
+                        paths = list(owns(lambda i: self.spec.bodies[i], self.spec.bodies[run.body]))
+                        if node.scope and run.strides == {"": 1} and all(p.startswith("#0.") for p in paths):
+                            found.append(Member(run.body, camel(singular(node.scope)), "#0"))
+                        else:
+                            found += self._inside(run.body)
+                case ModeNode():
+                    found += self._inside(node.training) + self._inside(node.evaluation)
+                case ScanNode():
+                    found += self._inside(node.body)
+                case _:
+                    pass
+        for instance in body.instances:
+            if instance.body is not None:
+                found.append(Member(instance.body, self.spec.bodies[instance.body].name))
+        return found
+
+    def _write_level(self, members: Sequence[Member]) -> None:
+        groups: dict[Any, list[Member]] = {}
+        for member in members:
+            body = self.spec.bodies[member.index]
+            key = (member.name, member.strip, structure(self.spec, body, lambda i: self.by_body[i].number))
+            groups.setdefault(key, []).append(member)
+        for group in groups.values():
+            try:
+                self._write(group)
+            except (Varies, Symbolic):
+                if len(group) == 1:
+                    raise
+                for member in group:
+                    self._write([member])
+
+    # ---- one class -------------------------------------------------------------------------------------------------
+
+    def _write(self, members: Sequence[Member]) -> None:
+        bodies = [self.spec.bodies[m.index] for m in members]
+        constants = Constants(len(bodies))
+        group = Group(self.spec, bodies, constants)
+        body = bodies[0]
+        constants.statics = _statics(bodies)
+        constants.sizes = _input_sizes(bodies)
+        cls = Class(len(self.classes), members[0].name, tuple(m.index for m in members), [], None)  # type: ignore[arg-type]
+        self.current = cls
+        cls.scopes = Scopes(group, self, members[0].strip)
+        if cls.scopes.root.kind in ("sequential", "dict"):
+            cls.base = "nn.Sequential" if cls.scopes.whole is not None else "nn.ModuleDict"
+        forward = [] if cls.scopes.whole is not None else self._forward(cls, group, body)
+        constructor = self._constructor(cls)
+        self._finish(cls, constants, constructor, forward)
+        self.classes.append(cls)
+        for member in members:
+            self.by_body[member.index] = cls
+        self.current = None
+
+    def _forward(self, cls: Class, group: Group, body: Body) -> list[Line]:
+        taken: list[str] = []
+        for value in body.inputs:
+            taken.append(identifier(value.name or "x", taken))
+        instances: dict[str, str] = {}
+        for name in body.instance_inputs:
+            instances[name] = identifier(name, [*taken, *instances.values()])
+        letters = _letters(group.bodies)
+        tensors = [group.tensor([b.inputs[at].type for b in group.bodies]) for at in range(len(body.inputs))]
+        sizes = Sizes.of([(n, t.sizes) for n, t in zip(taken, tensors, strict=True)], letters)
+        writer = Forward(self, cls.scopes, sizes, set(instances.values()))
+
+        def locate(path: str) -> str:
+            if path.startswith("@"):
+                name, _, rest = path[1:].partition(".")
+                text = instances[name]
+                for segment in rest.split(".") if rest else ():
+                    text += f"[{segment}]" if segment.isdigit() else f".{segment}"
+                return text
+            return cls.scopes.access("self", path)
+
+        frame = Frame(group, locate)
+        for value, name, tensor in zip(body.inputs, taken, tensors, strict=True):
+            frame.env[value.id] = Expr(name, names=frozenset((name,)))
+            writer.shown[name] = tensor.sizes
+        root = cls.bodies[0] == self.root
+        outputs = self.outputs if root else [(r.name, r.value) for r in body.outputs]
+        writer.require(frame, list(zip(*(b.requirements for b in group.bodies), strict=True)))
+        checks, writer.lines = writer.lines, []
+        found = writer.run(frame, [value for _, value in outputs])
+        shape = writer.type(frame, outputs[0][1]).sizes
+        if root and len(outputs) > 1:
+            fields = [f"{identifier(name)}={e.text}" for (name, _), e in zip(outputs, found, strict=True)]
+            writer.add(f"return Outputs({', '.join(fields)})")
+        else:
+            known = any(writer.shown.get(n) == shape for n in found[0].names)
+            writer.add(f"return {', '.join(e.text for e in found)}", shape if len(found) == 1 and not known else None)
+        head = [Line(text) for text in sizes.head()]
+        signature = Line(
+            f"def forward(self, {', '.join([*taken, *instances.values()])}):",
+            shape=tensors[0].sizes if len(tensors) == 1 else None,
+        )
+        self._sizes = sizes
+        return [signature, *(_indented(line) for line in (*head, *checks, *writer.lines))]
+
+    def _constructor(self, cls: Class) -> list[Line]:
+        root = cls.scopes.root
+        lines: list[Line] = []
+        if cls.scopes.whole is not None:
+            return [Line(f"super().__init__({', '.join(root.entries)})", 1)]
+        if cls.base == "nn.ModuleDict":
+            filled, later = _dict_items(root)
+            lines.append(Line(f"super().__init__({{{', '.join(filled)}}})" if filled else "super().__init__()", 1))
+            for name, child in later:
+                lines += _child_lines("self", name, child, root.kind)
+            return lines
+        lines.append(Line("super().__init__()", 1))
+        for name, child in root.children.items():
+            lines += _child_lines("self", name, child, root.kind)
+        return lines
+
+    def _finish(self, cls: Class, constants: Constants, constructor: list[Line], forward: list[Line]) -> None:
+        """Settles the constructor's arguments and writes the class."""
+        read = set[int]().union(*(marks(line.text) for line in forward))
+        parameters, texts = constants.fit()
+        cls.parameters = parameters
+        names = [p.name for p in parameters]
+        attributes: dict[str, str] = {}
+        for name in names:
+            attributes[name] = unique(name, {*cls.scopes.root.children, *RESERVED_ATTRIBUTES})
+        stored = {n for i in read for n in names if re.search(rf"\b{re.escape(n)}\b", texts[i])}
+        inside = [_on_self(text, attributes) for text in texts]
+        lines: list[Line] = []
+        owns_nothing = len(constructor) == 1 and cls.scopes.whole is None and not names
+        if not owns_nothing:
+            arguments = ["self", *names]
+            lines.append(Line(f"def __init__({', '.join(arguments)}):"))
+            lines += constructor[:1]
+            lines += [Line(f"self.{attributes[name]} = {name}", 1) for name in names if name in stored]
+            lines += constructor[1:]
+        if lines and forward:
+            lines.append(Line(""))
+        lines += forward
+        resolved = [Line(resolve(line.text, texts, inside), line.indent + 1, line.shape) for line in lines]
+        sizes = getattr(self, "_sizes", None)
+        if forward and sizes is not None:
+            for line, source in zip(resolved, lines, strict=True):
+                if source.shape is not None:
+                    line.shape = None
+                    words = _shape_words(source.shape, sizes, constants, texts)
+                    if words is not None:
+                        line.text += f"\x05{words}"
+        cls.lines = resolved
+
+    # ---- what the class asks for while it is written -----------------------------------------------------------------
+
+    def of(self, body: int) -> Class:
+        return self.by_body[body]
+
+    def construct(self, bodies: Sequence[int], group: Group) -> str:
+        """The constructor call of the class of these bodies, one for each body of the group."""
+        cls = self.by_body[bodies[0]]
+        if any(self.by_body[index] is not cls for index in bodies):
+            raise Varies
+        assert self.current is not None
+        self.current.uses.append(cls.number)
+        places = [cls.bodies.index(index) for index in bodies]
+        arguments: list[str] = []
+        for at, parameter in enumerate(cls.parameters):
+            number = group.number([parameter.values[place] for place in places])
+            if not number.same:
+                group.constants.hints.setdefault(number.values, parameter.name)
+            arguments.append(str(number) if at < 2 else f"{parameter.name}={number}")
+        return f"{cls.mark}({', '.join(arguments)})"
+
+    def use(self, group: Group, nodes: Sequence[OpNode]) -> Use:
+        """A function as a stage of an `nn.Sequential`: its numbers are those of the constructor."""
+        first = nodes[0]
+        inputs: list[Operand | None] = []
+        for at in range(len(first.inputs)):
+            operand = first.inputs[at]
+            if not isinstance(operand, int):
+                raise Symbolic
+            types = [b.value(n.inputs[at]).type for b, n in zip(group.bodies, nodes, strict=True)]  # pyright: ignore
+            inputs.append(Operand(Expr("x"), group.tensor(types)))
+        outputs: list[Tensor] = [
+            group.tensor([b.value(o.id).type for b in group.bodies]) for o in first.outputs
+        ]
+        return Use(first.op, group.args([n.args for n in nodes]), inputs, outputs, str, None, [True])
+
+    # ---- names and order -------------------------------------------------------------------------------------------
+
+    def ordered(self) -> list[Class]:
+        """Classes in order of use, each after those it uses; named on the way."""
+        order: list[Class] = []
+        by_number = {cls.number: cls for cls in self.classes}
+
+        def visit(cls: Class) -> None:
+            if cls in order:
+                return
+            for number in cls.uses:
+                visit(by_number[number])
+            order.append(cls)
+
+        root = self.by_body[self.root]
+        visit(root)
+        taken: set[str] = set()
+        root.name = unique_class(_class_name(root.base_name), taken)
+        taken.add(root.name)
+        for cls in order:
+            if not cls.name:
+                cls.name = unique_class(_class_name(cls.base_name), taken)
+                taken.add(cls.name)
+        return order
+
+    def named(self, text: str) -> str:
+        by_number = {cls.number: cls for cls in self.classes}
+        return _CLASS_MARK.sub(lambda match: by_number[int(match[1])].name, text)
+
+
+def _indented(line: Line) -> Line:
+    return Line(line.text, line.indent + 1, line.shape)
+
+
+def _class_name(name: str) -> str:
+    return identifier(name if name[:1].isupper() else camel(name))
+
+
+def _on_self(text: str, attributes: Mapping[str, str]) -> str:
+    """An expression of the constructor's arguments as one of attributes."""
+    return re.sub(r"[A-Za-z_]\w*", lambda m: f"self.{attributes.get(m[0], m[0])}", text)
+
+
+def _shape_words(shape: Sequence[Any], sizes: Sizes, constants: Constants, texts: Sequence[str]) -> str | None:
+    """`[B, T, 768]`, or None when a size cannot be said."""
+    if not shape:
+        return None
+    words: list[str] = []
+    for number in shape:
+        word = sizes.words(number.values)
+        if word is None and number.values in constants.varying:
+            word = texts[constants.varying.index(number.values)]
+        if word is None:
+            return None
+        words.append(word)
+    return f"[{', '.join(words)}]"
+
+
+def _dict_items(slot: Slot) -> tuple[list[str], list[tuple[str, Slot]]]:
+    """Children that stand in the constructor of an `nn.ModuleDict`, and those that are added after it."""
+    filled: list[str] = []
+    later: list[tuple[str, Slot]] = []
+    for name, child in slot.children.items():
+        text = _text(child)
+        if text is None:
+            later.append((name, child))
+        else:
+            filled.append(f"{quoted(name)}: {text}")
+    return filled, later
+
+
+def _text(slot: Slot) -> str | None:
+    """A slot as one expression; None for a container that is filled by statements."""
+    match slot.kind:
+        case "leaf":
+            return None if slot.buffer else slot.text
+        case "sequential":
+            return f"nn.Sequential({', '.join(slot.entries)})"
+        case "list":
+            if len(slot.entries) == 1 and slot.entries[0].startswith("*["):
+                return f"nn.ModuleList({slot.entries[0][1:]})"
+            return f"nn.ModuleList([{', '.join(slot.entries)}])"
+        case "dict":
+            filled, later = _dict_items(slot)
+            return None if later else f"nn.ModuleDict({{{', '.join(filled)}}})"
+        case _:
+            return None
+
+
+def _child_lines(owner: str, name: str, slot: Slot, kind: str) -> list[Line]:
+    place = f"{owner}[{quoted(name)}]" if kind == "dict" else f"{owner}.{name}"
+    if slot.kind == "leaf" and slot.buffer:
+        return [Line(f"{owner}.register_buffer({quoted(name)}, {slot.text})", 1)]
+    text = _text(slot)
+    if text is not None:
+        return [Line(f"{place} = {text}", 1)]
+    if slot.kind == "dict":
+        filled, later = _dict_items(slot)
+        lines = [Line(f"{place} = nn.ModuleDict({{{', '.join(filled)}}})" if filled else f"{place} = nn.ModuleDict()", 1)]
+    else:
+        lines, later = [Line(f"{place} = nn.Module()", 1)], list(slot.children.items())
+    for child, inner in later:
+        lines += _child_lines(place, child, inner, slot.kind)
+    return lines
+
+
+# ---- what may become a constructor's argument ------------------------------------------------------------------------
+
+
+def _statics(bodies: Sequence[Body]) -> dict[str, tuple[Any, ...]]:
+    found: dict[str, tuple[Any, ...]] = {}
+    for name in bodies[0].statics:
+        values = tuple(body.statics.get(name) for body in bodies)
+        if all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values):
+            found[identifier(name)] = values
+    return found
+
+
+def _input_sizes(bodies: Sequence[Body]) -> dict[str, tuple[Any, ...]]:
+    """Concrete sizes of the inputs under the names that people give them."""
+    found: dict[str, tuple[Any, ...]] = {}
+    for at, value in enumerate(bodies[0].inputs):
+        rank = value.type.rank
+        for axis in (1, *range(rank - 1, 1, -1)) if rank > 1 else ():
+            sizes = tuple(body.inputs[at].type.shape[axis] for body in bodies)
+            if any(isinstance(size, Dim) for size in sizes) or sizes in found.values():
+                continue
+            if axis == 1 and rank in (3, 4, 5) and not (rank == 3 and axis == rank - 1):
+                name = "in_channels" if rank > 3 or bodies[0].role == "sequence" else "in_channels"
+            elif axis == rank - 1:
+                name = "in_features" if rank == 2 else "dim"
+            else:
+                name = {2: "height", 3: "width"}.get(axis, "size")
+            found[unique(name, found)] = sizes
+    return found
+
+
+def _letters(bodies: Sequence[Body]) -> dict[str, tuple[Size, ...]]:
+    return {
+        letter: tuple(body.dims[letter] for body in bodies)
+        for letter in bodies[0].dims
+        if all(letter in body.dims for body in bodies)
+    }
+
+
+__all__ = ["Class", "Classes"]

@@ -1,0 +1,203 @@
+"""Numbers of a class that several bodies share: equal ones are literals, the others become constructor arguments.
+
+A `Number` holds one value a body. While a class is written, a varying number stands in its text as a marker; when all
+of them are known, `fit` finds few arguments that explain them (`width`, `4 * width`, `count - 1`), preferring the
+statics of the block by their own names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from ...compiler.dims import Dim
+from .python import identifier, literal, unique
+
+Scalar: TypeAlias = "int | float | Dim"
+
+_MARK = re.compile("\x01([if])(\\d+)\x02")
+
+
+class Varies(Exception):
+    """What a lowering must know differs between the bodies of a class: they can't share it."""
+
+
+class Symbolic(Exception):
+    """A size that only the input knows stands where a constructor needs a number."""
+
+
+class Number:
+    """A static number or size at one place of a class: one value a body, in the order of the class's bodies."""
+
+    __slots__ = ("constants", "values")
+
+    def __init__(self, values: tuple[Scalar, ...], constants: Constants) -> None:
+        self.values, self.constants = values, constants
+
+    @property
+    def same(self) -> bool:
+        return all(_equal(value, self.values[0]) for value in self.values[1:])
+
+    @property
+    def concrete(self) -> bool:
+        return not any(isinstance(value, Dim) for value in self.values)
+
+    @property
+    def value(self) -> Scalar:
+        """The value where all bodies agree; otherwise they can't share a class."""
+        if not self.same:
+            raise Varies
+        return self.values[0]
+
+    def is_(self, value: Scalar) -> bool:
+        """Whether it is this value in all bodies."""
+        return all(_equal(mine, value) for mine in self.values)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Number) and all(map(_equal, self.values, other.values))
+
+    def __hash__(self) -> int:
+        return hash(self.values)
+
+    def map(self, function: Callable[..., Scalar], *others: Number) -> Number:
+        rows = zip(self.values, *(other.values for other in others), strict=True)
+        return Number(tuple(function(*row) for row in rows), self.constants)
+
+    def __str__(self) -> str:
+        """Source text in the constructor."""
+        return self.constants.text(self, "i")
+
+    def in_forward(self) -> str:
+        return self.constants.text(self, "f")
+
+
+def _equal(a: object, b: object) -> bool:
+    return a == b and isinstance(a, float) == isinstance(b, float) and isinstance(a, bool) == isinstance(b, bool)
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """An argument of a class's constructor, with its value for each body."""
+
+    name: str
+    values: tuple[Scalar, ...]
+
+
+@dataclass
+class Constants:
+    """The varying numbers of one class.
+
+    `statics` are the block's own, `sizes` those of its inputs that may become arguments, by a proposed name.
+    """
+
+    count: int
+    statics: Mapping[str, tuple[Scalar, ...]] = field(default_factory=dict[str, tuple[Scalar, ...]])
+    sizes: Mapping[str, tuple[Scalar, ...]] = field(default_factory=dict[str, tuple[Scalar, ...]])
+    varying: list[tuple[Scalar, ...]] = field(default_factory=list[tuple[Scalar, ...]])
+    hints: dict[tuple[Scalar, ...], str] = field(default_factory=dict[tuple[Scalar, ...], str])
+
+    def text(self, number: Number, place: str) -> str:
+        if number.same:
+            value = number.values[0]
+            if isinstance(value, Dim):
+                raise Symbolic
+            return literal(value)
+        if not number.concrete:
+            raise Symbolic
+        if number.values not in self.varying:
+            self.varying.append(number.values)
+        return f"\x01{place}{self.varying.index(number.values)}\x02"
+
+    def fit(self) -> tuple[list[Parameter], list[str]]:
+        """The constructor's arguments, and each varying number as an expression of them."""
+        order = {name: place for place, name in enumerate([*self.sizes, *self.statics])}
+        chosen: list[Parameter] = []
+        for name, values in self.statics.items():
+            if values in self.varying and not any(parameter.values == values for parameter in chosen):
+                chosen.append(Parameter(name, values))
+        for values in self.varying:
+            if express(values, chosen) is not None:
+                continue
+            candidates = [Parameter(name, v) for name, v in {**self.statics, **self.sizes}.items()]
+            exact = next((c for c in candidates if c.values == values), None)
+            near = exact or next((c for c in candidates if express(values, [c]) is not None), None)
+            if near is None:
+                name = unique(identifier(self.hints.get(values, "n")), [*order, *(p.name for p in chosen)])
+                near = Parameter(name, values)
+            chosen.append(near)
+        chosen.sort(key=lambda parameter: order.get(parameter.name, len(order)))
+        texts: list[str] = []
+        for values in self.varying:
+            text = express(values, chosen)
+            assert text is not None
+            texts.append(text)
+        return chosen, texts
+
+
+def express(values: tuple[Scalar, ...], parameters: Sequence[Parameter]) -> str | None:
+    """`values` as a short expression of one or two parameters, the plainest first."""
+    return next(_expressions(values, parameters), None)
+
+
+def _expressions(values: tuple[Scalar, ...], parameters: Sequence[Parameter]) -> Iterator[str]:
+    for parameter in parameters:
+        if parameter.values == values and all(map(_equal, parameter.values, values)):
+            yield parameter.name
+    numbers = [_ints(parameter.values) for parameter in parameters]
+    wanted = _ints(values)
+    if wanted is None:
+        return
+    for parameter, have in zip(parameters, numbers, strict=True):
+        if have is None or not have[0]:
+            continue
+        factor = wanted[0] // have[0]
+        if factor > 1 and all(w == factor * h for w, h in zip(wanted, have, strict=True)):
+            yield f"{factor} * {parameter.name}"
+        factor = have[0] // wanted[0] if wanted[0] else 0
+        if factor > 1 and all(w == h // factor for w, h in zip(wanted, have, strict=True)):
+            yield f"{parameter.name} // {factor}"
+    for parameter, have in zip(parameters, numbers, strict=True):
+        if have is None:
+            continue
+        step = wanted[0] - have[0]
+        if abs(step) <= 16 and all(w == h + step for w, h in zip(wanted, have, strict=True)):
+            yield f"{parameter.name} {'+' if step > 0 else '-'} {abs(step)}"
+        half = 1 + 2 * (wanted[0] - have[0] // 2)
+        if all(w == (h - 1) // 2 for w, h in zip(wanted, have, strict=True)) and half:
+            yield f"({parameter.name} - 1) // 2"
+    for first, one in zip(parameters, numbers, strict=True):
+        for second, two in zip(parameters, numbers, strict=True):
+            if one is None or two is None or first is second:
+                continue
+            rows = list(zip(wanted, one, two, strict=True))
+            if all(w == a * b for w, a, b in rows) and first.name < second.name:
+                yield f"{first.name} * {second.name}"
+            if all(b and w == a // b and a % b == 0 for w, a, b in rows):
+                yield f"{first.name} // {second.name}"
+
+
+def _ints(values: tuple[Scalar, ...]) -> list[int] | None:
+    ints = [value for value in values if isinstance(value, int) and not isinstance(value, bool)]
+    return ints if len(ints) == len(values) else None
+
+
+def resolve(text: str, constructor: Sequence[str], forward: Sequence[str]) -> str:
+    """Replaces the markers of varying numbers by expressions, in parentheses where an operator stands beside one."""
+
+    def replace(match: re.Match[str]) -> str:
+        expression = (constructor if match[1] == "i" else forward)[int(match[2])]
+        if expression.replace("self.", "", 1).isidentifier():
+            return expression
+        before = text[: match.start()].rstrip()[-1:]
+        after = text[match.end() :].lstrip()[:1]
+        free = before in "(,=[" and after in "),]"
+        return expression if free else f"({expression})"
+
+    return _MARK.sub(replace, text)
+
+
+def marks(text: str) -> set[int]:
+    """Which varying numbers a text of `forward` reads."""
+    return {int(match[2]) for match in _MARK.finditer(text) if match[1] == "f"}

@@ -1,0 +1,137 @@
+"""Bodies that share a class: equal up to numbers, looked at side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ...compiler.dims import Dim
+from ...compiler.ir import (
+    AnyNode, Body, CallNode, Instance, ModeNode, OpNode, RepeatNode, Scalar, ScanNode, Spec, WeightNode,
+)  # fmt: skip
+from ...compiler.types import TensorType
+from .constants import Constants, Number, Varies
+from .lowering import Arg, Tensor
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, Dim)) and not isinstance(value, bool)
+
+
+class Group:
+    """Parallel bodies (or regions of them), and how their numbers combine."""
+
+    def __init__(self, spec: Spec, bodies: Sequence[Body], constants: Constants) -> None:
+        self.spec, self.bodies, self.constants = spec, tuple(bodies), constants
+
+    @property
+    def first(self) -> Body:
+        return self.bodies[0]
+
+    def region(self, indexes: Sequence[int]) -> Group:
+        return Group(self.spec, [self.spec.bodies[index] for index in indexes], self.constants)
+
+    def nodes(self, position: int) -> tuple[Any, ...]:
+        """The node at one position of every body."""
+        return tuple(body.nodes[position] for body in self.bodies)
+
+    def instances(self, path: str) -> tuple[Instance, ...]:
+        return tuple(body.instance(path) for body in self.bodies)
+
+    def number(self, values: Sequence[Any]) -> Number:
+        return Number(tuple(values), self.constants)
+
+    def arg(self, values: Sequence[Any]) -> Arg:
+        """One argument as all bodies have it; Varies when they differ in more than numbers."""
+        first = values[0]
+        if all(map(_is_number, values)):
+            return self.number(values)
+        if isinstance(first, tuple):
+            if not all(isinstance(value, tuple) and len(value) == len(first) for value in values):  # pyright: ignore
+                raise Varies
+            return tuple(map(self.arg, zip(*values, strict=True)))
+        if any(value != first or type(value) is not type(first) for value in values):
+            raise Varies
+        return first
+
+    def args(self, records: Sequence[dict[str, Any]]) -> dict[str, Arg]:
+        return {
+            name: self.arg([record[name] for record in records])
+            for name in records[0]
+            if name not in ("init",)
+        }  # fmt: skip
+
+    def tensor(self, types: Sequence[TensorType]) -> Tensor:
+        first = types[0]
+        if any(type.dtype != first.dtype or type.rank != first.rank for type in types):
+            raise Varies
+        return Tensor(first.dtype, tuple(self.number(sizes) for sizes in zip(*(t.shape for t in types), strict=True)))
+
+
+# ---- what two bodies must agree on -----------------------------------------------------------------------------------
+
+
+def structure(spec: Spec, body: Body, class_of: Callable[[int], Any]) -> Any:
+    """Everything of a body but its numbers: bodies of one name with equal structure share a class."""
+    ids: dict[int, int] = {}
+
+    def value(identifier: Any) -> Any:
+        if isinstance(identifier, Scalar):
+            return ("scalar", argument(identifier.value))
+        return None if identifier is None else ids.setdefault(identifier, len(ids))
+
+    def type_of(type: TensorType) -> Any:
+        return type.dtype, type.rank
+
+    def node(n: AnyNode) -> Any:
+        shared = (
+            n.kind, tuple(map(value, n.inputs)), tuple((value(v.id), type_of(v.type), v.name) for v in n.outputs),
+        )  # fmt: skip
+        match n:
+            case OpNode():
+                return (*shared, n.op, arguments(n.args), n.instance, n.path)
+            case WeightNode():
+                return (*shared, n.instance, n.name)
+            case CallNode():
+                return (*shared, n.instance, class_of(n.body), tuple(n.instances.items()))
+            case RepeatNode():
+                return (*shared, n.scope, tuple(
+                    (region(run.body), tuple(run.offsets.items()), tuple(run.strides.items()),
+                     tuple(map(value, run.captures)), tuple(run.instances.items()))
+                    for run in n.runs
+                ))  # fmt: skip
+            case ModeNode():
+                return (*shared, region(n.training), region(n.evaluation), tuple(n.instances.items()))
+            case ScanNode():
+                return (*shared, n.axis, region(n.body), n.sequences, n.carries, tuple(n.instances.items()))
+
+    def region(index: int) -> Any:
+        return structure(spec, spec.bodies[index], class_of)
+
+    def instance(i: Instance) -> Any:
+        weights = tuple((p.name, len(p.shape), p.dtype, p.buffer) for p in i.parameters)
+        return i.path, i.op, arguments(i.args), weights, None if i.body is None else class_of(i.body)
+
+    return (
+        body.role,
+        tuple((value(v.id), type_of(v.type), v.name) for v in body.inputs),
+        body.instance_inputs,
+        tuple(map(node, body.nodes)),
+        tuple(map(instance, body.instances)),
+        tuple((result.name, value(result.value)) for result in body.outputs),
+        tuple((result.name, value(result.value)) for result in body.emits),
+        tuple((r.op, r.message) for r in body.requirements),
+    )
+
+
+def arguments(args: dict[str, Any]) -> Any:
+    return tuple((name, argument(value)) for name, value in args.items() if name != "init")
+
+
+def argument(value: Any) -> Any:
+    if _is_number(value):
+        return "#"
+    if isinstance(value, tuple):
+        items: tuple[Any, ...] = value  # pyright: ignore[reportUnknownVariableType]
+        return tuple(map(argument, items))
+    return (type(value).__name__, value)

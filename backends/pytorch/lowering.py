@@ -1,0 +1,335 @@
+"""What a lowering sees of a use of an operator, and the table of lowerings.
+
+A lowering of a function returns an expression; one of a layer returns the constructor of its module, and how to call it
+where `module(x)` is not enough. Files in `ops/` are named as in `compiler/ops/`; the file is imported when a model
+first needs one of its operators.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, TypeAlias
+
+from ...compiler.diagnostics import Diagnostic, Failed
+from ...compiler.dims import Dim
+from ...compiler.ops import module_of
+from ...compiler.source import Span
+from .constants import Number, Varies
+from .python import ATOM, POWER, PRODUCT, SUM, UNARY, Expr, literal
+
+#: A static argument in a class that several bodies share.
+Arg: TypeAlias = "Number | bool | str | None | tuple[Arg, ...]"
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """What is known of a tensor: its dtype and its sizes."""
+
+    dtype: str
+    sizes: tuple[Number, ...]
+
+    @property
+    def rank(self) -> int:
+        return len(self.sizes)
+
+
+@dataclass(frozen=True)
+class Operand:
+    """An input of a node: an expression, and the type of the tensor (None: a number in a tensor's place)."""
+
+    expr: Expr
+    type: Tensor | None
+    number: Any = None
+
+
+class _Arguments:
+    """Static arguments, read by name."""
+
+    def __init__(self, args: dict[str, Arg]) -> None:
+        self.args = args
+
+    def arg(self, name: str) -> Any:
+        """An argument; numbers are `Number`s."""
+        return self.args[name]
+
+    def value(self, name: str) -> Any:
+        """An argument that must be the same in all bodies of the class, as a plain value."""
+        return plain(self.args[name])
+
+    def is_(self, name: str, value: object) -> bool:
+        """Whether an argument has this value in all bodies."""
+        arg = self.args[name]
+        if isinstance(arg, Number):
+            return isinstance(value, (int, float)) and not isinstance(value, bool) and same_number(arg, value)
+        if isinstance(arg, tuple) or isinstance(value, tuple):
+            return _plain_or_none(arg) == value
+        return arg == value and isinstance(arg, bool) == isinstance(value, bool)
+
+
+def same_number(number: Number, value: int | float) -> bool:
+    return all(not isinstance(mine, Dim) and mine == value for mine in number.values)
+
+
+def plain(arg: Arg) -> Any:
+    if isinstance(arg, Number):
+        return arg.value
+    if isinstance(arg, tuple):
+        return tuple(plain(item) for item in arg)
+    return arg
+
+
+def _plain_or_none(arg: Arg) -> Any:
+    try:
+        return plain(arg)
+    except Varies:
+        return None
+
+
+class Layer(_Arguments):
+    """A layer in the constructor of a class: its arguments and the shapes of its weights."""
+
+    def __init__(
+        self, args: dict[str, Arg], weights: dict[str, tuple[Number, ...]], dtypes: dict[str, str],
+        inputs: Sequence[Tensor | None],
+    ) -> None:  # fmt: skip
+        super().__init__(args)
+        self.weights, self.dtypes = weights, dtypes
+        #: Types of the inputs where it is applied first; empty when only its weights are read.
+        self.inputs = tuple(inputs)
+
+    def weight(self, name: str = "weight") -> tuple[Number, ...]:
+        return self.weights[name]
+
+    def text(self, arg: Arg) -> str:
+        """Source text of an argument in the constructor."""
+        return write(arg, str)
+
+    def options(self, **options: tuple[str, object]) -> list[str]:
+        """`stride=2` for the arguments that differ from what PyTorch takes by default: keyword=(argument, default)."""
+        return options_text(self, options, str)
+
+
+class Use(_Arguments):
+    """An operator in `forward`: its arguments, inputs and the types of its outputs.
+
+    `use[0]` is the source of the first input where an argument of a call stands; `use.at(0, SUM)` where an operand
+    does.
+    """
+
+    def __init__(
+        self, op: str, args: dict[str, Arg], inputs: Sequence[Operand | None], outputs: Sequence[Tensor],
+        size: Callable[[Number], str], module: str | None, wanted: Sequence[bool], device: str = "",
+    ) -> None:  # fmt: skip
+        super().__init__(args)
+        self.op, self.inputs, self.outputs, self.module = op, tuple(inputs), tuple(outputs), module
+        self.wanted, self.device = tuple(wanted), device
+        self._size = size
+
+    def __getitem__(self, index: int) -> str:
+        return self.operand(index).expr.text
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def has(self, index: int) -> bool:
+        return index < len(self.inputs) and self.inputs[index] is not None
+
+    def operand(self, index: int) -> Operand:
+        operand = self.inputs[index]
+        assert operand is not None, f"{self.op} has no input {index}"
+        return operand
+
+    def at(self, index: int, level: int = ATOM) -> str:
+        return self.operand(index).expr.at(level)
+
+    def tensor(self, index: int = 0) -> Tensor:
+        type = self.operand(index).type
+        assert type is not None, f"input {index} of {self.op} is a number"
+        return type
+
+    def size(self, number: Number) -> str:
+        """Source text of a size in `forward`."""
+        return self._size(number)
+
+    def text(self, arg: Arg) -> str:
+        """Source text of an argument in `forward`."""
+        return write(arg, self._size)
+
+    def options(self, **options: tuple[str, object]) -> list[str]:
+        return options_text(self, options, self._size)
+
+    def axis(self, name: str = "axis") -> int:
+        return self.value(name)
+
+    def expr(self, text: str, level: int = ATOM, weight: int = 1) -> Expr:
+        """An expression over the inputs."""
+        names = frozenset[str]().union(*(operand.expr.names for operand in self.inputs if operand is not None))
+        total = sum(operand.expr.weight for operand in self.inputs if operand is not None)
+        return Expr(text, level, names, total + weight)
+
+    def call(self, function: str, *arguments: str, weight: int = 1) -> Expr:
+        return self.expr(f"{function}({', '.join(a for a in arguments if a)})", weight=weight)
+
+    def binary(self, sign: str, level: int) -> Expr:
+        """`a sign b`, with parentheses where needed."""
+        if level == POWER:
+            return self.expr(f"{self.at(0, ATOM)} {sign} {self.at(1, UNARY)}", level, 0)
+        return self.expr(f"{self.at(0, level)} {sign} {self.at(1, level + 1)}", level, 0)
+
+
+def write(arg: Arg, number: Callable[[Number], str]) -> str:
+    if isinstance(arg, Number):
+        return number(arg)
+    if isinstance(arg, tuple):
+        inner = ", ".join(write(item, number) for item in arg)
+        return f"({inner},)" if len(arg) == 1 else f"({inner})"
+    return literal(arg)
+
+
+def options_text(
+    arguments: _Arguments, options: dict[str, tuple[str, object]], number: Callable[[Number], str]
+) -> list[str]:
+    return [
+        f"{keyword}={write(collapse(arguments.arg(name)), number)}"
+        for keyword, (name, default) in options.items()
+        if not arguments.is_(name, default) and not collapsed_is(arguments.arg(name), default)
+    ]
+
+
+def collapse(arg: Arg) -> Arg:
+    """`(2, 2)` as `2`."""
+    if isinstance(arg, tuple) and arg and all(item == arg[0] for item in arg[1:]):
+        return arg[0]
+    return arg
+
+
+def collapsed_is(arg: Arg, value: object) -> bool:
+    arg = collapse(arg)
+    return isinstance(arg, Number) and isinstance(value, (int, float)) and same_number(arg, value)
+
+
+# ---- the table -------------------------------------------------------------------------------------------------------
+
+FunctionLowering: TypeAlias = Callable[[Use], Expr]
+ConstructorLowering: TypeAlias = Callable[[Layer], str]
+
+
+@dataclass
+class Lowering:
+    """How one operator becomes source.
+
+    `forward`: its expression; for several outputs `targets` gives the pattern that is assigned. `constructor`: of a
+    layer. `module`: of a function, its `nn.Module` form (None: has none, here or for these arguments).
+    """
+
+    forward: FunctionLowering | None = None
+    constructor: ConstructorLowering | None = None
+    module: Callable[[Use], str | None] | None = None
+    targets: Callable[[Use, Sequence[str]], str] | None = None
+    #: Whether the module of a layer with a `forward` of its own is simply called, for these arguments.
+    plain_call: Callable[[dict[str, Any]], bool] | None = None
+
+
+_TABLE: dict[str, Lowering] = {}
+
+
+def entry(name: str) -> Lowering:
+    return _TABLE.setdefault(name, Lowering())
+
+
+def function(*names: str) -> Callable[[FunctionLowering], FunctionLowering]:
+    """Registers the expression of a function, or how a layer is called."""
+
+    def register(lowering: FunctionLowering) -> FunctionLowering:
+        for name in names:
+            entry(name).forward = lowering
+        return lowering
+
+    return register
+
+
+def constructor(*names: str) -> Callable[[ConstructorLowering], ConstructorLowering]:
+    """Registers the module of a layer."""
+
+    def register(lowering: ConstructorLowering) -> ConstructorLowering:
+        for name in names:
+            entry(name).constructor = lowering
+        return lowering
+
+    return register
+
+
+def module(*names: str) -> Callable[[Callable[[Use], str | None]], Callable[[Use], str | None]]:
+    """Registers the `nn.Module` form of a function, used where a group becomes an `nn.Sequential`."""
+
+    def register(lowering: Callable[[Use], str | None]) -> Callable[[Use], str | None]:
+        for name in names:
+            entry(name).module = lowering
+        return lowering
+
+    return register
+
+
+def targets(*names: str) -> Callable[[Callable[[Use, Sequence[str]], str]], Callable[[Use, Sequence[str]], str]]:
+    """Registers the assignment pattern of an operator with several outputs."""
+
+    def register(pattern: Callable[[Use, Sequence[str]], str]) -> Callable[[Use, Sequence[str]], str]:
+        for name in names:
+            entry(name).targets = pattern
+        return pattern
+
+    return register
+
+
+@cache
+def _load(module_name: str) -> None:
+    path = f"{__package__}.ops.{module_name}"
+    if find_spec(path) is not None:
+        import_module(path)
+
+
+def lowering(op: str, span: Span) -> Lowering:
+    """The lowering of an operator; E0501 when there is none."""
+    if op not in _TABLE:
+        _load(module_of(op))
+    found = _TABLE.get(op)
+    if found is None:
+        raise Failed(unsupported(op, span))
+    return found
+
+
+def has_lowering(op: str) -> bool:
+    """Whether this backend knows the operator."""
+    if op not in _TABLE:
+        _load(module_of(op))
+    return op in _TABLE
+
+
+def unsupported(op: str, span: Span, why: str = "") -> Diagnostic:
+    """E0501: the PyTorch backend cannot express an operator, or not with these arguments."""
+    return Diagnostic(
+        "E0501",
+        f"the PyTorch backend cannot express `{op}`" + (f" {why}" if why else ""),
+        span,
+        "no PyTorch lowering" if not why else "not here",
+        helps=("build it from other operators",) if not why else (),
+    )
+
+
+def dtype(name: str) -> str:
+    """`torch.float32` for `f32`."""
+    return "torch." + {
+        "f16": "float16", "bf16": "bfloat16", "f32": "float32", "f64": "float64", "i8": "int8", "i16": "int16",
+        "i32": "int32", "i64": "int64", "u8": "uint8", "bool": "bool",
+    }[name]  # fmt: skip
+
+
+__all__ = [
+    "ATOM", "POWER", "PRODUCT", "SUM", "UNARY", "Arg", "Expr", "Layer", "Lowering", "Number", "Operand", "Tensor",
+    "Use", "Varies", "collapse", "constructor", "dtype", "function", "has_lowering", "lowering", "module", "plain",
+    "targets", "unsupported", "write",
+]  # fmt: skip

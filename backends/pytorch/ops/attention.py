@@ -1,0 +1,72 @@
+"""Attention and its position codes."""
+
+from __future__ import annotations
+
+from ..lowering import Layer, Use, constructor, function
+from ..python import COMPARISON, Expr
+from ..support import support
+
+
+@function("attention")
+def attention(use: Use) -> Expr:
+    """`is_causal` only when there is no mask and rows and columns are equal; else one merged mask."""
+    q, k, v = use.tensor(0), use.tensor(1), use.tensor(2)
+    options: list[str] = []
+    causal = use.value("causal")
+    square = _all_or_none([a == b for a, b in zip(q.sizes[2].values, k.sizes[2].values, strict=True)])
+    if use.has(3):
+        mask = use[3]
+        if causal:
+            mask = f"{use.at(3, COMPARISON + 4)} & {_causal(use)}"
+        options.append(f"attn_mask={mask}")
+    elif causal:
+        options.append("is_causal=True" if square else f"attn_mask={_causal(use)}")
+    if not use.is_("dropout", 0.0):
+        options.append(f"dropout_p={use.text(use.arg('dropout'))} if self.training else 0.0")
+    if use.arg("scale") is not None:
+        options.append(f"scale={use.text(use.arg('scale'))}")
+    if _all_or_none([a != b for a, b in zip(q.sizes[1].values, k.sizes[1].values, strict=True)]):
+        options.append("enable_gqa=True")
+    assert v.rank == 4
+    return use.call("F.scaled_dot_product_attention", use[0], use[1], use[2], *options, weight=2)
+
+
+def _causal(use: Use) -> str:
+    rows, columns = use.tensor(0).sizes[2], use.tensor(1).sizes[2]
+    return f"{support('causal_mask')}({use.size(rows)}, {use.size(columns)}, {use.device})"
+
+
+def _all_or_none(answers: list[bool]) -> bool:
+    from ..constants import Varies
+
+    if any(answer != answers[0] for answer in answers):
+        raise Varies
+    return answers[0]
+
+
+@function("rope")
+def rope(use: Use) -> Expr:
+    return use.call(support("rope"), use[0], use.text(use.arg("theta")))
+
+
+@constructor("MultiHeadAttention")
+def multi_head_attention(layer: Layer) -> str:
+    width = layer.inputs[0]
+    assert width is not None
+    arguments = [str(width.sizes[2]), layer.text(layer.arg("heads"))]
+    arguments += layer.options(causal=("causal", False), dropout=("dropout", 0.0), bias=("bias", True))
+    if "q_proj_weight" in layer.weights:
+        size = layer.weight("k_proj_weight")[1]
+        arguments += [f"kdim={size}", f"vdim={size}"]
+    return f"{support('MultiHeadAttention')}({', '.join(arguments)})"
+
+
+@function("MultiHeadAttention")
+def multi_head_attention_call(use: Use) -> Expr:
+    arguments = [use[0]]
+    if use.has(1):
+        arguments.append(use[1])
+    if use.has(2):
+        arguments.append(use[2] if use.has(1) else f"mask={use[2]}")
+    assert use.module is not None
+    return use.call(use.module, *arguments, weight=2)

@@ -1,0 +1,51 @@
+"""Convolutions."""
+
+from __future__ import annotations
+
+from ..lowering import Layer, Use, collapse, constructor, entry, function
+from ..python import Expr
+
+
+@constructor("Conv")
+def conv(layer: Layer) -> str:
+    weight = layer.weight()
+    axes = len(weight) - 2
+    out, channels = weight[:2]
+    groups = layer.arg("groups")
+    arguments = [
+        str(channels.map(lambda c, g: c * g, groups)),
+        str(out),
+        layer.text(collapse(layer.arg("kernel"))),
+        *layer.options(stride=("stride", 1)),
+    ]
+    if layer.arg("pad") == "same":
+        arguments.append('padding="same"')
+    elif layer.arg("pad") != "causal":
+        arguments += layer.options(padding=("pad", 0))
+    arguments += layer.options(dilation=("dilation", 1), groups=("groups", 1), bias=("bias", True))
+    return f"nn.Conv{axes}d({', '.join(arguments)})"
+
+
+@function("Conv")
+def conv_call(use: Use) -> Expr:
+    assert use.module is not None
+    if use.arg("pad") != "causal":
+        return use.call(use.module, use[0])
+    kernel, dilation = collapse(use.arg("kernel")), collapse(use.arg("dilation"))
+    reach = kernel.map(lambda k, d: d * (k - 1), dilation)  # type: ignore[union-attr]
+    return use.call(use.module, f"F.pad({use[0]}, ({use.text(reach)}, 0))")
+
+
+entry("Conv").plain_call = lambda args: args.get("pad") != "causal"
+
+
+@constructor("ConvTranspose")
+def conv_transpose(layer: Layer) -> str:
+    weight = layer.weight()
+    axes = len(weight) - 2
+    arguments = [str(weight[0]), layer.text(layer.arg("out")), layer.text(collapse(layer.arg("kernel")))]
+    arguments += layer.options(
+        stride=("stride", 1), padding=("pad", 0), output_padding=("output_pad", 0), groups=("groups", 1),
+        bias=("bias", True), dilation=("dilation", 1),
+    )  # fmt: skip
+    return f"nn.ConvTranspose{axes}d({', '.join(arguments)})"

@@ -1,0 +1,11 @@
+"""Affine maps of the last axis."""
+
+from __future__ import annotations
+
+from ..lowering import Layer, constructor
+
+
+@constructor("Linear")
+def linear(layer: Layer) -> str:
+    out, inputs = layer.weight()
+    return f"nn.Linear({', '.join([str(inputs), str(out), *layer.options(bias=('bias', True))])})"

@@ -1,0 +1,45 @@
+"""Functions that make tensors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..lowering import Number, Use, function
+from ..python import Expr
+from ..support import support
+
+
+def _shape(use: Use) -> str:
+    """Sizes as arguments: `B, 3`."""
+    sizes: tuple[Any, ...] = use.arg("shape")
+    return ", ".join(use.size(size) for size in sizes) if sizes else "()"
+
+
+@function("zeros", "ones", "randn", "rand")
+def filled(use: Use) -> Expr:
+    return use.call(f"torch.{use.op}", _shape(use), f"device={use.device}")
+
+
+@function("arange")
+def arange(use: Use) -> Expr:
+    size: Number = use.arg("n")
+    return use.call("torch.arange", use.size(size), f"device={use.device}")
+
+
+@function("sinusoid")
+def sinusoid(use: Use) -> Expr:
+    return use.call(support("sinusoid"), use.size(use.arg("n")), use.size(use.arg("d")), use.device)
+
+
+@function("randint")
+def randint(use: Use) -> Expr:
+    low, high = use.text(use.arg("low")), use.text(use.arg("high"))
+    shape = _shape(use)
+    if shape != "()":
+        shape = f"({shape},)" if "," not in shape else f"({shape})"
+    return use.call("torch.randint", low, high, shape, f"device={use.device}")
+
+
+@function("bernoulli")
+def bernoulli(use: Use) -> Expr:
+    return use.call(f"torch.empty({_shape(use)}, device={use.device}).bernoulli_", use.text(use.arg("p")))

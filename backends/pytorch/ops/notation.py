@@ -1,0 +1,83 @@
+"""What has its own notation: indices, `.T`, rearrangement, numbers and sizes among tensors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..lowering import Use, dtype, function
+from ..python import Expr
+
+
+@function("index")
+def index(use: Use) -> Expr:
+    items: tuple[Any, ...] = use.arg("items")
+    parts = [_item(use, item) for item in items]
+    while len(parts) > 1 and parts[-1] == ":":
+        parts.pop()
+    if parts[0] == "..." and len(parts) == 1:
+        return use.operand(0).expr
+    return use.expr(f"{use.at(0)}[{', '.join(parts)}]", weight=0)
+
+
+def _item(use: Use, item: Any) -> str:
+    if item is None:
+        return "None"
+    if item == "...":
+        return "..."
+    if isinstance(item, tuple):
+        start, stop = ("" if bound is None else use.size(bound) for bound in item[1:])  # pyright: ignore
+        spaced = any(not text.lstrip("-").isalnum() for text in (start, stop) if text)
+        return f"{start} : {stop}".strip() if spaced else f"{start}:{stop}"
+    return use.size(item)
+
+
+@function("transpose")
+def transpose(use: Use) -> Expr:
+    return use.expr(f"{use.at(0)}.mT" if use.tensor().rank != 2 else f"{use.at(0)}.T", weight=0)
+
+
+@function("rearrange")
+def rearrange(use: Use) -> Expr:
+    """`view` to split axes, `permute` to move them, `reshape` to merge them; what does nothing is left out."""
+    x = use.tensor()
+    expanded: tuple[Any, ...] = use.arg("expanded")
+    order: tuple[int, ...] = use.value("order")
+    merged: tuple[int, ...] = use.value("merged")
+    text = use.at(0)
+    if [size.values for size in expanded] != [size.values for size in x.sizes]:
+        text += f".view({', '.join(use.size(size) for size in expanded)})" if not _permuted(use) else ""
+        if _permuted(use):
+            text += f".reshape({', '.join(use.size(size) for size in expanded)})"
+    if list(order) != sorted(order):
+        moved = [place for place, axis in enumerate(order) if place != axis]
+        if len(moved) == 2:
+            text += f".transpose({moved[0]}, {moved[1]})"
+        else:
+            text += f".permute({', '.join(map(str, order))})"
+    if any(count != 1 for count in merged):
+        text += _merge(use, merged)
+    return use.expr(text, weight=1)
+
+
+def _permuted(use: Use) -> bool:
+    """Whether the input may not be contiguous, so that `view` could fail."""
+    return not use.operand(0).expr.text.startswith("self.")
+
+
+def _merge(use: Use, merged: tuple[int, ...]) -> str:
+    wide = [at for at, count in enumerate(merged) if count != 1]
+    if len(wide) == 1 and merged[wide[0]] > 1:
+        start, count = wide[0], merged[wide[0]]
+        last = start + count - 1
+        return f".flatten({start})" if last == sum(merged) - 1 else f".flatten({start}, {last})"
+    return f".reshape({', '.join(use.size(size) for size in use.outputs[0].sizes)})"
+
+
+@function("constant")
+def constant(use: Use) -> Expr:
+    return use.call("torch.tensor", use.text(use.arg("value")), f"dtype={dtype(use.value('dtype'))}", f"device={use.device}")
+
+
+@function("size")
+def size(use: Use) -> Expr:
+    return use.call("torch.tensor", use.size(use.arg("value")), f"device={use.device}")

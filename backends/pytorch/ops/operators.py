@@ -1,0 +1,35 @@
+"""Signs between tensors."""
+
+from __future__ import annotations
+
+from ..lowering import Use, function
+from ..python import BIT_AND, BIT_OR, COMPARISON, POWER, PRODUCT, SUM, UNARY, Expr
+
+_SIGNS = {
+    "plus": ("+", SUM), "minus": ("-", SUM), "times": ("*", PRODUCT), "divide": ("/", PRODUCT),
+    "floor_divide": ("//", PRODUCT), "modulo": ("%", PRODUCT), "power": ("**", POWER), "matmul": ("@", PRODUCT),
+    "logical_and": ("&", BIT_AND), "logical_or": ("|", BIT_OR),
+}  # fmt: skip
+_COMPARISONS = {
+    "equal": "==", "not_equal": "!=", "less": "<", "less_equal": "<=", "greater": ">", "greater_equal": ">=",
+}  # fmt: skip
+
+
+@function(*_SIGNS)
+def sign(use: Use) -> Expr:
+    return use.binary(*_SIGNS[use.op])
+
+
+@function(*_COMPARISONS)
+def comparison(use: Use) -> Expr:
+    return use.expr(f"{use.at(0, COMPARISON + 1)} {_COMPARISONS[use.op]} {use.at(1, COMPARISON + 1)}", COMPARISON, 0)
+
+
+@function("negative")
+def negative(use: Use) -> Expr:
+    return use.expr(f"-{use.at(0, UNARY)}", UNARY, 0)
+
+
+@function("logical_not")
+def logical_not(use: Use) -> Expr:
+    return use.expr(f"~{use.at(0, UNARY)}", UNARY, 0)

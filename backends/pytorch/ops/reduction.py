@@ -1,0 +1,54 @@
+"""Functions that take an axis away, or run along one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..lowering import Use, function
+from ..python import Expr
+
+
+def _axes(use: Use) -> list[str]:
+    axis: Any = use.arg("axis")
+    if isinstance(axis, tuple) and len(axis) == 1:  # pyright: ignore[reportUnknownArgumentType]
+        axis = axis[0]  # pyright: ignore[reportUnknownVariableType]
+    found = [] if axis is None else [f"dim={use.text(axis)}"]
+    return [*found, *use.options(keepdim=("keepdim", False))] if found else []
+
+
+@function("sum", "mean")
+def total(use: Use) -> Expr:
+    return _kept(use, use.call(f"torch.{use.op}", use[0], *_axes(use)))
+
+
+@function("max", "min")
+def extreme(use: Use) -> Expr:
+    return _kept(use, use.call(f"torch.a{use.op}", use[0], *_axes(use)))
+
+
+@function("var")
+def var(use: Use) -> Expr:
+    return _kept(use, use.call("torch.var", use[0], *_axes(use), *use.options(correction=("correction", 1))))
+
+
+@function("norm")
+def norm(use: Use) -> Expr:
+    axes = _axes(use)
+    return _kept(use, use.call("torch.linalg.vector_norm", use[0], *use.options(ord=("p", 2.0)), *axes))
+
+
+def _kept(use: Use, expr: Expr) -> Expr:
+    """Over all axes `keepdim` leaves as many axes of 1."""
+    if use.arg("axis") is None and use.value("keepdim") and use.tensor().rank:
+        return use.expr(f"{expr.text}.view({', '.join('1' * use.tensor().rank)})", weight=1)
+    return expr
+
+
+@function("l2_normalize")
+def l2_normalize(use: Use) -> Expr:
+    return use.call("F.normalize", use[0], *([] if use.is_("axis", 1) else [f"dim={use.text(use.arg('axis'))}"]))
+
+
+@function("cumsum")
+def cumsum(use: Use) -> Expr:
+    return use.call("torch.cumsum", use[0], f"dim={use.text(use.arg('axis'))}")

@@ -1,0 +1,230 @@
+"""Pieces of Python source: expressions with their precedence, literals, names, and a layout that `ruff format` keeps.
+
+Only values that went through `literal` or `identifier` become code; text of a spec never does.
+"""
+
+from __future__ import annotations
+
+import keyword
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+WIDTH = 88
+
+# Precedence of Python's operators, loosest first.
+TERNARY, OR, AND, NOT, COMPARISON, BIT_OR, BIT_XOR, BIT_AND, SHIFT, SUM, PRODUCT, UNARY, POWER, ATOM = range(14)
+
+
+@dataclass(frozen=True)
+class Expr:
+    """An expression: its text, how tightly its outermost operator binds, the variables it reads, and how much it does.
+
+    `weight` is what a reader has to take in: 0 for a variable, about 1 a call.
+    """
+
+    text: str
+    level: int = ATOM
+    names: frozenset[str] = field(default=frozenset())
+    weight: int = 0
+
+    def at(self, level: int) -> str:
+        """The text where an operand of at least this level must stand."""
+        return self.text if self.level >= level else f"({self.text})"
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def variable(name: str) -> Expr:
+    return Expr(name, ATOM, frozenset((name,)))
+
+
+def literal(value: object) -> str:
+    """Python source of a static value."""
+    if isinstance(value, float):
+        return _float(value)
+    if isinstance(value, tuple):
+        items: tuple[object, ...] = value  # pyright: ignore[reportUnknownVariableType]
+        inner = ", ".join(map(literal, items))
+        return f"({inner},)" if len(items) == 1 else f"({inner})"
+    assert value is None or isinstance(value, (bool, int, str)), f"no literal for {value!r}"
+    if isinstance(value, str):
+        return quoted(value)
+    return repr(value)
+
+
+def _float(value: float) -> str:
+    if math.isinf(value):
+        return "torch.inf" if value > 0 else "-torch.inf"
+    if math.isnan(value):
+        return "torch.nan"
+    return re.sub(r"e([+-])0*(\d)", lambda m: f"e{m[1].strip('+')}{m[2]}", repr(value))
+
+
+def quoted(text: str) -> str:
+    """A string literal as `ruff format` writes it: double quotes unless that costs escapes; ASCII only."""
+    source = ascii(text)
+    inner = source[1:-1]
+    if source[0] == "'" and '"' not in inner:
+        return '"' + inner.replace("\\'", "'") + '"'
+    return source
+
+
+def comment(text: str) -> str:
+    """Text that may stand in a comment or docstring: one line, printable, no quotes or backslashes."""
+    return re.sub(r"[^\w .,:;()\[\]{}<>=+*/%⌊⌋^-]", "_", text)
+
+
+#: Names that mean something in the generated file, and so are never variables or classes in it.
+TAKEN = frozenset("torch nn F self super range zip enumerate getattr list tuple property NamedTuple Outputs".split())
+
+
+def identifier(name: str, taken: Iterable[str] = ()) -> str:
+    """A Python name for a name of the spec; a trailing `_` where Python or the generated file needs the name."""
+    name = re.sub(r"\W", "_", name, flags=re.ASCII) or "x"
+    if name[0].isdigit():
+        name = f"_{name}"
+    if keyword.iskeyword(name) or name in TAKEN:
+        name += "_"
+    return unique(name, taken)
+
+
+def unique(name: str, taken: Iterable[str]) -> str:
+    """The name, or the first of `name_2`, `name_3`, ... that is free."""
+    taken = set(taken)
+    if name not in taken:
+        return name
+    count = 2
+    while f"{name}_{count}" in taken:
+        count += 1
+    return f"{name}_{count}"
+
+
+def unique_class(name: str, taken: Iterable[str]) -> str:
+    """`Bottleneck`, `Bottleneck2`, ..."""
+    taken = {*taken, *TAKEN}
+    if name not in taken and not keyword.iskeyword(name):
+        return name
+    count = 2
+    while f"{name}{count}" in taken:
+        count += 1
+    return f"{name}{count}"
+
+
+def snake(name: str) -> str:
+    name = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name)
+    return re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", name).lower()
+
+
+def camel(name: str) -> str:
+    return "".join(part[:1].upper() + part[1:] for part in re.split(r"[\W_]+", name) if part) or "Part"
+
+
+# ---- layout ----------------------------------------------------------------------------------------------------------
+
+
+def split_top(text: str) -> list[str]:
+    """The items of a bracket's content, split at its outermost commas."""
+    items: list[str] = []
+    depth = start = 0
+    quote = ""
+    position = 0
+    while position < len(text):
+        char = text[position]
+        if quote:
+            if char == "\\":
+                position += 1
+            elif char == quote:
+                quote = ""
+        elif char in "\"'":
+            quote = char
+        elif char in "([{":
+            depth += 1
+        elif char in ")]}":
+            depth -= 1
+        elif char == "," and depth == 0:
+            items.append(text[start:position].strip())
+            start = position + 1
+        position += 1
+    items.append(text[start:].strip())
+    return [item for item in items if item]
+
+
+def last_bracket(text: str) -> tuple[int, int] | None:
+    """The outermost bracket pair that ends last, as positions of its two signs."""
+    pairs: list[tuple[int, int]] = []
+    stack: list[int] = []
+    quote = ""
+    position = 0
+    while position < len(text):
+        char = text[position]
+        if quote:
+            if char == "\\":
+                position += 1
+            elif char == quote:
+                quote = ""
+        elif char in "\"'":
+            quote = char
+        elif char in "([{":
+            stack.append(position)
+        elif char in ")]}":
+            start = stack.pop()
+            if not stack:
+                pairs.append((start, position))
+        position += 1
+    filled = [pair for pair in pairs if text[pair[0] + 1 : pair[1]].strip()]
+    return filled[-1] if filled else None
+
+
+def layout(text: str, indent: int, suffix: str = "") -> list[str]:
+    """One logical line as physical lines: whole where it fits, else the last bracket one item a line.
+
+    Every broken bracket ends in a comma, so formatters of any width leave it as it is.
+    """
+    pad = " " * indent
+    if indent + len(text) + len(suffix) <= WIDTH:
+        return [f"{pad}{text}{suffix}"]
+    pair = last_bracket(text)
+    if pair is None:
+        return [f"{pad}{text}{suffix}"]
+    start, end = pair
+    inner = text[start + 1 : end]
+    items = split_top(inner)
+    if _comprehension(inner):
+        lines = [f"{pad}{text[: start + 1]}"]
+        for part in _comprehension_parts(inner):
+            lines += layout(part, indent + 4)
+        return [*lines, f"{pad}{text[end:]}{suffix}"]
+    lines = [f"{pad}{text[: start + 1]}"]
+    for item in items:
+        if item.startswith(("*", "**")) and _comprehension(item):
+            lines += layout(item, indent + 4, ",")
+        else:
+            lines += layout(item, indent + 4, ",")
+    return [*lines, f"{pad}{text[end:]}{suffix}"]
+
+
+def _comprehension(inner: str) -> bool:
+    return len(_comprehension_parts(inner)) > 1 and len(split_top(inner)) == 1
+
+
+def _comprehension_parts(inner: str) -> list[str]:
+    """`f(x)`, `for x in y` of a comprehension's content; one part for anything else."""
+    parts: list[str] = []
+    depth = start = 0
+    for position, char in enumerate(inner):
+        if char in "([{":
+            depth += 1
+        elif char in ")]}":
+            depth -= 1
+        elif depth == 0 and inner.startswith(" for ", position):
+            parts.append(inner[start:position].strip())
+            start = position + 1
+    parts.append(inner[start:].strip())
+    return parts
+
+
+def call(function: str, arguments: Sequence[str]) -> str:
+    return f"{function}({', '.join(arguments)})"

@@ -1,0 +1,486 @@
+"""Where the layers of a class live: attributes, containers, `nn.Sequential`s and `nn.ModuleList`s.
+
+The paths of a body are a tree. A numbered group whose stages are a unary chain becomes an `nn.Sequential` with the
+same numbers; a labelled repeat becomes an `nn.ModuleList` of equal elements; any other numbered scope an
+`nn.ModuleDict`; a dotted label nested plain modules.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from ...compiler.expand import join, turns
+from ...compiler.ir import AnyNode, Body, CallNode, Instance, ModeNode, OpNode, RepeatNode, ScanNode
+from .constants import Number, Symbolic, Varies
+from .group import Group
+from .lowering import Layer, Tensor, lowering
+from .python import quoted, snake
+
+if TYPE_CHECKING:
+    from .classes import Class, Classes
+
+Kind: TypeAlias = Literal["leaf", "module", "sequential", "list", "dict"]
+
+
+@dataclass
+class Slot:
+    """A place in the tree: a layer, a tensor, or a container. `text` constructs it (leaves and filled containers)."""
+
+    kind: Kind = "module"
+    children: dict[str, Slot] = field(default_factory=dict[str, "Slot"])
+    text: str = ""
+    entries: list[str] = field(default_factory=list[str])
+    buffer: bool = False
+    cls: Class | None = None
+
+    def at(self, segments: Sequence[str]) -> Slot:
+        slot = self
+        for segment in segments:
+            slot = slot.children.setdefault(segment, Slot())
+        return slot
+
+
+@dataclass
+class Chain:
+    """Nodes that one `nn.Sequential` at `path` replaces: from the value `start` to the value `end`."""
+
+    path: str
+    positions: list[int]
+    start: int
+    end: int
+    entries: list[str]
+
+
+@dataclass
+class Loop:
+    """A labelled repeat and what its turns are.
+
+    `none`: they own nothing, `for _ in range(n)`; `single`: an instance each; `class`: a class of their own;
+    `sequential`: an `nn.Sequential` each. `element` is what the loop calls one.
+    """
+
+    kind: Literal["none", "single", "class", "sequential"]
+    element: str = ""
+
+
+def location(spec_body: Callable[[int], Body], node: AnyNode) -> tuple[str, ...] | None:
+    """The path a node takes in its body, as segments; for spliced turns that of their first stage."""
+    match node:
+        case OpNode() | CallNode():
+            path = node.instance if node.instance is not None else getattr(node, "path", None)
+            return None if path is None or path.startswith("@") else tuple(path.split("."))
+        case RepeatNode():
+            if node.scope:
+                return tuple(node.scope.split("."))
+            for inner in spec_body(node.runs[0].body).nodes:
+                found = location(spec_body, inner)
+                if found is not None:
+                    return found
+            return None
+        case _:
+            return None
+
+
+def uses(body: Body) -> Counter[int]:
+    """How often each value of a body is read."""
+    count: Counter[int] = Counter()
+    for node in body.nodes:
+        operands = [*node.inputs]
+        if isinstance(node, RepeatNode):
+            for run in node.runs:
+                operands += run.captures
+        count.update(operand for operand in operands if isinstance(operand, int))
+    count.update(result.value for result in (*body.outputs, *body.emits))
+    return count
+
+
+class Scopes:
+    """The tree of one class, its chains and its loops by node position."""
+
+    def __init__(self, group: Group, classes: Classes, strip: str = "") -> None:
+        self.group, self.classes, self.strip = group, classes, strip
+        self.root = Slot()
+        self.chains: dict[int, Chain] = {}
+        self.loops: dict[int, Loop] = {}
+        self.whole: Chain | None = None
+        self._read = uses(group.first)
+        self._find_chains()
+        if self.whole is None:
+            self._place(group, "", {})
+        self._classify(self.root)
+
+    # ---- chains ----------------------------------------------------------------------------------------------------
+
+    def _find_chains(self) -> None:
+        body = self.group.first
+        places = [location(self._body, node) for node in body.nodes]
+        if body.role == "sequence" and body.nodes and all(places):
+            chain = self.chain(self.group, list(range(len(body.nodes))), body.inputs[0].id, (), self._read)
+            if chain is not None and chain[1] == body.outputs[0].value and len(body.inputs) == 1:
+                self.whole = Chain("", list(range(len(body.nodes))), body.inputs[0].id, chain[1], chain[0])
+                self.root = Slot("sequential", entries=chain[0])
+                return
+        done: set[int] = set()
+        prefixes = dict.fromkeys(
+            place[:count] for place in places if place for count in range(1, len(place)) if _numbered(place[count])
+        )
+        for prefix in sorted(prefixes, key=len):
+            inside = [i for i, place in enumerate(places) if place is not None and place[: len(prefix)] == prefix]
+            inside = [i for i in inside if places[i] != prefix]
+            if not inside or done & set(inside) or inside != list(range(inside[0], inside[-1] + 1)):
+                continue
+            start = self._only_input(body.nodes[inside[0]])
+            if start is None:
+                continue
+            found = self.chain(self.group, inside, start, prefix, self._read)
+            if found is None:
+                continue
+            path = ".".join(prefix)
+            self.chains[inside[0]] = Chain(path, inside, start, found[1], found[0])
+            slot = self.root.at(self.segments(path))
+            slot.kind, slot.entries = "sequential", found[0]
+            done |= set(inside)
+        for position, node in enumerate(body.nodes):
+            if isinstance(node, RepeatNode) and node.scope and position not in done:
+                self._repeat(position, node)
+
+    def _repeat(self, position: int, node: RepeatNode) -> None:
+        """A labelled repeat: a list with a loop, a sequential of all its stages, or nothing special."""
+        nodes = self.group.nodes(position)
+        owned = [list(owns(self._body, self._body(run.body))) for run in node.runs]
+        slot = self.root.at(self.segments(node.scope))
+        if not any(owned):
+            self.loops[position] = Loop("none")
+            return
+        strides = all(run.strides == {"": 1} for n in nodes for run in n.runs)
+        if strides and all(paths == ["#0"] for paths in owned):
+            texts = [self.single(nodes, index, slot) for index in range(len(node.runs))]
+            element = self._body(node.runs[0].body).instances[0]
+            kind = element.op or self._body(node.runs[0].body).name
+            if element.op is None and element.body is not None:
+                kind = self._body(element.body).name
+            self.fill(slot, nodes, texts)
+            self.loops[position] = Loop("single", snake(kind))
+            return
+        if strides and all(path.startswith("#0.") for paths in owned for path in paths):
+            texts = self.turn_chains(nodes)
+            if texts is not None:
+                self.fill(slot, nodes, texts)
+                self.loops[position] = Loop("sequential", singular(node.scope))
+                return
+            bodies = [[n.runs[index].body for n in nodes] for index in range(len(node.runs))]
+            self.fill(slot, nodes, [self.classes.construct(b, self.group) for b in bodies])
+            slot.cls = self.classes.of(bodies[0][0])
+            self.loops[position] = Loop("class", singular(node.scope))
+            return
+        start = self._only_input(node)
+        entries = None if start is None else self.spliced(self.group, nodes, (), 0)
+        if start is not None and entries is not None:
+            self.chains[position] = Chain(node.scope, [position], start, node.outputs[0].id, entries[0])
+            slot.kind, slot.entries = "sequential", entries[0]
+
+    def single(self, nodes: Sequence[RepeatNode], index: int, slot: Slot) -> str:
+        """The constructor of turns that are one instance each."""
+        region = self.group.region([n.runs[index].body for n in nodes])
+        instances = region.instances("#0")
+        if instances[0].body is not None:
+            slot.cls = self.classes.of(instances[0].body)
+        return self.construct(region, instances)
+
+    def turn_chains(self, nodes: Sequence[RepeatNode]) -> list[str] | None:
+        """`nn.Sequential`s for turns `{ .. -> .. }` that are numbered chains; None when one is not."""
+        texts: list[str] = []
+        for index, run in enumerate(nodes[0].runs):
+            region = self.group.region([n.runs[index].body for n in nodes])
+            body = region.first
+            if run.captures or run.instances or len(body.inputs) != 1 or len(body.outputs) != 1:
+                return None
+            found = self.chain(region, list(range(len(body.nodes))), body.inputs[0].id, ("#0",), uses(body))
+            if found is None or found[1] != body.outputs[0].value:
+                return None
+            texts.append(f"nn.Sequential({', '.join(found[0])})")
+        return texts
+
+    def fill(self, slot: Slot, nodes: Sequence[RepeatNode], texts: Sequence[str]) -> None:
+        """Makes a slot a list of the elements, equal turns as one comprehension."""
+        slot.kind = "list"
+        for index, text in enumerate(texts):
+            slot.entries.append(repeated(text, self.group.number([n.runs[index].count for n in nodes])))
+
+    def chain(
+        self, group: Group, positions: list[int], start: int, prefix: tuple[str, ...], read: Counter[int]
+    ) -> tuple[list[str], int] | None:
+        """Entries of an `nn.Sequential` for these nodes and the value they end in; None when they are no chain."""
+        body = group.first
+        entries: list[str] = []
+        flow, number, index, depth = start, 0, 0, len(prefix)
+        while index < len(positions):
+            position = positions[index]
+            node = body.nodes[position]
+            place = location(self._body, node)
+            if place is None or place[:depth] != prefix or len(place) <= depth:
+                return None
+            segment = place[depth].removeprefix("#")
+            if isinstance(node, RepeatNode) and not node.scope:
+                found = self.spliced(group, group.nodes(position), prefix, number)
+                if found is None or self._only_input(node) != flow:
+                    return None
+                entries += found[0]
+                number += found[1]
+                flow, index = node.outputs[0].id, index + 1
+            elif segment != str(number):
+                return None
+            elif len(place) == depth + 1 and not isinstance(node, RepeatNode):
+                text = self.entry(group, position) if self._only_input(node) == flow else None
+                if text is None or len(node.outputs) != 1:
+                    return None
+                entries.append(text)
+                flow, number, index = node.outputs[0].id, number + 1, index + 1
+            else:
+                inside: list[int] = []
+                while index < len(positions):
+                    other = location(self._body, body.nodes[positions[index]])
+                    if other is None or other[: depth + 1] != place[: depth + 1]:
+                        break
+                    inside.append(positions[index])
+                    index += 1
+                nested = self.chain(group, inside, flow, place[: depth + 1], read)
+                if nested is None:
+                    return None
+                entries.append(f"nn.Sequential({', '.join(nested[0])})")
+                flow, number = nested[1], number + 1
+            if index < len(positions) and read[flow] != 1:
+                return None
+        return entries, flow
+
+    def spliced(
+        self, group: Group, nodes: Sequence[RepeatNode], prefix: tuple[str, ...], number: int
+    ) -> tuple[list[str], int] | None:
+        """Entries for all turns of a repeat, and how many numbers they take."""
+        entries: list[str] = []
+        count = 0
+        for index, run in enumerate(nodes[0].runs):
+            if run.captures or run.instances or set(run.strides) != {""}:
+                return None
+            region = group.region([n.runs[index].body for n in nodes])
+            body = region.first
+            if len(body.inputs) != 1 or len(body.outputs) != 1:
+                return None
+            if all(n.runs[index].offsets.get("", 0) == run.offsets.get("", 0) for n in nodes) and run.offsets.get(
+                "", 0
+            ) != number + count:
+                return None
+            found = self.chain(region, list(range(len(body.nodes))), body.inputs[0].id, prefix, uses(body))
+            if found is None or found[1] != body.outputs[0].value or len(found[0]) != run.strides[""]:
+                return None
+            turns_ = group.number([n.runs[index].count for n in nodes])
+            if len(found[0]) == 1:
+                entries.append(repeated(found[0][0], turns_))
+            elif turns_.is_(1):
+                entries += found[0]
+            else:
+                entries.append(f"*[m for _ in range({turns_}) for m in ({', '.join(found[0])})]")
+            count += run.count * run.strides[""]
+        return entries, count
+
+    def entry(self, group: Group, position: int) -> str | None:
+        """The constructor of one stage of a sequential."""
+        nodes = group.nodes(position)
+        node = nodes[0]
+        try:
+            if isinstance(node, CallNode):
+                if node.instance.startswith("@") or node.instances or len(self._body(node.body).inputs) != 1:
+                    return None
+                return self.classes.construct([n.body for n in nodes], group)
+            if not isinstance(node, OpNode):
+                return None
+            if node.instance is not None:
+                lowered = lowering(node.op, node.span)
+                called = lowered.forward is None or (lowered.plain_call is not None and lowered.plain_call(node.args))
+                if len(node.outputs) != 1 or not called or lowered.constructor is None:
+                    return None
+                return self.construct(group, group.instances(node.instance))
+            form = lowering(node.op, node.span).module
+            return None if form is None else form(self.classes.use(group, nodes))
+        except Symbolic:
+            return None
+
+    @staticmethod
+    def _only_input(node: AnyNode) -> int | None:
+        operands = [operand for operand in node.inputs if operand is not None]
+        return operands[0] if len(operands) == 1 and isinstance(operands[0], int) else None
+
+    # ---- the tree --------------------------------------------------------------------------------------------------
+
+    def _place(self, group: Group, prefix: str, offsets: dict[str, int]) -> None:
+        """Puts what a body or region owns into the tree; turns that are no loop are placed one by one."""
+        body = group.first
+        inside = {position for chain in self.chains.values() for position in chain.positions}
+        top = group is self.group
+        chained = [chain.path for chain in self.chains.values()]
+        for instance in body.instances:
+            path = join(prefix, instance.path, offsets)
+            if any(path.startswith(f"{chain}.") for chain in chained):
+                continue
+            self.leaf(group, instance.path, path)
+        for position, node in enumerate(body.nodes):
+            if top and (position in inside or position in self.loops):
+                continue
+            match node:
+                case RepeatNode():
+                    nodes = group.nodes(position)
+                    for run in range(len(node.runs)):
+                        if len({n.runs[run].count for n in nodes}) > 1:
+                            raise Varies
+                    for _, scope, shifted, index in turns(node, prefix, offsets):
+                        self._place(group.region([n.runs[index].body for n in nodes]), scope, shifted)
+                case ModeNode():
+                    nodes = group.nodes(position)
+                    self._place(group.region([n.training for n in nodes]), prefix, offsets)
+                    self._place(group.region([n.evaluation for n in nodes]), prefix, offsets)
+                case ScanNode():
+                    self._place(group.region([n.body for n in group.nodes(position)]), prefix, offsets)
+                case _:
+                    pass
+
+    def leaf(self, group: Group, own: str, path: str) -> None:
+        instances = group.instances(own)
+        slot = self.root.at(self.segments(path))
+        slot.kind = "leaf"
+        slot.text = self.construct(group, instances)
+        slot.buffer = instances[0].op == "Buffer"
+        if instances[0].body is not None:
+            slot.cls = self.classes.of(instances[0].body)
+
+    def segments(self, path: str) -> tuple[str, ...]:
+        parts = tuple(path.split("."))
+        return parts[1:] if self.strip and parts[0] == self.strip else parts
+
+    def construct(self, group: Group, instances: Sequence[Instance]) -> str:
+        """The constructor call of an instance."""
+        first = instances[0]
+        if first.op is None:
+            assert all(i.body is not None for i in instances), f"`{first.path}` was never applied"
+            return self.classes.construct([i.body for i in instances if i.body is not None], group)
+        build = lowering(first.op, first.span).constructor
+        assert build is not None, f"{first.op} has no constructor"
+        weights = {
+            p.name: tuple(map(group.number, zip(*(i.parameters[at].shape for i in instances), strict=True)))
+            for at, p in enumerate(first.parameters)
+        }
+        dtypes = {p.name: p.dtype for p in first.parameters}
+        inputs = self.inputs_of(group, first.path)
+        return build(Layer(group.args([i.args for i in instances]), weights, dtypes, inputs))
+
+    def inputs_of(self, group: Group, path: str) -> list[Tensor | None]:
+        """Types of what a layer is applied to first, here, in a region or in a block that takes it."""
+        for position, node in enumerate(group.first.nodes):
+            nodes = group.nodes(position)
+            if isinstance(node, OpNode):
+                if node.instance == path:
+                    rows = zip(*(n.inputs for n in nodes), strict=True)
+                    return [
+                        group.tensor([b.value(v).type for b, v in zip(group.bodies, row, strict=True)])
+                        if isinstance(row[0], int) else None
+                        for row in rows
+                    ]  # fmt: skip
+                continue
+            found = next((name for name, ref in mapped(node).items() if ref == path), None)
+            if found is None:
+                continue
+            for regions in zip(*map(regions_of, nodes), strict=True):
+                inputs = self.inputs_of(group.region(regions), f"@{found}")
+                if inputs:
+                    return inputs
+        return []
+
+    def _classify(self, slot: Slot) -> None:
+        if slot.kind == "module" and any(name.isdigit() for name in slot.children):
+            slot.kind = "dict"
+        for child in slot.children.values():
+            self._classify(child)
+
+    def access(self, root: str, path: str) -> str:
+        """Source that reaches a path from the module `root` (`self`): `self.mlp[0]`, `self.cls.predictions.bias`."""
+        return reach(root, self.root, self.segments(path))
+
+    def _body(self, index: int) -> Body:
+        return self.group.spec.bodies[index]
+
+
+def owns(body_of: Callable[[int], Body], body: Body) -> Iterator[str]:
+    """Paths that a region takes: its instances, and the numbers of its functions."""
+    for instance in body.instances:
+        yield instance.path
+    for node in body.nodes:
+        if isinstance(node, OpNode) and node.instance is None and node.path is not None:
+            yield node.path
+        elif isinstance(node, RepeatNode):
+            for run in node.runs:
+                inner = list(owns(body_of, body_of(run.body)))
+                yield from ((f"{node.scope}.{path}" for path in inner) if node.scope else inner)
+        elif isinstance(node, ModeNode):
+            yield from owns(body_of, body_of(node.training))
+            yield from owns(body_of, body_of(node.evaluation))
+        elif isinstance(node, ScanNode):
+            yield from owns(body_of, body_of(node.body))
+
+
+def reach(root: str, slot: Slot | None, segments: Sequence[str]) -> str:
+    """Source for a path below a slot; beyond a block's instance it goes on in the block's own tree."""
+    text = root
+    for segment in segments:
+        if slot is not None and slot.cls is not None and slot.kind == "leaf":
+            slot = slot.cls.scopes.root
+        kind = slot.kind if slot is not None else "module"
+        if kind in ("sequential", "list"):
+            text += f"[{segment}]"
+        elif kind == "dict":
+            text += f"[{quoted(segment)}]"
+        else:
+            text += f".{segment}"
+        if slot is not None:
+            element = slot.cls.scopes.root if kind == "list" and slot.cls is not None else None
+            slot = element or slot.children.get(segment)
+    return text
+
+
+def mapped(node: AnyNode) -> dict[str, str]:
+    """Instances that a node hands to the bodies in it."""
+    if isinstance(node, RepeatNode):
+        return {name: ref for run in node.runs for name, ref in run.instances.items()}
+    return getattr(node, "instances", {})
+
+
+def regions_of(node: AnyNode) -> list[int]:
+    """Bodies that a node runs."""
+    match node:
+        case RepeatNode():
+            return [run.body for run in node.runs]
+        case ModeNode():
+            return [node.training, node.evaluation]
+        case CallNode() | ScanNode():
+            return [node.body]
+        case _:
+            return []
+
+
+def singular(scope: str) -> str:
+    """What one element of `layers` is called."""
+    name = scope.split(".")[-1]
+    return name[:-1] if name.endswith("s") and len(name) > 2 else f"{name}_part" if len(name) < 2 else name
+
+
+def repeated(text: str, count: Number) -> str:
+    """An entry of a list, once or for each of equal turns."""
+    if count.is_(1):
+        return text
+    return f"*[{text} for _ in range({count})]"
+
+
+def _numbered(segment: str) -> bool:
+    return segment.isdigit() or segment.startswith("#")
+

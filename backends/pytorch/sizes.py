@@ -1,0 +1,166 @@
+"""Symbolic sizes as source: `B, T, _ = x.shape` at the head of `forward`, then `T`, `H // 2`, `3 * T`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from ...compiler.dims import Dim, Floor, Size, floordiv, mod, variables
+from .constants import Number
+from .python import identifier, unique
+
+Values = tuple[Size, ...]
+
+
+@dataclass
+class Axis:
+    """An axis of an input of the class, its letter, and its size in each body."""
+
+    input: int
+    axis: int
+    letter: str
+    values: Values
+    used: bool = False
+
+
+@dataclass
+class Sizes:
+    """The sizes that the inputs of a class carry. `letters` are the sizes that its signature names."""
+
+    inputs: list[str]  # their variables
+    axes: list[Axis]
+    ranks: list[int]
+    letters: dict[str, Values] = field(default_factory=dict[str, Values])
+
+    @classmethod
+    def of(cls, inputs: Sequence[tuple[str, Sequence[Number]]], letters: Mapping[str, Values]) -> Sizes:
+        taken = {name for name, _ in inputs}
+        axes: list[Axis] = []
+        names: dict[str, Values] = {}
+        for index, (_, sizes) in enumerate(inputs):
+            for axis, number in enumerate(sizes):
+                values: Values = tuple(number.values)  # pyright: ignore[reportAssignmentType]
+                letter = next((letter for letter, v in letters.items() if v == values), "")
+                if not letter:
+                    known = next((name for name, v in names.items() if v == values), None)
+                    plain = values[0]
+                    own = str(plain) if isinstance(plain, Dim) and str(plain).isidentifier() else f"size{axis}"
+                    letter = known or unique(identifier(own), {*taken, *letters, *names})
+                letter = identifier(letter)
+                names[letter] = values
+                axes.append(Axis(index, axis, letter, values))
+        return cls([name for name, _ in inputs], axes, [len(sizes) for _, sizes in inputs], dict(letters))
+
+    def reserved(self) -> set[str]:
+        """Names that the sizes may take."""
+        return {axis.letter for axis in self.axes}
+
+    def code(self, values: Values) -> str | None:
+        """Source of a size in `forward`; marks the axes it reads."""
+        for text, letters in _expressions(values, {a.letter: a.values for a in reversed(self.axes)}):
+            for letter in letters:
+                next(a for a in self.axes if a.letter == letter).used = True
+            return text
+        return None
+
+    def words(self, values: Values) -> str | None:
+        """A size for a comment."""
+        if all(isinstance(value, int) for value in values) and len(set(values)) == 1:
+            return str(values[0])
+        letters = {**self.letters, **{a.letter: a.values for a in self.axes if not a.letter.startswith("size")}}
+        return next((text for text, _ in _expressions(values, letters)), None)
+
+    def head(self) -> list[str]:
+        """The statements that read the sizes in use."""
+        lines: list[str] = []
+        done: set[str] = set()
+        for index, name in enumerate(self.inputs):
+            used = {a.axis: a.letter for a in self.axes if a.input == index and a.used and a.letter not in done}
+            done |= set(used.values())
+            if len(used) == 1:
+                ((axis, letter),) = used.items()
+                lines.append(f"{letter} = {name}.shape[{axis}]")
+            elif used:
+                targets = [used.get(axis, "_") for axis in range(self.ranks[index])]
+                lines.append(f"{', '.join(targets)} = {name}.shape")
+        return lines
+
+
+def _expressions(values: Values, letters: Mapping[str, Values]) -> Iterator[tuple[str, list[str]]]:
+    """`values` over sizes with a letter, the plainest first."""
+    for letter, have in letters.items():
+        if have == values:
+            yield letter, [letter]
+    if len(values) == 1 and isinstance(values[0], Dim):
+        names = {str(have[0]): letter for letter, have in letters.items() if isinstance(have[0], Dim)}
+        if variables(values[0]) <= set(names):
+            used: list[str] = []
+            yield polynomial(values[0], names, used), used
+    for letter, have in letters.items():
+        for factor in (2, 3, 4, 8, 16):
+            if all(value == h * factor for value, h in zip(values, have, strict=True)):
+                yield f"{factor} * {letter}", [letter]
+            if all(value == floordiv(h, factor) for value, h in zip(values, have, strict=True)):
+                yield f"{letter} // {factor}", [letter]
+        step = values[0] - have[0]
+        if isinstance(step, int) and step and all(v - h == step for v, h in zip(values, have, strict=True)):
+            yield f"{letter} {'+' if step > 0 else '-'} {abs(step)}", [letter]
+    for one, left in letters.items():
+        for two, right in letters.items():
+            if one < two and all(v == a * b for v, a, b in zip(values, left, right, strict=True)):
+                yield f"{one} * {two}", [one, two]
+
+
+def polynomial(size: Size, names: Mapping[str, str], used: list[str]) -> str:
+    """A size in normal form as Python; `names` gives the variable of each dimension."""
+    if isinstance(size, int):
+        return str(size)
+    remainder = _remainder(size)
+    if remainder is not None:
+        inner, divisor = remainder
+        text = polynomial(inner, names, used)
+        return f"{text if text.isidentifier() else f'({text})'} % {divisor}"
+    scale = 1
+    for _, coefficient in size.terms:
+        scale = scale * Fraction(coefficient).denominator // _gcd(scale, Fraction(coefficient).denominator)
+    text = ""
+    for monomial, coefficient in size.terms:
+        whole = int(coefficient * scale)
+        factors: list[str] = []
+        for atom, power in monomial:
+            if isinstance(atom, Floor):
+                inner = polynomial(atom.numerator, names, used)
+                alone = len(monomial) == 1 and abs(whole) == 1 and power == 1
+                floor = f"{inner if inner.isidentifier() else f'({inner})'} // {atom.divisor}"
+                factors += [floor if alone else f"({floor})"] * power
+            else:
+                used.append(names[atom])
+                factors += [names[atom]] * power
+        if abs(whole) != 1 or not factors:
+            factors.insert(0, str(abs(whole)))
+        term = " * ".join(factors)
+        if text:
+            text += f" {'-' if whole < 0 else '+'} {term}"
+        else:
+            text = f"-{term}" if whole < 0 else term
+    if scale == 1:
+        return text
+    return f"{text if text.isidentifier() else f'({text})'} // {scale}"
+
+
+def _remainder(size: Dim) -> tuple[Size, int] | None:
+    """(a, n) when the size is a % n."""
+    for monomial, coefficient in size.terms:
+        for atom, _ in monomial:
+            if isinstance(atom, Floor) and coefficient == -atom.divisor and len(monomial) == 1:
+                whole = size + floordiv(atom.numerator, atom.divisor) * atom.divisor
+                if mod(whole, atom.divisor) == size:
+                    return whole, atom.divisor
+    return None
+
+
+def _gcd(a: int, b: int) -> int:
+    while b:
+        a, b = b, a % b
+    return a

@@ -1,0 +1,117 @@
+"""Functions and classes that a generated file contains when an operator of it needs them.
+
+They say what no single call of PyTorch says. A lowering writes `support("rope")` where the name stands; the file gets
+the definition, under another name if a block of the spec has taken this one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from .python import unique
+
+_MARK = re.compile("\x06(\\w+)\x07")
+
+SOURCES = {
+    "causal_mask": '''
+def causal_mask(rows, columns, device):
+    """Row t may attend to columns up to t; the last row is aligned with the last column."""
+    full = torch.ones(rows, columns, dtype=torch.bool, device=device)
+    return full.tril(columns - rows)
+''',
+    "drop_path": '''
+def drop_path(x, p, training):
+    """Stochastic depth: in training drops whole examples with probability p."""
+    if not training or p == 0.0:
+        return x
+    keep = x.new_empty(x.shape[:1] + (1,) * (x.ndim - 1)).bernoulli_(1 - p)
+    return x * keep / (1 - p)
+''',
+    "rope": '''
+def rope(x, theta):
+    """Rotates the pairs (i, i + K/2) of x[B, H, T, K] by t * theta^(-2i/K)."""
+    time = torch.arange(x.shape[-2], device=x.device)
+    pair = torch.arange(0, x.shape[-1], 2, device=x.device)
+    angle = time[:, None] / theta ** (pair / x.shape[-1])  # [T, K / 2]
+    cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
+    a, b = x.chunk(2, dim=-1)
+    return torch.cat((a * cos - b * sin, b * cos + a * sin), dim=-1)
+''',
+    "sinusoid": '''
+def sinusoid(length, dim, device):
+    """Position codes [length, dim]: sines in even columns, cosines in odd ones."""
+    time = torch.arange(length, device=device)
+    pair = torch.arange(0, dim, 2, device=device)
+    angle = time[:, None] * 10000.0 ** (-pair / dim)
+    return torch.stack((angle.sin(), angle.cos()), dim=-1).flatten(1)
+''',
+    "MultiHeadAttention": '''
+class MultiHeadAttention(nn.MultiheadAttention):
+    """nn.MultiheadAttention over [B, T, D]; where `mask` is true a row may attend."""
+
+    def __init__(self, dim, heads, causal=False, **options):
+        super().__init__(dim, heads, batch_first=True, **options)
+        self.causal = causal
+
+    def forward(self, x, memory=None, mask=None):
+        memory = x if memory is None else memory
+        weights = (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
+        if self.in_proj_weight is not None:
+            weights = self.in_proj_weight.chunk(3)
+        biases = (None,) * 3 if self.in_proj_bias is None else self.in_proj_bias.chunk(3)
+        q, k, v = (
+            F.linear(source, weight, bias).unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
+            for source, weight, bias in zip((x, memory, memory), weights, biases, strict=True)
+        )
+        if self.causal:
+            rows, columns = q.shape[2], k.shape[2]
+            causal = torch.ones(rows, columns, dtype=torch.bool, device=x.device)
+            causal = causal.tril(columns - rows)
+            mask = causal if mask is None else mask & causal
+        dropout = self.dropout if self.training else 0.0
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
+        return self.out_proj(y.transpose(1, 2).flatten(2))
+''',
+}
+
+for _kind in ("RNN", "GRU", "LSTM"):
+    SOURCES[f"Packed{_kind}"] = f'''
+class Packed{_kind}(nn.{_kind}):
+    """nn.{_kind} over sequences that end at `lengths`; behind the end the output is 0."""
+
+    def forward(self, x, lengths, state=None):
+        packed = nn.utils.rnn.pack_padded_sequence(
+            x, lengths.cpu(), batch_first=True, enforce_sorted=False
+        )
+        y, state = super().forward(packed, state)
+        y, _ = nn.utils.rnn.pad_packed_sequence(
+            y, batch_first=True, total_length=x.shape[1]
+        )
+        return y, state
+'''
+
+
+def support(name: str) -> str:
+    """The name of a supporting definition, as a marker."""
+    assert name in SOURCES, name
+    return f"\x06{name}\x07"
+
+
+def used(texts: Iterable[str]) -> list[str]:
+    """Definitions that the texts mention, in the order of this file."""
+    found = {match[1] for text in texts for match in _MARK.finditer(text)}
+    return [name for name in SOURCES if name in found]
+
+
+def rename(names: Iterable[str], taken: set[str]) -> dict[str, str]:
+    """Final names of definitions beside the classes of the file."""
+    return {name: unique(name, taken) for name in names}
+
+
+def named(text: str, names: dict[str, str]) -> str:
+    return _MARK.sub(lambda match: names[match[1]], text)
+
+
+def source(name: str, final: str) -> str:
+    return re.sub(rf"\b{name}\b(?=\()", final, SOURCES[name].strip("\n"), count=1)
