@@ -129,8 +129,9 @@ def argument_twice(span: Span, owner: str, name: str) -> Diagnostic:
     return Diagnostic("E0304", f"`{name}` of `{owner}` is given twice", span, "second")
 
 
-def argument_missing(span: Span, owner: str, name: str) -> Diagnostic:
-    return Diagnostic("E0304", f"`{owner}` needs `{name}`", span, f"no `{name}`", helps=(f"`{owner}({name} = ..)`",))
+def argument_missing(span: Span, owner: str, name: str, required: Sequence[str]) -> Diagnostic:
+    helps = (f"it is written `{owner}({', '.join(required)})`",)
+    return Diagnostic("E0304", f"`{owner}` needs `{name}`", span, f"no `{name}`", helps=helps)
 
 
 def wrong_argument(span: Span, owner: str, name: str, expected: str, found: str) -> Diagnostic:
@@ -155,8 +156,9 @@ def absolute_path(span: Span, path: str) -> Diagnostic:
 # ---- train -------------------------------------------------------------------------------------------------------------
 
 
-def unknown_definition(span: Span, name: str, what: str, near: str | None) -> Diagnostic:
-    return Diagnostic("E0301", f"there is no {what} `{name}`", span, "not found", helps=_meant(near))
+def unknown_definition(span: Span, name: str, what: str, near: str | None, known: Iterable[str] = ()) -> Diagnostic:
+    helps = _meant(near) or ((f"there is: {_listed(known, 8)}",) if known else ())
+    return Diagnostic("E0301", f"there is no {what} `{name}`", span, "not found", helps=helps)
 
 
 def not_a_root(span: Span, what: str) -> Diagnostic:
@@ -237,10 +239,10 @@ def across_examples(span: Span, what: str, micro: int, batch: int) -> Diagnostic
 
 
 def class_count(span: Span, field: str, classes: int, axis: int, names: Sequence[str] | None, what: str,
-                place: Span) -> Diagnostic:  # fmt: skip
+                place: Span, folder: bool) -> Diagnostic:  # fmt: skip
     notes: tuple[str, ...] = (f"the classes: {_listed(names, 12)}",) if names else ()
     helps = [f"`classes = {classes}`"]
-    if names and classes == axis + 1:
+    if names and classes == axis + 1 and folder:
         helps.append(f'`skip = ["{names[-1]}"]` leaves one out')
     return Diagnostic(
         "E0205", f"{classes} classes, {what} end in {axis}", span, f"`{field}` has {classes} classes",

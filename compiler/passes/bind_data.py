@@ -112,9 +112,11 @@ class _Binder:
     def _source(self, section: Section) -> None:
         node = section.value("source")
         if node is None:
-            raise Failed(
-                section_errors.key_missing(section.span, "source", f"data {self.name}", 'source = csv("data.csv")')
+            missing = section_errors.key_missing(
+                section.span, "source", f"data {self.name}", 'source = csv("data.csv")'
             )
+            self.reader.missing(section, "source", missing)
+            raise Abandoned
         found, self.record = self.reader.entry(node, SOURCES, 'source = csv("data.csv")')
         assert issubclass(found, Source)
         self.source = found
@@ -124,7 +126,9 @@ class _Binder:
         node = section.value("split")
         if node is None:
             example = "split = random(train = 0.8, val = 0.1, test = 0.1, seed = 0)"
-            raise Failed(section_errors.key_missing(section.span, "split", f"data {self.name}", example))
+            missing = section_errors.key_missing(section.span, "split", f"data {self.name}", example)
+            self.reader.missing(section, "split", missing)
+            raise Abandoned
         _, split = self.reader.entry(node, SPLITS, "random(train = 0.8, val = 0.2)", {"Column": self._column})
         parts = {name: split.args[name] for name in ("train", "val", "test") if split.args.get(name) is not None}
         shares = [share for share in parts.values() if isinstance(share, float)]
@@ -510,7 +514,9 @@ class _Binder:
         place = item.value.span
         shape = () if found.kind == "column" else found.shape
         if shape is not None:
-            shown = shape_text([size if size is not None else var("_") for size in shape])
+            shown = (
+                shape_text([size if size is not None else var("_") for size in shape]) if shape else "a single value"
+            )
             if len(shape) != len(declared.shape):
                 raise Failed(errors.field_rank(item.type.span, name, len(declared.shape), shown, place))
             parts = item.type.shape.items if item.type.shape is not None else ()
@@ -519,7 +525,7 @@ class _Binder:
                     raise Failed(errors.field_size(parts[axis].span, name, str(want), str(have), axis, shown, place))
         for axis, want in enumerate(declared.shape):
             known = shape is not None and isinstance(shape[axis], int)
-            if isinstance(want, Dim) and not known and not self._ends_in_pad(id):
+            if isinstance(want, Dim) and not known and not self._ends_in_pad(id) and not self._padded(id):
                 raise Failed(errors.ragged(item.type.span, name, str(want), place))
 
     def _ends_in_pad(self, id: int) -> bool:
@@ -527,6 +533,10 @@ class _Binder:
         if node.op == "choose":
             return all(self._ends_in_pad(inner) for inner in node.inputs)
         return node.op == "pad"
+
+    def _padded(self, id: int) -> bool:
+        """Whether a `pad` stands anywhere before: then it is that which stands wrong."""
+        return self.nodes[id].op == "pad" or any(map(self._padded, self.nodes[id].inputs))
 
     def _pads(self, fields: list[DataField]) -> None:
         """E0410 for a `pad` that another stage reads."""

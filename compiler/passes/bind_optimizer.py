@@ -17,7 +17,7 @@ from ..recipe.optimizers import OPTIMIZERS
 from ..recipe.reader import Reader
 from ..recipe.schedules import SEGMENTS
 from ..source import Span
-from ..statics import describe
+from ..statics import Quantity, describe
 
 EXAMPLE = "AdamW(1e-3)"
 OPERATORS = ("*", "/")
@@ -53,6 +53,8 @@ class _Hyper:
         if _mentions_base(node):
             return self._derived(node, what)
         value = self.reader.static(node)
+        if isinstance(value, Quantity):
+            raise Failed(errors.unit_unwanted(node.span, what, describe(value)))
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise Failed(errors.wrong_value(node.span, what.strip("`"), "a number", describe(value)))
         if value < 0:

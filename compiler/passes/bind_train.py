@@ -110,15 +110,15 @@ class TrainBinder:
         if node is None:
             names = [name for name in self.data]
             example = f"data = {names[0]}" if names else "data = Flowers"
-            raise Failed(errors.key_missing(self.span, "data", "train", example))
+            self.reader.missing(section, "data", errors.key_missing(self.span, "data", "train", example))
+            raise Abandoned
         node = self.reader.plain(node)
         if not isinstance(node, syntax.Ref):
             raise Failed(errors.not_an_entry(node.span, "the name of a `data` section", "data = Flowers"))
         if node.name not in self.data:
             self.definition.scope.lookup(node.name)  # a failed import was reported
-            raise Failed(
-                errors.unknown_definition(node.span, node.name, "`data` section", nearest(node.name, self.data))
-            )
+            near = nearest(node.name, self.data)
+            raise Failed(errors.unknown_definition(node.span, node.name, "`data` section", near, list(self.data)))
         found = self.data[node.name]
         if found is None:
             raise Abandoned
@@ -140,8 +140,8 @@ class TrainBinder:
                 broken = broken or use is None
                 if use is not None:
                     found.append(use)
-        if not found and not broken and self.name != "_":
-            self.report.add(errors.no_net(self.span))
+        if not found and not broken:
+            self.reader.missing(section, "model", errors.no_net(self.span))
         return [] if broken else found
 
     def _names_model(self, node: syntax.Pipe) -> bool:
@@ -169,7 +169,9 @@ class TrainBinder:
                 key for key, found in [*scope.definitions.items(), *scope.imported.items()]
                 if isinstance(found, Definition) and found.kind == "model"
             ]  # fmt: skip
-            raise Failed(errors.unknown_definition(callee.span, callee.name, "model", nearest(callee.name, known)))
+            raise Failed(
+                errors.unknown_definition(callee.span, callee.name, "model", nearest(callee.name, known), known)
+            )
         context = self.elaborator.file_context(self.definition.scope)
         callable = Callable(definition, callee.name)
         if isinstance(node, syntax.Call):
@@ -319,13 +321,14 @@ class TrainBinder:
         if isinstance(found, syntax.Key):
             return [(key, found.value)]
         items: list[tuple[str, syntax.Pipe]] = []
+        places: dict[str, Span] = {}
         for item in found.entries.items if found is not None else ():
             if not isinstance(item, syntax.Key):
                 self.report.add(errors.entry_misplaced(item.span, "this", key))
-            elif any(name == item.name.text for name, _ in items):
-                first = next(node.span for name, node in items if name == item.name.text)
-                self.report.add(errors.key_twice(item.name.span, item.name.text, first))
+            elif item.name.text in places:
+                self.report.add(errors.key_twice(item.name.span, item.name.text, places[item.name.text]))
             else:
+                places[item.name.text] = item.name.span
                 items.append((item.name.text, item.value))
         return items
 
@@ -335,7 +338,9 @@ class TrainBinder:
         losses = self._named(section, "loss") if not section.many.get("step") else []
         metrics = self._named(section, "metrics")
         opened = binder.open("evaluation", "metrics", self.span)
+        opened.environment.metrics = False
         terms = binder.terms(opened, losses)
+        opened.environment.metrics = True
         values = binder.terms(opened, metrics)
         made_terms = [binder.term(opened, name, tensor) for name, tensor, _ in terms]
         made: list[Metric] = []
@@ -375,7 +380,7 @@ class TrainBinder:
                 inner = self._phase_section(item, name, span)
                 phase = self._phase(section, inner, name, span, binder, names, entries)
                 if phase is not None:
-                    phases.append(phase)
+                    phases.append(phase if phases else phase.model_copy(update={"fresh": True}))
         return phases if len(self.report.errors) == before else None
 
     def _argument_name(self, item: syntax.SubFor) -> tuple[str, Span]:
@@ -400,11 +405,12 @@ class TrainBinder:
         entries: list[tuple[str, ParameterEntry]],
     ) -> Phase | None:  # fmt: skip
         """A phase complete with what it takes over from the section."""
-        both = Section(f"phase {name}" if inner else "train", span, dict(outer.keys), dict(outer.many))
+        both = Section(f"phase {name}" if inner else "train", span, dict(outer.keys), dict(outer.many), outer.meant)
         if inner is not None:
             both.keys.pop("duration", None)
             both.keys.update(inner.keys)
             both.many.update(inner.many)
+            both.meant = outer.meant | inner.meant
         before = len(self.report.errors)
         duration = self._duration(both, name if inner else None)
         batch = self.reader.attempt(lambda: self._batch(both))
@@ -440,14 +446,15 @@ class TrainBinder:
                 if phase is None
                 else errors.duration_missing(section.span, phase)
             )
-            self.report.add(missing)
+            self.reader.missing(section, "duration", missing)
             return None
         return self.reader.attempt(lambda: self.reader.duration(node))
 
     def _batch(self, section: Section) -> Batch:
         node = section.value("batch")
         if node is None:
-            raise Failed(errors.key_missing(section.span, "batch", "train", "batch = 64"))
+            self.reader.missing(section, "batch", errors.key_missing(section.span, "batch", "train", "batch = 64"))
+            raise Abandoned
         amount, unit = self._amount(node, "batch")
         micro_node = section.value("micro_batch")
         micro = None
@@ -569,7 +576,7 @@ class TrainBinder:
         losses = self._named(section, "loss")
         if not losses:
             example = "loss = cross_entropy(logits, label)"
-            self.report.add(errors.key_missing(span, "loss", section.name, example))
+            self.reader.missing(section, "loss", errors.key_missing(span, "loss", section.name, example))
         terms: list[Term] = []
         body = -1
         if losses:
@@ -592,7 +599,8 @@ class TrainBinder:
     def _optimizer(self, section: Section, span: Span) -> OptimizerRecord | None:
         node = section.value("optimizer")
         if node is None:
-            self.report.add(errors.key_missing(span, "optimizer", section.name, "optimizer = AdamW(1e-3)"))
+            missing = errors.key_missing(span, "optimizer", section.name, "optimizer = AdamW(1e-3)")
+            self.reader.missing(section, "optimizer", missing)
             return None
         return self.reader.attempt(lambda: bind_optimizer.bind_optimizer(self.reader, node))
 
@@ -642,7 +650,8 @@ class TrainBinder:
             raise Failed(errors.no_split(node.value.span, split, dataset.name))
         if name == "loss" and evaluation.terms:
             return Watched(split=split, name=name, direction="min")
-        known = ["loss", *(term.name for term in evaluation.terms), *(metric.name for metric in evaluation.metrics)]
+        terms, metrics = [term.name for term in evaluation.terms], [metric.name for metric in evaluation.metrics]
+        known = list(dict.fromkeys(["loss", *terms, *metrics]))
         for metric in evaluation.metrics:
             if metric.name == name:
                 if metric.direction is None:

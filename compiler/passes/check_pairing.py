@@ -48,6 +48,7 @@ class _Checker:
     def __init__(self, elaborator: Elaborator, dataset: DataSet, facts: DataFacts | None) -> None:
         self.bodies, self.report = elaborator.bodies, elaborator.report
         self.dataset, self.facts = dataset, facts
+        self.counted: set[tuple[str, int]] = set()
 
     # ---- the data against its fields ----------------------------------------------------------------------------------
 
@@ -102,8 +103,14 @@ class _Checker:
         size: Size = type.shape[axis]
         if classes.count is None or not isinstance(size, int) or size == classes.count:
             return
+        if (field.name, size) in self.counted:
+            return
+        self.counted.add((field.name, size))
+        folder = self.dataset.source.name == "image_folder"
         what = "the logits" if operator.reads != "log_probs" else "the log-probabilities"
-        self.report.add(errors.class_count(node.span, field.name, classes.count, size, classes.names, what, field.span))
+        self.report.add(
+            errors.class_count(node.span, field.name, classes.count, size, classes.names, what, field.span, folder)
+        )
 
     def classes(self, field: DataField) -> Classes:
         """What is known of a class field, from the spec or the data."""

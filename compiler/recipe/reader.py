@@ -43,6 +43,8 @@ class Section:
     span: Span
     keys: dict[str, syntax.Key | syntax.Sub] = field(default_factory=dict[str, "syntax.Key | syntax.Sub"])
     many: dict[str, list[syntax.SubFor]] = field(default_factory=dict[str, "list[syntax.SubFor]"])
+    #: Keys that a misspelled one was taken for: they are not missed too.
+    meant: set[str] = field(default_factory=set[str])
     lets: list[syntax.Let] = field(default_factory=list[syntax.Let])
     fields: list[syntax.Field] = field(default_factory=list[syntax.Field])
 
@@ -97,22 +99,26 @@ class Reader:
                 if fields:
                     found.fields.append(item)
                 elif item.name.text in forms:
+                    found.meant.add(item.name.text)
                     self.report.add(errors.not_a_field_here(item.name.span, item.name.text, name))
                 else:
-                    self.report.add(self._unknown(item.name, name, forms, elsewhere))
+                    self.report.add(self._unknown(item.name, found, forms, elsewhere))
             elif item.name.text not in forms:
-                self.report.add(self._unknown(item.name, name, forms, elsewhere))
+                self.report.add(self._unknown(item.name, found, forms, elsewhere))
             else:
                 self._sort(found, item, forms[item.name.text])
         return found
 
     def _unknown(
-        self, name: syntax.Name, section: str, forms: Mapping[str, Form], elsewhere: Mapping[str, str] | None
+        self, name: syntax.Name, section: Section, forms: Mapping[str, Form], elsewhere: Mapping[str, str] | None
     ) -> Diagnostic:
         owner = (elsewhere or {}).get(name.text)
         if owner is not None:
-            return errors.key_elsewhere(name.span, name.text, section, owner)
-        return errors.unknown_key(name.span, name.text, section, nearest(name.text, forms), forms)
+            return errors.key_elsewhere(name.span, name.text, section.name, owner)
+        near = nearest(name.text, forms)
+        if near is not None:
+            section.meant.add(near)
+        return errors.unknown_key(name.span, name.text, section.name, near, forms)
 
     def _sort(self, found: Section, item: syntax.Key | syntax.Sub | syntax.SubFor, form: Form) -> None:
         name = item.name.text
@@ -121,6 +127,7 @@ class Reader:
         else:
             right = form == "key or sub" or form == ("key" if isinstance(item, syntax.Key) else "sub")
         if not right:
+            found.meant.add(name)
             self.report.add(errors.key_form(item.name.span, name, found.name, _FORMS[form].format(name=name)))
         elif isinstance(item, syntax.SubFor):
             found.many.setdefault(name, []).append(item)
@@ -128,6 +135,11 @@ class Reader:
             self.report.add(errors.key_twice(item.name.span, name, found.keys[name].name.span))
         else:
             found.keys[name] = item
+
+    def missing(self, section: Section, name: str, diagnostic: Diagnostic) -> None:
+        """Reports a required key, unless a misspelled one was taken for it."""
+        if name not in section.meant:
+            self.report.add(diagnostic)
 
     # ---- static values -----------------------------------------------------------------------------------------------
 
@@ -250,7 +262,8 @@ class Reader:
             elif name == entry.variadic and rest:
                 bound[name] = self._several(entry, name, kind, rest)
             elif default is MISSING:
-                raise Failed(errors.argument_missing(span, entry.name, name))
+                required = [name for name, _, default in entry.arguments if default is MISSING]
+                raise Failed(errors.argument_missing(span, entry.name, name, required))
             else:
                 bound[name] = default
         problem = entry.check(bound)
