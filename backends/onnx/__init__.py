@@ -1,1 +1,10 @@
+"""The ONNX backend: typed IR and arrays to an ONNX model."""
 
+from __future__ import annotations
+
+from .graph import MissingWeight
+from .lower import lower
+from .weights import Stored, stored
+from .write import to_bytes, write_linked, write_packed
+
+__all__ = ["MissingWeight", "Stored", "lower", "stored", "to_bytes", "write_linked", "write_packed"]

@@ -1,0 +1,432 @@
+"""A model of the IR to an ONNX graph: bodies inlined under their full paths, in their evaluation form."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import onnx_ir as ir
+
+from ...compiler.diagnostics import Failed
+from ...compiler.dims import Dim, Size, substitute, var, variables
+from ...compiler.errors import export as errors
+from ...compiler.expand import join, turns
+from ...compiler.ir import (
+    AnyNode,
+    Body,
+    CallNode,
+    Model,
+    ModeNode,
+    Operand,
+    OpNode,
+    RepeatNode,
+    Requirement,
+    Scalar,
+    ScanNode,
+    Spec,
+    Value,
+    WeightNode,
+)  # fmt: skip
+from ...compiler.names import nearest
+from ...compiler.ops import find
+from ...compiler.types import TensorType
+from .graph import DATA_TYPES, IR_VERSION, OPSET, GraphBuilder, dimension_text
+from .lowering import BACKEND, Use, defaults, lowering_of
+from .tensor import Tensor
+from .weights import Weights
+
+_NO_OFFSETS: Mapping[str, int] = {}
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where a body is instantiated: its path, the slots of its turns, and what its instance inputs stand for."""
+
+    prefix: str
+    offsets: Mapping[str, int]
+    instances: Mapping[str, str]
+
+    def path(self, reference: str) -> str:
+        """The full path of an instance that a node refers to."""
+        if reference.startswith("@"):
+            name, _, rest = reference[1:].partition(".")
+            return join(self.instances[name], rest)
+        return join(self.prefix, reference, self.offsets)
+
+    def mapped(self, instances: Mapping[str, str]) -> dict[str, str]:
+        return {name: self.path(reference) for name, reference in instances.items()}
+
+
+def lower(
+    spec: Spec,
+    model: Model,
+    weights: Weights,
+    *,
+    inputs: Sequence[str] | None = None,
+    outputs: Sequence[str] | None = None,
+    tail: Body | None = None,
+    fix: Mapping[str, int] | None = None,
+    precision: str = "f32",
+    metadata: Mapping[str, str] | None = None,
+) -> ir.Model:
+    """Lowers a model. Raises Failed (E0501, E0502, E0504 ...) and MissingWeight.
+
+    `inputs` are names of inputs or taps (default: the model's inputs), `outputs` names of outputs or taps (default: the
+    declared ones). `tail` is a body whose inputs are values of the model by name and whose outputs become those of the
+    graph, instead of `outputs`. `fix` gives sizes to dimensions. `precision` is what f32 becomes inside the graph;
+    inputs and outputs keep the spec's types.
+    """
+    return _Lowering(spec, model, weights, fix or {}, precision).run(inputs, outputs, tail, metadata or {})
+
+
+class _Lowering:
+    def __init__(self, spec: Spec, model: Model, weights: Weights, fix: Mapping[str, int], precision: str) -> None:
+        self.spec, self.model, self.fix = spec, model, fix
+        self.graph = GraphBuilder(weights, precision)
+        self.outputs_now = ""  # the output being lowered, for messages
+
+    # ---- the whole -------------------------------------------------------------------------------------------------
+
+    def run(
+        self, inputs: Sequence[str] | None, outputs: Sequence[str] | None, tail: Body | None,
+        metadata: Mapping[str, str],
+    ) -> ir.Model:  # fmt: skip
+        body = self.spec.body_of(self.model)
+        names = {value.name: value.id for value in body.inputs}
+        known = {**names, **body.taps, **{result.name: result.value for result in body.outputs}}
+
+        def find_value(name: str) -> int:
+            if name not in known:
+                raise Failed(errors.no_such_tap(name, self.model.name, tuple(known), nearest(name, known), body.span))
+            return known[name]
+
+        fed = {name: find_value(name) for name in (inputs if inputs is not None else names)}
+        if tail is not None:
+            wanted = [value.name for value in tail.inputs]
+        else:
+            wanted = list(outputs) if outputs is not None else [result.name or "output" for result in body.outputs]
+            known.setdefault("output", body.outputs[0].value)
+        targets = [find_value(name) for name in wanted]
+        self.check_cut(body, fed, dict(zip(wanted, targets, strict=True)), all_inputs=names)
+        graph_inputs, environment = self.feed(body, fed)
+        self.check_sizes(body, fed, targets)
+        root = Frame("", _NO_OFFSETS, {})
+        results = self.body(body, root, environment, targets)
+        if tail is not None:
+            frame = Frame("export", _NO_OFFSETS, {})
+            start = {value.id: tensor for value, tensor in zip(tail.inputs, results, strict=True)}
+            results = self.body(tail, frame, start, [result.value for result in tail.outputs])
+            wanted = [result.name for result in tail.outputs]
+        graph_outputs = [self.output(name, tensor) for name, tensor in zip(wanted, results, strict=True)]
+        return self.finish(graph_inputs, graph_outputs, metadata)
+
+    def feed(self, body: Body, fed: Mapping[str, int]) -> tuple[list[ir.Value], dict[int, Tensor]]:
+        """Graph inputs, and the tensors that they are inside."""
+        graph_inputs: list[ir.Value] = []
+        environment: dict[int, Tensor] = {}
+        by_id = {value.id: value for value in body.values()}
+        for name, identifier in fed.items():
+            type = self.type_of(by_id[identifier])
+            value = self.declare(self.graph.unique(name), type)
+            graph_inputs.append(value)
+            self.graph.learn_sizes(value, type.shape)
+            inner = value
+            if type.dtype == "f32" and self.graph.precision != "f32":
+                inner = self.graph.node("Cast", value, to=int(self.graph.data_type("f32")))
+            environment[identifier] = Tensor(self.graph, inner, type)
+        return graph_inputs, environment
+
+    def declare(self, name: str, type: TensorType) -> ir.Value:
+        shape = ir.Shape([dimension_text(size) for size in type.shape])
+        return ir.Value(name=name, shape=shape, type=ir.TensorType(DATA_TYPES[type.dtype]))
+
+    def output(self, name: str, tensor: Tensor) -> ir.Value:
+        """A graph output under its own name; a value that has another use as input, output or weight is copied."""
+        value = tensor.value
+        if tensor.dtype == "f32" and self.graph.precision != "f32":
+            value = self.graph.node("Cast", value, to=int(ir.DataType.FLOAT))
+        elif value.producer() is None or value.shape is not None:
+            value = self.graph.node("Identity", value)
+        declared = self.declare(name, tensor.type)
+        self.graph.rename(value, name)
+        value.shape, value.type = declared.shape, declared.type
+        return value
+
+    def finish(self, inputs: Sequence[ir.Value], outputs: Sequence[ir.Value], metadata: Mapping[str, str]) -> ir.Model:
+        nodes = _alive(self.graph.nodes, outputs)
+        read = {value for node in nodes for value in _read(node)}
+        initializers = [value for value in self.graph.initializers.values() if value in read]
+        graph = ir.Graph(
+            inputs, outputs, nodes=nodes, initializers=initializers, opset_imports={"": OPSET}, name=self.model.name
+        )  # fmt: skip
+        model = ir.Model(graph, ir_version=IR_VERSION, producer_name="dlc", producer_version=version("dlc"))
+        model.metadata_props.update(self.facts())
+        model.metadata_props.update(metadata)
+        return model
+
+    def facts(self) -> dict[str, str]:
+        """What our session checks before it runs: divisors, bounds and requirements of the symbolic sizes."""
+        body = self.spec.body_of(self.model)
+        free = {name for value in body.inputs for size in value.type.shape for name in variables(size)} - set(self.fix)
+        bounds = {name: list(bound) for name, bound in self.model.bounds.items() if name in free}
+        divisors = {name: divisor for name, divisor in self.model.divisors.items() if name in free}
+        requirements = [
+            {"left": str(dimension_text(r.left)), "op": r.op, "right": str(dimension_text(r.right)),
+             "text": r.text, "message": r.message}
+            for r in self.requirements()
+        ]  # fmt: skip
+        return {
+            "dlc.model": self.model.name,
+            "dlc.edition": self.spec.edition,
+            "dlc.facts": json.dumps({"bounds": bounds, "divisors": divisors, "requirements": requirements}),
+        }
+
+    def requirements(self) -> list[Requirement]:
+        """Requirements of the bodies that the model reaches, each once."""
+        seen: set[int] = set()
+        found: dict[tuple[object, ...], Requirement] = {}
+        pending = [self.model.body]
+        while pending:
+            index = pending.pop()
+            if index in seen:
+                continue
+            seen.add(index)
+            body = self.spec.bodies[index]
+            for requirement in body.requirements:
+                found.setdefault((requirement.left, requirement.op, requirement.right), requirement)
+            for node in body.nodes:
+                pending += _inner_bodies(node)
+        return list(found.values())
+
+    # ---- cuts ------------------------------------------------------------------------------------------------------
+
+    def check_cut(
+        self, body: Body, fed: Mapping[str, int], targets: Mapping[str, int], all_inputs: Mapping[str, int]
+    ) -> None:
+        """E0504 for an output that needs an input which is not listed."""
+        missing = {identifier: name for name, identifier in all_inputs.items() if identifier not in fed.values()}
+        if not missing:
+            return
+        producers = {value.id: node for node in body.nodes for value in node.outputs}
+        for output, target in targets.items():
+            pending, seen = [target], set(fed.values())
+            while pending:
+                identifier = pending.pop()
+                if identifier in seen:
+                    continue
+                seen.add(identifier)
+                if identifier in missing:
+                    reader = next(n for n in body.nodes if identifier in _operands(n))
+                    raise Failed(
+                        errors.input_not_listed(output, missing[identifier], tuple(fed), body.span, reader.span)
+                    )
+                if identifier in producers:
+                    pending += _operands(producers[identifier])
+
+    def check_sizes(self, body: Body, fed: Mapping[str, int], targets: Sequence[int]) -> None:
+        """E0308 for an output axis whose size no listed input carries."""
+        by_id = {value.id: value for value in body.values()}
+        known = {name for i in fed.values() for size in self.type_of(by_id[i]).shape for name in variables(size)}
+        for target in targets:
+            for size in self.type_of(by_id[target]).shape:
+                unknown = sorted(variables(size) - known)
+                declared = {n for value in body.inputs for s in value.type.shape for n in variables(s)}
+                if unknown and unknown[0] in declared:
+                    raise Failed(errors.dimension_without_input(unknown[0], tuple(fed), body.span))
+
+    # ---- bodies ----------------------------------------------------------------------------------------------------
+
+    def body(self, body: Body, frame: Frame, environment: dict[int, Tensor], targets: Sequence[int]) -> list[Tensor]:
+        """Lowers the nodes that the targets need, in order; `environment` holds the tensors known so far."""
+        for node in _needed(body, environment.keys(), targets):
+            for value, tensor in zip(node.outputs, self.node(body, node, frame, environment), strict=True):
+                environment[value.id] = tensor
+                produced = tensor.raw.producer()
+                if value.name and produced is not None and produced.name == tensor.raw.name:
+                    self.graph.rename(tensor.raw, f"{frame.prefix}/{value.name}")
+        return [environment[target] for target in targets]
+
+    def node(
+        self, body: Body, node: AnyNode, frame: Frame, environment: Mapping[int, Tensor]
+    ) -> Sequence[Tensor]:  # fmt: skip
+        def tensor(operand: Operand) -> Tensor:
+            assert isinstance(operand, int), "a number is only an operand of an operator"
+            return environment[operand]
+
+        match node:
+            case OpNode():
+                return self.operator(node, frame, environment)
+            case WeightNode():
+                type = node.outputs[0].type
+                shape = tuple(size for size in type.shape if isinstance(size, int))
+                path = join(frame.path(node.instance), node.name)
+                return [Tensor(self.graph, self.graph.parameter(path, shape, type.dtype), type)]
+            case CallNode():
+                inner = Frame(frame.path(node.instance), _NO_OFFSETS, frame.mapped(node.instances))
+                return self.inline(node.body, inner, [tensor(operand) for operand in node.inputs])
+            case ModeNode():
+                inner = Frame(frame.prefix, frame.offsets, frame.mapped(node.instances))
+                return self.inline(node.evaluation, inner, [tensor(operand) for operand in node.inputs])
+            case RepeatNode():
+                carried = [tensor(operand) for operand in node.inputs]
+                for index, prefix, offsets, run in turns(node, frame.prefix, frame.offsets):
+                    inner = Frame(prefix, offsets, frame.mapped(node.runs[run].instances))
+                    captures = [tensor(operand) for operand in node.runs[run].captures]
+                    carried = self.inline(index, inner, [*carried, *captures])
+                return carried
+            case ScanNode():
+                return self.scan(node, frame, [tensor(operand) for operand in node.inputs])
+
+    def inline(self, index: int, frame: Frame, inputs: Sequence[Tensor]) -> list[Tensor]:
+        body = self.spec.bodies[index]
+        environment = {value.id: tensor for value, tensor in zip(body.inputs, inputs, strict=True)}
+        return self.body(body, frame, environment, [result.value for result in body.outputs])
+
+    def operator(self, node: OpNode, frame: Frame, environment: Mapping[int, Tensor]) -> Sequence[Tensor]:
+        kind = find(node.op)
+        assert kind is not None, f"{node.op} is not in the catalogue"
+        lowering = lowering_of(node.op)
+        path = frame.path(node.instance) if node.instance is not None else frame.prefix
+        if node.instance is None and node.path is not None:
+            path = join(frame.prefix, node.path, frame.offsets)
+        if kind.random:
+            raise Failed(errors.random_in_export(node.op, self.outputs_now or "output", node.span))
+        if lowering is None:
+            raise Failed(errors.no_lowering(node.op, BACKEND, node.span))
+        self.graph.scope = path
+        types = tuple(self.type_of(value) for value in node.outputs)
+        args = {**defaults(node.op), **node.args}
+        if self.fix:
+            args = {name: self.fixed(value) for name, value in args.items()}
+        inputs = tuple(
+            environment[operand] if isinstance(operand, int)
+            else Scalar(value=self.fixed(operand.value)) if isinstance(operand, Scalar) else None
+            for operand in node.inputs
+        )  # fmt: skip
+        use = Use(self.graph, node.op, args, inputs, types, path, node.span)
+        result = lowering(use, *inputs)
+        results = list(result) if isinstance(result, (list, tuple)) else [result]
+        assert len(results) == len(types), f"{node.op} gives {len(results)} of {len(types)} outputs"
+        return [
+            item if isinstance(item, Tensor) else Tensor(self.graph, item, type)
+            for item, type in zip(results, types, strict=True)
+        ]  # fmt: skip
+
+    def scan(self, node: ScanNode, frame: Frame, inputs: Sequence[Tensor]) -> list[Tensor]:
+        """One `Scan`: carries, then sequences, over a body that reads everything else from outside."""
+        body = self.spec.bodies[node.body]
+        sequences, carries = inputs[: node.sequences], inputs[node.sequences : node.sequences + node.carries]
+        captures = inputs[node.sequences + node.carries :]
+        outer = [tensor.value for tensor in (*sequences, *carries, *captures)]  # emitted outside
+        del outer
+        for name in {n for v in body.values() for size in self.type_of(v).shape for n in variables(size)}:
+            if self.graph.knows(var(name)):
+                self.graph.vector(var(name))  # computed outside
+        axis = node.axis % sequences[0].rank
+        with self.graph.nested() as nodes:
+            environment: dict[int, Tensor] = {}
+            parameters: list[ir.Value] = []
+            order = [*range(node.sequences, node.sequences + node.carries), *range(node.sequences)]
+            for position in order:
+                value = body.inputs[position]
+                type = self.type_of(value)
+                inner = self.declare(self.graph.unique(f"{frame.prefix}/scan/{value.name or position}"), type)
+                inner.type = ir.TensorType(self.graph.data_type(type.dtype))
+                parameters.append(inner)
+                environment[value.id] = Tensor(self.graph, inner, type)
+            for value, tensor in zip(body.inputs[node.sequences + node.carries :], captures, strict=True):
+                environment[value.id] = Tensor(self.graph, tensor.value, tensor.type)
+            inner_frame = Frame(frame.prefix, frame.offsets, frame.mapped(node.instances))
+            results = self.body(body, inner_frame, environment, [result.value for result in body.outputs])
+            values: list[ir.Value] = []
+            for tensor in results:
+                value = self.graph.node("Identity", tensor.value)
+                declared = self.declare("", tensor.type)
+                value.shape, value.type = declared.shape, ir.TensorType(self.graph.data_type(tensor.dtype))
+                values.append(value)
+            inner_graph = ir.Graph(parameters, values, nodes=nodes, name="scan")
+        self.graph.scope = frame.prefix
+        stacked = self.type_of(node.outputs[0])
+        attributes: dict[str, ir.Graph | int | Sequence[int]] = {
+            "body": inner_graph, "num_scan_inputs": node.sequences,
+            "scan_input_axes": [axis] * node.sequences, "scan_output_axes": [min(axis, stacked.rank - 1)],
+        }  # fmt: skip
+        made = self.graph.nodes_of(
+            "Scan", [tensor.value for tensor in (*carries, *sequences)], attributes, outputs=node.carries + 1
+        )
+        ordered = [made[-1], *made[:-1]]
+        return [
+            Tensor(self.graph, value, self.type_of(output)) for value, output in zip(ordered, node.outputs, strict=True)
+        ]  # fmt: skip
+
+    # ---- types -----------------------------------------------------------------------------------------------------
+
+    def type_of(self, value: Value) -> TensorType:
+        if not self.fix:
+            return value.type
+        return TensorType(value.type.dtype, tuple(self.size(size) for size in value.type.shape))
+
+    def size(self, size: Size) -> Size:
+        return substitute(size, dict(self.fix))
+
+    def fixed(self, value: object) -> object:
+        if isinstance(value, tuple):
+            return tuple(self.fixed(item) for item in value)  # pyright: ignore[reportUnknownVariableType]
+        return self.size(value) if self.fix and isinstance(value, Dim) else value
+
+
+def _needed(body: Body, known: Collection[int], targets: Sequence[int]) -> list[AnyNode]:
+    """The nodes that the targets need and that are not known yet, in order."""
+    wanted = set(targets)
+    found: list[AnyNode] = []
+    for node in reversed(body.nodes):
+        if any(v.id in wanted and v.id not in known for v in node.outputs):
+            found.append(node)
+            wanted.update(_operands(node))
+    return found[::-1]
+
+
+def _operands(node: AnyNode) -> list[int]:
+    operands: list[Operand] = list(node.inputs)
+    if isinstance(node, RepeatNode):
+        operands += [operand for run in node.runs for operand in run.captures]
+    return [operand for operand in operands if isinstance(operand, int)]
+
+
+def _inner_bodies(node: AnyNode) -> list[int]:
+    match node:
+        case CallNode() | ScanNode():
+            return [node.body]
+        case RepeatNode():
+            return [run.body for run in node.runs]
+        case ModeNode():
+            return [node.evaluation]
+        case _:
+            return []
+
+
+def _read(node: ir.Node) -> list[ir.Value]:
+    """What a node reads, inside its body too."""
+    found = [value for value in node.inputs if value is not None]
+    for attribute in node.attributes.values():
+        if attribute.type == ir.AttributeType.GRAPH:
+            inner: ir.Graph = attribute.value
+            found += [value for part in inner for value in _read(part)]
+            found += list(inner.outputs)
+    return found
+
+
+def _alive(nodes: Sequence[ir.Node], outputs: Sequence[ir.Value]) -> list[ir.Node]:
+    """The nodes that the outputs need."""
+    wanted = set(outputs)
+    kept: list[ir.Node] = []
+    for node in reversed(nodes):
+        if any(value in wanted for value in node.outputs):
+            kept.append(node)
+            wanted.update(_read(node))
+    return kept[::-1]
+
+
+__all__ = ["lower"]

@@ -1,0 +1,16 @@
+"""Lowering of `compiler/ops/linear.py`."""
+
+from __future__ import annotations
+
+from ..lowering import Result, Use, concrete, lowers
+from ..tensor import Tensor
+from .operators import gemm
+
+
+@lowers("Linear")
+def linear(use: Use, x: Tensor) -> Result:
+    """`Gemm` on all rows, with the weight as PyTorch stores it: neither a copy nor a folded transpose."""
+    inputs = concrete(use, x.shape[-1], "the last axis")
+    weight = use.weight("weight", use["out"], inputs)
+    bias = use.weight("bias", use["out"]) if use["bias"] else None
+    return gemm(use, x, weight, bias, use.outputs[0], transposed=True)

@@ -1,0 +1,38 @@
+"""Lowerings of `compiler/ops/selection.py`."""
+
+from __future__ import annotations
+
+from ..lowering import Result, Use, lowers
+from ..tensor import Tensor, align
+
+
+@lowers("take")
+def take(use: Use, x: Tensor) -> Result:
+    return use.graph.node("Gather", x.value, use.graph.scalar(use["i"]), axis=use["axis"] % x.rank)
+
+
+@lowers("gather")
+def gather(use: Use, x: Tensor, index: Tensor) -> Result:
+    return use.graph.node("GatherElements", x.value, index.value, axis=use["axis"] % x.rank)
+
+
+@lowers("where")
+def where(use: Use, *_: object) -> Result:
+    dtype = use.outputs[0].dtype
+    tensors = (use.tensor(0, "bool"), use.tensor(1, dtype), use.tensor(2, dtype))
+    values, layout = align(tensors, use.outputs[0].shape)
+    return Tensor(use.graph, use.graph.node("Where", *values), use.outputs[0], layout)
+
+
+@lowers("topk")
+def topk(use: Use, x: Tensor) -> Result:
+    attributes = {"axis": use["axis"] % x.rank, "largest": 1, "sorted": 1}
+    return use.graph.nodes_of("TopK", [x.value, use.graph.ints(use["k"])], attributes, outputs=2)
+
+
+@lowers("scatter")
+def scatter(use: Use, values: Tensor, index: Tensor) -> Result:
+    graph, type = use.graph, use.outputs[0]
+    zeros = graph.node("Expand", graph.constant(0.0, type.dtype), graph.shape(type.shape))
+    ids = index.value
+    return graph.node("ScatterElements", zeros, ids, values.value, axis=type.rank - 1)

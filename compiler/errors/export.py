@@ -1,0 +1,44 @@
+"""E05xx: what a backend cannot express, and cuts of a model that do not hold together."""
+
+from __future__ import annotations
+
+from ..diagnostics import Diagnostic, Label
+from ..source import Span
+
+
+def inexpressible(operator: str, backend: str, reason: str, span: Span, *helps: str) -> Diagnostic:
+    return Diagnostic("E0501", f"`{operator}` cannot be expressed in {backend}", span, reason, helps=helps)
+
+
+def no_lowering(operator: str, backend: str, span: Span) -> Diagnostic:
+    return Diagnostic("E0501", f"`{operator}` is not supported by {backend}", span, "no lowering")
+
+
+def random_in_export(operator: str, output: str, span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0502", f"the exported output `{output}` depends on random numbers", span, f"`{operator}` draws them",
+        helps=("draw only while training: `if training { .. } else { .. }`", "or export another output"),
+    )  # fmt: skip
+
+
+def input_not_listed(output: str, needed: str, listed: tuple[str, ...], span: Span, at: Span) -> Diagnostic:
+    known = ", ".join(f"`{name}`" for name in listed)
+    return Diagnostic(
+        "E0504", f"the output `{output}` needs the input `{needed}`, which is not listed", span,
+        labels=(Label(at, f"needs `{needed}`"),), notes=(f"the inputs of this export are {known}",),
+        helps=(f"add `{needed}` to `inputs`",),
+    )  # fmt: skip
+
+
+def no_such_tap(name: str, model: str, known: tuple[str, ...], near: str | None, span: Span) -> Diagnostic:
+    helps = (f"did you mean `{near}`?",) if near else (f"there are {', '.join(f'`{k}`' for k in known)}",)
+    return Diagnostic("E0301", f"`{model}` has no input, output or binding `{name}`", span, "not found", helps=helps)
+
+
+def dimension_without_input(dimension: str, listed: tuple[str, ...], span: Span) -> Diagnostic:
+    known = ", ".join(f"`{name}`" for name in listed)
+    return Diagnostic(
+        "E0308", f"no listed input carries the size `{dimension}`", span,
+        notes=(f"the inputs of this export are {known}",),
+        helps=(f"add an input with an axis `{dimension}`, or give its size: `fix {{ {dimension} = .. }}`",),
+    )  # fmt: skip
