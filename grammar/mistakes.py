@@ -85,6 +85,7 @@ MISTAKES: tuple[Mistake, ...] = (
         ("block A(x: [B]) -> [B] {\n  return x\n}",),
         "not a statement",
         ("the last expression of a body is its result; named outputs are assigned: `y = ..`",),
+        place="last",
         after="return",
     ),
     Mistake(
@@ -93,6 +94,7 @@ MISTAKES: tuple[Mistake, ...] = (
         ("block A(x: [B]) -> [B] {\n  for i in 0..3 { Linear(8) }\n}",),
         "not a statement",
         ("`x = x -> for i in 0..n {{ .. }}`, or `repeat n {{ .. }}`",),
+        place="last",
         after="for",
     ),
     Mistake(
@@ -101,6 +103,7 @@ MISTAKES: tuple[Mistake, ...] = (
         ("block A(x: [B]) -> [B] {\n  repeat 3 { Linear(8) }\n}",),
         "not a statement",
         ("`x = x -> {last} .. {{ .. }}`",),
+        place="last",
         after="repeat",
     ),
     Mistake(
