@@ -46,7 +46,7 @@ Argument: TypeAlias = Annotated[Any, BeforeValidator(_argument_from_json), Plain
 class Record(BaseModel):
     """Base of all IR classes."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings", defer_build=True)
 
 
 # ---- values --------------------------------------------------------------------------------------------------------
