@@ -46,8 +46,8 @@ class Buffer(Layer):
 
     onnx = "an initializer"
     samples = (
-        Sample({"value": ((1.0, 2.0), (3.0, 4.5))}, ()),
-        Sample({"value": 3}, ()),
+        Sample({"value": ((1.0, 2.0), (3.0, 4.5))}, (), differentiable=False),
+        Sample({"value": 3}, (), differentiable=False),
         Sample({"value": (True, False)}, (), differentiable=False),
     )
 

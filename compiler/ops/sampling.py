@@ -20,7 +20,8 @@ def sample_spec(operator: type[Op], sample: Sample, *, symbolic: bool = True) ->
 
     Its inputs are named after the operator's tensor inputs (`parts_0`, `parts_1` where it takes any number), its outputs
     after the operator's, or `out` (`out_0`, ..). Named axes are dimensions of the model, or the sample's sizes when not
-    `symbolic`. An argument whose size no input carries gets an input `like` for it. The layer's path is `layer`.
+    `symbolic`. Where no input carries the size of an argument, or there is none at all,
+    one called `like` is added. The layer's path is `layer`.
     """
     sizes: Mapping[str, Size] = {name: var(name) if symbolic else size for name, size in sample.sizes.items()}
     text = _text(operator, sample)
@@ -35,7 +36,7 @@ def sample_spec(operator: type[Op], sample: Sample, *, symbolic: bool = True) ->
     ]
     carried = {name for value in inputs for size in value.type.shape for name in variables(size)}
     missing = sorted(_argument_names(rule.values) - carried)
-    if missing:
+    if missing or not inputs:
         like = TensorType("f32", tuple(var(name) for name in missing))
         inputs.append(Value(id=len(types), type=like, name="like"))
     results = named(rule.infer(NO_FACTS, *types))

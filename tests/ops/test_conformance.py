@@ -1,0 +1,228 @@
+"""Every sample of every operator through the real IR and both backends: parameters, outputs, gradients, ONNX Runtime.
+
+A new operator is covered by its samples; a missing lowering fails by name unless `tests/pending.toml` lists it.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from torch import Tensor, nn
+
+from dlc.backends.onnx.lower import lower
+from dlc.backends.onnx.lowering import lowering_of
+from dlc.backends.onnx.write import to_bytes
+from dlc.backends.pytorch.lowering import has_lowering
+from dlc.backends.pytorch.module import class_name, module_source
+from dlc.compiler.diagnostics import Failed
+from dlc.compiler.dims import evaluate
+from dlc.compiler.ir import Init, Spec
+from dlc.compiler.ops import find, names
+from dlc.compiler.ops.base import Op, Sample
+from dlc.compiler.ops.sampling import bind, sample_spec
+
+PENDING: dict[str, list[str]] = tomllib.loads(
+    (Path(__file__).resolve().parent.parent / "pending.toml").read_text(encoding="utf-8")
+)
+
+#: ONNX Runtime rewrites graphs before it runs them; both what we wrote and what it makes of it must be right.
+LEVELS = {
+    "none": onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL,
+    "all": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL,
+}
+
+pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
+
+
+def operator(name: str) -> type[Op]:
+    found = find(name)
+    assert found is not None
+    return found
+
+
+def samples(*backends: str, random: bool = False, differentiable: bool = False) -> list[Any]:
+    """The samples that these backends can run."""
+    return [
+        pytest.param(name, at, id=f"{name}-{at}")
+        for name in names(syntax=True)
+        for at, sample in enumerate(operator(name).samples)
+        if not any(name in PENDING[backend] for backend in backends)
+        if operator(name).random == random and (sample.differentiable or not differentiable)
+    ]
+
+
+@dataclass
+class Built:
+    """A sample as a spec and as the generated module, with weights."""
+
+    op: type[Op]
+    sample: Sample
+    spec: Spec
+    source: str
+    module: nn.Module
+    weights: dict[str, Tensor]
+
+    def arguments(self, sizes: dict[str, int]) -> dict[str, Any]:
+        values = bind(self.op, self.sample, sizes).values
+        return {name: value for name, value in values.items() if not isinstance(value, Init) and name != "init"}
+
+
+def module_of(source: str, name: str) -> nn.Module:
+    scope: dict[str, Any] = {"__name__": "generated"}
+    exec(compile(source, "model.py", "exec"), scope)  # noqa: S102 - what the backend wrote is what is tested
+    return scope[name]().eval()
+
+
+@pytest.fixture(scope="module")
+def build(draw: Any) -> Any:
+    @cache
+    def built(name: str, at: int) -> Built:
+        op = operator(name)
+        spec = sample_spec(op, op.samples[at])
+        source = module_source(spec, spec.models[0])
+        body = spec.bodies[0]
+        weights = draw.weights(body.instances[0].parameters if body.instances else ())
+        module = module_of(source, class_name(spec.models[0]))
+        module.load_state_dict({("layer." + leaf).rstrip("."): value for leaf, value in weights.items()})
+        return Built(op, op.samples[at], spec, source, module, weights)
+
+    return built
+
+
+def fed(built: Built, draw: Any, sizes: dict[str, int]) -> dict[str, Tensor]:
+    """The model's inputs by name; `like` only carries sizes."""
+    given = dict(enumerate(draw.inputs(built.sample, sizes)))
+    return {
+        value.name: torch.zeros([evaluate(size, sizes) for size in value.type.shape]) if value.name == "like" else given[value.id]
+        for value in built.spec.bodies[0].inputs
+    }  # fmt: skip
+
+
+def run(module: nn.Module, inputs: dict[str, Tensor]) -> list[Tensor]:
+    result = module(*inputs.values())
+    return [result] if isinstance(result, Tensor) else list(result)
+
+
+def assert_close(found: list[Tensor], wanted: list[Tensor], sample: Sample) -> None:
+    assert len(found) == len(wanted)
+    for one, other in zip(found, wanted, strict=True):
+        torch.testing.assert_close(one, other, rtol=sample.tolerance, atol=sample.tolerance)
+
+
+# ---- completeness ----------------------------------------------------------------------------------------------------
+
+
+def test_every_operator_has_a_pytorch_lowering() -> None:
+    assert [name for name in names(syntax=True) if not has_lowering(name)] == sorted(PENDING["pytorch"])
+
+
+def test_every_operator_has_an_onnx_lowering() -> None:
+    wanted = [name for name in names(syntax=True) if not operator(name).random]  # those are E0502 in an output
+    assert [name for name in wanted if lowering_of(name) is None] == sorted(PENDING["onnx"])
+
+
+# ---- PyTorch ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name, at", [*samples("pytorch"), *samples("pytorch", random=True)])
+def test_module_has_the_declared_parameters(name: str, at: int, build: Any) -> None:
+    built = build(name, at)
+    layers = built.spec.bodies[0].instances
+    declared = [(f"layer.{p.name}".rstrip("."), p.shape) for layer in layers for p in layer.parameters]
+    trained = [f"layer.{p.name}".rstrip(".") for layer in layers for p in layer.parameters if not p.buffer]
+    assert [(key, tuple(value.shape)) for key, value in built.module.state_dict().items()] == declared
+    assert [key for key, _ in built.module.named_parameters()] == trained
+
+
+@pytest.mark.parametrize("larger", [False, True], ids=["sizes", "larger"])
+@pytest.mark.parametrize("name, at", samples("pytorch"))
+def test_module_computes_what_pytorch_does(
+    name: str, at: int, larger: bool, build: Any, draw: Any, references: Any
+) -> None:
+    built = build(name, at)
+    sizes = draw.larger if larger else dict(built.sample.sizes)
+    with torch.no_grad():
+        found = run(built.module, fed(built, draw, sizes))
+    wanted = references(name, built.arguments(sizes), draw.inputs(built.sample, sizes), built.weights)
+    assert_close(found, wanted, built.sample)
+
+
+@pytest.mark.parametrize("name, at", samples("pytorch", random=True))
+def test_random_module_gives_the_declared_type(name: str, at: int, build: Any, draw: Any) -> None:
+    built = build(name, at)
+    inputs = fed(built, draw, draw.larger)
+    (first,), (second,) = run(built.module, inputs), run(built.module, inputs)
+    type = built.spec.bodies[0].nodes[0].outputs[0].type
+    assert first.dtype == draw.dtypes[type.dtype]
+    assert list(first.shape) == [evaluate(size, draw.larger) for size in type.shape]
+    assert not torch.equal(first, second)
+
+
+@pytest.mark.parametrize("name, at", samples("pytorch", differentiable=True))
+def test_gradients(name: str, at: int, build: Any, draw: Any) -> None:
+    """Numeric against computed gradients of inputs and parameters, in float64."""
+    built = build(name, at)
+    module = module_of(built.source, class_name(built.spec.models[0]))
+    module.load_state_dict(built.module.state_dict())
+    module.double()
+    inputs = fed(built, draw, dict(built.sample.sizes))
+    ready = {
+        key: value.double().requires_grad_() if value.is_floating_point() else value for key, value in inputs.items()
+    }
+    parameters = dict(module.named_parameters())
+
+    def call(*values: Tensor) -> tuple[Tensor, ...]:
+        given = dict(zip(parameters, values[len(ready) :], strict=True))
+        result = torch.func.functional_call(module, given, values[: len(ready)])
+        outputs = [result] if isinstance(result, Tensor) else result
+        return tuple(output for output in outputs if output.is_floating_point())
+
+    assert torch.autograd.gradcheck(call, (*ready.values(), *parameters.values()), fast_mode=True)
+
+
+# ---- ONNX ------------------------------------------------------------------------------------------------------------
+
+
+def session(data: bytes, level: str) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = LEVELS[level]
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+
+
+@pytest.mark.parametrize("name, at", samples("pytorch", "onnx"))
+def test_onnx_runtime_agrees(name: str, at: int, build: Any, draw: Any) -> None:
+    """One file, both optimization levels, the sample's sizes and larger ones."""
+    built = build(name, at)
+    arrays = {key: value.numpy() for key, value in built.module.state_dict().items()}
+    data = to_bytes(lower(built.spec, built.spec.models[0], arrays))
+    onnx.checker.check_model(data, full_check=True)
+    sessions = [session(data, level) for level in LEVELS]
+    outputs = built.spec.bodies[0].outputs
+    for sizes in (dict(built.sample.sizes), draw.larger):
+        inputs = fed(built, draw, sizes)
+        with torch.no_grad():
+            wanted = run(built.module, inputs)
+        for runtime in sessions:
+            assert [value.name for value in runtime.get_outputs()] == [output.name for output in outputs]
+            feed = {value.name: inputs[value.name].numpy() for value in runtime.get_inputs()}
+            found = [torch.from_numpy(np.asarray(value)) for value in runtime.run(None, feed)]
+            assert_close(found, wanted, built.sample)
+
+
+@pytest.mark.parametrize("name, at", samples("onnx", random=True))
+def test_random_functions_cannot_be_exported(name: str, at: int) -> None:
+    spec = sample_spec(operator(name), operator(name).samples[at])
+    with pytest.raises(Failed) as caught:
+        lower(spec, spec.models[0], {})
+    assert caught.value.diagnostic.code == "E0502"
