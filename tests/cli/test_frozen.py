@@ -24,6 +24,7 @@ CONTRACT = {
     "new": ["[NAME]", "[DIR]"],
     "check": ["FILE...", "--format"],
     "build": ["FILE[@variant]", "[key=value...]", "--data-root", "--emit", "--format", "--resolved", "-o"],
+    "explain": ["CODE|OPERATOR"],
     "doctor": [],
     "fmt": ["FILE...", "--check", "--stdin"],
     "diff": ["A[@variant]", "B[@variant]", "--format"],
