@@ -12,7 +12,7 @@ from . import console, spec
 if TYPE_CHECKING:
     from ..compiler.check import Checked
 
-STAGES = ("summary", "ast", "ir")
+STAGES = ("summary", "ast", "ir", "pytorch")
 
 
 @click.command("build")
@@ -52,6 +52,13 @@ def command(
         return _emit(_summary(checked, form), f"summary.{'json' if form == 'json' else 'txt'}", directory)
     if emit == "ir":
         return _emit(checked.spec.model_dump_json(indent=2) + "\n", "ir.json", directory)
+    if emit == "pytorch":
+        sources = _pytorch(checked)
+        if directory is None:
+            return _emit("\n\n".join(sources.values()), "", None)
+        for name, text in sources.items():
+            _emit(text, name, directory)
+        return 0
     return _build(file, overrides, checked, directory, data_root)
 
 
@@ -105,6 +112,19 @@ def _summary(checked: Checked, form: str) -> str:
     return json.dumps({**first, "others": others} if others else first, indent=2)
 
 
+def _pytorch(checked: Checked) -> dict[str, str]:
+    """Source by file name: `model.py`, or a file a model where there are several."""
+    from ..backends.pytorch.module import module_source
+
+    assert checked.spec is not None
+    models = checked.spec.models
+    with spec.places(checked):
+        return {
+            "model.py" if len(models) == 1 else f"{model.name.lower()}.py": module_source(checked.spec, model)
+            for model in models
+        }
+
+
 def _build(
     file: str, overrides: tuple[str, ...], checked: Checked, directory: Path | None, data_root: Path | None
 ) -> int:
@@ -119,6 +139,9 @@ def _build(
     if facts:
         checked = spec.check(file, overrides, facts)
         assert checked.spec is not None
+    for name, text in _pytorch(checked).items():
+        _write(target / name, text)
+    _write(target / "ir.json", checked.spec.model_dump_json(indent=2) + "\n")
     for line in story.story(path, checked.spec, facts, missing):
         console.out(line)
     return 0

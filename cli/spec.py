@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,3 +83,15 @@ def gather(checked: Checked, root: Path, cache: Path | None) -> tuple[dict[str, 
                 raise Rejected from failure
             missing[section.name] = f"{section.source.args.get('path', section.source.name)} not found"
     return facts, missing
+
+
+@contextmanager
+def places(checked: Checked) -> Iterator[None]:
+    """What a backend or the runtime finds inside is shown with the excerpts of this check."""
+    from ..compiler.diagnostics import Failed
+
+    try:
+        yield
+    except Failed as failure:
+        show([failure.diagnostic], checked.sources)
+        raise Rejected from failure
