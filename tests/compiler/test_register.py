@@ -1,0 +1,56 @@
+"""The register of codes: complete, and its programs do what they say."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from dlc.compiler.check import check
+from dlc.compiler.errors.register import REGISTER, explain
+from dlc.compiler.layout import format_file
+from dlc.compiler.parse import parse
+from dlc.compiler.source import Source
+
+COMPILER = Path(__file__).resolve().parents[2] / "compiler"
+PROGRAMS = [code for code, entry in REGISTER.items() if entry.wrong]
+
+
+def codes(program: str, folder: Path) -> list[str]:
+    path = folder / "a.dlspec"
+    path.write_text(program, "utf-8")
+    return [d.code for d in check(path).report.diagnostics]
+
+
+@pytest.mark.parametrize("code", PROGRAMS)
+def test_wrong_has_the_code_and_right_has_none(code: str, tmp_path: Path) -> None:
+    entry = REGISTER[code]
+    assert set(codes(entry.wrong, tmp_path)) == {code}
+    assert [c for c in codes(entry.right, tmp_path) if c.startswith("E") or c == code] == []
+
+
+@pytest.mark.parametrize("code", PROGRAMS)
+def test_programs_are_in_canonical_layout(code: str) -> None:
+    for text in (REGISTER[code].right, REGISTER[code].wrong):
+        source = Source("x", text)
+        file, _ = parse(source)
+        if file is not None and code != "E0309":
+            assert format_file(file, source) == text
+
+
+def test_each_code_in_the_compiler_is_registered() -> None:
+    used = {
+        code for path in COMPILER.rglob("*.py") for code in re.findall(r'"([EW]0[1-5]\d\d)"', path.read_text("utf-8"))
+    }
+    assert used <= set(REGISTER)
+
+
+def test_explain() -> None:
+    text = explain("e0207")
+    assert text is not None
+    assert text.startswith("error E0207: cannot be proved")
+    assert "require H % 2 == 0" in text
+    assert (explain("W0401") or "").startswith("warning W0401")
+    assert explain("E9999") is None
+    assert explain("Linear") is None
