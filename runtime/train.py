@@ -60,6 +60,7 @@ class Job:
     metadata: dict[str, str] = field(default_factory=dict[str, str])
     save_every: float = SAVE_EVERY
     careful: Careful | None = None
+    records: bool = True  # False: nothing is written
 
 
 class Careful:
@@ -366,6 +367,8 @@ class Loop:
     def save(self) -> None:
         """`best/` if it is new, then `last/`."""
         self.check(self.at.step)
+        if not self.job.records:
+            return
         run, at = self.job.run, self.at
         if self.fresh_best and self.kept is not None:
             figures = {"step": at.best_step, "figures": at.best_figures}
@@ -424,8 +427,12 @@ class Loop:
             if best.loop.get("step") == self.at.best_step:
                 self.kept = {name: value.to(self.job.device) for name, value in best.weights.items()}
 
+    def log(self, text: str) -> None:
+        if self.job.records:
+            self.job.run.log(text)
+
     def say(self, text: str, code: str = "") -> None:
-        self.job.run.log(text)
+        self.log(text)
         self.job.listener(Note(text, code))
 
 
@@ -440,7 +447,7 @@ class Reporter:
         figures = [f"val.{name}" for name in ("loss", *loop.names) if loop.val is not None]
         metrics = [f"val.{metric.name}" for metric in loop.train.evaluation.metrics]
         columns = list(dict.fromkeys(["lr", "loss", *loop.names, *figures, *metrics]))
-        self.file = MetricsFile(loop.job.run.path / "metrics.csv", columns, loop.at.step)
+        self.file = MetricsFile(loop.job.run.path / "metrics.csv", columns, loop.at.step) if loop.job.records else None
         self.seen: dict[str, float] = {}
 
     def lr(self) -> float:
@@ -470,7 +477,8 @@ class Reporter:
     def row(self, now: float, more: dict[str, float] | None = None) -> None:
         loop = self.loop
         losses = loop.drain()
-        self.file.add({"step": loop.at.step, "epoch": loop.at.epoch + 1, "lr": self.lr(), **losses, **(more or {})})
+        if self.file is not None:
+            self.file.add({"step": loop.at.step, "epoch": loop.at.epoch + 1, "lr": self.lr(), **losses, **(more or {})})
         loop.job.listener(self.event(now, losses))
 
     def validated(self, now: float, found: tuple[dict[str, float], dict[str, float], bool]) -> None:
@@ -479,7 +487,7 @@ class Reporter:
         self.row(now, named)
         figures = {name: value for name, value in named.items() if name not in losses}
         self.loop.job.listener(Validated(at.step, at.epoch + 1, "val", figures, losses, best))
-        self.loop.job.run.log(f"step {at.step} " + " ".join(f"{name} {value:.6g}" for name, value in named.items()))
+        self.loop.log(f"step {at.step} " + " ".join(f"{name} {value:.6g}" for name, value in named.items()))
 
 
 # ---- pieces of a step ------------------------------------------------------------------------------------------------------
@@ -598,7 +606,7 @@ def announce(loop: Loop) -> None:
     job.listener(
         Started(job.run.path, str(job.device), count, records, steps, clocks[0].per_epoch, loop.at.step, names)
     )
-    job.run.log(f"start at step {loop.at.step} on {job.device}")
+    loop.log(f"start at step {loop.at.step} on {job.device}")
     size = job.train.phases[0].batch.amount
     rest = len(loop.feed) % size
     if len(loop.feed) < size:
@@ -613,7 +621,7 @@ def finish(loop: Loop, phase: Phase) -> dict[str, Any]:
     """Kept weights in place, the test split evaluated with them, `result.json`."""
     job, at, keep = loop.job, loop.at, loop.train.keep
     averaged = loop.averages.mean_of_samples() if keep.kind == "average" else None
-    if averaged is not None:
+    if averaged is not None and job.records:
         checkpoint.write(job.run.best, Checkpoint(averaged, loop={"step": at.step, "figures": {}}), job.metadata)
     kept = averaged or loop.kept or loop.averages.weights()
     if kept is not None:
@@ -631,7 +639,8 @@ def finish(loop: Loop, phase: Phase) -> dict[str, Any]:
         "figures": figures, "step": at.step, "epoch": at.epoch + 1, "seconds": round(at.seconds, 3),
         "best_step": at.best_step, "kept": keep.kind,
     }  # fmt: skip
-    job.run.write_json("result.json", result)
+    if job.records:
+        job.run.write_json("result.json", result)
     job.listener(Finished(job.run.path, at.step, at.seconds, figures, at.best_step))
     return result
 
