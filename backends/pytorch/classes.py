@@ -58,6 +58,7 @@ class Classes:
         self.classes: list[Class] = []
         self.by_body: dict[int, Class] = {}
         self.current: Class | None = None
+        self._sizes = Sizes([], [], [])
         self.members: dict[int, Member] = {}
         self.heights: dict[int, int] = {}
         self._collect(Member(root, spec.bodies[root].name))
@@ -177,7 +178,8 @@ class Classes:
         head = [Line(text) for text in sizes.head()]
         signature = Line(
             f"def forward(self, {', '.join([*taken, *instances.values()])}):",
-            shape=tensors[0].sizes if len(tensors) == 1 else None,
+            shapes=[tensor.sizes for tensor in tensors],
+            names=taken if len(taken) > 1 else [""],
         )
         self._sizes = sizes
         return [signature, *(_indented(line) for line in (*head, *checks, *writer.lines))]
@@ -220,15 +222,13 @@ class Classes:
         if lines and forward:
             lines.append(Line(""))
         lines += forward
-        resolved = [Line(resolve(line.text, texts, inside), line.indent + 1, line.shape) for line in lines]
-        sizes = getattr(self, "_sizes", None)
-        if forward and sizes is not None:
-            for line, source in zip(resolved, lines, strict=True):
-                if source.shape is not None:
-                    line.shape = None
-                    words = _shape_words(source.shape, sizes, constants, texts)
-                    if words is not None:
-                        line.text += f"\x05{words}"
+        resolved = [Line(resolve(line.text, texts, inside), line.indent + 1, line.shapes, line.names) for line in lines]
+        spelled = dict(zip(constants.varying, texts, strict=True))
+        for line in resolved:
+            words = [self._sizes.shape([n.values for n in shape], spelled) for shape in line.shapes if shape]
+            if words and None not in words:
+                named = [f"{name}: {w}" if name else w for name, w in zip(line.names, words, strict=False)]
+                line.text += f"\x05{', '.join(named)}"
         cls.lines = resolved
 
     # ---- what the class asks for while it is written -----------------------------------------------------------------
@@ -262,9 +262,7 @@ class Classes:
                 raise Symbolic
             types = [b.value(n.inputs[at]).type for b, n in zip(group.bodies, nodes, strict=True)]  # pyright: ignore
             inputs.append(Operand(Expr("x"), group.tensor(types)))
-        outputs: list[Tensor] = [
-            group.tensor([b.value(o.id).type for b in group.bodies]) for o in first.outputs
-        ]
+        outputs: list[Tensor] = [group.tensor([b.value(o.id).type for b in group.bodies]) for o in first.outputs]
         return Use(first.op, group.args([n.args for n in nodes]), inputs, outputs, str, None, [True])
 
     # ---- names and order -------------------------------------------------------------------------------------------
@@ -298,7 +296,7 @@ class Classes:
 
 
 def _indented(line: Line) -> Line:
-    return Line(line.text, line.indent + 1, line.shape)
+    return Line(line.text, line.indent + 1, line.shapes, line.names)
 
 
 def _class_name(name: str) -> str:
@@ -308,21 +306,6 @@ def _class_name(name: str) -> str:
 def _on_self(text: str, attributes: Mapping[str, str]) -> str:
     """An expression of the constructor's arguments as one of attributes."""
     return re.sub(r"[A-Za-z_]\w*", lambda m: f"self.{attributes.get(m[0], m[0])}", text)
-
-
-def _shape_words(shape: Sequence[Any], sizes: Sizes, constants: Constants, texts: Sequence[str]) -> str | None:
-    """`[B, T, 768]`, or None when a size cannot be said."""
-    if not shape:
-        return None
-    words: list[str] = []
-    for number in shape:
-        word = sizes.words(number.values)
-        if word is None and number.values in constants.varying:
-            word = texts[constants.varying.index(number.values)]
-        if word is None:
-            return None
-        words.append(word)
-    return f"[{', '.join(words)}]"
 
 
 def _dict_items(slot: Slot) -> tuple[list[str], list[tuple[str, Slot]]]:
@@ -365,7 +348,9 @@ def _child_lines(owner: str, name: str, slot: Slot, kind: str) -> list[Line]:
         return [Line(f"{place} = {text}", 1)]
     if slot.kind == "dict":
         filled, later = _dict_items(slot)
-        lines = [Line(f"{place} = nn.ModuleDict({{{', '.join(filled)}}})" if filled else f"{place} = nn.ModuleDict()", 1)]
+        lines = [
+            Line(f"{place} = nn.ModuleDict({{{', '.join(filled)}}})" if filled else f"{place} = nn.ModuleDict()", 1)
+        ]
     else:
         lines, later = [Line(f"{place} = nn.Module()", 1)], list(slot.children.items())
     for child, inner in later:

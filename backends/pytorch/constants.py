@@ -117,16 +117,22 @@ class Constants:
         for name, values in self.statics.items():
             if values in self.varying and not any(parameter.values == values for parameter in chosen):
                 chosen.append(Parameter(name, values))
+        statics = [Parameter(name, values) for name, values in self.statics.items()]
+        sizes = [Parameter(name, values) for name, values in self.sizes.items()]
         for values in self.varying:
-            if express(values, chosen) is not None:
+            if express(values, chosen, "plain") is not None:
                 continue
-            candidates = [Parameter(name, v) for name, v in {**self.statics, **self.sizes}.items()]
-            exact = next((c for c in candidates if c.values == values), None)
-            near = exact or next((c for c in candidates if express(values, [c]) is not None), None)
-            if near is None:
+            found = (
+                next((c for c in sizes if c.values == values), None)
+                or next((c for c in [*statics, *sizes] if express(values, [c], "plain") is not None), None)
+                or (None if express(values, chosen) is None else chosen[0])
+                or next((c for c in [*statics, *sizes] if express(values, [c]) is not None), None)
+            )
+            if found is None:
                 name = unique(identifier(self.hints.get(values, "n")), [*order, *(p.name for p in chosen)])
-                near = Parameter(name, values)
-            chosen.append(near)
+                found = Parameter(name, values)
+            if found not in chosen:
+                chosen.append(found)
         chosen.sort(key=lambda parameter: order.get(parameter.name, len(order)))
         texts: list[str] = []
         for values in self.varying:
@@ -136,46 +142,43 @@ class Constants:
         return chosen, texts
 
 
-def express(values: tuple[Scalar, ...], parameters: Sequence[Parameter]) -> str | None:
-    """`values` as a short expression of one or two parameters, the plainest first."""
-    return next(_expressions(values, parameters), None)
+def express(values: tuple[Scalar, ...], parameters: Sequence[Parameter], style: str = "any") -> str | None:
+    """`values` as a short expression of one or two parameters, the plainest first; `plain`: at most a multiple of one."""
+    return next(_expressions(values, parameters, style), None)
 
 
-def _expressions(values: tuple[Scalar, ...], parameters: Sequence[Parameter]) -> Iterator[str]:
+def _expressions(values: tuple[Scalar, ...], parameters: Sequence[Parameter], style: str) -> Iterator[str]:
     for parameter in parameters:
         if parameter.values == values and all(map(_equal, parameter.values, values)):
             yield parameter.name
-    numbers = [_ints(parameter.values) for parameter in parameters]
     wanted = _ints(values)
     if wanted is None:
         return
-    for parameter, have in zip(parameters, numbers, strict=True):
-        if have is None or not have[0]:
-            continue
-        factor = wanted[0] // have[0]
+    known = [(p.name, have) for p in parameters if (have := _ints(p.values)) is not None]
+    for name, have in known:
+        factor = wanted[0] // have[0] if have[0] else 0
         if factor > 1 and all(w == factor * h for w, h in zip(wanted, have, strict=True)):
-            yield f"{factor} * {parameter.name}"
+            yield f"{factor} * {name}"
+        step = wanted[0] - have[0]
+        if 0 < abs(step) <= 2 and all(w == h + step for w, h in zip(wanted, have, strict=True)):
+            yield f"{name} {'+' if step > 0 else '-'} {abs(step)}"
+        if all(w == (h - 1) // 2 for w, h in zip(wanted, have, strict=True)):
+            yield f"({name} - 1) // 2"
+    if style == "plain":
+        return
+    for name, have in known:
         factor = have[0] // wanted[0] if wanted[0] else 0
         if factor > 1 and all(w == h // factor for w, h in zip(wanted, have, strict=True)):
-            yield f"{parameter.name} // {factor}"
-    for parameter, have in zip(parameters, numbers, strict=True):
-        if have is None:
-            continue
-        step = wanted[0] - have[0]
-        if abs(step) <= 16 and all(w == h + step for w, h in zip(wanted, have, strict=True)):
-            yield f"{parameter.name} {'+' if step > 0 else '-'} {abs(step)}"
-        half = 1 + 2 * (wanted[0] - have[0] // 2)
-        if all(w == (h - 1) // 2 for w, h in zip(wanted, have, strict=True)) and half:
-            yield f"({parameter.name} - 1) // 2"
-    for first, one in zip(parameters, numbers, strict=True):
-        for second, two in zip(parameters, numbers, strict=True):
-            if one is None or two is None or first is second:
+            yield f"{name} // {factor}"
+    for first, one in known:
+        for second, two in known:
+            if first == second:
                 continue
             rows = list(zip(wanted, one, two, strict=True))
-            if all(w == a * b for w, a, b in rows) and first.name < second.name:
-                yield f"{first.name} * {second.name}"
-            if all(b and w == a // b and a % b == 0 for w, a, b in rows):
-                yield f"{first.name} // {second.name}"
+            if all(w == a * b for w, a, b in rows) and first < second:
+                yield f"{first} * {second}"
+            if all(b and a % b == 0 and w == a // b for w, a, b in rows):
+                yield f"{first} // {second}"
 
 
 def _ints(values: tuple[Scalar, ...]) -> list[int] | None:

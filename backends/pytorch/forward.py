@@ -3,6 +3,7 @@ under the name that the spec gave it."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -23,19 +24,20 @@ if TYPE_CHECKING:
     from .classes import Classes
 
 #: How much one statement may do (`Expr.weight`), and how long it may be.
-MOST, LONGEST = 3, 76
+MOST, LONGEST = 3, 73
 
 #: Names for what the spec leaves unnamed.
-GENERIC = ("x", "y", "z", "h", "u", "v", "w")
+GENERIC = ("x", "y", "z", "h")
 
 
 @dataclass
 class Line:
-    """A logical line of a function; `shape` becomes a trailing comment where it fits."""
+    """A logical line of a function; `shapes`, maybe with names, become a trailing comment where it fits."""
 
     text: str
     indent: int = 0
-    shape: tuple[Number, ...] | None = None
+    shapes: Sequence[tuple[Number, ...]] = ()
+    names: Sequence[str] = ("",)
 
 
 @dataclass
@@ -69,7 +71,7 @@ class Forward:
     # ---- statements ------------------------------------------------------------------------------------------------
 
     def add(self, text: str, shape: tuple[Number, ...] | None = None) -> None:
-        self.lines.append(Line(text, self.indent, shape))
+        self.lines.append(Line(text, self.indent, () if shape is None else (shape,)))
 
     def assign(self, frame: Frame, value: int, expr: Expr, *, threshold: int) -> None:
         """Gives a value a variable."""
@@ -135,7 +137,8 @@ class Forward:
                 needed.add(operand)
                 frame.last.setdefault(operand, position)
                 frame.count[operand] = frame.count.get(operand, 0) + 1
-                if isinstance(node, (RepeatNode, ModeNode, ScanNode)):
+                start = isinstance(node, RepeatNode) and operand in node.inputs
+                if isinstance(node, (RepeatNode, ModeNode, ScanNode)) and not start:
                     frame.regional.add(operand)
         return live
 
@@ -415,6 +418,9 @@ class Forward:
             self.indent -= 1
             written.append(self.lines)
         self.lines, self.shown = before
+        if len(written) > 1:  # the shapes of one turn are not those of all
+            for line in written[0]:
+                line.shapes = ()
         if any([line.text for line in lines] != [line.text for line in written[0]] for lines in written[1:]):
             return False
         self.add(f"for {element} in {self.scopes.access('self', node.scope)}:")
@@ -573,7 +579,10 @@ class Forward:
         if stacked:
             output = node.outputs[0]
             self.keep(
-                frame, output.id, output.name, Expr(f"torch.stack({turns_name}, {axis})", ATOM, frozenset((turns_name,)), 1)
+                frame,
+                output.id,
+                output.name,
+                Expr(f"torch.stack({turns_name}, {axis})", ATOM, frozenset((turns_name,)), 1),
             )
 
     # ---- what the input must fulfil --------------------------------------------------------------------------------
@@ -589,12 +598,14 @@ class Forward:
                 texts = [self.size(frame, left), self.size(frame, right)]
             except AssertionError:
                 continue
+            if any("\x01" in text for text in texts):
+                continue
             self.add(f"if {texts[0]} {opposite[first.op]} {texts[1]}:")
-            message = first.message or f"{texts[0]} {first.op} {texts[1]} does not hold"
-            if "\x01" in message:
-                message = f"{first.text} does not hold"
+            letters = sorted({a.letter for a in self.sizes.axes if re.search(rf"\b{a.letter}\b", " ".join(texts))})
+            got = ", ".join(f"{letter} = {{{letter}}}" for letter in letters)
+            message = f'f"expected {texts[0]} {first.op} {texts[1]}, got {got}"'
             self.indent += 1
-            self.add(f"raise ValueError({quoted(message)})")
+            self.add(f"raise ValueError({quoted(first.message) if first.message else message})")
             self.indent -= 1
 
 

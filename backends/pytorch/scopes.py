@@ -111,6 +111,32 @@ class Scopes:
         if self.whole is None:
             self._place(group, "", {})
         self._classify(self.root)
+        self._order()
+
+    def _order(self) -> None:
+        """Attributes in the order in which the spec names them: layers as placed, scopes where they run."""
+        body = self.group.first
+        order = [self.segments(instance.path) for instance in body.instances]
+        runs: dict[tuple[str, ...], int] = {}
+        for position, node in enumerate(body.nodes):
+            place = location(self._body, node)
+            if place is not None:
+                runs.setdefault(self.segments(".".join(place)), position)
+        for position, node in enumerate(body.nodes):
+            if isinstance(node, RepeatNode) and node.scope:
+                later = [i for i, other in enumerate(order) if runs.get(other, -1) > position]
+                order.insert(later[0] if later else len(order), self.segments(node.scope))
+
+        def sort(slot: Slot, path: tuple[str, ...]) -> None:
+            def first(name: str) -> int:
+                own = (*path, name)
+                return next((i for i, other in enumerate(order) if other[: len(own)] == own), len(order))
+
+            slot.children = {name: slot.children[name] for name in sorted(slot.children, key=first)}
+            for name, child in slot.children.items():
+                sort(child, (*path, name))
+
+        sort(self.root, ())
 
     # ---- chains ----------------------------------------------------------------------------------------------------
 
@@ -155,6 +181,13 @@ class Scopes:
         if not any(owned):
             self.loops[position] = Loop("none")
             return
+        start = self._only_input(node)
+        if len(node.runs) > 1 and start is not None:
+            found = self.spliced(self.group, nodes, (), 0)
+            if found is not None:
+                self.chains[position] = Chain(node.scope, [position], start, node.outputs[0].id, found[0])
+                slot.kind, slot.entries = "sequential", found[0]
+                return
         strides = all(run.strides == {"": 1} for n in nodes for run in n.runs)
         if strides and all(paths == ["#0"] for paths in owned):
             texts = [self.single(nodes, index, slot) for index in range(len(node.runs))]
@@ -176,7 +209,6 @@ class Scopes:
             slot.cls = self.classes.of(bodies[0][0])
             self.loops[position] = Loop("class", singular(node.scope))
             return
-        start = self._only_input(node)
         entries = None if start is None else self.spliced(self.group, nodes, (), 0)
         if start is not None and entries is not None:
             self.chains[position] = Chain(node.scope, [position], start, node.outputs[0].id, entries[0])
@@ -269,9 +301,10 @@ class Scopes:
             body = region.first
             if len(body.inputs) != 1 or len(body.outputs) != 1:
                 return None
-            if all(n.runs[index].offsets.get("", 0) == run.offsets.get("", 0) for n in nodes) and run.offsets.get(
-                "", 0
-            ) != number + count:
+            if (
+                all(n.runs[index].offsets.get("", 0) == run.offsets.get("", 0) for n in nodes)
+                and run.offsets.get("", 0) != number + count
+            ):
                 return None
             found = self.chain(region, list(range(len(body.nodes))), body.inputs[0].id, prefix, uses(body))
             if found is None or found[1] != body.outputs[0].value or len(found[0]) != run.strides[""]:
@@ -483,4 +516,3 @@ def repeated(text: str, count: Number) -> str:
 
 def _numbered(segment: str) -> bool:
     return segment.isdigit() or segment.startswith("#")
-

@@ -41,7 +41,9 @@ class Sizes:
         for index, (_, sizes) in enumerate(inputs):
             for axis, number in enumerate(sizes):
                 values: Values = tuple(number.values)  # pyright: ignore[reportAssignmentType]
-                letter = next((letter for letter, v in letters.items() if v == values), "")
+                mine = {a.letter for a in axes if a.input == index}
+                same = [letter for letter, v in letters.items() if v == values]
+                letter = next((letter for letter in same if letter not in mine), same[0] if same else "")
                 if not letter:
                     known = next((name for name, v in names.items() if v == values), None)
                     plain = values[0]
@@ -64,12 +66,24 @@ class Sizes:
             return text
         return None
 
-    def words(self, values: Values) -> str | None:
-        """A size for a comment."""
-        if all(isinstance(value, int) for value in values) and len(set(values)) == 1:
-            return str(values[0])
+    def shape(self, shape: Sequence[Values], arguments: Mapping[Values, str]) -> str | None:
+        """A shape for a comment, `[B, T, 768]`; None when a size can't be said. `arguments` are the class's own."""
         letters = {**self.letters, **{a.letter: a.values for a in self.axes if not a.letter.startswith("size")}}
-        return next((text for text, _ in _expressions(values, letters)), None)
+        words: list[str] = []
+        for values in shape:
+            same = [letter for letter, have in letters.items() if have == values]
+            if all(isinstance(value, int) for value in values) and len(set(values)) == 1:
+                words.append(str(values[0]))
+            elif same:
+                words.append(next((letter for letter in same if letter not in words), same[0]))
+            elif values in arguments:
+                words.append(arguments[values])
+            else:
+                found = next((text for text, _ in _expressions(values, letters)), None)
+                if found is None:
+                    return None
+                words.append(found)
+        return f"[{', '.join(words)}]"
 
     def head(self) -> list[str]:
         """The statements that read the sizes in use."""

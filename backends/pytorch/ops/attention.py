@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from ..lowering import Layer, Use, constructor, function
-from ..python import COMPARISON, Expr
+from ..lowering import Layer, Use, Varies, constructor, function
+from ..python import BIT_AND, Expr
 from ..support import support
 
 
 @function("attention")
 def attention(use: Use) -> Expr:
     """`is_causal` only when there is no mask and rows and columns are equal; else one merged mask."""
-    q, k, v = use.tensor(0), use.tensor(1), use.tensor(2)
+    q, k = use.tensor(0), use.tensor(1)
     options: list[str] = []
     causal = use.value("causal")
-    square = _all_or_none([a == b for a, b in zip(q.sizes[2].values, k.sizes[2].values, strict=True)])
     if use.has(3):
         mask = use[3]
         if causal:
-            mask = f"{use.at(3, COMPARISON + 4)} & {_causal(use)}"
+            mask = f"{use.at(3, BIT_AND)} & {_causal(use)}"
         options.append(f"attn_mask={mask}")
     elif causal:
+        square = _all_or_none([a == b for a, b in zip(q.sizes[2].values, k.sizes[2].values, strict=True)])
         options.append("is_causal=True" if square else f"attn_mask={_causal(use)}")
     if not use.is_("dropout", 0.0):
         options.append(f"dropout_p={use.text(use.arg('dropout'))} if self.training else 0.0")
@@ -27,7 +27,6 @@ def attention(use: Use) -> Expr:
         options.append(f"scale={use.text(use.arg('scale'))}")
     if _all_or_none([a != b for a, b in zip(q.sizes[1].values, k.sizes[1].values, strict=True)]):
         options.append("enable_gqa=True")
-    assert v.rank == 4
     return use.call("F.scaled_dot_product_attention", use[0], use[1], use[2], *options, weight=2)
 
 
@@ -37,8 +36,6 @@ def _causal(use: Use) -> str:
 
 
 def _all_or_none(answers: list[bool]) -> bool:
-    from ..constants import Varies
-
     if any(answer != answers[0] for answer in answers):
         raise Varies
     return answers[0]

@@ -43,5 +43,3 @@ def instance_norm(layer: Layer) -> str:
     assert x is not None
     options = [str(x.sizes[1]), *layer.options(eps=("eps", 1e-5))]
     return f"nn.InstanceNorm{x.rank - 2}d({', '.join(options)})"
-
-

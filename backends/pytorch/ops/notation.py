@@ -12,8 +12,6 @@ from ..python import Expr
 def index(use: Use) -> Expr:
     items: tuple[Any, ...] = use.arg("items")
     parts = [_item(use, item) for item in items]
-    while len(parts) > 1 and parts[-1] == ":":
-        parts.pop()
     if parts[0] == "..." and len(parts) == 1:
         return use.operand(0).expr
     return use.expr(f"{use.at(0)}[{', '.join(parts)}]", weight=0)
@@ -38,16 +36,14 @@ def transpose(use: Use) -> Expr:
 
 @function("rearrange")
 def rearrange(use: Use) -> Expr:
-    """`view` to split axes, `permute` to move them, `reshape` to merge them; what does nothing is left out."""
+    """`reshape` to split axes, `permute` to move them, `flatten` to merge them; what does nothing is left out."""
     x = use.tensor()
     expanded: tuple[Any, ...] = use.arg("expanded")
     order: tuple[int, ...] = use.value("order")
     merged: tuple[int, ...] = use.value("merged")
     text = use.at(0)
     if [size.values for size in expanded] != [size.values for size in x.sizes]:
-        text += f".view({', '.join(use.size(size) for size in expanded)})" if not _permuted(use) else ""
-        if _permuted(use):
-            text += f".reshape({', '.join(use.size(size) for size in expanded)})"
+        text += f".reshape({', '.join(use.size(size) for size in expanded)})"
     if list(order) != sorted(order):
         moved = [place for place, axis in enumerate(order) if place != axis]
         if len(moved) == 2:
@@ -57,11 +53,6 @@ def rearrange(use: Use) -> Expr:
     if any(count != 1 for count in merged):
         text += _merge(use, merged)
     return use.expr(text, weight=1)
-
-
-def _permuted(use: Use) -> bool:
-    """Whether the input may not be contiguous, so that `view` could fail."""
-    return not use.operand(0).expr.text.startswith("self.")
 
 
 def _merge(use: Use, merged: tuple[int, ...]) -> str:
@@ -75,7 +66,9 @@ def _merge(use: Use, merged: tuple[int, ...]) -> str:
 
 @function("constant")
 def constant(use: Use) -> Expr:
-    return use.call("torch.tensor", use.text(use.arg("value")), f"dtype={dtype(use.value('dtype'))}", f"device={use.device}")
+    return use.call(
+        "torch.tensor", use.text(use.arg("value")), f"dtype={dtype(use.value('dtype'))}", f"device={use.device}"
+    )
 
 
 @function("size")
