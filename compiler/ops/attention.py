@@ -44,6 +44,9 @@ class Attention(Function):
     samples = (
         Sample({}, (_Q, _K, _K)),
         Sample({"causal": True}, (_Q, _Q, _Q)),
+        Sample({"causal": True}, (_Q, _K, _K), note="the first rows see nothing where S < T"),
+        Sample({"causal": True}, (_K, _Q, _Q), note="the last row sees all"),
+        Sample({"causal": True}, (_K, _Q, _Q, Example("bool", ("B", 4, "S", "T"), 0, 2))),
         Sample(
             {"scale": 0.5}, (_Q, Example("f32", ("B", 2, "S", 6)), Example("f32", ("B", 2, "S", 3)),
                              Example("bool", ("B", 1, 1, "S"), 0, 2)), note="grouped heads; some rows see nothing",

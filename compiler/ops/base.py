@@ -27,9 +27,9 @@ from dataclasses import dataclass, field
 from inspect import get_annotations
 from typing import Any, ClassVar, TypeAlias, dataclass_transform
 
-from ..dims import Facts, Size
+from ..dims import Dim, Facts, Size
 from ..ir import Init, Parameter
-from ..types import TensorType
+from ..types import TensorType, is_float
 
 #: One output; several in order (a tuple); several by name (a dict).
 Outputs: TypeAlias = TensorType | tuple[TensorType, ...] | dict[str, TensorType]
@@ -87,19 +87,36 @@ class Example:
 
 @dataclass(frozen=True)
 class Sample:
-    """One use of an operator: static arguments and tensor inputs (by position; None for an absent optional one). An
-    argument that is a size or a shape may name an axis too.
+    """One use of an operator: static arguments and tensor inputs (by position; None for an absent optional one).
+
+    An input may be a number, or the name of an axis for its size. An argument that is a size or a shape may name axes.
 
     Conformance runs it at `sizes`, and at other sizes of every named axis: inferred shape, declared parameters, output
     of both backends, gradients when `differentiable`, ONNX Runtime at optimization levels none and all.
     """
 
     args: Mapping[str, Any]
-    inputs: tuple[Example | None, ...]
+    inputs: tuple[Example | int | float | str | None, ...]
     sizes: Mapping[str, int] = field(default_factory=lambda: {"B": 2, "T": 5, "S": 4, "H": 8, "W": 6})
     differentiable: bool = True
     tolerance: float = 1e-5
     note: str = ""
+
+
+#: What stands in a tensor's place: its type, a number or size, or nothing where it is optional.
+Operand: TypeAlias = "TensorType | int | float | Dim | None"
+
+
+def _operand_type(operand: Operand, dtype: str | None) -> TensorType | None:
+    if operand is None or isinstance(operand, TensorType):
+        return operand
+    if isinstance(operand, bool):
+        return TensorType("bool", ())
+    if dtype is None or dtype == "bool":
+        dtype = "i64"
+    if isinstance(operand, float) and not is_float(dtype):
+        dtype = "f32"
+    return TensorType(dtype, ())
 
 
 _MISSING: Any = object()
@@ -169,6 +186,23 @@ class Op:
     def values(self) -> dict[str, Any]:
         """The arguments by name."""
         return {name: getattr(self, name) for name, _, _ in self.arguments}
+
+    @classmethod
+    def operand_types(cls, operands: Sequence[Operand]) -> list[TensorType | None]:
+        """The types that `infer` sees: a number in a tensor's place is a scalar of the dtype of the tensors beside it.
+
+        A fraction beside whole numbers stays f32, and `infer` refuses the pair.
+        """
+        names = [name for name, _ in cls.tensors]
+        beside = [
+            operand
+            for at, operand in enumerate(operands)
+            if not cls.alike or names[min(at, len(names) - 1)] in cls.alike
+        ]
+        dtype = next((operand.dtype for operand in beside if isinstance(operand, TensorType)), None)
+        if dtype is None and any(isinstance(operand, float) for operand in beside):
+            dtype = "f32"
+        return [_operand_type(operand, dtype) for operand in operands]
 
     # The signatures take anything so that an entry may name its tensor inputs; `tensors` is read off them.
 

@@ -23,6 +23,7 @@ class Embedding(Layer):
     onnx = "Gather"
     samples = (
         Sample({"count": 7, "dim": 3}, (Example("i64", ("B", "T"), 0, 7),)),
+        Sample({"count": 7, "dim": 3}, (Example("i32", ("B",), 0, 7),)),
         Sample({"count": 7, "dim": 3, "pad": 0}, (Example("i64", ("T",), 0, 7),)),
     )
 

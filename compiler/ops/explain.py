@@ -11,7 +11,7 @@ from ..statics import describe
 from ..types import TensorType, shape_text
 from .arguments import words
 from .base import Layer, Op, Sample
-from .sampling import bind, input_type, named
+from .sampling import bind, named, operands
 
 _INDENT = "  "
 
@@ -55,15 +55,16 @@ def example(operator: type[Op], sample: Sample) -> str:
     """`f32[B, 4] -> Linear(out = 3) -> f32[B, 3]`, `f32[B, 3] + f32[3] -> f32[B, 3]`."""
     sizes = {name: var(name) for name in sample.sizes}
     rule = bind(operator, sample, sizes)
-    types = [None if one is None else input_type(one, sizes) for one in sample.inputs]
+    given = operands(sample, sizes)
+    types = operator.operand_types(given)
     results = ", ".join(
         str(type) if name.startswith("out") else f"{name} {type}"
         for name, type in named(rule.infer(NO_FACTS, *types)).items()
     )
-    inputs = ["none" if type is None else str(type) for type in types]
-    given = ", ".join(f"{name} = {_static(getattr(rule, name))}" for name in sample.args)
+    inputs = [str(operand) if isinstance(operand, TensorType) else _static(operand) for operand in given]
+    arguments = ", ".join(f"{name} = {_static(getattr(rule, name))}" for name in sample.args)
     if not operator.syntax:
-        use = f"{operator.name}({given})" if given else operator.name
+        use = f"{operator.name}({arguments})" if arguments else operator.name
         return " -> ".join(part for part in (", ".join(inputs), use, results) if part)
     return f"{_written(operator, inputs, rule)} -> {results}"
 
@@ -129,8 +130,7 @@ def _parameters(operator: type[Op]) -> list[list[str]]:
     for sample in operator.samples:
         sizes = {name: var(name) for name in sample.sizes}
         rule = bind(operator, sample, sizes)
-        types: list[TensorType | None] = [None if one is None else input_type(one, sizes) for one in sample.inputs]
-        found = rule.parameters(*types)
+        found = rule.parameters(*operator.operand_types(operands(sample, sizes)))
         if found:
             at = example(operator, sample).rpartition(" -> ")[0]
             return [[f"of {at}"], *map(_parameter, found)]

@@ -28,6 +28,7 @@ class Index(Syntax):
     samples = (
         Sample({"items": (("slice", None, None), 0)}, (_X,)),
         Sample({"items": (-1,)}, (_X,)),
+        Sample({"items": (("slice", None, None), ("slice", 0, "T"), ("slice", 2, None))}, (_X,)),
         Sample({"items": ("...", ("slice", 1, -1), None)}, (_X,)),
         Sample({"items": (("slice", None, None), None, None, ("slice", None, None))}, (Example("bool", ("B", "T"), 0, 2),),
                differentiable=False),

@@ -18,8 +18,16 @@ _POSITIVE = (Example("f32", ("B", 3), 0.5, 4.0), Example("f32", (3,), 0.5, 2.0))
 _WHOLE = (Example("i64", ("B", 3), -9, 10), Example("i64", (3,), 1, 5))
 
 
+_NUMBERS = (
+    Sample({}, (Example("f32", ("B", 3)), 1.5)),
+    Sample({}, (2, Example("f32", ("B", "T"), 0.5, 3.0)), note="a whole number beside floats"),
+    Sample({}, (Example("f32", ("B", "T"), 0.5, 2.0), "T"), note="a size"),
+    Sample({}, (Example("i64", ("B",), -9, 10), 3), differentiable=False),
+)
+
+
 class _Arithmetic(Syntax):
-    samples = (Sample({}, _PAIR), Sample({}, _WHOLE, differentiable=False))
+    samples = (Sample({}, _PAIR), Sample({}, _WHOLE, differentiable=False), *_NUMBERS)
 
     def infer(self, facts: Facts, x: TensorType, y: TensorType) -> TensorType:
         need_number(x, f"`{self.syntax}`")
@@ -53,7 +61,7 @@ class Divide(_Arithmetic):
 
     syntax = "/"
     onnx = "Div"
-    samples = (Sample({}, _POSITIVE),)
+    samples = (Sample({}, _POSITIVE), *_NUMBERS[:3])
 
     def infer(self, facts: Facts, x: TensorType, y: TensorType) -> TensorType:
         result = super().infer(facts, x, y)
@@ -65,12 +73,21 @@ class Divide(_Arithmetic):
         return result
 
 
+_ROUNDED = (
+    Sample({}, _POSITIVE, differentiable=False),
+    Sample({}, _WHOLE, differentiable=False),
+    Sample({}, (Example("f32", ("B", 3)), -0.7), differentiable=False),
+    Sample({}, (7, Example("i64", ("B",), -9, -1)), differentiable=False),
+    Sample({}, (Example("i64", ("B", "T"), -20, 20), "T"), differentiable=False),
+)
+
+
 class FloorDivide(_Arithmetic):
     """Quotient rounded down, for numbers of either sign."""
 
     syntax = "//"
     onnx = "Div and Floor; whole numbers: Div with a correction for signs"
-    samples = (Sample({}, _POSITIVE, differentiable=False), Sample({}, _WHOLE, differentiable=False))
+    samples = _ROUNDED
 
 
 class Modulo(_Arithmetic):
@@ -78,7 +95,7 @@ class Modulo(_Arithmetic):
 
     syntax = "%"
     onnx = "Mod; floats: x - floor(x / y) * y"
-    samples = (Sample({}, _POSITIVE, differentiable=False), Sample({}, _WHOLE, differentiable=False))
+    samples = _ROUNDED
 
 
 class Power(_Arithmetic):
@@ -89,6 +106,10 @@ class Power(_Arithmetic):
     samples = (
         Sample({}, _POSITIVE),
         Sample({}, (Example("i64", ("B", 3), -4, 5), Example("i64", (3,), 0, 4)), differentiable=False),
+        Sample({}, (Example("f32", ("B", 3)), 2)),
+        Sample({}, (Example("f32", ("B", 3), 0.1, 4.0), -0.5)),
+        Sample({}, (2.0, Example("f32", ("B", 3)))),
+        Sample({}, (Example("i64", ("B",), -4, 5), 3), differentiable=False),
     )
 
 
@@ -116,6 +137,7 @@ class Matmul(Syntax):
     samples = (
         Sample({}, (Example("f32", ("B", "T", 3)), Example("f32", (3, 4)))),
         Sample({}, (Example("f32", ("B", 2, "T", 3)), Example("f32", ("B", 1, 3, "S")))),
+        Sample({}, (Example("f32", (3,)), Example("f32", ("B", 3, "T")))),
         Sample({}, (Example("f32", ("B", "T", 3)), Example("f32", (3,)))),
     )
 
@@ -138,7 +160,12 @@ class Matmul(Syntax):
 
 
 class _Comparison(Syntax):
-    samples = (Sample({}, _WHOLE, differentiable=False), Sample({}, _PAIR, differentiable=False))
+    samples = (
+        Sample({}, _WHOLE, differentiable=False),
+        Sample({}, _PAIR, differentiable=False),
+        Sample({}, (Example("i64", ("B", "T"), -2, 3), 0), differentiable=False),
+        Sample({}, (0.5, Example("f32", ("B", "T"))), differentiable=False),
+    )
 
     def infer(self, facts: Facts, x: TensorType, y: TensorType) -> TensorType:
         if self.syntax not in ("==", "!="):

@@ -28,6 +28,7 @@ class MaxPool(Function):
         Sample({"kernel": 2}, _IMAGE),
         Sample({"kernel": 3, "stride": 2, "pad": 1}, _IMAGE),
         Sample({"kernel": 2, "stride": 1}, (Example("f32", ("B", 2, "T")),)),
+        Sample({"kernel": (1, 2, 3), "pad": (0, 1, 1)}, (Example("f32", ("B", 2, 2, "H", "W")),)),
     )
 
     def infer(self, facts: Facts, x: TensorType) -> TensorType:
@@ -50,6 +51,8 @@ class AvgPool(Function):
     samples = (
         Sample({"kernel": 2}, _IMAGE),
         Sample({"kernel": 3, "stride": 2, "pad": 1}, _IMAGE),
+        Sample({"kernel": (2, 1), "pad": (1, 0)}, _IMAGE),
+        Sample({"kernel": 2}, (Example("f32", ("B", 2, "T")),)),
         Sample({"kernel": 1, "adaptive": True}, _IMAGE),
         Sample({"kernel": (2, 3), "adaptive": True}, (Example("f32", ("B", 2, 4, 6)),)),
     )
@@ -95,6 +98,7 @@ class Upsample(Function):
         Sample({"factor": (2, 3), "mode": "bilinear"}, _IMAGE),
         Sample({"factor": 2, "mode": "bicubic"}, _IMAGE),
         Sample({"factor": 2, "mode": "linear"}, (Example("f32", ("B", 2, "T")),)),
+        Sample({"factor": (1, 2, 2), "mode": "trilinear"}, (Example("f32", ("B", 1, 2, "H", "W")),)),
     )
 
     def infer(self, facts: Facts, x: TensorType) -> TensorType:

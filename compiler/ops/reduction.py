@@ -36,7 +36,11 @@ class Sum(_Reduction):
     """
 
     onnx = "ReduceSum"
-    samples = (*_SAMPLES, Sample({"axis": 1}, (Example("bool", ("B", "T"), 0, 2),), differentiable=False))
+    samples = (
+        *_SAMPLES,
+        Sample({"axis": 1}, (Example("bool", ("B", "T"), 0, 2),), differentiable=False),
+        Sample({"axis": None}, (Example("i32", ("B", "T"), -9, 10),), differentiable=False),
+    )
 
     def infer(self, facts: Facts, x: TensorType) -> TensorType:
         result = reduced(x, self.axis, self.keepdim)
@@ -60,6 +64,7 @@ class Max(_Reduction):
     """
 
     onnx = "ReduceMax"
+    samples = (*_SAMPLES, Sample({"axis": 0}, (Example("i64", ("B", "T"), -9, 10),), differentiable=False))
 
 
 class Min(_Reduction):

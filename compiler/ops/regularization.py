@@ -66,6 +66,8 @@ class Cast(Function):
     samples = (
         Sample({"dtype": "f32"}, (Example("i64", ("B", 3), -4, 5),), differentiable=False),
         Sample({"dtype": "i64"}, (Example("f32", ("B", 3), -4, 5),), differentiable=False),
+        Sample({"dtype": "f64"}, (Example("f32", ("B",)),), differentiable=False),
+        Sample({"dtype": "f32"}, (Example("bool", ("B", 2), 0, 2),), differentiable=False),
         Sample({"dtype": "bool"}, (Example("i64", ("B",), 0, 2),), differentiable=False),
     )
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from ..dims import NO_FACTS, Dim, Size, substitute, var, variables
-from ..ir import Body, Instance, Model, OpNode, Result, Source, Spec, Value
+from ..ir import Body, Instance, Model, OpNode, Result, Scalar, Source, Spec, Value
 from ..source import Span
 from ..types import TensorType
-from .base import Example, Layer, Op, Outputs, Sample
+from .base import Example, Layer, Op, Operand, Outputs, Sample
 
 #: Annotations of arguments that may hold symbolic sizes; a sample writes these by name.
 _SIZED = ("Extent", "Shape", "ShapeLike", "Items")
@@ -20,22 +20,23 @@ def sample_spec(operator: type[Op], sample: Sample, *, symbolic: bool = True) ->
 
     Its inputs are named after the operator's tensor inputs (`parts_0`, `parts_1` where it takes any number), its outputs
     after the operator's, or `out` (`out_0`, ..). Named axes are dimensions of the model, or the sample's sizes when not
-    `symbolic`. Where no input carries the size of an argument, or there is none at all,
-    one called `like` is added. The layer's path is `layer`.
+    `symbolic`. Where no input carries a size that is asked for, or there is no input at all, one called `like` is added.
+    The layer's path is `layer`.
     """
     sizes: Mapping[str, Size] = {name: var(name) if symbolic else size for name, size in sample.sizes.items()}
     text = _text(operator, sample)
     span = Span("sample.dlspec", 0, len(text))
     rule = bind(operator, sample, sizes)
     names = input_names(operator, len(sample.inputs))
-    types = [None if example is None else input_type(example, sizes) for example in sample.inputs]
+    given = operands(sample, sizes)
+    types = operator.operand_types(given)
     inputs = [
-        Value(id=at, type=type, name=name)
-        for at, (name, type) in enumerate(zip(names, types, strict=True))
-        if type is not None
+        Value(id=at, type=operand, name=name)
+        for at, (name, operand) in enumerate(zip(names, given, strict=True))
+        if isinstance(operand, TensorType)
     ]
     carried = {name for value in inputs for size in value.type.shape for name in variables(size)}
-    missing = sorted(_argument_names(rule.values) - carried)
+    missing = sorted((_size_names(rule.values) | _size_names(given)) - carried)
     if missing or not inputs:
         like = TensorType("f32", tuple(var(name) for name in missing))
         inputs.append(Value(id=len(types), type=like, name="like"))
@@ -45,7 +46,10 @@ def sample_spec(operator: type[Op], sample: Sample, *, symbolic: bool = True) ->
     layer = issubclass(operator, Layer)
     args = {name: value for name, value in rule.values.items() if name != "init"}  # which stands with the parameter
     node = OpNode(
-        inputs=tuple(None if type is None else at for at, type in enumerate(types)),
+        inputs=tuple(
+            at if isinstance(operand, TensorType) else None if operand is None else Scalar(value=operand)
+            for at, operand in enumerate(given)
+        ),
         outputs=tuple(outputs), span=span, op=operator.name, args=args, instance="layer" if layer else None,
     )  # fmt: skip
     instance = Instance(path="layer", op=operator.name, args=args, parameters=rule.parameters(*types), span=span)
@@ -69,8 +73,16 @@ def bind(operator: type[Op], sample: Sample, sizes: Mapping[str, Size]) -> Op:
     })  # fmt: skip
 
 
-def input_type(example: Example, sizes: Mapping[str, Size]) -> TensorType:
-    return TensorType(example.dtype, tuple(sizes[s] if isinstance(s, str) else s for s in example.shape))
+def operands(sample: Sample, sizes: Mapping[str, Size]) -> tuple[Operand, ...]:
+    """What stands at each input, at these sizes."""
+    return tuple(
+        TensorType(one.dtype, tuple(sizes[s] if isinstance(s, str) else s for s in one.shape))
+        if isinstance(one, Example)
+        else sizes[one]
+        if isinstance(one, str)
+        else one
+        for one in sample.inputs
+    )
 
 
 def input_names(operator: type[Op], count: int) -> list[str]:
@@ -102,11 +114,12 @@ def _filled(value: Any, sizes: Mapping[str, Size]) -> Any:
     return value
 
 
-def _argument_names(value: Any) -> set[str]:
+def _size_names(value: Any) -> set[str]:
+    """Dimensions in arguments or operands."""
     if isinstance(value, dict):
-        return set[str]().union(*map(_argument_names, cast("dict[str, Any]", value).values()))
+        return set[str]().union(*map(_size_names, cast("dict[str, Any]", value).values()))
     if isinstance(value, tuple):
-        return set[str]().union(*map(_argument_names, cast("tuple[Any, ...]", value)))
+        return set[str]().union(*map(_size_names, cast("tuple[Any, ...]", value)))
     return set(variables(value)) if isinstance(value, Dim) else set()
 
 

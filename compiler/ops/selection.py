@@ -76,6 +76,8 @@ class Where(Function):
         Sample({}, (Example("bool", ("B", "T", 1), 0, 2), _X, Example("f32", (6,)))),
         Sample({}, (Example("bool", ("B",), 0, 2), Example("i64", ("B",), 0, 9), Example("i64", (), 0, 9)),
                differentiable=False),
+        Sample({}, (Example("bool", ("B", 6), 0, 2), Example("f32", ("B", 6)), 0)),
+        Sample({}, (Example("bool", ("B", 6), 0, 2), 1.5, Example("f32", (1, 6)))),
     )  # fmt: skip
 
     def infer(self, facts: Facts, c: TensorType, a: TensorType, b: TensorType) -> TensorType:

@@ -25,7 +25,7 @@ class Add(Function):
     """Sum of two tensors, as `+`; for pipelines: `-> add(shortcut)`."""
 
     onnx = "Add"
-    samples = (Sample({}, (_X, Example("f32", ("T", 1)))),)
+    samples = (Sample({}, (_X, Example("f32", ("T", 1)))), Sample({}, (_X, 1.5)))
 
     def infer(self, facts: Facts, x: TensorType, y: TensorType) -> TensorType:
         need_number(x, "`add`")
@@ -300,6 +300,7 @@ class Roll(Function):
     onnx = "Slice and Concat"
     samples = (
         Sample({"shift": 1, "axis": -1}, (_X,)),
+        Sample({"shift": 6, "axis": 1}, (_X,), note="round more than once"),
         Sample({"shift": (-2, 1), "axis": (2, 1)}, (_X,)),
     )
 

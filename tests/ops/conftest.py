@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dlc.compiler.ir import Parameter
-from dlc.compiler.ops.base import Sample
+from dlc.compiler.ops.base import Example, Sample
 
 DTYPES = {
     "f16": torch.float16, "bf16": torch.bfloat16, "f32": torch.float32, "f64": torch.float64, "i8": torch.int8,
@@ -22,8 +23,10 @@ DTYPES = {
 
 #: Sizes other than the samples' own, for every named axis.
 LARGER = {"B": 3, "T": 7, "S": 6, "H": 11, "W": 9}
+SMALLER = {"B": 1, "T": 4, "S": 2, "H": 6, "W": 5}
 
-Values = list[Tensor | None]
+#: Inputs by position: tensors, numbers, None for an absent one.
+Values = list[Any]
 Reference = Callable[[dict[str, Any], Values, dict[str, Tensor]], Any]
 
 
@@ -32,8 +35,8 @@ def draw_inputs(sample: Sample, sizes: dict[str, int]) -> Values:
     generator = torch.Generator().manual_seed(1 + sum(sizes.values()))
     drawn: Values = []
     for example in sample.inputs:
-        if example is None:
-            drawn.append(None)
+        if not isinstance(example, Example):
+            drawn.append(sizes[example] if isinstance(example, str) else example)
             continue
         shape = [sizes[size] if isinstance(size, str) else size for size in example.shape]
         low, high = example.low, example.high
@@ -68,7 +71,6 @@ def draw_weights(parameters: Sequence[Parameter]) -> dict[str, Tensor]:
 
 def conv(args: dict[str, Any], inputs: Values, weights: dict[str, Tensor]) -> Tensor:
     (x,) = inputs
-    assert x is not None
     axes = x.ndim - 2
     function = (F.conv1d, F.conv2d, F.conv3d)[axes - 1]
     pad = args["pad"]
@@ -82,7 +84,6 @@ def conv(args: dict[str, Any], inputs: Values, weights: dict[str, Tensor]) -> Te
 
 def conv_transpose(args: dict[str, Any], inputs: Values, weights: dict[str, Tensor]) -> Tensor:
     (x,) = inputs
-    assert x is not None
     function = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)[x.ndim - 3]
     return function(
         x, weights["weight"], weights.get("bias"), args["stride"], args["pad"], args["output_pad"], args["groups"],
@@ -93,7 +94,6 @@ def conv_transpose(args: dict[str, Any], inputs: Values, weights: dict[str, Tens
 def recurrent(kind: type[nn.RNNBase]) -> Reference:
     def reference(args: dict[str, Any], inputs: Values, weights: dict[str, Tensor]) -> Any:
         x, lengths, *states = [*inputs, None, None, None][:4]
-        assert x is not None
         net = kind(
             x.shape[-1], args["hidden"], args["layers"], batch_first=True, bidirectional=args["bidirectional"]
         ).to(x.dtype)
@@ -112,7 +112,6 @@ def recurrent(kind: type[nn.RNNBase]) -> Reference:
 
 def attention(args: dict[str, Any], inputs: Values, weights: dict[str, Tensor]) -> Tensor:
     q, k, v, mask = [*inputs, None][:4]
-    assert q is not None and k is not None and v is not None
     groups = q.shape[1] // k.shape[1]
     k, v = (t.repeat_interleave(groups, 1) for t in (k, v))
     scores = q @ k.mT * (args["scale"] or q.shape[-1] ** -0.5)
@@ -126,7 +125,6 @@ def attention(args: dict[str, Any], inputs: Values, weights: dict[str, Tensor]) 
 
 def multi_head(args: dict[str, Any], inputs: Values, weights: dict[str, Tensor]) -> Tensor:
     x, memory, mask = [*inputs, None, None][:3]
-    assert x is not None
     memory = x if memory is None else memory
     width = x.shape[-1]
     if "in_proj_weight" in weights:
@@ -144,7 +142,6 @@ def multi_head(args: dict[str, Any], inputs: Values, weights: dict[str, Tensor])
 
 def rope(args: dict[str, Any], inputs: Values, weights: dict[str, Tensor]) -> Tensor:
     (x,) = inputs
-    assert x is not None
     rows, width = x.shape[-2:]
     turns = torch.arange(rows)[:, None] * args["theta"] ** (-torch.arange(0, width, 2) / width)
     pairs = torch.complex(*x.double().chunk(2, -1)) * torch.polar(torch.ones(()).double(), turns.double())
@@ -174,7 +171,6 @@ def axes_of(x: Tensor, axis: Any) -> Any:
 def pool(functions: Sequence[Any]) -> Reference:
     def reference(args: dict[str, Any], inputs: Values, weights: dict[str, Tensor]) -> Tensor:
         (x,) = inputs
-        assert x is not None
         if args.get("adaptive"):
             return (F.adaptive_avg_pool1d, F.adaptive_avg_pool2d, F.adaptive_avg_pool3d)[x.ndim - 3](x, args["kernel"])
         return functions[x.ndim - 3](x, args["kernel"], args["stride"], args["pad"])
@@ -235,8 +231,8 @@ REFERENCES: dict[str, Reference] = {
     "stop_grad": eager(lambda x: x),
     "cast": of(lambda x, dtype: x.to(DTYPES[dtype])),
     "add": eager(torch.add),
-    "concat": lambda args, inputs, weights: torch.cat(inputs, args["axis"]),  # type: ignore[arg-type]
-    "stack": lambda args, inputs, weights: torch.stack(inputs, args["axis"]),  # type: ignore[arg-type]
+    "concat": lambda args, inputs, weights: torch.cat(inputs, args["axis"]),
+    "stack": lambda args, inputs, weights: torch.stack(inputs, args["axis"]),
     "split": of(lambda x, size, axis: x.split(list(size) if isinstance(size, tuple) else size, axis)),
     "chunk": of(lambda x, n, axis: x.chunk(n, axis)),
     "unbind": of(lambda x, axis: x.unbind(axis)),
@@ -249,7 +245,7 @@ REFERENCES: dict[str, Reference] = {
     "roll": of(lambda x, shift, axis: x.roll(shift, axis)),
     "pixel_shuffle": of(lambda x, r: F.pixel_shuffle(x, r)),
     "take": of(lambda x, i, axis: x.select(axis, i)),
-    "gather": lambda args, inputs, weights: torch.gather(inputs[0], args["axis"], inputs[1]),  # type: ignore[arg-type]
+    "gather": lambda args, inputs, weights: torch.gather(inputs[0], args["axis"], inputs[1]),
     "where": eager(torch.where),
     "topk": of(lambda x, k, axis: x.topk(k, axis)),
     "scatter": of(lambda v, i, size: torch.zeros(*v.shape[:-1], size, dtype=v.dtype).scatter(-1, i, v)),
@@ -283,21 +279,21 @@ REFERENCES: dict[str, Reference] = {
     "bernoulli": of(lambda p, shape: torch.full(shape, p).bernoulli()),
     "attention": attention,
     "rope": rope,
-    "plus": eager(torch.add),
-    "minus": eager(torch.sub),
-    "times": eager(torch.mul),
-    "divide": eager(torch.div),
-    "floor_divide": eager(torch.floor_divide),
-    "modulo": eager(torch.remainder),
-    "power": eager(torch.pow),
+    "plus": eager(operator.add),
+    "minus": eager(operator.sub),
+    "times": eager(operator.mul),
+    "divide": eager(operator.truediv),
+    "floor_divide": eager(operator.floordiv),
+    "modulo": eager(operator.mod),
+    "power": eager(operator.pow),
     "negative": eager(torch.neg),
     "matmul": eager(torch.matmul),
-    "equal": eager(torch.eq),
-    "not_equal": eager(torch.ne),
-    "less": eager(torch.lt),
-    "less_equal": eager(torch.le),
-    "greater": eager(torch.gt),
-    "greater_equal": eager(torch.ge),
+    "equal": eager(operator.eq),
+    "not_equal": eager(operator.ne),
+    "less": eager(operator.lt),
+    "less_equal": eager(operator.le),
+    "greater": eager(operator.gt),
+    "greater_equal": eager(operator.ge),
     "logical_and": eager(torch.logical_and),
     "logical_or": eager(torch.logical_or),
     "logical_not": eager(torch.logical_not),
@@ -329,6 +325,7 @@ def draw() -> Any:
         inputs = staticmethod(draw_inputs)
         weights = staticmethod(draw_weights)
         larger = LARGER
+        smaller = SMALLER
         dtypes = DTYPES
 
     return Draw

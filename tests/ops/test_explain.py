@@ -60,7 +60,7 @@ def test_signature(name: str, wanted: str) -> None:
 @pytest.mark.parametrize(
     "name, at, wanted",
     [
-        ("index", 3, "bool[B, T][:, none, none, :] -> bool[B, 1, 1, T]"),
+        ("index", 4, "bool[B, T][:, none, none, :] -> bool[B, 1, 1, T]"),
         ("transpose", 0, "f32[B, T, 6].T -> f32[B, 6, T]"),
         ("logical_not", 0, "not bool[B, 3] -> bool[B, 3]"),
         ("size", 0, "T -> i64[]"),
