@@ -12,20 +12,19 @@ from .failure import complain
 @click.argument("name", metavar="CODE|OPERATOR")
 def command(name: str) -> int:
     """Explain a message (E0207) or an operator (LayerNorm)."""
-    from ..compiler.explain import pages
-    from ..compiler.ops import find, names
-    from ..compiler.ops.explain import explain
+    from ..compiler.errors import register
+    from ..compiler.ops import explain, find, names
 
-    page = pages().get(name.upper())
-    if page is not None:
-        console.out(str(page))
-        return 0
+    page = register.explain(name)
     operator = find(name)
-    if operator is not None:
-        console.out(explain(operator))
-        return 0
-    from difflib import get_close_matches
+    if page is not None:
+        console.out(page.rstrip("\n"))
+    elif operator is not None:
+        console.out(explain.explain(operator))
+    else:
+        from difflib import get_close_matches
 
-    near = get_close_matches(name, [*pages(), *names()], 1, 0.5)
-    complain(f"nothing is called `{name}`", (f"did you mean `{near[0]}`?",) if near else ())
-    return 2
+        near = get_close_matches(name, [*register.REGISTER, *names()], 1, 0.5)
+        complain(f"nothing is called `{name}`", (f"did you mean `{near[0]}`?",) if near else ())
+        return 2
+    return 0

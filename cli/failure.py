@@ -24,6 +24,10 @@ def report(error: Exception) -> int:
 
     if isinstance(error, Rejected):
         return 2
+    diagnostics = getattr(error, "diagnostics", None)
+    if diagnostics is not None:  # the Python API's SpecError
+        show(diagnostics, getattr(error, "sources", None))
+        return 2
     if isinstance(error, Failed):
         show([error.diagnostic], getattr(error, "sources", None))
         return getattr(error, "exit_code", 2)

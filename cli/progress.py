@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ..runtime.events import Event, Finished, Listener, Note, Progress, Saved, Started, Validated
+from ..runtime.events import Event, Finished, Note, Progress, Saved, Started, Validated
 from . import console
 
 if TYPE_CHECKING:
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 PATIENCE = 10.0
 
 
-def listener() -> Listener:
+def listener() -> Lines:
     """The drawing that fits where standard error goes."""
     if sys.stderr.isatty() and not console.dumb():
-        return _Moving()
-    return _Lines()
+        return Moving()
+    return Lines()
 
 
 def duration(seconds: float) -> str:
@@ -42,7 +42,7 @@ def figures(values: Mapping[str, float]) -> str:
     return "  ".join(f"{name} {value:.4g}" for name, value in values.items())
 
 
-class _Lines:
+class Lines:
     """One line an event; progress at most every few seconds."""
 
     def __init__(self) -> None:
@@ -92,8 +92,11 @@ class _Lines:
         console.out(text)
         sys.stdout.flush()
 
+    def close(self) -> None:
+        """The run is over, one way or another."""
 
-class _Moving(_Lines):
+
+class Moving(Lines):
     """A bar below the lines."""
 
     def __init__(self) -> None:
@@ -124,7 +127,7 @@ class _Moving(_Lines):
             self.bar.update(self.task, completed=event.step, description=text)
 
     def finish(self, event: Finished) -> None:
-        self.stop()
+        self.close()
         super().finish(event)
 
     def say(self, text: str) -> None:
@@ -136,8 +139,8 @@ class _Moving(_Lines):
         else:
             super().say(text)
 
-    def stop(self) -> None:
-        """Takes the bar away; also called when a run ends by an exception."""
+    def close(self) -> None:
+        """Takes the bar away; also when a run ends by an exception."""
         if self.bar is not None:
             self.bar.stop()
             self.bar = None

@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 HOUSE = ("backends", "cli", "compiler", "grammar", "runtime", "specs")
-SHIPPED = {".py", ".lark", ".json", ".dlspec", ".md", ".typed"}
+SHIPPED = {".py", ".lark", ".json", ".dlspec", ".typed"}
 
 
 def package_files() -> set[str]:

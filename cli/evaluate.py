@@ -1,0 +1,31 @@
+"""`dlc evaluate`: loss and metrics of a run's kept weights on a split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from . import console
+
+
+@click.command("evaluate")
+@click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
+@click.option("--split", default="test", metavar="train|val|test", help="The split (default: test).")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print.")
+@click.option("--device", default="auto", metavar="auto|cpu|cuda[:N]|mps", help="Where to compute (default: auto).")
+@click.option("--data-root", metavar="DIR", type=click.Path(path_type=Path), help="Where the data is, if it moved.")
+def command(run: Path, split: str, form: str, device: str, data_root: Path | None) -> int:
+    """Evaluate the kept weights of RUN."""
+    from ..runtime import api
+
+    figures = api.evaluate(run, split, device=device, data_root=data_root)
+    if form == "json":
+        import json
+
+        console.out(json.dumps({"run": str(run), "split": split, "figures": figures}, indent=2))
+        return 0
+    width = max(map(len, figures), default=0)
+    for name, value in figures.items():
+        console.out(f"{split}.{name:<{width}}  {value:.4f}")
+    return 0
