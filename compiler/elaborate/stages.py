@@ -106,6 +106,9 @@ def apply(
     operator = target.target if isinstance(target.target, type) else None
     if operator is not None and not issubclass(operator, Layer):
         values = [*pieces(flow), *positional]
+        whole = getattr(operator, "elaborate", None)
+        if whole is not None:  # takes an instance whole: `gradient_penalty(critic, real, fake)`
+            return selected(whole(context, values, keyword, span), select)
         arguments, tensors = signatures.bind_operator(context, operator, values, keyword, target.spelled, span, spans)
         path = place(context, label, None)
         result = expressions.operator_node(

@@ -211,6 +211,13 @@ def not_a_loss(span: Span, name: str, found: str) -> Diagnostic:
     return Diagnostic("E0304", f"`{name}` is {found}, not computed from the model", span, "constant")
 
 
+def emits_differ(span: Span, name: str, one: str, other: str) -> Diagnostic:
+    return Diagnostic(
+        "E0201", f"`{name}` is emitted as `{one}` and as `{other}`", span, "types differ",
+        helps=("all values of one name have one type: give the two different names",),
+    )  # fmt: skip
+
+
 def metric_in_loss(span: Span, name: str, near: str | None) -> Diagnostic:
     helps = _meant(near) or ("metrics are not trained on: they stand in `metrics { .. }`",)
     return Diagnostic("E0301", f"`{name}` is a metric, not a loss", span, "not a loss", helps=helps)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable as Function
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from .. import syntax
 from ..diagnostics import Abandoned, Diagnostic, Failed, Label
-from ..dims import NO_FACTS, Facts, var
+from ..dims import NO_FACTS, Facts, var, variables
 from ..elaborate import expressions, signatures
 from ..elaborate.builder import Builder, Scope
 from ..elaborate.elaborator import Checked, Context, Elaborator, sizes
 from ..elaborate.environment import Environment
 from ..elaborate.values import POISON, Callable, Instance, Outputs, Tensor
 from ..errors import recipe as errors
-from ..ir import CallNode, OpNode, Result
+from ..ir import Body, CallNode, ModeNode, OpNode, RepeatNode, Result, Value
 from ..names import nearest
 from ..ops.base import Op
 from ..recipe.ir import DataSet, Metric, Term
@@ -116,7 +116,10 @@ class Open:
 
     context: Context
     environment: RecipeEnvironment
-    calls: list[tuple[NetUse, int]] = field(default_factory=list[tuple[NetUse, int]])
+    #: Values of lets that another body reads, by name.
+    given: dict[str, Tensor] = field(default_factory=dict[str, Tensor])
+    #: Names of shared lets that this body reads.
+    taken: dict[str, None] = field(default_factory=dict[str, None])
 
 
 class Binder:
@@ -132,8 +135,9 @@ class Binder:
 
     # ---- bodies --------------------------------------------------------------------------------------------------------
 
-    def open(self, name: str, role: Literal["step", "metrics"], span: Span) -> Open:
-        """A body whose names are the batch fields, the nets and the lets."""
+    def open(self, name: str, role: Literal["step", "metrics"], span: Span, shared: Open | None = None) -> Open:
+        """A body whose names are the batch fields, the nets and the lets. With `shared`, lets are computed there, once for
+        all bodies that read them, and come in as inputs."""
         self.elaborator.facts = self.facts
         builder = Builder(self.report, name, role, span)
         environment = RecipeEnvironment(self.names.scope, metrics=role == "metrics")
@@ -156,10 +160,39 @@ class Binder:
             else:
                 self._call_single(opened, net, instance, fields)
         for let in self.names.lets:
-            environment.deferred[let.name.text] = lambda let=let: self._let(opened, let)
+            compute = self._let if shared is None else self._shared_let
+            environment.deferred[let.name.text] = lambda let=let, compute=compute: compute(opened, let, shared)
         return opened
 
-    def _let(self, opened: Open, let: syntax.Let) -> None:
+    def _shared_let(self, opened: Open, let: syntax.Let, shared: Open | None) -> None:
+        """A `let` of the shared body as an input of this one."""
+        assert shared is not None
+        name = let.name.text
+        try:
+            value = shared.environment.lookup(name, let.name.span)
+        except (Failed, Abandoned):
+            value = POISON
+        if value is POISON:
+            opened.environment.bind(name, POISON, let.name.span)
+            raise Abandoned
+        opened.environment.bind(name, self._taken(opened, shared, name, value), let.name.span)
+
+    def _taken(self, opened: Open, shared: Open, name: str, value: Any) -> Any:
+        if isinstance(value, Tensor):
+            shared.given[name] = value
+            opened.taken[name] = None
+            return opened.context.builder.input(value.type, name)
+        if isinstance(value, Outputs):
+            tensors = {
+                leaf: self._taken(opened, shared, f"{name}.{leaf}", item) for leaf, item in value.tensors.items()
+            }
+            return Outputs(tensors, value.of)
+        if isinstance(value, tuple):
+            items = cast("tuple[Any, ...]", value)
+            return tuple(self._taken(opened, shared, f"{name}.{index}", item) for index, item in enumerate(items))
+        return value
+
+    def _let(self, opened: Open, let: syntax.Let, _shared: Open | None = None) -> None:
         self.names.let_read.add(let.name.text)
         name = let.name.text
         try:
@@ -222,12 +255,13 @@ class Binder:
             return None
         outputs = {result.name: result.value for result in body.outputs}
         extra = {name: id for name, id in body.taps.items() if name in self.wanted and name not in outputs}
-        net.extra = tuple(extra)
         index = model.body
-        if extra:
-            results = tuple(Result(name=name, value=id) for name, id in (outputs | extra).items())
-            index = self.elaborator.add_body(body.model_copy(update={"outputs": results}))
-        types = tuple((name, body.value(id).type) for name, id in (outputs | extra).items())
+        results = tuple(Result(name=name, value=id) for name, id in (outputs | extra).items())
+        wider = with_emits(self.elaborator.bodies, body.model_copy(update={"outputs": results}), self.wanted)
+        net.extra = tuple(result.name for result in wider.outputs[len(outputs) :])
+        if net.extra:
+            index = self.elaborator.add_body(wider)
+        types = tuple((result.name, wider.value(result.value).type) for result in wider.outputs)
         return Checked(index, types, {})
 
     def _new_body(self, net: NetUse, signature: signatures.Signature, tensors: list[Tensor]) -> Checked:
@@ -254,10 +288,11 @@ class Binder:
             builder.taps[name] = tensor.id
             if name in self.wanted and name not in declared:
                 outputs.append((name, tensor))
-        net.extra = tuple(name for name, _ in outputs[len(declared) :])
         body = builder.finish(outputs, statics=expressions.plain_statics(net.statics), dims=sizes(environment))
+        body = with_emits(self.elaborator.bodies, body, self.wanted)
+        net.extra = tuple(result.name for result in body.outputs[len(declared) :])
         self.facts = self.elaborator.facts
-        types = tuple((name, tensor.type) for name, tensor in outputs)
+        types = tuple((result.name, body.value(result.value).type) for result in body.outputs)
         return Checked(self.elaborator.add_body(body), types, {})
 
     # ---- losses and metrics --------------------------------------------------------------------------------------------
@@ -284,9 +319,13 @@ class Binder:
         builder = opened.context.builder
         counts: list[int] = []
         across = False
-        for index in reaching(builder, tensor.id):
-            kind, fields, _ = builder.nodes[index]
+        nodes = reaching(builder, tensor.id)
+        read = {operand for index in nodes for operand in builder.nodes[index][1]["inputs"]} | {tensor.id}
+        for index in nodes:
+            kind, fields, outputs = builder.nodes[index]
             if kind is not OpNode:
+                if any(not _has_batch(builder, id) for id in outputs if id in read):
+                    across = True  # a net gives it for the micro-batch as a whole: an emit
                 continue
             loss = LOSSES.get(fields["op"])
             if loss is not None:
@@ -333,7 +372,12 @@ class Binder:
         used = {operand for node in body.nodes for operand in node.inputs if isinstance(operand, int)}
         used |= {result.value for result in body.outputs}
         inputs = tuple(value for value in body.inputs if value.id in used)
-        return self.elaborator.add_body(body.model_copy(update={"inputs": inputs}))
+        if not inputs:  # something has to say how large the batch is
+            inputs = body.inputs[:1]
+        references: list[str | None] = [getattr(node, "instance", None) for node in body.nodes]
+        named = {reference.partition(".")[0] for reference in references if reference}
+        instances = tuple(instance for instance in body.instances if instance.path in named)
+        return self.elaborator.add_body(body.model_copy(update={"inputs": inputs, "instances": instances}))
 
 
 # ---- what a value is made of -------------------------------------------------------------------------------------------
@@ -350,6 +394,48 @@ def taps(builder: Builder, environment: Environment) -> dict[str, Tensor]:
                 if tensor.builder is builder:
                     found[f"{name}.{leaf}"] = tensor
     return found
+
+
+def emitted(bodies: Sequence[Body], body: Body) -> dict[str, tuple[int, TensorType, Span]]:
+    """What applying a body emits in training: by name how many values, of which type. E0201 where types differ."""
+    found: dict[str, tuple[int, TensorType, Span]] = {}
+
+    def add(name: str, count: int, type: TensorType, span: Span) -> None:
+        before, known, _ = found.get(name, (0, type, span))
+        if known != type:
+            raise Failed(errors.emits_differ(span, name, str(known), str(type)))
+        found[name] = (before + count, type, span)
+
+    for result in body.emits:
+        add(result.name, 1, body.value(result.value).type, body.span)
+    for node in body.nodes:
+        runs: list[tuple[int, int]] = []
+        if isinstance(node, CallNode):
+            runs = [(node.body, 1)]
+        elif isinstance(node, RepeatNode):
+            runs = [(run.body, run.count) for run in node.runs]
+        elif isinstance(node, ModeNode):
+            runs = [(node.training, 1)]
+        for index, count in runs:
+            for name, (times, type, span) in emitted(bodies, bodies[index]).items():
+                add(name, count * times, type, span)
+    return found
+
+
+def with_emits(bodies: Sequence[Body], body: Body, wanted: Iterable[str]) -> Body:
+    """The body with an output for each emit that is read: the values of all applications, stacked on a new first axis,
+    by an `emitted` node at the end."""
+    found = {name: value for name, value in emitted(bodies, body).items() if name in wanted and name not in body.taps}
+    if not found:
+        return body
+    id = max((value.id for value in body.values()), default=-1)
+    nodes, outputs = list(body.nodes), list(body.outputs)
+    for name, (count, type, span) in found.items():
+        id += 1
+        value = Value(id=id, type=TensorType(type.dtype, (count, *type.shape)), name=name)
+        nodes.append(OpNode(op="emitted", args={"name": name}, inputs=(), outputs=(value,), span=span))
+        outputs.append(Result(name=name, value=id))
+    return body.model_copy(update={"nodes": tuple(nodes), "outputs": tuple(outputs)})
 
 
 def reaching(builder: Builder, value: int) -> list[int]:
@@ -369,13 +455,12 @@ def reaching(builder: Builder, value: int) -> list[int]:
 def _joins_examples(builder: Builder, index: int) -> bool:
     """Whether a node of a recipe reduces the batch axis away: its input has `B`, its output has not."""
     _, fields, ids = builder.nodes[index]
-    batch = var("B")
-
-    def has(id: int) -> bool:
-        return any(size == batch for size in builder.types[id].shape)
-
     inputs = [operand for operand in fields["inputs"] if isinstance(operand, int)]
-    return any(map(has, inputs)) and not any(map(has, ids))
+    return any(_has_batch(builder, id) for id in inputs) and not any(_has_batch(builder, id) for id in ids)
+
+
+def _has_batch(builder: Builder, id: int) -> bool:
+    return any("B" in variables(size) for size in builder.types[id].shape)
 
 
 def direction(builder: Builder, value: int) -> Literal["max", "min"] | None:

@@ -16,7 +16,6 @@ from ..recipe.ir import Freeze, Optimizer, ParameterGroup, Schedule, Segment
 from ..recipe.optimizers import OPTIMIZERS
 from ..recipe.reader import Reader
 from ..recipe.schedules import SEGMENTS
-from ..source import Span
 from ..statics import Quantity, describe
 
 EXAMPLE = "AdamW(1e-3)"
@@ -192,9 +191,7 @@ def chosen(selectors: Iterable[Selector], entry: ParameterEntry, path: str) -> b
     return any(matches(selector, entry, path) for selector in selectors)
 
 
-def check_selectors(
-    selectors: Iterable[Selector], entries: list[tuple[str, ParameterEntry]], reader: Reader, place: Span
-) -> None:
+def check_selectors(selectors: Iterable[Selector], entries: list[tuple[str, ParameterEntry]], reader: Reader) -> None:
     """E0402 for each selector that chooses nothing."""
     for selector in selectors:
         if not any(matches(selector, entry, path) for path, entry in entries):

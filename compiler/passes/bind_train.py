@@ -12,7 +12,7 @@ from ..elaborate.elaborator import Elaborator
 from ..elaborate.values import Callable
 from ..errors import recipe as errors
 from ..expand import ParameterEntry, parameters
-from ..ir import Selector, Spec
+from ..ir import OpNode, Selector, Spec
 from ..names import nearest
 from ..recipe.ir import (
     Batch,
@@ -43,7 +43,7 @@ from ..recipe.schedules import CLIPS, KEEPS, STOPS, VALIDATIONS, WEIGHT_SOURCES
 from ..source import Span
 from ..statics import Quantity, describe
 from . import bind_optimizer
-from .bind_expressions import Binder, Names, NetUse, read_names
+from .bind_expressions import Binder, Names, NetUse, Open, read_names
 from .scopes import Definition
 
 TRAIN: dict[str, Form] = {
@@ -414,7 +414,7 @@ class TrainBinder:
         before = len(self.report.errors)
         duration = self._duration(both, name if inner else None)
         batch = self.reader.attempt(lambda: self._batch(both))
-        updates = self._updates(both, binder, names, entries)
+        updates, shared = self._updates(both, binder, names, entries)
         freeze = self._freeze(both, entries)
         updated = [net for update in updates for net in update.nets]
         fixed = [item for item in freeze if item.until is None]
@@ -433,7 +433,7 @@ class TrainBinder:
         if len(self.report.errors) > before or duration is None or batch is None or phase_validate is None:
             return None
         return Phase(
-            name=name, duration=duration, updates=tuple(updates), freeze=tuple(freeze), batch=batch,
+            name=name, duration=duration, shared=shared, updates=tuple(updates), freeze=tuple(freeze), batch=batch,
             validate_every=phase_validate, precision=precision, mixup=mixup, log=log, runtime=runtime,
             fresh=inner is None or "optimizer" in inner.keys, span=span,
         )  # fmt: skip
@@ -546,12 +546,14 @@ class TrainBinder:
 
     def _updates(
         self, section: Section, binder: Binder, names: Names, entries: list[tuple[str, ParameterEntry]]
-    ) -> list[Update]:
+    ) -> tuple[list[Update], int | None]:
+        """The updates of a round, and the body of the lets they share."""
         steps = section.many.get("step", [])
         if not steps:
             nets = [net.name for net in names.nets]
-            update = self._update(section, "", section.span, binder, entries, nets)
-            return [update] if update is not None else []
+            update = self._update(section, "", section.span, binder, entries, nets, None)
+            return ([update] if update is not None else []), None
+        shared = binder.open("lets", "step", section.span)
         updates: list[Update] = []
         known = [net.name for net in names.nets if net.name]
         for item in steps:
@@ -563,14 +565,16 @@ class TrainBinder:
                 f"step {name}", item.entries or syntax.Entries(item.span, ()), span, STEP,
                 elsewhere=dict.fromkeys((key for key in TRAIN if key not in STEP), "train"),
             )  # fmt: skip
-            update = self._update(inner, name, span, binder, entries, [name])
+            update = self._update(inner, name, span, binder, entries, [name], shared)
             if update is not None:
                 updates.append(update)
-        return updates
+        if not shared.given:
+            return updates, None
+        return updates, binder.close(shared, list(shared.given.items()))
 
     def _update(
         self, section: Section, name: str, span: Span, binder: Binder, entries: list[tuple[str, ParameterEntry]],
-        nets: list[str],
+        nets: list[str], shared: Open | None,
     ) -> Update | None:  # fmt: skip
         before = len(self.report.errors)
         losses = self._named(section, "loss")
@@ -578,13 +582,16 @@ class TrainBinder:
             example = "loss = cross_entropy(logits, label)"
             self.reader.missing(section, "loss", errors.key_missing(span, "loss", section.name, example))
         terms: list[Term] = []
+        lets: tuple[str, ...] = ()
         body = -1
         if losses:
-            opened = binder.open(name or "loss", "step", span)
+            opened = binder.open(name or "loss", "step", span, shared)
             found = binder.terms(opened, losses)
             terms = [binder.term(opened, term, tensor) for term, tensor, _ in found]
             if len(self.report.errors) == before:
+                self._penalties(opened, entries)
                 body = binder.close(opened, [(term, tensor) for term, tensor, _ in found])
+            lets = tuple(opened.taken)
         optimizer = self._optimizer(section, span)
         groups = self._groups(section, optimizer, entries)
         clip = self._clip(section)
@@ -593,8 +600,15 @@ class TrainBinder:
             return None
         return Update(
             name=name, body=body, terms=tuple(terms), nets=tuple(nets), optimizer=optimizer, groups=tuple(groups),
-            clip=clip, repeat=repeat, span=span,
+            clip=clip, repeat=repeat, lets=lets, span=span,
         )  # fmt: skip
+
+    def _penalties(self, opened: Open, entries: list[tuple[str, ParameterEntry]]) -> None:
+        """E0402 for an `l1` that chooses nothing."""
+        for kind, fields, _ in opened.context.builder.nodes:
+            if kind is OpNode and fields["op"] == "l1":
+                selector = Selector(kind="path", text=fields["args"]["pattern"], span=fields["span"])
+                bind_optimizer.check_selectors([selector], entries, self.reader)
 
     def _optimizer(self, section: Section, span: Span) -> OptimizerRecord | None:
         node = section.value("optimizer")
@@ -610,7 +624,7 @@ class TrainBinder:
         for node in item.args:
             with self.elaborator.reporting():
                 found.append(expressions.selector(context, node))
-        bind_optimizer.check_selectors(found, entries, self.reader, item.span)
+        bind_optimizer.check_selectors(found, entries, self.reader)
         return tuple(found)
 
     def _groups(

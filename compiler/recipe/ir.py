@@ -10,7 +10,8 @@ nodes. A node that several fields read is computed once (so a random window is d
 **Expressions of `train`** are bodies with role `step` or `metrics`. Their inputs are batch fields, by name. A net
 (`train.model` or a `let`) is an `Instance` of the body whose path is its name (`model` when it has none) and a
 `CallNode` applies it; the node's outputs are the declared outputs, then the taps and emits that the expressions read,
-each under its name (`Value.name`). Losses and metrics are `OpNode`s whose `op` is in the loss or metric table.
+each under its name (`Value.name`). Emits come from an `OpNode` `emitted` (args: name; no inputs) at the end of the net's
+body: the values of all applications in execution order, stacked on a new first axis. Losses and metrics are `OpNode`s whose `op` is in the loss or metric table.
 """
 
 from __future__ import annotations
@@ -238,7 +239,8 @@ class Term(Record):
 class Update(Record):
     """One optimizer with what it follows: a `step` section, or the section itself (`name` is then "").
 
-    `nets` are the names of the nets whose parameters it updates. The total loss is the sum of `terms`.
+    `nets` are the names of the nets whose parameters it updates. The total loss is the sum of `terms`. `lets` are the
+    values of `Phase.shared` that the body reads, as inputs of these names.
     """
 
     name: str
@@ -249,6 +251,7 @@ class Update(Record):
     groups: tuple[ParameterGroup, ...] = ()
     clip: Clip | None = None
     repeat: int = 1
+    lets: tuple[str, ...] = ()
     span: Span
 
 
@@ -286,10 +289,14 @@ class Runtime(Record):
 
 class Phase(Record):
     """A stretch of training, complete with what it takes over from the section. A section without phases has one, named
-    "". `fresh`: the optimizer starts anew here."""
+    "". `fresh`: the optimizer starts anew here.
+
+    `shared` is a body (role `step`) over batch fields whose outputs are the lets that updates read: it runs once a batch,
+    before them, and their gradients flow through it. A section without `step` has none: its lets stand in its body."""
 
     name: str = ""
     duration: Duration
+    shared: int | None = None
     updates: tuple[Update, ...]
     freeze: tuple[Freeze, ...] = ()
     batch: Batch

@@ -21,8 +21,10 @@ class Loss(Function):
     counted: ClassVar[bool] = True
     across: ClassVar[bool] = False
     reads: ClassVar[Literal["logits", "log_probs", "values"]] = "values"
-    #: The input (0, 1) whose class field must fit the class axis of the other; None: no classes.
+    #: The second input holds class numbers, whose count must fit the class axis of the first.
     classes: ClassVar[bool] = False
+    #: Takes a net whole as its first argument.
+    needs_net: ClassVar[bool] = False
 
 
 # ---- pairing rules -----------------------------------------------------------------------------------------------------
@@ -295,9 +297,53 @@ class Contrastive(Loss):
         return scalar(a)
 
 
+class GradientPenalty(Loss):
+    """(|gradient of the net's output| - 1)^2 at random points between `real` and `fake` (Gulrajani et al., 2017), mean
+    over the batch. The net is passed whole: `gradient_penalty(critic, real, fake)`."""
+
+    counted = False
+    needs_net = True
+
+    def infer(self, facts: Facts, real: TensorType, fake: TensorType) -> Outputs:
+        pair_equal(real, fake, facts, word="real example", other="generated one")
+        return scalar(real)
+
+    @classmethod
+    def elaborate(cls, context: Any, values: list[Any], keyword: dict[str, Any], span: Any) -> Any:
+        """An operator node that also names the net: `instance`, and in its arguments the `body` to apply."""
+        from ..elaborate.nets import whole_net
+
+        return whole_net(context, cls, values, keyword, span)
+
+
+class L1(Loss):
+    """The sum of the sizes of all parameters that a glob chooses: a penalty, `1e-5 * l1("**.weight")`."""
+
+    pattern: str
+
+    counted = False
+
+    def infer(self, facts: Facts) -> Outputs:
+        return SCALAR
+
+
 LOSSES: dict[str, type[Loss]] = {
     loss.name: loss
-    for loss in (CrossEntropy, Bce, Nll, Focal, KlDivergence, Mse, L1Loss, Huber, DiceLoss, Triplet, Contrastive)
+    for loss in (
+        CrossEntropy,
+        Bce,
+        Nll,
+        Focal,
+        KlDivergence,
+        Mse,
+        L1Loss,
+        Huber,
+        DiceLoss,
+        Triplet,
+        Contrastive,
+        GradientPenalty,
+        L1,
+    )
 }
 
 

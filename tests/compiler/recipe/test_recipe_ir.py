@@ -240,3 +240,87 @@ train {
     found = checked(text, tmp_path, facts=given).report.diagnostics
     assert [d.code for d in found] == ["E0205"]
     assert "60" in "".join(found[0].helps)
+
+
+GAN = """dlspec 1
+data D {
+  source = npz("x.npz")
+  split  = all("train")
+  x: f32[8] = source.x
+}
+model Gen(z: [B, 4]) -> (x: [B, 8]) { x = z -> body: Linear(8) }
+model Critic(x: [B, 8]) -> (score: [B]) { score = x -> body: Linear(1) -> squeeze(-1) }
+train {
+  data = D
+  let gen    = Gen()
+  let critic = Critic()
+  let fake   = randn([B, 4]) -> gen
+  step critic {
+    repeat = 5
+    loss {
+      distance = mean(stop_grad(fake) -> critic) - mean(x -> critic)
+      penalty  = 10 * gradient_penalty(critic, x, stop_grad(fake))
+      weights  = 1e-4 * l1("critic.**.weight")
+    }
+    optimizer = Adam(1e-4, betas = (0.0, 0.9))
+  }
+  step gen { loss = -mean(fake -> critic); optimizer = Adam(1e-4) }
+  batch    = 16
+  duration = 100 steps
+}
+export { onnx = "gen.onnx"; model = gen }
+"""
+
+
+def test_steps_share_their_lets(tmp_path: Path) -> None:
+    spec, train = train_of(GAN, tmp_path)
+    (phase,) = train.phases
+    assert phase.shared is not None
+    shared = spec.bodies[phase.shared]
+    assert [result.name for result in shared.outputs] == ["fake"]
+    assert "B" in str(shared.inputs[0].type)
+    critic, gen = phase.updates
+    assert (critic.nets, critic.repeat, critic.lets) == (("critic",), 5, ("fake",))
+    assert (gen.nets, gen.lets) == (("gen",), ("fake",))
+    body = spec.bodies[critic.body]
+    assert [value.name for value in body.inputs] == ["x", "fake"]
+    assert [instance.path for instance in body.instances] == ["critic"]
+    penalty = next(node for node in body.nodes if isinstance(node, OpNode) and node.op == "gradient_penalty")
+    assert penalty.instance == "critic" and spec.bodies[penalty.args["body"]].name == "Critic"
+    assert [term.across for term in critic.terms] == [True, False, False]
+
+
+def test_an_exported_net_is_a_let(tmp_path: Path) -> None:
+    spec, recipe = recipe_of(GAN, tmp_path)
+    (export,) = recipe.exports
+    assert export.net == "gen" and spec.models[export.model].name == "Gen" and export.inputs == ("z",)
+
+
+def test_emits_are_stacked_outputs_of_the_net(tmp_path: Path) -> None:
+    text = """dlspec 1
+data D {
+  source = npz("x.npz")
+  split  = all("train")
+  x: f32[8] = source.x
+}
+block Inner()(x: [B, W]) -> [B, W] {
+  y = x -> l: Linear(W)
+  emit size = mean(y ** 2)
+  y
+}
+model M(x: [B, 8]) -> (y: [B, 8]) { y = x -> layers: repeat 3 { Inner() } -> last: Inner() }
+train {
+  model = M; data = D
+  loss { fit = mse(y, x); small = 0.1 * mean(size) }
+  optimizer = Adam(1e-3); batch = 4; duration = 10 steps
+}
+"""
+    spec, train = train_of(text, tmp_path)
+    assert train.nets[0].extra == ("size",)
+    body = spec.bodies[train.phases[0].updates[0].body]
+    call = body.nodes[0]
+    assert isinstance(call, CallNode)
+    assert str(call.outputs[1].type) == "f32[4]"
+    last = spec.bodies[call.body].nodes[-1]
+    assert isinstance(last, OpNode) and last.op == "emitted"
+    assert [term.across for term in train.phases[0].updates[0].terms] == [False, True]
