@@ -134,28 +134,12 @@ def plain_statics(statics: dict[str, Any]) -> dict[str, Any]:
 # ---- operator nodes ------------------------------------------------------------------------------------------------
 
 
-def operand_type(value: Any, dtype: str | None) -> TensorType | None:
-    """The type an operator sees for one input; a number takes the dtype of the tensors beside it where it fits."""
-    if value is None:
-        return None
-    if isinstance(value, Tensor):
-        return value.type
-    if isinstance(value, bool):
-        return TensorType("bool", ())
-    if isinstance(value, float):
-        return TensorType(dtype if dtype is not None and dtype.startswith(("f", "bf")) else "f32", ())
-    if dtype is None or dtype == "bool":
-        return TensorType("i64", ())
-    return TensorType(dtype, ())
-
-
 def operator_node(
     context: Context, operator: type[Op], arguments: dict[str, Any], tensors: list[Any], span: Span, *,
     instance: Instance | None = None, path: str | None = None, spelled: str | None = None,
 ) -> Any:  # fmt: skip
     """Adds an operator: its shape rule gives the outputs' types, its Rejected becomes a diagnostic at `span`."""
-    dtype = next((value.type.dtype for value in tensors if isinstance(value, Tensor)), None)
-    types: list[Any] = []
+    given: list[Any] = []
     operands: list[Any] = []
     for position, value in enumerate(tensors):
         if value is POISON:
@@ -167,11 +151,12 @@ def operator_node(
         if value is not None and not isinstance(value, (Tensor, bool, int, float, Dim)):
             name = operator.tensors[min(position, len(operator.tensors) - 1)][0] if operator.tensors else "input"
             raise Failed(errors.input_not_tensor(spelled or operator.name, name, value, span))
-        types.append(operand_type(value, dtype))
+        given.append(value.type if isinstance(value, Tensor) else value)
         if isinstance(value, Tensor):
             operands.append(context.builder.use(value))
         else:
             operands.append(None if value is None else Scalar(value=value))
+    types = operator.operand_types(given)
     required = [name for name, kind in operator.tensors if kind == "one"]
     for position, name in enumerate(required):
         if position >= len(types) or types[position] is None:
