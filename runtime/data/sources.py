@@ -11,6 +11,7 @@ import struct
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -266,18 +267,17 @@ def _npz(args: Mapping[str, Any], resolve: Callable[[str], Path], span: Span) ->
     if not path.is_file():
         _bytes(path, span)
     columns: dict[str, Column] = {}
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            if not hasattr(archive, "files"):
-                raise mistakes.not_of_format(span, path, "an npz archive", "it holds one array; use `numpy.savez`")
-            for name in archive.files:
-                columns[name] = _array(archive[name], path, name, span)
-    except (ValueError, OSError, EOFError, KeyError, Exception) as error:
-        if isinstance(error, (ValueError, OSError, EOFError, KeyError)) or type(error).__name__ == "BadZipFile":
-            raise mistakes.not_of_format(
-                span, path, "an npz archive", str(error).splitlines()[0] or "damaged"
-            ) from None
-        raise
+    with path.open("rb") as file:
+        try:
+            archive: Any = np.load(file, allow_pickle=False)
+            arrays = {name: archive[name] for name in archive.files} if hasattr(archive, "files") else None
+        except (ValueError, OSError, EOFError, KeyError, BadZipFile, NotImplementedError) as error:
+            why = (str(error).splitlines() or ["damaged"])[0]
+            raise mistakes.not_of_format(span, path, "an npz archive", why) from None
+    if arrays is None:
+        raise mistakes.not_of_format(span, path, "an npz archive", "it holds one array; use `numpy.savez`")
+    for name, array in arrays.items():
+        columns[name] = _array(array, path, name, span)
     if not columns:
         raise mistakes.empty(span, path, "arrays")
     first, *others = columns
