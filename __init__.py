@@ -18,21 +18,36 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .runtime.api import Loaded, SpecError, evaluate, export, load, train
+    from .runtime.api import Loaded, Run, SpecError, evaluate, export, load, predict, train
+    from .runtime.failure import RunFailure
     from .runtime.session import Session
 
 #: Where each public name lives.
 _HOMES = {
     "Loaded": ".runtime.api",
+    "Run": ".runtime.api",
+    "RunFailure": ".runtime.failure",
     "Session": ".runtime.session",
     "SpecError": ".runtime.api",
     "evaluate": ".runtime.api",
     "export": ".runtime.api",
     "load": ".runtime.api",
+    "predict": ".runtime.api",
     "train": ".runtime.api",
 }
 
-__all__ = ["Loaded", "Session", "SpecError", "evaluate", "export", "load", "train"]
+__all__ = [
+    "Loaded",
+    "Run",
+    "RunFailure",
+    "Session",
+    "SpecError",
+    "evaluate",
+    "export",
+    "load",
+    "predict",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

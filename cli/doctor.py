@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import importlib.util
-import io
 import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
 
@@ -105,55 +103,13 @@ def driver_devices() -> int | str:
     return count.value
 
 
-@contextlib.contextmanager
-def _quiet_descriptors() -> Iterator[None]:
-    """ONNX Runtime writes its complaints from C++ straight to the descriptor."""
-    saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(null, 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(null)
+def provider_problem(provider: str) -> str | None:
+    """Why a provider that is compiled in is not used here; None: sessions run on it."""
+    from ..runtime import providers
 
-
-def provider_problem(provider: str, devices: int | str) -> str | None:
-    """Why a provider that is compiled in cannot be used here; None: a session ran on it.
-
-    `get_available_providers` means "compiled in", and a session that cannot have its provider silently takes the CPU;
-    so the driver is asked first, then a session is made and asked what it uses.
-    """
-    import onnxruntime
-
-    if provider in ("CUDAExecutionProvider", "TensorrtExecutionProvider"):
-        if isinstance(devices, str):
-            return devices
-        if devices == 0:
-            return "the driver sees no device"
-        if hasattr(onnxruntime, "preload_dlls"):
-            printed = io.StringIO()
-            with contextlib.redirect_stdout(printed), _quiet_descriptors():
-                onnxruntime.preload_dlls()
-            if failed := [line for line in printed.getvalue().splitlines() if "ail" in line]:
-                return failed[0].strip()
-    try:
-        with _quiet_descriptors():
-            session = onnxruntime.InferenceSession(_identity(), providers=[provider])
-    except Exception as error:  # noqa: BLE001
-        return _first_line(error)
-    used = session.get_providers()[0]
-    return None if used == provider else f"a session falls back to {used}: its libraries do not load"
-
-
-def _identity() -> bytes:
-    """A model that adds a number to itself, in ONNX opset 23."""
-    from onnx import TensorProto, helper
-
-    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy")
-    graph = helper.make_graph([helper.make_node("Add", ["x", "x"], ["y"])], "probe", [x], [y])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 23)], ir_version=11)
-    return model.SerializeToString()
+    if provider == providers.CUDA:
+        return providers.why_not_cuda() or None
+    return None if provider == providers.CPU else "dlc does not use it"
 
 
 def _first_line(error: BaseException) -> str:
@@ -227,7 +183,7 @@ def command() -> int:
         if version:
             _row("built for CUDA", version)
         for provider in onnxruntime.get_available_providers():
-            problem = provider_problem(provider, devices)
+            problem = provider_problem(provider)
             _row(provider.removesuffix("ExecutionProvider"), "usable" if problem is None else f"not usable: {problem}")
 
     console.out("devices")

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from dlc.cli.doctor import Facts, driver_devices, provider_problem, traps
+from dlc.cli.doctor import Facts, provider_problem, traps
+from dlc.runtime import providers
 
 GOOD = Facts(runtimes=("onnxruntime-gpu",), torch_cuda="13.0", runtime_cuda="13.0", torchvision=None)
 
@@ -35,10 +36,10 @@ def test_each_trap_has_a_remedy(facts: Facts, words: str, help: str) -> None:
     assert help in trap.help
 
 
-def test_the_cpu_provider_works_and_an_unknown_one_says_why() -> None:
-    assert provider_problem("CPUExecutionProvider", driver_devices()) is None
-    assert provider_problem("CUDAExecutionProvider", "no NVIDIA driver") == "no NVIDIA driver"
-    assert provider_problem("CUDAExecutionProvider", 0) == "the driver sees no device"
+def test_providers() -> None:
+    assert provider_problem("CPUExecutionProvider") is None
+    assert provider_problem("TensorrtExecutionProvider") == "dlc does not use it"
+    assert (provider_problem("CUDAExecutionProvider") is None) == (providers.why_not_cuda() == "")
 
 
 def test_report(dlc: Callable[..., subprocess.CompletedProcess[str]]) -> None:

@@ -1,0 +1,83 @@
+"""`dlc predict`: answers for raw records, from a run or from an ONNX file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from . import console
+
+
+@click.command("predict")
+@click.argument("model", metavar="RUN|MODEL.onnx", type=click.Path(path_type=Path))
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--format", "form", type=click.Choice(["text", "json", "csv"]), default="text", help="How to print.")
+@click.option("--device", default="auto", metavar="auto|cpu|cuda[:N]|mps", help="Where to compute (default: auto).")
+def command(model: Path, inputs: tuple[Path, ...], form: str, device: str) -> int:
+    """Predict for INPUT files (.npz, .npy, .csv, images, text). A .onnx file needs no torch."""
+    if model.suffix == ".onnx":
+        rows = exported(model, inputs, device)
+    else:
+        from ..runtime import api
+
+        rows = api.predict(model, inputs, device=device).rows()
+    if form == "json":
+        import json
+
+        console.out(json.dumps(rows, indent=2))
+    elif form == "csv":
+        import csv
+        import io
+
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        console.out(text.getvalue().rstrip("\n"))
+    else:
+        for line in table(rows):
+            console.out(line)
+    return 0
+
+
+def exported(model: Path, inputs: Sequence[Path], device: str) -> list[dict[str, Any]]:
+    """A row a record from an ONNX file; an axis of probabilities also says which is the largest."""
+    from ..runtime import feeds
+    from ..runtime.session import Session
+
+    session = Session(model, "cpu" if device == "cpu" else "cuda" if device.startswith("cuda") else "auto")
+    names, arrays = feeds.read(session.inputs, inputs)
+    answers = session.predict(arrays)
+    rows: list[dict[str, Any]] = []
+    for index, name in enumerate(names):
+        row: dict[str, Any] = {"input": name}
+        for output, values in answers.items():
+            value = values[index] if values.ndim else values
+            if output in ("probs", "probabilities", "logits") and value.ndim == 1 and len(value) > 1:
+                row["class"] = int(value.argmax())
+            row[output] = value.tolist()
+        rows.append(row)
+    return rows
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Aligned columns under their names."""
+    if not rows:
+        return ["no records"]
+    names = list(rows[0])
+    cells = [names, *([cell(row.get(name)) for name in names] for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(names))]
+    return ["  ".join(f"{text:<{width}}" for text, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+
+
+def cell(value: Any) -> str:
+    """A number with four digits, a list with its first few."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list):
+        shown = ", ".join(cell(item) for item in value[:6])  # pyright: ignore[reportUnknownVariableType]
+        return f"[{shown}{', ...' if len(value) > 6 else ''}]"  # pyright: ignore[reportUnknownArgumentType]
+    return str(value)
