@@ -8,7 +8,7 @@ Paths inside a body are relative to it. A segment written `#2` or `conv#1` is a 
 unlabelled or labelled `repeat`, whose numbers (or counted names) continue those of the scope around it; the expansion
 adds the turn's offset and writes `2`, or `conv_2`.
 
-All classes are frozen pydantic models with a JSON round trip; spans point into `Spec.sources`.
+All classes are frozen records with a JSON round trip; spans point into `Spec.sources`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
-
 from .dims import Dim, Size, from_text, to_text
+from .record import Record, field
 from .source import Span
 from .types import TensorType
 
@@ -39,14 +38,32 @@ def _argument_to_json(value: Any) -> Any:
     return value
 
 
+class _Argument:
+    """How JSON holds an argument."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, _handler: Any) -> Any:
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_before_validator_function(
+            _argument_from_json,
+            core_schema.any_schema(),
+            serialization=core_schema.plain_serializer_function_ser_schema(_argument_to_json),
+        )
+
+
 #: A static value: None, bool, int, float, str, a symbolic size, or a tuple of these.
-Argument: TypeAlias = Annotated[Any, BeforeValidator(_argument_from_json), PlainSerializer(_argument_to_json)]
+Argument: TypeAlias = Annotated[Any, _Argument]
 
 
-class Record(BaseModel):
-    """Base of all IR classes."""
+class _ByKind:
+    """A union whose members say in `kind` which they are."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings", defer_build=True)
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        from pydantic import Discriminator
+
+        return handler.generate_schema(Annotated[source, Discriminator("kind")])
 
 
 # ---- values --------------------------------------------------------------------------------------------------------
@@ -77,7 +94,7 @@ class Init(Record):
     """How a parameter gets its first value: an entry of the init table with its arguments (`normal`, {"std": 0.02})."""
 
     name: str
-    args: dict[str, Argument] = Field(default_factory=dict)
+    args: dict[str, Argument] = field(default_factory=dict)
 
 
 class Parameter(Record):
@@ -116,7 +133,7 @@ class Instance(Record):
 
     path: str
     op: str | None = None
-    args: dict[str, Argument] = Field(default_factory=dict)
+    args: dict[str, Argument] = field(default_factory=dict)
     parameters: tuple[Parameter, ...] = ()
     body: int | None = None
     span: Span
@@ -142,7 +159,7 @@ class OpNode(Node):
 
     kind: Literal["op"] = "op"
     op: str
-    args: dict[str, Argument] = Field(default_factory=dict)
+    args: dict[str, Argument] = field(default_factory=dict)
     instance: str | None = None
     path: str | None = None
 
@@ -164,7 +181,7 @@ class CallNode(Node):
     kind: Literal["call"] = "call"
     instance: str
     body: int
-    instances: dict[str, str] = Field(default_factory=dict)
+    instances: dict[str, str] = field(default_factory=dict)
 
 
 class Run(Record):
@@ -177,7 +194,7 @@ class Run(Record):
     offsets: dict[str, int]
     strides: dict[str, int]
     captures: tuple[Operand, ...] = ()
-    instances: dict[str, str] = Field(default_factory=dict)
+    instances: dict[str, str] = field(default_factory=dict)
 
 
 class RepeatNode(Node):
@@ -201,7 +218,7 @@ class ModeNode(Node):
     kind: Literal["mode"] = "mode"
     training: int
     evaluation: int
-    instances: dict[str, str] = Field(default_factory=dict)
+    instances: dict[str, str] = field(default_factory=dict)
 
 
 class ScanNode(Node):
@@ -216,12 +233,10 @@ class ScanNode(Node):
     body: int
     sequences: int
     carries: int
-    instances: dict[str, str] = Field(default_factory=dict)
+    instances: dict[str, str] = field(default_factory=dict)
 
 
-AnyNode: TypeAlias = Annotated[
-    OpNode | WeightNode | CallNode | RepeatNode | ModeNode | ScanNode, Field(discriminator="kind")
-]
+AnyNode: TypeAlias = Annotated[OpNode | WeightNode | CallNode | RepeatNode | ModeNode | ScanNode, _ByKind]
 
 
 # ---- bodies --------------------------------------------------------------------------------------------------------
@@ -261,14 +276,14 @@ class Body(Record):
 
     name: str
     role: Literal["model", "block", "sequence", "turn", "branch", "scan", "step", "metrics"]
-    statics: dict[str, Argument] = Field(default_factory=dict)
-    dims: dict[str, Size] = Field(default_factory=dict)
+    statics: dict[str, Argument] = field(default_factory=dict)
+    dims: dict[str, Size] = field(default_factory=dict)
     inputs: tuple[Value, ...]
     instance_inputs: tuple[str, ...] = ()
     instances: tuple[Instance, ...] = ()
     nodes: tuple[AnyNode, ...]
     outputs: tuple[Result, ...]
-    taps: dict[str, int] = Field(default_factory=dict)
+    taps: dict[str, int] = field(default_factory=dict)
     emits: tuple[Result, ...] = ()
     requirements: tuple[Requirement, ...] = ()
     init_rules: tuple[InitRule, ...] = ()
@@ -296,8 +311,8 @@ class Model(Record):
     name: str
     statics: dict[str, Argument]
     body: int
-    divisors: dict[str, int] = Field(default_factory=dict)
-    bounds: dict[str, tuple[int, int | None]] = Field(default_factory=dict)
+    divisors: dict[str, int] = field(default_factory=dict)
+    bounds: dict[str, tuple[int, int | None]] = field(default_factory=dict)
 
 
 class Source(Record):
@@ -307,12 +322,14 @@ class Source(Record):
     text: str
 
 
-def _recipe_from_json(value: Any) -> Any:
-    if isinstance(value, dict):
+class _Recipe:
+    """The recipe's classes use those of this module; they meet when JSON is read."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, handler: Any) -> Any:
         from .recipe.ir import Recipe
 
-        return Recipe.model_validate(value)
-    return value  # pyright: ignore[reportUnknownVariableType]
+        return handler.generate_schema(Recipe | None)
 
 
 class Spec(Record):
@@ -322,8 +339,8 @@ class Spec(Record):
     name: str  # the file's stem
     bodies: tuple[Body, ...]
     models: tuple[Model, ...]
-    params: dict[str, Argument] = Field(default_factory=dict)
-    recipe: Annotated[Any, BeforeValidator(_recipe_from_json)] = None
+    params: dict[str, Argument] = field(default_factory=dict)
+    recipe: Annotated[Any, _Recipe] = None
     sources: tuple[Source, ...] = ()
 
     def model(self, name: str) -> Model:

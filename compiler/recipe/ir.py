@@ -18,10 +18,9 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-from pydantic import Field
-
 from ..dims import Size
-from ..ir import Argument, Record, Selector
+from ..ir import Argument, Selector
+from ..record import Record, field
 from ..source import Span
 from ..types import TensorType
 
@@ -32,7 +31,7 @@ class Entry(Record):
     """A use of an entry of a recipe table: its name and all its arguments, defaults included."""
 
     name: str
-    args: dict[str, Argument] = Field(default_factory=dict)
+    args: dict[str, Argument] = field(default_factory=dict)
     span: Span
 
 
@@ -59,7 +58,7 @@ class ItemType(Record):
     dtype: str | None = None
     shape: tuple[Size | None, ...] | None = None
     classes: Classes | None = None
-    members: dict[str, ItemType] = Field(default_factory=dict)
+    members: dict[str, ItemType] = field(default_factory=dict)
 
 
 class DataNode(Record):
@@ -79,7 +78,7 @@ class DataNode(Record):
 
     id: int
     op: str
-    args: dict[str, Argument] = Field(default_factory=dict)
+    args: dict[str, Argument] = field(default_factory=dict)
     inputs: tuple[int, ...] = ()
     type: ItemType
     name: str = ""
@@ -127,7 +126,7 @@ class DataSet(Record):
     where: Condition | None = None
     nodes: tuple[DataNode, ...]
     fields: tuple[DataField, ...]
-    lengths: dict[str, int | None] = Field(default_factory=dict)
+    lengths: dict[str, int | None] = field(default_factory=dict)
     span: Span
 
     def node(self, identifier: int) -> DataNode:
@@ -152,7 +151,7 @@ class DataFacts(Record):
     those of one epoch), and fields by name."""
 
     records: dict[str, int]
-    fields: dict[str, FieldFacts] = Field(default_factory=dict)
+    fields: dict[str, FieldFacts] = field(default_factory=dict)
 
 
 # ---- training ------------------------------------------------------------------------------------------------------
@@ -194,7 +193,7 @@ class Optimizer(Record):
 
     name: str
     args: dict[str, Argument]
-    schedules: dict[str, Schedule] = Field(default_factory=dict)
+    schedules: dict[str, Schedule] = field(default_factory=dict)
     span: Span
 
 
@@ -203,7 +202,7 @@ class ParameterGroup(Record):
 
     selectors: tuple[Selector, ...]
     args: dict[str, Argument]
-    schedules: dict[str, Schedule] = Field(default_factory=dict)
+    schedules: dict[str, Schedule] = field(default_factory=dict)
     span: Span
 
 
@@ -383,14 +382,14 @@ class Train(Record):
     name: str
     data: str
     nets: tuple[Net, ...]
-    inputs: dict[str, str] = Field(default_factory=dict)
+    inputs: dict[str, str] = field(default_factory=dict)
     phases: tuple[Phase, ...]
     evaluation: Evaluation
     keep: Keep
     stop: Stop | None = None
     seed: int = 0
     ema: float | None = None
-    weights: dict[str, WeightSource] = Field(default_factory=dict)
+    weights: dict[str, WeightSource] = field(default_factory=dict)
     span: Span
 
     def net(self, name: str) -> Net:
@@ -415,7 +414,7 @@ class Export(Record):
     model: int
     inputs: tuple[str, ...]
     tail: int
-    fix: dict[str, int] = Field(default_factory=dict)
+    fix: dict[str, int] = field(default_factory=dict)
     precision: Literal["f32", "f16", "bf16"] = "f32"
     opset: int | None = None
     preprocess: bool = False
