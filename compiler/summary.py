@@ -5,13 +5,15 @@ Every body is counted once and multiplied by its uses, so an 8B model costs what
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from .dims import Size, evaluate, variables
 from .expand import join
 from .ir import AnyNode, Body, CallNode, Instance, Model, ModeNode, OpNode, RepeatNode, Run, ScanNode, Spec
+from .ops import find
+from .ops.base import Op
 from .recipe.ir import Recipe
 from .types import TensorType, byte_size
 
@@ -210,7 +212,7 @@ class _Count:
             flops = activations = 0
             for node in body.nodes:
                 if isinstance(node, OpNode):
-                    flops += self.node_flops(node, types, self.owner(body, node.instance, _NOWHERE, outer))
+                    flops += self.node_flops(node, types)
                     activations += sum(_volume(self.shape(v.type)) * byte_size(v.type.dtype) for v in node.outputs)
                 for inner, times, taken in self.regions(body, node, types, _NOWHERE, outer):
                     work = self.body(inner, taken)
@@ -262,13 +264,15 @@ class _Count:
             found = _Owner(f"{found.path}.{instance.path}", instance, found.copies)
         return found
 
-    def node_flops(self, node: OpNode, types: Mapping[int, TensorType], owner: _Owner | None) -> int:
-        rule = FLOPS.get(node.op)
-        if rule is None:
+    def node_flops(self, node: OpNode, types: Mapping[int, TensorType]) -> int:
+        """The catalogue's count; it needs neither weights nor the init that stands among a layer's arguments."""
+        kind = find(node.op)
+        if kind is None or kind.flops is Op.flops:
             return 0
-        inputs = [self.shape(types[i]) if isinstance(i, int) else None for i in node.inputs]
-        weights = {p.name: p.shape for p in owner.instance.parameters} if owner else {}
-        return rule(_Use(inputs, [self.shape(value.type) for value in node.outputs], weights))
+        operator = kind(**{name: value for name, value in node.args.items() if name != "init"})
+        inputs = [types[i].with_shape(*self.shape(types[i])) if isinstance(i, int) else None for i in node.inputs]
+        outputs = [value.type.with_shape(*self.shape(value.type)) for value in node.outputs]
+        return self.size(operator.flops(inputs, outputs))
 
     # ---- the table ---------------------------------------------------------------------------------------------
 
@@ -279,7 +283,7 @@ class _Count:
         for node in body.nodes:
             if isinstance(node, OpNode):
                 owner = self.owner(body, node.instance, place, outer)
-                flops = self.node_flops(node, types, owner) * place.uses
+                flops = self.node_flops(node, types) * place.uses
                 if owner is None and not flops:
                     continue
                 path = owner.path if owner else place.path(node.path or "")
@@ -310,57 +314,3 @@ def _volume(shape: tuple[int, ...]) -> int:
     for axis in shape:
         volume *= axis
     return volume
-
-
-# ---- operations of one application, multiply-add = 2; what is not named here is not counted (nor does torch) -------
-
-Shape: TypeAlias = tuple[int, ...]
-
-
-class _Use(NamedTuple):
-    """One application: shapes of its inputs (None for an absent one), outputs and weights."""
-
-    inputs: list[Shape | None]
-    outputs: list[Shape]
-    weights: dict[str, Shape]
-
-    def input(self, position: int) -> Shape:
-        return self.inputs[position] or ()
-
-
-def _linear(use: _Use) -> int:
-    return 2 * _volume(use.outputs[0]) * use.weights["weight"][1]
-
-
-def _conv(use: _Use) -> int:
-    return 2 * _volume(use.outputs[0]) * _volume(use.weights["weight"][1:])
-
-
-def _conv_transpose(use: _Use) -> int:
-    return 2 * _volume(use.input(0)) * _volume(use.weights["weight"][1:])
-
-
-def _matmul(use: _Use) -> int:
-    return 2 * _volume(use.outputs[0]) * use.input(0)[-1]
-
-
-def _attention(use: _Use) -> int:
-    q, k, v = use.input(0), use.input(1), use.input(2)
-    return 2 * _volume(q[:-1]) * k[-2] * (q[-1] + v[-1])
-
-
-def _recurrent(use: _Use) -> int:
-    steps = _volume(use.input(0)[:2])
-    return 2 * steps * sum(_volume(shape) for name, shape in use.weights.items() if name.startswith("weight"))
-
-
-FLOPS: dict[str, Callable[[_Use], int]] = {
-    "Linear": _linear,
-    "Conv": _conv,
-    "ConvTranspose": _conv_transpose,
-    "matmul": _matmul,
-    "attention": _attention,
-    "LSTM": _recurrent,
-    "GRU": _recurrent,
-    "RNN": _recurrent,
-}

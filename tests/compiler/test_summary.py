@@ -19,7 +19,7 @@ def linear(path: str, fan_in: int, fan_out: int) -> Instance:
 
 def apply(path: str, source: int, target: int, kind: TensorType) -> OpNode:
     output = Value(id=target, type=kind)
-    return OpNode(op="Linear", instance=path, inputs=(source,), outputs=(output,), span=HERE)
+    return OpNode(op="Linear", args={"out": 8}, instance=path, inputs=(source,), outputs=(output,), span=HERE)
 
 
 def repeated(turns: int) -> Spec:
