@@ -8,11 +8,12 @@ zero, and otherwise unknown. Every atom is a whole number and every variable is 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from math import gcd, lcm
 from typing import Any, NamedTuple, TypeAlias, overload
+
+from .size_text import read, write, write_floor
 
 Number: TypeAlias = "int | Fraction"
 
@@ -80,7 +81,7 @@ class Dim:
     def __eq__(self, other: object) -> bool:
         return self is other or (isinstance(other, Dim) and self.terms == other.terms)
 
-    def __add__(self, other: Size) -> Size:
+    def __add__(self, other: Size | Fraction) -> Size:
         return _make(_sum(_terms(self), _terms(other)))
 
     __radd__ = __add__
@@ -88,19 +89,19 @@ class Dim:
     def __neg__(self) -> Size:
         return self * -1
 
-    def __sub__(self, other: Size) -> Size:
+    def __sub__(self, other: Size | Fraction) -> Size:
         return _make(_sum(_terms(self), _scaled(_terms(other), -1)))
 
-    def __rsub__(self, other: int) -> Size:
+    def __rsub__(self, other: int | Fraction) -> Size:
         return _make(_sum(_terms(other), _scaled(_terms(self), -1)))
 
-    def __mul__(self, other: Size) -> Size:
+    def __mul__(self, other: Size | Fraction) -> Size:
         return _make(_product(_terms(self), _terms(other)))
 
     __rmul__ = __mul__
 
     def __str__(self) -> str:
-        return _write(self, "⌊", "⌋")
+        return write(self, "⌊", "⌋")
 
     def __repr__(self) -> str:
         return f"Dim({to_text(self)!r})"
@@ -130,30 +131,30 @@ def _from_json(value: Any) -> Dim:
 
 # ---- arithmetic on {monomial: coefficient} ---------------------------------------------------------------------------
 
-_Terms: TypeAlias = "dict[Monomial, Number]"
+Terms: TypeAlias = "dict[Monomial, Number]"
 
 
-def _terms(size: Number | Dim) -> _Terms:
+def _terms(size: Number | Dim) -> Terms:
     if isinstance(size, Dim):
         return dict(size.terms)
     return {(): size} if size else {}
 
 
-def _sum(left: _Terms, right: _Terms) -> _Terms:
+def _sum(left: Terms, right: Terms) -> Terms:
     result = dict(left)
     for monomial, coefficient in right.items():
         result[monomial] = result.get(monomial, 0) + coefficient
     return result
 
 
-def _scaled(terms: _Terms, factor: Number) -> _Terms:
+def _scaled(terms: Terms, factor: Number) -> Terms:
     return {monomial: coefficient * factor for monomial, coefficient in terms.items()}
 
 
-def _product(left: _Terms, right: _Terms) -> _Terms:
+def _product(left: Terms, right: Terms) -> Terms:
     if len(left) * len(right) > MAX_WEIGHT:
         raise DimOverflow(f"a size of more than {MAX_WEIGHT} terms")
-    result: _Terms = {}
+    result: Terms = {}
     for one, a in left.items():
         for two, b in right.items():
             monomial = _times(one, two)
@@ -174,7 +175,7 @@ def _times(one: Monomial, two: Monomial) -> Monomial:
 
 def _atom_order(item: tuple[Atom, int]) -> tuple[int, str]:
     atom = item[0]
-    return (0, atom) if isinstance(atom, str) else (1, _write_floor(atom, "(", ")"))
+    return (0, atom) if isinstance(atom, str) else (1, write_floor(atom, "(", ")"))
 
 
 def _term_order(item: tuple[Monomial, Number]) -> tuple[int, list[tuple[int, str, int]]]:
@@ -182,7 +183,7 @@ def _term_order(item: tuple[Monomial, Number]) -> tuple[int, list[tuple[int, str
     return -sum(power for _, power in monomial), [(*_atom_order(pair), -pair[1]) for pair in monomial]
 
 
-def _make(terms: _Terms) -> Size:
+def _make(terms: Terms) -> Size:
     kept: list[tuple[Monomial, Number]] = []
     for monomial, coefficient in terms.items():
         if coefficient:
@@ -220,11 +221,11 @@ def floordiv(size: Size, divisor: int) -> Size:
     return _make(_floor(_terms(size), divisor))
 
 
-def _floor(terms: _Terms, divisor: int) -> _Terms:
+def _floor(terms: Terms, divisor: int) -> Terms:
     scale = lcm(*(c.denominator for c in terms.values()))
     whole = {m: int(c * scale) for m, c in terms.items() if c}
     divisor *= scale
-    out: _Terms = {}
+    out: Terms = {}
     while True:
         rest: dict[Monomial, int] = {}
         for monomial, coefficient in whole.items():
@@ -382,7 +383,7 @@ class Facts:
 
     def _relaxed(self, size: Dim, *, upper: bool) -> Iterable[tuple[Monomial, Number]]:
         """A polynomial that bounds `size` from above (or below): single floors lie in [(p - d + 1)/d, p/d]."""
-        result: _Terms = {}
+        result: Terms = {}
         for monomial, coefficient in size.terms:
             if len(monomial) == 1 and _is_floor(monomial[0]):
                 floor = monomial[0][0]
@@ -537,7 +538,7 @@ def _quotient(a: Size, b: Size) -> Size | None:
         return _scale(a, Fraction(1, b))
     rest, divisor = _terms(a), _terms(b)
     lead = max(divisor, key=_lead_order)
-    quotient: _Terms = {}
+    quotient: Terms = {}
     for _ in range(MAX_WEIGHT):
         rest = {m: c for m, c in rest.items() if c}
         if not rest:
@@ -599,9 +600,9 @@ def substitute(size: Size, values: Mapping[str, Size]) -> Size:
     """All dimensions replaced at once; those not named stay."""
     if isinstance(size, int) or not values:
         return size
-    result: _Terms = {}
+    result: Terms = {}
     for monomial, coefficient in size.terms:
-        product: _Terms = {(): coefficient}
+        product: Terms = {(): coefficient}
         for atom, power in monomial:
             if isinstance(atom, Floor):
                 factor = _floor(_terms(substitute(atom.numerator, values)), atom.divisor)
@@ -640,124 +641,11 @@ def _evaluate(size: Size, values: Mapping[str, int]) -> Number:
 # ---- text ------------------------------------------------------------------------------------------------------------
 
 
-def _write(dim: Dim, opening: str, closing: str) -> str:
-    parts: list[str] = []
-    for monomial, coefficient in dim.terms:
-        sign = "-" if coefficient < 0 else "+"
-        text = _write_term(monomial, abs(coefficient), opening, closing)
-        parts.append(f" {sign} {text}" if parts else text if sign == "+" else f"-{text}")
-    return "".join(parts)
-
-
-def _write_term(monomial: Monomial, coefficient: Number, opening: str, closing: str) -> str:
-    factors = [
-        (atom if isinstance(atom, str) else _write_floor(atom, opening, closing)) + (f"^{power}" if power > 1 else "")
-        for atom, power in monomial
-    ]
-    if coefficient.numerator != 1 or not factors:
-        factors.insert(0, str(coefficient.numerator))
-    text = "*".join(factors)
-    return text if coefficient.denominator == 1 else f"{text}/{coefficient.denominator}"
-
-
-def _write_floor(floor: Floor, opening: str, closing: str) -> str:
-    inner = _write(floor.numerator, opening, closing)
-    if len(floor.numerator.terms) > 1:
-        inner = f"({inner})"
-    return f"{opening}{inner}/{floor.divisor}{closing}"
-
-
 def to_text(size: Size) -> int | str:
     """ASCII form for JSON: ints stay ints, `2*floor(H/16) + 1`."""
-    return size if isinstance(size, int) else _write(size, "floor(", ")")
-
-
-_TOKEN = re.compile(r"\s*(?:(\d+)|([^\W\d]\w*)|(.))")
+    return size if isinstance(size, int) else write(size, "floor(", ")")
 
 
 def from_text(text: int | str) -> Size:
     """Reads what `to_text` wrote; ValueError for anything else."""
-    if isinstance(text, int):
-        return text
-    tokens = [(number, name, sign) for number, name, sign in _TOKEN.findall(text.strip())]
-    reader = _Reader(tokens, text)
-    terms = reader.sum()
-    if reader.position != len(tokens):
-        raise ValueError(f"not a size: {text!r}")
-    return _make(terms)
-
-
-class _Reader:
-    """Recursive descent over `+ - * / ^ ( ) floor( )`."""
-
-    def __init__(self, tokens: list[tuple[str, str, str]], text: str) -> None:
-        self.tokens, self.text, self.position, self.depth = tokens, text, 0, 0
-
-    def take(self, sign: str) -> bool:
-        if self.position < len(self.tokens) and self.tokens[self.position][2] == sign:
-            self.position += 1
-            return True
-        return False
-
-    def expect(self, sign: str) -> None:
-        if not self.take(sign):
-            raise ValueError(f"not a size: {self.text!r}")
-
-    def integer(self) -> int:
-        if self.position < len(self.tokens) and self.tokens[self.position][0]:
-            self.position += 1
-            value = int(self.tokens[self.position - 1][0])
-            if 0 < value <= MAX_COEFFICIENT:
-                return value
-        raise ValueError(f"not a size: {self.text!r}")
-
-    def sum(self) -> _Terms:
-        self.depth += 1
-        if self.depth > 2 * MAX_DEPTH:
-            raise ValueError(f"nested too deep: {self.text[:40]!r}")
-        result = _scaled(self.product(), -1) if self.take("-") else self.product()
-        while True:
-            if self.take("+"):
-                result = _sum(result, self.product())
-            elif self.take("-"):
-                result = _sum(result, _scaled(self.product(), -1))
-            else:
-                self.depth -= 1
-                return result
-
-    def product(self) -> _Terms:
-        result = self.power()
-        while True:
-            if self.take("*"):
-                right = self.power()
-                result = _product(result, right)
-            elif self.take("/"):
-                result = _scaled(result, Fraction(1, self.integer()))
-            else:
-                return result
-
-    def power(self) -> _Terms:
-        base = self.atom()
-        result: _Terms = base
-        for _ in range(min(self.integer(), MAX_DEGREE + 1) - 1 if self.take("^") else 0):
-            result = _product(result, base)
-        return result
-
-    def atom(self) -> _Terms:
-        if self.take("("):
-            inner = self.sum()
-            self.expect(")")
-            return inner
-        if self.position >= len(self.tokens):
-            raise ValueError(f"not a size: {self.text!r}")
-        number, name, _ = self.tokens[self.position]
-        if number:
-            return _terms(self.integer())
-        if not name:
-            raise ValueError(f"not a size: {self.text!r}")
-        self.position += 1
-        if name == "floor" and self.take("("):
-            inner = self.sum()
-            self.expect(")")
-            return _floor(inner, 1)
-        return _terms(var(name))
+    return text if isinstance(text, int) else read(text)

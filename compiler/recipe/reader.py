@@ -178,6 +178,31 @@ class Reader:
                 raise Failed(errors.unit_unwanted(node.span, f"`{key}`", describe(value))) from None
             raise Failed(errors.wrong_value(node.span, key, unfit.expected, describe(value))) from None
 
+    def setting(self, section: Section, name: str, kind: str, default: Any) -> Any:
+        """The plain value of a key, or its default; a mistake is reported."""
+        node = section.value(name)
+        if node is None:
+            return default
+        value = self.attempt(lambda: self.value(node, name, kind))
+        return default if value is None else value
+
+    def named(self, section: Section, key: str) -> list[tuple[str, syntax.Pipe]]:
+        """`loss = e` or `loss { a = e }` by name."""
+        found = section.keys.get(key)
+        if isinstance(found, syntax.Key):
+            return [(key, found.value)]
+        items: list[tuple[str, syntax.Pipe]] = []
+        places: dict[str, Span] = {}
+        for item in found.entries.items if found is not None else ():
+            if not isinstance(item, syntax.Key):
+                self.report.add(errors.entry_misplaced(item.span, "this", key))
+            elif item.name.text in places:
+                self.report.add(errors.key_twice(item.name.span, item.name.text, places[item.name.text]))
+            else:
+                places[item.name.text] = item.name.span
+                items.append((item.name.text, item.value))
+        return items
+
     def duration(
         self, node: syntax.Pipe, what: str = "a duration", units: Sequence[str] = TIME_UNITS, *, rest: bool = False
     ) -> Duration:
