@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -111,16 +109,3 @@ def test_what_a_clean_check_loads(specs: Path) -> None:
     loaded = {line.rpartition("|")[2].strip().split(".")[0] for line in done.stderr.splitlines()}
     assert "dlc" in loaded
     assert not loaded & {"torch", "onnx", "onnx_ir", "onnxruntime", "numpy", "rich", "sklearn", "safetensors"}
-
-
-def test_time_of_a_check(record_figure: Callable[[str, float, str], None]) -> None:
-    """The whole process, modules compiled; the best of several, because other processes share the machine."""
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    command = [sys.executable, "-m", "dlc", "check", str(EXAMPLES / "e_gpt2.dlspec")]
-    best = 60.0
-    for _ in range(20):
-        start = time.perf_counter()
-        subprocess.run(command, env=environment, capture_output=True, check=True)
-        best = min(best, time.perf_counter() - start)
-    record_figure("cli.check.gpt2", best, "s")
-    assert best <= 0.3

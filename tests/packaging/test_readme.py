@@ -79,6 +79,13 @@ def test_readme_commands(tmp_path: Path) -> None:
     assert tried >= 8
 
 
+def test_the_spec_that_is_shown_is_the_one_that_ships() -> None:
+    (shown,) = [
+        body for language, body in FENCE.findall((ROOT / "README.md").read_text("utf-8")) if language == "dlspec"
+    ]
+    assert shown == (ROOT / "specs" / "digits_mlp.dlspec").read_text("utf-8")
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_figure_was_measured(document: Path) -> None:
     """A quantity in README or docs names the figure of benchmarks/results/full.json that it quotes."""
