@@ -12,24 +12,13 @@ from ..grammar import mistakes
 from ..grammar.machine import Machine
 from ..grammar.scanner import BAD, NEWLINE, WORD, Token
 from ..grammar.tables import Tables
+from .brackets import CLOSERS, HEADER, OPENERS, Brackets
 from .diagnostics import Diagnostic, Label
 from .errors import syntax as errors
 from .source import Source, Span
 
 MOST_ERRORS = 20
-OPENERS = {"(": ")", "[": "]", "{": "}"}
-CLOSERS = {closer: opener for opener, closer in OPENERS.items()}
 ITEMS = ("from", "extends", "param", "override", "block", "model", "data", "train", "export", "search", "weights", "variant", "set")  # fmt: skip
-# an item's first line, as far as it cannot be a statement or a setting
-HEADER = re.compile(
-    r"(?:(?:override[ \t]+)?block[ \t]+\w|model[ \t]+\w|param[ \t]+\w|data[ \t]+\w+[ \t]*\{|variant[ \t]+\w+[ \t]*\{"
-    r"|(?:train|export|search)(?:[ \t]+\w+)?[ \t]*\{|weights[ \t]+\w+[ \t]+for\b|from[ \t]+[\w\"]|extends[ \t]+\""
-    r"|set[ \t]+\w+(?:\.\w+)*[ \t]*=)"
-)
-# what a statement or a setting begins like
-FRESH = re.compile(
-    r"(?:\"[^\"\n]*\"[ \t]*<-|\[[\w ,]*\][ \t]*=|(?:let[ \t]+)?\w+(?:\.\w+)*[ \t]*(?:\+?=(?!=)|~|:)|\w+[ \t]*\{)"
-)
 CLOSED = re.compile(
     r"(?<= )([(\[]) (?:(?:[^()\[\] ]\S*|\(\)|\[\]) )*([)\]])(?= )"
 )  # brackets within one line of symbols
@@ -46,6 +35,7 @@ class Recovery:
         self.count = 0
         self.stopped_at = -1  # token index of the error before
         self.tries = 0  # how often reading stopped there
+        self.leftovers = False  # were such lines left out?
         self.unclosed: set[int] = set()  # where brackets stand that were reported as never closed
         by_symbol: dict[int, list[str]] = {}
         for text, number in tables.symbols.items():
@@ -77,7 +67,9 @@ class Recovery:
             self.count += 1
             if self.count > MOST_ERRORS:
                 return False
-            if token.kind == BAD:
+            if self._is_leftover(machine, token):
+                pass
+            elif token.kind == BAD:
                 self.diagnostics.append(self._bad(token))
             elif (unclosed := self._unclosed(machine, token)) is not None:
                 diagnostic, opener, going_on = unclosed
@@ -98,56 +90,63 @@ class Recovery:
         if self.tries >= len(heights):
             return False
         height, nonterminal = heights[self.tries]
-        base = sum(1 for _, below in machine.brackets if below < height)
-        depth = len(machine.brackets)
+        around = [opener.text for opener, below in machine.brackets if below < height]
+        inside = [opener.text for opener, below in machine.brackets if below >= height]
         tokens = machine.tokens
+        lines = Brackets(self.source, tokens, self.unclosed)
         start = machine.starts[height] if height < len(machine.starts) else tokens[machine.at].start
-        indent = self._indent(start)
-        end_of_text, newline = self.tables.terminal["$END"], self.tables.terminal["_NL"]
-        for index in range(machine.at, len(tokens)):
-            token = tokens[index]
-            if token.kind == end_of_text:
-                break
+        indent = lines.indent(Token(0, start, start, ""))
+        newline = self.tables.terminal["_NL"]
+        for index in range(machine.at, len(tokens) - 1):
+            token, following = tokens[index], tokens[index + 1]
             if token.kind == NEWLINE:
-                following = tokens[index + 1]
                 if following.text in ("->", "else"):
                     continue
-                if base == 0 and self._indent(following.start) > indent and depth <= base:
+                deeper = lines.indent(following) > indent
+                if not around and not inside and (deeper or following.text in CLOSERS):
                     continue  # the lines of an item whose first line could not be read
-                if depth <= base or (
-                    following.text not in CLOSERS
-                    and self._indent(following.start) <= indent
-                    and (base > 0 or HEADER.match(self.text, following.start))
-                ):
+                leaves = not deeper and following.text not in CLOSERS and (around or lines.is_header(index + 1))
+                if not inside or leaves:
                     machine.resume(height, nonterminal, index)
                     return True
-            elif token.kind == newline and depth <= base:
+            elif token.kind == newline and around and not inside:
                 machine.resume(height, nonterminal, index)
                 return True
             elif token.text in OPENERS:
-                depth += 1
+                inside.append(token.text)
             elif token.text in CLOSERS:
-                if depth <= base and token.text == "}" and base > 0:
+                if CLOSERS[token.text] in inside:
+                    while inside.pop() != CLOSERS[token.text]:
+                        pass
+                elif token.text == "}" and around and not self._lacks_opener(lines, index, start, indent, machine):
                     machine.resume(height, nonterminal, index)
                     return True
-                depth = max(depth - 1, base)
-        if base == 0:
-            machine.resume(height, nonterminal, len(tokens) - 1)
-            return True
-        return False
+        if around:
+            return False
+        machine.resume(height, nonterminal, len(tokens) - 1)
+        return True
+
+    def _lacks_opener(self, lines: Brackets, index: int, start: int, indent: int, machine: Machine) -> bool:
+        """`metrics acc = f(a) }`: the brace at the end closes what was never opened, for the section goes on below."""
+        tokens = machine.tokens
+        opener = next((o for o, _ in reversed(machine.brackets) if o.text == "{" and o.start < start), None)
+        line = self.source.position(start)[0]
+        same_line = self.source.position(tokens[index].start)[0] == line
+        if opener is None or not same_line or self.source.position(opener.start)[0] == line:
+            return False
+        if tokens[index + 1].kind != NEWLINE:
+            return False
+        following = tokens[index + 2]
+        return lines.indent(following) == (lines.indent(opener) if following.text == "}" else indent)
 
     def _resume_before(self, machine: Machine, opener: Token, index: int) -> bool:
         """Go on with the item or statement whose first token has that index, as if all since `opener` were closed."""
-        is_item = self._is_header(machine.tokens, index)
+        is_item = Brackets(self.source, machine.tokens, ()).is_header(index)
         for height, nonterminal in machine.heights(("item",) if is_item else ("stmt", "entry", "setting", "item")):
             if height < len(machine.starts) and machine.starts[height] <= opener.start:
                 machine.resume(height, nonterminal, index - 1)  # the line end before it
                 return True
         return False
-
-    def _indent(self, offset: int) -> int:
-        line = self.source.line(self.source.position(offset)[0]).expandtabs(8)
-        return len(line) - len(line.lstrip())
 
     # ---- brackets --------------------------------------------------------------------------------------------------
 
@@ -157,31 +156,23 @@ class Recovery:
         if not machine.brackets:
             return None
         tokens = machine.tokens
-        at_end = token.kind == self.tables.terminal["$END"]
-        first = machine.at  # of its line
-        while first > 0 and tokens[first - 1].kind != NEWLINE and tokens[first].kind != NEWLINE:
-            first -= 1
-        header = first if self._is_header(tokens, first) else None
-        if header is not None and any(opener.start > tokens[header].start for opener, _ in machine.brackets):
-            header = None
+        brackets = Brackets(self.source, tokens, self.unclosed)
         innermost, _ = machine.brackets[-1]
-        if header is not None or at_end:
-            limit = tokens[header].start if header is not None else len(self.text)
-            opener, next_line = self._culprit(machine, limit)
-            if next_line is None and header is not None:
-                next_line = tokens[header]
+        first = machine.at  # of its line
+        while first > 0 and tokens[first].kind != NEWLINE and not brackets.begins_line(first):
+            first -= 1
+        header = first if brackets.is_header(first) and innermost.start < tokens[first].start else None
+        if header is not None or token.kind == self.tables.terminal["$END"]:
+            brackets.scan(tokens[header].start if header is not None else len(self.text))
+            opener, next_line = brackets.suspect or (innermost, None if header is None else tokens[header])
             return self._never_closed(opener, next_line), opener, header
         # `x = f(a` and then `y = b`: read as an argument `y = b`, found at what follows
+        brackets.scan(token.start)
         found: int | None = None
         for index in range(machine.at + (token.kind == NEWLINE), 0, -1):
             if tokens[index].start <= innermost.start:
                 break
-            if (
-                tokens[index - 1].kind == NEWLINE
-                and self._indent(tokens[index].start) <= self._indent(innermost.start)
-                and tokens[index].text not in CLOSERS
-                and FRESH.match(self.text, tokens[index].start)
-            ):
+            if brackets.ends_before(index, innermost):
                 found = index
         if found is None or (innermost.text == "{" and not self._holds_stages(machine)):
             return None
@@ -190,50 +181,13 @@ class Recovery:
     def _holds_stages(self, machine: Machine) -> bool:
         """Is the innermost open brace that of a stage, where no statement can stand?"""
         _, height = machine.brackets[-1]
-        return not any(
-            below > height for below, name in machine.heights(("stmt", "entry", "setting")) if name != "item"
-        )
-
-    def _line_of(self, token: Token) -> int:
-        return self.source.position(token.start)[0]
-
-    def _is_header(self, tokens: list[Token], index: int) -> bool:
-        if index < 1 or tokens[index].kind != WORD or tokens[index - 1].kind != NEWLINE:
-            return False
-        return self._indent(tokens[index].start) == 0 and HEADER.match(self.text, tokens[index].start) is not None
-
-    def _culprit(self, machine: Machine, limit: int) -> tuple[Token, Token | None]:
-        """Which open bracket was meant to be closed, judged by indentation, and the line that shows it."""
-        open_: list[Token] = []
-        suspect: tuple[Token, Token | None] | None = None
-        for index, token in enumerate(machine.tokens):
-            if token.start >= limit:
-                break
-            if suspect is None and open_ and index and machine.tokens[index - 1].kind == NEWLINE:
-                # a line that stands no deeper than the line of the bracket around it and does not close it
-                indent = self._indent(token.start)
-                inner = open_[-1]
-                if token.text in CLOSERS:
-                    if indent < self._indent(inner.start):
-                        suspect = inner, token
-                elif (
-                    inner.text == "{"
-                    and indent <= self._indent(inner.start)
-                    and token.text not in ("->", "else")
-                    and self._line_of(token) != self._line_of(inner)
-                ):
-                    suspect = inner, token
-            if token.text in OPENERS and token.start not in self.unclosed:
-                open_.append(token)
-            elif token.text in CLOSERS and open_:
-                open_.pop()
-        return suspect or (machine.brackets[-1][0], None)
+        return not any(below > height for below, _ in machine.heights(("stmt", "entry", "setting")))
 
     def _never_closed(self, opener: Token, next_line: Token | None) -> Diagnostic:
         self.unclosed.add(opener.start)
         labels: tuple[Label, ...] = ()
         if next_line is not None:
-            if HEADER.match(self.text, next_line.start) and self._indent(next_line.start) == 0:
+            if HEADER.match(self.text, next_line.start) and self.source.position(next_line.start)[1] == 1:
                 what = "the next section already starts here"
             elif next_line.text in CLOSERS:
                 what = "this closes something further out"
@@ -259,6 +213,16 @@ class Recovery:
         if opener.text == "{":
             return self._never_closed(opener, token)
         return errors.wrong_closer(span, token.text, self.span(opener.start, opener.end), opener.text, wanted)
+
+    def _is_leftover(self, machine: Machine, token: Token) -> bool:
+        """After a mistake, indented lines at file level and the brace behind them: the rest of what was left there."""
+        if machine.brackets or not self.diagnostics or token.kind == BAD:
+            return False
+        indented = Brackets(self.source, machine.tokens, ()).indent(token) > 0
+        at_item = bool(re.fullmatch(r"(?:(?:version|item)(?: __\w+)? _NL ?)?", " ".join(machine.symbols())))
+        if indented and at_item:
+            self.leftovers = True
+        return at_item and (indented or (self.leftovers and token.text == "}"))
 
     # ---- characters ------------------------------------------------------------------------------------------------
 

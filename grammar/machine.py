@@ -72,10 +72,19 @@ class Machine:
         return [self.tables.reached_by[state] for state in self.states[1:]]
 
     def heights(self, nonterminals: tuple[str, ...]) -> list[tuple[int, str]]:
-        """Heights of the stack at which one of these could begin, innermost first."""
+        """Heights of the stack at which one of these could begin, innermost first; not inside of closed braces."""
         wanted = [(self.tables.nonterminal[name], name) for name in nonterminals]
+        open_braces = {height for bracket, height in self.brackets if bracket.text == "{"}
+        reached_by = self.tables.reached_by
         found: list[tuple[int, str]] = []
+        closed = 0
         for height in range(len(self.states), 0, -1):
+            if height < len(self.states):
+                symbol = reached_by[self.states[height]]
+                closed += symbol == "RBRACE"
+                closed -= symbol == "LBRACE" and height not in open_braces
+            if closed:
+                continue
             gotos = self.tables.gotos[self.states[height - 1]]
             found += [(height, name) for number, name in wanted if number in gotos]
         return found

@@ -205,6 +205,13 @@ MISTAKES: tuple[Mistake, ...] = (
         ("the left side is a name, or a list of names as in `[q, k, v] = ..`",),
         code="E0103",
     ),
+    Mistake(
+        rf"{IN_SECTION} (?:.*(?:_NL|\{{) )?NAME (?:NAME|postfix|expr) \| =$",
+        "a key is one word",
+        ("train {\n  learning rate = 3\n}", "train {\n  metrics acc = f(a)\n}"),
+        "expected `{{` or the end of the line",
+        ("`name = value`; settings of a sub-section stand in braces: `metrics {{ acc = .. }}`",),
+    ),
     # ---- pipelines -----------------------------------------------------------------------------------------------
     Mistake(
         r"(?:pipe -> (?:path : )?|postfix : )(?:NAME|path|path args|unit|stage|path args \. NAME|group|shape|\}|\)) \| (?:PLUS|MINUS|MUL|CMP|POWER|RANGE|AND|OR|word:(?:and|or))",

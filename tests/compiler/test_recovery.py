@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import random
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from dlc.compiler.diagnostics import Diagnostic
 from dlc.compiler.parse import parse
 from dlc.compiler.source import Source
+from dlc.grammar.scanner import scan
 from dlc.grammar.tables import load
+
+SPECS = [p.read_text(encoding="utf-8") for p in sorted((Path(__file__).parent.parent / "language").glob("*/*.dlspec"))]
 
 
 def found(text: str) -> list[Diagnostic]:
@@ -189,8 +196,6 @@ def test_no_message_speaks_of_terminals() -> None:
         '  -> for (i, j) in [(1, 2)] { e }\n  emit load = 3 epochs\n}\ntrain t { a = b; step g { c ~ d }; freeze "x", rank < 2 }\n'
         'weights o for M { "a" <- "b".T }\nvariant v { a.b = 3 }\nset a.b = 3\n'
     )
-    from dlc.grammar.scanner import scan
-
     assert parse(Source("x", text))[0] is not None
     tokens, _ = scan(text, load())
     terminals = {name for name in load().terminals if len(name) > 3} | set(load().nonterminals) - {
@@ -205,3 +210,30 @@ def test_no_message_speaks_of_terminals() -> None:
                 words = f"{d.message} {d.label}".replace("`", " ").split()
                 assert not {w for w in words if w.isupper() or "_" in w} & terminals, d
                 assert d.message[0] != "?"
+
+
+def test_one_deleted_token_is_found_where_it_was(sizes: Any, record_figure: Any) -> None:
+    """One diagnostic, on the line of the deletion (for a bracket: with that line among its places)."""
+    rng = random.Random(1)
+    total = right = near = single = 0
+    for _ in range(min(sizes.cases // 2, 5_000)):
+        text = rng.choice(SPECS)
+        token = rng.choice([t for t in scan(text, load())[0] if t.text])
+        source = Source("x", text[: token.start] + text[token.end :])
+        file, diagnostics = parse(source)
+        if file is not None:
+            continue
+        first = diagnostics[0]
+        places = [first.span.start, *(label.span.start for label in first.labels)]
+        line = Source("x", text).position(token.start)[0]
+        distance = min(abs(source.position(place)[0] - line) for place in places)
+        total += 1
+        right += distance == 0
+        near += distance <= 1
+        single += len(diagnostics) == 1
+    record_figure("syntax.deleted_token.right_line", 100 * right / total, "%")
+    record_figure("syntax.deleted_token.within_one_line", 100 * near / total, "%")
+    record_figure("syntax.deleted_token.one_diagnostic", 100 * single / total, "%")
+    assert right / total >= 0.94
+    assert near / total >= 0.97
+    assert single / total >= 0.98
