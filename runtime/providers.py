@@ -70,7 +70,7 @@ def why_not_cuda() -> str:
     try:
         with _quiet():
             session = onnxruntime.InferenceSession(_identity(), providers=[CUDA])
-    except Exception as error:  # the library raises its own classes for each cause
+    except Exception as error:  # noqa: BLE001 - the library raises its own classes for each cause
         return _one_line(str(error))
     if session.get_providers()[0] == CUDA:
         return ""

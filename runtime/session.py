@@ -83,7 +83,7 @@ class Session:
             self._session: Any = onnxruntime.InferenceSession(
                 str(self.path), options, providers=[self.provider.name]
             )  # fmt: skip
-        except Exception as error:  # ONNX Runtime's exceptions share no base class
+        except Exception as error:  # noqa: BLE001 - ONNX Runtime's exceptions share no base class
             raise _unreadable(self.path, error) from None
         self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
         self.inputs = _ports(self._session.get_inputs())
@@ -119,7 +119,7 @@ class Session:
                 raise self._unknown("output", name, self.outputs)
         try:
             return dict(zip(wanted, self._session.run(wanted, feeds), strict=True))
-        except Exception as error:  # see above
+        except Exception as error:  # noqa: BLE001 - see above
             raise RunFailure(f"ONNX Runtime failed: {_first_line(error)}") from None
 
     # ---- checks ----------------------------------------------------------------------------------------------------

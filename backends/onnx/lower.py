@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
 import onnx_ir as ir
 
+from ...compiler.cut import cut, needed
 from ...compiler.diagnostics import Failed
 from ...compiler.dims import Dim, Size, substitute, var, variables
 from ...compiler.errors import export as errors
@@ -29,7 +30,6 @@ from ...compiler.ir import (
     Value,
     WeightNode,
 )  # fmt: skip
-from ...compiler.names import nearest
 from ...compiler.ops import find
 from ...compiler.types import TensorType
 from .graph import DATA_TYPES, IR_VERSION, OPSET, GraphBuilder, dimension_text
@@ -73,69 +73,41 @@ def lower(
 ) -> ir.Model:
     """Lowers a model. Raises Failed (E0501, E0502, E0504 ...) and MissingWeight.
 
-    `inputs` are names of inputs or taps (default: the model's inputs), `outputs` names of outputs or taps (default: the
-    declared ones). `tail` is a body whose inputs are values of the model by name and whose outputs become those of the
-    graph, instead of `outputs`. `fix` gives sizes to dimensions. `precision` is what f32 becomes inside the graph;
+    `inputs`, `outputs` and `tail` cut the model as `compiler/cut.py` says. `fix` gives sizes to dimensions. `precision` is what f32 becomes inside the graph;
     inputs and outputs keep the spec's types.
     """
-    return _Lowering(spec, model, weights, fix or {}, precision).run(inputs, outputs, tail, metadata or {})
+    spec, model = cut(spec, model, inputs=inputs, outputs=outputs, tail=tail)
+    return _Lowering(spec, model, weights, fix or {}, precision).run(metadata or {})
 
 
 class _Lowering:
     def __init__(self, spec: Spec, model: Model, weights: Weights, fix: Mapping[str, int], precision: str) -> None:
         self.spec, self.model, self.fix = spec, model, fix
         self.graph = GraphBuilder(weights, precision)
-        self.outputs_now = ""  # the output being lowered, for messages
 
     # ---- the whole -------------------------------------------------------------------------------------------------
 
-    def run(
-        self, inputs: Sequence[str] | None, outputs: Sequence[str] | None, tail: Body | None,
-        metadata: Mapping[str, str],
-    ) -> ir.Model:  # fmt: skip
+    def run(self, metadata: Mapping[str, str]) -> ir.Model:
         body = self.spec.body_of(self.model)
-        names = {value.name: value.id for value in body.inputs}
-        known = {**names, **body.taps, **{result.name: result.value for result in body.outputs}}
-
-        def find_value(name: str) -> int:
-            if name not in known:
-                raise Failed(errors.no_such_tap(name, self.model.name, tuple(known), nearest(name, known), body.span))
-            return known[name]
-
-        fed = {name: find_value(name) for name in (inputs if inputs is not None else names)}
-        if tail is not None:
-            wanted = [value.name for value in tail.inputs]
-        else:
-            wanted = list(outputs) if outputs is not None else [result.name or "output" for result in body.outputs]
-            known.setdefault("output", body.outputs[0].value)
-        targets = [find_value(name) for name in wanted]
-        self.check_cut(body, fed, dict(zip(wanted, targets, strict=True)), all_inputs=names)
-        graph_inputs, environment = self.feed(body, fed)
-        self.check_sizes(body, fed, targets)
-        root = Frame("", _NO_OFFSETS, {})
-        results = self.body(body, root, environment, targets)
-        if tail is not None:
-            frame = Frame("export", _NO_OFFSETS, {})
-            start = {value.id: tensor for value, tensor in zip(tail.inputs, results, strict=True)}
-            results = self.body(tail, frame, start, [result.value for result in tail.outputs])
-            wanted = [result.name for result in tail.outputs]
-        graph_outputs = [self.output(name, tensor) for name, tensor in zip(wanted, results, strict=True)]
+        graph_inputs, environment = self.feed(body)
+        names = [result.name or "output" for result in body.outputs]
+        results = self.body(body, Frame("", _NO_OFFSETS, {}), environment, [result.value for result in body.outputs])
+        graph_outputs = [self.output(name, tensor) for name, tensor in zip(names, results, strict=True)]
         return self.finish(graph_inputs, graph_outputs, metadata)
 
-    def feed(self, body: Body, fed: Mapping[str, int]) -> tuple[list[ir.Value], dict[int, Tensor]]:
+    def feed(self, body: Body) -> tuple[list[ir.Value], dict[int, Tensor]]:
         """Graph inputs, and the tensors that they are inside."""
         graph_inputs: list[ir.Value] = []
         environment: dict[int, Tensor] = {}
-        by_id = {value.id: value for value in body.values()}
-        for name, identifier in fed.items():
-            type = self.type_of(by_id[identifier])
-            value = self.declare(self.graph.unique(name), type)
+        for given in body.inputs:
+            type = self.type_of(given)
+            value = self.declare(self.graph.unique(given.name), type)
             graph_inputs.append(value)
             self.graph.learn_sizes(value, type.shape)
             inner = value
             if type.dtype == "f32" and self.graph.precision != "f32":
                 inner = self.graph.node("Cast", value, to=int(self.graph.data_type("f32")))
-            environment[identifier] = Tensor(self.graph, inner, type)
+            environment[given.id] = Tensor(self.graph, inner, type)
         return graph_inputs, environment
 
     def declare(self, name: str, type: TensorType) -> ir.Value:
@@ -200,47 +172,11 @@ class _Lowering:
                 pending += _inner_bodies(node)
         return list(found.values())
 
-    # ---- cuts ------------------------------------------------------------------------------------------------------
-
-    def check_cut(
-        self, body: Body, fed: Mapping[str, int], targets: Mapping[str, int], all_inputs: Mapping[str, int]
-    ) -> None:
-        """E0504 for an output that needs an input which is not listed."""
-        missing = {identifier: name for name, identifier in all_inputs.items() if identifier not in fed.values()}
-        if not missing:
-            return
-        producers = {value.id: node for node in body.nodes for value in node.outputs}
-        for output, target in targets.items():
-            pending, seen = [target], set(fed.values())
-            while pending:
-                identifier = pending.pop()
-                if identifier in seen:
-                    continue
-                seen.add(identifier)
-                if identifier in missing:
-                    reader = next(n for n in body.nodes if identifier in _operands(n))
-                    raise Failed(
-                        errors.input_not_listed(output, missing[identifier], tuple(fed), body.span, reader.span)
-                    )
-                if identifier in producers:
-                    pending += _operands(producers[identifier])
-
-    def check_sizes(self, body: Body, fed: Mapping[str, int], targets: Sequence[int]) -> None:
-        """E0308 for an output axis whose size no listed input carries."""
-        by_id = {value.id: value for value in body.values()}
-        known = {name for i in fed.values() for size in self.type_of(by_id[i]).shape for name in variables(size)}
-        for target in targets:
-            for size in self.type_of(by_id[target]).shape:
-                unknown = sorted(variables(size) - known)
-                declared = {n for value in body.inputs for s in value.type.shape for n in variables(s)}
-                if unknown and unknown[0] in declared:
-                    raise Failed(errors.dimension_without_input(unknown[0], tuple(fed), body.span))
-
     # ---- bodies ----------------------------------------------------------------------------------------------------
 
     def body(self, body: Body, frame: Frame, environment: dict[int, Tensor], targets: Sequence[int]) -> list[Tensor]:
         """Lowers the nodes that the targets need, in order; `environment` holds the tensors known so far."""
-        for node in _needed(body, environment.keys(), targets):
+        for node in needed(body, environment.keys(), targets):
             for value, tensor in zip(node.outputs, self.node(body, node, frame, environment), strict=True):
                 environment[value.id] = tensor
                 produced = tensor.raw.producer()
@@ -292,7 +228,7 @@ class _Lowering:
         if node.instance is None and node.path is not None:
             path = join(frame.prefix, node.path, frame.offsets)
         if kind.random:
-            raise Failed(errors.random_in_export(node.op, self.outputs_now or "output", node.span))
+            raise Failed(errors.random_in_export(node.op, self.model.name, node.span))
         if lowering is None:
             raise Failed(errors.no_lowering(node.op, BACKEND, node.span))
         self.graph.scope = path
@@ -375,24 +311,6 @@ class _Lowering:
         if isinstance(value, tuple):
             return tuple(self.fixed(item) for item in value)  # pyright: ignore[reportUnknownVariableType]
         return self.size(value) if self.fix and isinstance(value, Dim) else value
-
-
-def _needed(body: Body, known: Collection[int], targets: Sequence[int]) -> list[AnyNode]:
-    """The nodes that the targets need and that are not known yet, in order."""
-    wanted = set(targets)
-    found: list[AnyNode] = []
-    for node in reversed(body.nodes):
-        if any(v.id in wanted and v.id not in known for v in node.outputs):
-            found.append(node)
-            wanted.update(_operands(node))
-    return found[::-1]
-
-
-def _operands(node: AnyNode) -> list[int]:
-    operands: list[Operand] = list(node.inputs)
-    if isinstance(node, RepeatNode):
-        operands += [operand for run in node.runs for operand in run.captures]
-    return [operand for operand in operands if isinstance(operand, int)]
 
 
 def _inner_bodies(node: AnyNode) -> list[int]:

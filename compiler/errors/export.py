@@ -14,9 +14,9 @@ def no_lowering(operator: str, backend: str, span: Span) -> Diagnostic:
     return Diagnostic("E0501", f"`{operator}` is not supported by {backend}", span, "no lowering")
 
 
-def random_in_export(operator: str, output: str, span: Span) -> Diagnostic:
+def random_in_export(operator: str, model: str, span: Span) -> Diagnostic:
     return Diagnostic(
-        "E0502", f"the exported output `{output}` depends on random numbers", span, f"`{operator}` draws them",
+        "E0502", f"an exported output of `{model}` depends on random numbers", span, f"`{operator}` draws them",
         helps=("draw only while training: `if training { .. } else { .. }`", "or export another output"),
     )  # fmt: skip
 
