@@ -7,6 +7,7 @@ first needs one of its operators.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -17,6 +18,7 @@ from typing import Any, TypeAlias
 from ...compiler.diagnostics import Diagnostic, Failed
 from ...compiler.dims import Dim
 from ...compiler.ops import module_of
+from ...compiler.recipe.losses import LOSSES
 from ...compiler.source import Span
 from .constants import Number, Varies
 from .python import ATOM, POWER, PRODUCT, SUM, UNARY, Expr, literal
@@ -177,8 +179,14 @@ class Use(_Arguments):
     def binary(self, sign: str, level: int) -> Expr:
         """`a sign b`, with parentheses where needed."""
         if level == POWER:
-            return self.expr(f"{self.at(0, ATOM)} {sign} {self.at(1, UNARY)}", level, 0)
+            base, exponent = self.at(0, ATOM), self.at(1, UNARY)
+            space = "" if _SIMPLE.fullmatch(base) and _SIMPLE.fullmatch(exponent) else " "
+            return self.expr(f"{base}{space}{sign}{space}{exponent}", level, 0)
         return self.expr(f"{self.at(0, level)} {sign} {self.at(1, level + 1)}", level, 0)
+
+
+#: Operands that `ruff format` puts close to `**`.
+_SIMPLE = re.compile(r"-?(\d[\w.]*|[A-Za-z_][\w.]*)")
 
 
 def write(arg: Arg, number: Callable[[Number], str]) -> str:
@@ -295,7 +303,7 @@ def _load(module_name: str) -> None:
 def lowering(op: str, span: Span) -> Lowering:
     """The lowering of an operator; E0501 when there is none."""
     if op not in _TABLE:
-        _load(module_of(op))
+        _load("losses" if op in LOSSES else module_of(op))
     found = _TABLE.get(op)
     if found is None:
         raise Failed(unsupported(op, span))

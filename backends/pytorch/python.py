@@ -152,8 +152,8 @@ def split_top(text: str) -> list[str]:
     return [item for item in items if item]
 
 
-def last_bracket(text: str) -> tuple[int, int] | None:
-    """The outermost bracket pair that ends last, as positions of its two signs."""
+def brackets(text: str) -> list[tuple[int, int]]:
+    """The outermost bracket pairs that hold something, as positions of their two signs, the last one first."""
     pairs: list[tuple[int, int]] = []
     stack: list[int] = []
     quote = ""
@@ -174,8 +174,7 @@ def last_bracket(text: str) -> tuple[int, int] | None:
             if not stack:
                 pairs.append((start, position))
         position += 1
-    filled = [pair for pair in pairs if text[pair[0] + 1 : pair[1]].strip()]
-    return filled[-1] if filled else None
+    return [pair for pair in reversed(pairs) if text[pair[0] + 1 : pair[1]].strip()]
 
 
 def layout(text: str, indent: int, suffix: str = "") -> list[str]:
@@ -186,10 +185,10 @@ def layout(text: str, indent: int, suffix: str = "") -> list[str]:
     pad = " " * indent
     if indent + len(text) + len(suffix) <= WIDTH:
         return [f"{pad}{text}{suffix}"]
-    pair = last_bracket(text)
-    if pair is None:
+    pairs = brackets(text)
+    if not pairs:
         return [f"{pad}{text}{suffix}"]
-    start, end = pair
+    start, end = next((pair for pair in pairs if indent + pair[0] + 1 <= WIDTH), pairs[-1])
     inner = text[start + 1 : end]
     items = split_top(inner)
     if _comprehension(inner):

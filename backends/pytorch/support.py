@@ -73,6 +73,51 @@ class MultiHeadAttention(nn.MultiheadAttention):
         y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
         return self.out_proj(y.transpose(1, 2).flatten(2))
 ''',
+    "focal_loss": '''
+def focal_loss(logits, target, gamma=2.0, alpha=None, reduction="mean"):
+    """Cross-entropy that weighs well-known examples down (Lin et al., 2017)."""
+    if target.is_floating_point():
+        loss = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+        weight = 1.0 if alpha is None else alpha * target + (1 - alpha) * (1 - target)
+    else:
+        loss = F.cross_entropy(logits.flatten(0, -2), target.flatten(), reduction="none")
+        weight = 1.0 if alpha is None else alpha
+    loss = weight * (1 - torch.exp(-loss)) ** gamma * loss
+    return loss.sum() if reduction == "sum" else loss.mean()
+''',
+    "dice_loss": '''
+def dice_loss(logits, target):
+    """1 - the mean Dice overlap of softmax(logits) with the classes, on axis 1."""
+    classes = F.one_hot(target, logits.shape[1]).movedim(-1, 1).to(logits.dtype)
+    shares = F.softmax(logits, dim=1)
+    axes = [axis for axis in range(logits.ndim) if axis != 1]
+    common = (shares * classes).sum(axes)
+    total = shares.sum(axes) + classes.sum(axes)
+    return 1 - ((2 * common + 1e-6) / (total + 1e-6)).mean()
+''',
+    "contrastive": '''
+def contrastive(a, b, temperature):
+    """InfoNCE: each row of `a` should find its own row of `b`, and the other way round."""
+    scores = F.normalize(a, dim=-1) @ F.normalize(b, dim=-1).T / temperature
+    own = torch.arange(a.shape[0], device=a.device)
+    return (F.cross_entropy(scores, own) + F.cross_entropy(scores.T, own)) / 2
+''',
+    "gradient_penalty": '''
+def gradient_penalty(net, real, fake):
+    """(|gradient of the net| - 1)^2 between real and fake (Gulrajani et al., 2017)."""
+    share = torch.rand(real.shape[:1] + (1,) * (real.ndim - 1), device=real.device)
+    with torch.enable_grad():
+        between = torch.lerp(real, fake, share).detach().requires_grad_(True)
+        score = net(between).sum()
+        (gradient,) = torch.autograd.grad(score, between, create_graph=True)
+    return ((gradient.flatten(1).norm(dim=1) - 1) ** 2).mean()
+''',
+    "l1": '''
+def l1(net, names):
+    """The sum of the sizes of the named parameters."""
+    parameters = dict(net.named_parameters())
+    return sum(parameters[name].abs().sum() for name in names)
+''',
 }
 
 for _kind in ("RNN", "GRU", "LSTM"):

@@ -1,0 +1,188 @@
+"""Losses: the mean over a batch, and for those with a sum and a count both of them.
+
+The mean is PyTorch's own call. Over micro-batches a step adds sums and divides by the count of the whole batch.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from ..constants import Number
+from ..lowering import Operand, Use, function
+from ..python import COMPARISON, Expr
+from ..support import support
+
+Total: TypeAlias = Callable[[Use], Expr]
+Count: TypeAlias = Callable[[Use], str]
+
+_FIELD = re.compile(r'batch\["\w+"\]')
+
+#: Sum and count of each counted loss.
+SUMS: dict[str, tuple[Total, Count]] = {}
+
+
+def counted(name: str, lower: Callable[[Use, bool], Expr], count: Count) -> None:
+    """Registers a loss: `lower(use, total)` is its sum with `total`, else its mean."""
+    function(name)(lambda use: lower(use, False))
+    SUMS[name] = (lambda use: lower(use, True), count)
+
+
+def _reduction(total: bool) -> str:
+    return 'reduction="sum"' if total else ""
+
+
+# ---- classes ---------------------------------------------------------------------------------------------------------
+
+
+def _pair(use: Use, axis: int) -> tuple[str, str]:
+    """Logits with their class axis second, and targets to match."""
+    logits = use.tensor(0)
+    axis %= logits.rank
+    target = use[1] if use.tensor(1).dtype == "i64" else f"{use.at(1)}.long()"
+    if axis == 1 or logits.rank == 1:
+        return use[0], target
+    if axis == logits.rank - 1:
+        return f"{use.at(0)}.flatten(0, -2)", f"{use.at(1)}.flatten()" + ("" if target == use[1] else ".long()")
+    return f"{use.at(0)}.movedim({axis}, 1)", target
+
+
+def _weights(use: Use) -> str:
+    weight: Any = use.arg("weight")
+    return f"torch.tensor({use.text(weight)}, device={use.at(0)}.device)"
+
+
+def _cross_entropy(use: Use, total: bool) -> Expr:
+    options = use.options(ignore_index=("ignore", None), label_smoothing=("smoothing", 0.0))
+    if use.arg("weight") is not None:
+        options.append(f"weight={_weights(use)}")
+    return use.call("F.cross_entropy", *_pair(use, use.value("axis")), *options, _reduction(total))
+
+
+def _nll(use: Use, total: bool) -> Expr:
+    return use.call("F.nll_loss", *_pair(use, use.value("axis")), _reduction(total))
+
+
+def _class_count(use: Use) -> str:
+    """Targets that count; with class weights their sum."""
+    ignore = use.args.get("ignore")
+    weight = use.args.get("weight")
+    kept = f"({use.at(1, COMPARISON + 1)} != {use.text(ignore)})" if ignore is not None else ""
+    if weight is not None:
+        valid = f"{use.at(1)}[{kept}]" if kept else use[1]
+        return f"torch.tensor({use.text(weight)}, device={use.at(1)}.device)[{valid}].sum()"
+    return f"{kept}.sum()" if kept else _targets(use)
+
+
+counted("cross_entropy", _cross_entropy, _class_count)
+counted("nll", _nll, _class_count)
+
+
+def _focal(use: Use, total: bool) -> Expr:
+    options = use.options(gamma=("gamma", 2.0), alpha=("alpha", None))
+    return use.call(support("focal_loss"), use[0], use[1], *options, _reduction(total))
+
+
+counted("focal", _focal, lambda use: _targets(use))
+
+
+def _kl(use: Use, total: bool) -> Expr:
+    axis = use.text(use.arg("axis"))
+    parts = f"F.log_softmax({use[0]}, dim={axis}), F.log_softmax({use[1]}, dim={axis})"
+    if total:
+        return use.call("F.kl_div", parts, 'reduction="sum"', "log_target=True")
+    return use.expr(f'F.kl_div({parts}, reduction="none", log_target=True).sum({axis}).mean()', weight=2)
+
+
+def _vectors(use: Use) -> str:
+    sizes = list(use.tensor(0).sizes)
+    del sizes[use.value("axis")]
+    return _product(use, sizes)
+
+
+counted("kl_divergence", _kl, _vectors)
+
+
+# ---- values ----------------------------------------------------------------------------------------------------------
+
+
+def _target(use: Use) -> str:
+    """The second input at the shape of the first: a number stands for a whole target."""
+    operand: Operand = use.operand(1)
+    if operand.type is None:
+        return f"torch.full_like({use[0]}, {_float(use)})"
+    return f"{use.at(1)}.expand_as({use[0]})" if operand.type.rank == 0 and use.tensor(0).rank else use[1]
+
+
+def _float(use: Use) -> str:
+    text = use[1]
+    return f"{text}.0" if text.lstrip("-").isdigit() else text
+
+
+def _values(name: str, *options: tuple[str, str, object]) -> Callable[[Use, bool], Expr]:
+    def lower(use: Use, total: bool) -> Expr:
+        given = use.options(**{keyword: (arg, default) for keyword, arg, default in options})
+        return use.call(name, use[0], _target(use), *given, _reduction(total))
+
+    return lower
+
+
+def _elements(use: Use) -> str:
+    alike = use.operand(1).type is not None and use.tensor(1).rank == use.tensor(0).rank
+    return _targets(use) if alike else _product(use, use.tensor(0).sizes)
+
+
+def _targets(use: Use) -> str:
+    """Elements of the target: of a batch field its own, else from sizes."""
+    if _FIELD.fullmatch(use.at(1)):
+        return f"{use.at(1)}.numel()"
+    return _product(use, use.tensor(1).sizes)
+
+
+def _product(use: Use, sizes: Any) -> str:
+    """A count from sizes, so that no net has to run for it."""
+    factor = 1
+    texts: list[str] = []
+    for size in sizes:
+        number: Number = size
+        if isinstance(number.value, int):
+            factor *= number.value
+        else:
+            texts.append(use.size(number))
+    texts = [text if text.isidentifier() else f"({text})" for text in texts]
+    if factor != 1 or not texts:
+        texts.append(str(factor))
+    return " * ".join(texts)
+
+
+counted("bce", _values("F.binary_cross_entropy_with_logits"), _elements)
+counted("mse", _values("F.mse_loss"), _elements)
+counted("l1_loss", _values("F.l1_loss"), _elements)
+counted("huber", _values("F.huber_loss", ("delta", "delta", 1.0)), _elements)
+
+
+# ---- across examples -------------------------------------------------------------------------------------------------
+
+
+@function("dice_loss")
+def dice_loss(use: Use) -> Expr:
+    return use.call(support("dice_loss"), *_pair(use, use.value("axis")))
+
+
+@function("triplet")
+def triplet(use: Use) -> Expr:
+    flat = ".flatten(0, -2)" if use.tensor(0).rank > 2 else ""
+    vectors = [f"{use.at(at)}{flat}" if flat else use[at] for at in range(3)]
+    return use.call("F.triplet_margin_loss", *vectors, *use.options(margin=("margin", 1.0)))
+
+
+@function("contrastive")
+def contrastive(use: Use) -> Expr:
+    return use.call(support("contrastive"), use[0], use[1], use.text(use.arg("temperature")))
+
+
+@function("gradient_penalty")
+def gradient_penalty(use: Use) -> Expr:
+    assert use.module is not None
+    return use.call(support("gradient_penalty"), use.module, use[0], use[1])
