@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -61,6 +61,7 @@ class Program:
     parts: Sequence[Part]
     terms: Sequence[str]
     sources: Mapping[str, str]  # file name -> generated text
+    shared: Sequence[Callable[[Batch], Batch] | None] = ()  # by phase: adds to a batch what several updates share
 
     def tensors(self) -> dict[str, Tensor]:
         """Parameters and buffers of all nets, by the paths of the checkpoint."""

@@ -1,0 +1,164 @@
+"""From the IR to running code: generated files written, imported, given their first weights, and tied together."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..backends.pytorch.module import class_name, module_source
+from ..backends.pytorch.recipe import metric_parts, recipe_source, shared_functions, update_functions
+from ..compiler.ir import CallNode, Model, Spec
+from ..compiler.recipe.ir import Train
+from .data.feed import Batch
+from .initialize import initial_values
+from .program import Part, Program
+
+_numbers = itertools.count()
+
+
+class _Loss:
+    """One update's functions over its nets."""
+
+    def __init__(self, recipe: ModuleType, name: str, nets: Sequence[nn.Module]) -> None:
+        self._loss: Callable[..., Sequence[Tensor]] = getattr(recipe, name)
+        self._counts: Callable[..., Sequence[Tensor]] = getattr(recipe, f"{name}_counts")
+        self._part: Callable[..., Sequence[Tensor]] = getattr(recipe, f"{name}_part")
+        self._nets = tuple(nets)
+
+    def __call__(self, batch: Batch) -> Sequence[Tensor]:
+        return self._loss(*self._nets, batch)
+
+    def counts(self, batch: Batch) -> Sequence[Tensor]:
+        return self._counts(batch)
+
+    def part(self, batch: Batch, counts: Sequence[Tensor], share: float) -> Sequence[Tensor]:
+        return self._part(*self._nets, batch, counts, share)
+
+
+class _Evaluation:
+    def __init__(self, recipe: ModuleType, nets: Sequence[nn.Module]) -> None:
+        self._evaluate: Callable[..., Any] = recipe.evaluate
+        self._nets = tuple(nets)
+        self.counts: Callable[[Batch], Sequence[Any]] = recipe.evaluate_counts
+        self.figures: Callable[[Sequence[float]], Mapping[str, float]] = recipe.figures
+
+    def __call__(self, batch: Batch) -> tuple[Sequence[Tensor], Sequence[Sequence[Tensor]]]:
+        return self._evaluate(*self._nets, batch)
+
+
+def build(spec: Spec, train: Train, folder: Path | None, device: torch.device, *, initial: bool = True) -> Program:
+    """The program of a section. Generated files lie in `folder` (else in a temporary one), so that a stack trace points
+    at lines one can read; weights are the initial ones unless `initial` is false."""
+    files = sources(spec, train)
+    with tempfile.TemporaryDirectory() as temporary:
+        home = folder if folder is not None else Path(temporary)
+        for name, text in files.items():
+            if not (home / name).exists() or (home / name).read_text("utf-8") != text:
+                (home / name).write_text(text, "utf-8", newline="\n")
+        modules = {name: load(home / name) for name in files}
+    nets: dict[str, nn.Module] = {}
+    for net in train.nets:
+        model = spec.models[net.model]
+        made = construct(modules[file_of(net.name)], model)
+        if initial:
+            prefix = f"{net.name}." if net.name else ""
+            made.load_state_dict(dict(initial_values(spec, model, train.seed, prefix)))
+        nets[net.name] = made.to(device)
+    recipe = modules["recipe.py"]
+    phases = [
+        [_Loss(recipe, functions.loss, [nets[name] for name in functions.nets]) for functions in row]
+        for row in update_functions(spec, train)
+    ]
+    shared = [
+        None if functions is None else _shared(recipe, functions.loss, [nets[name] for name in functions.nets])
+        for functions in shared_functions(spec, train)
+    ]
+    evaluated = _nets_of_body(spec, train, train.evaluation.body)
+    return Program(
+        nets, phases, _Evaluation(recipe, [nets[name] for name in evaluated]),
+        [Part(part.op, part.args) for part in metric_parts(spec, train)],
+        [term.name for term in train.evaluation.terms], files, shared,
+    )  # fmt: skip
+
+
+def _shared(recipe: ModuleType, name: str, nets: Sequence[nn.Module]) -> Callable[[Batch], Batch]:
+    function: Callable[..., Batch] = getattr(recipe, name)
+    return lambda batch: {**batch, **function(*nets, batch)}
+
+
+def _nets_of_body(spec: Spec, train: Train, body: int) -> tuple[str, ...]:
+    from ..backends.pytorch.recipe import nets_of
+
+    return nets_of(spec, train, body)
+
+
+def file_of(net: str) -> str:
+    """The generated file of a net."""
+    return f"model_{net}.py" if net else "model.py"
+
+
+def sources(spec: Spec, train: Train) -> dict[str, str]:
+    """The generated files of a section by name."""
+    found = {
+        file_of(net.name): module_source(
+            spec, spec.models[net.model], extra_outputs=extra_outputs(spec, train, net.name)
+        )
+        for net in train.nets
+    }
+    return {**found, "recipe.py": recipe_source(spec, train)}
+
+
+def extra_outputs(spec: Spec, train: Train, net: str) -> tuple[str, ...]:
+    """The taps and emits of a net that the expressions of the section read, beyond its declared outputs."""
+    bodies = {train.evaluation.body, *(update.body for phase in train.phases for update in phase.updates)}
+    bodies |= {phase.shared for phase in train.phases if phase.shared is not None}
+    model = spec.models[next(item.model for item in train.nets if item.name == net)]
+    declared = len(spec.body_of(model).outputs)
+    found: dict[str, None] = {}
+    for index in sorted(bodies):
+        for node in spec.bodies[index].nodes:
+            if isinstance(node, CallNode) and node.instance == (net or "model"):
+                found.update(dict.fromkeys(value.name for value in node.outputs[declared:]))
+    return tuple(found)
+
+
+def construct(module: ModuleType, model: Model) -> nn.Module:
+    """The generated class, made without drawing default weights twice."""
+    made: nn.Module = getattr(module, class_name(model))()
+    return made
+
+
+def initial_module(spec: Spec, model: Model, seed: int) -> nn.Module:
+    """A model with its initial weights."""
+    with tempfile.TemporaryDirectory() as temporary:
+        file = Path(temporary) / "model.py"
+        file.write_text(module_source(spec, model), "utf-8")
+        module = load(file)
+    made = construct(module, model)
+    made.load_state_dict(dict(initial_values(spec, model, seed)))
+    return made
+
+
+def load(file: Path) -> ModuleType:
+    """Imports a generated file under a name of its own."""
+    name = f"_dlc_generated_{next(_numbers)}_{file.stem}"
+    found = importlib.util.spec_from_file_location(name, file)
+    assert found is not None
+    assert found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    sys.modules[name] = module  # NamedTuple looks its module up
+    bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        found.loader.exec_module(module)
+    finally:
+        sys.dont_write_bytecode = bytecode
+    return module
