@@ -49,6 +49,7 @@ class TreeBuilder:
     def __init__(self, file: str, tables: Tables) -> None:
         self.file = file
         self.diagnostics: list[Diagnostic] = []
+        self.flows: dict[int, tuple[s.Pipeline, list[s.Stage]]] = {}
         self.name = tables.terminal["NAME"]
         self.number = tables.terminal["NUMBER"]
         self.text = tables.terminal["STRING"]
@@ -233,9 +234,18 @@ class TreeBuilder:
 
     def on_pipe(self, items: Items, start: int, end: int) -> s.Pipeline:
         value, stage = items
-        if isinstance(value, s.Pipeline):
-            return s.Pipeline(self.span(start, end), value.value, (*value.stages, stage))
-        return s.Pipeline(self.span(start, end), value, (stage,))
+        if isinstance(value, s.Pipeline):  # still growing
+            self.flows[id(value)][1].append(stage)
+            object.__setattr__(value, "span", self.span(start, end))
+            return value
+        pipeline = s.Pipeline(self.span(start, end), value, ())
+        self.flows[id(pipeline)] = pipeline, [stage]
+        return pipeline
+
+    def finish(self) -> None:
+        """Give the pipelines their stages: collected in lists, so that a long one takes linear time."""
+        for pipeline, stages in self.flows.values():
+            object.__setattr__(pipeline, "stages", tuple(stages))
 
     def on_labelled(self, items: Items, start: int, end: int) -> s.LabelledValue:
         return s.LabelledValue(self.span(start, end), self._label(items[0]), items[1])

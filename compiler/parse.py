@@ -65,6 +65,7 @@ def _run(source: Source, start: str) -> tuple[Any, tuple[s.Comment, ...], list[D
     listener = _Listener(source, tables, builder.diagnostics)
     machine = Machine(tables, source.text, tokens, builder.builders, builder.make, listener)
     value = machine.run(start)
+    builder.finish()
     comments = tuple(
         s.Comment(Span(source.name, begin, end), source.text[begin + 1 : end], own_line)
         for begin, end, own_line in found

@@ -56,6 +56,9 @@ class Recovery:
     # ---- the machine's questions -----------------------------------------------------------------------------------
 
     def too_deep(self, machine: Machine, start: int, end: int) -> bool:
+        self.count += 1
+        if self.count > MOST_ERRORS:
+            return False
         self.diagnostics.append(errors.too_deep(self.span(start, min(end, start + 1))))
         return self._skip_statement(machine)
 

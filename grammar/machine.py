@@ -122,6 +122,7 @@ class Machine:
         self._push(first, None, 0, 0, 0)
 
         while True:
+            step = 1  # of the index when the token is shifted
             token = tokens[self.at]
             kind, begin, end, text = token
             row = actions[states[-1]]
@@ -147,11 +148,10 @@ class Machine:
                     continue
                 kind = newline
             elif text == "<-" and kind not in row:  # `x <-1`: less than minus one
-                tokens[self.at : self.at + 1] = [
-                    Token(tables.symbols["<"], begin, begin + 1, "<"),
-                    Token(tables.symbols["-"], begin + 1, end, "-"),
-                ]
-                continue
+                tokens[self.at] = Token(tables.symbols["-"], begin + 1, end, "-")
+                token = Token(tables.symbols["<"], begin, begin + 1, "<")
+                kind, begin, end, text = token
+                step = 0
 
             while True:
                 action = actions[states[-1]].get(kind, 0)
@@ -170,7 +170,7 @@ class Machine:
                     ends.append(end)
                     levels.append(0)
                     self.last = kind
-                    self.at += 1
+                    self.at += step
                     break
                 if action < 0:  # reduce
                     origin, size, builder, plan = rules[-action - 1]

@@ -261,7 +261,8 @@ def test_nesting_up_to_the_limit() -> None:
 def test_long_is_not_deep() -> None:
     start = time.perf_counter()
     assert errors("param a = [" + "1, " * 20_000 + "]") == []
-    assert errors("param a = x" + " -> relu" * 5_000) == []
+    assert errors("param a = x" + " -> relu" * 20_000) == []
+    assert errors("param a = [" + "x <-1, " * 20_000 + "]") == []
     assert errors("train {\n" + "a = 1\n" * 20_000 + "}") == []
     assert time.perf_counter() - start < 5
 
