@@ -30,14 +30,14 @@ def cut(
     body = spec.body_of(model)
     own = {value.name: value.id for value in body.inputs}
     results = {result.name or "output": result.value for result in body.outputs}
-    known = {**body.taps, **own, **results}
+    known = {**own, **body.taps, **results}  # an input that is bound again is read under its last binding
 
     def find(name: str) -> int:
         if name not in known:
             raise Failed(errors.no_such_tap(name, model.name, tuple(known), nearest(name, known), body.span))
         return known[name]
 
-    fed = {name: find(name) for name in (own if inputs is None else inputs)}
+    fed = {name: own[name] if name in own else find(name) for name in (own if inputs is None else inputs)}
     if tail is not None:
         wanted = {value.name: find(value.name) for value in tail.inputs}
     else:

@@ -279,7 +279,23 @@ def input_limits(spec: Spec, body: Body) -> list[tuple[int, Size]]:
 
 #: Functions whose result holds the same numbers as their first input.
 _KEEPING = frozenset(
-    "index rearrange squeeze flatten take unbind split chunk expand identity stop_grad transpose roll concat stack".split()
+    [
+        "index",
+        "rearrange",
+        "squeeze",
+        "flatten",
+        "take",
+        "unbind",
+        "split",
+        "chunk",
+        "expand",
+        "identity",
+        "stop_grad",
+        "transpose",
+        "roll",
+        "concat",
+        "stack",
+    ]
 )
 
 

@@ -44,13 +44,16 @@ def write_packed(model: ir.Model, destination: Path) -> list[Path]:
     return [destination]
 
 
-def write_linked(model: ir.Model, destination: Path, weights: Path) -> list[Path]:
+def write_linked(model: ir.Model, destination: Path, weights: Path, name: str | None = None) -> list[Path]:
     """Writes the graph alone; its weights stay in `weights`, hard-linked (else copied) into the destination's folder.
 
-    Only initializers that point into `weights` are linked, others (a changed layout) are embedded.
+    Only initializers that point into `weights` are linked, others (a changed layout) are embedded. `name` is that of the
+    weights file there, by default the destination's with another ending.
     """
     folder = destination.resolve().parent
-    link = weights.resolve() if weights.resolve().parent == folder else folder / f"{destination.stem}.safetensors"
+    link = folder / (name or f"{destination.stem}.safetensors")
+    if name is None and weights.resolve().parent == folder:
+        link = weights.resolve()
     with _beside(destination) as temporary, _beside(link) as copy:
         if not (link.exists() and os.path.samefile(link, weights)):
             try:

@@ -1,0 +1,356 @@
+"""Writing a model as ONNX: weights, cut and precision as the `export` section says, verified before it is there."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..compiler.cut import cut
+from ..compiler.diagnostics import Failed
+from ..compiler.errors import export as errors
+from ..compiler.expand import parameters
+from ..compiler.ir import Model, Spec
+from ..compiler.recipe.ir import Export, Train
+from .failure import BadInput, RunFailure
+
+if TYPE_CHECKING:
+    from ..backends.onnx.weights import Weight
+    from .api import Loaded, Run
+    from .parity import Parity
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written. `weights` says where they come from; `parity` is None when nothing was compared."""
+
+    path: Path
+    files: tuple[Path, ...]
+    nodes: int
+    bytes: int
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    precision: str
+    weights: str
+    seconds: Mapping[str, float]
+    parity: Parity | None
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """Weights by parameter path, the safetensors file they lie in (if they do), and words on where they come from."""
+
+    values: Mapping[str, Weight]
+    file: Path | None
+    words: str
+
+
+def sections(source: Loaded | Run | str | Path) -> list[str]:
+    """Names of the `export` sections; [""] when there is none, since the model can be exported all the same."""
+    spec, _ = _opened(source)
+    found = [section.name for section in spec.recipe.exports] if spec.recipe else []
+    return found or [""]
+
+
+def export(
+    source: Loaded | Run | str | Path,
+    destination: str | Path | None = None,
+    *,
+    section: str | None = None,
+    weights: Mapping[str, Any] | str | Path | None = None,
+    linked: bool = False,
+    verify: bool = True,
+    precision: str | None = None,
+) -> Exported:
+    """Exports a spec or a run; the arguments beat the spec.
+
+    `section` names the `export` section where there are several. `weights` are arrays by parameter path or a safetensors
+    file, by default the run's kept weights, or initial ones. `linked` leaves the weights in a safetensors file beside the
+    model. Nothing is at the destination unless everything, the comparison with PyTorch included, went well. Raises
+    Disagrees, BadInput, and Failed for what the spec asks for and ONNX cannot say.
+    """
+    from ..backends.onnx import MissingWeight, lower, write_linked, write_packed
+
+    spec, run = _opened(source)
+    chosen = _section(spec, section)
+    model = spec.models[chosen.model] if chosen else _default_model(spec)
+    train = _train_of(spec, chosen)
+    net = chosen.net if chosen else (train.nets[0].name if train else "")
+    path = _destination(spec, run, chosen, destination)
+    precision = precision or (chosen.precision if chosen else "f32")
+    if precision not in ("f32", "f16", "bf16"):
+        raise BadInput(f"there is no precision `{precision}`", helps=('`"f32"`, `"f16"` or `"bf16"`',))
+    if chosen is not None and chosen.opset not in (None, 23):
+        raise Failed(errors.inexpressible(f"opset = {chosen.opset}", "ONNX", "opset 23 is written", chosen.span))
+    if chosen is not None and chosen.quantize is not None:
+        raise Failed(errors.inexpressible("quantize", "ONNX", "quantisation is not there yet", chosen.quantize.span))
+    fix = dict(chosen.fix) if chosen else {}
+    origin = _weights(spec, model, net, train, run, weights)
+    part, part_model = spec, model
+    if chosen is not None:
+        part, part_model = cut(spec, model, inputs=chosen.inputs, tail=spec.bodies[chosen.tail])
+    if chosen is not None and chosen.preprocess and train is not None:
+        from .preprocessing import with_preprocessing
+
+        fitted = _fitted(run)
+        part, part_model, constants = with_preprocessing(
+            part, part_model, spec.recipe.dataset(train.data), train, fitted
+        )
+        origin = _Origin({**origin.values, **constants}, origin.file, origin.words)
+    seconds: dict[str, float] = {}
+    with _staging(path) as folder:
+        if linked and origin.file is None:
+            origin = _saved(origin, folder / f"{path.stem}.safetensors")
+        start = time.perf_counter()
+        metadata = {
+            "dlc.spec": spec.name, "dlc.spec_hash": _digest(spec), "dlc.weights": origin.words,
+            "dlc.parameters": str(sum(entry.size for entry in parameters(spec, model) if not entry.buffer)),
+            "dlc.precision": precision,
+        }  # fmt: skip
+        try:
+            made = lower(part, part_model, origin.values, fix=fix, precision=precision, metadata=metadata)
+        except MissingWeight as error:
+            raise _missing(error, origin) from None
+        seconds["lower"] = time.perf_counter() - start
+        start = time.perf_counter()
+        staged = folder / path.name
+        if linked:
+            assert origin.file is not None
+            inside = origin.file.resolve().parent == path.resolve().parent
+            files = write_linked(made, staged, origin.file, origin.file.name if inside else None)
+        else:
+            files = write_packed(made, staged)
+        seconds["write"] = time.perf_counter() - start
+        _check(staged, made)
+        parity = None
+        if verify:
+            start = time.perf_counter()
+            parity = _verified(part, part_model, origin, staged, precision, fix)
+            seconds["verify"] = time.perf_counter() - start
+        placed = _place(files, path)
+    graph = made.graph
+    return Exported(
+        path, tuple(placed), len(graph), sum(file.stat().st_size for file in placed),
+        tuple(_port(value) for value in graph.inputs), tuple(_port(value) for value in graph.outputs),
+        precision, origin.words, seconds, parity,
+    )  # fmt: skip
+
+
+# ---- what is exported ----------------------------------------------------------------------------------------------------------
+
+
+def _opened(source: Loaded | Run | str | Path) -> tuple[Spec, Run | None]:
+    """The spec, and the run when it is one."""
+    from .api import Loaded, Run, load
+
+    if isinstance(source, Loaded):
+        return source.spec, None
+    if isinstance(source, Run):
+        from .job import read_spec
+
+        return read_spec(source.directory), source
+    path = Path(source)
+    if path.is_dir():
+        return _opened(Run(path))
+    return load(source).spec, None
+
+
+def _section(spec: Spec, name: str | None) -> Export | None:
+    found: tuple[Export, ...] = spec.recipe.exports if spec.recipe else ()
+    if name is None:
+        if len(found) > 1:
+            listed = ", ".join(f"`{section.name}`" for section in found)
+            raise BadInput(f"`{spec.name}` has several `export` sections: {listed}", helps=("name one",))
+        return found[0] if found else None
+    for section in found:
+        if section.name == name:
+            return section
+    if name == "" and not found:
+        return None
+    listed = ", ".join(f"`{section.name}`" for section in found) or "none"
+    raise BadInput(f"`{spec.name}` has no `export` section `{name}`", notes=(f"its sections: {listed}",))
+
+
+def _default_model(spec: Spec) -> Model:
+    """The model of the only `train` section, else the only model."""
+    trains: tuple[Train, ...] = spec.recipe.trains if spec.recipe else ()
+    if len(trains) == 1 and len(trains[0].nets) == 1:
+        return spec.models[trains[0].nets[0].model]
+    if len(spec.models) == 1:
+        return spec.models[0]
+    listed = ", ".join(f"`{model.name}`" for model in spec.models) or "none"
+    raise BadInput(
+        f"`{spec.name}` does not say which model to export: {listed}", helps=("`export { model = .. }` names it",)
+    )
+
+
+def _train_of(spec: Spec, section: Export | None) -> Train | None:
+    """The `train` section whose weights are exported; None for a model that none trains."""
+    trains: tuple[Train, ...] = spec.recipe.trains if spec.recipe else ()
+    if section is not None:
+        return (
+            next((train for train in trains if train.name == section.train), None)
+            if section.train is not None
+            else None
+        )
+    return trains[0] if len(trains) == 1 and len(trains[0].nets) == 1 else None
+
+
+def _destination(spec: Spec, run: Run | None, section: Export | None, wanted: str | Path | None) -> Path:
+    if wanted is not None:
+        path = Path(wanted)
+    else:
+        name = section.onnx if section is not None else f"{spec.name}.onnx"
+        path = run.path / "export" / name if run is not None else Path(name)
+    if path.is_dir():
+        raise BadInput(f"`{path}` is a directory", helps=("name the file: `-o model.onnx`",))
+    return path
+
+
+# ---- weights -------------------------------------------------------------------------------------------------------------------
+
+
+def _weights(
+    spec: Spec,
+    model: Model,
+    net: str,
+    train: Train | None,
+    run: Run | None,
+    given: Mapping[str, Any] | str | Path | None,
+) -> _Origin:
+    if isinstance(given, Mapping):
+        return _Origin({name: _numpy(value) for name, value in given.items()}, None, "given arrays")
+    if given is not None:
+        return _from_file(Path(given), "", f"the file {Path(given).name}")
+    if run is not None:
+        from .checkpoint import AVERAGED, WEIGHTS
+
+        kept = run.directory.kept()
+        file = kept / AVERAGED if (kept / AVERAGED).exists() else kept / WEIGHTS
+        return _from_file(file, f"{net}." if net else "", f"the run {run.path.name}, {kept.name}")
+    from .initialize import initial_values
+
+    seed = train.seed if train is not None else 0
+    made = {path: value.numpy() for path, value in initial_values(spec, model, seed, f"{net}." if net else "")}
+    return _Origin(made, None, f"initial, seed {seed}: not trained")
+
+
+def _from_file(file: Path, prefix: str, words: str) -> _Origin:
+    from ..backends.onnx import stored
+
+    try:
+        table = stored(file)
+    except FileNotFoundError:
+        raise BadInput(f"there is no weights file `{file}`") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadInput(f"`{file}` cannot be read as weights", notes=(str(error),)) from None
+    return _Origin({n[len(prefix) :]: v for n, v in table.items() if n.startswith(prefix)}, file, words)
+
+
+def _saved(origin: _Origin, file: Path) -> _Origin:
+    """The weights in a safetensors file, to link to."""
+    from safetensors.numpy import save_file
+
+    save_file({name: np.array(_array(value), order="C") for name, value in origin.values.items()}, file)
+    return _from_file(file, "", origin.words)
+
+
+def _numpy(value: Any) -> np.ndarray[Any, Any]:
+    if hasattr(value, "detach"):
+        value = value.detach().cpu().numpy()
+    return np.asarray(value)
+
+
+def _array(value: Weight) -> np.ndarray[Any, Any]:
+    return value if isinstance(value, np.ndarray) else value.array()
+
+
+def _missing(error: Any, origin: _Origin) -> BadInput:
+    wanted, found = list(error.wanted), error.found
+    if found is not None:
+        return BadInput(
+            f"`{error.path}` is {wanted} in the model and {list(found)} in the weights",
+            notes=(f"the weights: {origin.words}",), helps=("export with the spec that the weights were trained with",),
+        )  # fmt: skip
+    return BadInput(f"the weights have no `{error.path}` {wanted}", notes=(f"the weights: {origin.words}",))
+
+
+def _fitted(run: Run | None) -> dict[int, dict[str, Any]]:
+    """What the run's data learned; nothing for a spec."""
+    if run is None:
+        return {}
+    about = run.directory.json("data.json")
+    return {int(node): learned for node, learned in about["fitted"].items()}
+
+
+def _digest(spec: Spec) -> str:
+    return hashlib.blake2b(spec.model_dump_json().encode(), digest_size=16).hexdigest()
+
+
+# ---- checking and placing ------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _staging(path: Path) -> Iterator[Path]:
+    """A folder beside the destination, gone at the end; a folder made for the destination goes too when it stays empty."""
+    new = [parent for parent in (path.parent, *path.parent.parents) if not parent.exists()]
+    folder = path.parent / f".{path.name}.{os.getpid()}.part"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        for parent in new:
+            if parent.is_dir() and not any(parent.iterdir()):
+                parent.rmdir()
+
+
+def _check(staged: Path, made: Any) -> None:
+    """`onnx.checker` on the file; what it finds is our fault."""
+    import onnx
+
+    try:
+        onnx.checker.check_model(str(staged))
+    except (onnx.checker.ValidationError, ValueError) as error:
+        first = str(error).splitlines()[0]
+        raise AssertionError(f"the graph of {made.graph.name} is not valid ONNX: {first}") from error
+
+
+def _verified(
+    spec: Spec, model: Model, origin: _Origin, staged: Path, precision: str, fix: Mapping[str, int]
+) -> Parity:  # fmt: skip
+    from .parity import Disagrees, verify
+    from .reference import module_of
+
+    module = module_of(spec, model, {name: _array(value) for name, value in origin.values.items()})
+    try:
+        parity = verify(module, staged, spec, model, precision=precision, fix=fix)
+    except BadInput as error:  # it is not the user's input that is bad here
+        raise RunFailure(f"the export cannot be verified: {error}", notes=error.notes, helps=error.helps) from None
+    if not parity.ok:
+        raise Disagrees(parity)
+    return parity
+
+
+def _place(files: list[Path], path: Path) -> list[Path]:
+    """Moves what is beside the destination into place, the model last."""
+    placed: list[Path] = []
+    for file in reversed(files):
+        target = path.parent / file.name
+        if not (target.exists() and os.path.samefile(target, file)):
+            os.replace(file, target)
+        placed.append(target)
+    return placed[::-1]
+
+
+def _port(value: Any) -> str:
+    return f"{value.name} {value.dtype.name.lower()}[{', '.join(str(d) for d in value.shape)}]"
