@@ -14,7 +14,7 @@ from .forward import Forward, Frame, Line
 from .group import Group, structure
 from .lowering import Operand, Tensor, Use
 from .python import Expr, camel, identifier, quoted, unique, unique_class
-from .scopes import Scopes, Slot, owns, singular
+from .scopes import Scopes, Slot, owns, regions_of, singular
 from .sizes import Sizes
 
 _CLASS_MARK = re.compile("\x03(\\d+)\x04")
@@ -53,8 +53,9 @@ class Member:
 class Classes:
     """All classes of a model."""
 
-    def __init__(self, spec: Spec, root: int, outputs: Sequence[tuple[str, int]]) -> None:
-        self.spec, self.root, self.outputs = spec, root, tuple(outputs)
+    def __init__(self, spec: Spec, root: int, outputs: Sequence[tuple[str, int]], emits: Sequence[str] = ()) -> None:
+        self.spec, self.root, self.outputs, self.emits = spec, root, tuple(outputs), tuple(emits)
+        self._emitting: dict[int, tuple[str, ...]] = {}
         self.classes: list[Class] = []
         self.by_body: dict[int, Class] = {}
         self.current: Class | None = None
@@ -101,6 +102,19 @@ class Classes:
                 found.append(Member(instance.body, self.spec.bodies[instance.body].name))
         return found
 
+    def emitting(self, index: int) -> tuple[str, ...]:
+        """The wanted `emit` names that applying a body gives values for: its `forward` takes a list for each."""
+        if not self.emits:
+            return ()
+        if index not in self._emitting:
+            body = self.spec.bodies[index]
+            found = {result.name for result in body.emits}
+            for node in body.nodes:
+                for inner in regions_of(node):
+                    found.update(self.emitting(inner))
+            self._emitting[index] = tuple(name for name in self.emits if name in found)
+        return self._emitting[index]
+
     def _write_level(self, members: Sequence[Member]) -> None:
         groups: dict[Any, list[Member]] = {}
         for member in members:
@@ -145,10 +159,12 @@ class Classes:
         instances: dict[str, str] = {}
         for name in body.instance_inputs:
             instances[name] = identifier(name, [*taken, *instances.values()])
+        root = cls.bodies[0] == self.root
+        emits = {name: identifier(name, [*taken, *instances.values()]) for name in self.emitting(cls.bodies[0])}
         letters = _letters(group.bodies)
         tensors = [group.tensor([b.inputs[at].type for b in group.bodies]) for at in range(len(body.inputs))]
         sizes = Sizes.of([(n, t.sizes) for n, t in zip(taken, tensors, strict=True)], letters)
-        writer = Forward(self, cls.scopes, sizes, set(instances.values()))
+        writer = Forward(self, cls.scopes, sizes, {*instances.values(), *emits.values()}, emits)
 
         def locate(path: str) -> str:
             if path.startswith("@"):
@@ -163,21 +179,23 @@ class Classes:
         for value, name, tensor in zip(body.inputs, taken, tensors, strict=True):
             frame.env[value.id] = Expr(name, names=frozenset((name,)))
             writer.shown[name] = tensor.sizes
-        root = cls.bodies[0] == self.root
         outputs = self.outputs if root else [(r.name, r.value) for r in body.outputs]
         writer.require(frame, list(zip(*(b.requirements for b in group.bodies), strict=True)))
         checks, writer.lines = writer.lines, []
         found = writer.run(frame, [value for _, value in outputs])
         shape = writer.type(frame, outputs[0][1]).sizes
-        if root and len(outputs) > 1:
+        if root and len(outputs) + len(self.emits) > 1:
             fields = [f"{identifier(name)}={e.text}" for (name, _), e in zip(outputs, found, strict=True)]
+            fields += [f"{identifier(name)}=torch.stack({emits[name]})" for name in self.emits]
             writer.add(f"return Outputs({', '.join(fields)})")
         else:
             known = any(writer.shown.get(n) == shape for n in found[0].names)
             writer.add(f"return {', '.join(e.text for e in found)}", shape if len(found) == 1 and not known else None)
         head = [Line(text) for text in sizes.head()]
+        if root:
+            head += [Line(f"{name} = []") for name in emits.values()]
         signature = Line(
-            f"def forward(self, {', '.join([*taken, *instances.values()])}):",
+            f"def forward(self, {', '.join([*taken, *instances.values(), *([] if root else emits.values())])}):",
             shapes=[tensor.sizes for tensor in tensors],
             names=taken if len(taken) > 1 else [""],
         )

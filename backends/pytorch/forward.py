@@ -4,7 +4,7 @@ under the name that the spec gave it."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from .constants import Number
 from .group import Group
 from .lowering import Operand, Tensor, Use, lowering
 from .python import ATOM, SUM, UNARY, Expr, identifier, literal, quoted, unique, variable
-from .scopes import Chain, Loop, Scopes
+from .scopes import Chain, Loop, Scopes, regions_of
 from .sizes import Sizes
 
 if TYPE_CHECKING:
@@ -61,8 +61,13 @@ class Frame:
 class Forward:
     """Writes the statements of one function."""
 
-    def __init__(self, classes: Classes, scopes: Scopes | None, sizes: Sizes, reserved: set[str]) -> None:
+    def __init__(
+        self, classes: Classes, scopes: Scopes | None, sizes: Sizes, reserved: set[str],
+        emits: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
         self.classes, self.scopes, self.sizes = classes, scopes, sizes
+        #: The list that collects the values of each wanted `emit`.
+        self.emits = dict(emits or {})
         self.reserved = reserved | sizes.reserved()
         self.lines: list[Line] = []
         self.indent = 0
@@ -130,21 +135,21 @@ class Forward:
             frame.count[value] = frame.count.get(value, 0) + 1
         for position in range(end - 1, -1, -1):
             node = body.nodes[position]
-            if not any(output.id in needed for output in node.outputs):
+            emits = self.emits and any(map(self.classes.emitting, regions_of(node)))
+            if not emits and not any(output.id in needed for output in node.outputs):
                 continue
             live.add(position)
             for operand in operands(node):
                 needed.add(operand)
                 frame.last.setdefault(operand, position)
                 frame.count[operand] = frame.count.get(operand, 0) + 1
-                start = isinstance(node, RepeatNode) and operand in node.inputs
-                if isinstance(node, (RepeatNode, ModeNode, ScanNode)) and not start:
-                    frame.regional.add(operand)
+            frame.regional.update(captured(node))
         return live
 
     def run(self, frame: Frame, results: Sequence[int]) -> list[Expr]:
         """Writes the nodes of a region and returns the expressions of its results."""
-        live = self.open(frame, results)
+        emitted = [e for e in frame.group.first.emits if e.name in self.emits]
+        live = self.open(frame, [*results, *(e.value for e in emitted)])
         top = self.scopes is not None and frame.group is self.scopes.group
         chains = self.scopes.chains if top and self.scopes is not None else {}
         skip: set[int] = set()
@@ -173,6 +178,8 @@ class Forward:
                 case ScanNode():
                     self.scan(frame, node, position)
         frame.at = len(frame.group.first.nodes)
+        for result in emitted:
+            self.add(f"{self.emits[result.name]}.append({frame.env[result.value].text})")
         return [frame.env[value] for value in results]
 
     # ---- operands and results --------------------------------------------------------------------------------------
@@ -306,6 +313,8 @@ class Forward:
         nodes = frame.group.nodes(position)
         module = frame.locate(node.instance)
         instances = [frame.locate(reference) for reference in node.instances.values()]
+        if self.emits:
+            instances += [self.emits[name] for name in self.classes.emitting(node.body)]
 
         def make() -> Expr:
             inputs = [self.operand(frame, values) for values in zip(*(n.inputs for n in nodes), strict=True)]
@@ -436,6 +445,8 @@ class Forward:
         if not plain:
             arguments += [frame.env[c].text for c in run.captures if isinstance(c, int)]
             arguments += [frame.locate(reference) for reference in run.instances.values()]
+            if self.emits:
+                arguments += [self.emits[name] for name in self.classes.emitting(run.body)]
         self.add(f"{', '.join(carried)} = {element}({', '.join(arguments)})")
 
     def turn(
@@ -615,6 +626,19 @@ def operands(node: AnyNode) -> list[int]:
     if isinstance(node, RepeatNode):
         found += [c for run in node.runs for c in run.captures if isinstance(c, int)]
     return found
+
+
+def captured(node: AnyNode) -> list[int]:
+    """Values that the regions of a node read wherever they like; others come in as its first variables."""
+    match node:
+        case RepeatNode():
+            return [c for run in node.runs for c in run.captures if isinstance(c, int)]
+        case ModeNode():
+            return operands(node)
+        case ScanNode():
+            return [v for v in node.inputs[node.sequences + node.carries :] if isinstance(v, int)]
+        case _:
+            return []
 
 
 def owned(group: Group, node: RepeatNode) -> bool:

@@ -325,6 +325,8 @@ class Scopes:
         node = nodes[0]
         try:
             if isinstance(node, CallNode):
+                if self.classes.emitting(node.body):
+                    return None
                 if node.instance.startswith("@") or node.instances or len(self._body(node.body).inputs) != 1:
                     return None
                 return self.classes.construct([n.body for n in nodes], group)

@@ -1,0 +1,60 @@
+"""Generated source as a running class."""
+
+from __future__ import annotations
+
+import itertools
+import linecache
+import sys
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+_numbers = itertools.count()
+
+
+def load_source(source: str, file: str = "model.py") -> ModuleType:
+    """Runs generated source as a module of its own; stack traces show its lines. Only for what this package wrote."""
+    name = f"_dlc_generated_{next(_numbers)}"
+    filename = f"<{name}/{file}>"
+    module = ModuleType(name)
+    module.__file__ = filename
+    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
+    sys.modules[name] = module  # NamedTuple looks its module up
+    exec(compile(source, filename, "exec"), module.__dict__)
+    return module
+
+
+def load_module(source: str, class_name: str) -> nn.Module:
+    """A generated model whose weights hold nothing yet."""
+    return empty(getattr(load_source(source), class_name))
+
+
+class _Unfilled(TorchFunctionMode):
+    """Leaves new tensors as they are: what a layer's constructor draws would be overwritten at once."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if func in _FILLING:
+            return args[0] if args else (kwargs or {})["tensor"]
+        return func(*args, **(kwargs or {}))
+
+
+_FILLING = {torch.Tensor.uniform_, torch.Tensor.normal_, torch.Tensor.fill_, torch.Tensor.zero_}
+_FILLING |= {
+    nn.init.uniform_, nn.init.normal_, nn.init.trunc_normal_, nn.init.constant_, nn.init.ones_, nn.init.zeros_,
+    nn.init.xavier_uniform_, nn.init.xavier_normal_, nn.init.kaiming_uniform_, nn.init.kaiming_normal_,
+    nn.init.orthogonal_,
+}  # fmt: skip
+
+
+def empty(kind: type[nn.Module]) -> nn.Module:
+    """An instance without the time for PyTorch's own first weights; every tensor of it has to be filled."""
+    with _Unfilled():
+        return kind()
+
+
+__all__ = ["empty", "load_module", "load_source"]
