@@ -53,7 +53,9 @@ Extent: TypeAlias = Size  # a size; symbolic too
 Shape: TypeAlias = "tuple[Size, ...]"
 ShapeLike: TypeAlias = "tuple[Size, ...]"  # in a spec also a tensor, which stands for its shape
 DType: TypeAlias = str
-InitSpec: TypeAlias = Init  # an entry of the init table
+# An entry of the init table. Defaults of layers use `zeros`, `ones`, `constant(v)`, `uniform(low, high)`,
+# `xavier_uniform(gain)` and `normal(std, mean)`; the last may name a `zero_row` that stays zero (a table's padding).
+InitSpec: TypeAlias = Init
 Items: TypeAlias = "tuple[Any, ...]"  # of an index: a size (select), ("slice", start, stop), None (new axis), "..."
 Order: TypeAlias = "tuple[int, ...]"  # a permutation
 Plain: TypeAlias = "int | float | bool"  # kept as written
