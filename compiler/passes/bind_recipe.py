@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..elaborate.elaborator import Elaborator
-from ..recipe.ir import DataFacts, DataSet, Export, Recipe, Train
+from ..recipe.ir import DataFacts, DataSet, Export, Recipe, Search, Train
 from .bind_data import bind_data
 from .bind_export import ExportBinder
+from .bind_search import SearchBinder
 from .bind_train import TrainBinder
+from .bind_weights import bind_weights
 from .check_pairing import check_pairing
 from .resolve import Project
 from .scopes import Definition
@@ -38,8 +40,20 @@ def bind_recipe(project: Project, elaborator: Elaborator, facts: Mapping[str, Da
         export = ExportBinder(elaborator, definition, trains, Path(project.root.name).stem).run()
         if export is not None:
             exports.append(export)
+    searches: list[Search] = []
+    for definition in project.sections("search"):
+        search = SearchBinder(project, project.report, definition, trains, data).run()
+        if search is not None:
+            searches.append(search)
+    maps = [
+        bind_weights(elaborator, found, name)
+        for name, found in [*project.root.definitions.items(), *project.root.imported.items()]
+        if isinstance(found, Definition) and found.kind == "weights"
+    ]
     return Recipe(
         data=tuple(item for item in data.values() if item is not None),
         trains=tuple(item for item in trains.values() if item is not None),
         exports=tuple(exports),
+        searches=tuple(searches),
+        maps=tuple(found for found in maps if found is not None),
     )

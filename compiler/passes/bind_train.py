@@ -308,38 +308,13 @@ class TrainBinder:
 
     # ---- what the run follows ------------------------------------------------------------------------------------------
 
-    def _watch(self, node: syntax.Pipe, dataset: DataSet, evaluation: Evaluation | None) -> Watched:
-        """`val.acc`: a split and a figure, with its direction."""
-        node = self.reader.plain(node)
-        if not isinstance(node, syntax.Attr) or not isinstance(node.value, syntax.Ref):
-            raise Failed(errors.not_a_figure(node.span))
-        split, name = node.value.name, node.name.text
-        if split not in ("train", "val", "test"):
-            raise Failed(errors.not_a_figure(node.span))
-        if evaluation is None:
-            raise Abandoned
-        if dataset.split.args.get(split) is None and dataset.split.args.get("split") != split:
-            raise Failed(errors.no_split(node.value.span, split, dataset.name))
-        if name == "loss" and evaluation.terms:
-            return Watched(split=split, name=name, direction="min")
-        terms, metrics = [term.name for term in evaluation.terms], [metric.name for metric in evaluation.metrics]
-        known = list(dict.fromkeys(["loss", *terms, *metrics]))
-        for metric in evaluation.metrics:
-            if metric.name == name:
-                if metric.direction is None:
-                    raise Failed(errors.no_direction(node.span, name))
-                return Watched(split=split, name=name, direction=metric.direction)
-        if any(term.name == name for term in evaluation.terms):
-            return Watched(split=split, name=name, direction="min")
-        raise Failed(errors.unknown_figure(node.span, f"{split}.{name}", nearest(name, known), known))
-
     def _keep(self, section: Section, dataset: DataSet, evaluation: Evaluation | None) -> Keep | None:
         node = section.value("keep")
         if node is None:
             return Keep(kind="last")
         found = self.reader.attempt(
             lambda: self.reader.entry(
-                node, KEEPS, "best(val.loss)", {"Watch": lambda node, _: self._watch(node, dataset, evaluation)}
+                node, KEEPS, "best(val.loss)", {"Watch": lambda node, _: watch(self.reader, node, dataset, evaluation)}
             )
         )
         if found is None:
@@ -357,7 +332,7 @@ class TrainBinder:
                 STOPS,
                 "plateau(val.loss, patience = 5 epochs)",
                 {
-                    "Watch": lambda node, _: self._watch(node, dataset, evaluation),
+                    "Watch": lambda node, _: watch(self.reader, node, dataset, evaluation),
                     "Time": lambda node, what: self.reader.duration(node, what),
                 },
             )
@@ -403,3 +378,29 @@ class TrainBinder:
         args = dict(entry.args)
         skip = args.pop("skip")
         return WeightSource(entry=EntryRecord(name=entry.name, args=args, span=entry.span), map=map_name, skip=skip)
+
+
+def watch(reader: Reader, node: syntax.Pipe, dataset: DataSet, evaluation: Evaluation | None) -> Watched:
+    """`val.acc`: a split and a figure, with its direction."""
+    node = reader.plain(node)
+    if not isinstance(node, syntax.Attr) or not isinstance(node.value, syntax.Ref):
+        raise Failed(errors.not_a_figure(node.span))
+    split, name = node.value.name, node.name.text
+    if split not in ("train", "val", "test"):
+        raise Failed(errors.not_a_figure(node.span))
+    if evaluation is None:
+        raise Abandoned
+    if dataset.split.args.get(split) is None and dataset.split.args.get("split") != split:
+        raise Failed(errors.no_split(node.value.span, split, dataset.name))
+    if name == "loss" and evaluation.terms:
+        return Watched(split=split, name=name, direction="min")
+    terms, metrics = [term.name for term in evaluation.terms], [metric.name for metric in evaluation.metrics]
+    known = list(dict.fromkeys(["loss", *terms, *metrics]))
+    for metric in evaluation.metrics:
+        if metric.name == name:
+            if metric.direction is None:
+                raise Failed(errors.no_direction(node.span, name))
+            return Watched(split=split, name=name, direction=metric.direction)
+    if any(term.name == name for term in evaluation.terms):
+        return Watched(split=split, name=name, direction="min")
+    raise Failed(errors.unknown_figure(node.span, f"{split}.{name}", nearest(name, known), known))

@@ -80,6 +80,10 @@ def _none(value: Any) -> None:
         raise Unfit("`none`")
 
 
+def _any(value: Any) -> Any:
+    return value
+
+
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise Unfit("a string")
@@ -178,6 +182,8 @@ KINDS: dict[str, Kind] = {
         "TokenType": _one_of("u8", "u16", "u32", "i32", "i64"),
         "SplitName": _one_of("train", "val", "test"),
         "Fill": _any_of(_one_of("mean", "median"), _FLOAT),
+        "Constant": _any,
+        "Constants": _many(_any, "values"),
         "Average": _one_of("macro", "micro", "weighted"),
     }.items()
 }

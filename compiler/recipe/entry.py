@@ -57,6 +57,8 @@ Fill: TypeAlias = "str | float"
 Average: TypeAlias = str
 Time: TypeAlias = "object"  # a duration: `3 epochs`, `rest`
 Column: TypeAlias = "str | None"  # a field of the source
+Constant: TypeAlias = "object"  # any static value
+Constants: TypeAlias = "tuple[object, ...]"
 Watch: TypeAlias = "object"  # a figure: `val.acc`
 
 

@@ -1,8 +1,7 @@
 """The recipe half of the typed IR: data, training, export.
 
 Everything a runtime or a backend needs is here in full: defaults are filled in, names are resolved, expressions are
-bodies of the same kind as those of models. Units are kept (`Duration`) until the number of records is known;
-`compiler/recipe/plan.py` turns them into steps.
+bodies of the same kind as those of models. Units are kept (`Duration`) until the number of records is known.
 
 **Data** is a small graph a record: `DataSet.nodes` in an order in which each reads only earlier ones, fields point at
 nodes. A node that several fields read is computed once (so a random window is drawn once for tokens and targets).
@@ -11,7 +10,8 @@ nodes. A node that several fields read is computed once (so a random window is d
 (`train.model` or a `let`) is an `Instance` of the body whose path is its name (`model` when it has none) and a
 `CallNode` applies it; the node's outputs are the declared outputs, then the taps and emits that the expressions read,
 each under its name (`Value.name`). Emits come from an `OpNode` `emitted` (args: name; no inputs) at the end of the net's
-body: the values of all applications in execution order, stacked on a new first axis. Losses and metrics are `OpNode`s whose `op` is in the loss or metric table.
+body: the values of all applications in execution order, stacked on a new first axis. Losses and metrics are `OpNode`s
+whose `op` is in the loss or metric table.
 """
 
 from __future__ import annotations
@@ -422,23 +422,100 @@ class Export(Record):
     span: Span
 
 
+# ---- search and weight maps ----------------------------------------------------------------------------------------
+
+
+class DrawCase(Record):
+    condition: Condition | None = None
+    distribution: Entry
+
+
+class Draw(Record):
+    """`path ~ distribution`: a setting (its full path) that each trial draws.
+
+    `cases` are tried in order; the first whose condition holds is drawn from. A condition compares other settings of the
+    search, `("setting", path)`, with constants; the last case may have none. Distributions: `choice` (values), `uniform`,
+    `log_uniform`, `int_uniform` (low, high), `fixed` (value).
+    """
+
+    path: str
+    cases: tuple[DrawCase, ...]
+    span: Span
+
+
+class Prune(Record):
+    """`asha`: after `min`, and ever longer, only the best 1/`factor` go on; `median`: from `min` on, the better half."""
+
+    kind: Literal["asha", "median"]
+    min: Duration
+    factor: int = 3
+
+
+class Search(Record):
+    """A `search` section. `method` is `grid`, `random` or `bayes`."""
+
+    name: str
+    train: str
+    method: Entry
+    objective: Watched
+    prune: Prune | None = None
+    draws: tuple[Draw, ...]
+    span: Span
+
+
+class Foreign(Record):
+    """What a rule takes from foreign tensors: one that `pattern` names, transposed or sliced along the first axis, or
+    several joined along `axis`."""
+
+    kind: Literal["tensor", "transpose", "slice", "concat"]
+    pattern: str = ""
+    items: tuple[Foreign, ...] = ()
+    start: int | None = None
+    stop: int | None = None
+    axis: int = 0
+
+
+class WeightRule(Record):
+    """`"ours" <- theirs`: wildcards correspond in order."""
+
+    ours: str
+    theirs: Foreign
+    span: Span
+
+
+class WeightMap(Record):
+    """A `weights NAME for Model` section: the first rule that matches one of our parameters produces it."""
+
+    name: str
+    model: str
+    rules: tuple[WeightRule, ...]
+    ignore: tuple[str, ...] = ()
+    strip: str = ""
+    span: Span
+
+
 class Recipe(Record):
     """All sections of a spec but the models."""
 
     data: tuple[DataSet, ...] = ()
     trains: tuple[Train, ...] = ()
     exports: tuple[Export, ...] = ()
+    searches: tuple[Search, ...] = ()
+    maps: tuple[WeightMap, ...] = ()
 
     def dataset(self, name: str) -> DataSet:
         return next(data for data in self.data if data.name == name)
+
+    def weight_map(self, name: str) -> WeightMap:
+        return next(found for found in self.maps if found.name == name)
 
     def train(self, name: str = "") -> Train:
         return next(train for train in self.trains if train.name == name)
 
 
 __all__ = [
-    "Batch", "Classes", "Clip", "Condition", "DataFacts", "DataField", "DataNode", "DataSet", "Duration", "Entry",
-    "Evaluation", "Export", "FieldFacts", "Freeze", "ItemType", "Keep", "Log", "Metric", "Net", "Optimizer",
-    "ParameterGroup", "Phase", "Recipe", "Runtime", "Schedule", "Segment", "Split", "Stop", "Term", "Train", "Update",
-    "Validate", "Watched", "WeightSource",
+    "Batch", "Classes", "Clip", "Condition", "DataFacts", "DataField", "DataNode", "DataSet", "Draw", "DrawCase",
+    "Duration", "Entry", "Evaluation", "Export", "FieldFacts", "Foreign", "Freeze", "ItemType", "Keep", "Log", "Metric", "Net", "Optimizer",
+    "ParameterGroup", "Phase", "Prune", "Recipe", "Runtime", "Schedule", "Search", "Segment", "Split", "Stop", "Term", "Train", "Update",
+    "Validate", "Watched", "WeightMap", "WeightRule", "WeightSource",
 ]  # fmt: skip

@@ -47,6 +47,8 @@ class Section:
     meant: set[str] = field(default_factory=set[str])
     lets: list[syntax.Let] = field(default_factory=list[syntax.Let])
     fields: list[syntax.Field] = field(default_factory=list[syntax.Field])
+    draws: list[syntax.Draw] = field(default_factory=list[syntax.Draw])
+    rules: list[syntax.Rule] = field(default_factory=list[syntax.Rule])
 
     def value(self, name: str) -> syntax.Pipe | None:
         """The value of `name = value`."""
@@ -81,12 +83,16 @@ class Reader:
 
     def section(
         self, name: str, entries: syntax.Entries, span: Span, forms: Mapping[str, Form], *,
-        lets: bool = False, fields: bool = False, elsewhere: Mapping[str, str] | None = None,
+        lets: bool = False, fields: bool = False, draws: bool = False, rules: bool = False, elsewhere: Mapping[str, str] | None = None,
     ) -> Section:  # fmt: skip
         """Sorts entries by the table of keys; what does not belong is reported (E0401, E0408)."""
         found = Section(name, span)
         for item in entries.items:
-            if isinstance(item, syntax.Draw):
+            if isinstance(item, syntax.Draw) and draws:
+                found.draws.append(item)
+            elif isinstance(item, syntax.Rule) and rules:
+                found.rules.append(item)
+            elif isinstance(item, syntax.Draw):
                 self.report.add(errors.entry_misplaced(item.span, "a draw (`~`)", name))
             elif isinstance(item, syntax.Rule):
                 self.report.add(errors.entry_misplaced(item.span, "a weight rule (`<-`)", name))
