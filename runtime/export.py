@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import time
@@ -97,10 +98,13 @@ def export(
     part, part_model = spec, model
     if chosen is not None:
         part, part_model = cut(spec, model, inputs=chosen.inputs, tail=spec.bodies[chosen.tail])
-    if chosen is not None and chosen.preprocess and train is not None:
-        from .preprocessing import with_preprocessing
+    described = ""
+    if chosen is not None and train is not None:
+        from .preprocessing import pipeline, with_preprocessing
 
-        fitted = _fitted(run)
+        data, fitted = spec.recipe.dataset(train.data), _fitted(run)
+        described = pipeline(data, train, chosen.inputs, fitted if chosen.preprocess else None)
+    if chosen is not None and chosen.preprocess and train is not None:
         part, part_model, constants = with_preprocessing(
             part, part_model, spec.recipe.dataset(train.data), train, fitted
         )
@@ -113,7 +117,7 @@ def export(
         metadata = {
             "dlc.spec": spec.name, "dlc.spec_hash": _digest(spec), "dlc.weights": origin.words,
             "dlc.parameters": str(sum(entry.size for entry in parameters(spec, model) if not entry.buffer)),
-            "dlc.precision": precision,
+            "dlc.precision": precision, "dlc.preprocessing": described, "dlc.classes": json.dumps(_classes(run)),
         }  # fmt: skip
         try:
             made = lower(part, part_model, origin.values, fix=fix, precision=precision, metadata=metadata)
@@ -289,6 +293,11 @@ def _fitted(run: Run | None) -> dict[int, dict[str, Any]]:
         return {}
     about = run.directory.json("data.json")
     return {int(node): learned for node, learned in about["fitted"].items()}
+
+
+def _classes(run: Run | None) -> dict[str, list[str]]:
+    """Class names by data field, where the run's data gave them."""
+    return run.directory.json("data.json").get("classes", {}) if run is not None else {}
 
 
 def _digest(spec: Spec) -> str:
