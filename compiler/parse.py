@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from ..grammar.machine import HOLE, Machine
@@ -36,6 +37,30 @@ def parse_setting(source: Source) -> tuple[s.Setting | None, list[Diagnostic]]:
     """`path=value` as given on the command line."""
     value, _, diagnostics = _run(source, "setting")
     return (None if diagnostics else value), diagnostics
+
+
+def parse_settings(source: Source) -> tuple[list[s.Setting], list[Diagnostic]]:
+    """`path=a,b,c`: one setting for each value, with exact places; empty with what is wrong."""
+    tokens, _ = scan(source.text, load())
+    depth = 0
+    cuts: list[int] = []  # commas outside of brackets
+    for token in tokens:
+        depth += (token.text in ("(", "[", "{")) - (token.text in (")", "]", "}"))
+        if token.text == "," and depth == 0:
+            cuts.append(token.start)
+    equals = next((token.end for token in tokens if token.text == "="), 0)
+    if not cuts or cuts[0] < equals:
+        setting, diagnostics = parse_setting(source)
+        return [setting] if setting is not None else [], diagnostics
+    settings: list[s.Setting] = []
+    for start, stop in pairwise([equals, *(cut + 1 for cut in cuts), len(source.text) + 1]):
+        # the other values are blanked, so that places stay what they are
+        alone = source.text[:equals] + " " * (start - equals) + source.text[start : stop - 1]
+        setting, diagnostics = parse_setting(Source(source.name, alone))
+        if setting is None:
+            return [], diagnostics
+        settings.append(setting)
+    return settings, []
 
 
 class _Listener:

@@ -13,7 +13,7 @@ import pytest
 
 from dlc.compiler import syntax as s
 from dlc.compiler.diagnostics import Diagnostic
-from dlc.compiler.parse import parse, parse_pipe, parse_setting
+from dlc.compiler.parse import parse, parse_pipe, parse_setting, parse_settings
 from dlc.compiler.read import read_source
 from dlc.compiler.source import Source, Span
 
@@ -227,6 +227,25 @@ def test_setting_that_is_none(text: str) -> None:
     assert setting is None
     assert diagnostics
     assert all(0 <= d.span.start <= d.span.end <= len(text) for d in diagnostics)
+
+
+def test_several_values_of_a_setting() -> None:
+    text = 'a.b=1, f(2, 3),[4, 5] ,"x,y"'
+    settings, diagnostics = parse_settings(Source("<1>", text))
+    assert not diagnostics
+    assert [text[span(one.value).start : span(one.value).end] for one in settings] == [
+        "1",
+        "f(2, 3)",
+        "[4, 5]",
+        '"x,y"',
+    ]
+    assert {one.path.text for one in settings} == {"a.b"}
+    assert len(parse_settings(Source("<1>", "a=1"))[0]) == 1
+    for bad in ("a=1,", "a=,1", "a,b=1", "a=1,2 3", "a=(1,2", ""):
+        settings, diagnostics = parse_settings(Source("<1>", bad))
+        assert not settings
+        assert diagnostics
+        assert all(0 <= d.span.start <= d.span.end <= len(bad) for d in diagnostics)
 
 
 # ---- limits ----------------------------------------------------------------------------------------------------------
