@@ -7,6 +7,7 @@ from typing import Any
 from ..diagnostics import Failed
 from ..dims import Size
 from ..errors import elaborate as errors
+from ..errors import recipe as section_errors
 from ..names import nearest
 from ..ops import find
 from ..ops import names as catalogue_names
@@ -78,6 +79,8 @@ class Environment:
         if isinstance(found, ParamSlot):
             return self.file.param(name)
         if isinstance(found, Definition):
+            if found.kind not in ("block", "model"):
+                raise Failed(section_errors.section_as_value(span, name, found.kind))
             return Callable(found, name)
         if name in CONSTANTS:
             return CONSTANTS[name]
@@ -104,6 +107,8 @@ class Environment:
             environment = environment.parent
         found = self.file.lookup(name)
         if isinstance(found, Definition):
+            if found.kind not in ("block", "model"):
+                raise Failed(section_errors.section_as_value(span, name, found.kind))
             return Callable(found, name)
         if isinstance(found, ParamSlot):
             value = self.file.param(name)

@@ -156,6 +156,11 @@ def absolute_path(span: Span, path: str) -> Diagnostic:
 # ---- train -------------------------------------------------------------------------------------------------------------
 
 
+def section_as_value(span: Span, name: str, kind: str) -> Diagnostic:
+    what = {"weights": "a weight map"}.get(kind, f"a `{kind}` section")
+    return Diagnostic("E0303", f"`{name}` is {what}, not a value or stage", span, "cannot stand here")
+
+
 def unknown_definition(span: Span, name: str, what: str, near: str | None, known: Iterable[str] = ()) -> Diagnostic:
     helps = _meant(near) or ((f"there is: {_listed(known, 8)}",) if known else ())
     return Diagnostic("E0301", f"there is no {what} `{name}`", span, "not found", helps=helps)
