@@ -56,18 +56,18 @@ def exported(model: Path, inputs: Sequence[Path], device: str) -> list[dict[str,
         row: dict[str, Any] = {"input": name}
         for output, values in answers.items():
             value = values[index] if values.ndim else values
-            if output in ("probs", "probabilities", "logits") and value.ndim == 1 and len(value) > 1:
-                row["class"] = int(value.argmax())
+            if output in ("probs", "probabilities") and value.ndim == 1 and len(value) > 1:
+                row["class"], row["probability"] = int(value.argmax()), float(value.max())
             row[output] = value.tolist()
         rows.append(row)
     return rows
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Aligned columns under their names."""
+    """Aligned columns under their names; where a class is told, its probabilities are left to `--format json`."""
     if not rows:
         return ["no records"]
-    names = list(rows[0])
+    names = [name for name in rows[0] if "class" not in rows[0] or not isinstance(rows[0][name], list)]
     cells = [names, *([cell(row.get(name)) for name in names] for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(names))]
     return ["  ".join(f"{text:<{width}}" for text, width in zip(row, widths, strict=True)).rstrip() for row in cells]

@@ -46,13 +46,11 @@ class Lines:
     """One line an event; progress at most every few seconds."""
 
     def __init__(self) -> None:
-        self.spoken = time.monotonic()
-        self.steps = 0
+        self.spoken = self.shown = time.monotonic()
 
     def __call__(self, event: Event) -> None:
         match event:
             case Started():
-                self.steps = event.steps
                 self.say(f"run        {event.run}")
                 splits = "  ".join(f"{split} {count:,}" for split, count in event.records.items())
                 self.say(f"start      {event.parameters:,} parameters on {event.device}; {splits}")
@@ -61,9 +59,7 @@ class Lines:
             case Progress():
                 self.progress(event)
             case Validated():
-                mark = "  (best)" if event.best else ""
-                seen = {**event.losses, **event.figures}
-                self.say(f"step {event.step:>6,}  epoch {event.epoch:>3,}  {figures(seen)}{mark}")
+                self.validated(event)
             case Saved():
                 pass  # every validation saves; saying so each time would bury the figures
             case Note():
@@ -78,6 +74,15 @@ class Lines:
             left = f"{duration(event.seconds_left)} left"
             rate = f"{event.samples_per_second:,.0f} samples/s"
             console.err(f"step {event.step:>6,} of {event.steps:,}  {figures(event.losses)}  {rate}  {left}")
+
+    def validated(self, event: Validated) -> None:
+        """A line; of several a second only those that are the best so far (all are in metrics.csv)."""
+        now = time.monotonic()
+        if event.best or now - self.shown >= 1.0:
+            self.shown = now
+            mark = "  (best)" if event.best else ""
+            seen = {**event.losses, **event.figures}
+            self.say(f"step {event.step:>6,}  epoch {event.epoch:>3,}  {figures(seen)}{mark}")
 
     def finish(self, event: Finished) -> None:
         for note in event.notes:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..compiler.ir import Spec
     from ..compiler.recipe.ir import Train
     from ..compiler.source import Source
+    from .export import Exported
     from .rundir import RunDir
 
 
@@ -78,6 +79,14 @@ class Run:
 
         self.directory: RunDir = rundir.find(Path(path))
         self.path = self.directory.path
+
+    @property
+    def sources(self) -> dict[str, Source]:
+        """The texts that the run's spec was read from, for messages about it."""
+        from ..compiler.source import Source
+        from .job import read_spec
+
+        return {text.name: Source(text.name, text.text) for text in read_spec(self.directory).sources}
 
     @property
     def result(self) -> dict[str, Any]:
@@ -167,11 +176,30 @@ def predict(run: Run | str | Path, inputs: Any, *, device: str = "auto", data_ro
         return predict_with(opened, inputs)
 
 
-def export(spec_or_run: Any, path: str | Path | None = None, **options: Any) -> Any:
-    """Writes a verified ONNX file; see `runtime.export`."""
+def export(
+    spec_or_run: Loaded | Run | str | Path,
+    path: str | Path | None = None,
+    *,
+    section: str | None = None,
+    weights: Mapping[str, Any] | str | Path | None = None,
+    linked: bool = False,
+    verify: bool = True,
+    precision: str | None = None,
+) -> Exported:
+    """Writes an ONNX file and compares it with PyTorch; nothing is at `path` unless they agree.
+
+    A run exports its kept weights, a spec the initial ones; `weights` are arrays by parameter path or a safetensors file
+    instead. The arguments beat the spec's `export` section; `section` names one where there are several.
+    """
     from .export import export as export_with
 
-    return export_with(spec_or_run, path, **options)
+    source = spec_or_run
+    if isinstance(source, (str, Path)):
+        source = Run(source) if Path(source).is_dir() else load(source)
+    with told(source if isinstance(source, Loaded) else source.sources):
+        return export_with(
+            source, path, section=section, weights=weights, linked=linked, verify=verify, precision=precision
+        )
 
 
 class told:

@@ -19,6 +19,9 @@ SIGNATURES = {
         "base='runs'", "save_every=None",
     ],
     "evaluate": ["run", "split='test'", "*", "device='auto'", "data_root=None"],
+    "export": [
+        "spec_or_run", "path=None", "*", "section=None", "weights=None", "linked=False", "verify=True", "precision=None",
+    ],
     "predict": ["run", "inputs", "*", "device='auto'", "data_root=None"],
 }  # fmt: skip
 

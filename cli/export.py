@@ -1,0 +1,62 @@
+"""`dlc export`: an ONNX file that was proven to agree with PyTorch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from . import console, spec
+from .table import memory
+
+if TYPE_CHECKING:
+    from ..runtime.export import Exported
+
+
+@click.command("export")
+@click.argument("source", metavar="RUN|FILE[@variant]")
+@click.option("-o", "output", metavar="OUT.onnx", type=click.Path(path_type=Path), help="The file to write.")
+@click.option("--linked", is_flag=True, help="Leave the weights in a .safetensors file beside the model.")
+@click.option("--no-verify", is_flag=True, help="Do not compare the file with PyTorch.")
+@click.option("--section", metavar="NAME", help="The export section, where there are several (default: all).")
+def command(source: str, output: Path | None, linked: bool, no_verify: bool, section: str | None) -> int:
+    """Export the kept weights of RUN, or the initial ones of FILE; nothing is written unless both backends agree."""
+    from ..runtime import api
+    from ..runtime.export import sections
+
+    if Path(source).is_dir():
+        opened = api.Run(source)
+    else:
+        spec.check(source)
+        opened = api.load(source)
+    names = [section] if section is not None else sections(opened)
+    if output is not None and len(names) > 1:
+        raise click.UsageError(
+            f"-o names one file, the spec has {len(names)} export sections ({', '.join(names)}): choose with --section",
+            click.get_current_context(),
+        )
+    for name in names:
+        for line in story(api.export(opened, output, section=name, linked=linked, verify=not no_verify)):
+            console.out(line)
+    return 0
+
+
+def story(made: Exported) -> list[str]:
+    """What was written, from which weights, and how well it agrees."""
+    files = "".join(f" + {file.name}" for file in made.files if file.name != made.path.name)
+    seconds = made.seconds.get("lower", 0.0) + made.seconds.get("write", 0.0)
+    lines = [
+        f"{made.path}{files}   {made.nodes} nodes, {memory(made.bytes)}, {made.precision}, in {seconds:.2f} s",
+        f"  graph    {', '.join(made.inputs)} -> {', '.join(made.outputs)}",
+        f"  weights  {made.weights}",
+    ]
+    if made.parity is None:
+        return [*lines, "  agrees   not compared (--no-verify)"]
+    for row in made.parity.worst:
+        tried = sorted({tuple(sorted(other.sizes.items())) for other in made.parity.rows})
+        sizes = "; ".join(" ".join(f"{name} = {size}" for name, size in one) for one in tried)
+        lines.append(
+            f"  agrees   {row.output}: largest difference {row.share:.1g} of its scale (at most {row.tolerance:g}) at {sizes}"
+        )
+    return lines
