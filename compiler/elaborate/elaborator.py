@@ -75,6 +75,7 @@ class Elaborator:
         self.frames: list[Frame] = []
         self.scopes: list[str] = []  # labels of the repeats around, inside the innermost frame
         self.applications = 0
+        self.warned: set[Span] = set()  # the first of several unlabelled layers (W0404)
         self.running: set[Any] = set()  # keys of the blocks being run, to catch one that contains itself
 
     # ---- contexts --------------------------------------------------------------------------------------------------
@@ -294,6 +295,12 @@ class Elaborator:
                 continue
             if binding.value is not POISON:
                 self.report.add(self.located(errors.unused_binding(name, binding.span)))
+
+    def numbered_by_order(self, kind: str, first: Span, span: Span) -> None:
+        """W0404, once for each kind of a body: of the first layer and the second."""
+        if first not in self.warned:
+            self.warned.add(first)
+            self.report.add(errors.unlabelled_again(kind, first, span))
 
     # ---- models ----------------------------------------------------------------------------------------------------
 

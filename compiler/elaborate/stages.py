@@ -82,15 +82,19 @@ def pieces(flow: Flow) -> list[Any]:
     return list(flow) if isinstance(flow, tuple) else [flow]  # pyright: ignore[reportUnknownArgumentType]
 
 
-def place(context: Context, label: syntax.Path | str | None, base: str | None) -> str | None:
-    """The path of a stage: its label, else its number, else (layers) the name of its kind."""
+def place(context: Context, label: syntax.Path | str | None, spelled: str | None, span: Span) -> str | None:
+    """The path of a stage: its label, else its number, else (layers, `spelled`) the name of its kind."""
     scope = context.scope
     number = scope.number() if scope.numbered and not isinstance(label, str) else None
     if label is not None:
         return scope.path(label if isinstance(label, str) else label.text)
-    if number is not None:
+    if number is not None or spelled is None:
         return number
-    return scope.name(base) if base is not None else None
+    base = snake(spelled)
+    first = scope.first.setdefault(base, span)
+    if first != span and spelled[:1].isupper():
+        context.elaborator.numbered_by_order(spelled, first, span)
+    return scope.name(base)
 
 
 def apply(
@@ -110,12 +114,12 @@ def apply(
         if whole is not None:  # takes an instance whole: `gradient_penalty(critic, real, fake)`
             return selected(whole(context, values, keyword, span), select)
         arguments, tensors = signatures.bind_operator(context, operator, values, keyword, target.spelled, span, spans)
-        path = place(context, label, None)
+        path = place(context, label, None, span)
         result = expressions.operator_node(
             context, operator, arguments, tensors, span, path=path, spelled=target.spelled
         )
         return selected(result, select)
-    path = place(context, label, snake(target.spelled))
+    path = place(context, label, target.spelled, span)
     assert path is not None
     label_span = label.span if isinstance(label, syntax.Path) else span
     instance = Instance(

@@ -142,6 +142,14 @@ def path_taken(path: str, first: Span, span: Span) -> Diagnostic:
     )
 
 
+def unlabelled_again(kind: str, first: Span, span: Span) -> Diagnostic:
+    return Diagnostic(
+        "W0404", f"several `{kind}` without a label: they are named by their order", span, "a second one",
+        (Label(first, "the first"),), notes=("inserting one renames those after it, and their weights no longer load",),
+        helps=(f"label them: `name: {kind}(..)`",),
+    )  # fmt: skip
+
+
 def branches_share(first: Diagnostic) -> Diagnostic:
     message = first.message.replace("two layers are both called", "the branches of `if training` disagree on")
     return Diagnostic("E0310", message, first.span, "used differently", first.labels, helps=("give one another label",))

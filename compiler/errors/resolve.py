@@ -114,6 +114,13 @@ def levels(span: Span, name: str, this: str, other: str, first: Span) -> Diagnos
     )  # fmt: skip
 
 
+def hides_table_name(span: Span, name: str, what: str) -> Diagnostic:
+    return Diagnostic(
+        "W0406", f"`{name}` hides the language's own `{name}`", span, what,
+        helps=("in this file the name means this one; give it another name to use both",),
+    )  # fmt: skip
+
+
 def overrides_nothing(span: Span, name: str, near: str | None) -> Diagnostic:
     return Diagnostic("E0301", f"there is no block `{name}` to override", span, "overrides nothing", helps=_meant(near))
 

@@ -1,4 +1,5 @@
-"""E0311: within a file, names of different levels differ (reference 3.2).
+"""E0311 and W0406: names of different levels differ within a file, and should differ from those of the tables
+(reference 3.2).
 
 The levels are what a body binds, its static parameters, and the file's parameters, blocks and imports.
 """
@@ -9,7 +10,9 @@ from collections.abc import Iterator
 
 from .. import syntax
 from ..errors import resolve as errors
+from ..ops import names as operators
 from ..source import Span
+from ..statics import CONSTANTS, STATIC_FUNCTIONS
 from .scopes import Definition, FileScope, ParamSlot
 from .settings import statics_of
 
@@ -19,6 +22,10 @@ Named = tuple[str, Span, str]
 def check_levels(scope: FileScope) -> None:
     """Reports every name of a body that is also one of its statics or of the file."""
     outer = dict(_file_names(scope))
+    own = {*operators(), *STATIC_FUNCTIONS, *CONSTANTS}
+    for name, (span, what) in outer.items():
+        if name in own:
+            scope.report.add(errors.hides_table_name(span, name, what))
     for definition in scope.definitions.values():
         if definition.kind not in ("block", "model"):
             continue
