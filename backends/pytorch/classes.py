@@ -244,8 +244,9 @@ class Classes:
         spelled = dict(zip(constants.varying, texts, strict=True))
         for line in resolved:
             words = [self._sizes.shape([n.values for n in shape], spelled) for shape in line.shapes if shape]
-            if words and None not in words:
-                named = [f"{name}: {w}" if name else w for name, w in zip(line.names, words, strict=False)]
+            known = [word for word in words if word is not None]
+            if known and len(known) == len(words):
+                named = [f"{name}: {w}" if name else w for name, w in zip(line.names, known, strict=False)]
                 line.text += f"\x05{', '.join(named)}"
         cls.lines = resolved
 
@@ -278,7 +279,7 @@ class Classes:
             operand = first.inputs[at]
             if not isinstance(operand, int):
                 raise Symbolic
-            types = [b.value(n.inputs[at]).type for b, n in zip(group.bodies, nodes, strict=True)]  # pyright: ignore
+            types = [b.value(n.inputs[at]).type for b, n in zip(group.bodies, nodes, strict=True)]  # pyright: ignore[reportArgumentType]
             inputs.append(Operand(Expr("x"), group.tensor(types)))
         outputs: list[Tensor] = [group.tensor([b.value(o.id).type for b in group.bodies]) for o in first.outputs]
         return Use(first.op, group.args([n.args for n in nodes]), inputs, outputs, str, None, [True])
@@ -398,7 +399,7 @@ def _input_sizes(bodies: Sequence[Body]) -> dict[str, tuple[Any, ...]]:
             if any(isinstance(size, Dim) for size in sizes) or sizes in found.values():
                 continue
             if axis == 1 and rank in (3, 4, 5) and not (rank == 3 and axis == rank - 1):
-                name = "in_channels" if rank > 3 or bodies[0].role == "sequence" else "in_channels"
+                name = "in_channels"
             elif axis == rank - 1:
                 name = "in_features" if rank == 2 else "dim"
             else:

@@ -11,8 +11,19 @@ from typing import TYPE_CHECKING, Any
 from ...compiler.dims import Dim
 from ...compiler.expand import join, turns
 from ...compiler.ir import (
-    AnyNode, CallNode, ModeNode, OpNode, Operand as IrOperand, RepeatNode, Requirement, Scalar, ScanNode, WeightNode,
+    AnyNode,
+    CallNode,
+    ModeNode,
+    OpNode,
+    RepeatNode,
+    Requirement,
+    Scalar,
+    ScanNode,
+    WeightNode,
 )  # fmt: skip
+from ...compiler.ir import (
+    Operand as IrOperand,
+)
 from .constants import Number
 from .group import Group
 from .lowering import Operand, Tensor, Use, lowering
@@ -68,7 +79,7 @@ class Forward:
         self.classes, self.scopes, self.sizes = classes, scopes, sizes
         #: The list that collects the values of each wanted `emit`.
         self.emits = dict(emits or {})
-        self.reserved = reserved | sizes.reserved()
+        self.reserved: set[str] = reserved | sizes.reserved()
         self.lines: list[Line] = []
         self.indent = 0
         self.shown: dict[str, tuple[Number, ...]] = {}
@@ -97,6 +108,7 @@ class Forward:
         if wanted is not None and wanted not in self.busy(frame, value, threshold, parents=False):
             return wanted
         own = next((v.name for v in frame.group.first.values() if v.id == value), "")
+        own = own or role(frame, value)
         if own and identifier(own) not in self.reserved:
             return unique(identifier(own), busy)
         for candidate in (*sorted(expr.names & set(GENERIC)), *GENERIC):
@@ -220,13 +232,15 @@ class Forward:
 
     def lighten(self, frame: Frame, node: AnyNode, make: Callable[[], Expr]) -> Expr:
         """The expression of a node; operands that make it too heavy, or that it reads twice, become variables first."""
+        target = sum(len(output.name or "x") + 2 for output in node.outputs) + 1  # what stands before the expression
+        longest = LONGEST - max(0, target - len("return "))
         while True:
             expr = make()
             pending = [v for v in dict.fromkeys(operands(node)) if not frame.env[v].text.isidentifier()]
             twice = [v for v in pending if frame.env[v].weight and expr.text.count(frame.env[v].text) > 1]
             if twice:
                 chosen = twice[0]
-            elif pending and (expr.weight > MOST or len(expr.text) > LONGEST):
+            elif pending and (expr.weight > MOST or len(expr.text) > longest):
                 chosen = max(pending, key=lambda v: (frame.env[v].weight, len(frame.env[v].text)))
                 if not frame.env[chosen].weight and len(frame.env[chosen].text) < 40:
                     return expr
@@ -306,8 +320,8 @@ class Forward:
             self.finish(frame, node, expr)
             return
         use = self.use(frame, nodes)
-        pattern = lowered.targets or (lambda _use, names: ", ".join(names) + ("," if len(names) == 1 else ""))
-        self.several(frame, node, expr, lambda names: pattern(use, names))
+        targets = lowered.targets
+        self.several(frame, node, expr, lambda names: targets(use, names) if targets else ", ".join(names))
 
     def block(self, frame: Frame, node: CallNode, position: int) -> None:
         nodes = frame.group.nodes(position)
@@ -618,6 +632,14 @@ class Forward:
             self.indent += 1
             self.add(f"raise ValueError({quoted(first.message) if first.message else message})")
             self.indent -= 1
+
+
+def role(frame: Frame, value: int) -> str:
+    """What people call an unnamed value that attention reads."""
+    for node in frame.group.first.nodes:
+        if isinstance(node, OpNode) and node.op == "attention" and value in node.inputs[:3]:
+            return "qkv"[node.inputs.index(value)]
+    return ""
 
 
 def operands(node: AnyNode) -> list[int]:

@@ -7,7 +7,17 @@ from typing import Any
 
 from ...compiler.dims import Dim
 from ...compiler.ir import (
-    AnyNode, Body, CallNode, Instance, ModeNode, OpNode, RepeatNode, Scalar, ScanNode, Spec, WeightNode,
+    AnyNode,
+    Body,
+    CallNode,
+    Instance,
+    ModeNode,
+    OpNode,
+    RepeatNode,
+    Scalar,
+    ScanNode,
+    Spec,
+    WeightNode,
 )  # fmt: skip
 from ...compiler.types import TensorType
 from .constants import Constants, Number, Varies
@@ -47,7 +57,7 @@ class Group:
         if all(map(_is_number, values)):
             return self.number(values)
         if isinstance(first, tuple):
-            if not all(isinstance(value, tuple) and len(value) == len(first) for value in values):  # pyright: ignore
+            if not all(isinstance(value, tuple) and len(value) == len(first) for value in values):  # pyright: ignore[reportUnknownArgumentType]
                 raise Varies
             return tuple(map(self.arg, zip(*values, strict=True)))
         if any(value != first or type(value) is not type(first) for value in values):

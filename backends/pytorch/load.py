@@ -23,7 +23,7 @@ def load_source(source: str, file: str = "model.py") -> ModuleType:
     module.__file__ = filename
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
     sys.modules[name] = module  # NamedTuple looks its module up
-    exec(compile(source, filename, "exec"), module.__dict__)
+    exec(compile(source, filename, "exec"), module.__dict__)  # noqa: S102 - written by this package
     return module
 
 
@@ -43,8 +43,8 @@ class _Unfilled(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-_FILLING = {torch.Tensor.uniform_, torch.Tensor.normal_, torch.Tensor.fill_, torch.Tensor.zero_}
-_FILLING |= {
+_FILLING: set[Any] = {
+    torch.Tensor.uniform_, torch.Tensor.normal_, torch.Tensor.fill_, torch.Tensor.zero_,
     nn.init.uniform_, nn.init.normal_, nn.init.trunc_normal_, nn.init.constant_, nn.init.ones_, nn.init.zeros_,
     nn.init.xavier_uniform_, nn.init.xavier_normal_, nn.init.kaiming_uniform_, nn.init.kaiming_normal_,
     nn.init.orthogonal_,

@@ -72,7 +72,7 @@ class _Arguments:
         return arg == value and isinstance(arg, bool) == isinstance(value, bool)
 
 
-def same_number(number: Number, value: int | float) -> bool:
+def same_number(number: Number, value: float) -> bool:
     return all(not isinstance(mine, Dim) and mine == value for mine in number.values)
 
 

@@ -78,7 +78,9 @@ def comment(text: str) -> str:
 
 
 #: Names that mean something in the generated file, and so are never variables or classes in it.
-TAKEN = frozenset("torch nn F self super range zip enumerate getattr list tuple property NamedTuple Outputs".split())
+TAKEN = frozenset(
+    ("torch", "nn", "F", "self", "super", "range", "zip", "float", "next", "list", "tuple", "NamedTuple", "Outputs", "ValueError")
+)  # fmt: skip
 
 
 def identifier(name: str, taken: Iterable[str] = ()) -> str:

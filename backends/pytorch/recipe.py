@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from ...compiler.expand import glob, parameters
 from ...compiler.ir import Body, OpNode, Spec
@@ -84,8 +84,9 @@ def _content(spec: Spec, body: int) -> str:
 
 def _without_places(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _without_places(item) for key, item in value.items() if key != "span"}  # pyright: ignore
-    return [_without_places(item) for item in value] if isinstance(value, list) else value  # pyright: ignore
+        record = cast("dict[str, Any]", value)
+        return {key: _without_places(item) for key, item in record.items() if key != "span"}
+    return [_without_places(item) for item in cast("list[Any]", value)] if isinstance(value, list) else value
 
 
 def shared_functions(spec: Spec, train: Train) -> list[UpdateFunctions | None]:

@@ -181,6 +181,7 @@ class Scopes:
         if not any(owned):
             self.loops[position] = Loop("none")
             return
+        first = node.runs[0].body
         start = self._only_input(node)
         if len(node.runs) > 1 and start is not None:
             found = self.spliced(self.group, nodes, (), 0)
@@ -191,8 +192,8 @@ class Scopes:
         strides = all(run.strides == {"": 1} for n in nodes for run in n.runs)
         if strides and all(paths == ["#0"] for paths in owned):
             texts = [self.single(nodes, index, slot) for index in range(len(node.runs))]
-            element = self._body(node.runs[0].body).instances[0]
-            kind = element.op or self._body(node.runs[0].body).name
+            (element, *_) = self._body(first).instances
+            kind = element.op or self._body(first).name
             if element.op is None and element.body is not None:
                 kind = self._body(element.body).name
             self.fill(slot, nodes, texts)

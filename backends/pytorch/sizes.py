@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import TypeAlias
 
 from ...compiler.dims import Dim, Floor, Size, floordiv, mod, variables
 from .constants import Number
 from .python import identifier, unique
 
-Values = tuple[Size, ...]
+#: One size a body.
+Values: TypeAlias = "tuple[Size, ...]"
+#: One number a body.
+Numbers: TypeAlias = "tuple[Size | float, ...]"
 
 
 @dataclass
@@ -58,7 +62,7 @@ class Sizes:
         """Names that the sizes may take."""
         return {axis.letter for axis in self.axes}
 
-    def code(self, values: Values) -> str | None:
+    def code(self, values: Numbers) -> str | None:
         """Source of a size in `forward`; marks the axes it reads."""
         for text, letters in _expressions(values, {a.letter: a.values for a in reversed(self.axes)}):
             for letter in letters:
@@ -66,7 +70,7 @@ class Sizes:
             return text
         return None
 
-    def shape(self, shape: Sequence[Values], arguments: Mapping[Values, str]) -> str | None:
+    def shape(self, shape: Sequence[Numbers], arguments: Mapping[Numbers, str]) -> str | None:
         """A shape for a comment, `[B, T, 768]`; None when a size can't be said. `arguments` are the class's own."""
         letters = {**self.letters, **{a.letter: a.values for a in self.axes if not a.letter.startswith("size")}}
         words: list[str] = []
@@ -101,8 +105,11 @@ class Sizes:
         return lines
 
 
-def _expressions(values: Values, letters: Mapping[str, Values]) -> Iterator[tuple[str, list[str]]]:
-    """`values` over sizes with a letter, the plainest first."""
+def _expressions(numbers: Numbers, letters: Mapping[str, Values]) -> Iterator[tuple[str, list[str]]]:
+    """Sizes over those with a letter, the plainest first."""
+    values = tuple(number for number in numbers if not isinstance(number, float))
+    if len(values) < len(numbers):
+        return
     for letter, have in letters.items():
         if have == values:
             yield letter, [letter]

@@ -54,16 +54,21 @@ class MultiHeadAttention(nn.MultiheadAttention):
         super().__init__(dim, heads, batch_first=True, **options)
         self.causal = causal
 
+    def project(self, x, weight, bias):
+        heads = F.linear(x, weight, bias).unflatten(-1, (self.num_heads, -1))
+        return heads.transpose(1, 2)
+
     def forward(self, x, memory=None, mask=None):
         memory = x if memory is None else memory
         weights = (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
         if self.in_proj_weight is not None:
             weights = self.in_proj_weight.chunk(3)
-        biases = (None,) * 3 if self.in_proj_bias is None else self.in_proj_bias.chunk(3)
-        q, k, v = (
-            F.linear(source, weight, bias).unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
-            for source, weight, bias in zip((x, memory, memory), weights, biases, strict=True)
-        )
+        biases = (None,) * 3
+        if self.in_proj_bias is not None:
+            biases = self.in_proj_bias.chunk(3)
+        q = self.project(x, weights[0], biases[0])
+        k = self.project(memory, weights[1], biases[1])
+        v = self.project(memory, weights[2], biases[2])
         if self.causal:
             rows, columns = q.shape[2], k.shape[2]
             causal = torch.ones(rows, columns, dtype=torch.bool, device=x.device)
@@ -83,6 +88,13 @@ def focal_loss(logits, target, gamma=2.0, alpha=None, reduction="mean"):
         loss = F.cross_entropy(logits.flatten(0, -2), target.flatten(), reduction="none")
         weight = 1.0 if alpha is None else alpha
     loss = weight * (1 - torch.exp(-loss)) ** gamma * loss
+    return loss.sum() if reduction == "sum" else loss.mean()
+''',
+    "kl_divergence": '''
+def kl_divergence(student, teacher, axis=-1, reduction="mean"):
+    """KL(softmax(teacher) || softmax(student)) along an axis, mean over the others."""
+    student, teacher = F.log_softmax(student, axis), F.log_softmax(teacher, axis)
+    loss = F.kl_div(student, teacher, reduction="none", log_target=True).sum(axis)
     return loss.sum() if reduction == "sum" else loss.mean()
 ''',
     "dice_loss": '''
@@ -127,11 +139,16 @@ class Packed{_kind}(nn.{_kind}):
 
     def forward(self, x, lengths, state=None):
         packed = nn.utils.rnn.pack_padded_sequence(
-            x, lengths.cpu(), batch_first=True, enforce_sorted=False
+            x,
+            lengths.cpu(),
+            batch_first=True,
+            enforce_sorted=False,
         )
         y, state = super().forward(packed, state)
         y, _ = nn.utils.rnn.pad_packed_sequence(
-            y, batch_first=True, total_length=x.shape[1]
+            y,
+            batch_first=True,
+            total_length=x.shape[1],
         )
         return y, state
 '''

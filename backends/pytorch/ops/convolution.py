@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ..lowering import Layer, Use, collapse, constructor, entry, function
+from operator import mul
+
+from ..lowering import Layer, Number, Use, collapse, constructor, entry, function
 from ..python import Expr
 
 
@@ -11,9 +13,9 @@ def conv(layer: Layer) -> str:
     weight = layer.weight()
     axes = len(weight) - 2
     out, channels = weight[:2]
-    groups = layer.arg("groups")
+    groups: Number = layer.arg("groups")
     arguments = [
-        str(channels.map(lambda c, g: c * g, groups)),
+        str(channels.map(mul, groups)),
         str(out),
         layer.text(collapse(layer.arg("kernel"))),
         *layer.options(stride=("stride", 1)),
@@ -32,8 +34,14 @@ def conv_call(use: Use) -> Expr:
     if use.arg("pad") != "causal":
         return use.call(use.module, use[0])
     kernel, dilation = collapse(use.arg("kernel")), collapse(use.arg("dilation"))
-    reach = kernel.map(lambda k, d: d * (k - 1), dilation)  # type: ignore[union-attr]
+    assert isinstance(kernel, Number)
+    assert isinstance(dilation, Number)
+    reach = kernel.map(_reach, dilation)
     return use.call(use.module, f"F.pad({use[0]}, ({use.text(reach)}, 0))")
+
+
+def _reach(kernel: int, dilation: int) -> int:
+    return dilation * (kernel - 1)
 
 
 entry("Conv").plain_call = lambda args: args.get("pad") != "causal"

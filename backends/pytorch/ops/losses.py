@@ -88,11 +88,7 @@ counted("focal", _focal, lambda use: _targets(use))
 
 
 def _kl(use: Use, total: bool) -> Expr:
-    axis = use.text(use.arg("axis"))
-    parts = f"F.log_softmax({use[0]}, dim={axis}), F.log_softmax({use[1]}, dim={axis})"
-    if total:
-        return use.call("F.kl_div", parts, 'reduction="sum"', "log_target=True")
-    return use.expr(f'F.kl_div({parts}, reduction="none", log_target=True).sum({axis}).mean()', weight=2)
+    return use.call(support("kl_divergence"), use[0], use[1], *use.options(axis=("axis", -1)), _reduction(total))
 
 
 def _vectors(use: Use) -> str:

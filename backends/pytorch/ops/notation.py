@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
-from ..lowering import Use, dtype, function
+from ..lowering import Number, Use, dtype, function
 from ..python import Expr
 
 
@@ -23,7 +23,8 @@ def _item(use: Use, item: Any) -> str:
     if item == "...":
         return "..."
     if isinstance(item, tuple):
-        start, stop = ("" if bound is None else use.size(bound) for bound in item[1:])  # pyright: ignore
+        _, first, last = cast("tuple[str, Number | None, Number | None]", item)
+        start, stop = ("" if bound is None else use.size(bound) for bound in (first, last))
         spaced = any(not text.lstrip("-").isalnum() for text in (start, stop) if text)
         return f"{start} : {stop}".strip() if spaced else f"{start}:{stop}"
     return use.size(item)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from ..lowering import Use, function
+from ..lowering import Arg, Use, function
 from ..python import Expr
 
 
 def _axes(use: Use) -> list[str]:
-    axis: Any = use.arg("axis")
-    if isinstance(axis, tuple) and len(axis) == 1:  # pyright: ignore[reportUnknownArgumentType]
-        axis = axis[0]  # pyright: ignore[reportUnknownVariableType]
+    axis: Arg = use.arg("axis")
+    if isinstance(axis, tuple) and len(axis) == 1:
+        axis = axis[0]
     found = [] if axis is None else [f"dim={use.text(axis)}"]
     return [*found, *use.options(keepdim=("keepdim", False))] if found else []
 
