@@ -13,6 +13,7 @@ from itertools import pairwise
 from ..grammar.scanner import NEWLINE, scan
 from ..grammar.tables import load
 from . import syntax as s
+from .roles import Roles
 from .source import Source
 
 WIDTH = 120
@@ -39,83 +40,9 @@ class _Token:
         self.column = 0
 
 
-class _Roles:
-    """What the tree knows of tokens, by their offsets."""
-
-    def __init__(self, file: s.File) -> None:
-        self.unary: set[int] = set()
-        self.tight: set[int] = set()  # brackets that belong to what is before them
-        self.slices: list[tuple[int, int]] = []
-        self.statements: set[int] = set()  # where statements, entries, settings and items begin
-        self.bodies: set[int] = set()  # braces whose content hangs on the statement, not on the line
-        self.groups: set[int] = set()  # braces that hold stages
-        self.ifs: list[tuple[int, int, int]] = []  # `else` lies between two offsets and belongs to the `if` at a third
-        self.second: dict[int, int] = {}  # a second list of declarations, and where the first one begins
-        self.keys: list[list[s.Key]] = []  # runs whose `=` are aligned
-        self.lists: set[int] = set()  # brackets that may have a trailing comma
-        self.must: set[int] = set()  # .. and that need it: `(x,)`
-        self.sections: list[s.Entries] = []
-        self.end_of_value: dict[int, int] = {}
-        self._walk(file)
-
-    def _walk(self, root: s.Node) -> None:
-        stack: list[tuple[s.Node, int]] = [(root, -1)]  # with the `if` whose chain of `else if` it continues
-        while stack:
-            node, chain = stack.pop()
-            start: int = getattr(node, "span").start  # noqa: B009 - every node but the base class has one
-            self._note(node, start)
-            owner = -1
-            if isinstance(node, (s.IfExpr, s.IfStage)) and node.orelse is not None:
-                owner = chain if chain >= 0 else start
-                self.ifs.append((node.then.span.end, node.orelse.span.start, owner))
-            for child in s.children(node):
-                continues = owner >= 0 and child is getattr(node, "orelse", None)
-                stack.append((child, owner if continues and isinstance(child, (s.IfExpr, s.IfStage)) else -1))
-
-    def _note(self, node: s.Node, start: int) -> None:
-        match node:
-            case s.Unary():
-                self.unary.add(start)
-            case s.Index():
-                self.end_of_value[node.value.span.end] = node.span.end
-            case s.Slice():
-                self.slices.append((start, node.span.end))
-            case s.Call() | s.Apply() if node.args is not None:
-                self.tight.add(node.args.span.start)
-            case s.Type():
-                part = node.args or node.shape
-                if node.name is not None and part is not None:
-                    self.tight.add(part.span.start)
-            case s.Block() | s.Model():
-                self.tight |= {decls.span.start for decls in node.signature}
-                if len(node.signature) == 2:
-                    self.second[node.signature[1].span.start] = node.signature[0].span.start
-            case s.BlockSeq() if node.statics is not None:
-                self.tight.add(node.statics.span.start)
-            case s.Body():
-                self.bodies.add(start)
-                self.statements |= {statement.span.start for statement in node.statements}
-            case s.Entries():
-                self.sections.append(node)
-                self.bodies.add(start)
-                self.statements |= {entry.span.start for entry in node.items}
-            case s.Variant():
-                self.statements |= {setting.span.start for setting in node.settings}
-            case s.Group():
-                self.groups.add(start)
-            case s.File():
-                self.statements |= {item.span.start for item in node.items}
-            case _:
-                pass
-        if isinstance(node, (s.Args, s.List, s.Tuple, s.Shape, s.Decls)) and node.items:
-            self.lists.add(start)
-            if isinstance(node, s.Tuple) and len(node.items) == 1:
-                self.must.add(start)
-
-
 def format_file(file: s.File, source: Source) -> str:
     """The text of a parsed spec in canonical layout; formatting twice changes nothing more."""
-    roles = _Roles(file)
+    roles = Roles(file)
     tokens, last_comments = _tokens(source, roles)
     if not tokens and not last_comments:
         return ""
@@ -137,7 +64,7 @@ def format_file(file: s.File, source: Source) -> str:
 # ---- reading -------------------------------------------------------------------------------------------------------
 
 
-def _tokens(source: Source, roles: _Roles) -> tuple[list[_Token], list[tuple[str, bool]]]:
+def _tokens(source: Source, roles: Roles) -> tuple[list[_Token], list[tuple[str, bool]]]:
     """Tokens with their comments and line breaks; the comments behind the last token apart."""
     raw, comments = scan(source.text, load())
     pieces = [(t.start, t.end, t.text, False) for t in raw if t.kind != NEWLINE and t.text]
@@ -171,7 +98,7 @@ def _column(source: Source, offset: int) -> int:
     return len(indent.expandtabs(8)) + len(before) - len(indent)
 
 
-def _join(tokens: list[_Token], roles: _Roles) -> None:
+def _join(tokens: list[_Token], roles: Roles) -> None:
     """Takes back line breaks where no line should end: in the middle of a value, before a comma."""
     for before, token in pairwise(tokens):
         breakable = (
@@ -198,7 +125,7 @@ def _pairs(tokens: list[_Token]) -> Iterator[tuple[int, int]]:
             yield stack.pop(), i
 
 
-def _brackets(tokens: list[_Token], roles: _Roles) -> bool:
+def _brackets(tokens: list[_Token], roles: Roles) -> bool:
     """Braces that hold several lines stand at line ends; trailing commas only before a closing bracket on a new line.
     Whether there were commas to take or to give."""
     drop: set[int] = set()
@@ -274,7 +201,7 @@ def _separators(tokens: list[_Token]) -> None:
 # ---- spaces --------------------------------------------------------------------------------------------------------
 
 
-def _gaps(tokens: list[_Token], roles: _Roles, source: Source) -> None:
+def _gaps(tokens: list[_Token], roles: Roles, source: Source) -> None:
     index_ends = roles.end_of_value
     for before, token in pairwise(tokens):
         tight = token.start in roles.tight or (token.text == "[" and before.end in index_ends and not _is_stage(before))
@@ -288,7 +215,7 @@ def _is_stage(token: _Token) -> bool:
     return token.text in ("->", "=", ",", "(", "[", "=>", ":")
 
 
-def _least(before: _Token, token: _Token, tight: bool, roles: _Roles) -> int:
+def _least(before: _Token, token: _Token, tight: bool, roles: Roles) -> int:
     a, b = before.text, token.text
     if tight or b in (",", ";", ")", "]", ".") or a in ("(", "[", "."):
         return 0
@@ -315,7 +242,7 @@ def _lines(tokens: list[_Token]) -> list[list[_Token]]:
     return lines
 
 
-def _place(lines: list[list[_Token]], roles: _Roles) -> None:
+def _place(lines: list[list[_Token]], roles: Roles) -> None:
     """Columns of all tokens, from indentation and gaps."""
     open_: list[tuple[_Token, int, int]] = []  # bracket, indentation of its content, of its closing bracket
     columns: dict[int, int] = {}
@@ -343,7 +270,7 @@ def _place(lines: list[list[_Token]], roles: _Roles) -> None:
 
 
 def _indent(
-    first: _Token, open_: list[tuple[_Token, int, int]], statement: int, columns: dict[int, int], roles: _Roles
+    first: _Token, open_: list[tuple[_Token, int, int]], statement: int, columns: dict[int, int], roles: Roles
 ) -> int:
     if first.text in CLOSERS:
         return open_[-1][2]
@@ -371,7 +298,7 @@ def _end(line: list[_Token]) -> int:
 # ---- columns -------------------------------------------------------------------------------------------------------
 
 
-def _align_keys(lines: list[list[_Token]], roles: _Roles) -> None:
+def _align_keys(lines: list[list[_Token]], roles: Roles) -> None:
     """`=` in one column for the keys of a section that begin lines, up to a blank line, `let` or field; sub-sections
     in between do not count."""
     heads = {line[0].start: (i, line) for i, line in enumerate(lines)}
@@ -398,7 +325,7 @@ def _align(run: list[list[_Token]]) -> None:
             line[1].gap = line[1].least = width - len(line[0].text) + 1
 
 
-def _keep_columns(lines: list[list[_Token]], roles: _Roles) -> None:
+def _keep_columns(lines: list[list[_Token]], roles: Roles) -> None:
     """More than one space stays where it brings a token under or above a like one; elsewhere it goes."""
     while True:
         changed = False
@@ -443,7 +370,7 @@ def _is_value(token: _Token) -> bool:
 # ---- long lines ----------------------------------------------------------------------------------------------------
 
 
-def _break_long(lines: list[list[_Token]], roles: _Roles) -> bool:
+def _break_long(lines: list[list[_Token]], roles: Roles) -> bool:
     """Break one line that is too long. False when none is, or none can be."""
     for line in lines:
         if _end(line) > WIDTH and (_at_arrow(line) or _at_comma(line) or _in_bracket(line, roles)):
@@ -477,7 +404,7 @@ def _last_that_fits(places: list[tuple[_Token, _Token]]) -> bool:
     return True
 
 
-def _in_bracket(line: list[_Token], roles: _Roles) -> bool:
+def _in_bracket(line: list[_Token], roles: Roles) -> bool:
     """Inside the widest bracket that opens and closes on the line; the branches of an `if` are left together."""
     widest: list[_Token] = []
     stack: list[int] = []

@@ -100,6 +100,22 @@ def _train(old: str, new: str) -> str:
     return DIGITS.replace(old, new)
 
 
+def _texts(after: str) -> str:
+    return (
+        'dlspec 1\n\ndata Reviews {\n  source = csv("reviews.csv")\n  split  = random(train = 0.9, val = 0.1, seed = 0)\n'
+        f"  words: i64[T] = source.text -> lower -> words -> vocab(5000, 2){after}\n"
+        "  label: i64    = source.stars -> category\n}\n"
+    )
+
+
+EXPORT = '\nexport {\n  onnx = "m.onnx"\n}\n'
+
+
+def _cut(inputs: str, outputs: str) -> str:
+    model = _body("code = x -> encode: Linear(2)\nout  = (code -> decode: Linear(8)) + x", outputs="out: [B, 8]")
+    return f'{model}\nexport {{\n  onnx    = "m.onnx"\n  inputs  = {inputs}\n  outputs = {outputs}\n}}\n'
+
+
 REGISTER: dict[str, Entry] = {
     # ---- syntax ------------------------------------------------------------------------------------------------------
     "E0101": Entry(
@@ -162,14 +178,16 @@ REGISTER: dict[str, Entry] = {
     ),
     "E0205": Entry(
         "class or vocabulary count of the data against the model",
-        "Checked when the data is there: the model ends in another number of classes than the data has, or an embedding\n"
-        "is smaller than the vocabulary that feeds it.",
+        "The model ends in another number of classes than the data has, or an embedding has fewer rows than the vocabulary\n"
+        "that feeds it. A folder that is no class is left out with `skip = [..]`.",
+        _train("Linear(10)", "Linear(9)").replace("[B, 10]", "[B, 9]"),
+        DIGITS,
     ),
     "E0206": Entry(
         "not whole",
         "`/` on sizes is exact, and a size or count must be whole. Where rounding is meant, write `//`.",
-        _body("y = x -> Linear(7 / 2) -> Linear(8)"),
-        _body("y = x -> Linear(7 // 2) -> Linear(8)"),
+        _body("y = x -> Linear(7 / 2)", outputs="y: [B, _]"),
+        _body("y = x -> Linear(7 // 2)", outputs="y: [B, _]"),
     ),
     "E0207": Entry(
         "cannot be proved; the missing fact is the help",
@@ -194,8 +212,8 @@ REGISTER: dict[str, Entry] = {
     "E0211": Entry(
         "division by zero",
         "A static expression divides by zero.",
-        "dlspec 1\n\nparam n = 0\n\nmodel M(x: [B, 8]) -> (y: [B, 8]) {\n  y = x -> Linear(8 // n) -> Linear(8)\n}\n",
-        "dlspec 1\n\nparam n = 2\n\nmodel M(x: [B, 8]) -> (y: [B, 8]) {\n  y = x -> Linear(8 // n) -> Linear(8)\n}\n",
+        "dlspec 1\n\nparam n = 0\n\nmodel M(x: [B, 8]) -> (y: [B, 8]) {\n  y = x * (1 / n)\n}\n",
+        "dlspec 1\n\nparam n = 2\n\nmodel M(x: [B, 8]) -> (y: [B, 8]) {\n  y = x * (1 / n)\n}\n",
     ),
     "E0212": Entry(
         "weight whose size is symbolic",
@@ -263,6 +281,8 @@ REGISTER: dict[str, Entry] = {
     "E0310": Entry(
         "the branches of `if training` use one path differently",
         "Both branches own the same weights, so one path must mean the same layer in both.",
+        _body("y = x -> if training { fc: Linear(8) } else { fc: Linear(8, bias = false) }"),
+        _body("y = x -> if training { fc: Linear(8) } else { fc: Linear(8) }"),
     ),
     "E0311": Entry(
         "two names of different levels are equal; a collision in `train`",
@@ -329,12 +349,17 @@ REGISTER: dict[str, Entry] = {
     ),
     "E0405": Entry(
         "weight map not total",
-        "Each parameter is produced exactly once, and each foreign tensor is used, skipped or ignored. Both lists are\n"
-        "shown. `skip = [..]` leaves ours at their initial values, `ignore = [..]` leaves theirs out.",
+        "Each parameter is produced exactly once, and each foreign tensor is used, skipped or ignored; otherwise both lists\n"
+        "are shown. `skip = [..]` leaves ours at their initial values, `ignore = [..]` leaves theirs out. What the file holds\n"
+        "is compared when it is read.",
+        _body("y = x -> fc: Linear(8)") + '\nweights theirs for M {\n  "fc.weight" <- "dense.weight"\n}\n',
+        _body("y = x -> fc: Linear(8)") + '\nweights theirs for M {\n  "fc.*" <- "dense.*"\n}\n',
     ),
     "E0406": Entry(
         "override that changes nothing reachable",
         "A setting or `override block` names something that this spec does not use.",
+        "dlspec 1\n\nparam n = 3\n\nmodel M(x: [B, 8]) -> (y: [B, 8]) {\n  y = x\n}\n\nset n = 4\n",
+        "dlspec 1\n\nparam n = 3\n\nmodel M(x: [B, 8]) -> (y: [B, 8]) {\n  y = x * n\n}\n\nset n = 4\n",
     ),
     "E0407": Entry(
         "`duration` in phases and in `train`, or missing in a phase",
@@ -357,6 +382,8 @@ REGISTER: dict[str, Entry] = {
     "E0410": Entry(
         "ragged field without `pad`",
         "Records of different lengths become a batch only with a value to fill up with: `-> pad(0)`, last.",
+        _texts(" -> truncate(64)"),
+        _texts(" -> truncate(64) -> pad(0)"),
     ),
     "E0411": Entry(
         "split fractions",
@@ -366,7 +393,10 @@ REGISTER: dict[str, Entry] = {
     ),
     "E0412": Entry(
         "source, weights or vocabulary file missing or unreadable",
-        "Data paths are relative to the spec; `--data-root` says where the data has moved.",
+        "A file that the spec names is not there, is of another format, or has a cell that does not fit its field. Data paths\n"
+        "are relative to the spec; `--data-root` says where the data has moved. `dlc check` looks at no file but specs.",
+        _train('builtin("digits")', 'npz("/home/me/digits.npz")'),
+        _train('builtin("digits")', 'npz("digits.npz")'),
     ),
     # ---- backends and export -----------------------------------------------------------------------------------------
     "E0501": Entry(
@@ -375,7 +405,14 @@ REGISTER: dict[str, Entry] = {
     ),
     "E0502": Entry(
         "random function in an exported output",
-        "Two runs of the exported model would differ, so parity could not be checked. Put it under `if training`.",
+        "Two runs of the exported model would differ, so parity could not be checked. Put it under `if training`, or make\n"
+        "the random values an input.",
+        DIGITS.replace("flatten ->", "flatten -> noise ->").replace(
+            "model M", "block noise(x: [B, D]) -> [B, D] {\n  x + randn(x)\n}\n\nmodel M"
+        ) + EXPORT,
+        DIGITS.replace("flatten ->", "flatten -> noise ->").replace(
+            "model M", "block noise(x: [B, D]) -> [B, D] {\n  x -> if training { add(randn(x)) }\n}\n\nmodel M"
+        ) + EXPORT,
     ),
     "E0503": Entry(
         "no cached form",
@@ -385,6 +422,8 @@ REGISTER: dict[str, Entry] = {
     "E0504": Entry(
         "an output of a cut needs an input that is not listed",
         "`inputs = [z]` cuts the model at `z`; every listed output must follow from the listed inputs.",
+        _cut("[code]", "[out]"),
+        _cut("[code, x]", "[out]"),
     ),
     # ---- lints -------------------------------------------------------------------------------------------------------
     "W0401": Entry(
@@ -406,14 +445,21 @@ REGISTER: dict[str, Entry] = {
     "W0404": Entry(
         "several unlabelled layers of one name in a body",
         "They are called `linear`, `linear_2`, ..; inserting one renames those after it, and checkpoints no longer fit.",
+        _body("y = x -> Linear(8) -> relu -> Linear(8)"),
+        _body("y = x -> fc1: Linear(8) -> relu -> fc2: Linear(8)"),
     ),
     "W0405": Entry(
         "computed across examples of a micro-batch smaller than the batch",
         "Batch statistics and reductions over the batch see one micro-batch, so they change with `micro_batch`.",
+        _train("flatten ->", "flatten -> norm: BatchNorm ->").replace("= 64", "= 64\n  micro_batch = 16"),
+        _train("flatten ->", "flatten -> norm: LayerNorm ->").replace("= 64", "= 64\n  micro_batch = 16"),
     ),
     "W0406": Entry(
         "a name of the file hides a table name",
-        "The file's own block is meant from here on.",
+        "The tables may grow, so a file's own name always wins; here it wins over one that another reader knows.",
+        "dlspec 1\n\nblock relu(x: [B, D]) -> [B, D] {\n  max(x, 0)\n}\n\nmodel M(x: [B, 8]) -> (y: [B, 8]) {\n  y = x -> relu\n}\n",
+        "dlspec 1\n\nblock relu1(x: [B, D]) -> [B, D] {\n  x -> clamp(0, 1)\n}\n\n"
+        "model M(x: [B, 8]) -> (y: [B, 8]) {\n  y = x -> relu1\n}\n",
     ),
     "W0407": Entry(
         "fewer records than `batch`",
