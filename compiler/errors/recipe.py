@@ -243,10 +243,11 @@ def probabilities_into(span: Span, loss: str, producer: str, place: Span, reads:
     )  # fmt: skip
 
 
-def across_examples(span: Span, what: str, micro: int, batch: int) -> Diagnostic:
+def across_examples(span: Span, what: str, place: Span, micro: int, batch: int) -> Diagnostic:
     return Diagnostic(
         "W0405", f"{what} is computed over each micro-batch of {micro}, not over the batch of {batch}", span,
-        helps=(f"`micro_batch = {batch}` computes it over all",),
+        "smaller than the batch", (Label(place, "joins examples"),),
+        helps=("on one device: a larger `micro_batch` if memory allows, or a norm that does not join examples",),
     )  # fmt: skip
 
 

@@ -320,6 +320,7 @@ class Binder:
         counts: list[int] = []
         across = False
         nodes = reaching(builder, tensor.id)
+        plain_means = _plain_means(builder, tensor.id)
         read = {operand for index in nodes for operand in builder.nodes[index][1]["inputs"]} | {tensor.id}
         for index in nodes:
             kind, fields, outputs = builder.nodes[index]
@@ -332,7 +333,7 @@ class Binder:
                 across = across or loss.across
                 if loss.counted:
                     counts.append(index)
-            elif _joins_examples(builder, index):
+            elif _joins_examples(builder, index) and index not in plain_means:
                 across = True
         return Term(name=name, value=tensor.id, counts=tuple(counts), across=across)
 
@@ -457,6 +458,28 @@ def _joins_examples(builder: Builder, index: int) -> bool:
     _, fields, ids = builder.nodes[index]
     inputs = [operand for operand in fields["inputs"] if isinstance(operand, int)]
     return any(_has_batch(builder, id) for id in inputs) and not any(_has_batch(builder, id) for id in ids)
+
+
+def _plain_means(builder: Builder, value: int) -> set[int]:
+    """Means that enter a term linearly: their average over equal micro-batches is that over the batch."""
+    producers = {id: index for index, (_, _, ids) in enumerate(builder.nodes) for id in ids}
+    found: set[int] = set()
+    stack = [value]
+    while stack:
+        index = producers.get(stack.pop())
+        if index is None:
+            continue
+        kind, fields, _ = builder.nodes[index]
+        if kind is not OpNode or fields["op"] not in ("plus", "minus", "negative", "times", "divide", "mean"):
+            continue
+        tensors = [operand for operand in fields["inputs"] if isinstance(operand, int)]
+        if fields["op"] in ("times", "divide") and (len(tensors) != 1 or not isinstance(fields["inputs"][0], int)):
+            if fields["op"] == "divide" or len(tensors) != 1:
+                continue
+        if fields["op"] == "mean":
+            found.add(index)
+        stack.extend(tensors)
+    return found
 
 
 def _has_batch(builder: Builder, id: int) -> bool:

@@ -7,7 +7,7 @@ from typing import Any, cast
 from .. import syntax
 from ..diagnostics import Abandoned, Failed
 from ..elaborate import expressions
-from ..elaborate.elaborator import Elaborator
+from ..elaborate.elaborator import Elaborator, reachable
 from ..errors import recipe as errors
 from ..expand import ParameterEntry
 from ..ir import OpNode, Selector
@@ -132,6 +132,8 @@ class PhaseBinder:
         mixup = self.reader.setting(both, "mixup", "Positive", None)
         if batch is not None and batch.unit == "tokens":
             self._no_epochs(both, updates, freeze, duration)
+        if batch is not None and batch.micro is not None and batch.unit == "samples" and batch.micro < batch.amount:
+            self._across(both, updates, batch.micro, batch.amount)
         if len(self.report.errors) > before or duration is None or batch is None or phase_validate is None:
             return None
         return Phase(
@@ -139,6 +141,23 @@ class PhaseBinder:
             validate_every=phase_validate, precision=precision, mixup=mixup, log=log, runtime=runtime,
             fresh=inner is None or "optimizer" in inner.keys, span=span,
         )  # fmt: skip
+
+    def _across(self, section: Section, updates: list[Update], micro: int, batch: int) -> None:
+        """W0405 for what sees one micro-batch: batch statistics, and losses that join examples."""
+        place = section.keys["micro_batch"].span
+        for update in updates:
+            bodies = self.elaborator.bodies
+            nodes = bodies[update.body].nodes if update.terms else ()
+            for term in update.terms:
+                if term.across:
+                    made = next(node for node in nodes if any(value.id == term.value for value in node.outputs))
+                    self.report.add(errors.across_examples(place, f"the loss `{term.name}`", made.span, micro, batch))
+                    return
+            for index in reachable(bodies, update.body):
+                for node in bodies[index].nodes:
+                    if isinstance(node, OpNode) and node.op == "BatchNorm":
+                        self.report.add(errors.across_examples(place, "`BatchNorm`", node.span, micro, batch))
+                        return
 
     def _no_epochs(
         self, section: Section, updates: list[Update], freeze: list[Freeze], duration: Duration | None

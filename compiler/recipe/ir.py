@@ -226,7 +226,7 @@ class Term(Record):
 
     `counts` are the indices of the body's nodes that are losses with a sum and a count, and that the term contains:
     over micro-batches and devices a step's loss is total sum / total count of each. Everything else in the term is
-    computed on a micro-batch and averaged (`across`: it joins examples, W0405).
+    computed on a micro-batch and averaged (`across`: it joins examples so that this is not the same, W0405).
     """
 
     name: str

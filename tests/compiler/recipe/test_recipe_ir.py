@@ -134,7 +134,7 @@ def test_the_step_is_a_body_over_fields(tmp_path: Path) -> None:
     assert isinstance(call, CallNode) and call.instance == "model"
     assert [value.name for value in call.outputs] == ["logits", "h"]
     ce, small = update.terms
-    assert (ce.name, ce.across) == ("ce", False) and (small.name, small.across) == ("small", True)
+    assert (ce.name, ce.across) == ("ce", False) and (small.name, small.across) == ("small", False)
     counted = body.nodes[ce.counts[0]]
     assert isinstance(counted, OpNode) and counted.op == "cross_entropy"
     assert small.counts == ()
@@ -287,7 +287,7 @@ def test_steps_share_their_lets(tmp_path: Path) -> None:
     assert [instance.path for instance in body.instances] == ["critic"]
     penalty = next(node for node in body.nodes if isinstance(node, OpNode) and node.op == "gradient_penalty")
     assert penalty.instance == "critic" and spec.bodies[penalty.args["body"]].name == "Critic"
-    assert [term.across for term in critic.terms] == [True, False, False]
+    assert [term.across for term in critic.terms] == [False, False, False]
 
 
 def test_an_exported_net_is_a_let(tmp_path: Path) -> None:
