@@ -116,6 +116,12 @@ def _cut(inputs: str, outputs: str) -> str:
     return f'{model}\nexport {{\n  onnx    = "m.onnx"\n  inputs  = {inputs}\n  outputs = {outputs}\n}}\n'
 
 
+def _micro(program: str) -> str:
+    """With a micro-batch, whose key is wider than the others."""
+    head, train = program.split("train {\n")
+    return head + "train {\n" + train.replace(" = ", "   = ").replace("= 64\n", "= 64\n  micro_batch = 16\n")
+
+
 REGISTER: dict[str, Entry] = {
     # ---- syntax ------------------------------------------------------------------------------------------------------
     "E0101": Entry(
@@ -451,13 +457,13 @@ REGISTER: dict[str, Entry] = {
     "W0405": Entry(
         "computed across examples of a micro-batch smaller than the batch",
         "Batch statistics and reductions over the batch see one micro-batch, so they change with `micro_batch`.",
-        _train("flatten ->", "flatten -> norm: BatchNorm ->").replace("= 64", "= 64\n  micro_batch = 16"),
-        _train("flatten ->", "flatten -> norm: LayerNorm ->").replace("= 64", "= 64\n  micro_batch = 16"),
+        _micro(_train("flatten ->", "flatten -> norm: BatchNorm ->")),
+        _micro(_train("flatten ->", "flatten -> norm: LayerNorm ->")),
     ),
     "W0406": Entry(
         "a name of the file hides a table name",
         "The tables may grow, so a file's own name always wins; here it wins over one that another reader knows.",
-        "dlspec 1\n\nblock relu(x: [B, D]) -> [B, D] {\n  max(x, 0)\n}\n\nmodel M(x: [B, 8]) -> (y: [B, 8]) {\n  y = x -> relu\n}\n",
+        "dlspec 1\n\nblock relu(x: [B, D]) -> [B, D] {\n  x -> clamp(0, 6)\n}\n\nmodel M(x: [B, 8]) -> (y: [B, 8]) {\n  y = x -> relu\n}\n",
         "dlspec 1\n\nblock relu1(x: [B, D]) -> [B, D] {\n  x -> clamp(0, 1)\n}\n\n"
         "model M(x: [B, 8]) -> (y: [B, 8]) {\n  y = x -> relu1\n}\n",
     ),
