@@ -104,11 +104,9 @@ def export(
 
         data, fitted = spec.recipe.dataset(train.data), _fitted(run)
         described = pipeline(data, train, chosen.inputs, fitted if chosen.preprocess else None)
-    if chosen is not None and chosen.preprocess and train is not None:
-        part, part_model, constants = with_preprocessing(
-            part, part_model, spec.recipe.dataset(train.data), train, fitted
-        )
-        origin = _Origin({**origin.values, **constants}, origin.file, origin.words)
+        if chosen.preprocess:
+            part, part_model, constants = with_preprocessing(part, part_model, data, train, fitted)
+            origin = _Origin({**origin.values, **constants}, origin.file, origin.words)
     seconds: dict[str, float] = {}
     with _staging(path) as folder:
         if linked and origin.file is None:

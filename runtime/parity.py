@@ -102,7 +102,7 @@ def verify(
     import torch
 
     body = spec.body_of(model)
-    sessions = {level: Session(path, "cpu", optimization=level) for level in LEVELS}
+    sessions: dict[Level, Session] = {level: Session(path, "cpu", optimization=level) for level in LEVELS}
     names = [result.name or "output" for result in body.outputs]
     reference = module.eval()
     rows: list[Row] = []

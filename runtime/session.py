@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..compiler.dims import Dim, Size, evaluate, from_text, variables
+from ..compiler.dims import Size, evaluate, from_text, var, variables
 from ..compiler.expand import compare
 from ..compiler.names import nearest
 from .failure import BadInput, RunFailure
@@ -214,9 +214,7 @@ def _ports(entries: Sequence[Any]) -> tuple[Port, ...]:
 
 def _size(text: int | str | None) -> Size:
     if text is None:
-        return Dim(
-            ((("?", 1),), 1),
-        )  # pyright: ignore[reportArgumentType]
+        return var("unnamed")
     try:
         return from_text(int(text) if isinstance(text, str) and text.lstrip("-").isdecimal() else text)
     except ValueError:

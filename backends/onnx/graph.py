@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
@@ -74,14 +74,14 @@ class GraphBuilder:
 
     def nodes_of(
         self, kind: str, inputs: Sequence[ir.Value | None], attributes: Mapping[str, Attribute] | None = None,
-        outputs: int = 1, domain: str = "",
+        outputs: int = 1,
     ) -> Sequence[ir.Value]:  # fmt: skip
         """Adds a node and returns its outputs."""
         name = self.unique(f"{self.scope}/{kind}" if self.scope else kind)
         while inputs and inputs[-1] is None:
             inputs = inputs[:-1]
         node = ir.Node(
-            domain, kind, inputs, [attribute(key, value) for key, value in (attributes or {}).items()],
+            "", kind, inputs, [attribute(key, value) for key, value in (attributes or {}).items()],
             num_outputs=outputs, name=name,
         )  # fmt: skip
         for index, value in enumerate(node.outputs):
@@ -89,12 +89,12 @@ class GraphBuilder:
         self.nodes.append(node)
         return node.outputs
 
-    def node(self, kind: str, *inputs: ir.Value | None, domain: str = "", **attributes: Attribute) -> ir.Value:
+    def node(self, kind: str, *inputs: ir.Value | None, **attributes: Attribute) -> ir.Value:
         """Adds a node with one output."""
-        return self.nodes_of(kind, inputs, attributes, domain=domain)[0]
+        return self.nodes_of(kind, inputs, attributes)[0]
 
     @contextmanager
-    def nested(self) -> Iterator[list[ir.Node]]:
+    def nested(self) -> Generator[list[ir.Node]]:
         """Nodes added inside go into the list that this gives: the body of a control operator. What they compute is
         not known outside."""
         nodes, cache = self.nodes, dict(self._cache)
@@ -187,7 +187,7 @@ class GraphBuilder:
         return self._cache[key]
 
     @contextmanager
-    def _at(self, scope: str) -> Iterator[None]:
+    def _at(self, scope: str) -> Generator[None]:
         before, self.scope = self.scope, scope
         try:
             yield

@@ -243,7 +243,7 @@ class _Lowering:
         )  # fmt: skip
         use = Use(self.graph, node.op, args, inputs, types, path, node.span)
         result = lowering(use, *inputs)
-        results = list(result) if isinstance(result, (list, tuple)) else [result]
+        results = [result] if isinstance(result, (ir.Value, Tensor)) else list(result)
         assert len(results) == len(types), f"{node.op} gives {len(results)} of {len(types)} outputs"
         return [
             item if isinstance(item, Tensor) else Tensor(self.graph, item, type)
@@ -309,7 +309,8 @@ class _Lowering:
 
     def fixed(self, value: object) -> object:
         if isinstance(value, tuple):
-            return tuple(self.fixed(item) for item in value)  # pyright: ignore[reportUnknownVariableType]
+            items: tuple[object, ...] = value  # pyright: ignore[reportUnknownVariableType]
+            return tuple(self.fixed(item) for item in items)
         return self.size(value) if self.fix and isinstance(value, Dim) else value
 
 

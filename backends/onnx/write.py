@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -79,7 +79,7 @@ def external(value: Stored, name: str) -> ir.ExternalTensor:
 
 
 @contextmanager
-def _beside(destination: Path) -> Iterator[Path]:
+def _beside(destination: Path) -> Generator[Path]:
     """A path in the destination's folder that is removed at the end, whatever happens."""
     destination.parent.mkdir(parents=True, exist_ok=True)
     temporary = destination.parent / f".{destination.name}.{os.getpid()}.part"
@@ -114,7 +114,7 @@ def _write(stream: BinaryIO, data: bytes | bytearray | memoryview) -> None:
 
 
 @contextmanager
-def _without(graph: ir.Graph, names: Sequence[str]) -> Iterator[None]:
+def _without(graph: ir.Graph, names: Sequence[str]) -> Generator[None]:
     """The graph without these initializers' entries, for the time of a serialisation."""
     kept = dict(graph.initializers)
     for name in names:
@@ -185,7 +185,7 @@ def _bytes(tensor: ir.TensorProtocol) -> memoryview:
     array: np.ndarray[Any, Any] = tensor.numpy()
     if not array.flags.c_contiguous:
         array = array.copy(order="C")  # ascontiguousarray would turn a scalar into a vector
-    return memoryview(array.reshape(-1).view(np.uint8))
+    return array.reshape(-1).view(np.uint8).data
 
 
 # ---- protobuf, by hand: TensorProto inside GraphProto inside ModelProto --------------------------------------------

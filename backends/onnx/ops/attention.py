@@ -7,6 +7,7 @@ import onnx_ir as ir
 
 from ....compiler.dims import Size
 from ....compiler.types import TensorType
+from ..graph import Attribute
 from ..layout import Factor, Group, Layout
 from ..lowering import Result, Use, concrete, lowers
 from ..tensor import Tensor
@@ -26,7 +27,7 @@ def attend(use: Use, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, type:
     """
     graph = use.graph
     rows, columns = q.shape[2], k.shape[2]
-    attributes: dict[str, int | float] = {}
+    attributes: dict[str, Attribute] = {}
     if use.args.get("scale") is not None:
         attributes["scale"] = float(use["scale"])
     allowed: Tensor | None = mask

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import onnx_ir as ir
 
 from ....compiler.dims import Size
+from ....compiler.ops.rules import axes_of
 from ....compiler.types import is_float
 from ..graph import GraphBuilder
 from ..lowering import Result, Use, lowers
@@ -16,10 +17,7 @@ _KINDS = {"sum": "ReduceSum", "mean": "ReduceMean", "max": "ReduceMax", "min": "
 
 
 def _axes(use: Use, x: Tensor) -> tuple[int, ...]:
-    axes = use["axis"]
-    if axes is None:
-        return tuple(range(x.rank))
-    return tuple(sorted(axis % x.rank for axis in (axes if isinstance(axes, tuple) else (axes,))))
+    return axes_of(x.type, use["axis"])
 
 
 def _whole(use: Use, x: Tensor) -> ir.Value:

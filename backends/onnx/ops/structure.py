@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ....compiler.ops.rules import axes_of
 from ....compiler.types import TensorType
 from ..lowering import Result, Use, lowers, scalar
 from ..tensor import Tensor
@@ -26,7 +27,7 @@ def stack(use: Use, *parts: Tensor) -> Result:
 
 @lowers("split", "chunk")
 def split(use: Use, x: Tensor) -> Result:
-    axis = use["axis"] % x.rank
+    axis: int = use["axis"] % x.rank
     sizes = [type.shape[axis] for type in use.outputs]
     if len(sizes) == 1:
         return x
@@ -91,7 +92,7 @@ def squeeze(use: Use, x: Tensor) -> Result:
     if axes is None:
         gone = [axis for axis, size in enumerate(x.shape) if size == 1]
     else:
-        gone = [axis % x.rank for axis in (axes if isinstance(axes, tuple) else (axes,))]
+        gone = list(axes_of(x.type, axes))
     for axis in sorted(gone, reverse=True):
         x = drop_axis(x, axis)
     return x
@@ -123,9 +124,9 @@ def roll(use: Use, x: Tensor) -> Result:
     graph, value = use.graph, x.value
     shifts = use["shift"] if isinstance(use["shift"], tuple) else (use["shift"],)
     axes = use["axis"] if isinstance(use["axis"], tuple) else (use["axis"],)
-    for shift, axis in zip(shifts, axes, strict=True):
-        axis %= x.rank
-        size = x.shape[axis]
+    pairs: list[tuple[int, int]] = list(zip(shifts, axes, strict=True))
+    for shift, axis in pairs:
+        size = x.shape[axis % x.rank]
         if isinstance(size, int):
             if shift % size == 0:
                 continue
@@ -133,9 +134,9 @@ def roll(use: Use, x: Tensor) -> Result:
         else:
             length = graph.vector(size)
             cut = graph.node("Sub", length, graph.node("Mod", graph.ints(shift), length))
-        end, start, along = graph.ints((1 << 63) - 1), graph.ints(0), graph.ints(axis)
+        end, start, along = graph.ints((1 << 63) - 1), graph.ints(0), graph.ints(axis % x.rank)
         tail = graph.node("Slice", value, cut, end, along)
-        value = graph.node("Concat", tail, graph.node("Slice", value, start, cut, along), axis=axis)
+        value = graph.node("Concat", tail, graph.node("Slice", value, start, cut, along), axis=axis % x.rank)
     return value
 
 
