@@ -11,9 +11,10 @@ from .failure import complain
 @click.command("explain")
 @click.argument("name", metavar="CODE|OPERATOR")
 def command(name: str) -> int:
-    """Explain a message (E0207) or an operator (LayerNorm)."""
+    """Explain a message (E0207), an operator (LayerNorm) or an entry of a recipe (AdamW, accuracy)."""
     from ..compiler.errors import register
     from ..compiler.ops import explain, find, names
+    from ..compiler.recipe import explain as entries
 
     page = register.explain(name)
     operator = find(name)
@@ -21,10 +22,12 @@ def command(name: str) -> int:
         console.out(page.rstrip("\n"))
     elif operator is not None:
         console.out(explain.explain(operator))
+    elif entries.explain(name) is not None:
+        console.out((entries.explain(name) or "").rstrip("\n"))
     else:
         from difflib import get_close_matches
 
-        near = get_close_matches(name, [*register.REGISTER, *names()], 1, 0.5)
+        near = get_close_matches(name, [*register.REGISTER, *names(), *entries.names()], 1, 0.5)
         complain(f"nothing is called `{name}`", (f"did you mean `{near[0]}`?",) if near else ())
         return 2
     return 0
