@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import syntax
 from ..diagnostics import Abandoned, Diagnostic, Failed, Report
-from ..dims import NO_FACTS, Dim, Facts, Size, var
+from ..dims import NO_FACTS, Dim, DimOverflow, Facts, Size, var
 from ..errors import elaborate as errors
 from ..expand import parameters, selects
 from ..ir import Body, Init, InitRule, Model, Requirement, Selector, Spec
@@ -89,14 +89,18 @@ class Elaborator:
         return Context(self, Builder(self.report, "", "block", span), environment, Scope())
 
     @contextmanager
-    def reporting(self) -> Generator[None]:
-        """Runs one statement; a mistake in it is reported and the next statement goes on."""
+    def reporting(self, span: Span | None = None) -> Generator[None]:
+        """Runs one statement (at `span`); a mistake in it is reported and the next statement goes on."""
         try:
             yield
         except Failed as failure:
             self.report.add(self.located(failure.diagnostic))
         except Abandoned:
             pass
+        except DimOverflow as overflow:
+            if span is None:
+                raise
+            self.report.add(self.located(errors.size_too_large(str(overflow), span)))
 
     def located(self, diagnostic: Diagnostic) -> Diagnostic:
         """Adds where the blocks around a mistake were instantiated."""
@@ -178,6 +182,9 @@ class Elaborator:
         except Failed as failure:
             self.report.add(self.located(failure.diagnostic))
             raise Abandoned from None
+        except DimOverflow as overflow:
+            self.report.add(self.located(errors.size_too_large(str(overflow), definition.node.span)))
+            raise Abandoned from None
         finally:
             self.frames.pop()
             self.scopes = scopes
@@ -241,7 +248,7 @@ class Elaborator:
         last: Any = None
         for position, statement in enumerate(body.statements):
             final = position == len(body.statements) - 1 and not named
-            with self.reporting():
+            with self.reporting(statement.span):
                 value = expressions.run_statement(context, statement, final=final)
                 if final:
                     last = value
@@ -253,13 +260,13 @@ class Elaborator:
             assert isinstance(signature.outs, syntax.Decls)
             outputs: list[tuple[str, Tensor]] = []
             for decl in signature.outs.items:
-                with self.reporting():
+                with self.reporting(decl.span):
                     outputs.append((decl.name.text, self.named_output(context, decl)))
         else:
             if last is None:
                 self.report.add(self.located(errors.no_result(body.span)))
                 return None
-            with self.reporting():
+            with self.reporting(body.span):
                 outputs = expressions.as_outputs(context, last, body.span)
                 if isinstance(signature.outs, syntax.Type):
                     for _, tensor in outputs:
@@ -316,7 +323,7 @@ class Elaborator:
         self.elaborated.add(id(node))
         before = len(self.report.errors)
         bound: list[dict[str, Any]] = []
-        with self.reporting():
+        with self.reporting(span):
             callable = arguments or Callable(definition, definition.name)
             callable = self.with_settings(callable, definition, signature)
             context = self.file_context(definition.scope)
@@ -328,7 +335,7 @@ class Elaborator:
         environment = Environment(definition.scope, dict(statics))
         context = Context(self, builder, environment, Scope())
         for decl in signature.inputs:
-            with self.reporting():
+            with self.reporting(decl.span):
                 if decl.type is None:
                     raise Failed(errors.input_without_type(decl.name.text, decl.span))
                 type = self.declared_type(context, decl.type)

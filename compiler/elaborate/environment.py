@@ -87,6 +87,8 @@ class Environment:
         operator = find(name)
         if operator is not None and not operator.syntax:
             return Callable(operator, name)
+        if name == "training":
+            raise Failed(errors.training_as_value(span))
         raise Failed(errors.unknown_name(name, span, nearest(name, self.candidates())))
 
     def callable(self, name: str, span: Span) -> Callable | Instance:

@@ -28,6 +28,7 @@ BINARY = {
     "@": "matmul", "==": "equal", "!=": "not_equal", "<": "less", "<=": "less_equal", ">": "greater",
     ">=": "greater_equal", "and": "logical_and", "or": "logical_or",
 }  # fmt: skip
+MOST_OUTPUTS = 1000  # of a body that names none
 COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 
 
@@ -121,6 +122,8 @@ def as_outputs(context: Context, value: Any, span: Span) -> list[tuple[str, Tens
     if isinstance(value, Outputs):
         return list(value.tensors.items())
     if isinstance(value, tuple):
+        if len(value) > MOST_OUTPUTS:  # pyright: ignore[reportUnknownArgumentType]
+            raise Failed(errors.tuple_as_tensor(len(value), span))  # pyright: ignore[reportUnknownArgumentType]
         return [("", as_tensor(context, item, span)) for item in value]  # pyright: ignore[reportUnknownVariableType]
     return [("", as_tensor(context, value, span))]
 
@@ -190,6 +193,10 @@ def operator_node(
 
 
 # ---- operators of the language -------------------------------------------------------------------------------------
+
+
+def is_size(value: Any) -> bool:
+    return isinstance(value, (int, Dim)) and not isinstance(value, bool)
 
 
 def is_tensor(value: Any) -> bool:
@@ -650,11 +657,11 @@ def require(context: Context, node: syntax.Pipe, message: syntax.String | None) 
         left, right = evaluate(context, node.left), evaluate(context, node.right)
         if isinstance(left, Tensor) or isinstance(right, Tensor):
             raise Failed(errors.data_condition(node.span))
-        if isinstance(left, Dim) or isinstance(right, Dim):
+        if (isinstance(left, Dim) or isinstance(right, Dim)) and is_size(left) and is_size(right):
             divisor: tuple[Size, int] | None = None
             if node.op == "==" and isinstance(node.left, syntax.Binary) and node.left.op == "%" and right == 0:
                 size, number = evaluate(context, node.left.left), evaluate(context, node.left.right)
-                if isinstance(number, int):
+                if isinstance(number, int) and is_size(size):
                     divisor = (size, number)
             context.elaborator.assume(context, left, node.op, right, node.span, text, divisor)
             return

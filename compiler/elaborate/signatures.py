@@ -38,7 +38,10 @@ def size_of(context: Context, node: syntax.Pipe, what: str) -> Size:
     value = expressions.evaluate(context, node)
     if isinstance(value, Tensor):
         raise Failed(errors.not_static(node.span, what))
-    return guarded(context, node.span, as_size, value, context.facts, what)
+    size = guarded(context, node.span, as_size, value, context.facts, what)
+    if isinstance(size, int) and size < 1:
+        raise Failed(errors.size_too_small(size, node.span))
+    return size
 
 
 # ---- blocks: which list is which -----------------------------------------------------------------------------------

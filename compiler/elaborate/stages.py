@@ -364,27 +364,20 @@ def by_mode(
     """Runs both branches of `if training` as bodies over the same inputs; numbers are those of training."""
     from .elaborator import Context as New
 
-    counters = dict(context.scope.counters)
+    counters, first_places = dict(context.scope.counters), dict(context.scope.first)
     branches: list[tuple[Builder, list[tuple[str, Tensor]]]] = []
     after = counters
     owner = context.builder.owner()
+    taken, prefixes = dict(owner.taken), dict(owner.prefixes)
+    others, other_prefixes = taken, prefixes  # of the training branch
     for is_training, branch in ((True, training), (False, evaluation)):
-        context.scope.counters = dict(counters)
+        context.scope.counters, context.scope.first = dict(counters), dict(first_places)
         builder = Builder(
             context.builder.report, "training" if is_training else "evaluation", "branch", span, context.builder
         )
         environment = context.environment.inner()
         environment.training = is_training
-        before = dict(owner.taken)
-        try:
-            value = branch(New(context.elaborator, builder, environment, context.scope))
-        except Failed as failure:
-            if not is_training and failure.diagnostic.code == "E0306":
-                raise Failed(errors.branches_share(failure.diagnostic)) from None
-            raise
-        if not is_training:
-            for path, place_span in before.items():
-                owner.taken.setdefault(path, place_span)
+        value = branch(New(context.elaborator, builder, environment, context.scope))
         inner = New(context.elaborator, builder, environment, context.scope)
         outputs = expressions.as_outputs(inner, value, span)
         for _, tensor in outputs:
@@ -392,8 +385,17 @@ def by_mode(
         branches.append((builder, outputs))
         if is_training:
             after = context.scope.counters
+            others, other_prefixes = owner.taken, owner.prefixes
+            owner.taken, owner.prefixes = dict(taken), dict(prefixes)
     context.scope.counters = after
     first, second = branches
+    for path, place_span in owner.taken.items():
+        if path not in taken and (path in others or path in other_prefixes):
+            check_shared(first[0].instances.get(path), second[0].instances.get(path), path, place_span)
+    for path, place_span in others.items():
+        if path not in taken and path in owner.prefixes and path not in prefixes:
+            check_shared(first[0].instances.get(path), None, path, place_span)
+    owner.taken, owner.prefixes = {**owner.taken, **others}, {**owner.prefixes, **other_prefixes}
     if [t.type for _, t in first[1]] != [t.type for _, t in second[1]]:
         raise Failed(errors.branches_differ([t.type for _, t in first[1]], [t.type for _, t in second[1]], span))
     union: dict[tuple[int, int], Tensor] = {}
@@ -414,6 +416,21 @@ def by_mode(
         instances=first[0].instance_arguments(), span=span,
     )  # fmt: skip
     return made[0] if len(made) == 1 else tuple(made)
+
+
+def check_shared(training: Instance | None, evaluation: Instance | None, path: str, span: Span) -> None:
+    """One path in both branches of `if training` is one layer (E0310)."""
+    if (
+        training is not None
+        and evaluation is not None
+        and training.callable.target is evaluation.callable.target
+        and (training.args, training.statics, training.parameters, training.body)
+        == (evaluation.args, evaluation.statics, evaluation.parameters, evaluation.body)
+    ):
+        return
+    made = [str(i.callable) if i is not None else "another layer" for i in (training, evaluation)]
+    places = [i.span if i is not None else span for i in (training, evaluation)]
+    raise Failed(errors.branches_share(path, made[0], made[1], places[0], places[1]))
 
 
 def _in_order(builder: Builder, union: dict[tuple[int, int], Tensor]) -> dict[tuple[int, int], tuple[Tensor, Tensor]]:

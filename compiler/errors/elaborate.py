@@ -63,6 +63,11 @@ def unknown_name(name: str, span: Span, near: str | None) -> Diagnostic:
     return Diagnostic("E0301", f"unknown name `{name}`", span, "nothing is called so here", helps=_mean(near))
 
 
+def training_as_value(span: Span) -> Diagnostic:
+    return Diagnostic("E0208", "`training` is no value", span, "decided by what the model is used for",
+                      helps=("it stands in conditions: `if training { .. } else { .. }`",))  # fmt: skip
+
+
 def unknown_stage(name: str, span: Span, near: str | None) -> Diagnostic:
     return Diagnostic(
         "E0301", f"unknown layer or function `{name}`", span, "no layer, function, block or instance", helps=_mean(near)
@@ -150,9 +155,12 @@ def unlabelled_again(kind: str, first: Span, span: Span) -> Diagnostic:
     )  # fmt: skip
 
 
-def branches_share(first: Diagnostic) -> Diagnostic:
-    message = first.message.replace("two layers are both called", "the branches of `if training` disagree on")
-    return Diagnostic("E0310", message, first.span, "used differently", first.labels, helps=("give one another label",))
+def branches_share(path: str, training: str, evaluation: str, first: Span, span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0310", f"the branches of `if training` use `{path.replace('#', '')}` differently", span,
+        f"`{evaluation}` in evaluation", (Label(first, f"`{training}` in training"),),
+        helps=("make them equal to share the weights, or give one another label",),
+    )  # fmt: skip
 
 
 def label_in_repeat(path: str, span: Span) -> Diagnostic:
@@ -415,6 +423,15 @@ def size_differs(
 ) -> Diagnostic:
     label = f"axis {axis}; {value} is `{actual}`"
     return Diagnostic("E0201", f"{what}: expected {declared}, found {size}", span, label, _needed(required))
+
+
+def size_too_small(size: int, span: Span) -> Diagnostic:
+    return Diagnostic("E0201", f"a size is at least 1, and this is {size}", span, f"{size}")
+
+
+def size_too_large(why: str, span: Span) -> Diagnostic:
+    """A symbolic size beyond what the algebra holds."""
+    return Diagnostic("E0105", f"this computes {why}", span, "too large")
 
 
 def size_unproved(
