@@ -69,6 +69,14 @@ class Frame:
     offsets: dict[str, int] = field(default_factory=dict[str, int])
 
 
+class _Unnamed(Exception):
+    """A size is known only from a value that has no variable yet."""
+
+    def __init__(self, value: int) -> None:
+        super().__init__()
+        self.value = value
+
+
 class Forward:
     """Writes the statements of one function."""
 
@@ -228,6 +236,9 @@ class Forward:
                         if have.values == number.values:
                             return f"{expr.text}.shape[{axis}]"
             searched = searched.parent
+        for value in frame.env:
+            if any(have.values == number.values for have in self.type(frame, value).sizes):
+                raise _Unnamed(value)
         raise AssertionError(f"no input of the class carries the size {number.values[0]}")
 
     def lighten(self, frame: Frame, node: AnyNode, make: Callable[[], Expr]) -> Expr:
@@ -235,7 +246,11 @@ class Forward:
         target = sum(len(output.name or "x") + 2 for output in node.outputs) + 1  # what stands before the expression
         longest = LONGEST - max(0, target - len("return "))
         while True:
-            expr = make()
+            try:
+                expr = make()
+            except _Unnamed as wanted:
+                self.assign(frame, wanted.value, frame.env[wanted.value], threshold=frame.at)
+                continue
             pending = [v for v in dict.fromkeys(operands(node)) if not frame.env[v].text.isidentifier()]
             twice = [v for v in pending if frame.env[v].weight and expr.text.count(frame.env[v].text) > 1]
             if twice:
@@ -394,7 +409,7 @@ class Forward:
         for value, output in zip(starts, node.outputs, strict=True):
             expr = frame.env[value]
             kept = frame.last.get(value, -1) > frame.at or value in captures or starts.count(value) > 1
-            if output.name:
+            if output.name and not (frame.results == (output.id,) and not kept and expr.text in GENERIC):
                 wanted = identifier(output.name)
             elif expr.text.isidentifier() and not kept and expr.text in GENERIC:
                 wanted = expr.text

@@ -122,6 +122,8 @@ def _expressions(numbers: Numbers, letters: Mapping[str, Values]) -> Iterator[tu
         for factor in (2, 3, 4, 8, 16):
             if all(value == h * factor for value, h in zip(values, have, strict=True)):
                 yield f"{factor} * {letter}", [letter]
+            if all(factor * value == h for value, h in zip(values, have, strict=True)):
+                yield f"{letter} // {factor}", [letter]
             if all(value == floordiv(h, factor) for value, h in zip(values, have, strict=True)):
                 yield f"{letter} // {factor}", [letter]
         step = values[0] - have[0]

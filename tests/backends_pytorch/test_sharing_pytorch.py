@@ -1,0 +1,241 @@
+"""Which blocks share a class, and what becomes of names, scopes, modes and repeats."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+
+from dlc.backends.pytorch.load import load_source
+from dlc.compiler.ir import Spec
+
+Written = Callable[..., tuple[Spec, str]]
+Built = Callable[..., nn.Module]
+
+
+def classes(source: str) -> list[str]:
+    return re.findall(r"^class (\w+)", source, re.MULTILINE)
+
+
+def test_constants_that_differ_become_arguments(written: Written) -> None:
+    _, source = written("""
+block Up(channels: int, rate = 0.1)(x: [B, C]) -> [B, channels] { x -> fc: Linear(channels) -> relu -> dropout(rate) }
+model M(x: [B, 4]) -> (y: [B, 16]) { y = x -> a: Up(8) -> b: Up(16, rate = 0.5) }
+""")
+    assert classes(source) == ["Up", "M"]
+    assert "def __init__(self, in_features, channels, rate):" in source
+    assert "self.a = Up(4, 8, rate=0.1)" in source
+    assert "self.b = Up(8, 16, rate=0.5)" in source
+    assert "self.rate, self.training" in source
+
+
+def test_equal_constants_stay_numbers(written: Written) -> None:
+    _, source = written("""
+block Mlp(hidden: int)(x: [B, D]) -> [B, D] { x -> up: Linear(hidden) -> relu -> down: Linear(D) }
+model M(x: [B, 4]) -> (y: [B, 4]) { y = x -> a: Mlp(16) -> b: Mlp(16) }
+""")
+    assert classes(source) == ["Mlp", "M"]
+    assert "nn.Linear(4, 16)" in source
+    assert "self.a = Mlp()" in source
+
+
+def test_a_structure_of_its_own_gets_a_number(written: Written) -> None:
+    _, source = written("""
+block Part(bias: bool)(x: [B, D]) -> [B, D] { x -> fc: Linear(D, bias = bias) }
+model M(x: [B, 4]) -> (y: [B, 4]) { y = x -> a: Part(true) -> b: Part(false) -> c: Part(true) }
+""")
+    assert classes(source) == ["Part", "Part2", "M"]
+    assert "self.c = Part()" in source
+
+
+def test_a_whole_group_is_a_sequential_with_its_numbers(built: Built) -> None:
+    module = built("""
+model M(x: [B, 4]) -> (y: [B, 2]) {
+  y = x -> mlp: { Linear(8) -> relu -> repeat 2 { Linear(8) -> tanh } -> { Linear(6) -> relu } -> Linear(2) }
+}
+""")
+    assert isinstance(module.mlp, nn.Sequential)
+    assert list(module.state_dict()) == [
+        f"mlp.{path}.{leaf}" for path in ("0", "2", "4", "6.0", "7") for leaf in ("weight", "bias")
+    ]
+
+
+def test_a_numbered_group_that_is_no_chain_keeps_its_numbers(built: Built) -> None:
+    module = built("""
+model M(x: [B, 4]) -> (y: [B, 2]) {
+  y = x -> mlp: { if training { dropout(0.1) } -> Linear(8) -> [B, (A, 4)] => [B, (4, A)] -> Linear(2) }
+}
+""")
+    assert [key for key in module.state_dict() if key.endswith("weight")] == ["mlp.1.weight", "mlp.3.weight"]
+    assert module(torch.rand(3, 4)).shape == (3, 2)
+
+
+def test_unlabelled_turns_keep_their_names(built: Built) -> None:
+    module = built("model M(x: [B, 4]) -> (y: [B, 4]) { y = x -> repeat 3 { Linear(4) -> relu } }")
+    assert [k for k in module.state_dict() if "weight" in k] == ["linear.weight", "linear_2.weight", "linear_3.weight"]
+
+
+def test_turns_with_inner_braces_are_a_class(written: Written) -> None:
+    _, source = written("""
+block Ff(x: [B, D]) -> [B, D] { x -> fc: Linear(D) }
+model M(x: [B, 4]) -> (y: [B, 4]) { y = x -> layers: repeat 6 { { norm: LayerNorm -> ff: Ff } } }
+""")
+    assert classes(source) == ["Ff", "Layer", "M"]
+    assert "self.layers = nn.ModuleList([Layer() for _ in range(6)])" in source
+    assert "for layer in self.layers:\n            x = layer(x)" in source
+
+
+def test_a_shared_layer_is_built_once(built: Built) -> None:
+    module = built("""
+model M(x: [B, 4]) -> (y: [B, 4]) {
+  layer = Linear(4)
+  y = x -> layer -> relu -> repeat 3 { layer }
+}
+""")
+    assert list(module.state_dict()) == ["layer.weight", "layer.bias"]
+    x = torch.rand(2, 4)
+    want = torch.relu(module.layer(x))
+    for _ in range(3):
+        want = module.layer(want)
+    torch.testing.assert_close(module(x), want)
+
+
+def test_an_instance_as_a_parameter_is_handed_to_forward(written: Written) -> None:
+    _, source = written("""
+block Head(embed: Embedding)(x: [B, D]) -> [B, _] { x @ embed.weight.T }
+model M(t: i64[B]) -> (y: [B, 10]) {
+  embed = Embedding(10, 4)
+  y = t -> embed -> head: Head(embed)
+}
+""")
+    assert "def forward(self, x, embed):" in source
+    assert "self.head(self.embed(t), self.embed)" in source
+
+
+def test_one_branch_of_training(built: Built) -> None:
+    module = built("""
+model M(x: [B, 4]) -> (y: [B, 4]) {
+  z = if training { x * 2 } else { x -> Linear(4) }
+  y = z + x
+}
+""")
+    x = torch.rand(2, 4)
+    torch.testing.assert_close(module.train()(x), 3 * x)
+    torch.testing.assert_close(module.eval()(x), module.linear(x) + x)
+
+
+def test_a_value_read_later_survives_its_name(built: Built) -> None:
+    """`x` is bound anew while the old value is still wanted, in a body and around a loop."""
+    module = built("""
+model M(x: [B, 4]) -> (y: [B, 4]) {
+  old = x
+  x = x * 2
+  x = x -> h: repeat 2 { Linear(4) }
+  y = x + old
+}
+""")
+    x = torch.rand(2, 4)
+    torch.testing.assert_close(module(x), module.h[1](module.h[0](2 * x)) + x)
+
+
+def test_operators_keep_their_order(built: Built) -> None:
+    module = built("""
+model M(a: [B], b: [B]) -> (y: [B]) {
+  y = (a - (b - 1)) / (a * (2 / b)) - -(a + b) ** 2
+}
+""")
+    a, b = torch.rand(5) + 1, torch.rand(5) + 1
+    torch.testing.assert_close(module(a, b), (a - (b - 1)) / (a * (2 / b)) - -((a + b) ** 2))
+
+
+def test_names_that_python_or_the_file_needs(built: Built) -> None:
+    module = built("""
+block nn(x: [B, D]) -> [B, D] { relu(x) }
+block Outputs(x: [B, D]) -> [B, D] { x -> fc: Linear(D) }
+block LSTM_(x: [B, D]) -> [B, D] { x -> fc: Linear(D) }
+model M(torch: [B, 4], F: [B, 4], self: [B, 4], lambda: [B, 4], max: [B, 4]) -> (def: [B, 4], none_: [B, 4]) {
+  class = torch + F -> nn -> a: Outputs -> b: LSTM_
+  import = self * lambda - max
+  range  = sum(import, axis = 0)
+  def    = class + range
+  none_  = def -> h: repeat 3 { Linear(4) }
+}
+""")
+    values = [torch.rand(2, 4) for _ in range(5)]
+    result = module(*values)
+    assert [tuple(value.shape) for value in result] == [(2, 4), (2, 4)]
+
+
+def test_a_statics_name_that_a_layer_has(built: Built) -> None:
+    module = built("""
+block Part(fc: float)(x: [B, D]) -> [B, D] { (x -> fc: Linear(D)) * fc }
+model M(x: [B, 4]) -> (y: [B, 4]) { y = x -> a: Part(2.0) -> b: Part(3.0) }
+""")
+    x = torch.rand(2, 4)
+    torch.testing.assert_close(module(x), module.b.fc(module.a.fc(x) * 2) * 3)
+
+
+def test_text_of_the_spec_is_never_code(written: Written) -> None:
+    _, source = written("""
+model M(x: [B, H]) -> (y: [B, H]) {
+  require H % 4 == 0, "\\" + exit() # {x} \\n"
+  y = x
+}
+""")
+    module = load_source(source)
+    with pytest.raises(ValueError, match=re.escape("exit()")):
+        module.M()(torch.rand(2, 3))
+
+
+def test_taps_become_further_outputs(written: Written) -> None:
+    spec, source = written(
+        "model M(x: [B, 4]) -> (y: [B, 2]) { h = x -> a: Linear(3)\n y = h -> relu -> b: Linear(2) }",
+        extra_outputs=("h",),
+    )
+    module = load_source(source).M()
+    result = module(torch.rand(5, 4))
+    assert result._fields == ("y", "h")
+    assert result.h.shape == (5, 3)
+    assert spec.models[0].name == "M"
+
+
+def test_a_tap_nobody_reads_is_not_computed(written: Written) -> None:
+    _, source = written("model M(x: [B, 4]) -> (y: [B, 2]) { unused = exp(x)\n y = x -> b: Linear(2) }")
+    assert "exp" not in source
+
+
+def test_a_thousand_turns_are_one_line(written: Written) -> None:
+    _, source = written("""
+block Ff(x: [B, D]) -> [B, D] { x -> fc: Linear(D) }
+model M(x: [B, 4]) -> (y: [B, 4]) { y = x -> h: repeat 1000 { Ff } }
+""")
+    assert "range(1000)" in source
+    assert len(source.splitlines()) < 40
+
+
+def test_sizes_of_blocks_come_from_their_own_inputs(built: Built) -> None:
+    """A block whose height is a fraction of the model's reads its own input."""
+    module = built("""
+block Halve(x: [B, C, H, W]) -> [B, C, _] { x -> max_pool(2) -> [B, C, H2, W2] => [B, C, (H2, W2)] }
+model M(x: [B, 3, H, W]) -> (y: [B, 3, _]) {
+  require H % 4 == 0 and W % 4 == 0
+  y = x -> max_pool(2) -> a: Halve
+}
+""")
+    assert module(torch.rand(2, 3, 8, 12)).shape == (2, 3, 6)
+
+
+def test_emits_are_stacked_in_execution_order(written: Written) -> None:
+    spec, source = written(
+        """
+block Part(x: [B, D]) -> [B, D] { emit size = mean(x)\n x * 2 }
+model M(x: [B, 4]) -> (y: [B, 4]) { y = x -> p: repeat 3 { Part } }
+""",
+        extra_outputs=("size",),
+    )
+    result = load_source(source).M()(torch.ones(2, 4))
+    torch.testing.assert_close(result.size, torch.tensor([1.0, 2.0, 4.0]))
+    assert len(spec.models) == 1
