@@ -56,27 +56,39 @@ def test_the_two_commands_come_first() -> None:
 
 def test_readme_commands(tmp_path: Path) -> None:
     """Runs every command of the README's console blocks, `make` apart, in one empty directory and compares."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     tried = 0
     for block in console_blocks((ROOT / "README.md").read_text("utf-8")):
+        if block.startswith("$ make"):
+            continue
         for command, expected in steps(block):
-            if command.split()[0] == "make":
-                continue
-            done = subprocess.run(
-                ["bash", "-c", command],
-                cwd=tmp_path,
-                env=os.environ | {"PATH": path, "PYTHONIOENCODING": "utf-8", "NO_COLOR": "1", "COLUMNS": "120"},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                encoding="utf-8",
-                check=False,
-            )
-            printed = [blurred(line) for line in done.stdout.splitlines()]
-            for line in filter(None, map(blurred, expected.splitlines())):
-                if line != "...":
-                    assert line in printed, f"`{command}` does not print\n  {line}\nbut\n{done.stdout}"
+            compare(command, expected, tmp_path)
             tried += 1
     assert tried >= 8
+
+
+def test_the_demo_prints_what_the_readme_shows(tmp_path: Path) -> None:
+    """What `make demo` runs when the environment is there."""
+    _, _, shown = console_blocks((ROOT / "README.md").read_text("utf-8"))[0].partition("\n")
+    expected = "\n".join(line for line in shown.splitlines() if not line.startswith("install"))
+    compare(f"bash {ROOT / 'benchmarks' / 'demo.sh'}", expected, tmp_path)
+
+
+def compare(command: str, expected: str, directory: Path) -> None:
+    """Runs a command; each expected line (but `...`) is among those that it prints, decimals aside."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    done = subprocess.run(
+        ["bash", "-c", command],
+        cwd=directory,
+        env=os.environ | {"PATH": path, "PYTHONIOENCODING": "utf-8", "NO_COLOR": "1", "COLUMNS": "120"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        check=False,
+    )
+    printed = [blurred(line) for line in done.stdout.splitlines()]
+    for line in filter(None, map(blurred, expected.splitlines())):
+        if line != "...":
+            assert line in printed, f"`{command}` does not print\n  {line}\nbut\n{done.stdout}"
 
 
 def test_the_spec_that_is_shown_is_the_one_that_ships() -> None:
