@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...compiler.dims import Dim, Size
-from ...compiler.ir import Body, CallNode, ModeNode, OpNode, RepeatNode, ScanNode, Spec
+from ...compiler.dims import Dim, Facts, Size
+from ...compiler.ir import Body, CallNode, Model, ModeNode, OpNode, RepeatNode, ScanNode, Spec
 from .constants import Constants, Parameter, Symbolic, Varies, marks, resolve
 from .forward import Forward, Frame, Line
 from .group import Group, structure
@@ -53,8 +53,10 @@ class Member:
 class Classes:
     """All classes of a model."""
 
-    def __init__(self, spec: Spec, root: int, outputs: Sequence[tuple[str, int]], emits: Sequence[str] = ()) -> None:
+    def __init__(self, spec: Spec, model: Model, outputs: Sequence[tuple[str, int]], emits: Sequence[str] = ()) -> None:
+        root = model.body
         self.spec, self.root, self.outputs, self.emits = spec, root, tuple(outputs), tuple(emits)
+        self.facts = Facts(model.divisors, model.bounds)
         self._emitting: dict[int, tuple[str, ...]] = {}
         self.classes: list[Class] = []
         self.by_body: dict[int, Class] = {}
@@ -135,7 +137,7 @@ class Classes:
     def _write(self, members: Sequence[Member]) -> None:
         bodies = [self.spec.bodies[m.index] for m in members]
         constants = Constants(len(bodies))
-        group = Group(self.spec, bodies, constants)
+        group = Group(self.spec, bodies, constants, self.facts)
         body = bodies[0]
         constants.statics = _statics(bodies)
         constants.sizes = _input_sizes(bodies)
@@ -161,7 +163,7 @@ class Classes:
             instances[name] = identifier(name, [*taken, *instances.values()])
         root = cls.bodies[0] == self.root
         emits = {name: identifier(name, [*taken, *instances.values()]) for name in self.emitting(cls.bodies[0])}
-        letters = _letters(group.bodies)
+        letters = _letters(group)
         tensors = [group.tensor([b.inputs[at].type for b in group.bodies]) for at in range(len(body.inputs))]
         sizes = Sizes.of([(n, t.sizes) for n, t in zip(taken, tensors, strict=True)], letters)
         writer = Forward(self, cls.scopes, sizes, {*instances.values(), *emits.values()}, emits)
@@ -408,11 +410,11 @@ def _input_sizes(bodies: Sequence[Body]) -> dict[str, tuple[Any, ...]]:
     return found
 
 
-def _letters(bodies: Sequence[Body]) -> dict[str, tuple[Size, ...]]:
+def _letters(group: Group) -> dict[str, tuple[Size, ...]]:
     return {
-        letter: tuple(body.dims[letter] for body in bodies)
-        for letter in bodies[0].dims
-        if all(letter in body.dims for body in bodies)
+        letter: tuple(group.facts.normalize(body.dims[letter]) for body in group.bodies)
+        for letter in group.first.dims
+        if all(letter in body.dims for body in group.bodies)
     }
 
 

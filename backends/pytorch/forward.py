@@ -632,8 +632,8 @@ class Forward:
         opposite = {"==": "!=", "!=": "==", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
         for row in requirements:
             first = row[0]
-            left = frame.group.number([r.left for r in row])
-            right = frame.group.number([r.right for r in row])
+            left = Number(tuple(r.left for r in row), frame.group.constants)  # not yet a fact here
+            right = Number(tuple(r.right for r in row), frame.group.constants)
             try:
                 texts = [self.size(frame, left), self.size(frame, right)]
             except AssertionError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ...compiler.dims import Dim
+from ...compiler.dims import NO_FACTS, Dim, Facts
 from ...compiler.ir import (
     AnyNode,
     Body,
@@ -31,15 +31,15 @@ def _is_number(value: Any) -> bool:
 class Group:
     """Parallel bodies (or regions of them), and how their numbers combine."""
 
-    def __init__(self, spec: Spec, bodies: Sequence[Body], constants: Constants) -> None:
-        self.spec, self.bodies, self.constants = spec, tuple(bodies), constants
+    def __init__(self, spec: Spec, bodies: Sequence[Body], constants: Constants, facts: Facts = NO_FACTS) -> None:
+        self.spec, self.bodies, self.constants, self.facts = spec, tuple(bodies), constants, facts
 
     @property
     def first(self) -> Body:
         return self.bodies[0]
 
     def region(self, indexes: Sequence[int]) -> Group:
-        return Group(self.spec, [self.spec.bodies[index] for index in indexes], self.constants)
+        return Group(self.spec, [self.spec.bodies[index] for index in indexes], self.constants, self.facts)
 
     def nodes(self, position: int) -> tuple[Any, ...]:
         """The node at one position of every body."""
@@ -49,7 +49,8 @@ class Group:
         return tuple(body.instance(path) for body in self.bodies)
 
     def number(self, values: Sequence[Any]) -> Number:
-        return Number(tuple(values), self.constants)
+        known = self.facts.normalize
+        return Number(tuple(known(v) if isinstance(v, Dim) else v for v in values), self.constants)
 
     def arg(self, values: Sequence[Any]) -> Arg:
         """One argument as all bodies have it; Varies when they differ in more than numbers."""

@@ -21,7 +21,7 @@ def module_source(spec: Spec, model: Model, *, extra_outputs: tuple[str, ...] = 
     Raises Failed with E0501 for what cannot be expressed.
     """
     outputs, emits = output_values(spec, model, extra_outputs)
-    classes = Classes(spec, model.body, outputs, emits)
+    classes = Classes(spec, model, outputs, emits)
     ordered = classes.ordered()
     names = rename(used(line.text for cls in ordered for line in cls.lines), {cls.name for cls in ordered})
     parts = [source(name, final) for name, final in names.items()]

@@ -23,7 +23,7 @@ MODELS = {
     "unet": "k_unet",
     "vae": "i_vae",
 }
-RECIPES = {"digits_mlp": "specs/digits_mlp.dlspec", "bert": "g_bert", "vae": "i_vae", "dcgan": "j_dcgan"}
+RECIPES = {"mlp": "a_mlp", "bert": "g_bert", "vae": "i_vae", "dcgan": "j_dcgan"}
 
 
 def compare(name: str, source: str) -> None:

@@ -38,7 +38,7 @@ class Up(nn.Module):
         self.up = nn.ConvTranspose2d(2 * channels, channels, 2, stride=2)
         self.conv = DoubleConv(2 * channels, channels)
 
-    def forward(self, x, skip):
+    def forward(self, x, skip):  # x: [B, C, H, W], skip: [B, channels, 2 * H, 2 * W]
         x = self.up(x)  # [B, channels, 2 * H, 2 * W]
         return self.conv(torch.cat((skip, x), dim=1))
 
