@@ -75,6 +75,7 @@ class Elaborator:
         self.frames: list[Frame] = []
         self.scopes: list[str] = []  # labels of the repeats around, inside the innermost frame
         self.applications = 0
+        self.unlabelled: set[Span] = set()  # layers and blocks whose path follows from their kind
         self.warned: set[Span] = set()  # the first of several unlabelled layers (W0404)
         self.running: set[Any] = set()  # keys of the blocks being run, to catch one that contains itself
 
@@ -302,6 +303,13 @@ class Elaborator:
                 continue
             if binding.value is not POISON:
                 self.report.add(self.located(errors.unused_binding(name, binding.span)))
+
+    def mapped(self, model: Model) -> None:
+        """W0402: weights of foreign files are found by path, so every part of a path should be written."""
+        for index in reachable(self.bodies, model.body):
+            for instance in self.bodies[index].instances:
+                if instance.span in self.unlabelled and (instance.parameters or instance.body is not None):
+                    self.report.add(errors.unlabelled_weight(instance.path, instance.span))
 
     def numbered_by_order(self, kind: str, first: Span, span: Span) -> None:
         """W0404, once for each kind of a body: of the first layer and the second."""

@@ -125,6 +125,8 @@ def apply(
     instance = Instance(
         context.builder, path, Callable(target.target, target.spelled, tuple(positional), tuple(keyword.items())), span
     )
+    if label is None and not context.scope.numbered:
+        context.elaborator.unlabelled.add(span)
     inputs = take_inputs(context, instance, span, spans)
     register(context, instance, label_span)
     return selected(apply_made(context, instance, flow, inputs, span), select)

@@ -155,6 +155,14 @@ def unlabelled_again(kind: str, first: Span, span: Span) -> Diagnostic:
     )  # fmt: skip
 
 
+def unlabelled_weight(path: str, span: Span) -> Diagnostic:
+    plain = path.replace("#", "_")
+    return Diagnostic(
+        "W0402", f"foreign weights are loaded into `{plain}`, a name that follows from the kind", span, "no label",
+        helps=(f"label it, `{plain}: ..`, so that its name is not changed by an edit",),
+    )  # fmt: skip
+
+
 def branches_share(path: str, training: str, evaluation: str, first: Span, span: Span) -> Diagnostic:
     return Diagnostic(
         "E0310", f"the branches of `if training` use `{path.replace('#', '')}` differently", span,

@@ -441,6 +441,8 @@ REGISTER: dict[str, Entry] = {
     "W0402": Entry(
         "unlabelled weight where foreign weights are mapped",
         "Names by order change when a layer is inserted; a map should not hang on them. Label the layer.",
+        _body("y = x -> Linear(8)") + '\nweights theirs for M {\n  "**" <- "**"\n}\n',
+        _body("y = x -> fc: Linear(8)") + '\nweights theirs for M {\n  "**" <- "**"\n}\n',
     ),
     "W0403": Entry(
         "unused `let`",

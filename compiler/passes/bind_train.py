@@ -30,8 +30,9 @@ from ..recipe.reader import Reader, Section
 from ..recipe.schedules import KEEPS, STOPS, WEIGHT_SOURCES
 from ..source import Span
 from . import bind_optimizer
-from .bind_expressions import Binder, Names, NetUse, read_names
+from .bind_expressions import Binder, Names, NetUse
 from .bind_phase import TRAIN, PhaseBinder
+from .expression_values import read_names
 from .scopes import Definition
 
 
@@ -361,6 +362,10 @@ class TrainBinder:
             source = self.reader.attempt(lambda node=node: self._weight_source(node))
             if source is not None:
                 made[name] = source
+                if source.entry.name != "file":
+                    for net in nets:
+                        if net.name == name and net.model >= 0:
+                            self.elaborator.mapped(self.elaborator.models[net.model])
         return made
 
     def _weight_source(self, node: syntax.Pipe) -> WeightSource:

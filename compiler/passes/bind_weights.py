@@ -35,6 +35,7 @@ def bind_weights(elaborator: Elaborator, definition: Definition, name: str) -> W
     model = reader.attempt(lambda: _model(elaborator, definition, node))
     if model is not None and len(report.errors) == before:
         _check_total(elaborator, model, rules, node)
+        elaborator.mapped(model)
     if len(report.errors) > before:
         return None
     return WeightMap(
