@@ -279,6 +279,8 @@ class FileScope:
             reader.reads.add(found)
             if reader.used:
                 found.mark_used()
+        else:
+            found.mark_used()  # a section reads it
         try:
             return found.result()
         except Failed:
