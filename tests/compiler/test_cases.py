@@ -1,14 +1,16 @@
 """Literate cases: every program in `tests/cases/*.md` and what `dlc check` says about it.
 
 A case is a heading, a `dlspec` block and a `text` block with the rendered diagnostics (`ok` when there are none), and
-maybe a `parameters` block with the paths and shapes of its last model. `DLC_WRITE_CASES=1` writes what is said now; read
-the difference before committing it.
+maybe a `parameters` block with the paths and shapes of its last model. Before the program may stand other files (their
+names behind `dlspec`), after it an `arguments` block with what follows the file on the command line, one a line
+(`@name` picks a variant). `DLC_WRITE_CASES=1` writes what is said now; read the difference before committing it.
 """
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +22,9 @@ from dlc.compiler.render import render
 
 CASES = Path(__file__).resolve().parent.parent / "cases"
 CASE = re.compile(
-    r"^## (?P<title>.+)\n(?P<prose>(?:(?!^## |^```).*\n)*)```dlspec\n(?P<program>[\s\S]*?)^```\n"
+    r"^## (?P<title>.+)\n(?P<prose>(?:(?!^## |^```).*\n)*)"
+    r"(?P<files>(?:```dlspec \S+\n(?:(?!^```$).*\n)*```\n\n*)*)"
+    r"```dlspec\n(?P<program>[\s\S]*?)^```\n(?:\n*```arguments\n(?P<arguments>[\s\S]*?)^```\n)?"
     r"(?:\n*```text\n(?P<said>[\s\S]*?)^```\n)?(?:\n*```parameters\n(?P<parameters>[\s\S]*?)^```\n)?",
     re.MULTILINE,
 )
@@ -31,25 +35,34 @@ class Case:
     file: Path
     title: str
     prose: str
+    files: str
     program: str
+    arguments: str | None
     said: str
     parameters: str | None
+
+    def answer(self, folder: Path) -> tuple[str, str]:
+        for name, text in re.findall(r"^```dlspec (\S+)\n([\s\S]*?)^```$", self.files, re.MULTILINE):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text, "utf-8")
+        return answer(self.program, folder, (self.arguments or "").splitlines())
 
 
 def read(file: Path) -> list[Case]:
     return [
-        Case(file, m["title"], m["prose"], m["program"], m["said"] or "", m["parameters"])
+        Case(file, m["title"], m["prose"], m["files"], m["program"], m["arguments"], m["said"] or "", m["parameters"])
         for m in CASE.finditer(file.read_text("utf-8"))
     ]
 
 
-def answer(program: str, folder: Path) -> tuple[str, str]:
+def answer(program: str, folder: Path, arguments: Sequence[str] = ()) -> tuple[str, str]:
     path = folder / "case.dlspec"
     path.write_text(program, "utf-8")
     before = Path.cwd()
     os.chdir(folder)
     try:
-        checked = check("case.dlspec")
+        variant = next((argument[1:] for argument in arguments if argument.startswith("@")), None)
+        checked = check("case.dlspec", [a for a in arguments if not a.startswith("@")], variant)
     finally:
         os.chdir(before)
     said = render(checked.report.diagnostics, checked.sources, color=False, unicode=True, width=120)
@@ -65,7 +78,7 @@ ALL = [case for file in sorted(CASES.glob("*.md")) for case in read(file)]
 
 @pytest.mark.parametrize("case", ALL, ids=lambda c: f"{c.file.stem}: {c.title}")
 def test_case(case: Case, tmp_path: Path) -> None:
-    said, table = answer(case.program, tmp_path)
+    said, table = case.answer(tmp_path)
     assert said == case.said
     if case.parameters is not None:
         assert table == case.parameters
@@ -85,8 +98,11 @@ def write() -> None:
         parts: list[str] = []
         for case in read(file):
             with tempfile.TemporaryDirectory() as folder:
-                said, table = answer(case.program, Path(folder))
-            block = f"## {case.title}\n{case.prose}```dlspec\n{case.program}```\n\n```text\n{said}```\n"
+                said, table = case.answer(Path(folder))
+            block = f"## {case.title}\n{case.prose}{case.files}```dlspec\n{case.program}```\n\n"
+            if case.arguments is not None:
+                block += f"```arguments\n{case.arguments}```\n\n"
+            block += f"```text\n{said}```\n"
             if case.parameters is not None:
                 block += f"\n```parameters\n{table}```\n"
             parts.append(block)
