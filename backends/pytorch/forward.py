@@ -159,12 +159,16 @@ class Forward:
             if not emits and not any(output.id in needed for output in node.outputs):
                 continue
             live.add(position)
-            for operand in operands(node):
+            for operand in self.reads(node):
                 needed.add(operand)
                 frame.last.setdefault(operand, position)
                 frame.count[operand] = frame.count.get(operand, 0) + 1
             frame.regional.update(captured(node))
         return live
+
+    def reads(self, node: AnyNode) -> list[int]:
+        """Values that must be there before a node is written."""
+        return operands(node)
 
     def run(self, frame: Frame, results: Sequence[int]) -> list[Expr]:
         """Writes the nodes of a region and returns the expressions of its results."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ...compiler.ir import Model, Spec
 from .classes import Class, Classes
 from .python import WIDTH, comment, identifier, layout
-from .support import named, rename, source, used
+from .support import named, rename, source
 
 #: The tuple that `forward` returns when there are several outputs.
 OUTPUTS = "Outputs"
@@ -23,7 +23,7 @@ def module_source(spec: Spec, model: Model, *, extra_outputs: tuple[str, ...] = 
     outputs, emits = output_values(spec, model, extra_outputs)
     classes = Classes(spec, model, outputs, emits)
     ordered = classes.ordered()
-    names = rename(used(line.text for cls in ordered for line in cls.lines), {cls.name for cls in ordered})
+    names = rename([*(cls.name for cls in ordered), *(line.text for cls in ordered for line in cls.lines)])
     parts = [source(name, final) for name, final in names.items()]
     fields_of = [*(name for name, _ in outputs), *emits]
     if len(fields_of) > 1:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from ...compiler.expand import glob, parameters
-from ...compiler.ir import Body, OpNode, Spec
+from ...compiler.ir import AnyNode, Body, OpNode, Spec
 from ...compiler.recipe.ir import Metric, Term, Train
 from ...compiler.recipe.losses import LOSSES
 from .constants import Constants
@@ -29,7 +29,7 @@ from .group import Group
 from .ops.losses import SUMS
 from .python import ATOM, PRODUCT, Expr, comment, identifier, layout, quoted, unique, variable
 from .sizes import Sizes
-from .support import named, rename, source, used
+from .support import named, rename, source
 
 #: A metric that is no entry of the table: the mean over examples of what each batch gives.
 MEAN = "mean"
@@ -146,7 +146,7 @@ def recipe_source(spec: Spec, train: Train) -> str:
             ]
     functions += writer.evaluation()
     texts = ["\n".join(_written(lines)) for lines in functions]
-    final = rename(used(texts), done)
+    final = rename(texts)
     parts = [source(name, name_) for name, name_ in final.items()] + [named(text, final) for text in texts]
     body = "\n\n\n".join(parts)
     title = f"Training section {comment(train.name)} of " if train.name else "Training section of "
@@ -389,6 +389,9 @@ class _RecipeForward(Forward):
             self.finish(frame, node, self.penalty(node))
             return
         super().operator(frame, node, position)
+
+    def reads(self, node: AnyNode) -> list[int]:
+        return [] if any(output.id in self.function.given for output in node.outputs) else super().reads(node)
 
     def device(self, frame: Frame) -> str:
         return self.function.device

@@ -166,9 +166,11 @@ def used(texts: Iterable[str]) -> list[str]:
     return [name for name in SOURCES if name in found]
 
 
-def rename(names: Iterable[str], taken: set[str]) -> dict[str, str]:
-    """Final names of definitions beside the classes of the file."""
-    return {name: unique(name, taken) for name in names}
+def rename(texts: Iterable[str]) -> dict[str, str]:
+    """Final names of the definitions that texts mention: no other name of the file hides one."""
+    texts = list(texts)
+    words = {word for text in texts for word in re.findall(r"\w+", _MARK.sub("", text))}
+    return {name: unique(name, words) for name in used(texts)}
 
 
 def named(text: str, names: dict[str, str]) -> str:

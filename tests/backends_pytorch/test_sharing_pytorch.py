@@ -169,6 +169,13 @@ model M(torch: [B, 4], F: [B, 4], self: [B, 4], lambda: [B, 4], max: [B, 4]) -> 
     assert [tuple(value.shape) for value in result] == [(2, 4), (2, 4)]
 
 
+def test_a_variable_called_like_a_supporting_function(built: Built) -> None:
+    module = built("model M(x: [B, 1, T, 4]) -> (y: [B, 1, T, 4]) { rope = x -> rope(100)\n y = rope -> rope(100) }")
+    x = torch.rand(2, 1, 3, 4)
+    torch.testing.assert_close(module(x)[:, :, 0], x[:, :, 0])
+    assert module(x).shape == x.shape
+
+
 def test_a_statics_name_that_a_layer_has(built: Built) -> None:
     module = built("""
 block Part(fc: float)(x: [B, D]) -> [B, D] { (x -> fc: Linear(D)) * fc }
