@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..backends.pytorch.load import empty
 from ..backends.pytorch.module import class_name, module_source
 from ..backends.pytorch.recipe import metric_parts, recipe_source, shared_functions, update_functions
 from ..compiler.ir import CallNode, Model, Spec
@@ -132,9 +133,8 @@ def extra_outputs(spec: Spec, train: Train, net: str) -> tuple[str, ...]:
 
 
 def construct(module: ModuleType, model: Model) -> nn.Module:
-    """The generated class, made without drawing default weights twice."""
-    made: nn.Module = getattr(module, class_name(model))()
-    return made
+    """The generated class, made without drawing PyTorch's default weights: all of them have to be filled."""
+    return empty(getattr(module, class_name(model)))
 
 
 def initial_module(spec: Spec, model: Model, seed: int) -> nn.Module:
