@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+import onnx
 import onnx_ir as ir
 
 from .weights import Stored, fingerprint
@@ -68,6 +69,17 @@ def write_linked(model: ir.Model, destination: Path, weights: Path, name: str | 
             os.replace(copy, link)
         os.replace(temporary, destination)
     return [destination, link]
+
+
+def skeleton(model: ir.Model) -> onnx.ModelProto:
+    """The model with its large tensors as inputs, for `onnx.checker`: it would read the weights, and refuses linked ones
+    (files with several hard links)."""
+    large = [value for value in model.graph.initializers.values() if value.const_value and _streamed(value.const_value)]
+    with _without(model.graph, [value.name or "" for value in large]):
+        proto = ir.serde.serialize_model(model)
+    known = {value.name for value in proto.graph.input}
+    proto.graph.input.extend(ir.serde.serialize_value(value) for value in large if value.name not in known)
+    return proto
 
 
 def external(value: Stored, name: str) -> ir.ExternalTensor:
