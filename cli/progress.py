@@ -46,11 +46,13 @@ class Lines:
     """One line an event; progress at most every few seconds."""
 
     def __init__(self) -> None:
-        self.spoken = self.shown = time.monotonic()
+        self.spoken = time.monotonic()
+        self.steps = self.shown = 0
 
     def __call__(self, event: Event) -> None:
         match event:
             case Started():
+                self.steps, self.shown = event.steps, event.step
                 self.say(f"run        {event.run}")
                 splits = "  ".join(f"{split} {count:,}" for split, count in event.records.items())
                 self.say(f"start      {event.parameters:,} parameters on {event.device}; {splits}")
@@ -76,10 +78,9 @@ class Lines:
             console.err(f"step {event.step:>6,} of {event.steps:,}  {figures(event.losses)}  {rate}  {left}")
 
     def validated(self, event: Validated) -> None:
-        """A line; of several a second only those that are the best so far (all are in metrics.csv)."""
-        now = time.monotonic()
-        if event.best or now - self.shown >= 1.0:
-            self.shown = now
+        """A line: every twentieth of the run, and when it is the best so far (all are in metrics.csv)."""
+        if event.best or event.step == self.steps or event.step - self.shown >= self.steps / 20:
+            self.shown = event.step
             mark = "  (best)" if event.best else ""
             seen = {**event.losses, **event.figures}
             self.say(f"step {event.step:>6,}  epoch {event.epoch:>3,}  {figures(seen)}{mark}")

@@ -50,6 +50,15 @@ def test_a_slow_run_shows_where_it_is(capsys: pytest.CaptureFixture[str], monkey
     assert "step     19 of 760  loss 1.5  41,000 samples/s  8.2 s left" in capsys.readouterr().err
 
 
+def test_of_many_validations_the_best_and_every_twentieth_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    listener = progress.Lines()
+    listener(Started(RUN, "cpu", 1, {}, steps=400, steps_per_epoch=4))
+    for step in range(4, 401, 4):
+        listener(Validated(step, step // 4, "val", {"val.acc": 0.5}, {}, best=step == 8))
+    shown = [int(line.split()[1]) for line in capsys.readouterr().out.splitlines() if line.startswith("step")]
+    assert shown == [8, *range(28, 400, 20), 400]
+
+
 def test_the_bar_tells_the_same_milestones(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     assert told(progress.Moving(), capsys) == told(progress.Lines(), capsys)
 
