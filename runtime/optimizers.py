@@ -79,6 +79,10 @@ class Stepper:
             for optimizer in self.optimizers:
                 optimizer.step()
 
+    def parameters(self) -> list[nn.Parameter]:
+        """All that it updates."""
+        return [p for optimizer in self.optimizers for group in optimizer.param_groups for p in group["params"]]
+
     def lr(self, time: int) -> float:
         """The largest learning rate of the groups after `time` updates."""
         scheduled = {id(item.group): item.curve(time) for item in self.varying if item.name == "lr"}

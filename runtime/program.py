@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from torch import Tensor, nn
@@ -51,6 +51,25 @@ class Part:
     args: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class Shared:
+    """Values that several updates of a phase share, computed once a batch; `nets` take part in them."""
+
+    values: Callable[[Batch], Batch]
+    nets: Sequence[str]
+    names: set[str] = field(default_factory=set[str])
+
+    def add(self, batch: Batch) -> Batch:
+        """The batch with the shared values."""
+        found = self.values(batch)
+        self.names.update(found)
+        return {**batch, **found}
+
+    def detached(self, batch: Batch) -> Batch:
+        """For an update of other nets: no gradient goes back through the shared values."""
+        return {name: value.detach() if name in self.names else value for name, value in batch.items()}
+
+
 @dataclass
 class Program:
     """The code of one run. `nets` by name ("" for `train.model`); one list of updates a phase."""
@@ -61,7 +80,7 @@ class Program:
     parts: Sequence[Part]
     terms: Sequence[str]
     sources: Mapping[str, str]  # file name -> generated text
-    shared: Sequence[Callable[[Batch], Batch] | None] = ()  # by phase: adds to a batch what several updates share
+    shared: Sequence[Shared | None] = ()  # by phase
 
     def tensors(self) -> dict[str, Tensor]:
         """Parameters and buffers of all nets, by the paths of the checkpoint."""

@@ -16,12 +16,12 @@ from torch import Tensor, nn
 
 from ..backends.pytorch.load import empty
 from ..backends.pytorch.module import class_name, module_source
-from ..backends.pytorch.recipe import metric_parts, recipe_source, shared_functions, update_functions
+from ..backends.pytorch.recipe import metric_parts, nets_of, recipe_source, shared_functions, update_functions
 from ..compiler.ir import CallNode, Model, Spec
 from ..compiler.recipe.ir import Train
 from .data.feed import Batch
 from .initialize import initial_values
-from .program import Part, Program
+from .program import Part, Program, Shared
 
 _numbers = itertools.count()
 
@@ -80,10 +80,10 @@ def build(spec: Spec, train: Train, folder: Path | None, device: torch.device, *
         for row in update_functions(spec, train)
     ]
     shared = [
-        None if functions is None else _shared(recipe, functions.loss, [nets[name] for name in functions.nets])
+        None if functions is None else _shared(recipe, functions.loss, {name: nets[name] for name in functions.nets})
         for functions in shared_functions(spec, train)
     ]
-    evaluated = _nets_of_body(spec, train, train.evaluation.body)
+    evaluated = nets_of(spec, train, train.evaluation.body)
     return Program(
         nets, phases, _Evaluation(recipe, [nets[name] for name in evaluated]),
         [Part(part.op, part.args) for part in metric_parts(spec, train)],
@@ -91,15 +91,9 @@ def build(spec: Spec, train: Train, folder: Path | None, device: torch.device, *
     )  # fmt: skip
 
 
-def _shared(recipe: ModuleType, name: str, nets: Sequence[nn.Module]) -> Callable[[Batch], Batch]:
+def _shared(recipe: ModuleType, name: str, nets: Mapping[str, nn.Module]) -> Shared:
     function: Callable[..., Batch] = getattr(recipe, name)
-    return lambda batch: {**batch, **function(*nets, batch)}
-
-
-def _nets_of_body(spec: Spec, train: Train, body: int) -> tuple[str, ...]:
-    from ..backends.pytorch.recipe import nets_of
-
-    return nets_of(spec, train, body)
+    return Shared(lambda batch: function(*nets.values(), batch), tuple(nets))
 
 
 def file_of(net: str) -> str:

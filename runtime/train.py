@@ -157,7 +157,7 @@ class Loop:
         log_every = clock.steps(phase.log.every) if phase.log.every else 0
         report = Reporter(self, phase, total, clock, began)
         update, loss_of, stepper = phase.updates[0], losses_of[0], self.steppers[0]
-        parameters = [p for group in stepper.optimizers for g in group.param_groups for p in g["params"]]
+        parameters = stepper.parameters()
         batches = self.batches(phase, clock, micro)
         freezing.apply(at.phase_step)
 
@@ -214,17 +214,24 @@ class Loop:
         """One round of all `step` sections: each draws its batches and updates its own nets."""
         found: list[Tensor] = []
         micro_batches: list[dict[str, Tensor]] = []
-        for number, (update, loss_of) in enumerate(zip(phase.updates, self.program.phases[self.at.phase], strict=True)):
-            stepper = self.steppers[number]
-            parameters = [p for o in stepper.optimizers for g in o.param_groups for p in g["params"]]
-            with only(self.program, parameters, update.nets):
-                for turn in range(update.repeat):
-                    if number == 0 or turn > 0 or update.repeat > 1:
-                        micro_batches = next(batches)
+        shared = self.program.shared[self.at.phase] if self.program.shared else None
+        losses_of = self.program.phases[self.at.phase]
+        for number, (update, loss_of, stepper) in enumerate(zip(phase.updates, losses_of, self.steppers, strict=True)):
+            parameters = stepper.parameters()
+            for turn in range(update.repeat):
+                if number == 0 or turn > 0 or update.repeat > 1:
+                    micro_batches = next(batches)
+                    if shared is not None:
+                        with cast:
+                            micro_batches = [shared.add(batch) for batch in micro_batches]
+                given = micro_batches
+                if shared is not None and not set(shared.nets) & set(update.nets):
+                    given = [shared.detached(batch) for batch in micro_batches]
+                with only(self.program, parameters, update.nets):
                     if self.job.careful:
-                        self.job.careful.before(micro_batches, loss_of)
+                        self.job.careful.before(given, loss_of)
                     with cast:
-                        losses = backward(loss_of, micro_batches)
+                        losses = backward(loss_of, given)
                     if update.clip:
                         clip(parameters, update.clip.kind, update.clip.limit)
                     if self.job.careful:
