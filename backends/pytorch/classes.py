@@ -232,7 +232,7 @@ class Classes:
         stored = {n for i in read for n in names if re.search(rf"\b{re.escape(n)}\b", texts[i])}
         inside = [_on_self(text, attributes) for text in texts]
         lines: list[Line] = []
-        owns_nothing = len(constructor) == 1 and cls.scopes.whole is None and not names
+        owns_nothing = [line.text for line in constructor] == ["super().__init__()"] and not names
         if not owns_nothing:
             arguments = ["self", *names]
             lines.append(Line(f"def __init__({', '.join(arguments)}):"))

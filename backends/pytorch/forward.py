@@ -389,7 +389,7 @@ class Forward:
         loop = self.scopes.loops.get(position) if self.scopes and frame.group is self.scopes.group else None
         if loop is not None and self.loop(frame, node, position, loop, carried):
             pass
-        elif not owned(frame.group, node) and all(run.strides == {} for run in node.runs):
+        elif not owned(frame.group, node):
             for index, run in enumerate(node.runs):
                 count = frame.group.number([n.runs[index].count for n in frame.group.nodes(position)])
                 if count.is_(1):

@@ -132,7 +132,10 @@ class Scopes:
                 own = (*path, name)
                 return next((i for i, other in enumerate(order) if other[: len(own)] == own), len(order))
 
-            slot.children = {name: slot.children[name] for name in sorted(slot.children, key=first)}
+            names = sorted(slot.children, key=first)
+            if all(name.isdigit() for name in names):
+                names.sort(key=int)
+            slot.children = {name: slot.children[name] for name in names}
             for name, child in slot.children.items():
                 sort(child, (*path, name))
 
@@ -177,10 +180,10 @@ class Scopes:
         """A labelled repeat: a list with a loop, a sequential of all its stages, or nothing special."""
         nodes = self.group.nodes(position)
         owned = [list(owns(self._body, self._body(run.body))) for run in node.runs]
-        slot = self.root.at(self.segments(node.scope))
         if not any(owned):
             self.loops[position] = Loop("none")
             return
+        slot = self.root.at(self.segments(node.scope))
         first = node.runs[0].body
         start = self._only_input(node)
         if len(node.runs) > 1 and start is not None:
@@ -393,7 +396,7 @@ class Scopes:
 
     def segments(self, path: str) -> tuple[str, ...]:
         parts = tuple(path.split("."))
-        return parts[1:] if self.strip and parts[0] == self.strip else parts
+        return parts[1:] if self.strip else parts  # all paths of such a turn begin with its slot
 
     def construct(self, group: Group, instances: Sequence[Instance]) -> str:
         """The constructor call of an instance."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,13 +15,19 @@ from torch import nn
 from dlc.backends.pytorch.load import load_source
 from dlc.backends.pytorch.module import class_name, module_source
 from dlc.backends.pytorch.recipe import recipe_source
+from dlc.compiler.dims import evaluate
 from dlc.compiler.expand import parameters
 from dlc.compiler.ir import Spec
 from dlc.compiler.ops import find, names
 from dlc.compiler.ops.sampling import sample_spec
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-SPECS = [*sorted((ROOT / "tests" / "language").rglob("*.dlspec")), *sorted((ROOT / "specs").glob("*.dlspec"))]
+SCOPES = "tests/backends_pytorch/scopes.dlspec"
+SPECS = [
+    ROOT / SCOPES,
+    *sorted((ROOT / "tests" / "language").rglob("*.dlspec")),
+    *sorted((ROOT / "specs").glob("*.dlspec")),
+]
 PATHS = [str(path.relative_to(ROOT)) for path in SPECS]
 
 
@@ -57,6 +64,23 @@ def test_state_dict_is_the_parameter_table(path: str, example: Callable[[str], S
         assert have == want
         trained = {name for name, _ in module.named_parameters()}
         assert trained == {entry.path for entry in parameters(spec, model) if not entry.buffer}
+
+
+MODELS = re.findall(r"^model (\w+)", (ROOT / SCOPES).read_text(encoding="utf-8"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_all_kinds_of_scopes_run(name: str, example: Callable[[str], Spec], instance: Callable[..., nn.Module]) -> None:
+    """In training and in evaluation, with outputs of the inferred shapes."""
+    spec = example(SCOPES)
+    at = next(at for at, model in enumerate(spec.models) if model.name == name)
+    module, body, sizes = instance(SCOPES, at), spec.body_of(spec.models[at]), {"B": 2, "T": 5}
+    inputs = [torch.rand([evaluate(size, sizes) for size in value.type.shape]) for value in body.inputs]
+    for mode in (True, False):
+        result = module.train(mode)(*inputs)
+        outputs = [result] if isinstance(result, torch.Tensor) else list(result)
+        want = [[evaluate(size, sizes) for size in body.value(r.value).type.shape] for r in body.outputs]
+        assert [list(output.shape) for output in outputs] == want
 
 
 INPUTS: dict[str, Callable[[], tuple[torch.Tensor, ...]]] = {
