@@ -12,7 +12,7 @@ from . import console, spec
 if TYPE_CHECKING:
     from ..compiler.check import Checked
 
-STAGES = ("summary", "ast", "ir", "pytorch")
+STAGES = ("summary", "ast", "ir", "pytorch", "onnx")
 
 
 @click.command("build")
@@ -59,6 +59,8 @@ def command(
         for name, text in sources.items():
             _emit(text, name, directory)
         return 0
+    if emit == "onnx":
+        return _emit("\n".join(_onnx(checked)), "graph.txt", directory)
     return _build(file, overrides, checked, directory, data_root)
 
 
@@ -123,6 +125,15 @@ def _pytorch(checked: Checked) -> dict[str, str]:
             "model.py" if len(models) == 1 else f"{model.name.lower()}.py": module_source(checked.spec, model)
             for model in models
         }
+
+
+def _onnx(checked: Checked) -> list[str]:
+    """The graph of each model as text, without weights."""
+    from ..backends.onnx.text import graph_text
+
+    assert checked.spec is not None
+    with spec.places(checked):
+        return [graph_text(checked.spec, model) for model in checked.spec.models]
 
 
 def _build(
