@@ -219,7 +219,8 @@ class Elaborator:
                     environment.bind(decl.name.text, None, decl.name.span, is_input=True)
                     continue
                 tensor = builder.input(type, decl.name.text)
-                assert decl.type is not None
+                if decl.type is None:
+                    raise Failed(errors.input_without_type(decl.name.text, decl.span))
                 signatures.unify(
                     context,
                     decl.type,
@@ -247,6 +248,7 @@ class Elaborator:
         before = len(self.report.errors)
         named = isinstance(signature.outs, syntax.Decls)
         last: Any = None
+        outputs: list[tuple[str, Tensor]] | None = None
         for position, statement in enumerate(body.statements):
             final = position == len(body.statements) - 1 and not named
             with self.reporting(statement.span):
@@ -259,7 +261,7 @@ class Elaborator:
             self.unused_bindings(context, signature)
         if named:
             assert isinstance(signature.outs, syntax.Decls)
-            outputs: list[tuple[str, Tensor]] = []
+            outputs = []
             for decl in signature.outs.items:
                 with self.reporting(decl.span):
                     outputs.append((decl.name.text, self.named_output(context, decl)))
@@ -279,9 +281,7 @@ class Elaborator:
                             bind=False,
                             required=body.statements[-1].span,
                         )
-        if len(self.report.errors) > before:
-            return None
-        return outputs  # pyright: ignore[reportPossiblyUnbound]
+        return None if len(self.report.errors) > before else outputs
 
     def named_output(self, context: Context, decl: syntax.Decl) -> Tensor:
         binding = context.environment.bindings.get(decl.name.text)
@@ -393,7 +393,8 @@ class Elaborator:
         """The type an input of a root is declared to have: capitalised names are symbolic sizes."""
         dtype = signatures.declared_dtype(type)
         if dtype not in signatures.DTYPES:
-            raise Failed(errors.unknown_dtype(dtype, type.span, nearest(dtype, signatures.DTYPES)))
+            assert type.name is not None
+            raise Failed(errors.unknown_dtype(dtype, type.name.span, nearest(dtype, signatures.DTYPES)))
         shape: list[Size] = []
         for item in type.shape.items if type.shape else ():
             size, bound = signatures.split_bound(item)

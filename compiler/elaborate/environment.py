@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..diagnostics import Failed
+from ..diagnostics import Abandoned, Failed
 from ..dims import Size
 from ..errors import elaborate as errors
 from ..errors import recipe as section_errors
@@ -14,7 +14,11 @@ from ..ops import names as catalogue_names
 from ..passes.resolve import Definition, FileScope, ParamSlot
 from ..source import Span
 from ..statics import CONSTANTS, STATIC_FUNCTIONS
-from .values import Binding, Callable, Instance
+from .values import POISON, Binding, Callable, Instance
+
+
+def is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 class Environment:
@@ -121,9 +125,33 @@ class Environment:
             return Callable(operator, name)
         binding = self.binding(name)
         if binding is not None:
+            binding.read = True
+            if binding.value is POISON:
+                raise Abandoned
             raise Failed(errors.not_applicable(name, binding.value, span))
         stages = [n for n in (*self.file.candidates(), *catalogue_names(), *self._callables())]
         raise Failed(errors.unknown_stage(name, span, nearest(name, stages)))
+
+    def knows(self, name: str) -> bool:
+        """Whether a name means something in an expression here."""
+        return (
+            self.binding(name) is not None
+            or self.static(name)[0]
+            or self.file.lookup(name) is not None
+            or name in CONSTANTS
+            or name == "training"
+            or find(name) is not None
+        )
+
+    def sizes(self) -> list[str]:
+        """The sizes, whole statics and parameters that a shape may name here, innermost first."""
+        names: dict[str, None] = {}
+        environment: Environment | None = self
+        while environment is not None:
+            names |= dict.fromkeys(n for n, b in environment.bindings.items() if b.is_size or is_whole(b.value))
+            names |= dict.fromkeys(n for n, value in environment.statics.items() if is_whole(value))
+            environment = environment.parent
+        return [*names, *self.file.params]
 
     def _callables(self) -> list[str]:
         names: list[str] = []

@@ -95,7 +95,7 @@ def realize(context: Context, value: Callable, span: Span) -> Any:
     """A constructor used as a value: `Param(..)` is its tensor, anything else needs a pipe."""
     if isinstance(value.target, type) and not value.target.tensors:
         return stages.apply(context, value, (), {}, span, label=None, select=None)
-    raise Failed(errors.constructor_as_value(value.spelled, span))
+    raise Failed(errors.constructor_as_value(value.spelled, span, value.is_function))
 
 
 def as_tensor(context: Context, value: Any, span: Span) -> Tensor:
@@ -206,25 +206,35 @@ def is_tensor(value: Any) -> bool:
 
 
 def operate(context: Context, node: syntax.Binary) -> Any:
-    left = evaluate(context, node.left)
+    left = operand(context, node.left)
     if node.op in ("and", "or") and not is_tensor(left):
         value = static_truth(context, left, node.left.span)
         if value is (node.op == "or"):
             return value
         right = evaluate(context, node.right)
         return static_truth(context, right, node.right.span) if not is_tensor(right) else right
-    right = evaluate(context, node.right)
+    right = operand(context, node.right)
     if is_tensor(left) or is_tensor(right):
         operator = find(BINARY[node.op]) if node.op in BINARY else None
         if operator is None:
             raise Failed(errors.operator_on_tensors(node.op, node.op_span))
-        for side in (left, right):
-            if isinstance(side, tuple):
-                raise Failed(errors.tuple_as_tensor(len(side), node.span))  # pyright: ignore[reportUnknownArgumentType]
-        return operator_node(context, operator, {}, [left, right], node.span, spelled=node.op)
-    if isinstance(left, Quantity) or isinstance(right, Quantity):
-        return signatures.guarded(context, node.span, binary, node.op, left, right, context.facts)
+        for value, side in ((left, node.left), (right, node.right)):
+            if isinstance(value, tuple):
+                raise Failed(errors.tuple_as_tensor(len(value), side.span))  # pyright: ignore[reportUnknownArgumentType]
+        try:
+            return operator_node(context, operator, {}, [left, right], node.span, spelled=node.op)
+        except Failed as failure:
+            if failure.diagnostic.span != node.span or not (isinstance(left, Tensor) and isinstance(right, Tensor)):
+                raise
+            sides = ((node.left.span, left.type), (node.right.span, right.type))
+            raise Failed(errors.between(failure.diagnostic, node.op_span, sides)) from None
     return signatures.guarded(context, node.span, binary, node.op, left, right, context.facts)
+
+
+def operand(context: Context, node: syntax.Pipe) -> Any:
+    """One side of an operator: a constructor without tensor inputs is its tensor, any other needs a pipe."""
+    value = evaluate(context, node)
+    return realize(context, value, node.span) if isinstance(value, Callable) else value
 
 
 def static_truth(context: Context, value: Any, span: Span) -> bool:
@@ -557,9 +567,9 @@ def bind(context: Context, target: syntax.Pipe, value_node: syntax.Pipe, span: S
 
 
 def rebind(context: Context, name: str, value: Any, span: Span) -> None:
-    known, _ = context.environment.static(name)
-    if known:
-        raise Failed(errors.hides_static(name, span))
+    size = context.environment.binding(name)
+    if size is not None and size.is_size:
+        raise Failed(errors.hides_size(name, span, size.span))
     before = context.environment.bind(name, value, span)
     if before is None or before.read or before.is_input or before.value is POISON or name.startswith("_"):
         return

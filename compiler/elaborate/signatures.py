@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -35,6 +36,9 @@ def guarded(context: Context, span: Span, operation: Any, *arguments: Any) -> An
 
 def size_of(context: Context, node: syntax.Pipe, what: str) -> Size:
     """The size that an expression states."""
+    for ref in names_in(node):
+        if not context.environment.knows(ref.name):
+            raise Failed(errors.unknown_size(ref.name, ref.span, context.environment.sizes()))
     value = expressions.evaluate(context, node)
     if isinstance(value, Tensor):
         raise Failed(errors.not_static(node.span, what))
@@ -42,6 +46,22 @@ def size_of(context: Context, node: syntax.Pipe, what: str) -> Size:
     if isinstance(size, int) and size < 1:
         raise Failed(errors.size_too_small(size, node.span))
     return size
+
+
+def names_in(node: Any) -> Iterator[syntax.Ref]:
+    """The names that an arithmetic expression reads."""
+    match node:
+        case syntax.Ref():
+            yield node
+        case syntax.Paren() | syntax.Unary():
+            yield from names_in(node.value)
+        case syntax.Binary():
+            while isinstance(node, syntax.Binary):  # leans to the left and may be long
+                yield from names_in(node.right)
+                node = node.left
+            yield from names_in(node)
+        case _:
+            pass
 
 
 # ---- blocks: which list is which -----------------------------------------------------------------------------------
@@ -71,7 +91,8 @@ def signature_of(node: syntax.Block | syntax.BlockSeq | syntax.Model) -> Signatu
     if len(lists) == 2:
         return Signature(lists[0], lists[1], node.outs)
     only = lists[0] if lists else ()
-    if any(is_tensor_type(decl.type) for decl in only) or not only:
+    untyped = any(decl.type is None and decl.default is None for decl in only)  # a static has one of the two
+    if any(is_tensor_type(decl.type) for decl in only) or untyped or not only:
         return Signature((), only, node.outs)
     return Signature(only, (), node.outs)
 
@@ -153,7 +174,11 @@ def convert(context: Context, decl: syntax.Decl, value: Any, span: Span, inner: 
             expressions.evaluate(inner, item) for item in decl.type.args.items if not isinstance(item, syntax.Kwarg)
         ]
         if value not in allowed:
-            raise Failed(errors.wrong_static(name, "one of " + ", ".join(map(text, allowed)), value, span))
+            near = (
+                nearest(value, [item for item in allowed if isinstance(item, str)]) if isinstance(value, str) else None
+            )
+            near = f'"{near}"' if near else None
+            raise Failed(errors.wrong_static(name, "one of " + ", ".join(map(text, allowed)), value, span, near))
         return value
     if kind == "fn":
         if not (isinstance(value, Callable) and value.is_function):
@@ -284,7 +309,8 @@ def unify(
     """
     dtype = declared_dtype(type)
     if dtype not in DTYPES:
-        raise Failed(errors.unknown_dtype(dtype, type.span, nearest(dtype, DTYPES)))
+        assert type.name is not None
+        raise Failed(errors.unknown_dtype(dtype, type.name.span, nearest(dtype, DTYPES)))
     if dtype != actual.dtype:
         raise Failed(errors.dtype_differs(what, dtype, actual, type.span, required))
     items = type.shape.items if type.shape is not None else ()

@@ -68,7 +68,11 @@ def stage(context: Context, flow: Flow, unit: syntax.Unit, label: syntax.Path | 
 
 def callee(context: Context, path: syntax.Path) -> Callable | Instance:
     first, *rest = path.names
+    if rest and not context.environment.knows(first.text) and find(rest[-1].text) is not None:
+        raise Failed(errors.dotted_stage(path.text, path.span))
     target = context.environment.callable(first.text, first.span)
+    if rest and isinstance(target, Instance) and len(rest) == 1:
+        raise Failed(errors.instance_select(first.text, rest[0].text, path.span))
     if rest:
         raise Failed(errors.dotted_stage(path.text, path.span))
     return target

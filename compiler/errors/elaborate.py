@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..diagnostics import Diagnostic, Label
 from ..dims import Size
+from ..names import nearest
 from ..source import Source, Span
 from ..types import TensorType, shape_text
 
@@ -56,11 +58,27 @@ def instantiated(name: str, source: Source, span: Span, path: str) -> str:
     return f"{where} as `{path.replace('#', '')}`" if path else where
 
 
+#: PyTorch's and NumPy's words for ours.
+DTYPE_HABITS = {
+    "half": "f16", "float16": "f16", "bfloat16": "bf16", "float": "f32", "float32": "f32", "double": "f64",
+    "float64": "f64", "int8": "i8", "int16": "i16", "short": "i16", "int": "i64", "int32": "i32", "int64": "i64",
+    "long": "i64", "uint8": "u8", "byte": "u8",
+}  # fmt: skip
+
+
 # ---- names ---------------------------------------------------------------------------------------------------------
 
 
 def unknown_name(name: str, span: Span, near: str | None) -> Diagnostic:
     return Diagnostic("E0301", f"unknown name `{name}`", span, "nothing is called so here", helps=_mean(near))
+
+
+def unknown_size(name: str, span: Span, known: Sequence[str]) -> Diagnostic:
+    alike = [k for k in known if name.startswith(k) or k.startswith(name) or name.lower() == k.lower()]
+    near = nearest(name, known) or (alike[0] if len(alike) == 1 else None)
+    helps = _mean(near) or ((f"known here: {_listed(known)}",) if known else ())
+    note = ("only inputs and the left side of `=>` name new sizes",)
+    return Diagnostic("E0301", f"unknown size `{name}`", span, "no size of this name", notes=note, helps=helps)
 
 
 def training_as_value(span: Span) -> Diagnostic:
@@ -75,17 +93,22 @@ def unknown_stage(name: str, span: Span, near: str | None) -> Diagnostic:
 
 
 def unknown_static_type(name: str, span: Span) -> Diagnostic:
-    helps = ("static types are int, float, bool, string, fn, layer, one_of(..), or a layer kind",)
+    ours = {"integer": "int", "str": "string", "boolean": "bool", "number": "float", "double": "float"}.get(name)
+    helps = _mean(ours) or ("static types are int, float, bool, string, fn, layer, one_of(..), or a layer kind",)
     return Diagnostic("E0301", f"unknown type `{name}`", span, "not a static type", helps=helps)
 
 
 def unknown_dtype(name: str, span: Span, near: str | None) -> Diagnostic:
-    helps = _mean(near) or ("dtypes are f16 bf16 f32 f64 i8 i16 i32 i64 u8 bool",)
+    helps = _mean(DTYPE_HABITS.get(name, near)) or ("dtypes are f16 bf16 f32 f64 i8 i16 i32 i64 u8 bool",)
     return Diagnostic("E0301", f"unknown dtype `{name}`", span, "not a dtype", helps=helps)
 
 
 def unknown_init(name: str, span: Span, near: str | None) -> Diagnostic:
-    return Diagnostic("E0301", f"unknown init `{name}`", span, "not in the init table", helps=_mean(near))
+    from ..elaborate.initializers import TABLE
+
+    starts = [entry for entry in TABLE if entry.startswith(name)]
+    helps = _mean(near) or (f"there is {_listed(starts or TABLE, 16)}",)
+    return Diagnostic("E0301", f"unknown init `{name}`", span, "not in the init table", helps=helps)
 
 
 def not_an_init(span: Span) -> Diagnostic:
@@ -93,9 +116,11 @@ def not_an_init(span: Span) -> Diagnostic:
     return Diagnostic("E0304", "this is not an init", span, "expected an entry of the init table", helps=helps)
 
 
-def hides_static(name: str, span: Span) -> Diagnostic:
-    helps = ("give the binding another name",)
-    return Diagnostic("E0311", f"`{name}` is a static of this block already", span, "two levels, one name", helps=helps)
+def hides_size(name: str, span: Span, size: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0311", f"`{name}` is a size of this body already", span, "a value", (Label(size, "a size"),),
+        helps=("give the value another name",),
+    )  # fmt: skip
 
 
 def unused_binding(name: str, span: Span) -> Diagnostic:
@@ -111,7 +136,7 @@ def value_dropped(span: Span) -> Diagnostic:
 
 
 def no_result(span: Span) -> Diagnostic:
-    helps = ("end the body with an expression, or name the outputs in the signature and assign them",)
+    helps = ("end the body with the result, e.g. with its name; or name the outputs in the signature and assign them",)
     return Diagnostic("E0307", "this body has no result", span, "the last statement is no value", helps=helps)
 
 
@@ -234,10 +259,13 @@ def instance_arguments(name: str, span: Span) -> Diagnostic:
 
 
 def dotted_stage(path: str, span: Span) -> Diagnostic:
-    return Diagnostic("E0303", f"`{path}` cannot be applied", span, "a stage is one name")
+    last = path.rpartition(".")[2]
+    return Diagnostic("E0303", f"`{path}` cannot be applied", span, "a stage is one name", helps=(f"write `{last}`",))
 
 
-def constructor_as_value(name: str, span: Span) -> Diagnostic:
+def constructor_as_value(name: str, span: Span, is_function: bool) -> Diagnostic:
+    if is_function:
+        return function_bound(name, span)
     return Diagnostic("E0303", f"`{name}` needs an input", span, "made here, fed by nothing",
                       helps=(f"feed it: `x -> {name}(..)`, or bind it first: `name = {name}(..)`",))  # fmt: skip
 
@@ -295,8 +323,8 @@ def wrong_argument(callee: str, name: str, expected: str, value: Any, span: Span
     return Diagnostic("E0304", f"`{name}` of `{callee}` must be {expected}", span, f"it is {_kind(value)}")
 
 
-def wrong_static(name: str, expected: str, value: Any, span: Span) -> Diagnostic:
-    return Diagnostic("E0304", f"`{name}` must be {expected}", span, f"it is {_kind(value)}")
+def wrong_static(name: str, expected: str, value: Any, span: Span, near: str | None = None) -> Diagnostic:
+    return Diagnostic("E0304", f"`{name}` must be {expected}", span, f"it is {_kind(value)}", helps=_mean(near))
 
 
 def not_static(span: Span, what: str) -> Diagnostic:
@@ -343,7 +371,13 @@ def nothing_to_select(name: str, span: Span) -> Diagnostic:
 
 
 def attribute_of_tensor(name: str, span: Span) -> Diagnostic:
-    return Diagnostic("E0301", f"a tensor has no `{name}`", span, "unknown", helps=("`.T` swaps the last two axes",))
+    if name in ("shape", "size", "ndim", "dim"):
+        helps = ("sizes have names in the signature: `x: [B, T, D]`, and then `T` is a number",)
+    elif name in ("y", "h", "c"):
+        helps = ("this is one tensor already: leave it out",)
+    else:
+        helps = ("`.T` swaps the last two axes; functions stand in a stage, `x -> relu`",)
+    return Diagnostic("E0301", f"a tensor has no `{name}`", span, "unknown", helps=helps)
 
 
 def attribute_of(value: Any, name: str, span: Span) -> Diagnostic:
@@ -361,13 +395,14 @@ def unpack_outputs(of: str, names: list[str], span: Span) -> Diagnostic:
 
 
 def unpack_axis(type: TensorType, span: Span) -> Diagnostic:
-    return Diagnostic("E0202", f"`{type}` cannot be unpacked", span, "its first axis has no concrete size")
+    helps = ("another axis is taken apart by `x -> unbind(axis = 1)` or `x -> chunk(2, axis = -1)`",)
+    return Diagnostic("E0202", f"`{type}` cannot be unpacked", span, "its first axis has no concrete size", helps=helps)
 
 
 def unpack_count(names: int, values: int, span: Span) -> Diagnostic:
-    return Diagnostic(
-        "E0202", f"{names} name{'s' * (names != 1)} for {values} value{'s' * (values != 1)}", span, "counts differ"
-    )
+    helps = ("`_` skips a value",) if names < values else ()
+    message = f"{names} name{'s' * (names != 1)} for {values} value{'s' * (values != 1)}"
+    return Diagnostic("E0202", message, span, "counts differ", helps=helps)
 
 
 def unpack_other(value: Any, span: Span) -> Diagnostic:
@@ -421,6 +456,12 @@ def shared_differs(path: str, before: Any, now: Any, span: Span, first: Span) ->
     label = f"here {shape_text(now.shape)}, before {shape_text(before.shape)}"
     return Diagnostic("E0302", message, span, label, (Label(first, "made here"),),
                       helps=("all uses of a shared layer see inputs of one width",))  # fmt: skip
+
+
+def between(found: Diagnostic, operator: Span, sides: Sequence[tuple[Span, TensorType]]) -> Diagnostic:
+    """A mistake of two operands, with the operator and the type of each side."""
+    labels = tuple(Label(span, f"`{type}`") for span, type in sides)
+    return replace(found, span=operator, labels=labels)
 
 
 # ---- shapes --------------------------------------------------------------------------------------------------------
@@ -497,6 +538,7 @@ def rearrange_unknown(key: str, span: Span, left: list[str]) -> Diagnostic:
         f"`{key}` does not stand on the left of `=>`",
         span,
         f"left over: {_listed(left)}" if left else "used up",
+        helps=_mean(left[0] if len(left) == 1 else nearest(key, left)),
     )
 
 
@@ -511,7 +553,7 @@ def rearrange_two_unknown(first: str, second: str, span: Span) -> Diagnostic:
         f"`{first}` and `{second}` are both unknown",
         span,
         "at most one in a group",
-        helps=("name one before",),
+        helps=(f"give one as a number or static: `({first.lower()}, {second})`",),
     )
 
 

@@ -12,6 +12,9 @@ from .base import Count, Example, Layer, Rejected, Sample, Share
 from .rules import need_equal, need_f32, need_integer, need_rank, product, weight_size
 
 
+MOST_LAYERS = 1000
+
+
 class _Recurrent(Layer):
     hidden: Count
     layers: Count = 1
@@ -24,6 +27,8 @@ class _Recurrent(Layer):
 
     def sequence(self, facts: Facts, x: TensorType, lengths: TensorType | None) -> dict[str, TensorType]:
         """Checks the sequence and its lengths; the types of `y` and `h`."""
+        if self.layers > MOST_LAYERS:
+            raise Rejected("E0316", f"{self.layers} layers in one {self.name}", f"at most {MOST_LAYERS}")
         need_f32(x, self.name)
         need_rank(x, 3, 3, self.name, "[B, T, D]")
         if lengths is not None:
