@@ -91,10 +91,12 @@ def train(
         run = _resumed(loaded, resume, out, base)
         if checkpoint.settle(run.last):
             saved = checkpoint.read(run.last)
+            ours = {path: torch.empty(e.shape, device="meta") for path, e in paths(spec, chosen).items()}
+            checkpoint.compare(ours, saved.weights, run.last)
     else:
         run = rundir.create(base, loaded.name, out)
     if run.finished:
-        if saved is not None and not _longer(saved, chosen, data):
+        if saved is not None and loop.complete(chosen, saved.loop, len(data.part("train"))):
             listener(Note(f"the run in {run.path} is complete: there is nothing to resume"))
             return run.path
         (run.path / "result.json").unlink()
@@ -115,11 +117,6 @@ def _resumed(loaded: Loaded, resume: bool | str | Path, out: Path | None, base: 
     if not isinstance(resume, bool):
         return rundir.find(Path(resume))
     return rundir.find(out) if out is not None else rundir.newest_unfinished(base, loaded.name)
-
-
-def _longer(saved: Checkpoint, train: Train, data: Data) -> bool:
-    """Whether a complete run has something left to do, because the duration was made longer."""
-    return saved.loop.get("phase", 0) < len(train.phases)
 
 
 def _forget(run: RunDir, out: Path | None) -> None:

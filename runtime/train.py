@@ -10,7 +10,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from types import FrameType
@@ -88,7 +88,7 @@ class Position:
     stop_best: float | None = None
     stop_step: int = 0
     seconds: float = 0.0
-    validated: int = -1
+    stopped: bool = False  # by `stop`
 
 
 class Signals:
@@ -137,15 +137,17 @@ class Loop:
         """Trains from `self.at` to the end. Raises Interrupted (saved) or NotFinite."""
         began = time.perf_counter() - self.at.seconds
         with Signals() as signals:
-            while self.at.phase < len(self.train.phases):
+            while True:
                 self.run_phase(self.train.phases[self.at.phase], signals, began)
-                self.at.phase, self.at.phase_step = self.at.phase + 1, 0
+                if self.at.phase + 1 == len(self.train.phases):
+                    break  # the position stays at the end of the last phase, so that a longer duration goes on there
+                self.at.phase, self.at.phase_step, self.at.stopped = self.at.phase + 1, 0, False
         self.at.seconds = time.perf_counter() - began
 
     def run_phase(self, phase: Phase, signals: Signals, began: float) -> None:
         job, at = self.job, self.at
         clock = self.clock(phase)
-        total, deadline = self.length(phase, clock), seconds(phase.duration)
+        total, deadline = length_of(phase, clock), seconds(phase.duration)
         self.enter(phase, clock, total)
         freezing = Freezing(job.program, job.entries, phase, clock)
         losses_of = self.program.phases[at.phase]
@@ -193,6 +195,7 @@ class Loop:
             if self.val is not None and (at.phase_step % validate_every == 0 or last):
                 report.validated(now, self.validate(self.val, phase))
                 if self.train.stop and at.step - at.stop_step >= patience:
+                    at.stopped = True
                     self.say(f"stopped at step {at.step}: {watched(self.train.stop.metric)} has not improved for "
                              f"{patience} steps; leave out `stop` to train on")  # fmt: skip
                     break
@@ -247,14 +250,7 @@ class Loop:
     # ---- around it -----------------------------------------------------------------------------------------------------------
 
     def clock(self, phase: Phase) -> Clock:
-        size = phase.batch.amount
-        draws = sum(update.repeat for update in phase.updates if update.repeat > 1) or 1
-        if len(phase.updates) > 1 and phase.updates[0].repeat == 1:
-            draws = 1 + sum(update.repeat for update in phase.updates if update.repeat > 1)
-        return Clock(max(1, len(self.feed) // (size * draws)), min(size, len(self.feed)))
-
-    def length(self, phase: Phase, clock: Clock) -> int:
-        return 2**62 if seconds(phase.duration) else clock.steps(phase.duration)
+        return clock_of(phase, len(self.feed))
 
     def enter(self, phase: Phase, clock: Clock, total: int) -> None:
         """Optimizers of a phase; what they kept goes on unless the phase starts them anew."""
@@ -335,7 +331,6 @@ class Loop:
         with self.averages.applied():
             figures, losses = evaluate(self.program, feed, size, phase.validate_every.batches)
             named = {f"val.{name}": value for name, value in {**losses, **figures}.items()}
-            at.validated = at.step
             keep, stop = self.train.keep, self.train.stop
             best = False
             if keep.kind == "best" and keep.metric:
@@ -410,8 +405,8 @@ class Loop:
             parameter = tensors[path]
             home = self.steppers[int(number)].home(parameter)
             if home is not None:
-                place = value if key == "step" else value.to(parameter.device)
-                home.state[parameter][key] = place.clone()
+                on_device = key != "step" or home.defaults.get("fused")
+                home.state[parameter][key] = (value.to(parameter.device) if on_device else value).clone()
 
     def restore(self, saved: Checkpoint) -> None:
         """Puts everything back as it was when `saved` was written."""
@@ -495,6 +490,31 @@ class Reporter:
         figures = {name: value for name, value in named.items() if name not in losses}
         self.loop.job.listener(Validated(at.step, at.epoch + 1, "val", figures, losses, best))
         self.loop.log(f"step {at.step} " + " ".join(f"{name} {value:.6g}" for name, value in named.items()))
+
+
+def clock_of(phase: Phase, records: int) -> Clock:
+    """Steps an epoch: a step draws a batch, and one more for every repeat of an update beyond that."""
+    repeats = [update.repeat for update in phase.updates]
+    draws = sum(repeat for repeat in repeats if repeat > 1) or 1
+    if len(repeats) > 1 and repeats[0] == 1 and draws > 1:
+        draws += 1
+    return Clock(max(1, records // (phase.batch.amount * draws)), min(phase.batch.amount, records))
+
+
+def length_of(phase: Phase, clock: Clock) -> int:
+    """Steps of a phase; one that lasts for a time has no end of its own."""
+    return 2**62 if seconds(phase.duration) else clock.steps(phase.duration)
+
+
+def complete(train: Train, at: Mapping[str, Any], records: int) -> bool:
+    """Whether nothing is left to do at this position."""
+    if at["phase"] < len(train.phases) - 1:
+        return False
+    phase = train.phases[-1]
+    clock = clock_of(phase, records)
+    if at["stopped"] and train.stop and at["step"] - at["stop_step"] >= clock.steps(train.stop.patience):
+        return True
+    return at["phase_step"] >= length_of(phase, clock)
 
 
 # ---- pieces of a step ------------------------------------------------------------------------------------------------------
@@ -606,7 +626,7 @@ def run(job: Job, resumed: Checkpoint | None = None) -> dict[str, Any]:
 def announce(loop: Loop) -> None:
     job = loop.job
     clocks = [loop.clock(phase) for phase in job.train.phases]
-    steps = sum(loop.length(phase, clock) for phase, clock in zip(job.train.phases, clocks, strict=True))
+    steps = sum(length_of(phase, clock) for phase, clock in zip(job.train.phases, clocks, strict=True))
     count = sum(t.numel() for t in job.program.tensors().values() if isinstance(t, nn.Parameter))
     records = {str(split): len(part) for split, part in job.data.parts.items()}
     names = tuple(phase.name for phase in job.train.phases if phase.name)

@@ -181,7 +181,8 @@ class Feed:
                 device=self.device,
             )  # fmt: skip
             for f in rest:
-                columns[f.name] = self.graph.as_field(f, values[self.targets[f.name]], self.part, positions)
+                value = values[self.targets[f.name]]
+                columns[f.name] = self.graph.as_field(f, value, self.part, positions, look=self.ahead)
         return columns
 
     def _batch(self, columns: dict[str, Value], start: int, stop: int) -> Batch:

@@ -337,8 +337,8 @@ class Graph:
 
     # ---- fields ------------------------------------------------------------------------------------------------------------
 
-    def as_field(self, field: DataField, value: Value, part: Part, positions: Records) -> Value:
-        """A value in the declared dtype, its shape checked record by record."""
+    def as_field(self, field: DataField, value: Value, part: Part, positions: Records, *, look: bool = True) -> Value:
+        """A value in the declared dtype, its shape checked record by record. Without `look` the numbers are not read."""
         records = part.records[positions]
         place: Place = lambda i: self.table.place(int(records[i]))
         node = self.nodes[self.real(field.node, False)]
@@ -349,6 +349,8 @@ class Graph:
         assert not isinstance(value, dict)
         self._check_shapes(field, value, place)
         dtype = DTYPES[field.type.dtype]
+        if isinstance(value, Tensor) and not look:
+            return value.to(dtype)
         if isinstance(value, Tensor):
             return _narrowed(field, value, dtype, place, isinstance(self.source_of(node), Cells))
         return [item.to(dtype) for item in value]
