@@ -26,6 +26,8 @@ IN_GRAPH = frozenset(
 )  # fmt: skip
 PASSED = frozenset(("hflip", "vflip", "shift", "rotate", "affine", "erase"))
 _LEARNED = frozenset(("standardize", "impute"))
+#: Read u8 as value / 255.
+_OF_BYTES = frozenset(("normalize", "to_float", "color_jitter", "noise"))
 
 
 def with_preprocessing(
@@ -102,12 +104,25 @@ def _chain(data: DataSet, last: int, fitted: Mapping[int, Mapping[str, Any]]) ->
         if node.op in PASSED:
             continue
         learned = node.op not in _LEARNED or node.id in fitted
-        if node.op not in IN_GRAPH or not learned or source is None or source.type.kind != "tensor":
-            break
-        if source.type.dtype is None:
+        if node.op not in IN_GRAPH or not learned or source is None or _dtype_before(data, node) is None:
             break
         found.append(node)
     return found[::-1]
+
+
+def _dtype_before(data: DataSet, node: DataNode) -> str | None:
+    """The dtype that goes into a transform. Where only the data would say it, what the transform makes of numbers; None
+    where its meaning depends on it (bytes are read as shares of 255), and for what is no tensor."""
+    source = data.node(node.inputs[0])
+    while source.op in PASSED or source.op == "choose":
+        source = data.node(source.inputs[1] if source.op == "choose" else source.inputs[0])
+    if source.type.kind not in ("tensor", "column"):
+        return None
+    if source.type.dtype is not None:
+        return source.type.dtype
+    if node.op == "one_hot":
+        return "i64"
+    return None if node.op in _OF_BYTES else "f32"
 
 
 class _Builder:
@@ -127,10 +142,7 @@ class _Builder:
         for node in reversed(chain):
             if node.op == "one_hot":
                 shape = shape[:-1]
-        source = data.node(chain[0].inputs[0])
-        while source.op in PASSED or source.op == "choose":
-            source = data.node(source.inputs[1] if source.op == "choose" else source.inputs[0])
-        dtype = source.type.dtype
+        dtype = _dtype_before(data, chain[0])
         assert dtype is not None
         raw = Value(id=self._id(), type=TensorType(dtype, shape), name=value.name)
         x = raw
