@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import traceback
 
 from . import console
+from .table import memory
 
 
 def complain(message: str, helps: tuple[str, ...] = (), notes: tuple[str, ...] = ()) -> None:
@@ -38,6 +40,13 @@ def report(error: Exception) -> int:
     if isinstance(error, OSError) and error.filename is not None:
         complain(f"{error.filename}: {(error.strerror or str(error)).lower()}")
         return 2 if isinstance(error, FileNotFoundError | IsADirectoryError | NotADirectoryError) else 1
+    if isinstance(error, MemoryError) or "allocate memory" in str(error) or "out of memory" in str(error):
+        wanted = re.search(r"(\d+) bytes", str(error))
+        complain(
+            "out of memory" + (f": {memory(int(wanted.group(1)))} were asked for at once" if wanted else ""),
+            ("`dlc build FILE --emit summary` says what the model needs; `train.micro_batch` makes a step smaller",),
+        )
+        return 1
     if os.environ.get("DLC_TRACEBACK"):
         traceback.print_exception(error)
     frame = traceback.extract_tb(error.__traceback__)[-1]
