@@ -156,8 +156,9 @@ def _expressions(values: tuple[Scalar, ...], parameters: Sequence[Parameter], st
         return
     known = [(p.name, have) for p in parameters if (have := _ints(p.values)) is not None]
     for name, have in known:
-        factor = wanted[0] // have[0] if have[0] else 0
-        if factor > 1 and all(w == factor * h for w, h in zip(wanted, have, strict=True)):
+        # A multiple of a stride or a count is a coincidence; of a width it is meant.
+        factor = wanted[0] // have[0] if min(have) >= 4 else 0
+        if 1 < factor <= 16 and all(w == factor * h for w, h in zip(wanted, have, strict=True)):
             yield f"{factor} * {name}"
         step = wanted[0] - have[0]
         if 0 < abs(step) <= 2 and all(w == h + step for w, h in zip(wanted, have, strict=True)):

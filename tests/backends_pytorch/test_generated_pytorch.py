@@ -66,15 +66,22 @@ def test_state_dict_is_the_parameter_table(path: str, example: Callable[[str], S
         assert trained == {entry.path for entry in parameters(spec, model) if not entry.buffer}
 
 
-MODELS = re.findall(r"^model (\w+)", (ROOT / SCOPES).read_text(encoding="utf-8"), re.MULTILINE)
+MODELS = [
+    (path, name)
+    for path in HERE
+    for name in re.findall(r"^model (\w+)", (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE)
+]
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_all_kinds_of_scopes_run(name: str, example: Callable[[str], Spec], instance: Callable[..., nn.Module]) -> None:
-    """In training and in evaluation, with outputs of the inferred shapes."""
-    spec = example(SCOPES)
+@pytest.mark.parametrize(("path", "name"), MODELS)
+def test_outputs_have_the_inferred_shapes(
+    path: str, name: str, example: Callable[[str], Spec], instance: Callable[..., nn.Module]
+) -> None:
+    """In training and in evaluation."""
+    spec = example(path)
     at = next(at for at, model in enumerate(spec.models) if model.name == name)
-    module, body, sizes = instance(SCOPES, at), spec.body_of(spec.models[at]), {"B": 2, "T": 5}
+    module, body = instance(path, at), spec.body_of(spec.models[at])
+    sizes = {"B": 2, "T": 5, "S": 3, "H": 9, "W": 11}
     inputs = [torch.rand([evaluate(size, sizes) for size in value.type.shape]) for value in body.inputs]
     for mode in (True, False):
         result = module.train(mode)(*inputs)
