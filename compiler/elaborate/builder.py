@@ -139,6 +139,19 @@ class Builder:
         self.nodes.append((kind, fields, [tensor.id for tensor in tensors]))
         return tensors
 
+    def origin(self, tensor: Tensor) -> Span | None:
+        """The stage that gave a tensor its shape: functions that keep the shape are passed over."""
+        made = {id: (fields, ids) for _, fields, ids in self.nodes for id in ids}
+        current, found = tensor.id, None
+        while tensor.builder is self and current in made:
+            fields, _ = made[current]
+            found = fields["span"]
+            inputs = [i for i in fields["inputs"] if isinstance(i, int)]
+            if fields.get("instance") is not None or len(inputs) != 1 or self.types[inputs[0]] != tensor.type:
+                break
+            current = inputs[0]
+        return found
+
     # ---- instances and paths ---------------------------------------------------------------------------------------
 
     def owner(self) -> Builder:

@@ -458,7 +458,7 @@ def call(context: Context, node: syntax.Call) -> Any:
 def arguments(
     context: Context, target: Callable, args: syntax.Args | None
 ) -> tuple[list[Any], dict[str, Any], dict[str, Span]]:
-    """Evaluated arguments: positional ones, keyword ones and the places of the latter.
+    """Evaluated arguments: positional ones, keyword ones, and the places of both (`#0`, `#1`, .. and by name).
 
     Each is read in the table of its position: `init =` in the init table, a dtype as a dtype.
     """
@@ -484,6 +484,7 @@ def arguments(
                 kind = next(
                     (k for k in kinds.values() if k.startswith("DType") and item.name in signatures.DTYPES), kind
                 )
+            spans[f"#{len(positional)}"] = item.span
             positional.append(evaluate_argument(context, item, kind))
     return positional, keyword, spans
 
@@ -525,9 +526,9 @@ def run_statement(context: Context, statement: syntax.Statement, *, final: bool)
     """One statement of a body; the value of the last one may be the result."""
     match statement:
         case syntax.Bind():
-            return bind(context, statement.target, statement.value, statement.span)
+            bind(context, statement.target, statement.value, statement.span)
         case syntax.Accum():
-            return accumulate(context, statement)
+            accumulate(context, statement)
         case syntax.Require():
             require(context, statement.condition, statement.message)
         case syntax.Init():
@@ -536,14 +537,14 @@ def run_statement(context: Context, statement: syntax.Statement, *, final: bool)
             tensor = as_tensor(context, evaluate(context, statement.value), statement.value.span)
             context.builder.emits.append(Result(name=statement.name.text, value=context.builder.use(tensor)))
         case syntax.Scan():
-            return scans.run(context, statement)
+            scans.run(context, statement)
         case _:
             value = evaluate(context, statement)
             if not final:
                 raise Failed(errors.value_dropped(statement.span))
             return value
     if final:
-        raise Failed(errors.no_result(statement.span))
+        raise Failed(errors.no_result(statement.span, names_of(getattr(statement, "target", None))))
     return None
 
 
@@ -582,7 +583,7 @@ def name_value(tensor: Tensor, name: str) -> None:
         tensor.builder.names[tensor.id] = name
 
 
-def names_of(target: syntax.Pipe) -> list[str]:
+def names_of(target: syntax.Pipe | None) -> list[str]:
     if isinstance(target, syntax.Ref):
         return [target.name]
     if isinstance(target, syntax.List):

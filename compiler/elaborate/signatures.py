@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -97,17 +97,23 @@ def signature_of(node: syntax.Block | syntax.BlockSeq | syntax.Model) -> Signatu
     return Signature(only, (), node.outs)
 
 
+NO_PLACES: Mapping[str, Span] = {}
+
+
 # ---- statics of blocks ---------------------------------------------------------------------------------------------
 
 
 def bind_statics(
-    context: Context, callable: Callable, signature: Signature, definition: Any, span: Span
-) -> dict[str, Any]:
+    context: Context, callable: Callable, signature: Signature, definition: Any, span: Span,
+    spans: Mapping[str, Span] = NO_PLACES,
+) -> dict[str, Any]:  # fmt: skip
     """Values of a block's statics from the arguments of a use; defaults may use earlier statics and the file's params.
 
-    `callable` carries evaluated arguments. Keyword arguments that name inputs are taken out before.
+    `callable` carries evaluated arguments, `spans` their places as far as they are known. Keyword arguments that name
+    inputs are taken out before.
     """
     names = [decl.name.text for decl in signature.statics]
+    places = {name: spans.get(f"#{position}", span) for position, name in enumerate(names)} | dict(spans)
     given: dict[str, Any] = {}
     if len(callable.positional) > len(names):
         raise Failed(errors.too_many_arguments(callable.spelled, len(names), len(callable.positional), span))
@@ -116,11 +122,15 @@ def bind_statics(
         if name not in names:
             raise Failed(
                 errors.unknown_argument(
-                    callable.spelled, name, [*names, *signature.input_names], span, nearest(name, names)
+                    callable.spelled,
+                    name,
+                    [*names, *signature.input_names],
+                    spans.get(name, span),
+                    nearest(name, names),
                 )
             )
         if name in given:
-            raise Failed(errors.argument_twice(callable.spelled, name, span))
+            raise Failed(errors.argument_twice(callable.spelled, name, spans.get(name, span)))
         given[name] = value
     bound: dict[str, Any] = {}
     inner = context.elaborator.file_context(definition.scope, bound)
@@ -128,7 +138,7 @@ def bind_statics(
     for decl in signature.statics:
         name = decl.name.text
         if name in given:
-            bound[name] = convert(context, decl, given[name], span, inner)
+            bound[name] = convert(context, decl, given[name], places[name], inner)
         elif decl.default is not None:
             value = expressions.evaluate_argument(inner, decl.default, kind_of(decl))
             bound[name] = convert(inner, decl, value, decl.default.span, inner)
@@ -217,6 +227,8 @@ def bind_operator(
     slots = list(operator.tensors)
     fields = [name for name, _, _ in operator.arguments]
     rest = list(positional)
+    piped = len(positional) - sum(place.startswith("#") for place in spans)
+    spans = dict(spans)
     if not issubclass(operator, Layer):
         for name, kind in slots:
             if kind == "many":
@@ -233,8 +245,7 @@ def bind_operator(
     for name in fields:
         if not rest:
             break
-        if name in keyword:
-            continue
+        spans.setdefault(name, spans.get(f"#{len(positional) - len(rest) - piped}", span))
         arguments[name] = rest.pop(0)
     if rest:
         raise Failed(errors.too_many_arguments(spelled, len(positional) - len(rest), len(positional), span))
@@ -319,7 +330,7 @@ def unify(
 
 def match_shape(
     context: Context, items: tuple[syntax.Pipe, ...], actual: TensorType, what: str, span: Span, *, bind: bool,
-    required: Span | None, value: str = "the tensor",
+    required: Span | None, value: str = "the tensor", source: Span | None = None,
 ) -> None:  # fmt: skip
     sizes = list(actual.shape)
     leading = next((index for index, item in enumerate(items) if isinstance(item, syntax.Ellipsis)), None)
@@ -334,15 +345,15 @@ def match_shape(
             pairs += [*zip(items[leading + 1 :], sizes[len(sizes) - after :], axes, strict=True)]
     else:
         if len(items) != len(sizes):
-            raise Failed(errors.rank_differs(what, len(items), actual, span, required))
+            raise Failed(errors.rank_differs(what, len(items), actual, span, required, source=source))
         pairs = [*zip(items, sizes, range(len(sizes)), strict=True)]
     for item, size, axis in pairs:
-        match_axis(context, item, size, axis, actual, what, bind=bind, required=required, value=value)
+        match_axis(context, item, size, axis, actual, what, bind=bind, required=required, value=value, source=source)
 
 
 def match_axis(
     context: Context, item: syntax.Pipe, size: Size, axis: int, actual: TensorType, what: str, *, bind: bool,
-    required: Span | None, value: str,
+    required: Span | None, value: str, source: Span | None,
 ) -> None:  # fmt: skip
     item, bound = split_bound(item)
     if isinstance(item, syntax.Ref):
@@ -356,7 +367,7 @@ def match_axis(
     declared = size_of(context, item, "this size")
     answer = equal(declared, size, context.facts)
     if answer is False:
-        raise Failed(errors.size_differs(what, declared, size, axis, actual, item.span, required, value))
+        raise Failed(errors.size_differs(what, declared, size, axis, actual, item.span, required, value, source))
     if answer is None:
         raise Failed(
             errors.size_unproved(what, declared, size, axis, actual, item.span, required, missing_fact(declared, size))

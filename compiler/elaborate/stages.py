@@ -46,7 +46,14 @@ def stage(context: Context, flow: Flow, unit: syntax.Unit, label: syntax.Path | 
                 raise Failed(errors.label_on_shape(label.text, label.span))
             tensor = expressions.as_tensor(context, flow, unit.span)
             signatures.match_shape(
-                context, unit.shape.items, tensor.type, "this shape", unit.span, bind=False, required=None
+                context,
+                unit.shape.items,
+                tensor.type,
+                "this shape",
+                unit.span,
+                bind=False,
+                required=None,
+                source=context.builder.origin(tensor),
             )
             return tensor
         case syntax.Rearrange():
@@ -177,7 +184,7 @@ def take_inputs(context: Context, instance: Instance, span: Span, spans: dict[st
     inputs = {name: value for name, value in target.keyword if name in signature.input_names}
     rest = tuple((name, value) for name, value in target.keyword if name not in inputs)
     callable = Callable(definition, target.spelled, target.positional, rest)
-    instance.statics = signatures.bind_statics(context, callable, signature, definition, span)
+    instance.statics = signatures.bind_statics(context, callable, signature, definition, span, spans)
     return inputs
 
 

@@ -28,8 +28,9 @@ def _listed(names: Iterable[str], most: int = 8) -> str:
     return shown + (f" and {len(known) - most} more" if len(known) > most else "")
 
 
-def _needed(required: Span | None) -> tuple[Label, ...]:
-    return (Label(required, "required here"),) if required is not None else ()
+def _needed(required: Span | None, what: str = "") -> tuple[Label, ...]:
+    text = "given here" if what.startswith(("output ", "the result")) else "required here"
+    return (Label(required, text),) if required is not None else ()
 
 
 def _shown(value: Any) -> str:
@@ -135,8 +136,9 @@ def value_dropped(span: Span) -> Diagnostic:
     return Diagnostic("E0309", "this value is not used", span, "computed and dropped", helps=helps)
 
 
-def no_result(span: Span) -> Diagnostic:
-    helps = ("end the body with the result, e.g. with its name; or name the outputs in the signature and assign them",)
+def no_result(span: Span, bound: Sequence[str] = ()) -> Diagnostic:
+    last = f"`{bound[0]}`" if bound else "an expression"
+    helps = (f"end the body with {last}; or name the outputs in the signature and assign them",)
     return Diagnostic("E0307", "this body has no result", span, "the last statement is no value", helps=helps)
 
 
@@ -468,10 +470,16 @@ def between(found: Diagnostic, operator: Span, sides: Sequence[tuple[Span, Tenso
 
 
 def size_differs(
-    what: str, declared: Size, size: Size, axis: int, actual: TensorType, span: Span, required: Span | None, value: str
-) -> Diagnostic:
+    what: str, declared: Size, size: Size, axis: int, actual: TensorType, span: Span, required: Span | None, value: str,
+    source: Span | None = None,
+) -> Diagnostic:  # fmt: skip
     label = f"axis {axis}; {value} is `{actual}`"
-    return Diagnostic("E0201", f"{what}: expected {declared}, found {size}", span, label, _needed(required))
+    labels = (*_needed(required, what), *_made(source, actual))
+    return Diagnostic("E0201", f"{what}: expected {declared}, found {size}", span, label, labels)
+
+
+def _made(source: Span | None, type: TensorType) -> tuple[Label, ...]:
+    return (Label(source, f"`{type}` comes from here"),) if source is not None else ()
 
 
 def size_too_small(size: int, span: Span) -> Diagnostic:
@@ -496,23 +504,25 @@ def size_unproved(
     helps = (f"they are equal when this holds: `require {fact}`",) if fact else ("say the missing fact with `require`",)
     return Diagnostic(
         "E0207", f"{what}: cannot prove that `{size}` equals `{declared}`", span,
-        f"axis {axis}; the tensor is `{actual}`", _needed(required), helps=helps,
+        f"axis {axis}; the tensor is `{actual}`", _needed(required, what), helps=helps,
     )  # fmt: skip
 
 
 def rank_differs(
-    what: str, expected: int, actual: TensorType, span: Span, required: Span | None, at_least: bool = False
-) -> Diagnostic:
+    what: str, expected: int, actual: TensorType, span: Span, required: Span | None, at_least: bool = False,
+    source: Span | None = None,
+) -> Diagnostic:  # fmt: skip
     axes = f"{'at least ' if at_least else ''}{expected} ax{'is' if expected == 1 else 'es'}"
+    labels = (*_needed(required, what), *_made(source, actual))
     return Diagnostic(
-        "E0202", f"{what}: expected {axes}, found {actual.rank}", span, f"the tensor is `{actual}`", _needed(required)
+        "E0202", f"{what}: expected {axes}, found {actual.rank}", span, f"the tensor is `{actual}`", labels
     )
 
 
 def dtype_differs(what: str, expected: str, actual: TensorType, span: Span, required: Span | None) -> Diagnostic:
     helps = (f"convert it in the open: `-> cast({expected})`",)
     return Diagnostic("E0204", f"{what}: expected {expected}, found {actual.dtype}", span, f"the tensor is `{actual}`",
-                      _needed(required), helps=helps)  # fmt: skip
+                      _needed(required, what), helps=helps)  # fmt: skip
 
 
 def open_model_input(span: Span) -> Diagnostic:

@@ -169,6 +169,7 @@ def param_cycle(span: Span, names: Iterable[str]) -> Diagnostic:
 
 
 def param_type_unknown(span: Span, text: str, near: str | None) -> Diagnostic:
+    near = {"integer": "int", "str": "string", "boolean": "bool", "number": "float", "double": "float"}.get(text, near)
     return Diagnostic(
         "E0304", f"`{text}` is not a type of parameters", span, "unknown type",
         helps=_meant(near) or ("parameters are `int`, `float`, `bool`, `string` or `one_of(..)`",),
@@ -187,6 +188,10 @@ def not_static(span: Span) -> Diagnostic:
         "E0208", "this is not a static value", span, "not static",
         helps=("numbers, bools, strings, lists of them, parameters, arithmetic and `sqrt exp log sin cos floor min max`",),
     )  # fmt: skip
+
+
+def unknown_function(span: Span, name: str, near: str | None) -> Diagnostic:
+    return Diagnostic("E0301", f"unknown function `{name}`", span, "not a function of numbers", helps=_meant(near))
 
 
 def too_deep(span: Span) -> Diagnostic:

@@ -8,6 +8,7 @@ from typing import Any
 from .. import statics, syntax
 from ..diagnostics import Failed
 from ..errors import resolve as errors
+from ..names import nearest
 from ..source import Span
 
 #: The value of a name; raises Failed or Abandoned when there is none.
@@ -80,7 +81,10 @@ def _binary(node: syntax.Binary, lookup: Lookup, depth: int) -> Any:
 
 
 def _call(node: syntax.Call, callee: syntax.Ref, lookup: Lookup, depth: int) -> Any:
-    if callee.name not in statics.STATIC_FUNCTIONS or any(isinstance(item, syntax.Kwarg) for item in node.args.items):
+    if callee.name not in statics.STATIC_FUNCTIONS:
+        near = nearest(callee.name, statics.STATIC_FUNCTIONS)
+        raise Failed(errors.unknown_function(callee.span, callee.name, near) if near else errors.not_static(node.span))
+    if any(isinstance(item, syntax.Kwarg) for item in node.args.items):
         raise Failed(errors.not_static(node.span))
     arguments = [evaluate_static(item, lookup, depth) for item in node.args.items if not isinstance(item, syntax.Kwarg)]
     return _guarded(node.span, statics.call, callee.name, arguments)
