@@ -22,9 +22,9 @@ from dlc.compiler.ops import find, names
 from dlc.compiler.ops.sampling import sample_spec
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-SCOPES = "tests/backends_pytorch/scopes.dlspec"
+HERE = ["tests/backends_pytorch/scopes.dlspec", "tests/backends_pytorch/std.dlspec"]
 SPECS = [
-    ROOT / SCOPES,
+    *(ROOT / path for path in HERE),
     *sorted((ROOT / "tests" / "language").rglob("*.dlspec")),
     *sorted((ROOT / "specs").glob("*.dlspec")),
 ]
