@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..compiler.recipe.ir import Train
+from . import foreach
 from .checkpoint import Checkpoint
 from .program import Program
 
@@ -27,7 +28,7 @@ class Averages:
         """After an update."""
         if self.decay is not None:
             with torch.no_grad():
-                torch._foreach_lerp_(self.averaged, self.live, 1 - self.decay)
+                foreach.lerp_(self.averaged, self.live, 1 - self.decay)
 
     @contextmanager
     def applied(self) -> Iterator[None]:

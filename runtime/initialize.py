@@ -34,7 +34,7 @@ def initial_value(entry: ParameterEntry, generator: torch.Generator) -> Tensor:
 
 
 def _constant(init: Init) -> float:
-    return {"zeros": 0, "ones": 1}.get(init.name, init.args.get("v", 0))
+    return {"zeros": 0.0, "ones": 1.0}.get(init.name, float(init.args.get("v") or 0))
 
 
 def _fill(tensor: Tensor, name: str, args: Mapping[str, Any], generator: torch.Generator) -> None:

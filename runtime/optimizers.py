@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ..compiler.expand import ParameterEntry, selects
 from ..compiler.recipe.ir import Schedule, Update
+from . import foreach
 from .schedules import Clock, Curve
 
 
@@ -42,11 +43,11 @@ class Lion(torch.optim.Optimizer):
                     self.state[p]["momentum"] = torch.zeros_like(p)
             momenta: list[Tensor] = [self.state[p]["momentum"] for p in params]
             near, far = group["betas"]
-            updates = torch._foreach_lerp(momenta, grads, 1 - near)
-            torch._foreach_sign_(updates)
-            torch._foreach_mul_(params, 1 - group["lr"] * group["weight_decay"])
-            torch._foreach_add_(params, updates, alpha=-group["lr"])
-            torch._foreach_lerp_(momenta, grads, 1 - far)
+            updates = foreach.lerp(momenta, grads, 1 - near)
+            foreach.sign_(updates)
+            foreach.mul_(params, 1 - group["lr"] * group["weight_decay"])
+            foreach.add_(params, updates, alpha=-group["lr"])
+            foreach.lerp_(momenta, grads, 1 - far)
 
 
 @dataclass(frozen=True)
@@ -85,8 +86,9 @@ class Stepper:
 
     def lr(self, time: int) -> float:
         """The largest learning rate of the groups after `time` updates."""
-        scheduled = {id(item.group): item.curve(time) for item in self.varying if item.name == "lr"}
-        return max(scheduled.get(id(group), group["lr"]) for o in self.optimizers for group in o.param_groups)
+        rates = {id(group): float(group["lr"]) for o in self.optimizers for group in o.param_groups}
+        rates.update({id(item.group): item.curve(time) for item in self.varying if item.name == "lr"})
+        return max(rates.values())
 
     def states(self) -> Iterable[tuple[Tensor, dict[str, Any]]]:
         """Each parameter with what its optimizer keeps for it."""

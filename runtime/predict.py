@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..compiler.ir import CallNode, OpNode
+from ..compiler.ir import Body, CallNode, OpNode, Value
 from ..compiler.recipe.ir import DataSet
 from ..compiler.source import Span
 from .data import sources
@@ -63,20 +63,19 @@ class Prediction:
 def predict(opened: Opened, inputs: Any) -> Prediction:
     """Predictions for files, or for arrays by source field."""
     section = opened.section
-    wanted = {opened.train.inputs.get(value.name, value.name) for value in _inputs(opened)}
+    order = [opened.train.inputs.get(value.name, value.name) for value in _inputs(opened)]
     table = _table(opened, section, inputs)
     graph = Graph(section, table, opened.root, dict(opened.fitted))
     data = Data(section, table, graph, {"test": _part(graph, table)})
-    feed = Feed(data, "test", training=False, device=opened.device, only=frozenset(wanted))
+    feed = Feed(data, "test", training=False, device=opened.device, only=frozenset(order))
     collected: dict[str, list[NDArray[Any]]] = {}
     net = next(iter(opened.program.nets.values()))
     names = [result.name or "output" for result in _body(opened).outputs]
-    order = [opened.train.inputs.get(value.name, value.name) for value in _inputs(opened)]
     with evaluating(opened.program):
         for batch in feed.batches(BATCH):
             result: Any = net(*[batch[name] for name in order])
-            values: Sequence[torch.Tensor] = result if isinstance(result, tuple) else (result,)
-            for name, value in zip(names, values, strict=False):
+            outputs: Sequence[torch.Tensor] = result if isinstance(result, tuple) else (result,)
+            for name, value in zip(names, outputs, strict=False):
                 collected.setdefault(name, []).append(value.float().cpu().numpy())
     values = {name: _joined(parts) for name, parts in collected.items()}
     pairs = targets(opened)
@@ -101,11 +100,11 @@ def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
     return found
 
 
-def _body(opened: Opened) -> Any:
+def _body(opened: Opened) -> Body:
     return opened.spec.body_of(opened.spec.models[opened.train.nets[0].model])
 
 
-def _inputs(opened: Opened) -> Any:
+def _inputs(opened: Opened) -> tuple[Value, ...]:
     if len(opened.train.nets) != 1:
         raise BadInput("this run trains several networks: export the one to use, and predict with the ONNX file")
     return _body(opened).inputs

@@ -14,15 +14,15 @@ from .data.feed import Batch
 class LossCode(Protocol):
     """The loss terms of one update, in the order of the recipe; the step minimises their sum."""
 
-    def __call__(self, batch: Batch) -> Sequence[Tensor]:
+    def __call__(self, batch: Batch, /) -> Sequence[Tensor]:
         """The terms of a whole batch."""
         ...
 
-    def counts(self, batch: Batch) -> Sequence[Tensor]:
+    def counts(self, batch: Batch, /) -> Sequence[Any]:
         """How many targets each mean of the terms divides by."""
         ...
 
-    def part(self, batch: Batch, counts: Sequence[Tensor], share: float) -> Sequence[Tensor]:
+    def part(self, batch: Batch, counts: Sequence[Any], share: float, /) -> Sequence[Tensor]:
         """What a micro-batch contributes: means divide by the `counts` of the whole batch, the rest is times `share`."""
         ...
 
@@ -30,15 +30,15 @@ class LossCode(Protocol):
 class EvaluationCode(Protocol):
     """Terms and metric inputs of one application of the nets in evaluation mode."""
 
-    def __call__(self, batch: Batch) -> tuple[Sequence[Tensor], Sequence[Sequence[Tensor]]]:
+    def __call__(self, batch: Batch, /) -> tuple[Sequence[Tensor], Sequence[Sequence[Tensor]]]:
         """The terms of the batch, then the inputs of every built-in metric part, in their order."""
         ...
 
-    def counts(self, batch: Batch) -> Sequence[Tensor]:
+    def counts(self, batch: Batch, /) -> Sequence[Any]:
         """The weight of each term: its targets."""
         ...
 
-    def figures(self, parts: Sequence[float]) -> Mapping[str, float]:
+    def figures(self, parts: Sequence[float], /) -> Mapping[str, float]:
         """Metrics by name from the values of their parts."""
         ...
 

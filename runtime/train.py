@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import torch
 from torch import Tensor, nn
@@ -63,7 +63,7 @@ class Job:
     records: bool = True  # False: nothing is written
 
 
-class Careful:
+class Careful(Protocol):
     """Looks at every step before the weights change; used to find the step at which a loss stops being a number."""
 
     def before(self, batches: Sequence[dict[str, Tensor]], loss: LossCode) -> None: ...
@@ -217,6 +217,7 @@ class Loop:
         """One round of all `step` sections: each draws its batches and updates its own nets."""
         found: list[Tensor] = []
         micro_batches: list[dict[str, Tensor]] = []
+        terms: Sequence[Tensor] = ()
         shared = self.program.shared[self.at.phase] if self.program.shared else None
         losses_of = self.program.phases[self.at.phase]
         for number, (update, loss_of, stepper) in enumerate(zip(phase.updates, losses_of, self.steppers, strict=True)):
@@ -244,7 +245,8 @@ class Loop:
                     self.at.updates[update.name] = done + 1
                     for parameter in parameters:
                         parameter.grad = None
-            found += losses
+                    terms = losses
+            found += terms
         return found
 
     # ---- around it -----------------------------------------------------------------------------------------------------------

@@ -77,7 +77,8 @@ def _field(data: Data, field: DataField, part: Part) -> FieldFacts:
     if isinstance(value, Tensor):
         shape: tuple[int | None, ...] = tuple(value.shape[1:])
     else:
-        shapes = [tuple(item.shape) for item in value]
+        assert isinstance(value, list)
+        shapes = [tuple(item.shape) for item in items]
         shape = tuple(axis[0] if len(set(axis)) == 1 else None for axis in zip(*shapes, strict=True))
     classes, vocabulary = _names(data, field)
     return FieldFacts(dtype=field.type.dtype, shape=shape, classes=classes, vocabulary=vocabulary)

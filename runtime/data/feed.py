@@ -55,6 +55,7 @@ def open_data(section: DataSet, root: Path, fitted: dict[int, dict[str, Any]] | 
     if any(isinstance(column, Stream) for column in table.columns.values()) and not streams:
         raise mistakes.no_windows(section.source.span)
     divided = splits.divide(section, table)
+    parts: dict[Split, Part]
     if streams:
         parts = {split: _windows(split, records, streams) for split, records in divided.items()}
     else:

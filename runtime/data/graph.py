@@ -246,7 +246,7 @@ class Graph:
             keys = keyed.as_tensor(keyed.record_keys(keyed.key("mlm_mask", node.id), np.arange(len(items))))
         largest = int(max((int(item.max()) for item in items if len(item)), default=0))
         vocabulary = max(largest, node.args["mask"]) + 1
-        found = [
+        found: list[Any] = [
             mlm_mask(item[None], node.args, keyed.uniform(keys[i : i + 1], 2 * len(item)), vocabulary)
             for i, item in enumerate(items)
         ]
@@ -363,7 +363,7 @@ class Graph:
 
     def _check_shapes(self, field: DataField, value: Value, place: Place) -> None:
         declared = field.type.shape[1:]
-        items = [value[0]] if isinstance(value, Tensor) and len(value) else value
+        items: Any = [value[0]] if isinstance(value, Tensor) and len(value) else value
         for number, item in enumerate(items):
             shape = tuple(item.shape)
             right = len(shape) == len(declared) and all(
@@ -406,7 +406,7 @@ class Graph:
             for item in self.section.fields:
                 for axis, size in enumerate(item.type.shape[1:]):
                     if size == side:
-                        value = self.evaluate([item.node], part, positions, training=False)[item.node]
+                        value: Any = self.evaluate([item.node], part, positions, training=False)[item.node]
                         return np.array([entry.shape[axis] for entry in value])
         return side
 

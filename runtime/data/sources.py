@@ -40,12 +40,14 @@ def read(section: DataSet, root: Path) -> Table:
         raise mistakes.backend_missing(span, f"the source `{section.source.name}`")
     if section.source.name == "image_folder":
         args = {**args, "skip": section.skip}
-    names = {split: section.split.args[split] for split in SPLITS if isinstance(section.split.args.get(split), str)}
+    names: dict[Split, Any] = {
+        split: section.split.args[split] for split in SPLITS if isinstance(section.split.args.get(split), str)
+    }
     if not names or section.split.name not in ("folders", "files"):
         return _table(section, reader(args, lambda path: _resolve(root, path), span), None)
     parts: dict[Split, Part] = {}
     for split, name in names.items():
-        parts[split] = reader(args, lambda path, name=name: _resolve(root, path.replace("{split}", name)), span)
+        parts[split] = reader(args, lambda path, name=name: _resolve(root, path.replace("{split}", str(name))), span)
     return _joined(section, parts)
 
 
@@ -91,7 +93,9 @@ def _joined(section: DataSet, parts: Mapping[Split, Part]) -> Table:
     span = section.source.span
     splits = list(parts)
     starts = np.cumsum([0, *(parts[split][1] for split in splits)])
-    ranges = {split: np.arange(starts[i], starts[i + 1], dtype=np.int64) for i, split in enumerate(splits)}
+    ranges: dict[Split, NDArray[np.int64]] = {
+        split: np.arange(starts[i], starts[i + 1], dtype=np.int64) for i, split in enumerate(splits)
+    }
     columns: dict[str, Column] = {}
     for name in parts[splits[0]][0]:
         found = [parts[split][0].get(name) for split in splits]

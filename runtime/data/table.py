@@ -99,8 +99,9 @@ MISSING_CELLS = frozenset(("", "na", "n/a", "nan", "null", "none"))
 def numbers_of(cells: Cells, records: NDArray[np.int64], name: str, table: Table, span: Span) -> NDArray[np.float64]:
     """Cells as numbers; a missing one is NaN, anything else that is no number a diagnostic."""
     result = np.empty(len(records), np.float64)
+    values: Any = cells.values
     for position, record in enumerate(records.tolist()):
-        cell = cells.values[record].strip()
+        cell: str = values[record].strip()
         try:
             result[position] = float(cell)
         except ValueError:
