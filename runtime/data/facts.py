@@ -78,7 +78,7 @@ def _field(data: Data, field: DataField, part: Part) -> FieldFacts:
         shape: tuple[int | None, ...] = tuple(value.shape[1:])
     else:
         assert isinstance(value, list)
-        shapes = [tuple(item.shape) for item in items]
+        shapes = [tuple(item.shape) for item in value]
         shape = tuple(axis[0] if len(set(axis)) == 1 else None for axis in zip(*shapes, strict=True))
     classes, vocabulary = _names(data, field)
     return FieldFacts(dtype=field.type.dtype, shape=shape, classes=classes, vocabulary=vocabulary)
