@@ -12,7 +12,7 @@ from ..diagnostics import Abandoned, Diagnostic, Failed, Report
 from ..dims import NO_FACTS, Dim, DimOverflow, Facts, Size, var
 from ..errors import elaborate as errors
 from ..expand import parameters, selects
-from ..ir import Body, Init, InitRule, Model, Requirement, Selector, Spec
+from ..ir import Body, Init, InitRule, Model, ModeNode, RepeatNode, Requirement, ScanNode, Selector, Spec
 from ..names import nearest
 from ..passes.resolve import Definition, FileScope, Project
 from ..source import Span
@@ -68,6 +68,7 @@ class Elaborator:
         self.project = project
         self.report: Report = project.report
         self.bodies: list[Body] = []
+        self.layers: list[int] = []  # by body: how many layers it expands to
         self.models: list[Model] = []
         self.elaborated: set[int] = set()  # ids of the nodes of models that were run
         self.cache: dict[Any, Checked | None] = {}
@@ -75,6 +76,7 @@ class Elaborator:
         self.frames: list[Frame] = []
         self.scopes: list[str] = []  # labels of the repeats around, inside the innermost frame
         self.applications = 0
+        self.failures = 0  # statements left for a mistake, be it their own or one before
         self.unlabelled: set[Span] = set()  # layers and blocks whose path follows from their kind
         self.warned: set[Span] = set()  # the first of several unlabelled layers (W0404)
         self.running: set[Any] = set()  # keys of the blocks being run, to catch one that contains itself
@@ -95,20 +97,30 @@ class Elaborator:
         try:
             yield
         except Failed as failure:
+            self.failures += 1
             self.report.add(self.located(failure.diagnostic))
         except Abandoned:
-            pass
+            self.failures += 1
         except DimOverflow as overflow:
             if span is None:
                 raise
+            self.failures += 1
             self.report.add(self.located(errors.size_too_large(str(overflow), span)))
 
     def located(self, diagnostic: Diagnostic) -> Diagnostic:
         """Adds where the blocks around a mistake were instantiated."""
-        if not self.frames:
+        notes: tuple[str, ...] = ()
+        if self.frames:
+            frame = self.frames[-1]
+            notes = (errors.instantiated(frame.name, self.project.sources[frame.span.file], frame.span, frame.path),)
+        if diagnostic.span.file != self.project.root.name:  # a mistake in a base may come from what overrides it
+            notes += tuple(
+                errors.overridden(found.name, self.project.sources[found.place.file], found.place)
+                for found in self.project.definitions("block")
+                if found.override_of is not None
+            )
+        if not notes:
             return diagnostic
-        frame = self.frames[-1]
-        notes = (errors.instantiated(frame.name, self.project.sources[frame.span.file], frame.span, frame.path),)
         return Diagnostic(
             diagnostic.code, diagnostic.message, diagnostic.span, diagnostic.label, diagnostic.labels,
             (*diagnostic.notes, *notes), diagnostic.helps,
@@ -116,7 +128,20 @@ class Elaborator:
 
     def add_body(self, body: Body) -> int:
         self.bodies.append(body)
+        self.layers.append(self.count_layers(body))
         return len(self.bodies) - 1
+
+    def count_layers(self, body: Body) -> int:
+        """Catalogue layers of a body with all that it contains, every turn counted."""
+        count = sum(1 if one.body is None else self.layers[one.body] for one in body.instances)
+        for node in body.nodes:
+            if isinstance(node, RepeatNode):
+                count += sum(run.count * self.layers[run.body] for run in node.runs)
+            elif isinstance(node, ModeNode):
+                count += self.layers[node.training] + self.layers[node.evaluation]
+            elif isinstance(node, ScanNode):
+                count += self.layers[node.body]
+        return count
 
     # ---- facts -----------------------------------------------------------------------------------------------------
 
@@ -245,7 +270,7 @@ class Elaborator:
         self, context: Context, body: syntax.Body, signature: signatures.Signature, *, is_model: bool
     ) -> list[tuple[str, Tensor]] | None:
         """Statements in order, then the outputs; None when there were mistakes."""
-        before = len(self.report.errors)
+        before = len(self.report.errors), self.failures
         named = isinstance(signature.outs, syntax.Decls)
         last: Any = None
         outputs: list[tuple[str, Tensor]] | None = None
@@ -255,7 +280,7 @@ class Elaborator:
                 value = expressions.run_statement(context, statement, final=final)
                 if final:
                     last = value
-        if len(self.report.errors) > before:
+        if (len(self.report.errors), self.failures) != before:
             return None
         if not is_model:
             self.unused_bindings(context, signature)
@@ -281,7 +306,7 @@ class Elaborator:
                             bind=False,
                             required=body.statements[-1].span,
                         )
-        return None if len(self.report.errors) > before else outputs
+        return None if (len(self.report.errors), self.failures) != before else outputs
 
     def named_output(self, context: Context, decl: syntax.Decl) -> Tensor:
         binding = context.environment.bindings.get(decl.name.text)

@@ -67,7 +67,12 @@ def evaluate(context: Context, node: syntax.Pipe) -> Any:
         case syntax.IfExpr():
             return choose(context, node)
         case syntax.Pipeline():
-            return stages.run(context, head(context, node.value), node.stages)
+            try:
+                value = head(context, node.value)
+            except Abandoned:
+                stages.look_through(context, node.stages)
+                raise
+            return stages.run(context, value, node.stages)
         case syntax.LabelledValue():
             return stages.stage(context, (), node.unit, node.label)
         case syntax.Ellipsis():

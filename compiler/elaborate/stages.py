@@ -73,6 +73,24 @@ def stage(context: Context, flow: Flow, unit: syntax.Unit, label: syntax.Path | 
             return repeat(context, flow, unit, label)
 
 
+def look_through(context: Context, stages: tuple[syntax.Stage, ...]) -> None:
+    """Finds mistakes that do not depend on the value: it could not be computed, and its mistake was reported."""
+    for item in stages:
+        unit = item.unit if isinstance(item, syntax.Labelled) else item
+        if not isinstance(unit, syntax.Apply):
+            continue
+        with context.elaborator.reporting(unit.span):
+            target = callee(context, unit.callee)
+            if isinstance(target, Instance):
+                continue
+            positional, keyword, spans = expressions.arguments(context, target, unit.args)
+            made = Callable(
+                target.target, target.spelled, (*target.positional, *positional), (*target.keyword, *keyword.items())
+            )
+            if not (isinstance(made.target, type) and not issubclass(made.target, Layer)):
+                take_inputs(context, Instance(context.builder, "", made, unit.span), unit.span, spans)
+
+
 def callee(context: Context, path: syntax.Path) -> Callable | Instance:
     first, *rest = path.names
     if rest and not context.environment.knows(first.text) and find(rest[-1].text) is not None:
@@ -516,14 +534,15 @@ def repeat(context: Context, flow: Flow, unit: syntax.Repeat | syntax.For, label
         types = result
         turn += count
     counters.update(offsets)
-    for _ in range(min(len(turns), 1)):
-        context.elaborator.applications += len(turns) - 1
     context.elaborator.count_application(unit.span)
-    shifted = [run.model_copy(update={"offsets": run.offsets}) for run in runs]
+    from .elaborator import MAX_INSTANCES
+
+    if sum(run.count * context.elaborator.layers[run.body] for run in runs) > MAX_INSTANCES:
+        raise Failed(errors.too_many_instances(unit.span))
     scope = scope_path if label is not None else ""
     made = context.builder.node(
         RepeatNode, types, inputs=tuple(context.builder.use(tensor) for tensor in carried), scope=scope,
-        runs=tuple(shifted), span=unit.span,
+        runs=tuple(runs), span=unit.span,
     )  # fmt: skip
     return made[0] if len(made) == 1 else tuple(made)
 
