@@ -306,7 +306,7 @@ class Recovery:
         for height in range(len(shown) - 1, 0, -1):
             if shown[height] in ("->", ":"):
                 text = " ".join(self.text[machine.starts[height] : token.start].split())
-                return text if len(text) <= 48 else f"… {text[-40:]}"
+                return text if len(text) <= 48 else f"… {text[-40:].partition(' ')[2]}"
         return ".. -> .."
 
     def _wanted(self, machine: Machine) -> str:

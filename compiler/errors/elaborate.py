@@ -67,6 +67,12 @@ DTYPE_HABITS = {
 }  # fmt: skip
 
 
+def overridden(name: str, source: Source, span: Span) -> str:
+    """The note that names the file that replaced a block of another."""
+    line, _ = source.position(span.start)
+    return f"`{name}` is overridden in {source.name}:{line}"
+
+
 # ---- names ---------------------------------------------------------------------------------------------------------
 
 

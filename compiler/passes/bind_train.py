@@ -61,9 +61,11 @@ class TrainBinder:
         scalars = self._scalars(section)
         if dataset is None or not nets:
             # what needs neither is checked all the same
-            for node in (section.value("optimizer"),):
-                if node is not None:
-                    self.reader.attempt(lambda node=node: bind_optimizer.bind_optimizer(self.reader, node))
+            optimizer, duration = section.value("optimizer"), section.value("duration")
+            if optimizer is not None:
+                self.reader.attempt(lambda: bind_optimizer.bind_optimizer(self.reader, optimizer))
+            if duration is not None:
+                self.reader.attempt(lambda: self.reader.duration(duration))
             return None
         inputs = self._inputs(section, nets, dataset)
         if inputs is None:

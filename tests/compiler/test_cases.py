@@ -66,6 +66,7 @@ def answer(program: str, folder: Path, arguments: Sequence[str] = ()) -> tuple[s
     finally:
         os.chdir(before)
     said = render(checked.report.diagnostics, checked.sources, color=False, unicode=True, width=120)
+    said = said.replace(str(folder.resolve()), "/project")
     table = ""
     if checked.spec is not None and checked.spec.models:
         model = checked.spec.models[-1]
