@@ -9,7 +9,7 @@ from importlib.metadata import version
 
 import onnx_ir as ir
 
-from ...compiler.cut import cut, needed
+from ...compiler.cut import cut
 from ...compiler.diagnostics import Failed
 from ...compiler.dims import Dim, Size, substitute, var, variables
 from ...compiler.errors import export as errors
@@ -33,6 +33,7 @@ from ...compiler.ir import (
 from ...compiler.ops import find
 from ...compiler.types import TensorType
 from .graph import DATA_TYPES, IR_VERSION, OPSET, GraphBuilder, dimension_text
+from .liveness import Liveness
 from .lowering import BACKEND, Use, defaults, lowering_of
 from .tensor import Tensor
 from .weights import Weights
@@ -84,6 +85,7 @@ class _Lowering:
     def __init__(self, spec: Spec, model: Model, weights: Weights, fix: Mapping[str, int], precision: str) -> None:
         self.spec, self.model, self.fix = spec, model, fix
         self.graph = GraphBuilder(weights, precision)
+        self.live = Liveness(spec)
 
     # ---- the whole -------------------------------------------------------------------------------------------------
 
@@ -176,7 +178,7 @@ class _Lowering:
 
     def body(self, body: Body, frame: Frame, environment: dict[int, Tensor], targets: Sequence[int]) -> list[Tensor]:
         """Lowers the nodes that the targets need, in order; `environment` holds the tensors known so far."""
-        for node in needed(body, environment.keys(), targets):
+        for node in self.live.nodes(body, environment.keys(), targets):
             for value, tensor in zip(node.outputs, self.node(body, node, frame, environment), strict=True):
                 environment[value.id] = tensor
                 produced = tensor.raw.producer()
@@ -187,9 +189,10 @@ class _Lowering:
     def node(
         self, body: Body, node: AnyNode, frame: Frame, environment: Mapping[int, Tensor]
     ) -> Sequence[Tensor]:  # fmt: skip
-        def tensor(operand: Operand) -> Tensor:
+        def tensor(operand: Operand) -> Tensor | None:
+            """None for a value that only training reads."""
             assert isinstance(operand, int), "a number is only an operand of an operator"
-            return environment[operand]
+            return environment.get(operand)
 
         match node:
             case OpNode():
@@ -206,18 +209,20 @@ class _Lowering:
                 inner = Frame(frame.prefix, frame.offsets, frame.mapped(node.instances))
                 return self.inline(node.evaluation, inner, [tensor(operand) for operand in node.inputs])
             case RepeatNode():
-                carried = [tensor(operand) for operand in node.inputs]
+                carried: Sequence[Tensor | None] = [tensor(operand) for operand in node.inputs]
                 for index, prefix, offsets, run in turns(node, frame.prefix, frame.offsets):
                     inner = Frame(prefix, offsets, frame.mapped(node.runs[run].instances))
                     captures = [tensor(operand) for operand in node.runs[run].captures]
                     carried = self.inline(index, inner, [*carried, *captures])
-                return carried
+                return [value for value in carried if value is not None]
             case ScanNode():
-                return self.scan(node, frame, [tensor(operand) for operand in node.inputs])
+                return self.scan(
+                    node, frame, [environment[operand] for operand in node.inputs if isinstance(operand, int)]
+                )
 
-    def inline(self, index: int, frame: Frame, inputs: Sequence[Tensor]) -> list[Tensor]:
+    def inline(self, index: int, frame: Frame, inputs: Sequence[Tensor | None]) -> list[Tensor]:
         body = self.spec.bodies[index]
-        environment = {value.id: tensor for value, tensor in zip(body.inputs, inputs, strict=True)}
+        environment = {v.id: tensor for v, tensor in zip(body.inputs, inputs, strict=True) if tensor is not None}
         return self.body(body, frame, environment, [result.value for result in body.outputs])
 
     def operator(self, node: OpNode, frame: Frame, environment: Mapping[int, Tensor]) -> Sequence[Tensor]:

@@ -53,3 +53,14 @@ def test_missing_and_misshapen_weights(spec_of: Callable[[str], Any]) -> None:
     with pytest.raises(MissingWeight) as caught:
         lower(spec, spec.models[0], {"fc.weight": np.zeros((3, 2), np.float32)})
     assert caught.value.found == (3, 2)
+
+
+def test_what_only_training_reads_is_not_lowered(lowered: Callable[..., Any]) -> None:
+    made = lowered("""
+block Noisy()(x: [B, 3], e: [B, 3]) -> [B, 3] { if training { x + e } else { x } }
+model M(x: [B, 3]) -> (y: [B, 3]) {
+  e = randn(x)
+  y = x -> Noisy(e = e) -> tanh
+}
+""")
+    assert made.nodes == ["Tanh"]

@@ -15,7 +15,9 @@ model M(x: [B, T, 4]) -> (y: [B, T, 2]) {
   y = h -> down: Linear(2, bias = false) -> clamp(min = 0.5)
 }
 """)
-    assert graph_text(spec, spec.models[0]) == """\
+    assert (
+        graph_text(spec, spec.models[0])
+        == """\
 graph M   opset 23, IR 11, 8 nodes
   input  x: float[B, T, 4]
   weight up.weight: float[8, 4]
@@ -31,6 +33,7 @@ graph M   opset 23, IR 11, 8 nodes
   y = Reshape(/y, sizes/Concat)
   output y: float[B, T, 2]
 """
+    )
 
 
 def test_a_large_model_takes_no_memory(spec_of: Callable[[str], Spec]) -> None:
