@@ -23,24 +23,32 @@ ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 TIMED = report() { printf '\ninstall %d.%d min, run %d.%d min\n' $$((($$2 - $$1) / 60)) $$((($$2 - $$1) % 60 / 6)) \
   $$((($$3 - $$2) / 60)) $$((($$3 - $$2) % 60 / 6)); }
 
-.PHONY: demo test test-full check pytest format env-core env-test clean
+.PHONY: demo test test-full check format-check lint types contracts pytest format env-core env-test clean
 
 demo:
 	@$(TIMED); t0=$$(date +%s); $(MAKE) env-core; t1=$$(date +%s); \
 	PATH="$(abspath $(BIN)):$$PATH" bash benchmarks/demo.sh; t2=$$(date +%s); report $$t0 $$t1 $$t2
 
 test:
-	@$(TIMED); t0=$$(date +%s); $(MAKE) env-test; t1=$$(date +%s); \
-	$(MAKE) check; $(MAKE) pytest; t2=$$(date +%s); report $$t0 $$t1 $$t2
+	@$(TIMED); t0=$$(date +%s); $(MAKE) env-test; t1=$$(date +%s); failed=0; \
+	$(MAKE) -k check pytest || failed=1; t2=$$(date +%s); report $$t0 $$t1 $$t2; exit $$failed
 
 test-full:
-	@$(TIMED); t0=$$(date +%s); $(MAKE) env-test; t1=$$(date +%s); \
-	$(MAKE) check; $(MAKE) pytest SIZE=--full; t2=$$(date +%s); report $$t0 $$t1 $$t2
+	@$(TIMED); t0=$$(date +%s); $(MAKE) env-test; t1=$$(date +%s); failed=0; \
+	$(MAKE) -k check pytest SIZE=--full || failed=1; t2=$$(date +%s); report $$t0 $$t1 $$t2; exit $$failed
 
-check:
+check: format-check lint types contracts
+
+format-check:
 	$(BIN)/ruff format --check .
+
+lint:
 	$(BIN)/ruff check .
+
+types:
 	$(BIN)/pyright --pythonpath $(BIN)/python
+
+contracts:
 	$(BIN)/lint-imports --no-cache
 
 pytest:

@@ -127,6 +127,21 @@ def _pytorch(checked: Checked) -> dict[str, str]:
         }
 
 
+def _sources(checked: Checked) -> dict[str, str]:
+    """What a run would execute, by file name: models and recipe of each `train` section, or the models alone."""
+    from ..runtime.programs import sources
+
+    assert checked.spec is not None
+    recipe = checked.spec.recipe
+    trains = recipe.trains if recipe else ()
+    found: dict[str, str] = {}
+    with spec.places(checked):
+        for train in trains:
+            folder = f"{train.name}/" if len(trains) > 1 else ""
+            found |= {f"{folder}{name}": text for name, text in sources(checked.spec, train).items()}
+    return found or _pytorch(checked)
+
+
 def _onnx(checked: Checked) -> list[str]:
     """The graph of each model as text, without weights."""
     from ..backends.onnx.text import graph_text
@@ -150,7 +165,7 @@ def _build(
     if facts:
         checked = spec.check(file, overrides, facts)
         assert checked.spec is not None
-    for name, text in _pytorch(checked).items():
+    for name, text in _sources(checked).items():
         _write(target / name, text)
     _write(target / "ir.json", checked.spec.model_dump_json(indent=2) + "\n")
     for line in story.story(path, checked.spec, facts, missing):

@@ -61,7 +61,8 @@ def data(section: DataSet, facts: DataFacts | None, missing: str) -> str:
     if facts is None:
         return f"{missing}: shapes from the spec" if missing else "not looked at: shapes from the spec"
     total = sum(facts.records.values())
-    text = f"{total:,} records"
+    what = "images" if section.source.name in ("image_folder", "image_pairs", "idx") else "records"
+    text = f"{total:,} {what}"
     for field in section.fields:
         known = facts.fields.get(field.name)
         if known is not None and known.classes:

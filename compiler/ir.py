@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from typing import Annotated, Any, Literal, TypeAlias
 
 from .dims import Dim, Size, from_text, to_text
-from .record import Record, field
+from .record import Record, as_dataclasses, field
 from .source import Span
 from .types import TensorType
 
@@ -329,6 +329,7 @@ class _Recipe:
     def __get_pydantic_core_schema__(cls, _source: Any, handler: Any) -> Any:
         from .recipe.ir import Recipe
 
+        as_dataclasses(Record)  # those that came with this import
         return handler.generate_schema(Recipe | None)
 
 

@@ -93,18 +93,18 @@ class Record:
 def _adapter(cls: type[Record]) -> Any:
     from pydantic import TypeAdapter
 
-    _as_dataclass(Record)
+    as_dataclasses(Record)
     return TypeAdapter(cls)
 
 
-def _as_dataclass(cls: type[Record]) -> None:
+def as_dataclasses(cls: type[Record]) -> None:
     """Makes a class and all under it dataclasses, which pydantic knows: only what they lack, so nothing else changes."""
     if "__dataclass_fields__" not in cls.__dict__:
         setter, deleter = cls.__dict__.get("__setattr__"), cls.__dict__.get("__delattr__")
         dataclasses.dataclass(init=False, repr=False, eq=False, kw_only=True, match_args=False)(cls)
         assert (cls.__dict__.get("__setattr__"), cls.__dict__.get("__delattr__")) == (setter, deleter)
     for below in cls.__subclasses__():
-        _as_dataclass(below)
+        as_dataclasses(below)
 
 
 __all__ = ["Record", "field"]
