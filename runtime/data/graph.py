@@ -6,6 +6,7 @@ chunk of batches at a time, on the device, with numbers that are pure functions 
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,13 +18,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ...compiler.diagnostics import Failed
 from ...compiler.dims import Dim
 from ...compiler.recipe.ir import Condition, DataField, DataNode, DataSet, Split
 from ...compiler.recipe.transforms import TRANSFORMS, Transform
+from ...compiler.source import Span
 from ...compiler.types import shape_text
 from .. import keyed
 from . import decode, images, mistakes
-from .table import Cells, Images, Numbers, Stream, Table, numbers_of
+from .table import MISSING_CELLS, Cells, Images, Numbers, Stream, Table, numbers_of
 from .values import (
     DTYPES,
     ELEMENTWISE,
@@ -45,6 +48,7 @@ from .values import (
 )  # fmt: skip
 
 Records = NDArray[np.int64]
+Bad = Callable[[int], Failed]  # what is wrong with a record of a batch
 WINDOWS = ("random_window", "window")
 
 
@@ -331,9 +335,44 @@ class Graph:
             value = self.evaluate([node.inputs[0]], part, np.arange(len(part)), training=False)[node.inputs[0]]
             if node.op in ("standardize", "impute"):
                 value = self._as_numbers(node, value, part.records)
+                self._check_numbers(node, value, part.records, holes=node.op == "impute")
             elif node.op == "category":
                 value = self._texts(value)
             self.fitted[node.id] = FIT[node.op](value, node.args)
+
+    def _check_numbers(self, node: DataNode, value: Value, records: Records, *, holes: bool) -> None:
+        """Numbers to learn from must be numbers: one that is not would spoil every record. `holes` may be there."""
+        if not isinstance(value, Tensor) or not value.is_floating_point() or not len(value):
+            return
+        good = (
+            (torch.isfinite(value) | value.isnan() if holes else torch.isfinite(value)).reshape(len(value), -1).all(1)
+        )
+        if not bool(good.all()):
+            record = int(records[int((~good).nonzero()[0])])
+            raise self._no_number(node, node.span, record, "", holes=holes)
+
+    def _no_number(self, node: DataNode, span: Span, record: int, name: str, *, holes: bool = False) -> Failed:
+        """What to say of a record that gives no finite number: the column below `node` that is to blame, else the field."""
+        place = self.table.place(record)
+        for column in self._columns_below(node):
+            cells = self.table.columns[column]
+            name = name or column
+            if not isinstance(cells, Cells):
+                continue
+            cell = cells.values[record].strip().lower()
+            if cell in MISSING_CELLS and not holes:
+                return mistakes.empty_cell(span, place, column)
+            if "inf" in cell or (cell.lstrip("+-")[:1].isdecimal() and math.isinf(float(np.float32(cell)))):
+                return mistakes.infinite(span, place, column, cells.values[record].strip())
+        return mistakes.not_finite(span, name, place)
+
+    def _columns_below(self, node: DataNode) -> list[str]:
+        """Names of the columns that a node is made from."""
+        if node.op == "source":
+            return [node.args["field"]]
+        if node.op == "columns":
+            return [name for name in self.table.order if name not in node.args["except"]]
+        return [name for identifier in node.inputs for name in self._columns_below(self.nodes[identifier])]
 
     # ---- fields ------------------------------------------------------------------------------------------------------------
 
@@ -352,14 +391,9 @@ class Graph:
         if isinstance(value, Tensor) and not look:
             return value.to(dtype)
         if isinstance(value, Tensor):
-            return _narrowed(field, value, dtype, place, isinstance(self.source_of(node), Cells))
+            wrong: Bad = lambda i: self._no_number(node, field.span, int(records[i]), field.name)
+            return _narrowed(field, value, dtype, place, wrong)
         return [item.to(dtype) for item in value]
-
-    def source_of(self, node: DataNode) -> Any:
-        """The column a field comes from, where it is one."""
-        while node.inputs:
-            node = self.nodes[node.inputs[0]]
-        return self.table.columns.get(node.args.get("field", "")) if node.op == "source" else Cells(())
 
     def _check_shapes(self, field: DataField, value: Value, place: Place) -> None:
         declared = field.type.shape[1:]
@@ -429,14 +463,11 @@ def _tensor(array: NDArray[Any]) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(array.astype(wider.get(array.dtype.name, array.dtype))))
 
 
-def _narrowed(field: DataField, value: Tensor, dtype: torch.dtype, place: Place, cells: bool) -> Tensor:
+def _narrowed(field: DataField, value: Tensor, dtype: torch.dtype, place: Place, wrong: Bad) -> Tensor:
     if value.is_floating_point():
         finite = torch.isfinite(value).reshape(len(value), -1).all(1)
         if not bool(finite.all()):
-            at = int((~finite).nonzero()[0])
-            if cells:
-                raise mistakes.empty_cell(field.span, place(at), field.name)
-            raise mistakes.not_finite(field.span, field.name, place(at))
+            raise wrong(int((~finite).nonzero()[0]))
         if not dtype.is_floating_point:
             whole = (value == value.round()).reshape(len(value), -1).all(1)
             if not bool(whole.all()):

@@ -24,7 +24,9 @@ def _fail(code: str, message: str, span: Span, label: str = "", *, notes: tuple[
 def missing_file(span: Span, path: Path, near: str | None = None) -> Failed:
     what = f"there is no file `{path}`"
     helps = (
-        (f"did you mean `{near}`?",) if near else ("paths are relative to the spec; `--data-root DIR` sets another",)
+        (f"did you mean `{near}`?",)
+        if near
+        else ("paths are relative to the spec; `--data-root DIR` sets another",)
     )
     return _fail("E0412", what, span, "not found", helps=helps)
 
@@ -37,7 +39,7 @@ def missing_folder(span: Span, path: Path) -> Failed:
 
 
 def unreadable(span: Span, path: Path, why: str) -> Failed:
-    return _fail("E0412", f"`{path}` cannot be read: {why}", span)
+    return _fail("E0412", f"`{path}` cannot be read: {why}", span, helps=("name a file that can be read",))
 
 
 def not_utf8(span: Span, path: Path, line: int, byte: int) -> Failed:
@@ -47,7 +49,7 @@ def not_utf8(span: Span, path: Path, line: int, byte: int) -> Failed:
 
 
 def empty(span: Span, path: Path, what: str = "records") -> Failed:
-    return _fail("E0412", f"`{path}` has no {what}", span)
+    return _fail("E0412", f"`{path}` has no {what}", span, helps=("write the data anew, or name another file",))
 
 
 def extra_missing(span: Span, what: str, extra: str, package: str) -> Failed:
@@ -58,7 +60,9 @@ def extra_missing(span: Span, what: str, extra: str, package: str) -> Failed:
 
 
 def not_of_format(span: Span, path: Path, form: str, why: str) -> Failed:
-    return _fail("E0412", f"`{path}` is not {form}: {why}", span)
+    if "pickle" in why.lower():  # numpy advises to trust the file; what it cannot say as numbers may be a program
+        why = "it holds Python objects" if "Object arrays" in why else "it is of another format"
+    return _fail("E0412", f"`{path}` is not {form}: {why}", span, helps=("write the file anew as numbers and text",))
 
 
 def files_differ(span: Span, first: Path, second: Path, why: str) -> Failed:
@@ -80,7 +84,7 @@ def csv_duplicate(span: Span, path: Path, name: str) -> Failed:
 
 
 def csv_syntax(span: Span, path: Path, line: int, why: str) -> Failed:
-    return _fail("E0412", f"{path}:{line}: {why}", span)
+    return _fail("E0412", f"{path}:{line}: {why}", span, helps=("mend the line, or the ones before it",))
 
 
 def not_a_number(span: Span, place: str, column: str, cell: str, text_column: bool) -> Failed:
@@ -124,12 +128,15 @@ def unknown_field(span: Span, source: str, name: str, known: Sequence[str]) -> F
     return _fail(
         "E0301", f"{source} has no field `{name}`", span, "not a field",
         notes=(f"it has: {', '.join(known[:20])}{', ...' if len(known) > 20 else ''}",),
-        helps=(f"did you mean `{near}`?",) if near else (),
+        helps=(f"did you mean `{near}`?" if near else "write one of these",),
     )  # fmt: skip
 
 
 def lengths_differ(span: Span, path: Path, one: str, first: int, other: str, second: int) -> Failed:
-    return _fail("E0202", f"`{path}`: `{one}` has {first} records, `{other}` has {second}", span)
+    return _fail(
+        "E0202", f"`{path}`: `{one}` has {first} records, `{other}` has {second}", span,
+        helps=("every array has a row for every record",),
+    )  # fmt: skip
 
 
 def array_kind(span: Span, path: Path, name: str, kind: str) -> Failed:
@@ -144,7 +151,14 @@ def array_kind(span: Span, path: Path, name: str, kind: str) -> Failed:
 def field_shape(span: Span, field: str, place: str, found: str, declared: str) -> Failed:
     return _fail(
         "E0201", f"{place}: field `{field}` has the shape {found}, declared is {declared}", span, f"declared {declared}",
+        helps=(_reshape(found, declared),),
     )  # fmt: skip
+
+
+def _reshape(found: str, declared: str) -> str:
+    image = found.count(",") == declared.count(",") == 2
+    cut = "make all images one size: `-> resize(n) -> center_crop(n)`, or" if image else "mend the record, or"
+    return f"{cut} declare what the data has, `{found}`"
 
 
 def too_long(span: Span, field: str, place: str, length: int, name: str, limit: int) -> Failed:
@@ -165,6 +179,13 @@ def not_finite(span: Span, field: str, place: str) -> Failed:
     return _fail(
         "E0201", f"{place}: field `{field}` is not a finite number", span,
         helps=('`-> impute("mean")` fills missing numbers',),
+    )  # fmt: skip
+
+
+def infinite(span: Span, place: str, column: str, cell: str) -> Failed:
+    return _fail(
+        "E0201", f'{place}, column `{column}`: "{cell}" is not a finite number', span,
+        helps=("mend the cell, or leave it empty and say `-> impute(..)`",),
     )  # fmt: skip
 
 

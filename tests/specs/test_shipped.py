@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -49,7 +50,7 @@ def interrupted(event: Event) -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
 
-def raw_records(name: str) -> dict[str, np.ndarray]:
+def raw_records(name: str) -> dict[str, Any]:
     random = np.random.default_rng(0)
     found = {}
     for field, shape in RAW[name].items():
