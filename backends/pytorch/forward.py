@@ -64,6 +64,7 @@ class Frame:
     regional: set[int] = field(default_factory=set[int])  # values that a region reads
     preferred: dict[int, str] = field(default_factory=dict[int, str])
     results: tuple[int, ...] = ()
+    roles: dict[int, str] | None = None
     at: int = -1
     prefix: str = ""  # where unrolled turns lie
     offsets: dict[str, int] = field(default_factory=dict[str, int])
@@ -90,6 +91,8 @@ class Forward:
         self.reserved: set[str] = reserved | sizes.reserved()
         self.lines: list[Line] = []
         self.indent = 0
+        #: A variable that always holds a tensor: where it is, what the function makes belongs.
+        self.home = sizes.inputs[0] if sizes.inputs else ""
         self.shown: dict[str, tuple[Number, ...]] = {}
 
     # ---- statements ------------------------------------------------------------------------------------------------
@@ -115,8 +118,7 @@ class Forward:
         wanted = frame.preferred.get(value) if threshold == frame.at + 1 else None
         if wanted is not None and wanted not in self.busy(frame, value, threshold, parents=False):
             return wanted
-        own = next((v.name for v in frame.group.first.values() if v.id == value), "")
-        own = own or role(frame, value)
+        own = frame.group.values[0][value].name or role(frame, value)
         if own and identifier(own) not in self.reserved:
             return unique(identifier(own), busy)
         for candidate in (*sorted(expr.names & set(GENERIC)), *GENERIC):
@@ -139,7 +141,7 @@ class Forward:
         return names
 
     def type(self, frame: Frame, value: int) -> Tensor:
-        return frame.group.tensor([body.value(value).type for body in frame.group.bodies])
+        return frame.group.type(value)
 
     # ---- regions ---------------------------------------------------------------------------------------------------
 
@@ -177,14 +179,19 @@ class Forward:
         top = self.scopes is not None and frame.group is self.scopes.group
         chains = self.scopes.chains if top and self.scopes is not None else {}
         skip: set[int] = set()
+        done: list[int] = []
         for position, node in enumerate(frame.group.first.nodes):
             if position not in live or position in skip:
                 continue
+            for value in done:
+                frame.env.pop(value, None)
             frame.at = position
+            done = [v for v in self.reads(node) if frame.last.get(v) == position]
             chain = chains.get(position)
             if chain is not None:
                 skip.update(chain.positions)
                 frame.at = chain.positions[-1]
+                done = [chain.start] if frame.last.get(chain.start) == position else []
                 self.sequential(frame, chain)
                 continue
             match node:
@@ -317,11 +324,7 @@ class Forward:
 
     def device(self, frame: Frame) -> str:
         """Where a tensor that the function makes belongs: with the first variable that is one."""
-        outermost = frame
-        while outermost.parent is not None:
-            outermost = outermost.parent
-        name = next((e.text for e in outermost.env.values() if e.text.isidentifier()), None)
-        return f"{name}.device" if name is not None else "next(self.parameters()).device"
+        return f"{self.home}.device" if self.home else "next(self.parameters()).device"
 
     def operator(self, frame: Frame, node: OpNode, position: int) -> None:
         nodes = frame.group.nodes(position)
@@ -655,10 +658,15 @@ class Forward:
 
 def role(frame: Frame, value: int) -> str:
     """What people call an unnamed value that attention reads."""
-    for node in frame.group.first.nodes:
-        if isinstance(node, OpNode) and node.op == "attention" and value in node.inputs[:3]:
-            return "qkv"[node.inputs.index(value)]
-    return ""
+    if frame.roles is None:
+        frame.roles = {
+            operand: name
+            for node in frame.group.first.nodes
+            if isinstance(node, OpNode) and node.op == "attention"
+            for operand, name in zip(node.inputs, "qkv", strict=False)
+            if isinstance(operand, int)
+        }
+    return frame.roles.get(value, "")
 
 
 def operands(node: AnyNode) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 from ...compiler.dims import NO_FACTS, Dim, Facts
@@ -17,6 +18,7 @@ from ...compiler.ir import (
     Scalar,
     ScanNode,
     Spec,
+    Value,
     WeightNode,
 )  # fmt: skip
 from ...compiler.types import TensorType
@@ -33,6 +35,7 @@ class Group:
 
     def __init__(self, spec: Spec, bodies: Sequence[Body], constants: Constants, facts: Facts = NO_FACTS) -> None:
         self.spec, self.bodies, self.constants, self.facts = spec, tuple(bodies), constants, facts
+        self._types: dict[int, Tensor] = {}
 
     @property
     def first(self) -> Body:
@@ -45,8 +48,34 @@ class Group:
         """The node at one position of every body."""
         return tuple(body.nodes[position] for body in self.bodies)
 
+    @cached_property
+    def values(self) -> list[dict[int, Value]]:
+        """The values of each body by their ids."""
+        return [{value.id: value for value in body.values()} for body in self.bodies]
+
+    def type(self, value: int) -> Tensor:
+        """The type of a value, known in all bodies by the same id."""
+        if value not in self._types:
+            self._types[value] = self.tensor([values[value].type for values in self.values])
+        return self._types[value]
+
+    @cached_property
+    def _owned(self) -> list[dict[str, Instance]]:
+        return [{instance.path: instance for instance in body.instances} for body in self.bodies]
+
     def instances(self, path: str) -> tuple[Instance, ...]:
-        return tuple(body.instance(path) for body in self.bodies)
+        return tuple(owned[path] for owned in self._owned)
+
+    @cached_property
+    def applied(self) -> dict[str, int]:
+        """Where each layer is applied first, and where each instance is handed on first."""
+        found: dict[str, int] = {}
+        for position, node in enumerate(self.first.nodes):
+            references = [node.instance] if isinstance(node, OpNode) else handed(node).values()
+            for reference in references:
+                if reference is not None:
+                    found.setdefault(reference, position)
+        return found
 
     def number(self, values: Sequence[Any]) -> Number:
         known = self.facts.normalize
@@ -79,17 +108,23 @@ class Group:
         return Tensor(first.dtype, tuple(self.number(sizes) for sizes in zip(*(t.shape for t in types), strict=True)))
 
 
+def handed(node: AnyNode) -> dict[str, str]:
+    """Instances that a node hands to the bodies in it: their names there, and the references here."""
+    if isinstance(node, RepeatNode):
+        return {name: reference for run in node.runs for name, reference in run.instances.items()}
+    return getattr(node, "instances", {})
+
+
 # ---- what two bodies must agree on -----------------------------------------------------------------------------------
 
 
 def structure(spec: Spec, body: Body, class_of: Callable[[int], Any]) -> Any:
     """Everything of a body but its numbers: bodies of one name with equal structure share a class."""
-    ids: dict[int, int] = {}
 
     def value(identifier: Any) -> Any:
         if isinstance(identifier, Scalar):
             return ("scalar", argument(identifier.value))
-        return None if identifier is None else ids.setdefault(identifier, len(ids))
+        return identifier
 
     def type_of(type: TensorType) -> Any:
         return type.dtype, type.rank

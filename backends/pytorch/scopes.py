@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from ...compiler.expand import join, turns
 from ...compiler.ir import AnyNode, Body, CallNode, Instance, ModeNode, OpNode, RepeatNode, ScanNode
 from .constants import Number, Symbolic, Varies
-from .group import Group
+from .group import Group, handed
 from .lowering import Layer, Tensor, lowering
 from .python import quoted, snake
 
@@ -126,11 +126,14 @@ class Scopes:
             if isinstance(node, RepeatNode) and node.scope:
                 later = [i for i, other in enumerate(order) if runs.get(other, -1) > position]
                 order.insert(later[0] if later else len(order), self.segments(node.scope))
+        rank: dict[tuple[str, ...], int] = {}
+        for at, path in enumerate(order):
+            for count in range(1, len(path) + 1):
+                rank.setdefault(path[:count], at)
 
         def sort(slot: Slot, path: tuple[str, ...]) -> None:
             def first(name: str) -> int:
-                own = (*path, name)
-                return next((i for i, other in enumerate(order) if other[: len(own)] == own), len(order))
+                return rank.get((*path, name), len(order))
 
             names = sorted(slot.children, key=first)
             if all(name.isdigit() for name in names):
@@ -153,12 +156,17 @@ class Scopes:
                 self.root = Slot("sequential", entries=chain[0])
                 return
         done: set[int] = set()
-        prefixes = dict.fromkeys(
-            place[:count] for place in places if place for count in range(1, len(place)) if _numbered(place[count])
-        )
-        for prefix in sorted(prefixes, key=len):
-            inside = [i for i, place in enumerate(places) if place is not None and place[: len(prefix)] == prefix]
-            inside = [i for i in inside if places[i] != prefix]
+        members: dict[tuple[str, ...], list[int]] = {}
+        for position, place in enumerate(places):
+            for count in range(1, len(place) if place else 0):
+                members.setdefault(place[:count], []).append(position)  # pyright: ignore[reportOptionalSubscript]
+        numbered = [
+            prefix
+            for prefix, inside in members.items()
+            if any(_numbered(places[i][len(prefix)]) for i in inside)  # pyright: ignore[reportOptionalSubscript]
+        ]
+        for prefix in sorted(numbered, key=len):
+            inside = members[prefix]
             if not inside or done & set(inside) or inside != list(range(inside[0], inside[-1] + 1)):
                 continue
             start = self._only_input(body.nodes[inside[0]])
@@ -416,24 +424,18 @@ class Scopes:
 
     def inputs_of(self, group: Group, path: str) -> list[Tensor | None]:
         """Types of what a layer is applied to first, here, in a region or in a block that takes it."""
-        for position, node in enumerate(group.first.nodes):
-            nodes = group.nodes(position)
-            if isinstance(node, OpNode):
-                if node.instance == path:
-                    rows = zip(*(n.inputs for n in nodes), strict=True)
-                    return [
-                        group.tensor([b.value(v).type for b, v in zip(group.bodies, row, strict=True)])
-                        if isinstance(row[0], int) else None
-                        for row in rows
-                    ]  # fmt: skip
-                continue
-            found = next((name for name, ref in mapped(node).items() if ref == path), None)
-            if found is None:
-                continue
-            for regions in zip(*map(regions_of, nodes), strict=True):
-                inputs = self.inputs_of(group.region(regions), f"@{found}")
-                if inputs:
-                    return inputs
+        position = group.applied.get(path)
+        if position is None:
+            return []
+        nodes = group.nodes(position)
+        first = nodes[0]
+        if isinstance(first, OpNode):
+            return [group.type(value) if isinstance(value, int) else None for value in first.inputs]
+        name = next(name for name, reference in handed(first).items() if reference == path)
+        for regions in zip(*map(regions_of, nodes), strict=True):
+            inputs = self.inputs_of(group.region(regions), f"@{name}")
+            if inputs:
+                return inputs
         return []
 
     def _classify(self, slot: Slot) -> None:
@@ -485,13 +487,6 @@ def reach(root: str, slot: Slot | None, segments: Sequence[str]) -> str:
             element = slot.cls.scopes.root if kind == "list" and slot.cls is not None else None
             slot = element or slot.children.get(segment)
     return text
-
-
-def mapped(node: AnyNode) -> dict[str, str]:
-    """Instances that a node hands to the bodies in it."""
-    if isinstance(node, RepeatNode):
-        return {name: ref for run in node.runs for name, ref in run.instances.items()}
-    return getattr(node, "instances", {})
 
 
 def regions_of(node: AnyNode) -> list[int]:
