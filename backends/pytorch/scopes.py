@@ -157,15 +157,14 @@ class Scopes:
                 return
         done: set[int] = set()
         members: dict[tuple[str, ...], list[int]] = {}
+        numbered: set[tuple[str, ...]] = set()
         for position, place in enumerate(places):
-            for count in range(1, len(place) if place else 0):
-                members.setdefault(place[:count], []).append(position)  # pyright: ignore[reportOptionalSubscript]
-        numbered = [
-            prefix
-            for prefix, inside in members.items()
-            if any(_numbered(places[i][len(prefix)]) for i in inside)  # pyright: ignore[reportOptionalSubscript]
-        ]
-        for prefix in sorted(numbered, key=len):
+            for count in range(1, len(place or ())):
+                assert place is not None
+                members.setdefault(place[:count], []).append(position)
+                if _numbered(place[count]):
+                    numbered.add(place[:count])
+        for prefix in sorted(numbered, key=lambda path: (len(path), members[path][0])):
             inside = members[prefix]
             if not inside or done & set(inside) or inside != list(range(inside[0], inside[-1] + 1)):
                 continue
