@@ -252,7 +252,7 @@ def _from_file(file: Path, prefix: str, words: str) -> _Origin:
         table = stored(file)
     except FileNotFoundError:
         raise BadInput(f"there is no weights file `{file}`") from None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, OSError) as error:
         raise BadInput(f"`{file}` cannot be read as weights", notes=(str(error),)) from None
     return _Origin({n[len(prefix) :]: v for n, v in table.items() if n.startswith(prefix)}, file, words)
 
@@ -344,7 +344,10 @@ def _verified(
     try:
         parity = verify(module, staged, spec, model, precision=precision, fix=fix)
     except BadInput as error:  # it is not the user's input that is bad here
-        raise RunFailure(f"the export cannot be verified: {error}", notes=error.notes, helps=error.helps) from None
+        raise RunFailure(
+            f"ONNX Runtime cannot run what was exported in {precision}, so nothing was compared", notes=(str(error.notes[0]),)
+            if error.notes else (str(error),), helps=("`--no-verify` exports without the comparison",),
+        ) from None  # fmt: skip
     if not parity.ok:
         raise Disagrees(parity)
     return parity

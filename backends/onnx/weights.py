@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,16 +62,33 @@ def stored(file: Path) -> dict[str, Stored]:
         except ValueError as error:
             raise ValueError(f"{file} is not a safetensors file: {error}") from None
     table: dict[str, Stored] = {}
-    for name, entry in header.items():
-        if name == "__metadata__":
-            continue
-        start, stop = entry["data_offsets"]
-        if entry["dtype"] not in _DTYPES:
-            raise ValueError(f"{file}: {name} has the unknown type {entry['dtype']}")
-        if not 0 <= start <= stop <= size - 8 - length:
-            raise ValueError(f"{file} is cut short: {name} ends beyond the end of the file")
-        table[name] = Stored(file, 8 + length + start, stop - start, _DTYPES[entry["dtype"]], tuple(entry["shape"]))
+    match header:
+        case {**found}:
+            entries: dict[str, Any] = found
+        case _:
+            raise ValueError(f"{file} is not a safetensors file: its header is no table")
+    for name, entry in entries.items():
+        if name != "__metadata__":
+            table[name] = _entry(file, name, entry, 8 + length, size)
     return table
+
+
+def _entry(file: Path, name: str, entry: Any, start: int, size: int) -> Stored:
+    """One tensor of the header, checked."""
+    match entry:
+        case {"dtype": str(dtype), "shape": [*shape], "data_offsets": [int(first), int(last)]} if dtype in _DTYPES:
+            pass
+        case _:
+            raise ValueError(f"{file}: the header's entry for {name} cannot be read")
+    if not all(isinstance(axis, int) and axis >= 0 for axis in shape):
+        raise ValueError(f"{file}: {name} has no possible shape")
+    if not 0 <= first <= last:
+        raise ValueError(f"{file}: {name} has no possible place")
+    if start + last > size:
+        raise ValueError(f"{file} is cut short: {name} ends beyond the end of the file")
+    if last - first != math.prod(shape) * _DTYPES[dtype].itemsize:
+        raise ValueError(f"{file}: {name} has another size than its shape says")
+    return Stored(file, start + first, last - first, _DTYPES[dtype], tuple(shape))
 
 
 def fingerprint(file: Path) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,8 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 from dlc.backends.onnx import lower, stored, to_bytes, write, write_linked, write_packed
@@ -129,6 +133,31 @@ def test_a_safetensors_file_cut_short(tmp_path: Path) -> None:
     save_file({"a": np.zeros(100, np.float32)}, file)
     file.write_bytes(file.read_bytes()[:-4])
     with pytest.raises(ValueError, match="cut short"):
+        stored(file)
+
+
+@given(st.binary(max_size=80), st.integers(0, 120))
+def test_a_damaged_header_is_a_value_error(data: bytes, at: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "w.safetensors"
+        save_file({"a": np.zeros((2, 3), np.float32), "b": np.zeros(4, np.int64)}, file)
+        whole = file.read_bytes()
+        file.write_bytes(whole[:at] + data + whole[at + len(data) :])
+        with contextlib.suppress(ValueError):
+            for value in stored(file).values():
+                value.array()
+
+
+@pytest.mark.parametrize(
+    "header",
+    [b"[]", b'{"a": 1}', b'{"a": {"dtype": "F32", "shape": [-1], "data_offsets": [0, 4]}}',
+     b'{"a": {"dtype": "F99", "shape": [1], "data_offsets": [0, 4]}}',
+     b'{"a": {"dtype": "F32", "shape": [9], "data_offsets": [0, 4]}}'],
+)  # fmt: skip
+def test_a_hostile_header(tmp_path: Path, header: bytes) -> None:
+    file = tmp_path / "w.safetensors"
+    file.write_bytes(len(header).to_bytes(8, "little") + header + bytes(16))
+    with pytest.raises(ValueError, match=r"w\.safetensors"):
         stored(file)
 
 
