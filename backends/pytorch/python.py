@@ -8,7 +8,7 @@ from __future__ import annotations
 import keyword
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 WIDTH = 88
@@ -225,7 +225,3 @@ def _comprehension_parts(inner: str) -> list[str]:
             start = position + 1
     parts.append(inner[start:].strip())
     return parts
-
-
-def call(function: str, arguments: Sequence[str]) -> str:
-    return f"{function}({', '.join(arguments)})"
