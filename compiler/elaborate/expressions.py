@@ -557,8 +557,7 @@ def bind(context: Context, target: syntax.Pipe, value_node: syntax.Pipe, span: S
     try:
         if isinstance(target, syntax.List):
             return unpack(context, target, evaluate(context, value_node), value_node.span)
-        if not isinstance(target, syntax.Ref):
-            raise Failed(errors.cannot_assign(target.span))
+        assert isinstance(target, syntax.Ref), "the parser refuses other targets"
         value = evaluate(context, value_node)
         if isinstance(value, Callable):
             value = instantiate(context, value, target, value_node.span)
@@ -611,8 +610,7 @@ def instantiate(context: Context, value: Callable, target: syntax.Ref, span: Spa
 def unpack(context: Context, target: syntax.List, value: Any, span: Span) -> Any:
     names: list[syntax.Ref] = []
     for item in target.items:
-        if not isinstance(item, syntax.Ref):
-            raise Failed(errors.cannot_assign(item.span))
+        assert isinstance(item, syntax.Ref), "the parser refuses other targets"
         names.append(item)
     if isinstance(value, Outputs):
         raise Failed(errors.unpack_outputs(value.of, list(value.tensors), target.span))
@@ -640,8 +638,7 @@ def unpack(context: Context, target: syntax.List, value: Any, span: Span) -> Any
 
 
 def accumulate(context: Context, statement: syntax.Accum) -> Any:
-    if not isinstance(statement.target, syntax.Ref):
-        raise Failed(errors.cannot_assign(statement.target.span))
+    assert isinstance(statement.target, syntax.Ref), "the parser refuses other targets"
     name = statement.target.name
     try:
         left = read(context, statement.target)

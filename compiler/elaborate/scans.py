@@ -22,8 +22,7 @@ def run(context: Context, statement: syntax.Scan) -> Any:
     from .elaborator import Context as New
 
     value = statement.value
-    if not (isinstance(value, syntax.Call) and isinstance(value.callee, syntax.Ref) and value.callee.name == "scan"):
-        raise Failed(errors.body_without_scan(statement.body.span))
+    assert isinstance(value, syntax.Call), "the parser refuses other bodies"
     axis = 0
     sequences: dict[str, Tensor] = {}
     carries: dict[str, Tensor] = {}
@@ -106,8 +105,7 @@ def run(context: Context, statement: syntax.Scan) -> Any:
                 expressions.name_value(item, name)
                 expressions.rebind(context, name, item, target.span)
         return result
-    if not isinstance(statement.target, syntax.Ref):
-        raise Failed(errors.cannot_assign(statement.target.span))
+    assert isinstance(statement.target, syntax.Ref), "the parser refuses other targets"
     expressions.name_value(result, statement.target.name)
     expressions.rebind(context, statement.target.name, result, statement.target.span)
     return result

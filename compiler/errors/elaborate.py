@@ -158,10 +158,6 @@ def model_outputs_unnamed(name: str, span: Span) -> Diagnostic:
     return Diagnostic("E0307", "the outputs of a model are named", span, "a root's outputs have names", helps=helps)
 
 
-def cannot_assign(span: Span) -> Diagnostic:
-    return Diagnostic("E0103", "this cannot be assigned", span, "not a name", helps=("a target is `name` or `[a, b]`",))
-
-
 def ellipsis_here(span: Span) -> Diagnostic:
     return Diagnostic("E0304", "`...` stands for axes, and there are none here", span, "not a value")
 
@@ -598,7 +594,7 @@ def requirement(message: str | None, span: Span, names: dict[str, Any]) -> Diagn
 
 def not_a_selector(span: Span) -> Diagnostic:
     return Diagnostic("E0402", "this is not a selector", span, "selects nothing",
-                      helps=('selectors are "glob", `Kind.weight` and `rank < 2`',))  # fmt: skip
+                      helps=('selectors are `"glob"`, `Kind.weight` and `rank < 2`',))  # fmt: skip
 
 
 def selector_matches_nothing(text: str, span: Span, near: str | None, paths: Sequence[str]) -> Diagnostic:
@@ -613,10 +609,6 @@ def parameter_without_init(path: str, span: Span) -> Diagnostic:
 
 
 # ---- scan ----------------------------------------------------------------------------------------------------------
-
-
-def body_without_scan(span: Span) -> Diagnostic:
-    return Diagnostic("E0104", "only `scan` takes a body here", span, "a body after `name = ..`")
 
 
 def scan_argument(span: Span) -> Diagnostic:

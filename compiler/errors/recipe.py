@@ -39,7 +39,7 @@ def key_elsewhere(span: Span, name: str, section: str, owner: str) -> Diagnostic
 
 
 def key_form(span: Span, name: str, section: str, form: str) -> Diagnostic:
-    return Diagnostic("E0401", f"`{name}` in `{section}` is written otherwise", span, "not like this", helps=(form,))
+    return Diagnostic("E0401", f"`{name}` in `{section}` is not written like this", span, "another form", helps=(form,))
 
 
 def not_a_field_here(span: Span, name: str, section: str) -> Diagnostic:
@@ -83,7 +83,7 @@ def duration_not_positive(span: Span, what: str, text: str) -> Diagnostic:
 
 
 def not_a_duration(span: Span, what: str, found: str) -> Diagnostic:
-    return Diagnostic("E0304", f"{what} is a duration, not {found}", span, "expected e.g. `10 epochs`")
+    return Diagnostic("E0304", f"{what} is a number with a unit, not {found}", span, "expected e.g. `10 epochs`")
 
 
 def rest_here(span: Span) -> Diagnostic:
@@ -107,7 +107,7 @@ def epochs_unknown(span: Span, why: str) -> Diagnostic:
 
 
 def not_an_entry(span: Span, what: str, example: str) -> Diagnostic:
-    return Diagnostic("E0304", f"here stands {what}", span, f"not {what}", helps=(f"for example `{example}`",))
+    return Diagnostic("E0304", f"{what} belongs here", span, f"not {what}", helps=(f"for example `{example}`",))
 
 
 def unknown_entry(span: Span, name: str, what: str, near: str | None, known: Iterable[str]) -> Diagnostic:
@@ -294,7 +294,7 @@ def unknown_figure(span: Span, name: str, near: str | None, known: Sequence[str]
 
 def not_a_figure(span: Span) -> Diagnostic:
     return Diagnostic(
-        "E0304", "here stands a figure of a split", span, "not a figure",
+        "E0304", "a figure of a split belongs here", span, "not a figure",
         helps=("for example `val.acc` or `val.loss`",),
     )  # fmt: skip
 
@@ -331,6 +331,13 @@ def phase_key(span: Span, name: str) -> Diagnostic:
     )  # fmt: skip
 
 
+def unknown_logged(span: Span, name: str, near: str | None, known: Sequence[str]) -> Diagnostic:
+    return Diagnostic(
+        "E0301", f"there is nothing called `{name}` to log", span, "unknown",
+        helps=_meant(near) or (f"there are: {_listed(known, 12)}",),
+    )  # fmt: skip
+
+
 def step_net(span: Span, name: str, near: str | None, nets: Sequence[str]) -> Diagnostic:
     helps = _meant(near) or ((f"the nets are: {_listed(nets)}",) if nets else ("`let gen = Generator()` makes one",))
     return Diagnostic("E0301", f"there is no net `{name}` to update", span, "not a net", helps=helps)
@@ -346,13 +353,9 @@ def base_unknown(span: Span, name: str, near: str | None) -> Diagnostic:
 
 def base_used(span: Span) -> Diagnostic:
     return Diagnostic(
-        "E0304", "the un-overridden value can be multiplied or divided by a number", span, "not this",
+        "E0304", "`base` gives a value that can be multiplied or divided by a number", span, "nothing else",
         helps=("for example `base.lr / 3`",),
     )  # fmt: skip
-
-
-def schedule_not_here(span: Span, owner: str, name: str) -> Diagnostic:
-    return Diagnostic("E0304", f"`{name}` of `{owner}` cannot follow a schedule", span, "a schedule")
 
 
 # ---- export ------------------------------------------------------------------------------------------------------------

@@ -232,6 +232,10 @@ def not_a_key(span: Span, name: str, what: str) -> Diagnostic:
     return Diagnostic("E0301", f"`{name}` is {what}, not a key that can be set", span)
 
 
+def no_keys(span: Span, name: str) -> Diagnostic:
+    return Diagnostic("E0301", f"`{name}` has no keys of its own", span, "a single value")
+
+
 def unknown_variant(span: Span, name: str, near: str | None, has: Sequence[str]) -> Diagnostic:
     notes = (f"this spec has: {_has(has)}",) if has else ("this spec has no variants",)
     return Diagnostic("E0301", f"unknown variant `{name}`", span, notes=notes, helps=_meant(near))

@@ -274,6 +274,8 @@ class FileScope:
             raise Failed(errors.unknown_name(ref.span, ref.name, near))
         if reader is not None:
             own = found.scope is reader.scope and ref.name in self.params
+            if found is reader and above and own:
+                raise Failed(errors.param_cycle(ref.span, [ref.name, ref.name]))
             if above and own and found.position >= reader.position:
                 raise Failed(errors.param_below(ref.span, ref.name, found.node.name.span))
             reader.reads.add(found)

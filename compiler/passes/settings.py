@@ -205,7 +205,7 @@ def _set_entry(entries: syntax.Entries, names: tuple[syntax.Name, ...], setting:
         elif isinstance(item, syntax.Sub) and rest:
             items[index] = syntax.Sub(item.span, item.name, _set_entry(item.entries, rest, setting))
         elif rest:
-            raise Failed(errors.not_a_key(first.span, first.text, "a key"))
+            raise Failed(errors.no_keys(first.span, first.text))
         else:
             items[index] = new
         return syntax.Entries(entries.span, tuple(items))
