@@ -107,6 +107,10 @@ class Session:
                 found.update(dict.fromkeys(sorted(variables(_size(size)))))
         return tuple(found)
 
+    def __repr__(self) -> str:
+        inputs, outputs = (", ".join(map(str, ports)) for ports in (self.inputs, self.outputs))
+        return f"<dlc session {self.path.name} on {self.provider.device}: {inputs} -> {outputs}>"
+
     def __call__(self, **inputs: ArrayLike) -> dict[str, Array]:
         return self.predict(inputs)
 

@@ -49,7 +49,8 @@ def write_linked(model: ir.Model, destination: Path, weights: Path, name: str | 
     """Writes the graph alone; its weights stay in `weights`, hard-linked (else copied) into the destination's folder.
 
     Only initializers that point into `weights` are linked, others (a changed layout) are embedded. `name` is that of the
-    weights file there, by default the destination's with another ending.
+    weights file there, by default the destination's with another ending. ONNX Runtime reads hard-linked files; the `onnx`
+    package refuses them (`onnx.load` with the weights).
     """
     folder = destination.resolve().parent
     link = folder / (name or f"{destination.stem}.safetensors")

@@ -51,6 +51,7 @@ def test_ports_and_metadata(session: dlc.Session) -> None:
     assert session.metadata["dlc.weights"] == "initial, seed 0: not trained"
     assert session.metadata["dlc.parameters"] == str(4 * 3 * 16 + 4 + 45)
     assert session.provider.device == "cpu"
+    assert repr(session).startswith("<dlc session m.onnx on cpu: image: float32[B, 3, H, W], ids: int64[B, T] -> y: ")
 
 
 def test_predict(session: dlc.Session) -> None:
