@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from torch import nn
 
 from ..compiler.expand import ParameterEntry, selects
+from ..compiler.recipe.clock import Clock
 from ..compiler.recipe.ir import Freeze, Phase
 from .program import Program
-from .schedules import Clock
 
 
 def _matches(freeze: Freeze, path: str, entry: ParameterEntry) -> bool:
@@ -28,10 +28,6 @@ class Freezing:
                 if _matches(freeze, path, entry):
                     self.until[path] = max(end, self.until.get(path, 0))
         self._changes = {step for step in self.until.values() if step < 2**62}
-
-    @staticmethod
-    def for_good(phase: Phase, path: str, entry: ParameterEntry) -> bool:
-        return any(freeze.until is None and _matches(freeze, path, entry) for freeze in phase.freeze)
 
     def changes(self, step: int) -> bool:
         """Whether something thaws at this step."""

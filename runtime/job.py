@@ -129,8 +129,12 @@ def _forget(run: RunDir, out: Path | None) -> None:
 
 
 def _job(spec: Spec, train: Train, data: Data, run: RunDir, device: torch.device, listener: Listener) -> loop.Job:
-    program = programs.build(spec, train, run.path, device)
+    program = _program(spec, train, data, run, device)
     return loop.Job(train, program, paths(spec, train), data, run, device, listener, metadata(spec))
+
+
+def _program(spec: Spec, train: Train, data: Data, run: RunDir, device: torch.device) -> programs.Program:
+    return programs.build(spec, train, run.path, device, records=len(data.part("train")))
 
 
 def _run(job: loop.Job, saved: Checkpoint | None, spec: Spec) -> None:
@@ -143,7 +147,7 @@ def _run(job: loop.Job, saved: Checkpoint | None, spec: Spec) -> None:
 def _diverged(job: loop.Job, spec: Spec, seen: int) -> Diverged:
     """Goes on once more from the last checkpoint, watching, and says where the first such number comes from."""
     again = loop.Job(
-        job.train, programs.build(spec, job.train, job.run.path, job.device), job.entries, job.data, job.run, job.device, silent,
+        job.train, _program(spec, job.train, job.data, job.run, job.device), job.entries, job.data, job.run, job.device, silent,
         job.metadata, save_every=float("inf"),
     )  # fmt: skip
     again.careful = Watch(again.program, job.entries, job.device)
@@ -254,7 +258,8 @@ def reopen(run: Run, device: str = "auto", data_root: Path | None = None) -> Ope
     chosen = spec.recipe.train(about["train"])
     weights_at = directory.path / "last" if Path(run.path).name == "last" else directory.kept()
     saved = checkpoint.read(weights_at, everything=False)
-    program = programs.build(spec, chosen, directory.path, place, initial=False)
+    records = about["records"].get("train")
+    program = programs.build(spec, chosen, directory.path, place, initial=False, records=records)
     weights = saved.averaged or saved.weights
     tensors = program.tensors()
     checkpoint.compare(tensors, weights, weights_at)

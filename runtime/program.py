@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 
 from .data.feed import Batch
+from .optimizers import Groups
 
 
 class LossCode(Protocol):
@@ -81,6 +82,7 @@ class Program:
     terms: Sequence[str]
     sources: Mapping[str, str]  # file name -> generated text
     shared: Sequence[Shared | None] = ()  # by phase
+    groups: Sequence[Sequence[Callable[[], Groups]]] = ()  # what each update moves, by phase; none when nothing trains
 
     def tensors(self) -> dict[str, Tensor]:
         """Parameters and buffers of all nets, by the paths of the checkpoint."""

@@ -7,6 +7,7 @@ import itertools
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 
 from ..backends.pytorch.load import empty
 from ..backends.pytorch.module import class_name, module_source
+from ..backends.pytorch.parameter_groups import group_functions
 from ..backends.pytorch.recipe import metric_parts, nets_of, recipe_source, shared_functions, update_functions
 from ..compiler.ir import CallNode, Model, Spec
 from ..compiler.recipe.ir import Train
@@ -56,10 +58,13 @@ class _Evaluation:
         return self._evaluate(*self._nets, batch)
 
 
-def build(spec: Spec, train: Train, folder: Path | None, device: torch.device, *, initial: bool = True) -> Program:
+def build(
+    spec: Spec, train: Train, folder: Path | None, device: torch.device, *, initial: bool = True, records: int | None = None
+) -> Program:  # fmt: skip
     """The program of a section. Generated files lie in `folder` (else in a temporary one), so that a stack trace points
-    at lines one can read; weights are the initial ones unless `initial` is false."""
-    files = sources(spec, train)
+    at lines one can read; weights are the initial ones unless `initial` is false. `records` of the train split are needed
+    to train: lengths of schedules follow from them."""
+    files = sources(spec, train, records)
     with tempfile.TemporaryDirectory() as temporary:
         home = folder if folder is not None else Path(temporary)
         for name, text in files.items():
@@ -83,11 +88,15 @@ def build(spec: Spec, train: Train, folder: Path | None, device: torch.device, *
         None if functions is None else _shared(recipe, functions.loss, {name: nets[name] for name in functions.nets})
         for functions in shared_functions(spec, train)
     ]
+    groups = [
+        [partial(getattr(recipe, function.name), *(nets[name] for name in function.nets)) for function in row]
+        for row in (group_functions(spec, train) if records is not None else ())
+    ]
     evaluated = nets_of(spec, train, train.evaluation.body)
     return Program(
         nets, phases, _Evaluation(recipe, [nets[name] for name in evaluated]),
         [Part(part.op, part.args) for part in metric_parts(spec, train)],
-        [term.name for term in train.evaluation.terms], files, shared,
+        [term.name for term in train.evaluation.terms], files, shared, groups,
     )  # fmt: skip
 
 
@@ -101,7 +110,7 @@ def file_of(net: str) -> str:
     return f"model_{net}.py" if net else "model.py"
 
 
-def sources(spec: Spec, train: Train) -> dict[str, str]:
+def sources(spec: Spec, train: Train, records: int | None = None) -> dict[str, str]:
     """The generated files of a section by name."""
     found = {
         file_of(net.name): module_source(
@@ -109,7 +118,7 @@ def sources(spec: Spec, train: Train) -> dict[str, str]:
         )
         for net in train.nets
     }
-    return {**found, "recipe.py": recipe_source(spec, train)}
+    return {**found, "recipe.py": recipe_source(spec, train, records)}
 
 
 def extra_outputs(spec: Spec, train: Train, net: str) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from ..compiler.expand import ParameterEntry
+from ..compiler.recipe.clock import Clock, clock_of, length_of, seconds
 from ..compiler.recipe.ir import Phase, Split, Train
 from . import checkpoint, keyed
 from .averages import Averages
@@ -29,10 +30,9 @@ from .evaluate import evaluate
 from .events import Finished, Listener, Note, Progress, Saved, Started, Validated
 from .failure import Interrupted
 from .freezing import Freezing
-from .optimizers import Stepper, Trained, build
+from .optimizers import Stepper, build
 from .program import LossCode, Program
 from .rundir import MetricsFile, RunDir
-from .schedules import Clock, seconds
 
 REPORT_EVERY = 1.0  # seconds between two progress events
 SAVE_EVERY = 30.0  # seconds between two checkpoints
@@ -148,7 +148,7 @@ class Loop:
         job, at = self.job, self.at
         clock = self.clock(phase)
         total, deadline = length_of(phase, clock), seconds(phase.duration)
-        self.enter(phase, clock, total)
+        self.enter(phase)
         freezing = Freezing(job.program, job.entries, phase, clock)
         losses_of = self.program.phases[at.phase]
         plain = len(phase.updates) == 1 and phase.updates[0].repeat == 1
@@ -159,7 +159,7 @@ class Loop:
         log_every = clock.steps(phase.log.every) if phase.log.every else 0
         report = Reporter(self, phase, total, clock, began)
         update, loss_of, stepper = phase.updates[0], losses_of[0], self.steppers[0]
-        parameters = stepper.parameters()
+        parameters = stepper.parameters
         batches = self.batches(phase, clock, micro)
         freezing.apply(at.phase_step)
 
@@ -221,7 +221,7 @@ class Loop:
         shared = self.program.shared[self.at.phase] if self.program.shared else None
         losses_of = self.program.phases[self.at.phase]
         for number, (update, loss_of, stepper) in enumerate(zip(phase.updates, losses_of, self.steppers, strict=True)):
-            parameters = stepper.parameters()
+            parameters = stepper.parameters
             for turn in range(update.repeat):
                 if number == 0 or turn > 0 or update.repeat > 1:
                     micro_batches = next(batches)
@@ -254,25 +254,15 @@ class Loop:
     def clock(self, phase: Phase) -> Clock:
         return clock_of(phase, len(self.feed))
 
-    def enter(self, phase: Phase, clock: Clock, total: int) -> None:
+    def enter(self, phase: Phase) -> None:
         """Optimizers of a phase; what they kept goes on unless the phase starts them anew."""
         before = {id(p): state for stepper in self.steppers for p, state in stepper.states()}
-        tensors = self.program.tensors()
-        self.steppers = []
-        for update in phase.updates:
-            trained = [
-                Trained(path, self.job.entries[path], tensor)
-                for path, tensor in tensors.items()
-                if isinstance(tensor, nn.Parameter) and any(path.startswith(f"{n}.") if n else True for n in update.nets)
-                and not Freezing.for_good(phase, path, self.job.entries[path])
-            ]  # fmt: skip
-            stepper = build(update, trained, clock, total * update.repeat, self.job.device)
-            if not phase.fresh:
-                for item in trained:
-                    home = stepper.home(item.tensor)
-                    if home is not None and id(item.tensor) in before:
-                        home.state[item.tensor] = before[id(item.tensor)]
-            self.steppers.append(stepper)
+        self.steppers = [build(groups(), self.job.device) for groups in self.program.groups[self.at.phase]]
+        for stepper in self.steppers if not phase.fresh else ():
+            for parameter in stepper.parameters:
+                home = stepper.home(parameter)
+                if home is not None and id(parameter) in before:
+                    home.state[parameter] = before[id(parameter)]
         if self._waiting:
             self.restore_optimizers(self._waiting)
             self._waiting = {}
@@ -492,20 +482,6 @@ class Reporter:
         figures = {name: value for name, value in named.items() if name not in losses}
         self.loop.job.listener(Validated(at.step, at.epoch + 1, "val", figures, losses, best))
         self.loop.log(f"step {at.step} " + " ".join(f"{name} {value:.6g}" for name, value in named.items()))
-
-
-def clock_of(phase: Phase, records: int) -> Clock:
-    """Steps an epoch: a step draws a batch, and one more for every repeat of an update beyond that."""
-    repeats = [update.repeat for update in phase.updates]
-    draws = sum(repeat for repeat in repeats if repeat > 1) or 1
-    if len(repeats) > 1 and repeats[0] == 1 and draws > 1:
-        draws += 1
-    return Clock(max(1, records // (phase.batch.amount * draws)), min(phase.batch.amount, records))
-
-
-def length_of(phase: Phase, clock: Clock) -> int:
-    """Steps of a phase; one that lasts for a time has no end of its own."""
-    return 2**62 if seconds(phase.duration) else clock.steps(phase.duration)
 
 
 def complete(train: Train, at: Mapping[str, Any], records: int) -> bool:

@@ -1,21 +1,24 @@
-"""Schedules equal torch's own at every step, and meet where segments meet."""
+"""Schedules, as functions of the generated code, equal torch's own at every step, and meet where segments meet."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 
+from dlc.backends.pytorch.schedules import Schedules
+from dlc.compiler.recipe.clock import Clock
 from dlc.compiler.recipe.ir import Duration, Schedule, Segment
 from dlc.compiler.source import Span
-from dlc.runtime.schedules import Clock, Curve
 
 NOWHERE = Span("x", 0, 0)
 CLOCK = Clock(per_epoch=10, batch=4, tokens=32)
 
 
-def curve(start: float, *segments: tuple, total: int = 100, scale: float = 1.0) -> Curve:
+def curve(start: float, *segments: tuple, total: int = 100, scale: float = 1.0) -> Callable[[int], float]:
     made = [
         Segment(
             kind=kind,
@@ -25,7 +28,13 @@ def curve(start: float, *segments: tuple, total: int = 100, scale: float = 1.0) 
         )
         for kind, length, more in segments
     ]
-    return Curve(Schedule(start=start, segments=tuple(made), scale=scale, span=NOWHERE), CLOCK, total)
+    schedule = Schedule(start=start, segments=tuple(made), scale=scale, span=NOWHERE)
+    written = Schedules(())
+    name = written.name(schedule, CLOCK, total, (), (), "lr")
+    module: dict[str, Any] = {"math": math}
+    for lines in written.functions:
+        exec("\n".join("    " * line.indent + line.text for line in lines), module)
+    return module[name]
 
 
 def rates(scheduler_of, steps: int, lr: float) -> list[float]:
