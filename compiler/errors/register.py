@@ -13,6 +13,8 @@ class Entry(NamedTuple):
     why: str
     wrong: str = ""
     right: str = ""
+    #: The command that finds it, where a check cannot: the wrong program checks clean.
+    when: str = ""
 
 
 def explain(code: str) -> str | None:
@@ -22,8 +24,36 @@ def explain(code: str) -> str | None:
         return None
     word = "error" if code.upper().startswith("E") else "warning"
     parts = [f"{word} {code.upper()}: {entry.meaning}", entry.why]
+    if entry.when:
+        parts.append(f"It is said by `{entry.when}`.")
     if entry.wrong:
         parts += ["wrong:", _indented(entry.wrong), "right:", _indented(_mended(entry))]
+    return "\n\n".join(parts) + "\n"
+
+
+def reference() -> str:
+    """The page of all codes, `docs/diagnostics.md`."""
+    head = (
+        "What `dlc` says about a spec, by code; `dlc explain E0207` prints one entry. The first program of an entry gets the\n"
+        "code and no other, the second none. A code keeps its meaning for ever. This page is written by\n"
+        "`python -m dlc.compiler.errors`."
+    )
+    parts = [
+        "# Diagnostics",
+        head,
+        "\n".join(
+            [
+                "| code | meaning |",
+                "|---|---|",
+                *(f"| [{c}](#{c.lower()}) | {e.meaning} |" for c, e in REGISTER.items()),
+            ]
+        ),
+    ]
+    for code, entry in REGISTER.items():
+        parts += [f"## {code}", f"**{entry.meaning}**", entry.why]
+        if entry.when:
+            parts.append(f"It is said by `{entry.when}`.")
+        parts += [f"```\n{program.strip()}\n```" for program in (entry.wrong, entry.right) if program]
     return "\n\n".join(parts) + "\n"
 
 
@@ -408,6 +438,9 @@ REGISTER: dict[str, Entry] = {
     "E0501": Entry(
         "the backend cannot express it",
         "The message names the operator, its place and the backend. Nothing is skipped silently.",
+        _body("y = x -> avg_pool(3, adaptive = true)", "x: [B, 4, 8, 8]", "y: [B, 4, 3, 3]"),
+        _body("y = x -> avg_pool(4, adaptive = true)", "x: [B, 4, 8, 8]", "y: [B, 4, 4, 4]"),
+        "dlc export",
     ),
     "E0502": Entry(
         "random function in an exported output",
@@ -424,6 +457,7 @@ REGISTER: dict[str, Entry] = {
         "no cached form",
         "Generation with a cache needs the sequence axis to reach only causal attention and stages that work per\n"
         "position. The stage that prevents it is shown.",
+        when="dlc export",
     ),
     "E0504": Entry(
         "an output of a cut needs an input that is not listed",
@@ -472,5 +506,8 @@ REGISTER: dict[str, Entry] = {
     "W0407": Entry(
         "fewer records than `batch`",
         "The step then uses one smaller batch. Known when the data is there.",
+        _train("batch     = 64", "batch     = 5000"),
+        DIGITS,
+        "dlc train",
     ),
 }  # fmt: skip
