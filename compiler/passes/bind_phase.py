@@ -262,12 +262,26 @@ class PhaseBinder:
         node = section.value(key)
         items = node.items if isinstance(node, (syntax.List, syntax.Tuple)) else (node,) if node is not None else ()
         names: list[str] = []
+        known = self._known() if items else []
         for item in items:
-            if isinstance(item, syntax.Ref):
-                names.append(item.name)
-            else:
+            if not isinstance(item, syntax.Ref):
                 self.report.add(errors.not_an_entry(item.span, "a list of names", f"{key} = [image]"))
+            elif item.name not in known:
+                self.report.add(errors.unknown_logged(item.span, item.name, nearest(item.name, known), known))
+            else:
+                self.names.let_read.add(item.name)
+                names.append(item.name)
         return tuple(names)
+
+    def _known(self) -> list[str]:
+        """Batch fields, lets, and values of the model."""
+        known = [field.name for field in self.names.dataset.fields]
+        known += [let.name.text for let in self.names.lets]
+        single = self.names.single
+        if single is not None:
+            body = self.elaborator.bodies[self.elaborator.models[single.model].body]
+            known += [*(result.name for result in body.outputs), *body.taps]
+        return list(dict.fromkeys(known))
 
     def _runtime(self, section: Section) -> Runtime:
         sub = section.sub("runtime")
