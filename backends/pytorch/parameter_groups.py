@@ -25,7 +25,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ...compiler.expand import ParameterEntry, parameters
+from ...compiler.expand import parameters
 from ...compiler.ir import Selector, Spec
 from ...compiler.recipe.clock import clock_of, length_of
 from ...compiler.recipe.ir import Phase, Schedule, Train, Update
@@ -166,6 +166,7 @@ class _Groups:
         kind, args, schedules = base.name, dict(base.args), dict(base.schedules)
         if muon and 0 not in signature:
             kind = "AdamW"
+            args = {**{name: default for name, _, default in OPTIMIZERS[kind].arguments}, **args}
         for number, group in enumerate(self.update.groups, int(muon)):
             if number in signature:
                 for name, value in group.args.items():
