@@ -23,7 +23,11 @@ MODELS = {
     "unet": "k_unet",
     "vae": "i_vae",
 }
-RECIPES = {"mlp": "a_mlp", "bert": "g_bert", "vae": "i_vae", "dcgan": "j_dcgan"}
+RECIPES = {
+    "mlp": "a_mlp", "bert": "g_bert", "vae": "i_vae", "dcgan": "j_dcgan", "finetune": "n_finetune", "vit": "l_vit",
+    "digits_cnn": "specs/digits_cnn.dlspec",
+}  # fmt: skip
+RECORDS = 60_000  # what schedules in epochs count with
 
 
 def compare(name: str, source: str) -> None:
@@ -43,7 +47,7 @@ def test_model_source(name: str, example: Callable[[str], Spec]) -> None:
 @pytest.mark.parametrize("name", RECIPES)
 def test_recipe_source(name: str, example: Callable[[str], Spec]) -> None:
     spec = example(RECIPES[name])
-    compare(f"{name}_recipe.py", recipe_source(spec, spec.recipe.trains[0]))
+    compare(f"{name}_recipe.py", recipe_source(spec, spec.recipe.trains[0], RECORDS))
 
 
 @pytest.mark.parametrize(("name", "peer"), [("gpt2", 102), ("resnet50", 70)])

@@ -3,6 +3,32 @@
 import torch.nn.functional as F
 
 
+def lr(step):
+    """Learning rate after `step` updates."""
+    if step < 10000:
+        return 0.0001 * (step / 10000)
+    if step < 1000000:
+        return 0.0001 * (1 - (step - 10000) / 990000)
+    return 0.0
+
+
+def parameter_groups(model):
+    """The parameters in groups, with what the optimizer is told of each."""
+    decay, no_decay = [], []
+    for p in model.parameters():
+        if p.ndim < 2:
+            no_decay.append(p)
+        else:
+            decay.append(p)
+    common = {"lr": lr, "betas": (0.9, 0.999), "eps": 1e-8}
+    return {
+        "AdamW": [
+            {"params": decay, "weight_decay": 0.01, **common},
+            {"params": no_decay, "weight_decay": 0.0, **common},
+        ],
+    }
+
+
 def loss(model, batch):
     """The terms of the loss."""
     logits = model(batch["tokens"], batch["segments"])

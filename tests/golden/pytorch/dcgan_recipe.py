@@ -4,6 +4,36 @@ import torch
 import torch.nn.functional as F
 
 
+def disc_parameter_groups(disc):
+    """The parameters in groups, with what the optimizer is told of each."""
+    return {
+        "Adam": [
+            {
+                "params": list(disc.parameters()),
+                "lr": 0.0002,
+                "betas": (0.5, 0.999),
+                "eps": 1e-8,
+                "weight_decay": 0.0,
+            },
+        ],
+    }
+
+
+def gen_parameter_groups(gen):
+    """The parameters in groups, with what the optimizer is told of each."""
+    return {
+        "Adam": [
+            {
+                "params": list(gen.parameters()),
+                "lr": 0.0002,
+                "betas": (0.5, 0.999),
+                "eps": 1e-8,
+                "weight_decay": 0.0,
+            },
+        ],
+    }
+
+
 def lets(gen, batch):
     """Values that the updates share."""
     B = batch["image"].shape[0]

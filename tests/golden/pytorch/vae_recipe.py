@@ -4,6 +4,21 @@ import torch
 import torch.nn.functional as F
 
 
+def parameter_groups(model):
+    """The parameters in groups, with what the optimizer is told of each."""
+    return {
+        "Adam": [
+            {
+                "params": list(model.parameters()),
+                "lr": 0.001,
+                "betas": (0.9, 0.999),
+                "eps": 1e-8,
+                "weight_decay": 0.0,
+            },
+        ],
+    }
+
+
 def loss(model, batch):
     """The terms of the loss."""
     recon, mu, logvar = model(batch["image"])
