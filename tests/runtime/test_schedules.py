@@ -66,6 +66,13 @@ def test_decay_is_torchs() -> None:
     assert [ours(t) for t in range(60)] == pytest.approx(theirs)
 
 
+def test_warm_up_then_cosine_is_torchs() -> None:
+    ours = curve(0.01, ("linear", (20, "steps"), {"to": 0.1}), ("cosine", (0, "rest"), {"to": 0.001}))
+    warm = rates(lambda o: torch.optim.lr_scheduler.LinearLR(o, 0.1, 1.0, 20), 20, 0.1)
+    falling = rates(lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(o, 80, 0.001), 81, 0.1)
+    assert [ours(t) for t in range(101)] == pytest.approx([*warm, *falling])
+
+
 def test_warm_up_then_the_rest() -> None:
     ours = curve(0.0, ("linear", (2, "epochs"), {"to": 1.0}), ("cosine", (0, "rest"), {"to": 0.0}))
     assert ours(0) == 0
