@@ -34,12 +34,7 @@ def same_outputs(ours: Callable[[], Tensor], theirs: Callable[[], Tensor], toler
 # ---- language models of transformers -----------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def transformers() -> object:
-    return pytest.importorskip("transformers", reason="the reference implementations are an optional package")
-
-
-def test_gpt2(transformers: object) -> None:
+def test_gpt2() -> None:
     from transformers import GPT2Config, GPT2LMHeadModel
 
     config = GPT2Config(vocab_size=97, n_embd=48, n_layer=3, n_head=4, n_positions=32, attn_implementation="eager")
@@ -60,7 +55,7 @@ def test_gpt2(transformers: object) -> None:
         same_outputs(lambda tokens=tokens: ours(tokens), lambda tokens=tokens: theirs(tokens).logits)
 
 
-def test_gpt2_gradients(transformers: object) -> None:
+def test_gpt2_gradients() -> None:
     from transformers import GPT2Config, GPT2LMHeadModel
 
     config = GPT2Config(
@@ -83,7 +78,7 @@ def test_gpt2_gradients(transformers: object) -> None:
         torch.testing.assert_close(parameter.grad, want, rtol=1e-4, atol=1e-6)
 
 
-def test_llama(transformers: object) -> None:
+def test_llama() -> None:
     from transformers import LlamaConfig, LlamaForCausalLM
 
     config = LlamaConfig(
@@ -100,7 +95,7 @@ def test_llama(transformers: object) -> None:
     same_outputs(lambda: ours(tokens), lambda: theirs(tokens).logits)
 
 
-def test_bert(transformers: object) -> None:
+def test_bert() -> None:
     from transformers import BertConfig, BertForMaskedLM
 
     config = BertConfig(
