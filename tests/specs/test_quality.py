@@ -43,7 +43,8 @@ def figures(directory: Path, name: str, **overrides: Any) -> Mapping[str, float]
 def test_digits(name: str, figure: str, least: float, tmp_path: Path, sizes: Any, record_figure: Record) -> None:
     found = [100 * figures(tmp_path / str(seed), name, **{"train.seed": seed})["test.acc"] for seed in sizes.seeds]
     record_figure(figure, median(found), "%")
-    assert median(found) >= least, found
+    slack = 0 if sizes.full else 0.6  # the bound is for a median of seeds: one alone may miss two images more
+    assert median(found) >= least - slack, found
 
 
 def paired(spec: str, seed: int, peer: Any, load: Callable[..., Any], score: Callable[..., float]) -> float:
