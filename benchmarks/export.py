@@ -1,6 +1,7 @@
 """Writing GPT-2 (124M parameters, f32, batch and length dynamic) as ONNX: ours, `torch.onnx.export`, and the raw bytes.
 
-Verification counts on neither side. The peer exports the very module that `dlc build` writes, with the same opset, in one
+Verification counts on neither side. Every way writes a new file and first removes its last one: a file that is replaced
+keeps its pages until the rename, and where memory is fresh that costs more than the writing. The peer exports the very module that `dlc build` writes, with the same opset, in one
 file too (its format keeps weights above 2 GB apart only, as ours). `python -m dlc.benchmarks.export` writes the JSON.
 """
 
@@ -31,11 +32,11 @@ def measured(rounds: int, overrides: dict[str, Any] | None = None) -> dict[str, 
     """Median seconds of each way to disk, nodes, bytes."""
     import onnx
     import torch
+    from safetensors.numpy import save_file
 
     import dlc
     from dlc.backends.onnx import lower, stored, write_linked, write_packed
     from dlc.runtime.reference import module_of
-    from safetensors.numpy import save_file
 
     spec = dlc.load(EXAMPLES / "e_gpt2.dlspec", **(overrides or {})).spec
     model = spec.model("GPT2")
@@ -50,18 +51,23 @@ def measured(rounds: int, overrides: dict[str, Any] | None = None) -> dict[str, 
         save_file(weights, folder / "weights.safetensors")
         table = stored(folder / "weights.safetensors")
 
+        def removed(name: str) -> Path:
+            for file in folder.glob(f"{name}*"):
+                file.unlink()
+            return folder / name
+
         def raw() -> None:
-            with (folder / "raw.bin").open("wb", buffering=0) as stream:
+            with removed("raw.bin").open("wb", buffering=0) as stream:
                 for array in weights.values():
                     view = memoryview(array.reshape(-1).view(np.uint8))
                     while len(view):
                         view = view[stream.write(view) :]
 
         def packed() -> None:
-            write_packed(lower(spec, model, weights), folder / "packed.onnx")
+            write_packed(lower(spec, model, weights), removed("packed.onnx"))
 
         def linked() -> None:
-            write_linked(lower(spec, model, table), folder / "linked.onnx", folder / "weights.safetensors")
+            write_linked(lower(spec, model, table), removed("linked.onnx"), folder / "weights.safetensors")
 
         def peer() -> None:
             batch, length = torch.export.Dim("B", min=1, max=1 << 20), torch.export.Dim("T", min=2, max=1024)
@@ -72,7 +78,7 @@ def measured(rounds: int, overrides: dict[str, Any] | None = None) -> dict[str, 
                     dynamic_shapes=({0: batch, 1: length},),
                 )  # fmt: skip
                 assert program is not None
-                program.save(folder / "peer.onnx")
+                program.save(removed("peer.onnx"))
 
         times = alternate({"raw": raw, "packed": packed, "linked": linked, "peer": peer}, rounds)
         found = {f"{name}_s": seconds for name, seconds in times.items()}
@@ -99,7 +105,9 @@ def figures(full: bool) -> list[Figure]:
 
 def main() -> None:
     found = measured(int(sys.argv[1]) if len(sys.argv) > 1 else 3)
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False, cwd=RESULTS.parent)
+    commit = subprocess.run(
+        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False, cwd=RESULTS.parent
+    )
     versions = {name: metadata.version(name) for name in ("torch", "onnx", "onnx-ir", "onnxscript")}
     record = {
         "commit": commit.stdout.strip(), "date": datetime.now(UTC).strftime("%Y-%m-%d"), "machine": platform.platform(),
