@@ -51,7 +51,7 @@ class _Varying:
 
     group: dict[str, Any]
     name: str
-    schedule: Callable[[int], float]
+    schedule: Callable[..., Any]
 
 
 class Stepper:

@@ -88,7 +88,7 @@ def create(base: Path, name: str, out: Path | None) -> RunDir:
             raise BadInput(
                 f"`{out}` already holds a run", helps=("choose another `--out`, or continue it with `--resume`",)
             )
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        if out.exists() and not (out.is_dir() and all(map(_never_began, out.iterdir()))):
             raise BadInput(f"`{out}` is there and is not empty", helps=("choose another `--out`",))
         out.mkdir(parents=True, exist_ok=True)
         return RunDir(out)
@@ -102,6 +102,13 @@ def create(base: Path, name: str, out: Path | None) -> RunDir:
         except FileExistsError:
             continue  # another run began at the same time
         return RunDir(folder / str(number))
+
+
+def _never_began(entry: Path) -> bool:
+    """Whether a file is of a run that ended before its `ir.json` was written."""
+    name = entry.name.removesuffix(".new")
+    known = ("recipe.py", "spec.dlspec", "ir.json", "env.json", "data.json", "log.txt")
+    return entry.is_file() and (name in known or (name.startswith("model") and name.endswith(".py")))
 
 
 def is_run(path: Path) -> bool:

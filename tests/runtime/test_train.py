@@ -124,6 +124,16 @@ def test_a_directory_that_holds_a_run_is_refused(tmp_path: Path) -> None:
         fit(file, tmp_path / "run")
 
 
+def test_a_run_that_ended_before_it_began_can_begin_again(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "model.py").write_text("half")
+    assert fit(spec(tmp_path), tmp_path / "run", duration="1 steps").figures
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "notes.txt").write_text("mine")
+    with pytest.raises(BadInput, match="is not empty"):
+        fit(spec(tmp_path), tmp_path / "other")
+
+
 def test_a_mistake_in_the_data_leaves_nothing_behind(tmp_path: Path) -> None:
     data = DATA.replace('builtin("digits")', 'csv("missing.csv")').replace(
         "source.image -> scale(1 / 16) -> if", "source.image -> if"
