@@ -2,21 +2,27 @@
 
 Both train the class that `dlc build` writes, with fused AdamW and a cosine schedule, on the same records, resident in
 memory, in batches of 64, one thread. What a run does around its loop (start, validation, checkpoints) counts on neither
-side.
+side. `python -m dlc.benchmarks.training_loop` writes the JSON.
 """
 
 from __future__ import annotations
 
+import json
 import math
+import platform
 import statistics
+import subprocess
 import tempfile
 import time
+from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from .measure import Figure
 
 RECORDS, BATCH = 1347, 64  # the train split of the spec
+RESULTS = Path(__file__).resolve().parent / "results"
 SPEC = Path(__file__).resolve().parent.parent / "specs" / "digits_mlp.dlspec"
 
 
@@ -93,3 +99,21 @@ def figures(full: bool) -> list[Figure]:
         Figure("train.digits_mlp.step_by_hand", 1e6 * theirs, "us"),
         Figure("train.digits_mlp.ratio", ratio, "x", 1.1 if full else 2.0),
     ]
+
+
+def main() -> None:
+    found = {figure.name: figure.value for figure in figures(True)}
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False, cwd=RESULTS.parent)
+    record = {
+        "commit": commit.stdout.strip(), "date": datetime.now(UTC).strftime("%Y-%m-%d"), "machine": platform.platform(),
+        "versions": {"torch": metadata.version("torch")},
+        "figures": {name: round(value, 5) for name, value in found.items()},
+    }  # fmt: skip
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "training_loop.json").write_text(json.dumps(record, indent=2) + "\n", "utf-8")
+    for name, value in found.items():
+        print(f"{name:32} {value:10.4f}")
+
+
+if __name__ == "__main__":
+    main()
