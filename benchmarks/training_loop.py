@@ -103,7 +103,9 @@ def figures(full: bool) -> list[Figure]:
 
 def main() -> None:
     found = {figure.name: figure.value for figure in figures(True)}
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False, cwd=RESULTS.parent)
+    commit = subprocess.run(
+        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False, cwd=RESULTS.parent
+    )
     record = {
         "commit": commit.stdout.strip(), "date": datetime.now(UTC).strftime("%Y-%m-%d"), "machine": platform.platform(),
         "versions": {"torch": metadata.version("torch")},
