@@ -156,8 +156,10 @@ def operator_node(
             value = realize(context, value, span)
         if isinstance(value, Outputs):
             raise Failed(errors.several_outputs(value.of, list(value.tensors), span))
-        if value is not None and not isinstance(value, (Tensor, bool, int, float, Dim)):
-            name = operator.tensors[min(position, len(operator.tensors) - 1)][0] if operator.tensors else "input"
+        name, kind = (
+            operator.tensors[min(position, len(operator.tensors) - 1)] if operator.tensors else ("input", "one")
+        )
+        if (value is None and kind == "many") or not isinstance(value, (Tensor, bool, int, float, Dim, type(None))):
             raise Failed(errors.input_not_tensor(spelled or operator.name, name, value, span))
         given.append(value.type if isinstance(value, Tensor) else value)
         if isinstance(value, Tensor):
