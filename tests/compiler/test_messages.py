@@ -115,11 +115,12 @@ def messages() -> dict[str, FunctionType]:
     """The public functions of compiler/errors by `module.name`."""
     found: dict[str, FunctionType] = {}
     for info in pkgutil.iter_modules(dlc.compiler.errors.__path__):
+        if info.name in ("register", "__main__"):
+            continue
         module = importlib.import_module(f"dlc.compiler.errors.{info.name}")
         for name, value in vars(module).items():
             if isinstance(value, FunctionType) and value.__module__ == module.__name__ and not name.startswith("_"):
                 found[f"{info.name}.{name}"] = value
-    found.pop("register.explain")
     return found
 
 
