@@ -15,7 +15,7 @@ from ..compiler.expand import ParameterEntry, parameters
 from ..compiler.ir import Spec
 from ..compiler.recipe.ir import DataSet, Split, Train
 from ..compiler.source import Source, Sources
-from . import checkpoint, memory, programs, rundir
+from . import checkpoint, memory, pretrained, programs, rundir
 from . import train as loop
 from .checkpoint import Checkpoint
 from .data import facts
@@ -78,6 +78,7 @@ def train(
 
     spec = loaded.spec
     chosen = find_section(spec, section)
+    pretrained.refuse(chosen)
     place = device_of(device)
     root = (data_root or loaded.path.parent).resolve()
     data = open_data(spec.recipe.dataset(chosen.data), root)
@@ -104,12 +105,14 @@ def train(
         job = _job(spec, chosen, data, run, place, listener)
         if save_every is not None:
             job.save_every = save_every
+        if saved is None:
+            pretrained.load(chosen, job.program.tensors(), loaded.path.parent)
         _write(run, loaded, spec, chosen, data, job, root, place)
         with memory.explained(chosen.phases[0], place):
             _run(job, saved, spec)
     finally:
         if not checkpoint.settle(run.last) and not resume and not any(run.path.glob("metrics.csv")):
-            _forget(run, out)
+            _forget(run)
     return run.path
 
 
@@ -119,12 +122,12 @@ def _resumed(loaded: Loaded, resume: bool | str | Path, out: Path | None, base: 
     return rundir.find(out) if out is not None else rundir.newest_unfinished(base, loaded.name)
 
 
-def _forget(run: RunDir, out: Path | None) -> None:
+def _forget(run: RunDir) -> None:
     """Removes a run that never began, so that nothing half-written stays."""
     for file in run.path.iterdir():
         if file.is_file():
             file.unlink()
-    if out is None:
+    if not any(run.path.iterdir()):
         run.path.rmdir()
 
 

@@ -465,3 +465,39 @@ def test_initial_weights_of_the_program_are_those_of_the_module(tmp_path: Path) 
     loaded = api.load(spec(tmp_path))
     program = programs.build(loaded.spec, loaded.spec.recipe.trains[0], None, torch.device("cpu"))
     assert equal(dict(program.tensors()), loaded.module().state_dict())
+
+
+# ---- weights from elsewhere, and what is refused -----------------------------------------------------------------------
+
+
+def test_weights_from_a_file(tmp_path: Path) -> None:
+    first = fit(spec(tmp_path), tmp_path / "a")
+    file = spec(tmp_path, 'weights = file("a/last/model.safetensors", skip = ["head.**"])', 'freeze "conv.**", "bn.**"')
+    fit(file, tmp_path / "b", duration="2 steps")
+    one, other = weights(first), weights(tmp_path / "b")
+    assert torch.equal(one["conv.weight"], other["conv.weight"])
+    assert not torch.equal(one["head.weight"], other["head.weight"])
+    wider = MODEL.replace("Linear(10)", "extra: Linear(20) -> top: Linear(10)").replace("head: extra", "extra")
+    with pytest.raises(api.SpecError) as caught:
+        fit(spec(tmp_path, 'weights = file("a/last/model.safetensors")', model=wider), tmp_path / "c")
+    (found,) = caught.value.diagnostics
+    assert found.code == "E0405"
+    assert any("without a source" in note for note in found.notes)
+    assert any("unused: head" in note for note in found.notes)
+    assert not (tmp_path / "c").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "what"),
+    [
+        ('precision = "f16"', "f16"),
+        ("mixup = 0.2", "`mixup`"),
+        ("runtime { sync_batch_norm = true }", "sync_batch_norm"),
+    ],
+)
+def test_what_is_not_done_is_refused_not_ignored(tmp_path: Path, more: str, what: str) -> None:
+    with pytest.raises(api.SpecError) as caught:
+        fit(spec(tmp_path, more), tmp_path / "run")
+    assert [d.code for d in caught.value.diagnostics] == ["E0501"]
+    assert what in caught.value.diagnostics[0].message
+    assert not (tmp_path / "run").exists()
