@@ -11,7 +11,6 @@ from ..types import TensorType
 from .base import Count, Example, Layer, Rejected, Sample, Share
 from .rules import need_equal, need_f32, need_integer, need_rank, product, weight_size
 
-
 MOST_LAYERS = 1000
 
 
