@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from . import console, spec
 
 if TYPE_CHECKING:
     from ..compiler.check import Checked
+    from ..compiler.recipe.ir import DataFacts
 
 STAGES = ("summary", "ast", "ir", "pytorch", "onnx")
 
@@ -127,8 +129,11 @@ def _pytorch(checked: Checked) -> dict[str, str]:
         }
 
 
-def _sources(checked: Checked) -> dict[str, str]:
-    """What a run would execute, by file name: models and recipe of each `train` section, or the models alone."""
+def _sources(checked: Checked, facts: Mapping[str, DataFacts]) -> dict[str, str]:
+    """What a run would execute, by file name: models and recipe of each `train` section, or the models alone.
+
+    Schedules are resolved to steps, so they are written where the data, and with it the number of records, is known.
+    """
     from ..runtime.programs import sources
 
     assert checked.spec is not None
@@ -138,7 +143,8 @@ def _sources(checked: Checked) -> dict[str, str]:
     with spec.places(checked):
         for train in trains:
             folder = f"{train.name}/" if len(trains) > 1 else ""
-            found |= {f"{folder}{name}": text for name, text in sources(checked.spec, train).items()}
+            records = facts[train.data].records.get("train") if train.data in facts else None
+            found |= {f"{folder}{name}": text for name, text in sources(checked.spec, train, records).items()}
     return found or _pytorch(checked)
 
 
@@ -165,7 +171,7 @@ def _build(
     if facts:
         checked = spec.check(file, overrides, facts)
         assert checked.spec is not None
-    for name, text in _sources(checked).items():
+    for name, text in _sources(checked, facts).items():
         _write(target / name, text)
     _write(target / "ir.json", checked.spec.model_dump_json(indent=2) + "\n")
     for line in story.story(path, checked.spec, facts, missing):

@@ -142,7 +142,9 @@ def body_without_scan(span: Span, value: s.Pipe) -> Diagnostic:
 
 def number_too_large(span: Span, text: str) -> Diagnostic:
     shown = text if len(text) <= 24 else text[:20] + "…"
-    return Diagnostic("E0105", f"the number `{shown}` is too large", span, "above 2^63" if text.isdigit() else "too large")
+    return Diagnostic(
+        "E0105", f"the number `{shown}` is too large", span, "above 2^63" if text.isdigit() else "too large"
+    )
 
 
 def too_deep(span: Span) -> Diagnostic:

@@ -51,7 +51,7 @@ def bind_recipe(project: Project, elaborator: Elaborator, facts: Mapping[str, Da
         if isinstance(found, Definition) and found.kind == "weights"
     ]
     return Recipe(
-        data=tuple(item for item in data.values() if item is not None),
+        data=tuple(found for _, found in sorted(data.items()) if found is not None),  # their order means nothing
         trains=tuple(item for item in trains.values() if item is not None),
         exports=tuple(exports),
         searches=tuple(searches),

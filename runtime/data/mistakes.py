@@ -24,9 +24,7 @@ def _fail(code: str, message: str, span: Span, label: str = "", *, notes: tuple[
 def missing_file(span: Span, path: Path, near: str | None = None) -> Failed:
     what = f"there is no file `{path}`"
     helps = (
-        (f"did you mean `{near}`?",)
-        if near
-        else ("paths are relative to the spec; `--data-root DIR` sets another",)
+        (f"did you mean `{near}`?",) if near else ("paths are relative to the spec; `--data-root DIR` sets another",)
     )
     return _fail("E0412", what, span, "not found", helps=helps)
 
