@@ -134,7 +134,7 @@ class _Painter:
             arrow = "-->" if position == 0 else ":::"
             lines.append(f"{' ' * gutter}{self._paint(arrow, BLUE)} {self._text(self._location(spans[0][0]))}")
             source = self.sources.get(file)
-            if source is None:
+            if source is None or not (source.text or spans[0][1]):  # a file that could not be read
                 continue
             lines.append(bar)
             lines += self._excerpt(source, spans, gutter, bar, hue)
@@ -152,7 +152,7 @@ class _Painter:
 
     def _location(self, span: Span) -> str:
         source = self.sources.get(span.file)
-        if source is None:
+        if source is None or not source.text:
             return span.file
         line, column = source.position(min(span.start, len(source.text)))
         return f"{span.file}:{line}:{column}"
