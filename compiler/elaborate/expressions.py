@@ -723,7 +723,7 @@ def selector(context: Context, node: syntax.Pipe) -> Selector:
                 return Selector(kind="layer", text=node.name, span=node.span)
         case syntax.Binary(left=syntax.Ref(name="rank")) if node.op in COMPARISONS:
             number = evaluate(context, node.right)
-            if isinstance(number, int):
+            if isinstance(number, int) and not isinstance(number, bool):
                 return Selector(kind="rank", text=f"{node.op} {number}", span=node.span)
         case _:
             pass
