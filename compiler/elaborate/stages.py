@@ -30,8 +30,9 @@ MOST_PIPED = 1000
 
 def run(context: Context, flow: Flow, stages: tuple[syntax.Stage, ...]) -> Flow:
     """Feeds a value through stages; sizes named by `=>` live to the end of the innermost braces."""
-    if isinstance(flow, tuple) and len(flow) > MOST_PIPED:  # pyright: ignore[reportUnknownArgumentType]
-        raise Failed(errors.tuple_as_tensor(len(flow), stages[0].span))  # pyright: ignore[reportUnknownArgumentType]
+    count = len(pieces(flow))
+    if count > MOST_PIPED:
+        raise Failed(errors.tuple_as_tensor(count, stages[0].span))
     for item in stages:
         if isinstance(item, syntax.Labelled):
             flow = stage(context, flow, item.unit, item.label)
