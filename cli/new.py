@@ -1,4 +1,4 @@
-"""`dlc new`: start from a spec that ships with dlc."""
+"""`dlc new`: start from a spec that ships with dlc, and the shipped specs that it imports."""
 
 from __future__ import annotations
 
@@ -23,6 +23,14 @@ def summary(path: Path) -> str:
     return next((line.lstrip("# ").strip() for line in lines if line.startswith("#")), "")
 
 
+def with_imports(path: Path) -> list[Path]:
+    """A shipped spec and the shipped ones that it imports; the standard library stays where it is."""
+    from ..compiler.check import check
+
+    imported = {Path(name) for name in check(path).sources} - {path}
+    return [path, *sorted(other for other in imported if other.parent == path.parent)]
+
+
 @click.command("new")
 @click.argument("name", required=False)
 @click.argument("directory", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
@@ -42,11 +50,13 @@ def command(name: str | None, directory: Path) -> int:
         hint = f"did you mean `{near[0]}`?" if near else "`dlc new` lists them"
         complain(f"no spec called `{name}` ships with dlc", (hint,))
         return 2
-    target = directory / f"{name}.dlspec"
-    if target.exists():
-        complain(f"{target} exists already", ("give another directory, or remove the file first",))
-        return 2
+    targets = {source: directory / source.name for source in with_imports(specs[name])}
+    for source, target in targets.items():
+        if target.exists() and (source.stem == name or target.read_bytes() != source.read_bytes()):
+            complain(f"{target} exists already", ("give another directory, or remove the file first",))
+            return 2
     directory.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(specs[name].read_bytes())
-    console.out(f"{target}  {summary(target)}")
+    for source, target in targets.items():
+        target.write_bytes(source.read_bytes())
+        console.out(f"{target}  {summary(target)}")
     return 0
