@@ -30,10 +30,10 @@ from ...compiler.ir import (
     Value,
     WeightNode,
 )  # fmt: skip
+from ...compiler.liveness import Liveness
 from ...compiler.ops import find
 from ...compiler.types import TensorType
 from .graph import DATA_TYPES, IR_VERSION, OPSET, GraphBuilder, dimension_text
-from .liveness import Liveness
 from .lowering import BACKEND, Use, defaults, lowering_of
 from .tensor import Tensor
 from .weights import Weights
@@ -85,7 +85,7 @@ class _Lowering:
     def __init__(self, spec: Spec, model: Model, weights: Weights, fix: Mapping[str, int], precision: str) -> None:
         self.spec, self.model, self.fix = spec, model, fix
         self.graph = GraphBuilder(weights, precision)
-        self.live = Liveness(spec)
+        self.live = Liveness(spec.bodies)
 
     # ---- the whole -------------------------------------------------------------------------------------------------
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from .. import syntax
 from ..diagnostics import Abandoned, Failed
-from ..dims import Facts, variables
+from ..dims import variables
 from ..elaborate import expressions
 from ..elaborate.builder import Builder, Scope
 from ..elaborate.elaborator import Context, Elaborator
 from ..elaborate.environment import Environment
 from ..elaborate.values import Callable, Outputs, Tensor
 from ..errors import recipe as errors
+from ..facts import Facts
 from ..ir import AnyNode, Body, CallNode, Model, ModeNode, OpNode, RepeatNode, ScanNode
+from ..liveness import Liveness
 from ..names import nearest
 from ..ops import find
 from ..recipe.ir import Entry, Export, Train
@@ -253,15 +255,16 @@ class ExportBinder:
         stops = {values[name] for name in listed} if listed is not None else set(names)
         reached_all: set[int] = set()
         place = {name: span for name, _, span in outputs}
+        live = Liveness(self.elaborator.bodies)
         for result in tail.outputs:
             needed = [values[tail.value(id).name] for id in inputs_of(tail, result.value)]
-            reached, nodes = reach(body, needed, stops)
+            reached = reach(body, needed, stops)
             reached_all |= reached
             missing = [names[id] for id in reached if id in names and id not in stops]
             span = place.get(result.name, self.span)
             if missing:
                 self.report.add(errors.cut_needs(span, result.name, missing))
-            operator = self._random(nodes) or self._random(tail.nodes)
+            operator = self._random(live, body, stops, needed) or self._random(live, tail, (), [result.value])
             if operator is not None:
                 self.report.add(errors.random_output(span, result.name, operator.op, operator.span))
         chosen = listed or tuple(names[id] for id in names if id in reached_all)
@@ -274,15 +277,16 @@ class ExportBinder:
                 self.report.add(errors.open_size(place.get(result.name, self.span), result.name, min(open_sizes)))
         return chosen
 
-    def _random(self, nodes: Iterable[AnyNode]) -> OpNode | None:
-        """A random function that evaluation reaches."""
-        for node in nodes:
+    def _random(self, live: Liveness, body: Body, known: Collection[int], values: Sequence[int]) -> OpNode | None:
+        """A random function that evaluation reaches on its way from the known values."""
+        for node in live.nodes(body, known, values):
             if isinstance(node, OpNode):
                 operator = find(node.op)
                 if operator is not None and operator.random and not operator.has_mode:
                     return node
             for index in inner_bodies(node):
-                found = self._random(self.elaborator.bodies[index].nodes)
+                inner = self.elaborator.bodies[index]
+                found = self._random(live, inner, (), [result.value for result in inner.outputs])
                 if found is not None:
                     return found
         return None
@@ -358,16 +362,15 @@ def inner_bodies(node: AnyNode) -> tuple[int, ...]:
 
 def inputs_of(body: Body, value: int) -> list[int]:
     """Ids of the inputs that a value of a body is computed from."""
-    reached, _ = reach(body, [value], set())
+    reached = reach(body, [value], set())
     inputs = {item.id for item in body.inputs}
     return [id for id in reached if id in inputs]
 
 
-def reach(body: Body, values: Iterable[int], stops: set[int]) -> tuple[set[int], list[AnyNode]]:
-    """Values and nodes that the given values are computed from, not going beyond `stops`."""
+def reach(body: Body, values: Iterable[int], stops: Collection[int]) -> set[int]:
+    """What the given values are computed from in either mode, not going beyond `stops`."""
     producers = {value.id: node for node in body.nodes for value in node.outputs}
     reached: set[int] = set()
-    nodes: dict[int, AnyNode] = {}
     stack = list(values)
     while stack:
         id = stack.pop()
@@ -375,8 +378,6 @@ def reach(body: Body, values: Iterable[int], stops: set[int]) -> tuple[set[int],
             continue
         reached.add(id)
         node = producers.get(id)
-        if node is None or id in stops:
-            continue
-        nodes[node.outputs[0].id] = node
-        stack.extend(operand for operand in operands(node) if isinstance(operand, int))
-    return reached, list(nodes.values())
+        if node is not None and id not in stops:
+            stack.extend(operand for operand in operands(node) if isinstance(operand, int))
+    return reached

@@ -1,23 +1,23 @@
-"""Which inputs of a body evaluation needs: what only a training branch reads is neither lowered nor asked for."""
+"""Which values of a body evaluation needs: what only a training branch reads is neither lowered, asked for, nor random."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from ...compiler.ir import AnyNode, Body, CallNode, ModeNode, Operand, RepeatNode, ScanNode, Spec
+from .ir import AnyNode, Body, CallNode, ModeNode, Operand, RepeatNode, ScanNode
 
 
 class Liveness:
-    """Answers for the bodies of one spec; each is looked at once."""
+    """Answers for the bodies of one spec, which do not change; each is looked at once."""
 
-    def __init__(self, spec: Spec) -> None:
-        self.spec = spec
+    def __init__(self, bodies: Sequence[Body]) -> None:
+        self.bodies = bodies
         self._inputs: dict[int, frozenset[int]] = {}
 
     def inputs(self, index: int) -> frozenset[int]:
         """Positions of the inputs that the outputs of a body depend on."""
         if index not in self._inputs:
-            body = self.spec.bodies[index]
+            body = self.bodies[index]
             wanted, _ = self._reach(body, (), [result.value for result in body.outputs])
             self._inputs[index] = frozenset(at for at, value in enumerate(body.inputs) if value.id in wanted)
         return self._inputs[index]
