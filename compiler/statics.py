@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, cast
 
-from .dims import NO_FACTS, Dim, DimOverflow, Facts, Size, equal, exact_div, floordiv, missing_divisor, missing_fact
+from .dims import Dim, DimOverflow, Size, floordiv
 from .errors import statics as errors
 from .errors.statics import StaticError
+from .facts import NO_FACTS, Facts, equal, exact_div, missing_divisor, missing_fact
 
 LARGEST = 2**63
 LONGEST_RANGE = 100_000

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, cast, get_args
 
-from .dims import NO_FACTS, Facts, Size, equal, from_text, to_text
+from .dims import Size, from_text, to_text
+from .facts import NO_FACTS, Facts, equal
 
 DType: TypeAlias = Literal["f16", "bf16", "f32", "f64", "i8", "i16", "i32", "i64", "u8", "bool"]
 DTYPES: tuple[DType, ...] = get_args(DType)

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...compiler.dims import Dim, Facts, Size
+from ...compiler.dims import Dim, Size
+from ...compiler.facts import Facts
 from ...compiler.ir import Body, CallNode, Model, ModeNode, OpNode, RepeatNode, ScanNode, Spec
 from .constants import Constants, Parameter, Symbolic, Varies, marks, resolve
 from .forward import Forward, Frame, Line

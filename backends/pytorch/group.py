@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
-from ...compiler.dims import NO_FACTS, Dim, Facts
+from ...compiler.dims import Dim
+from ...compiler.facts import NO_FACTS, Facts
 from ...compiler.ir import (
     AnyNode,
     Body,

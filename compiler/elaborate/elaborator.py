@@ -9,9 +9,10 @@ from typing import Any
 
 from .. import syntax
 from ..diagnostics import Abandoned, Diagnostic, Failed, Report
-from ..dims import NO_FACTS, Dim, DimOverflow, Facts, Size, var
+from ..dims import Dim, DimOverflow, Size, var
 from ..errors import elaborate as errors
 from ..expand import parameters, selects
+from ..facts import NO_FACTS, Facts
 from ..ir import Body, Init, InitRule, Model, ModeNode, RepeatNode, Requirement, ScanNode, Selector, Spec
 from ..names import nearest
 from ..passes.resolve import Definition, FileScope, Project

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from .. import syntax
 from ..diagnostics import Abandoned, Failed
-from ..dims import Dim, Facts, Size, equal
+from ..dims import Dim, Size
 from ..errors import elaborate as errors
+from ..facts import Facts, equal
 from ..ir import InitRule, OpNode, Result, Scalar, Selector, WeightNode
 from ..names import nearest
 from ..ops import find

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import syntax
 from ..diagnostics import Failed
-from ..dims import Dim, Size, equal, exact_div, missing_fact
+from ..dims import Dim, Size
 from ..errors import elaborate as errors
+from ..facts import equal, exact_div, missing_fact
 from ..names import nearest
 from ..ops import find
 from ..ops.arguments import check_argument

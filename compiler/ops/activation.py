@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ..dims import Facts
+from ..facts import Facts
 from ..types import TensorType
 from .base import Axis, Example, Function, Sample
 from .rules import axis_of, need_float

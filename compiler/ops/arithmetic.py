@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..dims import Facts
+from ..facts import Facts
 from ..types import TensorType, is_float
 from .base import Example, Function, Number, Rejected, Sample
 from .rules import need_float, need_number

@@ -27,7 +27,8 @@ from dataclasses import dataclass, field
 from inspect import get_annotations
 from typing import Any, ClassVar, TypeAlias, dataclass_transform
 
-from ..dims import Dim, Facts, Size
+from ..dims import Dim, Size
+from ..facts import Facts
 from ..ir import Init, Parameter
 from ..types import TensorType, is_float
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..dims import Facts
+from ..facts import Facts
 from ..ir import Init, Parameter
 from ..types import TensorType
 from .base import Count, Example, Layer, Natural, Rejected, Sample

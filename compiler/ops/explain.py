@@ -5,7 +5,8 @@ from __future__ import annotations
 from inspect import cleandoc
 from typing import Any, cast
 
-from ..dims import NO_FACTS, Dim, var
+from ..dims import Dim, var
+from ..facts import NO_FACTS
 from ..ir import Init, Parameter
 from ..statics import describe
 from ..types import TensorType, shape_text

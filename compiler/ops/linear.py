@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..dims import Facts, Size
+from ..dims import Size
+from ..facts import Facts
 from ..ir import Init, Parameter
 from ..types import TensorType
 from .base import Count, Example, Layer, Sample

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..dims import Facts
+from ..facts import Facts
 from ..types import TensorType
 from .base import Extent, Function, Rejected, Sample, Shape, ShapeLike, Share
 from .rules import need_whole

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..dims import Facts, Size
+from ..dims import Size
+from ..facts import Facts
 from ..ir import Init, Parameter
 from ..types import TensorType
 from .base import Count, Example, Layer, Positive, Rejected, Sample, Share

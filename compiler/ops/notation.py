@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..dims import Dim, Facts
+from ..dims import Dim
 from ..dims import Size as AnySize
+from ..facts import Facts
 from ..types import TensorType, is_float
 from .base import DType, Example, Extent, Items, Order, Plain, Rejected, Sample, Shape, Syntax
 from .rules import need_equal, need_rank, need_whole, product

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..dims import Facts, Size
+from ..dims import Size
+from ..facts import Facts
 from ..types import TensorType, is_float
 from .base import Example, Rejected, Sample, Syntax
 from .rules import common_dtype, common_shape, need_bool, need_equal, need_float, need_number, need_rank, product

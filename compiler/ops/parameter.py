@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, cast
 
-from ..dims import Facts
+from ..facts import Facts
 from ..ir import Init, Parameter
 from ..types import TensorType
 from .base import Constant, InitSpec, Layer, Rejected, Sample, Shape

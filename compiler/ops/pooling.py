@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ..dims import Facts, Size
+from ..dims import Size
+from ..facts import Facts
 from ..types import TensorType
 from .base import Count, Example, Function, Ints, Naturals, Rejected, Sample
 from .rules import divide, need_float, need_rank, spread, window

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ..dims import Facts
+from ..facts import Facts
 from ..types import TensorType, is_float
 from .base import Axes, Axis, Example, Function, Positive, Sample
 from .rules import axes_of, axis_of, need_float, need_number

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..dims import Facts, Size, equal, exact_div, floordiv, missing_divisor, missing_fact
+from ..dims import Size, floordiv
+from ..facts import Facts, equal, exact_div, missing_divisor, missing_fact
 from ..types import Clash, TensorType, broadcast, is_float, is_integer
 from .base import Rejected
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from ..dims import NO_FACTS, Dim, Size, substitute, var, variables
+from ..dims import Dim, Size, substitute, var, variables
+from ..facts import NO_FACTS
 from ..ir import Body, Instance, Model, OpNode, Result, Scalar, Source, Spec, Value
 from ..source import Span
 from ..types import TensorType

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..dims import Dim, Facts, Size
+from ..dims import Dim, Size
+from ..facts import Facts
 from ..types import TensorType
 from .base import Axis, Count, Example, Extent, Function, Rejected, Sample
 from .rules import (

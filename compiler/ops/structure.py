@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..dims import Facts, Size
+from ..dims import Size
+from ..facts import Facts
 from ..types import TensorType
 from .base import Amounts, Axes, Axis, Count, Example, Function, Number, Offsets, Rejected, Sample, Shape, Sizes
 from .rules import (

@@ -9,13 +9,14 @@ from typing import Any, Literal, cast
 
 from .. import syntax
 from ..diagnostics import Abandoned, Diagnostic, Failed, Label
-from ..dims import NO_FACTS, Facts, var
+from ..dims import var
 from ..elaborate import expressions, signatures
 from ..elaborate.builder import Builder, Scope
 from ..elaborate.elaborator import Checked, Context, Elaborator, sizes
 from ..elaborate.environment import Environment
 from ..elaborate.values import POISON, Callable, Instance, Outputs, Tensor
 from ..errors import recipe as errors
+from ..facts import NO_FACTS, Facts
 from ..ir import CallNode, OpNode, Result
 from ..names import nearest
 from ..ops.base import Op

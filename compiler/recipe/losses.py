@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from ..dims import Facts, Size, equal, missing_fact
+from ..dims import Size
+from ..facts import Facts, equal, missing_fact
 from ..ops.base import Constant, Function, Outputs, Rejected
 from ..types import TensorType, is_float, is_integer, shape_text
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from ..dims import Facts
+from ..facts import Facts
 from ..ops.base import Function, Outputs, Rejected
 from ..types import TensorType, is_integer
 from .losses import class_axis, pair_classes, pair_equal, scalar

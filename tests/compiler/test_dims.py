@@ -9,21 +9,17 @@ from hypothesis import strategies as st
 from dlc.compiler.dims import (
     Dim,
     DimOverflow,
-    Facts,
     Size,
-    equal,
     evaluate,
-    exact_div,
     floordiv,
     from_text,
-    missing_divisor,
-    missing_fact,
     mod,
     substitute,
     to_text,
     var,
     variables,
-)  # fmt: skip
+)
+from dlc.compiler.facts import Facts, equal, exact_div, missing_divisor, missing_fact  # fmt: skip
 
 H, W, T, C = var("H"), var("W"), var("T"), var("C")
 KNOWN = Facts({"H": 16, "W": 6}, {"T": (5, 1024)})

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from dlc.compiler.dims import NO_FACTS, Facts, var
+from dlc.compiler.dims import var
+from dlc.compiler.facts import NO_FACTS, Facts
 from dlc.compiler.statics import (
     Quantity,
     StaticError,

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from dlc.compiler.dims import Facts, floordiv, substitute, var
+from dlc.compiler.dims import floordiv, substitute, var
+from dlc.compiler.facts import Facts
 from dlc.compiler.ir import Spec
 from dlc.compiler.ops import find, names
 from dlc.compiler.ops.base import Op, Rejected, Sample

@@ -10,7 +10,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from dlc.compiler.dims import NO_FACTS, substitute, var
+from dlc.compiler.dims import substitute, var
+from dlc.compiler.facts import NO_FACTS
 from dlc.compiler.ops import find
 from dlc.compiler.ops.base import Rejected
 from dlc.compiler.types import TensorType
