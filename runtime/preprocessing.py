@@ -1,4 +1,4 @@
-"""The part of a data pipeline that goes into the exported graph: `scale normalize standardize one_hot` and the like.
+"""The part of a data pipeline that goes into the exported graph: `scale normalize standardize one_hot rgb` and the like.
 
 A model input fed by a batch field is followed back through the transforms of the field as evaluation applies them, as far
 as operators of the catalogue can say them. The graph's input is then what goes into the first of these: a decoded, resized
@@ -22,7 +22,7 @@ from ..compiler.types import TensorType, is_float
 #: Transforms that the graph can hold, and those of training only, which evaluation passes by.
 IN_GRAPH = frozenset(
     ("scale", "normalize", "standardize", "one_hot", "clip", "log1p", "to_float", "threshold", "impute",
-     "color_jitter", "noise")
+     "color_jitter", "noise", "rgb")
 )  # fmt: skip
 PASSED = frozenset(("hflip", "vflip", "shift", "rotate", "affine", "erase"))
 _LEARNED = frozenset(("standardize", "impute"))
@@ -106,8 +106,16 @@ def _chain(data: DataSet, last: int, fitted: Mapping[int, Mapping[str, Any]]) ->
         learned = node.op not in _LEARNED or node.id in fitted
         if node.op not in IN_GRAPH or not learned or source is None or _dtype_before(data, node) is None:
             break
+        if node.op == "rgb" and _channels_before(data, node) is None:
+            break
         found.append(node)
     return found[::-1]
+
+
+def _channels_before(data: DataSet, node: DataNode) -> Size | None:
+    """How many channels the image has that `rgb` reads; None where only the data would say it."""
+    shape = data.node(node.inputs[0]).type.shape
+    return shape[0] if shape else None
 
 
 def _dtype_before(data: DataSet, node: DataNode) -> str | None:
@@ -142,6 +150,10 @@ class _Builder:
         for node in reversed(chain):
             if node.op == "one_hot":
                 shape = shape[:-1]
+            if node.op == "rgb":
+                channels = _channels_before(data, node)
+                assert channels is not None
+                shape = (shape[0], channels, *shape[2:])
         dtype = _dtype_before(data, chain[0])
         assert dtype is not None
         raw = Value(id=self._id(), type=TensorType(dtype, shape), name=value.name)
@@ -239,6 +251,11 @@ class _Builder:
                 return self._cast(above, "i64", span)
             case "one_hot":
                 return self._one_hot(x, int(args["n"]), span)
+            case "rgb":
+                if x.type.shape[1] == 3:
+                    return x
+                shape = (x.type.shape[0], 3, *x.type.shape[2:])
+                return self._op("expand", (x.id,), TensorType(x.type.dtype, shape), span, {"shape": shape})
             case _:
                 assert node.op in ("to_float", "color_jitter", "noise"), node.op
                 return self._as_float(x, span)

@@ -213,6 +213,21 @@ class RandAugment(ImageTransform):
     magnitude: Natural = 9
 
 
+class Rgb(ImageTransform):
+    """A gray image as a colour image: its channel three times. One with three channels stays as it is."""
+
+    masks = False
+
+    @classmethod
+    def infer(cls, item: ItemType, args: dict[str, Any]) -> ItemType:
+        item = super().infer(item, args)
+        if item.shape is None:
+            return item
+        if item.shape[0] not in (1, 3, None):
+            raise Unsuited("an image of one or three channels")
+        return _shape(item, (3, *item.shape[1:]))
+
+
 class Normalize(ImageTransform):
     """(x - mean) / std a channel; u8 is read as value / 255. `normalize("imagenet")` has ImageNet's figures."""
 
@@ -477,6 +492,6 @@ class Window(Transform):
 
 TRANSFORMS = Table(
     "a transform", Resize, CenterCrop, RandomCrop, RandomResizedCrop, Hflip, Vflip, Shift, Rotate, Affine, Blur, Noise,
-    Erase, ColorJitter, RandAugment, Normalize, ScaleBy, Threshold, Standardize, Impute, Clip, Log1p, OneHot, Category,
-    Lower, Words, Vocab, Bpe, Wordpiece, MlmMask, Truncate, Pad, RandomWindow, Window,
+    Erase, ColorJitter, RandAugment, Rgb, Normalize, ScaleBy, Threshold, Standardize, Impute, Clip, Log1p, OneHot,
+    Category, Lower, Words, Vocab, Bpe, Wordpiece, MlmMask, Truncate, Pad, RandomWindow, Window,
 )  # fmt: skip

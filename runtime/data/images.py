@@ -248,6 +248,10 @@ def rand_augment(x: Tensor, args: Args, u: Tensor) -> Tensor:
     return (image * 255).round().to(torch.uint8) if kept == torch.uint8 else image
 
 
+def rgb(x: Tensor, args: Args, u: Tensor) -> Tensor:
+    return x.expand(-1, 3, -1, -1)
+
+
 def normalize(x: Tensor, args: Args, u: Tensor) -> Tensor:
     mean, std = (IMAGENET_MEAN, IMAGENET_STD) if args["mean"] == "imagenet" else (args["mean"], args["std"])
     x = as_float(x)
@@ -260,7 +264,13 @@ def _by_channel(values: float | tuple[float, ...], x: Tensor) -> Tensor:
 
 
 #: Transforms that draw nothing.
-PLAIN: dict[str, Apply] = {"resize": resize, "center_crop": center_crop, "blur": blur, "normalize": normalize}
+PLAIN: dict[str, Apply] = {
+    "resize": resize,
+    "center_crop": center_crop,
+    "blur": blur,
+    "rgb": rgb,
+    "normalize": normalize,
+}
 #: Random ones, with how many numbers they draw a record.
 DRAWS: dict[str, tuple[Apply, Callable[[Args], int]]] = {
     "random_crop": (random_crop, lambda args: 2),

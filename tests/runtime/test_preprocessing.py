@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from sklearn.datasets import load_digits
 
 import dlc
 from dlc.compiler.check import check
@@ -100,3 +101,38 @@ def test_what_is_not_fitted_stays_outside(tmp_path: Path) -> None:
     session = dlc.Session(export(file, tmp_path / "m.onnx").path, "cpu")
     x = np.full((1, 4), 3, np.float32)
     np.testing.assert_array_equal(session(x=x)["y"], np.ones((1, 4)), err_msg="only `clip` is in the graph")
+
+
+def test_a_gray_image_as_a_colour_image(tmp_path: Path) -> None:
+    """The file takes what the source has, one channel; the network sees three."""
+    file = tmp_path / "m.dlspec"
+    file.write_text(
+        """dlspec 1
+data D {
+  source = builtin("digits")
+  split  = all("train")
+  x: f32[3, 8, 8] = source.image -> scale(1 / 16) -> rgb -> normalize("imagenet")
+}
+model M(x: [B, 3, 8, 8]) -> (y: [B, 3, 8, 8]) { gain = Param([], init = ones)\n y = x * gain }
+train { model = M\n data = D\n loss = mse(y, x)\n optimizer = SGD(0.0)\n batch = 8\n duration = 1 steps }
+export { onnx = "m.onnx"; preprocess = true }
+""",
+        "utf-8",
+    )
+    checked = check(file)
+    assert checked.spec is not None, [d.message for d in checked.report.errors]
+    session = dlc.Session(export(dlc.train(file, out=tmp_path / "run", device="cpu"), tmp_path / "m.onnx").path, "cpu")
+    opened = open_data(checked.spec.recipe.data[0], tmp_path)
+    feed = Feed(opened, "train", training=False, device=torch.device("cpu"))
+    batch = torch.cat([b["x"] for b in feed.batches(64)]).numpy()
+    raw = load_digits().images.astype(np.float32)[:, None][np.asarray(opened.parts["train"].records)]
+    np.testing.assert_allclose(session.predict({"x": raw})["y"], batch, rtol=1e-5, atol=1e-5)
+
+
+def test_rgb_takes_images(tmp_path: Path) -> None:
+    file = tmp_path / "m.dlspec"
+    data = 'data D {{ source = {}\n split = all("train")\n x: f32[3, 8, 8] = source.image -> {} -> normalize("imagenet") }}\n'
+    file.write_text("dlspec 1\n" + data.format('image_folder("pets")', "resize(8) -> center_crop(8) -> rgb"), "utf-8")
+    assert not check(file).report.errors
+    file.write_text("dlspec 1\n" + data.format('builtin("iris")', "rgb").replace("image", "x"), "utf-8")
+    assert [d.code for d in check(file).report.errors] == ["E0204"]
