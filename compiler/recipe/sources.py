@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .builtin import BUILTIN
 from .entry import Column, Entry, MaybeFraction, NameOrFraction, Natural, Path, SplitName, Table, Text, TokenType, Unit
 from .ir import Classes, ItemType
 
@@ -150,36 +151,15 @@ class ParallelText(Source):
         return {"first": TEXT, "second": TEXT}
 
 
-def _vector(size: int) -> ItemType:
-    return ItemType(kind="tensor", dtype="f32", shape=(size,))
-
-
-def _label(*names: str) -> ItemType:
-    return ItemType(kind="tensor", dtype="i64", shape=(), classes=Classes(count=len(names), names=names))
-
-
-#: Real data sets that ship inside scikit-learn and Python.
-BUILTIN: dict[str, dict[str, ItemType]] = {
-    "digits": {
-        "image": ItemType(kind="tensor", dtype="f32", shape=(1, 8, 8)),
-        "label": _label(*map(str, range(10))),
-    },
-    "iris": {"x": _vector(4), "label": _label("setosa", "versicolor", "virginica")},
-    "wine": {"x": _vector(13), "label": _label("class_0", "class_1", "class_2")},
-    "breast_cancer": {"x": _vector(30), "label": _label("malignant", "benign")},
-    "diabetes": {"x": _vector(10), "y": ItemType(kind="tensor", dtype="f32", shape=())},
-    "python_docs": {"tokens": STREAM},
-}
-
-
 class Builtin(Source):
-    """A data set that needs no download: `digits iris wine breast_cancer diabetes python_docs`."""
+    """A data set that needs no download, by its name; `dlc explain digits` says what is known of one."""
 
     name_: Text
 
     @classmethod
     def fields(cls, args: dict[str, Any]) -> dict[str, ItemType] | None:
-        return BUILTIN.get(args["name"])
+        found = BUILTIN.get(args["name"])
+        return None if found is None else dict(found.fields)
 
     @classmethod
     def check(cls, args: dict[str, Any]) -> str | None:
