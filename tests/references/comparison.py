@@ -183,7 +183,7 @@ def gradient_differences(
     batch norm), of a millionth of the largest of all."""
     doubled = {name: value.double() if value.is_floating_point() else value for name, value in inputs.items()}
     for module in (*ours.double().modules(), *theirs.double().modules()):
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):  # noqa: SLF001 - the common base has no public name
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
             module.train()
     for network in (ours, theirs):
         network.zero_grad()
