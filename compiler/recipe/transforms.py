@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ..dims import Size
@@ -375,17 +376,43 @@ class Words(Transform):
 
 
 class Vocab(Transform):
-    """Numbers of words: 0 padding, 1 unknown, then the most frequent of the train split, `size` in all."""
+    """Numbers of words: 0 padding, 1 unknown, then the most frequent of the train split, `size` in all.
+
+    `bos` and `eos` are numbers put before and after every text. Words begin behind them, or at `first`: what lies between
+    is free, for the number that `mlm_mask` writes, say.
+    """
 
     fitted = True
     size: Count
     min_count: Count = 1
+    bos: MaybeInt = None
+    eos: MaybeInt = None
+    first: MaybeInt = None
+
+    @classmethod
+    def first_word(cls, args: Mapping[str, Any]) -> int:
+        """The number of the most frequent word."""
+        marks = [args[name] for name in ("bos", "eos") if args.get(name) is not None]
+        return max(2, args.get("first") or 0, *(mark + 1 for mark in marks))
 
     @classmethod
     def infer(cls, item: ItemType, args: dict[str, Any]) -> ItemType:
         if item.kind != "words":
             raise Unsuited("words (`-> words -> vocab(..)`)")
         return _IDS
+
+    @classmethod
+    def check(cls, args: dict[str, Any]) -> str | None:
+        for name in ("bos", "eos", "first"):
+            if args[name] is not None and args[name] < 2:
+                return f"`{name}` is at least 2: 0 stands for padding and 1 for an unknown word"
+        first = args["first"]
+        for name in ("bos", "eos"):
+            if first is not None and args[name] is not None and args[name] >= first:
+                return f"`{name} = {args[name]}` is the number of a word: words begin at {first}"
+        if args["size"] <= cls.first_word(args):
+            return f"{args['size']} numbers hold no word: words begin at {cls.first_word(args)}"
+        return None
 
 
 class Bpe(Transform):

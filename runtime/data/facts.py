@@ -14,6 +14,7 @@ from ...compiler.recipe.ir import DataFacts, DataField, DataSet, FieldFacts
 from .feed import Data, open_data
 from .graph import Part
 from .table import Numbers, Stream
+from .values import vocabulary_size
 
 SCAN_AT_MOST = 1 << 28  # tokens that are searched for the largest number
 
@@ -93,7 +94,7 @@ def _names(data: Data, field: DataField) -> tuple[tuple[str, ...] | None, int | 
             case "category":
                 return tuple(graph.fitted[node.id]["names"]), None
             case "vocab":
-                return None, len(graph.fitted[node.id]["words"]) + 2
+                return None, vocabulary_size(node.args, graph.fitted[node.id])
             case "source":
                 column = data.table.columns.get(node.args["field"])
                 if isinstance(column, Numbers):

@@ -44,6 +44,7 @@ from .values import (
     standardize,
     taken,
     vocab,
+    vocabulary_size,
     wordpiece,
 )  # fmt: skip
 
@@ -217,7 +218,7 @@ class Graph:
         if op == "bpe":
             return bpe(self._texts(value), node, self._path(args["path"]))
         if op == "mlm_mask":
-            return self._mlm(node, value, u)
+            return self._mlm(node, value, u, records)
         if op == "pad":
             return value
         raise mistakes.backend_missing(node.span, f"the transform `{op}`")
@@ -228,7 +229,7 @@ class Graph:
             return category(self._texts(value), node, fitted, place)
         if node.op == "vocab":
             assert isinstance(value, list)
-            return vocab(value, fitted)
+            return vocab(value, node.args, fitted)
         function = standardize if node.op == "standardize" else impute
         return each(self._as_numbers(node, value, records), lambda x: function(x, fitted))
 
@@ -243,18 +244,25 @@ class Graph:
         assert isinstance(value, list)
         return packed([noisy(item[None], keys[i : i + 1])[0] for i, item in enumerate(value)])
 
-    def _mlm(self, node: DataNode, value: Value, keys: Tensor | None) -> Value:
+    def _mlm(self, node: DataNode, value: Value, keys: Tensor | None, records: Records) -> Value:
         items = list(value) if isinstance(value, Tensor) else value
         assert isinstance(items, list)
         if keys is None:  # the same mask at every evaluation
-            keys = keyed.as_tensor(keyed.record_keys(keyed.key("mlm_mask", node.id), np.arange(len(items))))
-        largest = int(max((int(item.max()) for item in items if len(item)), default=0))
-        vocabulary = max(largest, node.args["mask"]) + 1
+            keys = keyed.as_tensor(keyed.record_keys(keyed.key("mlm_mask", node.id), records))
+        vocabulary = max(self._vocabulary(node) or _largest(items) + 1, node.args["mask"] + 1)
         found: list[Any] = [
             mlm_mask(item[None], node.args, keyed.uniform(keys[i : i + 1], 2 * len(item)), vocabulary)
             for i, item in enumerate(items)
         ]
         return {name: packed([part[name][0] for part in found]) for name in ("ids", "labels")}
+
+    def _vocabulary(self, node: DataNode) -> int | None:
+        """How many numbers the `vocab` below a node gives; None where another transform makes them."""
+        while node.inputs:
+            node = self.nodes[self.real(node.inputs[0], False)]
+            if node.op == "vocab":
+                return vocabulary_size(node.args, self.fitted[node.id])
+        return None
 
     def _uniform(self, node: DataNode, draw: Draw | None, value: Value | None = None) -> Tensor | None:
         """What a random transform draws: numbers, or keys where it depends on the record how many."""
@@ -456,6 +464,10 @@ def _comparable(left: Any, right: Any) -> tuple[Any, Any]:
 
     a, b = read(left), read(right)
     return (np.asarray(left, str), np.asarray(right, str)) if a is None or b is None else (a, b)
+
+
+def _largest(items: list[Any]) -> int:
+    return max((int(item.max()) for item in items if len(item)), default=0)
 
 
 def _tensor(array: NDArray[Any]) -> Tensor:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from ...compiler.recipe.ir import DataNode
+from ...compiler.recipe.transforms import Vocab
 from . import mistakes
 from .images import as_float
 
@@ -205,12 +206,21 @@ def category(texts: list[str], node: DataNode, fitted: Mapping[str, Any], place:
 def fit_vocab(lists: list[list[str]], args: Mapping[str, Any]) -> dict[str, Any]:
     counts = Counter(word for words in lists for word in words)
     ranked = sorted((w for w, n in counts.items() if n >= args["min_count"]), key=lambda w: (-counts[w], w))
-    return {"words": ranked[: max(0, args["size"] - 2)]}
+    return {"words": ranked[: args["size"] - Vocab.first_word(args)]}
 
 
-def vocab(lists: list[list[str]], fitted: Mapping[str, Any]) -> Value:
-    lookup: dict[str, int] = fitted.get("lookup") or {word: number + 2 for number, word in enumerate(fitted["words"])}
-    return packed([torch.tensor([lookup.get(word, 1) for word in words], dtype=torch.int64) for words in lists])
+def vocab(lists: list[list[str]], args: Mapping[str, Any], fitted: Mapping[str, Any]) -> Value:
+    first = Vocab.first_word(args)
+    lookup = {word: first + number for number, word in enumerate(fitted["words"])}
+    before, after = ([] if args.get(name) is None else [args[name]] for name in ("bos", "eos"))
+    return packed([
+        torch.tensor([*before, *(lookup.get(word, 1) for word in words), *after], dtype=torch.int64) for words in lists
+    ])  # fmt: skip
+
+
+def vocabulary_size(args: Mapping[str, Any], fitted: Mapping[str, Any]) -> int:
+    """One more than the largest number that a fitted `vocab` gives."""
+    return Vocab.first_word(args) + len(fitted["words"])
 
 
 FIT: dict[str, Callable[[Any, Mapping[str, Any]], dict[str, Any]]] = {

@@ -66,6 +66,18 @@ def test_words_and_vocabulary(workspace) -> None:
     assert batch["t"].tolist() == [[2, 3, 1, 2, 1], [2, 3, 0, 0, 0], [4, 0, 0, 0, 0]]
 
 
+def test_marks_around_a_text(workspace) -> None:
+    workspace.write("a.csv", TEXT)
+    batch = workspace.everything(
+        """source = csv("a.csv")\nsplit = all("train")
+        let words = source.t -> lower -> words
+        t: i64[T] = words -> vocab(7, bos = 2, eos = 3) -> pad(0)
+        u: i64[T] = words -> vocab(7, bos = 2, eos = 3, first = 5) -> pad(0)"""
+    )
+    assert batch["t"].tolist() == [[2, 4, 5, 1, 4, 1, 3], [2, 4, 5, 3, 0, 0, 0], [2, 6, 3, 0, 0, 0, 0]]
+    assert batch["u"].tolist() == [[2, 5, 6, 1, 5, 1, 3], [2, 5, 6, 3, 0, 0, 0], [2, 1, 3, 0, 0, 0, 0]]
+
+
 def test_a_record_longer_than_its_bound(workspace) -> None:
     workspace.write("a.csv", TEXT)
     found = workspace.mistake(
@@ -166,6 +178,17 @@ def test_masks_mlm(workspace) -> None:
     assert torch.equal(batch["ids"][~asked], torch.arange(5, 55).expand(200, 50)[~asked])
     assert torch.equal(batch["labels"][asked], torch.arange(5, 55).expand(200, 50)[asked])
     assert 0.75 < float((batch["ids"][asked] == 3).float().mean()) < 0.85
+
+
+def test_masks_of_evaluation_do_not_depend_on_batches(workspace) -> None:
+    workspace.write("a.csv", "t\n" + "\n".join(f"a b c d e f g {'h' * (n % 5 + 1)}" for n in range(40)))
+    body = """source = csv("a.csv")\nsplit = all("train")
+        let m = source.t -> words -> vocab(30, first = 3) -> mlm_mask(0.5, 2, random = 0.5)
+        ids: i64[8] = m.ids\nlabels: i64[8] = m.labels"""
+    one = workspace.everything(body)
+    many = [batch["ids"] for batch in workspace.feed(body, training=False).batches(3)]
+    assert torch.equal(torch.cat(many), one["ids"])
+    assert int(one["ids"].max()) < 15  # seven letters and five words behind the numbers 0 to 2
 
 
 def test_data_too_large_for_memory_is_made_ahead(workspace) -> None:
