@@ -16,6 +16,9 @@ from .source import Span
 
 _NO_OFFSETS: Mapping[str, int] = {}
 
+#: Leaf of the buffer in which a batch norm counts; older files lack it, and it is loaded with 0.
+COUNTER = "num_batches_tracked"
+
 
 def segment(text: str, offsets: Mapping[str, int] = _NO_OFFSETS) -> str:
     """A path segment with its slot resolved: `#2` -> `5` and `conv#1` -> `conv_5` at offset 3."""

@@ -42,33 +42,3 @@ def which_train(span: Span, names: Sequence[str]) -> Diagnostic:
 
 def no_train(span: Span) -> Diagnostic:
     return Diagnostic("E0408", "there is no `train` section to search", span, "nothing to train")
-
-
-# ---- weight maps -------------------------------------------------------------------------------------------------------
-
-
-def not_foreign(span: Span) -> Diagnostic:
-    return Diagnostic(
-        "E0304", "the right side names foreign tensors", span, "not a tensor",
-        helps=('`"name"`, `"name".T`, `"name"[:512]`, or `concat("a", "b", axis = 0)`',),
-    )  # fmt: skip
-
-
-def wildcards(span: Span, ours: int, theirs: int) -> Diagnostic:
-    return Diagnostic(
-        "E0405", f"the wildcards of the two sides do not correspond: {ours} here, {theirs} there", span, "",
-        helps=("wildcards correspond in order, `**` to `**` and `*` to `*`",),
-    )  # fmt: skip
-
-
-def rule_matches_nothing(span: Span, ours: str, model: str, near: str | None) -> Diagnostic:
-    helps = (f"did you mean `{near}`?",) if near else ()
-    return Diagnostic("E0402", f'no parameter of `{model}` is called "{ours}"', span, "matches nothing", helps=helps)
-
-
-def not_produced(span: Span, paths: Sequence[str], model: str) -> Diagnostic:
-    shown = ", ".join(f"`{path}`" for path in paths[:3]) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
-    return Diagnostic(
-        "E0405", f"no rule produces {shown} of `{model}`", span, "not total",
-        helps=('a last rule `"**" <- "**"` takes the rest under its own name',),
-    )  # fmt: skip

@@ -5,13 +5,14 @@ from __future__ import annotations
 from .. import syntax
 from ..diagnostics import Failed
 from ..elaborate.elaborator import Elaborator
-from ..errors import recipe as errors
-from ..errors import search as map_errors
-from ..expand import glob, parameters
+from ..errors import recipe as recipe_errors
+from ..errors import weights as errors
+from ..expand import COUNTER, glob, parameters
 from ..ir import Model, Spec
 from ..names import nearest
 from ..recipe.ir import Foreign, WeightMap, WeightRule
 from ..recipe.reader import Form, Reader
+from ..wildcards import wildcards
 from .scopes import Definition
 
 KEYS: dict[str, Form] = {"ignore": "key", "strip": "key"}
@@ -51,7 +52,7 @@ def _model(elaborator: Elaborator, definition: Definition, node: syntax.Weights)
         known = [n for n, d in [*scope.definitions.items(), *scope.imported.items()]
                  if isinstance(d, Definition) and d.kind == "model"]  # fmt: skip
         near = nearest(node.model.text, known)
-        raise Failed(errors.unknown_definition(node.model.span, node.model.text, "model", near, known))
+        raise Failed(recipe_errors.unknown_definition(node.model.span, node.model.text, "model", near, known))
     used = next((model for model in elaborator.models if model.name == found.name), None)
     return used or elaborator.model(found)
 
@@ -80,40 +81,36 @@ def _foreign(reader: Reader, node: syntax.Pipe) -> Foreign:
                 else:
                     names = ["axis"]
                     near = nearest(item.name.text, names)
-                    raise Failed(errors.unknown_argument(item.name.span, "concat", item.name.text, near, names))
+                    raise Failed(recipe_errors.unknown_argument(item.name.span, "concat", item.name.text, near, names))
             if items:
                 return Foreign(kind="concat", items=tuple(items), axis=axis)
         case _:
             pass
-    raise Failed(map_errors.not_foreign(node.span))
+    raise Failed(errors.not_foreign(node.span))
 
 
 def _patterns(foreign: Foreign) -> list[str]:
     return [foreign.pattern] if foreign.kind == "tensor" else [p for item in foreign.items for p in _patterns(item)]
 
 
-def _wildcards(pattern: str) -> int:
-    return pattern.replace("**", "*").count("*")
-
-
 def _correspond(item: syntax.Rule, theirs: Foreign) -> None:
-    ours = _wildcards(item.ours.value)
+    ours = wildcards(item.ours.value)
     for pattern in _patterns(theirs):
-        if _wildcards(pattern) != ours:
-            raise Failed(map_errors.wildcards(item.ours.span, ours, _wildcards(pattern)))
+        if wildcards(pattern) != ours:
+            raise Failed(errors.wildcards(item.ours.span, ours, wildcards(pattern)))
 
 
 def _check_total(elaborator: Elaborator, model: Model, rules: list[WeightRule], node: syntax.Weights) -> None:
-    """Every rule produces something, and every parameter has a rule (counters of batch norms excepted)."""
+    """Every rule produces something, and every parameter has a rule (counters of batch norms and buffers excepted)."""
     spec = Spec(edition="1", name="", bodies=tuple(elaborator.bodies), models=(model,))
-    paths = [entry.path for entry in parameters(spec, model) if entry.leaf != "num_batches_tracked"]
+    paths = [entry.path for entry in parameters(spec, model) if entry.leaf != COUNTER and entry.layer != "Buffer"]
     left = set(paths)
     for rule in rules:
         matched = [path for path in paths if glob(rule.ours).fullmatch(path + ".")]
         if not matched:
             near = nearest(rule.ours, paths) if "*" not in rule.ours else None
-            elaborator.report.add(map_errors.rule_matches_nothing(rule.span, rule.ours, model.name, near))
+            elaborator.report.add(errors.rule_matches_nothing(rule.span, rule.ours, model.name, near))
         left.difference_update(matched)
     missing = [path for path in paths if path in left]
     if missing and rules:
-        elaborator.report.add(map_errors.not_produced(node.name.span, missing, model.name))
+        elaborator.report.add(errors.not_produced(node.name.span, missing, model.name))
