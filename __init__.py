@@ -18,7 +18,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .runtime.api import Loaded, Run, SpecError, evaluate, export, load, predict, train
+    from .runtime.api import Loaded, Run, SpecError, evaluate, export, load, predict, runs, train
     from .runtime.failure import RunFailure
     from .runtime.session import Session
 
@@ -33,6 +33,7 @@ _HOMES = {
     "export": ".runtime.api",
     "load": ".runtime.api",
     "predict": ".runtime.api",
+    "runs": ".runtime.api",
     "train": ".runtime.api",
 }
 
@@ -46,6 +47,7 @@ __all__ = [
     "export",
     "load",
     "predict",
+    "runs",
     "train",
 ]
 

@@ -12,7 +12,20 @@ import click
 from . import console
 
 #: The commands in the order of the help; each lives in the module of its name and is loaded when it is used.
-COMMANDS = ("new", "check", "build", "train", "evaluate", "export", "predict", "explain", "doctor", "fmt", "diff")
+COMMANDS = (
+    "new",
+    "check",
+    "build",
+    "train",
+    "runs",
+    "evaluate",
+    "export",
+    "predict",
+    "explain",
+    "doctor",
+    "fmt",
+    "diff",
+)
 
 
 class Commands(click.Group):

@@ -51,6 +51,45 @@ def check(target: str, overrides: Sequence[str] = (), facts: Mapping[str, DataFa
     return checked
 
 
+def check_each(target: str, combinations: Sequence[tuple[str, ...]]) -> None:
+    """Checks one spec with several sets of settings; each mistake is shown once, and one ends the command."""
+    from ..compiler.check import check
+
+    file, variant = split(target)
+    shown: list[Diagnostic] = []
+    right = True
+    for overrides in combinations:
+        checked = check(file, overrides, variant)
+        found = [diagnostic for diagnostic in checked.report.diagnostics if diagnostic not in shown]
+        show(found, checked.sources)
+        shown += found
+        right = right and checked.report.ok
+    if not right:
+        raise Rejected
+
+
+def combinations(overrides: Sequence[str]) -> list[tuple[str, ...]]:
+    """`seed=1,2 width=3,4` as the settings of each run, the last varying fastest; what is wrong is shown and ends the
+    command."""
+    from itertools import product
+
+    if not any("," in text for text in overrides):
+        return [tuple(overrides)]
+    from ..compiler.parse import parse_settings
+    from ..compiler.source import Source
+
+    choices: list[list[str]] = []
+    for number, text in enumerate(overrides, 1):
+        source = Source(f"argument {number}", text)
+        settings, diagnostics = parse_settings(source)
+        if diagnostics:
+            show(diagnostics, {source.name: source})
+            raise Rejected
+        several = [f"{one.path.text}={text[one.value.span.start : one.value.span.end]}" for one in settings]
+        choices.append(list(dict.fromkeys(several)) if len(several) > 1 else [text])
+    return list(product(*choices))
+
+
 def check_every_variant(target: str) -> tuple[list[Diagnostic], dict[str, Source]]:
     """What is wrong with a spec and, if no variant is named, with each of its variants; each mistake once."""
     from ..compiler.check import check

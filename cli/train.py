@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from itertools import compress
 from pathlib import Path
 
 import click
 
-from . import spec
+from . import console, spec
 
 
 @click.command("train")
@@ -28,27 +30,62 @@ def command(
     data_root: Path | None,
     section: str | None,
 ) -> int:
-    """Train FILE; Ctrl-C finishes the step and saves, --resume goes on."""
+    """Train FILE; Ctrl-C finishes the step and saves, --resume goes on. `seed=1,2,3` starts one run each."""
     if resume is not None and "=" in resume:  # `--resume key=value`: the value belongs to the overrides
         resume, overrides = "", (resume, *overrides)
-    spec.check(file, overrides)  # mistakes of the spec are told before torch is loaded
+    combinations = spec.combinations(overrides)
+    if len(combinations) > 1 and (out is not None or resume is not None):
+        option = "--out" if out is not None else "--resume"
+        raise click.UsageError(f"`{option}` is about one run, and these settings start {len(combinations)}")
+    spec.check_each(file, combinations)  # mistakes of the spec are told before torch is loaded
 
-    from ..runtime import api
-    from . import progress
+    def train(settings: tuple[str, ...]) -> Path:
+        from ..runtime import api
+        from . import progress
 
-    path, variant = spec.split(file)
-    loaded = api.Loaded(Path(path), overrides, variant)
-    listener = progress.listener()
-    try:
-        api.train(
-            loaded,
-            section=section,
-            out=out,
-            resume=resume or resume is not None,
-            device=device,
-            data_root=data_root,
-            listener=listener,
-        )
-    finally:
-        listener.close()
+        path, variant = spec.split(file)
+        loaded = api.Loaded(Path(path), settings, variant)
+        listener = progress.listener()
+        try:
+            run = api.train(
+                loaded, section=section, out=out, resume=resume or resume is not None, device=device,
+                data_root=data_root, listener=listener,
+            )  # fmt: skip
+            return run.path
+        finally:
+            listener.close()
+
+    if len(combinations) > 1:
+        return several(combinations, train)
+    train(combinations[0])
     return 0
+
+
+def several(combinations: Sequence[tuple[str, ...]], train: Callable[[tuple[str, ...]], Path]) -> int:
+    """One run after the other. One that fails does not stop the others, and its exit code is the command's; an interrupt
+    stops all."""
+    from ..runtime.failure import Interrupted
+    from .failure import report
+
+    varying = [len(set(column)) > 1 for column in zip(*combinations, strict=True)]
+    names = ["  ".join(compress(settings, varying)) for settings in combinations]
+    done: list[Path] = []
+    code = 0
+    for number, (settings, name) in enumerate(zip(combinations, names, strict=True), 1):
+        console.out(f"{number} of {len(combinations)}     {name}")
+        try:
+            done.append(train(settings))
+        except (KeyboardInterrupt, Interrupted):
+            for left in names[number:]:
+                console.err(f"not started: {left}")
+            raise
+        except Exception as error:  # noqa: BLE001 - told as at the end of a command, and the next run begins
+            code = report(error) or code
+    if done:
+        from ..runtime.runs import compare
+        from .runs import table
+
+        console.out()
+        for line in table(compare(*done)):
+            console.out(line)
+    return code

@@ -67,6 +67,16 @@ def compare(before: Project, after: Project, specs: tuple[Spec, Spec] | None = N
     )
 
 
+def meaning(file: syntax.File) -> tuple[dict[str, str], dict[str, str]]:
+    """Settings by dotted name and definitions by name, of a spec that stands alone, as canonical text: texts are equal for
+    what means the same."""
+    found = _Meaning(file)
+    return (
+        {name: compared for name, (compared, _) in found.settings.items()},
+        {name: compared for name, (compared, _) in found.definitions.items()},
+    )
+
+
 def _changes(old: Mapping[str, tuple[str, str]], new: Mapping[str, tuple[str, str]]) -> Iterator[Change]:
     """Values are (what is compared, what is shown)."""
     for name in dict.fromkeys((*old, *new)):

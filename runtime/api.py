@@ -176,6 +176,14 @@ def predict(run: Run | str | Path, inputs: Any, *, device: str = "auto", data_ro
         return predict_with(opened, inputs)
 
 
+def runs(*places: str | Path) -> list[dict[str, Any]]:
+    """The runs in directories (default: `runs`), a record each: run, spec, started, state, step, seconds, the settings in
+    which runs of one spec differ, figures. Made for `pandas.json_normalize`; needs no torch."""
+    from .runs import as_json, compare
+
+    return as_json(compare(*(places or ("runs",))))
+
+
 def export(
     spec_or_run: Loaded | Run | str | Path,
     path: str | Path | None = None,

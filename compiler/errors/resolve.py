@@ -212,6 +212,13 @@ def unknown_setting(span: Span, path: str, near: str | None, has: Sequence[str])
     return Diagnostic("E0301", f"unknown setting `{path}`", span, "not a setting", notes=notes, helps=_meant(near))
 
 
+def several_values(span: Span, count: int) -> Diagnostic:
+    return Diagnostic(
+        "E0101", f"{count} values for one setting", span, "another value",
+        helps=("`dlc train` starts one run for each; every other command takes one value",),
+    )  # fmt: skip
+
+
 def ambiguous_setting(span: Span, path: str, fits: Sequence[str]) -> Diagnostic:
     shown = ", ".join(f"`{name}`" for name in fits)
     return Diagnostic(

@@ -15,7 +15,7 @@ from .. import statics, syntax
 from ..diagnostics import Abandoned, Failed, Report
 from ..errors import resolve as errors
 from ..names import nearest
-from ..parse import parse_setting
+from ..parse import parse_setting, parse_settings
 from ..source import Sources, Span
 from . import scopes, settings
 from .evaluate import evaluate_static
@@ -140,6 +140,8 @@ class _Settings:
         for number, text in enumerate(overrides, 1):
             source = self.project.sources.add(f"argument {number}", text)
             setting, diagnostics = parse_setting(source)
+            if diagnostics and len(several := parse_settings(source)[0]) > 1:
+                diagnostics = [errors.several_values(several[1].value.span, len(several))]
             self.report.extend(diagnostics)
             if setting is not None:
                 given.append(setting)

@@ -23,6 +23,7 @@ SIGNATURES = {
         "spec_or_run", "path=None", "*", "section=None", "weights=None", "linked=False", "verify=True", "precision=None",
     ],
     "predict": ["run", "inputs", "*", "device='auto'", "data_root=None"],
+    "runs": ["*places"],
 }  # fmt: skip
 
 NET = "dlspec 1\nparam width = 2\nmodel Net(x: [B, 4]) -> (y: [B, width]) { y = x -> fc: Linear(width) }\n"
@@ -41,7 +42,8 @@ def shape(function: Callable[..., object]) -> list[str]:
 
 def test_names() -> None:
     assert sorted(dlc.__all__) == [
-        "Loaded", "Run", "RunFailure", "Session", "SpecError", "evaluate", "export", "load", "predict", "train",
+        "Loaded", "Run", "RunFailure", "Session", "SpecError", "evaluate", "export", "load", "predict", "runs",
+        "train",
     ]  # fmt: skip
     assert set(dlc.__all__) <= set(dir(dlc))
     assert all(callable(getattr(dlc, name)) for name in dlc.__all__)

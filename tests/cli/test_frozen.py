@@ -25,6 +25,7 @@ CONTRACT = {
     "check": ["FILE...", "--format"],
     "build": ["FILE[@variant]", "[key=value...]", "--data-root", "--emit", "--format", "--resolved", "-o"],
     "train": ["FILE[@variant]", "[key=value...]", "--data-root", "--device", "--out", "--resume", "--section"],
+    "runs": ["[DIR...]", "--format"],
     "evaluate": ["RUN", "--data-root", "--device", "--format", "--split"],
     "export": ["RUN|FILE[@variant]", "--linked", "--no-verify", "--section", "-o"],
     "predict": ["RUN|MODEL.onnx", "INPUT...", "--device", "--format"],

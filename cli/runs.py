@@ -1,0 +1,68 @@
+"""`dlc runs`: the runs in a directory side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from . import console
+
+if TYPE_CHECKING:
+    from ..runtime.runs import Comparison, Row
+
+#: Characters of a setting that are shown.
+LONGEST = 40
+
+
+@click.command("runs")
+@click.argument("directory", metavar="[DIR...]", nargs=-1)
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print.")
+def command(directory: tuple[str, ...], form: str) -> int:
+    """Show the runs in DIR (default: runs): settings that differ, and results."""
+    from ..runtime import runs
+
+    comparison = runs.compare(*(directory or ("runs",)))
+    if form == "json":
+        import json
+
+        console.out(json.dumps(runs.as_json(comparison), indent=2))
+    elif not comparison.rows:
+        console.out(f"no runs in {', '.join(directory or ('runs',))}")
+    else:
+        for line in table(comparison):
+            console.out(line)
+    return 0
+
+
+def table(comparison: Comparison) -> list[str]:
+    """A line a run: where it stands, the settings in which runs of one spec differ, the figures."""
+    figures = list(dict.fromkeys(name for row in comparison.rows for name in row.figures))
+    head = ["run", "state", *comparison.settings, *figures]
+    rows = [head]
+    for row in comparison.rows:
+        settings = [_short(row.settings.get(name, "")) for name in comparison.settings]
+        numbers = [f"{row.figures[name]:.4g}" if name in row.figures else "" for name in figures]
+        rows.append([str(row.path), _state(row), *settings, *numbers])
+    lines = _columns(rows)
+    for name in comparison.definitions:
+        lines.append(f"note: `{name}` is not the same in all of them: `dlc diff RUN/spec.dlspec RUN/spec.dlspec`")
+    return lines
+
+
+def _state(row: Row) -> str:
+    return "done" if row.state == "done" else f"{row.state} at {row.step:,}"
+
+
+def _short(text: str) -> str:
+    one = " ".join(text.split())
+    return one if len(one) <= LONGEST else f"{one[: LONGEST - 1]}…"
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+__all__ = ["command", "table"]
