@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import onnx_ir as ir
+
 from ..lowering import Result, Use, lowers
 from ..tensor import Tensor, align
 
@@ -27,7 +29,11 @@ def where(use: Use, *_: object) -> Result:
 @lowers("topk")
 def topk(use: Use, x: Tensor) -> Result:
     attributes = {"axis": use["axis"] % x.rank, "largest": 1, "sorted": 1}
-    return use.graph.nodes_of("TopK", [x.value, use.graph.ints(use["k"])], attributes, outputs=2)
+    graph, given, inside = use.graph, x.value, use.graph.data_type(x.dtype)
+    if inside == ir.DataType.BFLOAT16:  # TopK takes it only from opset 24 on
+        given = graph.node("Cast", given, to=int(ir.DataType.FLOAT))
+    values, index = graph.nodes_of("TopK", [given, graph.ints(use["k"])], attributes, outputs=2)
+    return (graph.node("Cast", values, to=int(inside)) if given is not x.value else values), index
 
 
 @lowers("scatter")
