@@ -20,7 +20,7 @@ from ..compiler.source import Span
 from .data import sources
 from .data.feed import Data, Feed
 from .data.graph import Graph, Part
-from .data.sources import IMAGE_SUFFIXES
+from .data.sources.images import IMAGE_SUFFIXES
 from .data.table import Cells, Column, Images, Numbers, Stream, Table
 from .evaluate import evaluating
 from .failure import BadInput

@@ -59,6 +59,13 @@ class Stream:
         return len(self.array)
 
 
+def encode(text: list[str] | str) -> Stream:
+    """A text as numbers of its distinct characters (or lines), in their sorted order."""
+    names = tuple(sorted(set(text)))
+    lookup = {name: number for number, name in enumerate(names)}
+    return Stream(np.array([lookup[item] for item in text], np.int32), names)
+
+
 Column: TypeAlias = Numbers | Cells | Images | Stream
 
 

@@ -1,0 +1,165 @@
+"""Sources: what `source = kind(..)` names, read into a `Table`."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ....compiler.recipe.builtin import BUILTIN
+from ....compiler.recipe.ir import DataSet, Split
+from ....compiler.source import Span
+from .. import mistakes
+from ..table import Cells, Column, Images, Numbers, SourceFile, Stream, Table
+from . import images, tables, texts
+from .part import Part, Reader, Resolve
+
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
+
+
+def read(section: DataSet, root: Path) -> Table:
+    """The records of a data section; paths are relative to `root`."""
+    span = section.source.span
+    args = section.source.args
+    reader = READERS.get(section.source.name)
+    if reader is None:
+        raise mistakes.backend_missing(span, f"the source `{section.source.name}`")
+    if section.source.name == "image_folder":
+        args = {**args, "skip": section.skip}
+    names: dict[Split, Any] = {
+        split: section.split.args[split] for split in SPLITS if isinstance(section.split.args.get(split), str)
+    }
+    if not names or section.split.name not in ("folders", "files"):
+        return _table(section, reader(args, lambda path: _resolve(root, path), span), None)
+    parts: dict[Split, Part] = {}
+    for split, name in names.items():
+        parts[split] = reader(args, lambda path, name=name: _resolve(root, path.replace("{split}", str(name))), span)
+    return _joined(section, parts)
+
+
+def _resolve(root: Path, path: str) -> Path:
+    given = Path(os.path.expanduser(path))
+    return given if given.is_absolute() else Path(os.path.normpath(root / given))
+
+
+def _table(section: DataSet, part: Part, parts: Mapping[Split, NDArray[np.int64]] | None) -> Table:
+    columns, count, place, paths = part
+    source = section.source
+    first = next((str(source.args[key]) for key in ("path", "name", "first") if key in source.args), "")
+    return Table(
+        columns, count, place, f'`{source.name}("{first}")`', tuple(_stat(path) for path in paths), parts,
+        digest_of(columns), tuple(columns),
+    )  # fmt: skip
+
+
+def _stat(path: Path) -> SourceFile:
+    status = path.stat()
+    return SourceFile(path, status.st_size, status.st_mtime_ns)
+
+
+def digest_of(columns: Mapping[str, Column]) -> str:
+    """A hash of what the source holds (of image files: their names and sizes)."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name, column in columns.items():
+        digest.update(name.encode() + b"\0")
+        match column:
+            case Numbers(array, names) | Stream(array, names):
+                digest.update("\0".join(names or ()).encode())
+                digest.update(f"{array.dtype.str}{array.shape}".encode())
+                digest.update(np.ascontiguousarray(array).data)
+            case Cells(values):
+                digest.update("\0".join(values).encode("utf-8", "surrogatepass"))
+            case Images(paths):
+                digest.update("\0".join(f"{path.name}:{path.stat().st_size}" for path in paths).encode())
+    return digest.hexdigest()
+
+
+def _joined(section: DataSet, parts: Mapping[Split, Part]) -> Table:
+    """Several parts one after another, with the records of each split."""
+    span = section.source.span
+    splits = list(parts)
+    starts = np.cumsum([0, *(parts[split][1] for split in splits)])
+    ranges: dict[Split, NDArray[np.int64]] = {
+        split: np.arange(starts[i], starts[i + 1], dtype=np.int64) for i, split in enumerate(splits)
+    }
+    columns: dict[str, Column] = {}
+    for name in parts[splits[0]][0]:
+        found = [parts[split][0].get(name) for split in splits]
+        if any(column is None for column in found):
+            at = splits[[column is None for column in found].index(True)]
+            raise mistakes.unknown_field(span, f"the {at} split", name, list(parts[at][0]))
+        columns[name] = _concatenated([column for column in found if column is not None], name, span)
+
+    def place(record: int) -> str:
+        index = int(np.searchsorted(starts, record, "right")) - 1
+        return parts[splits[index]][2](record - int(starts[index]))
+
+    paths = [path for split in splits for path in parts[split][3]]
+    return _table(section, (columns, int(starts[-1]), place, paths), ranges)
+
+
+def _concatenated(found: list[Column], name: str, span: Span) -> Column:
+    first = found[0]
+    if isinstance(first, Numbers):
+        arrays = [column for column in found if isinstance(column, Numbers)]
+        names = [column.classes for column in arrays]
+        if any(other != names[0] for other in names):
+            merged = tuple(sorted({label for classes in names if classes for label in classes}))
+            lookup = {label: number for number, label in enumerate(merged)}
+            recoded = [np.array([lookup[c.classes[i]] for i in c.array], np.int64) for c in arrays if c.classes]
+            return Numbers(np.concatenate(recoded), merged)
+        shapes = {column.array.shape[1:] for column in arrays}
+        if len(shapes) > 1:
+            one, other, *_ = sorted(shapes)
+            raise mistakes.field_shape(span, name, "the splits", str(one), str(other))
+        return Numbers(np.concatenate([column.array for column in arrays]), names[0])
+    if isinstance(first, Cells):
+        return Cells([value for column in found if isinstance(column, Cells) for value in column.values])
+    if isinstance(first, Images):
+        return Images([path for column in found if isinstance(column, Images) for path in column.paths], first.gray)
+    return _joined_streams([column for column in found if isinstance(column, Stream)])
+
+
+def _joined_streams(found: list[Stream]) -> Stream:
+    if found[0].names is None:
+        return Stream(np.concatenate([stream.array for stream in found]))
+    known = {name: number for number, name in enumerate(found[0].names)}
+    for stream in found[1:]:
+        for name in stream.names or ():
+            known.setdefault(name, len(known))
+    recoded = [np.array([known[n] for n in stream.names or ()], np.int32)[stream.array] for stream in found]
+    return Stream(np.concatenate(recoded), tuple(known))
+
+
+def _builtin(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
+    from ..builtin import LOADERS
+
+    name = args["name"]
+    try:
+        columns = LOADERS[name]()
+    except ModuleNotFoundError as error:
+        extra, package = BUILTIN[name].extra, (error.name or "a package").partition(".")[0]
+        raise mistakes.extra_missing(span, f'the data set "{name}"', extra, package) from None
+    return columns, len(next(iter(columns.values()))), lambda record: f"{name} record {record}", []
+
+
+READERS: dict[str, Reader] = {
+    "builtin": _builtin,
+    "csv": tables.csv_file,
+    "hub": tables.hub,
+    "idx": images.idx,
+    "image_folder": images.image_folder,
+    "image_pairs": images.image_pairs,
+    "jsonl": tables.jsonl,
+    "npz": tables.npz,
+    "parallel_text": texts.parallel_text,
+    "parquet": tables.parquet,
+    "text": texts.text_stream,
+    "text_lines": texts.text_lines,
+    "token_file": texts.token_file,
+}

@@ -1,0 +1,89 @@
+"""Directories of image files, and the files of MNIST."""
+
+from __future__ import annotations
+
+import gzip
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ....compiler.source import Span
+from .. import mistakes
+from ..table import Column, Images, Numbers
+from .part import Part, Resolve, read_bytes
+
+IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"))
+
+
+def _image_files(folder: Path) -> list[Path]:
+    return sorted(
+        path for path in folder.rglob("*")
+        if path.suffix.lower() in IMAGE_SUFFIXES and not any(p.startswith(".") for p in path.relative_to(folder).parts)
+    )  # fmt: skip
+
+
+def image_folder(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
+    root = resolve(args["path"])
+    if not root.is_dir():
+        raise mistakes.missing_folder(span, root)
+    skip = set(args.get("skip", ()))
+    folders = sorted(f for f in root.iterdir() if f.is_dir() and not f.name.startswith(".") and f.name not in skip)
+    files = [(path, label) for label, folder in enumerate(folders) for path in _image_files(folder)]
+    if not files:
+        flat = any(path.suffix.lower() in IMAGE_SUFFIXES for path in root.iterdir())
+        raise mistakes.empty(span, root, "images in directories, one a class" if flat else "images")
+    paths = [path for path, _ in files]
+    labels = Numbers(np.array([label for _, label in files], np.int64), tuple(folder.name for folder in folders))
+    return {"image": Images(paths), "label": labels}, len(files), lambda record: str(paths[record]), paths
+
+
+def image_pairs(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
+    first, second = resolve(args["first"]), resolve(args["second"])
+    for folder in (first, second):
+        if not folder.is_dir():
+            raise mistakes.missing_folder(span, folder)
+    ones = {str(path.relative_to(first).with_suffix("")): path for path in _image_files(first)}
+    others = {str(path.relative_to(second).with_suffix("")): path for path in _image_files(second)}
+    others = {name if name in ones else name.removesuffix("_mask"): path for name, path in others.items()}
+    for name in ones.keys() ^ others.keys():
+        has, lacks = (first, second) if name in ones else (second, first)
+        raise mistakes.files_differ(span, has, lacks, f"`{name}` is only in the first")
+    if not ones:
+        raise mistakes.empty(span, first, "images")
+    pairs = [(ones[name], others[name]) for name in sorted(ones)]
+    columns: dict[str, Column] = {"first": Images([a for a, _ in pairs]), "second": Images([b for _, b in pairs], True)}
+    paths = [path for pair in pairs for path in pair]
+    return columns, len(pairs), lambda record: str(pairs[record][0]), paths
+
+
+def idx(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
+    base = resolve(args["path"])
+    prefix = f"{base.name}-" if not base.is_dir() else ""
+    folder = base if base.is_dir() else base.parent
+    images, labels = (_idx_file(folder, f"{prefix}{what}", span) for what in ("images-idx3-ubyte", "labels-idx1-ubyte"))
+    if len(images[1]) != len(labels[1]):
+        raise mistakes.lengths_differ(span, folder, "images", len(images[1]), "labels", len(labels[1]))
+    classes = tuple(str(number) for number in range(int(labels[1].max()) + 1))
+    columns: dict[str, Column] = {
+        "image": Numbers(images[1][:, None]), "label": Numbers(labels[1].astype(np.int64), classes)
+    }  # fmt: skip
+    return columns, len(labels[1]), lambda record: f"{images[0]} record {record}", [images[0], labels[0]]
+
+
+def _idx_file(folder: Path, ending: str, span: Span) -> tuple[Path, NDArray[np.uint8]]:
+    found = sorted(path for path in folder.glob("*") if path.name.removesuffix(".gz").endswith(ending))
+    if not found:
+        raise mistakes.missing_file(span, folder / ending)
+    path = found[0]
+    data = read_bytes(path, span)
+    try:
+        data = gzip.decompress(data) if path.suffix == ".gz" else data
+        axes = data[3]
+        shape = struct.unpack(f">{axes}I", data[4 : 4 + 4 * axes])
+        return path, np.frombuffer(data, np.uint8, offset=4 + 4 * axes).reshape(shape)
+    except (OSError, EOFError, IndexError, struct.error, ValueError) as error:
+        raise mistakes.not_of_format(span, path, "an idx file", str(error)) from None

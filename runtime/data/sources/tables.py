@@ -1,0 +1,152 @@
+"""Tables: a field a column, key or array."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ....compiler.source import Span
+from .. import mistakes
+from ..table import Cells, Column, Numbers
+from .part import Part, Resolve, read_bytes, read_text
+
+
+def csv_file(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
+    path = resolve(args["path"])
+    reader = csv.reader(read_text(path, span).splitlines(keepends=True), strict=True)
+    rows: list[list[str]] = []
+    lines: list[int] = []
+    header: list[str] | None = None
+    try:
+        start = 1
+        for row in reader:
+            line, start = start, reader.line_num + 1
+            if not row:
+                continue
+            if header is None:
+                header = [name.strip() for name in row]
+                continue
+            if len(row) != len(header):
+                raise mistakes.csv_columns(span, path, line, len(row), len(header))
+            rows.append(row)
+            lines.append(line)
+    except csv.Error as error:
+        raise mistakes.csv_syntax(span, path, reader.line_num, str(error)) from None
+    if header is None or not rows:
+        raise mistakes.empty(span, path)
+    for name in header:
+        if header.count(name) > 1:
+            raise mistakes.csv_duplicate(span, path, name)
+    columns: dict[str, Column] = {
+        name: Cells(values) for name, values in zip(header, map(list, zip(*rows, strict=True)), strict=True)
+    }
+    return columns, len(rows), lambda record: f"{path}:{lines[record]}", [path]
+
+
+def jsonl(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
+    path = resolve(args["path"])
+    records: list[dict[str, Any]] = []
+    lines: list[int] = []
+    for line, text in enumerate(read_text(path, span).splitlines(), 1):
+        if not text.strip():
+            continue
+        try:
+            value = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise mistakes.csv_syntax(span, path, line, f"not JSON: {error.msg} at column {error.colno}") from None
+        if not isinstance(value, dict):
+            raise mistakes.csv_syntax(span, path, line, "a line is a JSON object")
+        records.append(value)
+        lines.append(line)
+    if not records:
+        raise mistakes.empty(span, path)
+    names = list(dict.fromkeys(name for record in records for name in record))
+    place: Callable[[int], str] = lambda record: f"{path}:{lines[record]}"
+    return {name: _objects([r.get(name) for r in records]) for name in names}, len(records), place, [path]
+
+
+def _objects(values: list[Any]) -> Column:
+    """A column of JSON values: lists of numbers become an array, everything else cells."""
+    if values and all(isinstance(value, list) for value in values):
+        try:
+            return Numbers(np.asarray(values, np.float32))
+        except (ValueError, TypeError):
+            pass
+    return Cells(["" if value is None else value if isinstance(value, str) else json.dumps(value) for value in values])
+
+
+def parquet(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError:
+        raise mistakes.extra_missing(span, "the source `parquet`", "tables", "pyarrow") from None
+    path = resolve(args["path"])
+    if not path.is_file():
+        read_bytes(path, span)
+    try:
+        table = parquet.read_table(path)
+    except (OSError, pyarrow.ArrowException) as error:
+        raise mistakes.not_of_format(span, path, "a parquet file", str(error).splitlines()[0]) from None
+    if table.num_rows == 0:
+        raise mistakes.empty(span, path)
+    columns = {name: _objects(table.column(name).to_pylist()) for name in table.column_names}
+    return columns, table.num_rows, lambda record: f"{path} record {record}", [path]
+
+
+def hub(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
+    try:
+        import datasets  # pyright: ignore[reportMissingImports]
+    except ImportError:
+        raise mistakes.extra_missing(span, "the source `hub`", "hub", "datasets") from None
+    name = args["name"]
+    try:
+        found: Any = datasets.load_dataset(name, split="train")
+    except Exception as error:  # noqa: BLE001 - the library raises whatever its transports raise
+        raise mistakes.unreadable(span, Path(name), str(error).splitlines()[0]) from None
+    columns: dict[str, Column] = {column: _objects(list(found[column])) for column in found.column_names}
+    return columns, len(found), lambda record: f"{name} record {record}", []
+
+
+def npz(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
+    path = resolve(args["path"])
+    if not path.is_file():
+        read_bytes(path, span)
+    columns: dict[str, Column] = {}
+    with path.open("rb") as file:
+        try:
+            archive: Any = np.load(file, allow_pickle=False)
+            arrays = {name: archive[name] for name in archive.files} if hasattr(archive, "files") else None
+        except (ValueError, OSError, EOFError, KeyError, BadZipFile, NotImplementedError) as error:
+            why = (str(error).splitlines() or ["damaged"])[0]
+            raise mistakes.not_of_format(span, path, "an npz archive", why) from None
+    if arrays is None:
+        raise mistakes.not_of_format(span, path, "an npz archive", "it holds one array; use `numpy.savez`")
+    for name, array in arrays.items():
+        columns[name] = _array(array, path, name, span)
+    if not columns:
+        raise mistakes.empty(span, path, "arrays")
+    first, *others = columns
+    for name in others:
+        if len(columns[name]) != len(columns[first]):
+            raise mistakes.lengths_differ(span, path, first, len(columns[first]), name, len(columns[name]))
+    if not len(columns[first]):
+        raise mistakes.empty(span, path)
+    return columns, len(columns[first]), lambda record: f"{path} record {record}", [path]
+
+
+def _array(array: NDArray[Any], path: Path, name: str, span: Span) -> Column:
+    if array.ndim == 0:
+        raise mistakes.array_kind(span, path, name, "a single value")
+    if array.dtype.kind in "US":
+        return Cells([str(value) for value in array.astype(str).tolist()])
+    if array.dtype.kind not in "biuf":
+        raise mistakes.array_kind(span, path, name, f"`{array.dtype}`")
+    return Numbers(array)

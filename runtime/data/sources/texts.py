@@ -1,0 +1,63 @@
+"""Texts and token numbers: streams, and a record a line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ....compiler.source import Span
+from .. import mistakes
+from ..table import Cells, Column, Stream, encode
+from .part import Part, Resolve, read_bytes, read_text
+
+TOKEN_TYPES = {"u8": "u1", "u16": "<u2", "u32": "<u4", "i32": "<i4", "i64": "<i8"}
+
+
+def text_stream(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
+    path = resolve(args["path"])
+    text = read_text(path, span)
+    if not text:
+        raise mistakes.empty(span, path, "text")
+    stream = encode(text if args["unit"] == "char" else text.splitlines())
+    return {"tokens": stream}, len(stream), lambda token: f"{path} at {args['unit']} {token}", [path]
+
+
+def token_file(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
+    path = resolve(args["path"])
+    if not path.is_file():
+        read_bytes(path, span)
+    dtype = np.dtype(TOKEN_TYPES[args["dtype"]])
+    size = path.stat().st_size
+    if not size:
+        raise mistakes.empty(span, path, "tokens")
+    if size % dtype.itemsize:
+        raise mistakes.not_of_format(
+            span, path, f"a file of `{args['dtype']}` tokens", f"{size} bytes are not a multiple of {dtype.itemsize}"
+        )
+    stream = Stream(np.memmap(path, dtype, "r"))
+    return {"tokens": stream}, len(stream), lambda token: f"{path} at token {token}", [path]
+
+
+def _lines(path: Path, span: Span) -> list[str]:
+    lines = read_text(path, span).splitlines()
+    if not lines:
+        raise mistakes.empty(span, path, "lines")
+    return lines
+
+
+def text_lines(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
+    path = resolve(args["path"])
+    lines = _lines(path, span)
+    return {"text": Cells(lines)}, len(lines), lambda record: f"{path}:{record + 1}", [path]
+
+
+def parallel_text(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
+    first, second = resolve(args["first"]), resolve(args["second"])
+    ones, others = _lines(first, span), _lines(second, span)
+    if len(ones) != len(others):
+        raise mistakes.files_differ(span, first, second, f"{len(ones)} lines against {len(others)}")
+    columns: dict[str, Column] = {"first": Cells(ones), "second": Cells(others)}
+    return columns, len(ones), lambda record: f"{first}:{record + 1}", [first, second]
