@@ -51,7 +51,8 @@ def weights(run: Path) -> dict[str, bytes]:
 def small(name: str) -> tuple[str, str | None]:
     """The spec's file, and the variant that fits a small machine, where it has one."""
     file = f"{name}.dlspec"
-    return file, "small" if "small" in check(SPECS / file).project.variants else None
+    variants = check(SPECS / file).project.variants
+    return file, next((variant for variant in ("small", "tiny") if variant in variants), None)
 
 
 def two_steps(train: Train) -> dict[str, str]:
