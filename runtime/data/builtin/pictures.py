@@ -94,7 +94,7 @@ def _scene(
         np.maximum(part, glyph, out=part)
     # ink is a share of the way to black or white, whichever is farther from the ground
     ink = 255.0 if ground.mean() < 128 else 0.0
-    strength = 0.4 + 0.1 * _below(random, 5)
+    strength = 0.5 + 0.1 * _below(random, 5)
     image = ground + strength * covered * (ink - ground)
     return image.round().astype(np.uint8), (covered > 0.5).astype(np.int64)
 
