@@ -334,8 +334,13 @@ class Elaborator:
         """W0402: weights of foreign files are found by path, so every part of a path should be written."""
         for index in reachable(self.bodies, model.body):
             for instance in self.bodies[index].instances:
-                if instance.span in self.unlabelled and (instance.parameters or instance.body is not None):
+                if instance.span in self.unlabelled and (instance.parameters or self._owns(instance.body)):
                     self.report.add(errors.unlabelled_weight(instance.path, instance.span))
+
+    def _owns(self, body: int | None) -> bool:
+        """Whether a block has parameters in what it consists of."""
+        inside = reachable(self.bodies, body) if body is not None else []
+        return any(part.parameters for index in inside for part in self.bodies[index].instances)
 
     def numbered_by_order(self, kind: str, first: Span, span: Span) -> None:
         """W0404, once for each kind of a body: of the first layer and the second."""
