@@ -15,9 +15,11 @@ from torch import Tensor, nn
 import dlc
 from dlc.backends.onnx.lower import lower
 from dlc.backends.onnx.write import write_packed
+from dlc.compiler.expand import parameters
 from dlc.compiler.ir import Model, Spec
 from dlc.compiler.summary import summarize
 from dlc.runtime.session import Session
+from dlc.runtime.weights.mapping import ours_from
 
 from .reference import Reference
 
@@ -132,7 +134,7 @@ def through_map(
     foreign: Mapping[str, Tensor], spec: Spec, model: Model, name: str, state: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
     """Foreign tensors by our names."""
-    raise NotImplementedError(f"weight map {name}")
+    return ours_from(spec.recipe.weight_map(name), parameters(spec, model), foreign)
 
 
 # ---- values ----------------------------------------------------------------------------------------------------------
