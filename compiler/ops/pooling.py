@@ -84,14 +84,16 @@ class GlobalAvgPool(Function):
 
 
 class Upsample(Function):
-    """Spatial axes made `factor` times as long. Interpolation puts samples at the centres of pixels (`align_corners` off).
+    """Spatial axes made `factor` times as long. Interpolation takes the elements for the centres of pixels, or with
+    `align_corners` for points from edge to edge.
 
     [B, C, L..] -> [B, C, factor*L..]. `linear` is for one spatial axis, `bilinear` and `bicubic` for two, `trilinear`
-    for three, `nearest` for any. Errors: E0202.
+    for three, `nearest` for any. Errors: E0202, E0304 for `align_corners` with `nearest`.
     """
 
     factor: Ints
     mode: Literal["nearest", "linear", "bilinear", "bicubic", "trilinear"] = "nearest"
+    align_corners: bool = False
 
     onnx = "Resize"
     samples = (
@@ -100,6 +102,9 @@ class Upsample(Function):
         Sample({"factor": 2, "mode": "bicubic"}, _IMAGE),
         Sample({"factor": 2, "mode": "linear"}, (Example("f32", ("B", 2, "T")),)),
         Sample({"factor": (1, 2, 2), "mode": "trilinear"}, (Example("f32", ("B", 1, 2, "H", "W")),)),
+        Sample({"factor": 2, "mode": "bilinear", "align_corners": True}, _IMAGE),
+        Sample({"factor": (3, 2), "mode": "bicubic", "align_corners": True}, _IMAGE),
+        Sample({"factor": 2, "mode": "linear", "align_corners": True}, (Example("f32", ("B", 2, "T")),)),
     )
 
     def infer(self, facts: Facts, x: TensorType) -> TensorType:
@@ -107,6 +112,8 @@ class Upsample(Function):
         axes = {"linear": 1, "bilinear": 2, "bicubic": 2, "trilinear": 3}.get(self.mode)
         if axes is None:
             need_rank(x, 3, 5, "upsample", "[B, C, *] with 1 to 3 spatial axes")
+            if self.align_corners:
+                raise Rejected("E0304", '`align_corners` is for interpolation, and `mode = "nearest"` copies', "nearest")
         else:
             plural = "axis" if axes == 1 else "axes"
             need_rank(x, axes + 2, axes + 2, f'`mode = "{self.mode}"`', f"[B, C, *] with {axes} spatial {plural}")

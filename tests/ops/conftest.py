@@ -252,7 +252,11 @@ REFERENCES: dict[str, Reference] = {
     "max_pool": pool((F.max_pool1d, F.max_pool2d, F.max_pool3d)),
     "avg_pool": pool((F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)),
     "global_avg_pool": eager(lambda x: x.flatten(2).mean(2)),
-    "upsample": of(lambda x, factor, mode: F.interpolate(x, scale_factor=factor, mode=mode)),
+    "upsample": of(
+        lambda x, factor, mode, align_corners: F.interpolate(
+            x, scale_factor=factor, mode=mode, align_corners=align_corners or None
+        )
+    ),
     "sum": of(lambda x, axis, keepdim: x.sum(axes_of(x, axis), keepdim)),
     "mean": of(lambda x, axis, keepdim: x.mean(axes_of(x, axis), keepdim)),
     "max": of(lambda x, axis, keepdim: x.amax(axes_of(x, axis), keepdim)),

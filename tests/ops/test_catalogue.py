@@ -61,7 +61,7 @@ scatter(size; values, index)
 max_pool(kernel, stride = none, pad = 0)
 avg_pool(kernel, stride = none, pad = 0, adaptive = false)
 global_avg_pool
-upsample(factor, mode = "nearest")
+upsample(factor, mode = "nearest", align_corners = false)
 sum(axis = none, keepdim = false)
 mean(axis = none, keepdim = false)
 max(axis = none, keepdim = false)

@@ -131,6 +131,9 @@ REJECTED: list[tuple[str, dict[str, Any], tuple[TensorType | None, ...], str, st
     ("rope", {"theta": 1e4}, (f32(B, 2, T, 5),), "E0206", "the width of `rope` is even, not 5"),
     ("sinusoid", {"n": T, "d": 5}, (), "E0206", "the width of `sinusoid` is even, not 5"),
     ("pixel_shuffle", {"r": 2}, (f32(B, 6, H, W),), "E0206", "channels into r*r: `6` is not a multiple of 4"),
+    # arguments that contradict each other
+    ("upsample", {"factor": 2, "align_corners": True}, (f32(B, 2, T),), "E0304",
+     '`align_corners` is for interpolation, and `mode = "nearest"` copies'),
     # the missing fact
     ("index", {"items": (("slice", None, None), ("slice", None, 5))}, (f32(B, T),), "E0207",
      "cannot prove that `:5` lies on axis 1, which has T"),

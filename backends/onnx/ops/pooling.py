@@ -62,7 +62,8 @@ def upsample(use: Use, x: Tensor) -> Result:
         attributes = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
         return use.graph.node("Resize", x.value, None, scales, **attributes)
     kind = "cubic" if mode == "bicubic" else "linear"
-    attributes = {"mode": kind, "coordinate_transformation_mode": "half_pixel"}
+    points = "align_corners" if use["align_corners"] else "half_pixel"
+    attributes = {"mode": kind, "coordinate_transformation_mode": points}
     if kind == "cubic":
         return use.graph.node("Resize", x.value, None, scales, cubic_coeff_a=-0.75, **attributes)
     return use.graph.node("Resize", x.value, None, scales, **attributes)

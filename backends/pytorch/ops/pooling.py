@@ -41,16 +41,17 @@ def global_avg_pool(use: Use) -> Expr:
 
 @function("upsample")
 def upsample(use: Use) -> Expr:
-    return use.call("F.interpolate", use[0], f"scale_factor={_factor(use)}", *use.options(mode=("mode", "nearest")))
+    return use.call("F.interpolate", use[0], *_resampling(use))
 
 
-def _factor(use: Use) -> str:
-    return use.text(collapse(use.arg("factor")))
+def _resampling(use: Use) -> list[str]:
+    options = use.options(mode=("mode", "nearest"), align_corners=("align_corners", False))
+    return [f"scale_factor={use.text(collapse(use.arg('factor')))}", *options]
 
 
 @module("upsample")
 def upsample_module(use: Use) -> str:
-    return f"nn.Upsample({', '.join([f'scale_factor={_factor(use)}', *use.options(mode=('mode', 'nearest'))])})"
+    return f"nn.Upsample({', '.join(_resampling(use))})"
 
 
 @function("pixel_shuffle")
