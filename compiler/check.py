@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .diagnostics import Abandoned, Failed, Report
 from .elaborate.elaborator import Elaborator
+from .elaborate.values import Callable
 from .passes.resolve import Project, resolve
 from .source import Sources
 
@@ -72,7 +73,12 @@ def elaborate(project: Project, facts: Mapping[str, DataFacts] | None = None) ->
         name=Path(project.root.name).stem,
         bodies=tuple(elaborator.bodies),
         models=tuple(elaborator.models),
-        params={name: slot.result() for name, slot in project.root.params.items()},
+        params={name: _plain(slot.result()) for name, slot in project.root.params.items()},
         recipe=recipe,
         sources=tuple(SourceRecord(name=name, text=source.text) for name, source in project.sources.items()),
     )
+
+
+def _plain(value: Any) -> Any:
+    """A parameter as the IR holds it: a function or layer by its text."""
+    return str(value) if isinstance(value, Callable) else value

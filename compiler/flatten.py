@@ -2,8 +2,8 @@
 
 Imports, `extends`, the variant and the command line are applied; what is left is a file that means the same. Names of
 imported files are kept where they are free. The parameters of an imported file become their values, since a parameter
-of the same name may exist here; statics of models stay settings (`set GPT2.depth = 24`), as they beat what is written
-at a use.
+of the same name may exist here; only those that are functions or layers stay parameters, for layers are named after
+them. Statics of models stay settings (`set GPT2.depth = 24`), as they beat what is written at a use.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any, TypeVar, cast
 
 from . import syntax
 from .diagnostics import Failed
+from .elaborate.values import Callable
 from .errors import resolve as errors
 from .passes.levels import names_of
 from .passes.resolve import Definition, FileScope, ParamSlot, Project, SettingValue
@@ -71,6 +72,7 @@ class _Flattener:
         self.snake = snake
         self.project, self.root = project, project.root
         self.slots = {slot: name for name, slot in self._root_slots()}
+        self.carried: dict[ParamSlot, str] = {}  # functions and layers among the parameters of imported files
         self.parts = self._reachable()
         self.taken = self._taken()
         self.copies: dict[tuple[Definition, str], str] = {}
@@ -90,14 +92,21 @@ class _Flattener:
     def _reachable(self) -> list[Definition]:
         """The root's definitions and sections, and imported definitions that they name, directly or not."""
         found: dict[Definition, None] = dict.fromkeys((*self.root.definitions.values(), *self.root.sections))
+        applied = [part for slot in self.slots for part in _targets(slot.result())]
+        found |= dict.fromkeys(applied)
         queue = list(found)
         while queue:
             definition = queue.pop(0)
             for name in _words(definition.node):
                 other = definition.scope.lookup(name)
-                if isinstance(other, Definition) and other not in found:
-                    found[other] = None
-                    queue.append(other)
+                parts = [other] if isinstance(other, Definition) else []
+                if isinstance(other, ParamSlot) and other not in self.slots and isinstance(other.result(), Callable):
+                    self.carried[other] = name
+                    parts = _targets(other.result())
+                for part in parts:
+                    if part not in found:
+                        found[part] = None
+                        queue.append(part)
         return list(found)
 
     def _taken(self) -> set[str]:
@@ -110,9 +119,14 @@ class _Flattener:
         """A parameter whose name an imported body uses for something of its own gets another."""
         inner = {name for part in self.parts if part.scope is not self.root for name in names_of(part)}
         for slot, name in self.slots.items():
+            if name in inner and isinstance(slot.result(), Callable):
+                name = self._free(name, "", True, slot.node.name.span)
             while name in inner:
                 name += "_"
             self.slots[slot] = name
+        for slot, name in self.carried.items():
+            self.slots[slot] = self._free(name, "", True, slot.node.name.span)
+            self.taken.add(self.slots[slot])
 
     def _name(self, definition: Definition, spelled: str, matters: bool) -> str:
         """The name of a definition here. Where a use names a path (`matters`), it has to give the same path."""
@@ -121,13 +135,14 @@ class _Flattener:
             return first
         key = (definition, self.snake(spelled))
         if key not in self.copies:
-            name = self._free(definition, spelled, matters)
+            stem = re.sub(r"\W", "", definition.scope.name.rpartition("/")[2].removesuffix(".dlspec").title())
+            name = self._free(spelled, stem, matters, definition.place)
             self.copies[key] = name
             self.taken.add(name)
             self.order.append((definition, name))
         return self.copies[key]
 
-    def _free(self, definition: Definition, spelled: str, matters: bool) -> str:
+    def _free(self, spelled: str, stem: str, matters: bool, place: Span) -> str:
         from .ops import find
 
         def free(name: str) -> bool:
@@ -139,8 +154,7 @@ class _Flattener:
             if self.snake(name) == self.snake(spelled) and free(name):
                 return name
         if matters:
-            raise Failed(errors.too_many_of_a_name(definition.place, spelled))
-        stem = re.sub(r"\W", "", definition.scope.name.rpartition("/")[2].removesuffix(".dlspec").title())
+            raise Failed(errors.too_many_of_a_name(place, spelled))
         return next(
             name for count in itertools.count(1) if free(name := f"{spelled}_{stem}{count if count > 1 else ''}")
         )
@@ -167,9 +181,22 @@ class _Flattener:
     def _param(self, slot: ParamSlot, name: str) -> syntax.Item:
         node = slot.node
         kept = slot.origin is None and slot.scope is self.root
-        value = self._walk(node.value, slot.scope, False) if kept else literal(slot.result(), node.value.span)
+        value = self._walk(node.value, slot.scope, False) if kept else self._literal(slot.result(), node.value.span)
         type = self._walk(node.type, slot.scope, False)
         return syntax.Param(node.span, syntax.Name(node.name.span, name), type, value)
+
+    def _literal(self, value: Any, span: Span) -> syntax.Pipe:
+        """A value of a parameter as it is written here."""
+        if not isinstance(value, Callable):
+            return literal(value, span)
+        target = value.target
+        name = target.name if isinstance(target, type) else self._name(target, target.name, False)
+        callee = syntax.Ref(span, name)
+        positional = [self._literal(item, span) for item in value.positional]
+        keyword = [syntax.Kwarg(span, syntax.Name(span, key), self._literal(item, span)) for key, item in value.keyword]
+        return (
+            syntax.Call(span, callee, syntax.Args(span, (*positional, *keyword))) if positional or keyword else callee
+        )
 
     def _definition(self, definition: Definition, name: str) -> Any:
         node = definition.node
@@ -257,9 +284,12 @@ class _Flattener:
 
     def _path(self, path: syntax.Path, scope: FileScope, named: bool) -> syntax.Path:
         found = scope.lookup(path.names[0].text)
-        if not isinstance(found, Definition) or found not in self.parts:
+        if isinstance(found, ParamSlot) and found in self.slots:
+            name = self.slots[found]
+        elif isinstance(found, Definition) and found in self.parts:
+            name = self._name(found, path.names[0].text, named)
+        else:
             return path
-        name = self._name(found, path.names[0].text, named)
         return syntax.Path(path.span, (syntax.Name(path.names[0].span, name), *path.names[1:]))
 
     def _setting_path(self, path: syntax.Path, scope: FileScope) -> syntax.Path:
@@ -271,6 +301,14 @@ class _Flattener:
         else:
             return path
         return syntax.Path(path.span, (syntax.Name(path.names[0].span, name), *path.names[1:]))
+
+
+def _targets(value: Any) -> list[Definition]:
+    """The blocks that a parameter's value names."""
+    if not isinstance(value, Callable):
+        return []
+    inner = [part for item in (*value.positional, *(item for _, item in value.keyword)) for part in _targets(item)]
+    return inner if isinstance(value.target, type) else [value.target, *inner]
 
 
 def _words(node: Any) -> Iterator[str]:

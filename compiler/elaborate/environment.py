@@ -118,8 +118,8 @@ class Environment:
             return Callable(found, name)
         if isinstance(found, ParamSlot):
             value = self.file.param(name)
-            if isinstance(value, Callable):
-                return value
+            if isinstance(value, Callable):  # an unlabelled layer is named after the parameter
+                return Callable(value.target, name, value.positional, value.keyword)
         operator = find(name)
         if operator is not None and not operator.syntax:
             return Callable(operator, name)

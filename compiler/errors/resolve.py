@@ -146,6 +146,10 @@ def unknown_name(span: Span, name: str, near: str | None) -> Diagnostic:
     return Diagnostic("E0301", f"unknown name `{name}`", span, "not found", helps=_meant(near))
 
 
+def unknown_applied(span: Span, name: str, expected: str, near: str | None) -> Diagnostic:
+    return Diagnostic("E0301", f"unknown name `{name}`", span, f"expected {expected}", helps=_meant(near))
+
+
 def maybe_a_string(span: Span, name: str, setting: str) -> Diagnostic:
     return Diagnostic(
         "E0301", f"unknown name `{name}`", span, "not found",
@@ -172,7 +176,7 @@ def param_type_unknown(span: Span, text: str, near: str | None) -> Diagnostic:
     near = {"integer": "int", "str": "string", "boolean": "bool", "number": "float", "double": "float"}.get(text, near)
     return Diagnostic(
         "E0304", f"`{text}` is not a type of parameters", span, "unknown type",
-        helps=_meant(near) or ("parameters are `int`, `float`, `bool`, `string` or `one_of(..)`",),
+        helps=_meant(near) or ("parameters are `int`, `float`, `bool`, `string`, `one_of(..)`, `fn` or `layer`",),
     )  # fmt: skip
 
 

@@ -43,8 +43,8 @@ def evaluate_static(node: syntax.Pipe, lookup: Lookup, depth: int = 0) -> Any:
         case syntax.Binary():
             return _binary(node, lookup, depth)
         case syntax.IfExpr():
-            condition = _condition(node.condition, lookup, depth)
-            return evaluate_static(node.then if condition else node.orelse, lookup, depth)
+            chosen = condition(node.condition, lookup, depth)
+            return evaluate_static(node.then if chosen else node.orelse, lookup, depth)
         case syntax.Call(callee=syntax.Ref() as callee):
             return _call(node, callee, lookup, depth)
         case syntax.Index():
@@ -60,7 +60,8 @@ def _guarded(span: Span, operation: Callable[..., Any], *arguments: Any) -> Any:
         raise Failed(errors.static(error, span)) from None
 
 
-def _condition(node: syntax.Pipe, lookup: Lookup, depth: int) -> bool:
+def condition(node: syntax.Pipe, lookup: Lookup, depth: int = 0) -> bool:
+    """A static condition. Raises Failed."""
     return _guarded(node.span, statics.truth, evaluate_static(node, lookup, depth))
 
 
@@ -72,7 +73,7 @@ def _binary(node: syntax.Binary, lookup: Lookup, depth: int) -> Any:
     for part in reversed(spine):
         if part.op in ("and", "or"):
             left = _guarded(part.left.span, statics.truth, value)
-            value = left if left == (part.op == "or") else _condition(part.right, lookup, depth)
+            value = left if left == (part.op == "or") else condition(part.right, lookup, depth)
         elif part.op == "@":
             raise Failed(errors.not_static(part.span))
         else:

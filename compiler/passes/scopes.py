@@ -8,9 +8,12 @@ from typing import Any, Literal, TypeAlias
 
 from .. import statics, syntax
 from ..diagnostics import Abandoned, Failed, Report
+from ..elaborate.values import Callable
 from ..errors import resolve as errors
 from ..names import nearest
 from ..source import Span
+from .callables import APPLIED, applied_kind, evaluate_callable
+from .callables import kind_of as callable_kind
 from .evaluate import evaluate_static
 
 Kind: TypeAlias = Literal["block", "model", "data", "weights", "train", "export", "search"]
@@ -18,7 +21,7 @@ Kind: TypeAlias = Literal["block", "model", "data", "weights", "train", "export"
 #: Where a value comes from, weakest first.
 DEFAULT, FILE_SET, IMPORT_ARGUMENT, SET, VARIANT, COMMAND_LINE = range(6)
 
-PARAM_TYPES = ("int", "float", "bool", "string", "one_of")
+PARAM_TYPES = ("int", "float", "bool", "string", "one_of", "fn", "layer")
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,14 +112,29 @@ class ParamSlot:
             return self.result()
         if self._default is _UNKNOWN:
             self._default = _PENDING
-            self._default = self._checked(
-                evaluate_static(self.node.value, lambda ref: self.scope.value(ref, self)), self.node.value.span, None
-            )
+            self._default = self._checked(self._value(self.node.value, self.scope, True), self.node.value.span, None)
         return self._default
+
+    @property
+    def applied(self) -> str:
+        """`fn` or `layer` when the parameter is something to apply, by its type or by its default, else ""."""
+        declared = self.node.type
+        if declared is None:
+            return applied_kind(self.node.value, self.scope)
+        name = declared.name.text if declared.name is not None and declared.shape is None else ""
+        return name if name in APPLIED else ""
+
+    def _value(self, node: syntax.Pipe, scope: FileScope, above: bool) -> Any:
+        kind = self.applied
+
+        def lookup(ref: syntax.Ref) -> Any:
+            return scope.value(ref, self, above)
+
+        return evaluate_callable(node, scope, lookup, kind) if kind else evaluate_static(node, lookup)
 
     def _evaluate(self) -> Any:
         own = self.origin is None
-        value = evaluate_static(self.value, lambda ref: self.value_scope.value(ref, self, above=own))
+        value = self._value(self.value, self.value_scope, own)
         inferred = None if own or self.node.type is not None else self.default()
         return self._checked(value, self.value.span, inferred)
 
@@ -174,6 +192,7 @@ EXPECTED = {
     "string": "a string",
     "list": "a list",
     "quantity": "a number with a unit",
+    **APPLIED,
 }
 
 
@@ -189,6 +208,8 @@ def kind_of(value: Any) -> str:
         return "string"
     if isinstance(value, statics.Quantity):
         return "quantity"
+    if isinstance(value, Callable):
+        return callable_kind(value)
     return "list" if isinstance(value, tuple) else ""
 
 
@@ -208,6 +229,8 @@ def convert(value: Any, kind: str, name: str) -> Any:
             raise statics.StaticError("E0304", f"{what} is a list")
         case "quantity" if not isinstance(value, statics.Quantity):
             raise statics.StaticError("E0403", f"{what} has no unit")
+        case "fn" | "layer" if kind_of(value) != kind:
+            raise statics.StaticError("E0304", f"{what} is {APPLIED[kind]}")
         case _:
             return value
 

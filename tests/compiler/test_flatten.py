@@ -167,3 +167,31 @@ def test_negative_values_and_lists_are_written_out(files: Files, tmp_path: Path)
     text, flat = again(checked, tmp_path)
     assert meaning(flat) == meaning(checked)
     assert "(-2) ** 2" in text
+
+
+def test_functions_and_layers_stay_parameters_for_layers_are_named_after_them(files: Files, tmp_path: Path) -> None:
+    path = files(
+        use="""dlspec 1
+from "lib.dlspec" (act = leaky_relu(0.2)) import Mlp, scaled
+from "lib.dlspec" (scaled = LayerNorm) import Mlp as Other
+param f: fn = if 2 > 1 { tanh } else { relu }
+block Mix(size: int)(x: [B, D]) -> [B, D] { x -> fc: Linear(size) -> out: Linear(D) }
+block Top(a: fn)(x: [B, D]) -> [B, D] { x -> mlp: Mlp -> a }
+model Net(x: [B, 8]) -> (y: [B, 8]) { y = x -> Other -> t: Top(f) -> m: Mix(3) -> scaled }
+""",
+        lib="""dlspec 1
+param act: fn = gelu
+param scaled: layer = RMSNorm(1e-5)
+param last = relu
+block Mlp(x: [B, D]) -> [B, D] { x -> scaled -> fc: Linear(2 * D) -> act -> proj: Linear(D) -> last }
+""",
+    ).with_name("use.dlspec")
+    for overrides in ((), ("f=silu", "scaled=LayerNorm(eps = 1e-3)")):
+        checked = check(path, overrides)
+        text, flat = again(checked, tmp_path)
+        before, after = meaning(checked), meaning(flat)
+        for body in (*before["bodies"], *after["bodies"]):
+            body["name"] = body["name"].replace("Other", "Mlp")  # what a use calls it is its name here
+        assert after == before
+        assert "other.scaled.weight" in paths(flat)["Net"]
+        assert text.count("leaky_relu(0.2)") == 1
