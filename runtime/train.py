@@ -32,6 +32,7 @@ from .failure import Interrupted
 from .freezing import Freezing
 from .optimizers import Stepper, build
 from .program import LossCode, Program
+from .recomputing import recompute
 from .rundir import MetricsFile, RunDir
 
 REPORT_EVERY = 1.0  # seconds between two progress events
@@ -256,6 +257,7 @@ class Loop:
 
     def enter(self, phase: Phase) -> None:
         """Optimizers of a phase; what they kept goes on unless the phase starts them anew."""
+        recompute(self.program.nets, phase.runtime.recompute)
         before = {id(p): state for stepper in self.steppers for p, state in stepper.states()}
         self.steppers = [build(groups(), self.job.device) for groups in self.program.groups[self.at.phase]]
         for stepper in self.steppers if not phase.fresh else ():
