@@ -144,6 +144,14 @@ def no_train(span: Span) -> Diagnostic:
     return Diagnostic("E0411", "there is no train split", span, "no `train`", helps=("give `train` its share",))
 
 
+def group_missing(span: Span, source: str, group: str) -> Diagnostic:
+    return Diagnostic(
+        "W0408", f'records of "{source}" overlap where their `{group}` is equal, and may come into several splits', span,
+        "divides them one by one",
+        helps=(f"`random(train = 0.7, val = 0.15, test = 0.15, group = source.{group})` keeps them together",),
+    )  # fmt: skip
+
+
 def stream_random(span: Span, source: str) -> Diagnostic:
     return Diagnostic(
         "E0304", f"`{source}` is a stream: it is split in order", span, "records only",

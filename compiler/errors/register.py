@@ -7,6 +7,17 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+_TEXTURES = """dlspec 1
+
+data Textures {
+  source = builtin("textures")
+  split  = random(train = 0.7, val = 0.3, group = source.region)
+
+  image: f32[1, 64, 64] = source.image -> scale(1 / 255)
+  label: i64            = source.label
+}
+"""
+
 
 class Entry(NamedTuple):
     meaning: str
@@ -455,9 +466,17 @@ REGISTER: dict[str, Entry] = {
     ),
     "E0503": Entry(
         "no cached form",
-        "Generation with a cache needs the sequence axis to reach only causal attention and stages that work per\n"
-        "position. The stage that prevents it is shown.",
-        when="dlc export",
+        "The form for generation feeds a few positions at a time and keeps the keys and values of those before. So the length\n"
+        "may reach only causal attention, stages that work position by position, and `arange(T)`, `sinusoid(T, ..)` and\n"
+        "`rope`, which then begin at the positions already seen. The stage that needs the whole sequence is shown.",
+        _body(
+            "y = tokens -> wte: Embedding(32, 16) -> attn: MultiHeadAttention(2)", "tokens: i64[B, T]", "y: [B, T, 16]"
+        ),
+        _body(
+            "y = tokens -> wte: Embedding(32, 16) -> attn: MultiHeadAttention(2, causal = true)",
+            "tokens: i64[B, T]", "y: [B, T, 16]",
+        ),
+        "dlc export --cached",
     ),
     "E0504": Entry(
         "an output of a cut needs an input that is not listed",
@@ -509,5 +528,12 @@ REGISTER: dict[str, Entry] = {
         _train("batch     = 64", "batch     = 5000"),
         DIGITS,
         "dlc train",
+    ),
+    "W0408": Entry(
+        "records that overlap are divided one by one",
+        "Patches of one photograph share pixels. In two splits they would let a model be tried on what it was trained on, "
+        "and its figures would be too good. A random split with the `group` of the source keeps them together.",
+        _TEXTURES.replace(", group = source.region", ""),
+        _TEXTURES,
     ),
 }  # fmt: skip

@@ -10,6 +10,7 @@ from ..dims import Dim, Size, var
 from ..errors import data as errors
 from ..errors import recipe as section_errors
 from ..names import nearest
+from ..recipe.builtin import BUILTIN
 from ..recipe.ir import Condition, DataField, DataSet, ItemType
 from ..recipe.ir import Entry as EntryRecord
 from ..recipe.reader import Reader, Section
@@ -117,7 +118,17 @@ class _Binder:
             if not isinstance(parts.get("train"), str):
                 raise Failed(errors.no_train(split.span))
         self._check_places(split)
+        self._check_group(split)
         return split
+
+    def _check_group(self, split: EntryRecord) -> None:
+        """Records of a built-in set that overlap belong in one split."""
+        record = self.graph.record
+        if record is None or record.name != "builtin" or split.name == "all":
+            return
+        group = BUILTIN[record.args["name"]].group
+        if group and split.args.get("group") != group:
+            self.report.add(errors.group_missing(split.span, record.args["name"], group))
 
     def _check_places(self, split: EntryRecord) -> None:
         if self.graph.record is None or self.graph.source is None:

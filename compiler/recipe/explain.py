@@ -9,6 +9,7 @@ from typing import Any
 from ..ops import explain as operators
 from ..statics import describe
 from . import arguments as kinds
+from . import builtin
 from .entry import MISSING, Entry, Table
 from .losses import LOSSES
 from .metrics import METRICS
@@ -46,8 +47,8 @@ _WORDS = {
 
 
 def names() -> list[str]:
-    """All entries, losses and metrics, each once."""
-    return list(dict.fromkeys([*(name for table, _ in TABLES for name in table), *LOSSES, *METRICS]))
+    """All entries, losses, metrics and built-in data sets, each once."""
+    return list(dict.fromkeys([*(name for table, _ in TABLES for name in table), *LOSSES, *METRICS, *builtin.BUILTIN]))
 
 
 def explain(name: str) -> str | None:
@@ -57,6 +58,8 @@ def explain(name: str) -> str | None:
         if name in functions:
             text = operators.explain(functions[name]).partition("\nalso\n")[0].rstrip() + "\n"
             pages.append(text.replace("    function\n", f"    {word}\n", 1))
+    if name in builtin.BUILTIN:
+        pages.append(builtin.page(name))
     return "\n".join(pages) or None
 
 

@@ -261,7 +261,7 @@ class ScaleBy(Transform):
 
     @classmethod
     def infer(cls, item: ItemType, args: dict[str, Any]) -> ItemType:
-        return _float(_tensor(item))
+        return _float(item if item.kind == "stream" else _tensor(item))
 
 
 class Threshold(Transform):
@@ -278,13 +278,16 @@ class Threshold(Transform):
 
 
 class _Numeric(Transform):
+    """Base: numbers become floats; a stream of numbers stays one."""
+
     @classmethod
     def infer(cls, item: ItemType, args: dict[str, Any]) -> ItemType:
-        return _float(_tensor(item))
+        return _float(item if item.kind == "stream" else _tensor(item))
 
 
 class Standardize(_Numeric):
-    """(x - mean) / std, each number of a record by itself; mean and std from the train split."""
+    """(x - mean) / std; mean and std from the train split, for each number of a record by itself. A stream has one mean
+    and one std."""
 
     fitted = True
 
@@ -375,8 +378,17 @@ class Words(Transform):
         return ItemType(kind="words")
 
 
+class Chars(Transform):
+    """The characters of a text, each by itself, spaces included."""
+
+    @classmethod
+    def infer(cls, item: ItemType, args: dict[str, Any]) -> ItemType:
+        _text(item)
+        return ItemType(kind="words")
+
+
 class Vocab(Transform):
-    """Numbers of words: 0 padding, 1 unknown, then the most frequent of the train split, `size` in all.
+    """Numbers of words or characters: 0 padding, 1 unknown, then the most frequent of the train split, `size` in all.
 
     `bos` and `eos` are numbers put before and after every text. Words begin behind them, or at `first`: what lies between
     is free, for the number that `mlm_mask` writes, say.
@@ -398,7 +410,7 @@ class Vocab(Transform):
     @classmethod
     def infer(cls, item: ItemType, args: dict[str, Any]) -> ItemType:
         if item.kind != "words":
-            raise Unsuited("words (`-> words -> vocab(..)`)")
+            raise Unsuited("words or characters (`-> words -> vocab(..)`)")
         return _IDS
 
     @classmethod
@@ -520,5 +532,5 @@ class Window(Transform):
 TRANSFORMS = Table(
     "a transform", Resize, CenterCrop, RandomCrop, RandomResizedCrop, Hflip, Vflip, Shift, Rotate, Affine, Blur, Noise,
     Erase, ColorJitter, RandAugment, Rgb, Normalize, ScaleBy, Threshold, Standardize, Impute, Clip, Log1p, OneHot,
-    Category, Lower, Words, Vocab, Bpe, Wordpiece, MlmMask, Truncate, Pad, RandomWindow, Window,
+    Category, Lower, Words, Chars, Vocab, Bpe, Wordpiece, MlmMask, Truncate, Pad, RandomWindow, Window,
 )  # fmt: skip
