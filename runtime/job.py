@@ -15,7 +15,7 @@ from ..compiler.expand import ParameterEntry, parameters
 from ..compiler.ir import Spec
 from ..compiler.recipe.ir import DataSet, Split, Train
 from ..compiler.source import Source, Sources
-from . import checkpoint, memory, pretrained, programs, rundir
+from . import checkpoint, limits, memory, programs, rundir
 from . import train as loop
 from .checkpoint import Checkpoint
 from .data import facts
@@ -25,6 +25,7 @@ from .evaluate import evaluate
 from .events import Listener, Note, silent
 from .failure import BadInput, Diverged
 from .rundir import RunDir
+from .weights import load as weights
 
 if TYPE_CHECKING:
     from .api import Loaded, Run
@@ -78,7 +79,7 @@ def train(
 
     spec = loaded.spec
     chosen = find_section(spec, section)
-    pretrained.refuse(chosen)
+    limits.refuse(chosen)
     place = device_of(device)
     root = (data_root or loaded.path.parent).resolve()
     data = open_data(spec.recipe.dataset(chosen.data), root)
@@ -101,12 +102,14 @@ def train(
             listener(Note(f"the run in {run.path} is complete: there is nothing to resume"))
             return run.path
         (run.path / "result.json").unlink()
+    for text in limits.without_effect(chosen):
+        listener(Note(text))
     try:
         job = _job(spec, chosen, data, run, place, listener)
         if save_every is not None:
             job.save_every = save_every
         if saved is None:
-            pretrained.load(chosen, job.program.tensors(), loaded.path.parent)
+            _begin(spec, chosen, loaded.path.parent, run, job, listener)
         _write(run, loaded, spec, chosen, data, job, root, place)
         with memory.explained(chosen.phases[0], place):
             _run(job, saved, spec)
@@ -114,6 +117,16 @@ def train(
         if not checkpoint.settle(run.last) and not resume and not any(run.path.glob("metrics.csv")):
             _forget(run)
     return run.path
+
+
+def _begin(spec: Spec, train: Train, root: Path, run: RunDir, job: loop.Job, listener: Listener) -> None:
+    """Puts weights from elsewhere into the nets, and records which they were."""
+    found = list(weights.fitted(spec, train, root))
+    for one in found:
+        weights.fill(one, job.program.tensors())
+        listener(Note(f"weights {weights.told(one)}"))
+    if found:
+        run.write_json("weights.json", [weights.record(one) for one in found])
 
 
 def _resumed(loaded: Loaded, resume: bool | str | Path, out: Path | None, base: Path) -> RunDir:

@@ -5,6 +5,7 @@ ir.json       the typed IR                log.txt       what was said
 model.py      the PyTorch source          best/ last/   kept and last weights, optimizer and loop state
 recipe.py     losses and metrics          data.json     files with sizes and hashes, what was fitted
 env.json      versions and machine        result.json   the figures, when the run is complete
+weights.json  where first weights came from, when they came from elsewhere
 """
 
 from __future__ import annotations
@@ -107,7 +108,7 @@ def create(base: Path, name: str, out: Path | None) -> RunDir:
 def _never_began(entry: Path) -> bool:
     """Whether a file is of a run that ended before its `ir.json` was written."""
     name = entry.name.removesuffix(".new")
-    known = ("recipe.py", "spec.dlspec", "ir.json", "env.json", "data.json", "log.txt")
+    known = ("recipe.py", "spec.dlspec", "ir.json", "env.json", "data.json", "weights.json", "log.txt")
     return entry.is_file() and (name in known or (name.startswith("model") and name.endswith(".py")))
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +10,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import onnx_ir as ir
+
+from ..safetensors_file import contents
 
 _DTYPES = {
     "F16": ir.DataType.FLOAT16,
@@ -50,45 +50,13 @@ Weights: TypeAlias = Mapping[str, Weight]
 
 
 def stored(file: Path) -> dict[str, Stored]:
-    """The table of contents of a safetensors file; raises ValueError when it is none."""
-    size = file.stat().st_size
-    with file.open("rb") as stream:
-        prefix = stream.read(8)
-        length = int.from_bytes(prefix, "little")
-        if len(prefix) < 8 or not 2 <= length <= min(size - 8, 100_000_000):
-            raise ValueError(f"{file} is not a safetensors file, or it is cut short")
-        try:
-            header = json.loads(stream.read(length))
-        except ValueError as error:
-            raise ValueError(f"{file} is not a safetensors file: {error}") from None
+    """The table of contents of a safetensors file; raises ValueError when it is none, or ONNX lacks a type of it."""
     table: dict[str, Stored] = {}
-    match header:
-        case {**found}:
-            entries: dict[str, Any] = found
-        case _:
-            raise ValueError(f"{file} is not a safetensors file: its header is no table")
-    for name, entry in entries.items():
-        if name != "__metadata__":
-            table[name] = _entry(file, name, entry, 8 + length, size)
+    for name, place in contents(file).items():
+        if place.dtype not in _DTYPES:
+            raise ValueError(f"{file}: ONNX has no type for {name}, which is {place.dtype}")
+        table[name] = Stored(file, place.offset, place.length, _DTYPES[place.dtype], place.shape)
     return table
-
-
-def _entry(file: Path, name: str, entry: Any, start: int, size: int) -> Stored:
-    """One tensor of the header, checked."""
-    match entry:
-        case {"dtype": str(dtype), "shape": [*shape], "data_offsets": [int(first), int(last)]} if dtype in _DTYPES:
-            pass
-        case _:
-            raise ValueError(f"{file}: the header's entry for {name} cannot be read")
-    if not all(isinstance(axis, int) and axis >= 0 for axis in shape):
-        raise ValueError(f"{file}: {name} has no possible shape")
-    if not 0 <= first <= last:
-        raise ValueError(f"{file}: {name} has no possible place")
-    if start + last > size:
-        raise ValueError(f"{file} is cut short: {name} ends beyond the end of the file")
-    if last - first != math.prod(shape) * _DTYPES[dtype].itemsize:
-        raise ValueError(f"{file}: {name} has another size than its shape says")
-    return Stored(file, start + first, last - first, _DTYPES[dtype], tuple(shape))
 
 
 def fingerprint(file: Path) -> str:

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 
 from ...compiler.diagnostics import Failed
-from ...compiler.errors import weights as errors
 from ...compiler.expand import COUNTER, ParameterEntry
 from ...compiler.recipe.ir import Foreign, WeightMap
 from ...compiler.source import Span
+from . import mistakes
 from .plan import NotInvertible, Piece, Shape, pieces, plan, source_of
 from .remedies import diagnostic
 
@@ -82,12 +82,12 @@ def foreign_from(
         if source is None:
             if path.rpartition(".")[2] == COUNTER:
                 continue
-            raise Failed(errors.not_produced(place, [path], weight_map.model if weight_map else ""))
+            raise Failed(mistakes.not_made(place, path))
         try:
             for piece in pieces(source, tuple(tensor.shape), known or {}):
                 found.setdefault(piece.name, []).append((path, piece))
         except NotInvertible as error:
-            raise Failed(errors.not_invertible(place, path, str(error))) from None
+            raise Failed(mistakes.not_invertible(place, path, str(error))) from None
     return {name: _assembled(name, parts, ours, place) for name, parts in found.items()}
 
 
@@ -103,11 +103,11 @@ def _assembled(name: str, parts: Sequence[tuple[str, Piece]], ours: Mapping[str,
         at = tuple(slice(*edges) for edges in part.at)
         value = _part(ours[path], part)
         if not bool(torch.where(written[at], whole[at] == value, True).all()):
-            raise Failed(errors.untied(span, name, [other for other, _ in parts]))
+            raise Failed(mistakes.untied(span, name, [other for other, _ in parts]))
         whole[at] = value
         written[at] = True
     if not bool(written.all()):
-        raise Failed(errors.partly_made(span, name, size))
+        raise Failed(mistakes.partly_made(span, name, size))
     return whole
 
 

@@ -10,7 +10,7 @@ import itertools
 import math
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from ...compiler.expand import COUNTER, ParameterEntry, glob
@@ -72,6 +72,10 @@ class Plan:
     skipped_there: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     mistakes: Mistakes = field(default_factory=Mistakes)
+
+    def with_misfits(self, more: Iterable[Misfit]) -> Plan:
+        """The plan with mistakes that were found elsewhere (in the types of numbers)."""
+        return replace(self, mistakes=replace(self.mistakes, misfits=(*self.mistakes.misfits, *more)))
 
 
 def plan(

@@ -6,10 +6,10 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from ...compiler.diagnostics import Diagnostic
-from ...compiler.errors import weights as errors
 from ...compiler.expand import glob
 from ...compiler.names import near
 from ...compiler.source import Span
+from . import mistakes
 from .plan import Misfit, Missing, Mistakes, Plan
 
 SHOWN = 4  # names of a list
@@ -50,7 +50,7 @@ def diagnostic(made: Plan, span: Span, where: str) -> Diagnostic:
         _resemblance(made),
     )
     summary = ", ".join(text for names, text in counted if names)
-    return errors.does_not_fit(span, where, summary, [note for note in notes if note], list(_helps(made)))
+    return mistakes.does_not_fit(span, where, summary, [note for note in notes if note], list(_helps(made)))
 
 
 def looks_like(names: Collection[str]) -> str | None:

@@ -1,0 +1,122 @@
+"""Putting the weights that a `train` section names into its nets: planned whole, then read tensor by tensor."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ...compiler.diagnostics import Failed
+from ...compiler.expand import COUNTER, ParameterEntry, parameters
+from ...compiler.ir import Spec
+from ...compiler.recipe.ir import Train, WeightSource
+from ..data.values import DTYPES
+from . import mistakes, remedies, sources
+from .files import Foreign, Unreadable, open_weights
+from .mapping import evaluate
+from .plan import Misfit, Plan, leaves, plan
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Weights of one net, found and matched but not read. `label` names them in what is told."""
+
+    net: str
+    label: str
+    path: Path
+    source: WeightSource
+    foreign: Foreign
+    plan: Plan
+
+
+def fitted(spec: Spec, train: Train, root: Path) -> Iterator[Fitted]:
+    """Finds the weights of each net and matches them with its parameters; only tables of contents are read.
+
+    `root` is the folder of the spec. Raises Failed: E0412 where they are missing or unreadable, E0405 where they do not fit.
+    """
+    for name, source in train.weights.items():
+        path = sources.locate(source.entry, root)
+        entries = list(parameters(spec, spec.models[train.net(name).model]))
+        weight_map = spec.recipe.weight_map(source.map) if source.map else None
+        try:
+            foreign = open_weights(path)
+        except Unreadable as error:
+            raise Failed(mistakes.unreadable(source.entry.span, error.path, error.why)) from None
+        made = plan(weight_map, entries, foreign.shapes, source.skip, foreign.tied)
+        wrong = _wrong_numbers(made, entries, foreign)
+        if made.mistakes or wrong:
+            raise Failed(remedies.diagnostic(made.with_misfits(wrong), source.entry.span, f"`{path.name}`"))
+        yield Fitted(name, source.map or sources.words(source.entry), path, source, foreign, made)
+
+
+def _wrong_numbers(made: Plan, entries: list[ParameterEntry], foreign: Foreign) -> list[Misfit]:
+    """Whole numbers where the model has real ones, or the other way round: quantised weights, mostly."""
+    wrong: list[Misfit] = []
+    for entry in entries:
+        for name in leaves(made.sources[entry.path]) if entry.path in made.sources else ():
+            theirs, ours = foreign.dtypes[name], DTYPES[entry.dtype]
+            if theirs.is_floating_point != ours.is_floating_point or theirs.is_complex:
+                why = f"`{name}` holds {_short(theirs)}, `{entry.path}` is {_short(ours)}"
+                wrong.append(Misfit(entry.path, entry.shape, (name,), None, why))
+    return wrong
+
+
+def _short(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def fill(found: Fitted, tensors: Mapping[str, Tensor]) -> None:
+    """Reads the weights into tensors by the paths of the checkpoint. Raises Failed (E0412) when the file is cut short."""
+    planned = found.plan
+    prefix = f"{found.net}." if found.net else ""
+    ordered = sorted(planned.sources.items(), key=lambda item: found.foreign.order(leaves(item[1])[0]))
+    try:
+        with torch.no_grad():
+            for path, source in ordered:
+                if source.kind == "tensor":
+                    found.foreign.read_into(source.pattern, tensors[prefix + path])
+                else:
+                    tensors[prefix + path].copy_(evaluate(source, found.foreign.tensor))
+            for path in planned.absent:
+                if path.rpartition(".")[2] == COUNTER:
+                    tensors[prefix + path].zero_()
+    except (Unreadable, OSError) as error:
+        why = error.why if isinstance(error, Unreadable) else str(error)
+        raise Failed(mistakes.unreadable(found.source.entry.span, found.path, why)) from None
+
+
+def told(found: Fitted) -> str:
+    """`imagenet: 318 of 320 tensors loaded; skipped fc.weight, fc.bias; 0 unused`."""
+    planned = found.plan
+    text = f"{found.label}: {len(planned.sources)} of {len(planned.ours)} tensors loaded"
+    if planned.absent:
+        text += f"; {len(planned.absent)} not in the file"
+    if planned.skipped:
+        text += f"; skipped {_names(planned.skipped)}"
+    if planned.ignored:
+        text += f"; {len(planned.ignored)} ignored"
+    return f"{text}; 0 unused"
+
+
+def _names(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+
+
+def record(found: Fitted) -> dict[str, object]:
+    """What a run keeps about the weights it began with: where they lay, and a digest of their bytes."""
+    files = found.foreign.paths
+    digests = {str(file.resolve()): _digest(file) for file in files}
+    return {
+        "net": found.net, "source": sources.words(found.source.entry), "map": found.source.map, "files": digests,
+        "loaded": len(found.plan.sources), "of": len(found.plan.ours), "skipped": list(found.plan.skipped),
+        "shapes": {name: list(shape) for name, shape in found.foreign.shapes.items()},
+    }  # fmt: skip
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).hexdigest()

@@ -1,0 +1,101 @@
+"""What is wrong with weights from elsewhere; the span is the place in the spec that asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ...compiler.diagnostics import Diagnostic
+from ...compiler.source import Span
+
+MISSING = "not here"  # the label of weights that are not on this machine (yet)
+
+
+def no_file(span: Span, path: Path, close: str | None) -> Diagnostic:
+    helps = (f"did you mean `{close}`?",) if close else ("paths are relative to the spec",)
+    return Diagnostic("E0412", f"there is no weights file `{path}`", span, MISSING, helps=helps)
+
+
+def no_weights_inside(span: Span, folder: Path, names: Sequence[str]) -> Diagnostic:
+    return Diagnostic(
+        "E0412", f"there are no weights in `{folder}`", span, MISSING,
+        notes=(f"looked for {', '.join(names)}, or a single *.safetensors file",), helps=("name the file: `file(\"..\")`",),
+    )  # fmt: skip
+
+
+def no_repository(span: Span, repository: str) -> Diagnostic:
+    return Diagnostic(
+        "E0412", f'"{repository}" is neither a directory nor the name of a repository', span, MISSING,
+        helps=('a repository is called `hf("organisation/name")`',),
+    )  # fmt: skip
+
+
+def not_cached(span: Span, repository: str, cache: Path) -> Diagnostic:
+    return Diagnostic(
+        "E0412", f"`{repository}` is not in the Hugging Face cache", span, MISSING, notes=(f"looked in `{cache}`",),
+        helps=(f"get it: `hf download {repository}` (of the package `huggingface_hub`)",),
+    )  # fmt: skip
+
+
+def no_torchvision_model(span: Span, model: str, close: Sequence[str]) -> Diagnostic:
+    helps = (f"did you mean `{close[0]}`?",) if close else ("a classifier of torchvision, such as `resnet50`",)
+    return Diagnostic("E0412", f"torchvision has no weights for `{model}`", span, "", helps=helps)
+
+
+def no_torchvision_weights(span: Span, model: str, weights: str, known: Sequence[str]) -> Diagnostic:
+    return Diagnostic(
+        "E0412",
+        f"torchvision's `{model}` has no weights `{weights}`",
+        span,
+        "",
+        helps=(f"there is: {', '.join(known)}",),
+    )
+
+
+def not_downloaded(span: Span, model: str, weights: str, path: Path) -> Diagnostic:
+    url = f"https://download.pytorch.org/models/{path.name}"
+    return Diagnostic(
+        "E0412", f"the weights {weights} of torchvision's `{model}` are not in the cache of torch.hub", span, MISSING,
+        notes=(f"looked for `{path}`",), helps=(f"get them: `curl --create-dirs -o {path} {url}`",),
+    )  # fmt: skip
+
+
+def unreadable(span: Span, path: Path, why: str) -> Diagnostic:
+    return Diagnostic(
+        "E0412", f"`{path}` cannot be read as weights: {why}", span, "",
+        helps=("safetensors files and PyTorch files that hold tensors only are read",),
+    )  # fmt: skip
+
+
+# ---- maps ----------------------------------------------------------------------------------------------------------------------
+
+
+def does_not_fit(span: Span, where: str, summary: str, notes: Sequence[str], helps: Sequence[str]) -> Diagnostic:
+    """A plan that is not total; `summary` counts, `notes` list both sides."""
+    return Diagnostic("E0405", f"{where} does not fit: {summary}", span, "", (), tuple(notes), tuple(helps))
+
+
+def not_made(span: Span, path: str) -> Diagnostic:
+    return Diagnostic("E0405", f"no rule of the map says where `{path}` goes", span, "not invertible")
+
+
+def not_invertible(span: Span, path: str, what: str) -> Diagnostic:
+    return Diagnostic(
+        "E0405", f"the map cannot be turned round at `{path}`: the sizes of {what} are not known", span, "not invertible",
+        helps=('say every size: `concat("a"[:512], "b"[:256])`, or keep the file that the weights came from',),
+    )  # fmt: skip
+
+
+def untied(span: Span, name: str, paths: Sequence[str]) -> Diagnostic:
+    listed = " and ".join(f"`{path}`" for path in paths)
+    return Diagnostic(
+        "E0405", f"{listed} both become `{name}`, and their values differ", span, "not invertible",
+        notes=("they were one tensor there, and two that moved apart here",),
+    )  # fmt: skip
+
+
+def partly_made(span: Span, name: str, shape: Sequence[int]) -> Diagnostic:
+    return Diagnostic(
+        "E0405", f"the rules do not produce all of `{name}` {list(shape)}", span, "not invertible",
+        helps=("slices of one tensor have to meet: `[:512]`, `[512:1024]`, `[1024:]`",),
+    )  # fmt: skip
