@@ -16,20 +16,38 @@ if TYPE_CHECKING:
 
 @click.command("export")
 @click.argument("source", metavar="RUN|FILE[@variant]")
+@click.argument("overrides", metavar="[key=value...]", nargs=-1)
 @click.option("-o", "output", metavar="OUT.onnx", type=click.Path(path_type=Path), help="The file to write.")
 @click.option("--linked", is_flag=True, help="Leave the weights in a .safetensors file beside the model.")
+@click.option(
+    "--cached", is_flag=True, help="The form for generation: keys and values of earlier positions are fed back."
+)
 @click.option("--no-verify", is_flag=True, help="Do not compare the file with PyTorch.")
 @click.option("--section", metavar="NAME", help="The export section, where there are several (default: all).")
-def command(source: str, output: Path | None, linked: bool, no_verify: bool, section: str | None) -> int:
+def command(
+    source: str,
+    overrides: tuple[str, ...],
+    output: Path | None,
+    linked: bool,
+    cached: bool,
+    no_verify: bool,
+    section: str | None,
+) -> int:
     """Export the kept weights of RUN, or the initial ones of FILE; nothing is written unless both backends agree."""
     from ..runtime import api
     from ..runtime.export import sections
 
     if Path(source).is_dir():
+        if overrides:
+            raise click.UsageError(
+                f"`{overrides[0]}`: a run is exported with the settings it was trained with; settings go with a spec",
+                click.get_current_context(),
+            )
         opened = api.Run(source)
     else:
-        spec.check(source)
-        opened = api.load(source)
+        spec.check(source, overrides)
+        path, variant = spec.split(source)
+        opened = api.Loaded(Path(path), overrides, variant)
     names = [section] if section is not None else sections(opened)
     if output is not None and len(names) > 1:
         raise click.UsageError(
@@ -37,7 +55,8 @@ def command(source: str, output: Path | None, linked: bool, no_verify: bool, sec
             click.get_current_context(),
         )
     for name in names:
-        for line in story(api.export(opened, output, section=name, linked=linked, verify=not no_verify)):
+        made = api.export(opened, output, section=name, linked=linked, verify=not no_verify, cached=cached)
+        for line in story(made):
             console.out(line)
     return 0
 
@@ -51,11 +70,18 @@ def story(made: Exported) -> list[str]:
         f"  graph    {', '.join(made.inputs)} -> {', '.join(made.outputs)}",
         f"  weights  {made.weights}",
     ]
+    if made.kept:
+        lines.insert(
+            2,
+            f"  keeps    keys and values of {made.kept} attention{'s' * (made.kept > 1)}: outputs `present.*` are the next step's `past_key_values.*`",
+        )
     if made.parity is None:
         return [*lines, "  agrees   not compared (--no-verify)"]
     for row in made.parity.worst:
-        tried = sorted({tuple(sorted(other.sizes.items())) for other in made.parity.rows})
-        sizes = "; ".join(" ".join(f"{name} = {size}" for name, size in one) for one in tried)
+        tried = dict.fromkeys(
+            " ".join(f"{n} = {size}" for n, size in other.sizes.items()) for other in made.parity.rows
+        )
+        sizes = "; ".join(tried) + (", whole and in steps" if made.kept else "")
         lines.append(
             f"  agrees   {row.output}: largest difference {row.share:.1g} of its scale (at most {row.tolerance:g}) at {sizes}"
         )

@@ -193,11 +193,13 @@ def export(
     linked: bool = False,
     verify: bool = True,
     precision: str | None = None,
+    cached: bool = False,
 ) -> Exported:
     """Writes an ONNX file and compares it with PyTorch; nothing is at `path` unless they agree.
 
     A run exports its kept weights, a spec the initial ones; `weights` are arrays by parameter path or a safetensors file
-    instead. The arguments beat the spec's `export` section; `section` names one where there are several.
+    instead. The arguments beat the spec's `export` section; `section` names one where there are several. `cached` is the
+    form for generation: keys and values of earlier positions come in, those of all positions go out.
     """
     from .export import export as export_with
 
@@ -206,7 +208,14 @@ def export(
         source = Run(source) if Path(source).is_dir() else load(source)
     with told(source if isinstance(source, Loaded) else source.sources):
         return export_with(
-            source, path, section=section, weights=weights, linked=linked, verify=verify, precision=precision
+            source,
+            path,
+            section=section,
+            weights=weights,
+            linked=linked,
+            verify=verify,
+            precision=precision,
+            cached=cached,
         )
 
 

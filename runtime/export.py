@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written. `weights` says where they come from; `parity` is None when nothing was compared."""
+    """What was written. `weights` says where they come from; `parity` is None when nothing was compared; `kept` counts the
+    attentions whose keys and values a cached form keeps."""
 
     path: Path
     files: tuple[Path, ...]
@@ -43,6 +44,7 @@ class Exported:
     weights: str
     seconds: Mapping[str, float]
     parity: Parity | None
+    kept: int = 0
 
 
 @dataclass(frozen=True)
@@ -70,12 +72,13 @@ def export(
     linked: bool = False,
     verify: bool = True,
     precision: str | None = None,
+    cached: bool = False,
 ) -> Exported:
     """Exports a spec or a run; the arguments beat the spec.
 
     `section` names the `export` section where there are several. `weights` are arrays by parameter path or a safetensors
     file, by default the run's kept weights, or initial ones. `linked` leaves the weights in a safetensors file beside the
-    model. Nothing is at the destination unless everything, the comparison with PyTorch included, went well. Raises
+    model. `cached` writes the form that continues a sequence, with keys and values of earlier positions as inputs. Nothing is at the destination unless everything, the comparison with PyTorch included, went well. Raises
     Disagrees, BadInput, and Failed for what the spec asks for and ONNX cannot say.
     """
     from ..backends.onnx import MissingWeight, lower, write_linked, write_packed
@@ -118,7 +121,9 @@ def export(
             "dlc.precision": precision, "dlc.preprocessing": described, "dlc.classes": json.dumps(_classes(run)),
         }  # fmt: skip
         try:
-            made = lower(part, part_model, origin.values, fix=fix, precision=precision, metadata=metadata)
+            made = lower(
+                part, part_model, origin.values, fix=fix, precision=precision, cached=cached, metadata=metadata
+            )  # fmt: skip
         except MissingWeight as error:
             raise _missing(error, origin) from None
         seconds["lower"] = time.perf_counter() - start
@@ -141,8 +146,9 @@ def export(
     graph = made.graph
     return Exported(
         path, tuple(placed), len(graph), sum(file.stat().st_size for file in placed),
-        tuple(_port(value) for value in graph.inputs), tuple(_port(value) for value in graph.outputs),
+        _ports(graph.inputs), _ports(graph.outputs),
         precision, origin.words, seconds, parity,
+        sum((value.name or "").startswith("past_key_values.") for value in graph.inputs) // 2,
     )  # fmt: skip
 
 
@@ -365,4 +371,17 @@ def _place(files: list[Path], path: Path) -> list[Path]:
 
 
 def _port(value: Any) -> str:
-    return f"{value.name} {value.dtype.name.lower()}[{', '.join(str(d) for d in value.shape)}]"
+    from ..backends.onnx.graph import DATA_TYPES
+
+    dtype = next(name for name, data_type in DATA_TYPES.items() if data_type == value.dtype)
+    return f"{value.name} {dtype}[{', '.join(str(d) for d in value.shape)}]"
+
+
+def _ports(values: Any) -> tuple[str, ...]:
+    """Inputs or outputs; of what a cached form keeps, only the first pair in full."""
+    kept = [value for value in values if (value.name or "").startswith(("past_key_values.", "present."))]
+    shown = [_port(value) for value in values if value not in kept]
+    if kept:
+        many = f" and {len(kept) - 1} more" if len(kept) > 1 else ""
+        shown.append(f"{_port(kept[0])}{many}")
+    return tuple(shown)

@@ -2,24 +2,25 @@
 
 The same inputs go through the PyTorch module and through ONNX Runtime, at optimization levels none and all, at batch 1 and
 7 and at another length of every other dimension. A difference is measured against the scale of the output, its largest
-magnitude in PyTorch.
+magnitude in PyTorch. A cached form is fed each sequence in several ways, whole and piece by piece, and has to give what
+PyTorch gives for the whole.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..compiler.dims import Size, evaluate, variables
+from ..compiler.dims import Size, evaluate, var, variables
 from ..compiler.ir import Body, CallNode, Model, ModeNode, OpNode, RepeatNode, ScanNode, Spec
 from ..compiler.types import is_float, is_integer
 from .failure import BadInput, RunFailure
-from .session import Session
+from .session import Session, as_size
 
 if TYPE_CHECKING:
     from torch import nn
@@ -47,6 +48,7 @@ class Row:
     difference: float
     scale: float
     tolerance: float
+    steps: tuple[int, ...] = ()  # of a cached form: how many positions were fed at a time
 
     @property
     def share(self) -> float:
@@ -86,7 +88,7 @@ class Disagrees(RunFailure):
         bad = [row for row in parity.worst if not row.ok]
         notes = tuple(
             f"`{row.output}`: {row.difference:.3g}, {row.share:.2g} of its scale {row.scale:.3g} (at most {row.tolerance:g}), "
-            f"at {_sizes_text(row.sizes)}, optimization level {row.level}"
+            f"at {sizes_text(row)}, optimization level {row.level}"
             for row in bad
         )
         names = ", ".join(f"`{row.output}`" for row in bad)
@@ -114,28 +116,70 @@ def verify(
             n: v.cpu().numpy() for n, v in zip(names, made if isinstance(made, tuple) else (made,), strict=False)
         }
         for level, session in sessions.items():
-            found = session.predict(inputs)
-            for name, wanted in expected.items():
-                rows.append(_compare(name, sizes, level, wanted, found[name], TOLERANCES[precision]))
+            for steps in _ways(session, sizes):
+                found = _predicted(session, body, inputs, steps)
+                rows += [
+                    _compare(Row(name, sizes, level, 0.0, 0.0, TOLERANCES[precision], steps), wanted, found[name])
+                    for name, wanted in expected.items()
+                ]
     return Parity(tuple(rows))
 
 
-def _compare(name: str, sizes: Mapping[str, int], level: Level, wanted: Array, found: Array, tolerance: float) -> Row:
+def _ways(session: Session, sizes: Mapping[str, int]) -> list[tuple[int, ...]]:
+    """How a sequence is fed to a cached form: at once, with one more step, in uneven pieces, one by one."""
+    if session.cached is None:
+        return [()]
+    n = sizes[session.cached.length]
+    third = n // 3
+    ways = [(n,), (n - 1, 1), (third, 1, n - third - 1), (1,) * n]
+    return list(dict.fromkeys(tuple(part for part in way if part) for way in ways))
+
+
+def _predicted(session: Session, body: Body, inputs: Mapping[str, Array], steps: Sequence[int]) -> dict[str, Array]:
+    """What a file says of inputs; a cached form is fed `steps` positions at a time."""
+    if session.cached is None:
+        return session.predict(inputs)
+    length = var(session.cached.length)
+    axes = {value.name: value.type.shape.index(length) for value in body.inputs if length in value.type.shape}
+    joined = {
+        result.name or "output": shape.index(length)
+        for result in body.outputs
+        if length in (shape := body.value(result.value).type.shape)
+    }
+    batch = next(iter(inputs.values())).shape[0]
+    past = session.cached.empty(batch)
+    parts: dict[str, list[Array]] = {}
+    start = 0
+    for count in steps:
+        fed = {
+            name: array if name not in axes else array.take(range(start, start + count), axes[name])
+            for name, array in inputs.items()
+        }
+        found = session.predict({**fed, **past})
+        past = session.cached.following(found)
+        for port in session.outputs:
+            parts.setdefault(port.name, []).append(found[port.name])
+        start += count
+    return {name: np.concatenate(made, joined[name]) if name in joined else made[-1] for name, made in parts.items()}
+
+
+def _compare(row: Row, wanted: Array, found: Array) -> Row:
     if wanted.shape != found.shape:
-        return Row(name, sizes, level, float("inf"), 0.0, tolerance)
+        return replace(row, difference=float("inf"))
     a, b = wanted.astype(np.float64), found.astype(np.float64)
     if not np.array_equal(np.isnan(a), np.isnan(b)):
-        return Row(name, sizes, level, float("nan"), 0.0, tolerance)
+        return replace(row, difference=float("nan"))
     finite = np.isfinite(a) & np.isfinite(b)
     if not np.array_equal(a[~finite & ~np.isnan(a)], b[~finite & ~np.isnan(b)]):
-        return Row(name, sizes, level, float("inf"), 0.0, tolerance)
+        return replace(row, difference=float("inf"))
     difference = float(np.abs(a - b)[finite].max(initial=0.0))
-    scale = float(np.abs(a)[finite].max(initial=0.0))
-    return Row(name, sizes, level, difference, scale, tolerance)
+    return replace(row, difference=difference, scale=float(np.abs(a)[finite].max(initial=0.0)))
 
 
-def _sizes_text(sizes: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} = {size}" for name, size in sizes.items()) or "its sizes"
+def sizes_text(row: Row) -> str:
+    """`B = 7, T = 5 as 4+1`."""
+    text = ", ".join(f"{name} = {size}" for name, size in row.sizes.items()) or "its sizes"
+    return f"{text} as {'+'.join(map(str, row.steps))}" if len(row.steps) > 1 else text
 
 
 # ---- sizes -------------------------------------------------------------------------------------------------------------------
@@ -143,7 +187,8 @@ def _sizes_text(sizes: Mapping[str, int]) -> str:
 
 def choose_sizes(spec: Spec, model: Model, session: Session, fix: Mapping[str, int]) -> list[dict[str, int]]:
     """Sizes to compare at: every batch size of BATCHES, and another value of every other dimension, all within the facts."""
-    body = spec.body_of(model)
+    if session.cached is not None:
+        fix = {**fix, session.cached.past: 0}  # the whole sequence; how it is fed is decided by `_ways`
     free = [name for name in session.dimensions if name not in fix]
     if not free:
         return [{}]
@@ -157,10 +202,9 @@ def choose_sizes(spec: Spec, model: Model, session: Session, fix: Mapping[str, i
         try:
             if any(evaluate(size, known) < 1 for size in sizes if variables(size) <= known.keys()):
                 return False
-            shapes = {
-                value.name: [evaluate(size, known) for size in value.type.shape] for value in body.inputs
-            }  # fmt: skip
-            session.check_sizes(shapes)
+            session.check_sizes(
+                {port.name: [evaluate(as_size(a), known) for a in port.shape] for port in session.inputs}
+            )
         except (BadInput, ValueError):
             return False
         return True

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..compiler.dims import Size, evaluate, from_text, var, variables
 from ..compiler.expand import compare
 from ..compiler.names import nearest
+from . import key_values
 from .failure import BadInput, RunFailure
 from .providers import CUDA, Choice, Provider, choose
 
@@ -48,7 +49,8 @@ class _Requirement:
 
 
 class Session:
-    """Runs a model. `inputs`, `outputs`, `metadata` and `provider` say what it is and where it runs.
+    """Runs a model. `inputs`, `outputs`, `metadata` and `provider` say what it is and where it runs; `cached` what it
+    keeps from step to step (None: nothing).
 
     `predict` takes arrays by input name and gives arrays by output name; facts that the spec states about sizes
     (`require H % 16 == 0`, `T <= ctx`) are checked first. Raises BadInput for what the caller got wrong.
@@ -88,11 +90,12 @@ class Session:
         self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
         self.inputs = _ports(self._session.get_inputs())
         self.outputs = _ports(self._session.get_outputs())
+        self.cached = key_values.of(self.metadata, self.inputs)
         facts = json.loads(self.metadata.get("dlc.facts", "{}"))
         self.bounds: dict[str, tuple[int, int | None]] = {k: (v[0], v[1]) for k, v in facts.get("bounds", {}).items()}
         self.divisors: dict[str, int] = facts.get("divisors", {})
         self._requirements = [
-            _Requirement(_size(r["left"]), r["op"], _size(r["right"]), r["text"], r["message"])
+            _Requirement(as_size(r["left"]), r["op"], as_size(r["right"]), r["text"], r["message"])
             for r in facts.get("requirements", ())
         ]
         if verify_weights:
@@ -104,7 +107,7 @@ class Session:
         found: dict[str, None] = {}
         for port in self.inputs:
             for size in port.shape:
-                found.update(dict.fromkeys(sorted(variables(_size(size)))))
+                found.update(dict.fromkeys(sorted(variables(as_size(size)))))
         return tuple(found)
 
     def __repr__(self) -> str:
@@ -151,12 +154,12 @@ class Session:
                     f"`{port.name}` has {len(port.shape)} axes, not {len(shape)}", notes=(f"the input is `{port}`",)
                 )
             for axis, (wanted, found) in enumerate(zip(port.shape, shape, strict=True)):
-                size, place = _size(wanted), f"axis {axis} of `{port.name}`"
+                size, place = as_size(wanted), f"axis {axis} of `{port.name}`"
                 if isinstance(size, int):
                     if size != found:
                         raise BadInput(f"{place} is {size}, not {found}", notes=(f"the input is `{port}`",))
                     continue
-                if found < 1:
+                if found < 1 and self.bounds.get(str(wanted), (1, None))[0] > 0:
                     raise BadInput(f"{place} is empty", notes=(f"the input is `{port}`",))
                 if isinstance(wanted, str) and wanted.isidentifier():
                     if wanted in sizes and sizes[wanted][0] != found:
@@ -216,7 +219,8 @@ def _ports(entries: Sequence[Any]) -> tuple[Port, ...]:
     return tuple(Port(entry.name, _DTYPES.get(entry.type, np.float32), tuple(entry.shape)) for entry in entries)
 
 
-def _size(text: int | str | None) -> Size:
+def as_size(text: int | str | None) -> Size:
+    """A dimension of a graph as a size of the checker."""
     if text is None:
         return var("unnamed")
     try:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
 import onnx_ir as ir
 
+from ...compiler.cached import cached_length
 from ...compiler.cut import cut
 from ...compiler.diagnostics import Failed
 from ...compiler.dims import Dim, Size, substitute, var, variables
@@ -33,6 +34,7 @@ from ...compiler.ir import (
 from ...compiler.liveness import Liveness
 from ...compiler.ops import find
 from ...compiler.types import TensorType
+from .cache import PAST, Cache
 from .graph import DATA_TYPES, IR_VERSION, OPSET, GraphBuilder, dimension_text
 from .lowering import BACKEND, Use, defaults, lowering_of
 from .tensor import Tensor
@@ -70,21 +72,26 @@ def lower(
     tail: Body | None = None,
     fix: Mapping[str, int] | None = None,
     precision: str = "f32",
+    cached: bool = False,
     metadata: Mapping[str, str] | None = None,
 ) -> ir.Model:
-    """Lowers a model. Raises Failed (E0501, E0502, E0504 ...) and MissingWeight.
+    """Lowers a model. Raises Failed (E0501, E0502, E0503, E0504 ...) and MissingWeight.
 
     `inputs`, `outputs` and `tail` cut the model as `compiler/cut.py` says. `fix` gives sizes to dimensions. `precision` is what f32 becomes inside the graph;
-    inputs and outputs keep the spec's types.
+    inputs and outputs keep the spec's types. `cached` is the form that continues a sequence (`cache.py`).
     """
     spec, model = cut(spec, model, inputs=inputs, outputs=outputs, tail=tail)
-    return _Lowering(spec, model, weights, fix or {}, precision).run(metadata or {})
+    length = cached_length(spec, model, fix or {}) if cached else None
+    return _Lowering(spec, model, weights, fix or {}, precision, length).run(metadata or {})
 
 
 class _Lowering:
-    def __init__(self, spec: Spec, model: Model, weights: Weights, fix: Mapping[str, int], precision: str) -> None:
+    def __init__(
+        self, spec: Spec, model: Model, weights: Weights, fix: Mapping[str, int], precision: str, length: str | None
+    ) -> None:
         self.spec, self.model, self.fix = spec, model, fix
         self.graph = GraphBuilder(weights, precision)
+        self.cache = Cache(self.graph, length) if length is not None else None
         self.live = Liveness(spec.bodies)
 
     # ---- the whole -------------------------------------------------------------------------------------------------
@@ -95,6 +102,9 @@ class _Lowering:
         names = [result.name or "output" for result in body.outputs]
         results = self.body(body, Frame("", _NO_OFFSETS, {}), environment, [result.value for result in body.outputs])
         graph_outputs = [self.output(name, tensor) for name, tensor in zip(names, results, strict=True)]
+        if self.cache is not None:
+            graph_inputs += self.cache.inputs
+            graph_outputs += self.cache.outputs
         return self.finish(graph_inputs, graph_outputs, metadata)
 
     def feed(self, body: Body) -> tuple[list[ir.Value], dict[int, Tensor]]:
@@ -146,16 +156,20 @@ class _Lowering:
         free = {name for value in body.inputs for size in value.type.shape for name in variables(size)} - set(self.fix)
         bounds = {name: list(bound) for name, bound in self.model.bounds.items() if name in free}
         divisors = {name: divisor for name, divisor in self.model.divisors.items() if name in free}
+        whole: Callable[[Size], Size] = self.cache.whole if self.cache is not None else lambda size: size
         requirements = [
-            {"left": str(dimension_text(r.left)), "op": r.op, "right": str(dimension_text(r.right)),
+            {"left": str(dimension_text(whole(r.left))), "op": r.op, "right": str(dimension_text(whole(r.right))),
              "text": r.text, "message": r.message}
             for r in self.requirements()
         ]  # fmt: skip
-        return {
-            "dlc.model": self.model.name,
-            "dlc.edition": self.spec.edition,
-            "dlc.facts": json.dumps({"bounds": bounds, "divisors": divisors, "requirements": requirements}),
-        }
+        found = {"dlc.model": self.model.name, "dlc.edition": self.spec.edition}
+        if self.cache is not None:
+            length = str(self.cache.length)
+            _, most = bounds.get(length, (1, None))
+            bounds[length] = [1, most]
+            bounds[PAST] = [0, None if most is None else most - 1]
+            found["dlc.cached"] = json.dumps({"length": length, "past": PAST, "layers": len(self.cache.inputs) // 2})
+        return found | {"dlc.facts": json.dumps({"bounds": bounds, "divisors": divisors, "requirements": requirements})}
 
     def requirements(self) -> list[Requirement]:
         """Requirements of the bodies that the model reaches, each once."""
@@ -246,7 +260,7 @@ class _Lowering:
             else Scalar(value=self.fixed(operand.value)) if isinstance(operand, Scalar) else None
             for operand in node.inputs
         )  # fmt: skip
-        use = Use(self.graph, node.op, args, inputs, types, path, node.span)
+        use = Use(self.graph, node.op, args, inputs, types, path, node.span, self.cache)
         result = lowering(use, *inputs)
         results = [result] if isinstance(result, (ir.Value, Tensor)) else list(result)
         assert len(results) == len(types), f"{node.op} gives {len(results)} of {len(types)} outputs"

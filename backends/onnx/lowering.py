@@ -24,6 +24,7 @@ from ...compiler.ops import find, module_of
 from ...compiler.ops.base import Op
 from ...compiler.source import Span
 from ...compiler.types import TensorType
+from .cache import Cache
 from .graph import GraphBuilder
 from .tensor import Tensor, align
 
@@ -74,6 +75,7 @@ class Use:
     outputs: tuple[TensorType, ...]
     path: str
     span: Span
+    cache: Cache | None = None  # in the cached form
 
     def __getitem__(self, argument: str) -> Any:
         return self.args[argument]
@@ -95,6 +97,15 @@ class Use:
 
     def _path(self, name: str) -> str:
         return f"{self.path}.{name}" if name else self.path
+
+    def steps(self, length: Size) -> ir.Value:
+        """0 to `length` - 1, i64: positions. In the cached form those of the step, after the ones that are kept."""
+        graph = self.graph
+        if self.cache is not None and length == self.cache.length:
+            return self.cache.steps()
+        if isinstance(length, int):
+            return graph.ints(*range(length))
+        return graph.node("Range", graph.constant(0, "i64"), graph.scalar(length), graph.constant(1, "i64"))
 
     # ---- inputs ----------------------------------------------------------------------------------------------------
 

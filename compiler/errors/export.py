@@ -42,3 +42,46 @@ def dimension_without_input(dimension: str, listed: tuple[str, ...], span: Span)
         notes=(f"the inputs of this export are {known}",),
         helps=(f"add an input with an axis `{dimension}`, or give its size: `fix {{ {dimension} = .. }}`",),
     )  # fmt: skip
+
+
+def no_sequence(model: str, fixed: list[str], span: Span) -> Diagnostic:
+    if fixed:
+        listed = ", ".join(f"`{name}`" for name in fixed)
+        return Diagnostic(
+            "E0503", f"`{model}` has no cached form: its length is fixed", span,
+            notes=(f"the export gives {listed} a size",), helps=("leave it out of `fix { .. }`",),
+        )  # fmt: skip
+    return Diagnostic(
+        "E0503", f"`{model}` has no cached form: no input has a length", span, "only symbolic sizes after the first axis count",
+        helps=("a sequence is an input like `tokens: i64[B, T]`",),
+    )  # fmt: skip
+
+
+def no_cached_form(model: str, stage: str, reason: str, span: Span, place: str, *helps: str) -> Diagnostic:
+    notes = (f"in `{place}`",) if place else ()
+    otherwise = "without `--cached` the export computes whole sequences"
+    return Diagnostic(
+        "E0503", f"`{model}` has no cached form: `{stage}` {reason}", span, "needs more than the positions of one step",
+        notes=notes, helps=(*helps, otherwise),
+    )  # fmt: skip
+
+
+def nothing_to_keep(model: str, length: str, span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0503", f"`{model}` has no cached form: no causal attention reads `{length}`", span, "there is nothing to keep",
+        helps=("without `--cached` the export computes whole sequences",),
+    )  # fmt: skip
+
+
+def output_of_other_length(model: str, output: str, length: str, type: str, span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0503", f"`{model}` has no cached form: the output `{output}` is `{type}`, not along `{length}`", span,
+        helps=(f"an output has an axis `{length}`, or none for the last position alone",),
+    )  # fmt: skip
+
+
+def length_required(model: str, length: str, text: str, span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0503", f"`{model}` has no cached form: `{text}` cannot hold for one step", span, f"a step may be one position of `{length}`",
+        helps=("without `--cached` the export computes whole sequences",),
+    )  # fmt: skip

@@ -3,7 +3,7 @@
 A case is a heading, a `dlspec` block and a `text` block with the rendered diagnostics (`ok` when there are none), and
 maybe a `parameters` block with the paths and shapes of its last model. Before the program may stand other files (their
 names behind `dlspec`), after it an `arguments` block with what follows the file on the command line, one a line
-(`@name` picks a variant). `DLC_WRITE_CASES=1` writes what is said now; read the difference before committing it.
+(`@name` picks a variant; `--cached` asks for the cached form of the last model, as `dlc export` does). `DLC_WRITE_CASES=1` writes what is said now; read the difference before committing it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from dlc.compiler.cached import cached_length
 from dlc.compiler.check import check
+from dlc.compiler.diagnostics import Failed
 from dlc.compiler.expand import parameters
 from dlc.compiler.render import render
 
@@ -62,10 +64,16 @@ def answer(program: str, folder: Path, arguments: Sequence[str] = ()) -> tuple[s
     os.chdir(folder)
     try:
         variant = next((argument[1:] for argument in arguments if argument.startswith("@")), None)
-        checked = check("case.dlspec", [a for a in arguments if not a.startswith("@")], variant)
+        checked = check("case.dlspec", [a for a in arguments if not a.startswith("@") and a != "--cached"], variant)
     finally:
         os.chdir(before)
-    said = render(checked.report.diagnostics, checked.sources, color=False, unicode=True, width=120)
+    diagnostics = list(checked.report.diagnostics)
+    if "--cached" in arguments and checked.spec is not None:
+        try:
+            cached_length(checked.spec, checked.spec.models[-1])
+        except Failed as failure:
+            diagnostics.append(failure.diagnostic)
+    said = render(diagnostics, checked.sources, color=False, unicode=True, width=120)
     said = said.replace(str(folder.resolve()), "/project")
     table = ""
     if checked.spec is not None and checked.spec.models:

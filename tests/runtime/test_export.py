@@ -53,7 +53,7 @@ def test_initial_weights_are_said_and_verified(folder: Path) -> None:
     made = export("m.dlspec")
     assert made.path == Path("m.onnx")
     assert made.weights == "initial, seed 0: not trained"
-    assert made.inputs == ("x float[B, 40]",)
+    assert made.inputs == ("x f32[B, 40]",)
     assert made.parity is not None
     assert made.parity.ok
     assert made.bytes == (folder / "m.onnx").stat().st_size
@@ -126,7 +126,7 @@ def test_half_precision(folder: Path) -> None:
     made = export("m.dlspec", precision="f16")
     assert made.parity is not None
     assert made.parity.rows[0].tolerance == 2e-2
-    assert made.inputs == ("x float[B, 40]",)
+    assert made.inputs == ("x f32[B, 40]",)
     proto = onnx.load("m.onnx")
     assert {t.data_type for t in proto.graph.initializer} == {onnx.TensorProto.FLOAT16}
     with pytest.raises(BadInput, match="no precision `f8`"):
@@ -136,7 +136,7 @@ def test_half_precision(folder: Path) -> None:
 def test_preprocessing_and_outputs_of_the_section(folder: Path) -> None:
     made = export("digits.dlspec")
     assert made.path == Path("net.onnx")
-    assert made.outputs == ("probs float[B, 10]",)
+    assert made.outputs == ("probs f32[B, 10]",)
     session = dlc.Session(made.path, "cpu")
     image = np.full((1, 1, 8, 8), 16, np.float32)
     weights = {
@@ -187,8 +187,8 @@ def test_several_sections(folder: Path) -> None:
     with pytest.raises(BadInput, match="several `export` sections: `front`, `back`"):
         export("two.dlspec")
     front, back = export("two.dlspec", section="front"), export("two.dlspec", section="back")
-    assert (front.inputs, front.outputs) == (("x float[B, 40]",), ("h float[B, 40]",))
-    assert (back.inputs, back.outputs) == (("h float[B, 40]",), ("y float[B, 30]",))
+    assert (front.inputs, front.outputs) == (("x f32[B, 40]",), ("h f32[B, 40]",))
+    assert (back.inputs, back.outputs) == (("h f32[B, 40]",), ("y f32[B, 30]",))
     whole = export("m.dlspec", "whole.onnx")
     x = np.random.default_rng(0).standard_normal((3, 40)).astype(np.float32)
     h = dlc.Session(front.path, "cpu")(x=x)["h"]
@@ -196,6 +196,55 @@ def test_several_sections(folder: Path) -> None:
     np.testing.assert_allclose(dlc.Session(back.path, "cpu")(h=h)["y"], wanted, rtol=1e-5, atol=1e-6)
     with pytest.raises(BadInput, match="no `export` section `middle`"):
         export("two.dlspec", section="middle")
+
+
+GPT = """dlspec 1
+model M(depth = 1)(tokens: i64[B, T <= 12]) -> (logits: [B, T, 9]) {
+  x      = (tokens -> wte: Embedding(9, 8)) + (arange(T) -> wpe: Embedding(12, 8))
+  logits = x -> h: repeat depth { MultiHeadAttention(2, causal = true) } -> head: Linear(9)
+}
+"""
+
+
+def test_the_cached_form_is_compared_in_steps(folder: Path) -> None:
+    (folder / "gpt.dlspec").write_text(GPT, "utf-8")
+    made = export("gpt.dlspec", cached=True)
+    assert made.kept == 1
+    assert made.inputs == ("tokens i64[B, T]", "past_key_values.0.key f32[B, 2, past, 4] and 1 more")
+    assert made.parity is not None
+    assert made.parity.ok
+    ways = {row.steps for row in made.parity.rows if row.sizes["T"] == 5}
+    assert ways == {(5,), (4, 1), (1, 1, 3), (1,) * 5}
+    assert {row.level for row in made.parity.rows} == {"none", "all"}
+    assert {row.sizes["B"] for row in made.parity.rows} >= {1, 7}
+
+
+def test_a_cached_form_that_forgets_is_seen(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dlc.runtime.key_values import KeyValues
+
+    (folder / "gpt.dlspec").write_text(GPT, "utf-8")
+    monkeypatch.setattr(KeyValues, "following", lambda self, outputs: self.empty(len(outputs["logits"])))
+    with pytest.raises(parity.Disagrees, match="gives other values") as caught:
+        export("gpt.dlspec", cached=True)
+    assert "as 4+1" in caught.value.notes[0] or "as 1+1" in caught.value.notes[0]
+    assert not (folder / "gpt.onnx").exists()
+
+
+def test_the_length_of_a_cached_form_is_checked(folder: Path) -> None:
+    (folder / "gpt.dlspec").write_text(GPT, "utf-8")
+    session = dlc.Session(export("gpt.dlspec", cached=True, verify=False).path, "cpu")
+    assert session.cached is not None
+    past = session.cached.following(session(tokens=np.zeros((1, 10), np.int64), **session.cached.empty(1)))
+    session(tokens=np.zeros((1, 2), np.int64), **past)
+    with pytest.raises(BadInput, match="`require T <= 12` does not hold"):
+        session(tokens=np.zeros((1, 3), np.int64), **past)
+
+
+def test_no_cached_form(folder: Path) -> None:
+    with pytest.raises(Failed) as caught:
+        export("m.dlspec", cached=True)
+    assert caught.value.diagnostic.code == "E0503"
+    assert not (folder / "m.onnx").exists()
 
 
 def test_what_is_not_written_yet_is_said(folder: Path) -> None:

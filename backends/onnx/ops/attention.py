@@ -23,7 +23,8 @@ def attend(use: Use, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, type:
     """One `Attention` node. Heads that were only read out of [B, T, heads*K] are split by the node itself.
 
     ONNX aligns `is_causal` with the first key, the language with the last; they agree where both lengths are one. A row
-    that a mask leaves nothing gives 0, which the operator does not promise.
+    that a mask leaves nothing gives 0, which the operator does not promise. In the cached form the node itself puts the
+    new keys and values behind the kept ones.
     """
     graph = use.graph
     rows, columns = q.shape[2], k.shape[2]
@@ -31,7 +32,12 @@ def attend(use: Use, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, type:
     if use.args.get("scale") is not None:
         attributes["scale"] = float(use["scale"])
     allowed: Tensor | None = mask
-    if use["causal"]:
+    cache = use.cache if use["causal"] and use.cache is not None and rows == use.cache.length else None
+    if cache is not None:
+        columns = cache.total
+    if cache is not None and mask is None:
+        attributes["is_causal"] = 1  # with a past it is aligned with the last key
+    elif use["causal"]:
         if mask is None and rows == columns:
             attributes["is_causal"] = 1
         else:
@@ -43,7 +49,12 @@ def attend(use: Use, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, type:
     else:
         inputs, layout = [tensor.value for tensor in (q, k, v)], Layout.dense(type.shape)
     given = _full(use, allowed, rows, columns) if allowed is not None else None
-    made = graph.node("Attention", *inputs, given, **attributes)
+    if cache is None:
+        made = graph.node("Attention", *inputs, given, **attributes)
+    else:
+        past = cache.feed(k.shape, v.shape)
+        made, key, value = graph.nodes_of("Attention", [*inputs, given, *past], attributes, outputs=3)
+        cache.keep(key, value)
     result = Tensor(graph, made, type, layout)
     if allowed is None:
         return result
@@ -143,7 +154,8 @@ def _angles(use: Use, batch: Size, length: Size, width: int) -> tuple[ir.Value, 
     graph, theta = use.graph, float(use["theta"])
     key = ("rope", theta, width, length)
 
-    def steps() -> ir.Value:
+    def rows() -> ir.Value:
+        """Rows of the tables, whatever position the first one is for."""
         if isinstance(length, int):
             return graph.ints(*range(length))
         return graph.node("Range", graph.constant(0, "i64"), graph.scalar(length), graph.constant(1, "i64"))
@@ -151,7 +163,7 @@ def _angles(use: Use, batch: Size, length: Size, width: int) -> tuple[ir.Value, 
     def angles() -> ir.Value:
         frequency = theta ** -(np.arange(0, width, 2, dtype=np.float64) / width)
         table = graph.initializer(f"rope/{theta:g}/frequency", frequency.astype(np.float32))
-        column = graph.node("Unsqueeze", graph.kept(("steps", length), steps), graph.ints(1))
+        column = graph.node("Unsqueeze", graph.kept(("steps", length), lambda: use.steps(length)), graph.ints(1))
         return graph.node("Mul", graph.node("Cast", column, to=int(ir.DataType.FLOAT)), table)
 
     def function(kind: str) -> ir.Value:
@@ -160,7 +172,8 @@ def _angles(use: Use, batch: Size, length: Size, width: int) -> tuple[ir.Value, 
         return made if wanted == ir.DataType.FLOAT else graph.node("Cast", made, to=int(wanted))
 
     def positions() -> ir.Value:
-        return graph.node("Expand", graph.kept(("steps", length), steps), graph.shape((batch, 1)))
+        key = "steps" if use.cache is None else "rows"  # without a past they are the same
+        return graph.node("Expand", graph.kept((key, length), rows), graph.shape((batch, 1)))
 
     before, graph.scope = graph.scope, "rope"
     try:

@@ -17,10 +17,8 @@ def filled(use: Use) -> Result:
 
 @lowers("arange")
 def arange(use: Use) -> Result:
-    graph, n = use.graph, use.outputs[0].shape[0]
-    if isinstance(n, int):
-        return use.table("arange", np.arange(n), "i64")
-    return graph.node("Range", graph.constant(0, "i64"), graph.scalar(n), graph.constant(1, "i64"))
+    n = use.outputs[0].shape[0]
+    return use.table("arange", np.arange(n), "i64") if isinstance(n, int) else use.steps(n)
 
 
 @lowers("sinusoid")
@@ -31,8 +29,7 @@ def sinusoid(use: Use) -> Result:
     if isinstance(n, int):
         angles = np.arange(n)[:, None] * frequency[None, :]
         return use.table("sinusoid", np.stack([np.sin(angles), np.cos(angles)], axis=-1).reshape(n, d))
-    steps = graph.node("Range", graph.constant(0, "i64"), graph.scalar(n), graph.constant(1, "i64"))
-    rows = graph.node("Unsqueeze", graph.node("Cast", steps, to=int(ir.DataType.FLOAT)), graph.ints(1))
+    rows = graph.node("Unsqueeze", graph.node("Cast", use.steps(n), to=int(ir.DataType.FLOAT)), graph.ints(1))
     table = graph.initializer(f"{graph.scope}/frequency", frequency.astype(np.float32))
     angles_value = graph.node("Mul", rows, table)
     pairs = [graph.node("Unsqueeze", graph.node(kind, angles_value), graph.ints(2)) for kind in ("Sin", "Cos")]
