@@ -30,7 +30,7 @@ class Silu(_Activation):
     """x * sigmoid(x), also called swish. Any shape."""
 
     paper = "Ramachandran, Zoph, Le 2017, arXiv:1710.05941"
-    onnx = "x * Sigmoid(x)"
+    onnx = "Sigmoid and Mul, which ONNX Runtime joins"
 
 
 class Tanh(_Activation):

@@ -136,7 +136,10 @@ def _pad(value: Any) -> Any:
         if value in ("same", "causal"):
             return value
         raise ValueError('a whole number, "same" or "causal"')
-    return _naturals(value)
+    try:
+        return _naturals(value)
+    except ValueError as error:
+        raise ValueError(f'{error}, "same" or "causal"') from None
 
 
 # ---- sizes and the rest ----------------------------------------------------------------------------------------------

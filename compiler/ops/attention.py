@@ -40,7 +40,10 @@ class Attention(Function):
     scale: Positive | None = None
 
     paper = "Vaswani et al. 2017, arXiv:1706.03762; grouped: Ainslie et al. 2023, arXiv:2305.13245"
-    onnx = "Attention"
+    onnx = (
+        "Attention; causal with a mask or other lengths: Range, LessOrEqual, And; a mask: ReduceMax, Where for rows that "
+        "see nothing"
+    )
     has_mode = True
     samples = (
         Sample({}, (_Q, _K, _K)),
@@ -94,7 +97,7 @@ class Rope(Function):
     theta: Positive
 
     paper = "Su et al. 2021, arXiv:2104.09864"
-    onnx = "RotaryEmbedding"
+    onnx = "RotaryEmbedding, with tables from Mul, Cos and Sin"
     samples = (Sample({"theta": 10000.0}, (_Q,)), Sample({"theta": 500.0}, (Example("f32", ("B", 1, "T", 4)),)))
 
     def infer(self, facts: Facts, x: TensorType) -> TensorType:
@@ -124,7 +127,7 @@ class MultiHeadAttention(Layer):
     causal: bool = False
 
     paper = "Vaswani et al. 2017, arXiv:1706.03762"
-    onnx = "MatMul, Attention, MatMul"
+    onnx = "Gemm, Attention, Gemm; Split of the stacked weights; a mask: ReduceMax, Where for rows that see nothing"
     has_mode = True
     samples = (
         Sample({"heads": 2}, (Example("f32", ("B", "T", 6)),)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from inspect import cleandoc
 from typing import Any, cast
 
@@ -12,6 +13,7 @@ from ..statics import describe
 from ..types import TensorType, shape_text
 from .arguments import words
 from .base import Layer, Op, Sample
+from .notation import Rearrange
 from .sampling import bind, named, operands
 
 _INDENT = "  "
@@ -22,11 +24,11 @@ def explain(operator: type[Op]) -> str:
     parts = [
         f"{signature(operator)}    {_family(operator)}",
         _indented(cleandoc(operator.__doc__ or "")),
-        _section("arguments", _arguments(operator)),
-        _section("tensors", _tensors(operator)),
-        _section("parameters", _parameters(operator)),
+        _section("arguments", arguments(operator)),
+        _section("tensors", tensors(operator)),
+        _section("parameters", parameters(operator)),
         _section("examples", [[example(operator, sample), sample.note] for sample in operator.samples]),
-        _section("also", _facts(operator)),
+        _section("also", facts(operator)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -42,14 +44,14 @@ def signature(operator: type[Op]) -> str:
     if operator.syntax:
         return f"{operator.name}, written `{operator.syntax}`"
     given = [f"{name}{_default(default)}" for name, _, default in operator.arguments]
-    tensors = [_tensor(name, kind) for name, kind in operator.tensors]
+    inputs = [_tensor(name, kind) for name, kind in operator.tensors]
     if issubclass(operator, Layer):
         groups = [*operator.tensor_groups]
         inside = {name for names in operator.tensor_groups.values() for name in names}
         named_tensors = [name for name, kind in operator.tensors if kind == "optional" and name not in inside]
         rest = [*named_tensors, *groups]
         return f"{operator.name}({', '.join(given)}{'; ' + ', '.join(rest) if rest else ''})"
-    return f"{operator.name}({', '.join([*tensors, *given])})"
+    return f"{operator.name}({', '.join([*inputs, *given])})"
 
 
 def example(operator: type[Op], sample: Sample) -> str:
@@ -62,16 +64,19 @@ def example(operator: type[Op], sample: Sample) -> str:
         str(type) if name.startswith("out") else f"{name} {type}"
         for name, type in named(rule.infer(NO_FACTS, *types)).items()
     )
-    inputs = [str(operand) if isinstance(operand, TensorType) else _static(operand) for operand in given]
-    arguments = ", ".join(f"{name} = {_static(getattr(rule, name))}" for name in sample.args)
+    inputs = [str(operand) if isinstance(operand, TensorType) else static_text(operand) for operand in given]
+    arguments = ", ".join(f"{name} = {static_text(getattr(rule, name))}" for name in sample.args)
     if not operator.syntax:
         use = f"{operator.name}({arguments})" if arguments else operator.name
         return " -> ".join(part for part in (", ".join(inputs), use, results) if part)
-    return f"{_written(operator, inputs, rule)} -> {results}"
+    return f"{written(operator, inputs, rule, types)} -> {results}"
 
 
-def _written(operator: type[Op], inputs: list[str], rule: Op) -> str:
+def written(operator: type[Op], inputs: Sequence[str], rule: Op, types: Sequence[TensorType | None]) -> str:
+    """A use of an operator with a sign or a form: `x + y`, `x[:, 0]`."""
     sign = operator.syntax
+    if isinstance(rule, Rearrange) and types[0] is not None:
+        return f"{inputs[0]} -> {rule.arrangement(types[0])}"
     if len(inputs) == 2:
         return f"{inputs[0]} {sign} {inputs[1]}"
     if sign == ".T":
@@ -79,21 +84,22 @@ def _written(operator: type[Op], inputs: list[str], rule: Op) -> str:
     if sign in ("-", "not"):
         return f"{sign} {inputs[0]}"
     if sign == "x[..]":
-        return inputs[0] + _static(rule.values["items"])
+        return inputs[0] + static_text(rule.values["items"])
     if not inputs:
-        return _static(rule.values["value"])
+        return static_text(rule.values["value"])
     return f"{inputs[0]} -> {sign}"
 
 
-def _static(value: Any) -> str:
+def static_text(value: Any) -> str:
+    """A static argument as the language writes it."""
     if isinstance(value, Init):
         given = ", ".join(f"{name} = {describe(item)}" for name, item in value.args.items())
         return f"{value.name}({given})" if given else value.name
     if isinstance(value, tuple):
         items = cast("tuple[Any, ...]", value)
         if items[:1] == ("slice",) and len(items) == 3:
-            return ":".join("" if item is None else _static(item) for item in items[1:])
-        return f"[{', '.join(map(_static, items))}]"
+            return ":".join("" if item is None else static_text(item) for item in items[1:])
+        return f"[{', '.join(map(static_text, items))}]"
     return str(value) if isinstance(value, Dim) else "..." if value == "..." else describe(value)
 
 
@@ -111,7 +117,7 @@ def _default(default: Any) -> str:
     return "" if default is Op.MISSING else f" = {describe(default)}"
 
 
-def _arguments(operator: type[Op]) -> list[list[str]]:
+def arguments(operator: type[Op]) -> list[list[str]]:
     if operator.syntax:
         return []
     return [
@@ -120,13 +126,13 @@ def _arguments(operator: type[Op]) -> list[list[str]]:
     ]
 
 
-def _tensors(operator: type[Op]) -> list[list[str]]:
+def tensors(operator: type[Op]) -> list[list[str]]:
     said = {"one": "", "optional": "may be absent", "many": "any number"}
     rows = [[name, said[kind]] for name, kind in operator.tensors]
     return [*rows, *([group, f"the tuple ({', '.join(names)})"] for group, names in operator.tensor_groups.items())]
 
 
-def _parameters(operator: type[Op]) -> list[list[str]]:
+def parameters(operator: type[Op]) -> list[list[str]]:
     """Those of the first example that has any."""
     for sample in operator.samples:
         sizes = {name: var(name) for name in sample.sizes}
@@ -141,11 +147,11 @@ def _parameters(operator: type[Op]) -> list[list[str]]:
 def _parameter(parameter: Parameter) -> list[str]:
     kind = "buffer" if parameter.buffer else ""
     dtype = "" if parameter.dtype == "f32" else parameter.dtype
-    init = _static(parameter.init) if parameter.init is not None else "no default init"
+    init = static_text(parameter.init) if parameter.init is not None else "no default init"
     return [parameter.name or "(the path itself)", f"{dtype}{shape_text(parameter.shape)}", init, kind]
 
 
-def _facts(operator: type[Op]) -> list[list[str]]:
+def facts(operator: type[Op]) -> list[list[str]]:
     rows = [["ONNX", operator.onnx]]
     if operator.has_mode:
         rows.append(["mode", "differs between training and evaluation"])

@@ -21,7 +21,7 @@ class Linear(Layer):
     out: Count
     bias: bool = True
 
-    onnx = "Gemm on two axes, else MatMul and Add"
+    onnx = "Gemm; of more than two axes between two Reshape"
     samples = (
         Sample({"out": 3}, (Example("f32", ("B", 4)),)),
         Sample({"out": 3, "bias": False}, (Example("f32", ("B", "T", 4)),)),

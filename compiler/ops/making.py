@@ -16,7 +16,7 @@ class Zeros(Function):
 
     shape: Shape
 
-    onnx = "ConstantOfShape"
+    onnx = "Expand"
     samples = (Sample({"shape": ("B", 3)}, (), differentiable=False),)
 
     def infer(self, facts: Facts) -> TensorType:
@@ -31,7 +31,7 @@ class Ones(Function):
 
     shape: Shape
 
-    onnx = "ConstantOfShape"
+    onnx = "Expand"
     samples = (Sample({"shape": ("B", 3)}, (), differentiable=False),)
 
     def infer(self, facts: Facts) -> TensorType:
@@ -46,7 +46,7 @@ class Arange(Function):
 
     n: Extent
 
-    onnx = "Range"
+    onnx = "Range; an initializer where `n` is known"
     samples = (Sample({"n": "T"}, (), differentiable=False), Sample({"n": 5}, (), differentiable=False))
 
     def infer(self, facts: Facts) -> TensorType:
@@ -63,7 +63,7 @@ class Sinusoid(Function):
     d: Extent
 
     paper = "Vaswani et al. 2017, arXiv:1706.03762"
-    onnx = "Range, Mul, Sin, Cos"
+    onnx = "Range, Mul, Sin, Cos; an initializer where `n` is known"
     samples = (Sample({"n": "T", "d": 6}, (), differentiable=False),)
 
     def infer(self, facts: Facts) -> TensorType:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..dims import Dim
@@ -25,7 +26,7 @@ class Index(Syntax):
     items: Items
 
     syntax = "x[..]"
-    onnx = "Gather, Slice, Unsqueeze"
+    onnx = "Gather, Slice, Reshape"
     samples = (
         Sample({"items": (("slice", None, None), 0)}, (_X,)),
         Sample({"items": (-1,)}, (_X,)),
@@ -130,6 +131,24 @@ class Rearrange(Syntax):
             shape.append(product([self.expanded[axis] for axis in self.order[at : at + count]]))
             at += count
         return x.with_shape(*shape)
+
+    def arrangement(self, x: TensorType) -> str:
+        """How it is written for `x`: `[B, T, (3, K)] => [3, B, T, K]`."""
+        left: list[list[AnySize]] = []
+        left_over = list(self.expanded)
+        for size in x.shape:
+            group = [left_over.pop(0)]
+            while product(group) != size:
+                group.append(left_over.pop(0))
+            left.append(group)
+        moved = [self.expanded[axis] for axis in self.order]
+        right = [[moved.pop(0) for _ in range(count)] for count in self.merged]
+        return f"{_groups(left)} => {_groups(right)}"
+
+
+def _groups(groups: Sequence[Sequence[AnySize]]) -> str:
+    texts = [", ".join(map(str, group)) or "1" for group in groups]
+    return f"[{', '.join(f'({text})' if ', ' in text else text for text in texts)}]"
 
 
 class Constant(Syntax):

@@ -87,7 +87,7 @@ class FloorDivide(_Arithmetic):
     """Quotient rounded down, for numbers of either sign."""
 
     syntax = "//"
-    onnx = "Div and Floor; whole numbers: Div with a correction for signs"
+    onnx = "Div and Floor; whole numbers: Sub, Mod, Div"
     samples = _ROUNDED
 
 
@@ -95,7 +95,7 @@ class Modulo(_Arithmetic):
     """Remainder of the quotient rounded down: it has the sign of the divisor."""
 
     syntax = "%"
-    onnx = "Mod; floats: x - floor(x / y) * y"
+    onnx = "Mod; floats: Div, Floor, Mul, Sub"
     samples = _ROUNDED
 
 
@@ -134,7 +134,7 @@ class Matmul(Syntax):
     """
 
     syntax = "@"
-    onnx = "MatMul"
+    onnx = "MatMul; with one matrix for all: Gemm"
     samples = (
         Sample({}, (Example("f32", ("B", "T", 3)), Example("f32", (3, 4)))),
         Sample({}, (Example("f32", ("B", 2, "T", 3)), Example("f32", ("B", 1, 3, "S")))),

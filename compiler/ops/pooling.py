@@ -113,7 +113,9 @@ class Upsample(Function):
         if axes is None:
             need_rank(x, 3, 5, "upsample", "[B, C, *] with 1 to 3 spatial axes")
             if self.align_corners:
-                raise Rejected("E0304", '`align_corners` is for interpolation, and `mode = "nearest"` copies', "nearest")
+                raise Rejected(
+                    "E0304", '`align_corners` is for interpolation, and `mode = "nearest"` copies', "nearest"
+                )
         else:
             plural = "axis" if axes == 1 else "axes"
             need_rank(x, axes + 2, axes + 2, f'`mode = "{self.mode}"`', f"[B, C, *] with {axes} spatial {plural}")

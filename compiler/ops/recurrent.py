@@ -150,7 +150,7 @@ class LSTM(_Recurrent):
     gates = 4
     tensor_groups: ClassVar[Mapping[str, tuple[str, ...]]] = {"state": ("h0", "c0")}
     paper = "Hochreiter, Schmidhuber 1997, doi:10.1162/neco.1997.9.8.1735"
-    onnx = "one LSTM node a layer"
+    onnx = "one LSTM node a layer; initial states: Split"
     samples = (
         Sample({"hidden": 4}, (_SEQUENCE,)),
         Sample({"hidden": 4, "layers": 2, "bidirectional": True}, (_SEQUENCE, _LENGTHS)),

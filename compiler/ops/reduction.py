@@ -85,7 +85,7 @@ class Var(_Reduction):
     correction: int = 1
 
     floats = True
-    onnx = "ReduceMean of squared distances from ReduceMean"
+    onnx = "ReduceMean, Sub, Mul, ReduceSum, Div"
     samples = (*_SAMPLES, Sample({"axis": -1, "correction": 0}, _X))
 
 
@@ -99,7 +99,7 @@ class Norm(Function):
     axis: Axes = None
     keepdim: bool = False
 
-    onnx = "ReduceL1, ReduceL2, or Pow and ReduceSum"
+    onnx = "ReduceL1, ReduceL2, or Abs, Pow and ReduceSum"
     samples = (
         Sample({"axis": -1}, _X),
         Sample({"p": 1.0, "axis": (0, 1), "keepdim": True}, _X),

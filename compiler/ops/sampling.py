@@ -37,7 +37,7 @@ def sample_spec(operator: type[Op], sample: Sample, *, symbolic: bool = True) ->
         if isinstance(operand, TensorType)
     ]
     carried = {name for value in inputs for size in value.type.shape for name in variables(size)}
-    missing = sorted((_size_names(rule.values) | _size_names(given)) - carried)
+    missing = sorted((size_names(rule.values) | size_names(given)) - carried)
     if missing or not inputs:
         like = TensorType("f32", tuple(var(name) for name in missing))
         inputs.append(Value(id=len(types), type=like, name="like"))
@@ -115,12 +115,12 @@ def _filled(value: Any, sizes: Mapping[str, Size]) -> Any:
     return value
 
 
-def _size_names(value: Any) -> set[str]:
+def size_names(value: Any) -> set[str]:
     """Dimensions in arguments or operands."""
     if isinstance(value, dict):
-        return set[str]().union(*map(_size_names, cast("dict[str, Any]", value).values()))
+        return set[str]().union(*map(size_names, cast("dict[str, Any]", value).values()))
     if isinstance(value, tuple):
-        return set[str]().union(*map(_size_names, cast("tuple[Any, ...]", value)))
+        return set[str]().union(*map(size_names, cast("tuple[Any, ...]", value)))
     return set(variables(value)) if isinstance(value, Dim) else set()
 
 

@@ -74,7 +74,7 @@ class Stack(Function):
 
     axis: Axis
 
-    onnx = "Unsqueeze and Concat"
+    onnx = "Reshape and Concat"
     samples = (
         Sample({"axis": 0}, (Example("f32", ("B", 2)), Example("f32", ("B", 2)))),
         Sample({"axis": -1}, (_X, _X, _X)),
@@ -144,7 +144,7 @@ class Unbind(Function):
 
     axis: Axis = 0
 
-    onnx = "Split and Squeeze"
+    onnx = "Split and Reshape"
     samples = (Sample({}, (Example("f32", (3, "B", 2)),)), Sample({"axis": -1}, (Example("f32", ("B", "T", 2)),)))
 
     def infer(self, facts: Facts, x: TensorType) -> tuple[TensorType, ...]:
@@ -214,7 +214,7 @@ class Squeeze(Function):
 
     axis: Axes
 
-    onnx = "Squeeze"
+    onnx = "Reshape"
     samples = (
         Sample({"axis": -1}, (Example("f32", ("B", 1)),)),
         Sample({"axis": (1, 2)}, (Example("f32", ("B", 1, 1, 3)),)),

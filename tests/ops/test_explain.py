@@ -1,11 +1,21 @@
-"""The page of an operator says all that its class declares."""
+"""The page of an operator, alone and in the reference, says all that its class declares, and the truth about ONNX."""
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+from typing import Any
+
+import onnx
 import pytest
 
+from dlc.backends.onnx.lower import lower
 from dlc.compiler.ops import find, names
 from dlc.compiler.ops.explain import example, explain, signature, summary
+from dlc.compiler.ops.page import reference
+from dlc.compiler.ops.sampling import sample_spec
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "operators.md"
 
 LINEAR = """\
 Linear(out, bias = true)    layer
@@ -32,7 +42,7 @@ examples
   f32[4] -> Linear(out = 2) -> f32[2]                            no batch axis
 
 also
-  ONNX  Gemm on two axes, else MatMul and Add
+  ONNX  Gemm; of more than two axes between two Reshape
 """
 
 
@@ -82,3 +92,43 @@ def test_every_operator_has_a_page(name: str) -> None:
     assert all(argument in page for argument, _, _ in operator.arguments if not operator.syntax)
     assert operator.onnx in page
     assert summary(operator).endswith(".") and len(summary(operator)) < 170
+
+
+def test_the_page_of_all_operators_is_current() -> None:
+    """`python -m dlc.compiler.ops` writes it."""
+    assert PAGE.read_text("utf-8") == reference()
+
+
+@pytest.mark.parametrize("name", names(syntax=True))
+def test_the_page_says_what_explain_says(name: str) -> None:
+    operator = find(name)
+    assert operator is not None
+    section = f"\n{PAGE.read_text('utf-8')}\n##".partition(f"\n### {name}\n")[2].partition("\n##")[0]
+    said = {cell.strip(" `|") for line in section.splitlines() for cell in (line, *line.split("|"))}
+    for line in explain(operator).partition("\nexamples\n")[0].splitlines()[1:]:
+        words = [cell for cell in re.split(r"  +", line.strip()) if cell]
+        heading = line in ("arguments", "tensors", "parameters") or line.startswith("  of ")
+        if words and not heading and words[0] not in {tensor for tensor, _ in operator.tensors}:
+            assert words[0] in said or line.strip() in section, line
+
+
+#: Nodes that only move, convert or copy data: `onnx` of an operator need not name them.
+MOVING = {"Cast", "Concat", "Expand", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"}
+
+
+@pytest.mark.parametrize("name", [name for name in names(syntax=True) if not find(name).random])  # type: ignore[union-attr]
+def test_onnx_names_the_nodes_of_the_graph(name: str, draw: Any) -> None:
+    """All that compute, at concrete sizes; and none that no sample's graph has."""
+    operator = find(name)
+    assert operator is not None
+    said = {word for word in re.findall(r"[A-Z]\w+", operator.onnx) if onnx.defs.has(word)}
+    nodes: dict[bool, set[str]] = {False: set(), True: set()}
+    for sample in operator.samples:
+        for symbolic, kinds in nodes.items():
+            spec = sample_spec(operator, sample, symbolic=symbolic)
+            layers = spec.bodies[0].instances
+            weights = draw.weights(layers[0].parameters) if layers else {}
+            arrays = {f"layer.{leaf}".rstrip("."): value.numpy() for leaf, value in weights.items()}
+            kinds.update(node.op_type for node in lower(spec, spec.models[0], arrays).graph)
+    assert nodes[False] - MOVING <= said
+    assert said <= nodes[False] | nodes[True]
