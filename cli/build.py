@@ -174,6 +174,6 @@ def _build(
     for name, text in _sources(checked, facts).items():
         _write(target / name, text)
     _write(target / "ir.json", checked.spec.model_dump_json(indent=2) + "\n")
-    for line in story.story(path, checked.spec, facts, missing):
+    for line in story.story(path, checked.spec, facts, missing, spec.weights(checked, Path(path).parent)):
         console.out(line)
     return 0

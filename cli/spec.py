@@ -124,6 +124,33 @@ def gather(checked: Checked, root: Path, cache: Path | None) -> tuple[dict[str, 
     return facts, missing
 
 
+def weights(checked: Checked, root: Path) -> dict[str, list[str]]:
+    """By train section, what its nets begin with: matched with the files that are here, or where they would be. Weights
+    that are here and do not fit are shown and end the command."""
+    from ..compiler.diagnostics import Failed
+
+    assert checked.spec is not None
+    told: dict[str, list[str]] = {}
+    for train in checked.spec.recipe.trains if checked.spec.recipe else ():
+        if not train.weights:
+            continue
+        from ..runtime.weights import load  # torch takes a second, and few specs have weights
+        from ..runtime.weights.mistakes import MISSING
+
+        for net, source in train.weights.items():
+            prefix = f"{net}: " if net else ""
+            try:
+                text = load.told(load.fit(checked.spec, train, net, root))
+            except Failed as failure:
+                found = failure.diagnostic
+                if found.label != MISSING:
+                    show([found], checked.sources)
+                    raise Rejected from failure
+                text = f"{load.label(source)}: not here; {found.helps[0]}"
+            told.setdefault(train.name, []).append(prefix + text)
+    return told
+
+
 @contextmanager
 def places(checked: Checked) -> Iterator[None]:
     """What a backend or the runtime finds inside is shown with the excerpts of this check."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..compiler.expand import parameter_count, parameters, selects
@@ -28,8 +29,15 @@ if TYPE_CHECKING:
 NAMES_SHOWN = 8
 
 
-def story(file: str, spec: Spec, facts: Mapping[str, DataFacts], missing: Mapping[str, str] | None = None) -> list[str]:
-    """The lines of a whole spec. `facts` by data section; `missing` says by section why there are none."""
+def story(
+    file: str,
+    spec: Spec,
+    facts: Mapping[str, DataFacts],
+    missing: Mapping[str, str] | None = None,
+    weights: Mapping[str, Sequence[str]] | None = None,
+) -> list[str]:
+    """The lines of a whole spec. `facts` by data section; `missing` says by section why there are none; `weights` tells by
+    train section what its nets begin with."""
     recipe: Recipe | None = spec.recipe
     counts = [f"{model.name}  {parameter_count(spec, model):,} parameters" for model in spec.models]
     lines = [f"{file}   {'   '.join(counts)}".rstrip()]
@@ -39,10 +47,14 @@ def story(file: str, spec: Spec, facts: Mapping[str, DataFacts], missing: Mappin
         section = recipe.dataset(train.data)
         lines += _row("data", data(section, facts.get(section.name), (missing or {}).get(section.name, "")))
         lines += _row("binds", binds(spec, recipe, train))
+        for text in (weights or {}).get(train.name, ()):
+            lines += _row("weights", text)
         for phase in train.phases:
             label = f"phase {phase.name}" if phase.name else "recipe"
             lines += _row(label, plan(phase, facts.get(section.name)))
-            lines += _row("frozen", frozen(spec, train, phase))
+            for index, text in enumerate(frozen(spec, train, phase)):
+                lines += _row("" if index else "frozen", text)
+            lines += _row("rates", rates(spec, train, phase))
             lines += _row("decay", decay(spec, train, phase))
     for export in recipe.exports:
         lines += _row("export", exported(spec, export))
@@ -194,15 +206,86 @@ def decay(spec: Spec, train: Train, phase: Phase) -> str:
     return "; ".join(parts)
 
 
-def frozen(spec: Spec, train: Train, phase: Phase) -> str:
-    """`trains 2 of 161 tensors (208,998 parameters); 159 frozen`, where something is."""
+def frozen(spec: Spec, train: Train, phase: Phase) -> list[str]:
+    """`trains 2 of 161 tensors (208,998 parameters); 159 frozen, with 53 batch norms in eval mode`, where something is;
+    then what trains after each `until`."""
     if not phase.freeze:
-        return ""
+        return []
     nets = {net for update in phase.updates for net in update.nets}
     owned = _owned(spec, train, nets)
-    moving = [entry for path, entry in owned if _chosen(phase.freeze, path, entry) is None]
-    count = sum(entry.size for entry in moving)
-    return f"trains {len(moving)} of {len(owned)} tensors ({count:,} parameters); {len(owned) - len(moving)} frozen"
+    ends = {(rule.until.unit, rule.until.amount): rule.until for rule in phase.freeze if rule.until is not None}
+    parts: list[str] = []
+    for end in (None, *(ends[key] for key in sorted(ends))):
+        rules = [rule for rule in phase.freeze if end is None or rule.until is None or _later(rule.until, end)]
+        still = {path for path, entry in owned if _chosen(rules, path, entry) is not None}
+        moving = [entry for path, entry in owned if path not in still]
+        count = sum(entry.size for entry in moving)
+        text = f"trains {len(moving)} of {len(owned)} tensors ({count:,} parameters)"
+        norms = _frozen_norms(owned, still)
+        if still:
+            text += f"; {len(still)} frozen" + (
+                f", with {norms} batch norm{'s' * (norms > 1)} in eval mode" if norms else ""
+            )
+        parts.append(text if end is None else f"after {_amount(end)} {text}")
+    return parts
+
+
+def _later(until: Duration, end: Duration) -> bool:
+    return (until.unit, until.amount) > (end.unit, end.amount)
+
+
+def _frozen_norms(owned: Iterable[tuple[str, ParameterEntry]], frozen: Collection[str]) -> int:
+    """Batch norms of which every parameter is frozen: they keep their statistics."""
+    norms: dict[str, bool] = {}
+    for path, entry in owned:
+        if entry.layer == "BatchNorm":
+            layer = path.rpartition(".")[0]
+            norms[layer] = norms.get(layer, True) and path in frozen
+    return sum(norms.values())
+
+
+def rates(spec: Spec, train: Train, phase: Phase) -> str:
+    """`lr 0.001: fc   0.000333: layer4   0.0001: layer2, layer3`, where groups change the learning rate."""
+    parts: list[str] = []
+    for update in phase.updates:
+        changing = [group for group in update.groups if "lr" in group.args]
+        if not changing:
+            continue
+        for_good = [rule for rule in phase.freeze if rule.until is None]
+        found: dict[str, float] = {}
+        for path, entry in _owned(spec, train, update.nets):
+            if _chosen(for_good, path, entry) is None:
+                found[path] = _highest(_chosen(changing, path, entry) or update.optimizer)
+        text = [f"{rate:.3g}: {names}" for rate, names in _together(found)]
+        parts.append("lr " + "   ".join(text))
+    return "; ".join(parts)
+
+
+def _highest(rule: Optimizer | ParameterGroup) -> float:
+    """The largest value of a learning rate over its schedule."""
+    curve = rule.schedules.get("lr")
+    if curve is None:
+        return float(rule.args["lr"])
+    return curve.scale * max([curve.start, *(segment.to for segment in curve.segments if segment.to is not None)])
+
+
+def _together(rates: Mapping[str, float]) -> list[tuple[float, str]]:
+    """Rates with the shortest prefixes that name their parameters, the highest rate first."""
+    names: dict[float, list[str]] = {rate: [] for rate in sorted(set(rates.values()), reverse=True)}
+
+    def name(prefix: str, paths: list[str]) -> None:
+        heads: dict[str, list[str]] = {}
+        for path in paths:
+            heads.setdefault(path[len(prefix) :].split(".")[0], []).append(path)
+        for head, inner in heads.items():
+            if len(found := {rates[path] for path in inner}) == 1:
+                names[found.pop()].append(prefix + head)
+            else:
+                name(f"{prefix}{head}.", inner)
+
+    name("", list(rates))
+    counts = Counter(rates.values())
+    return [(rate, ", ".join(n) if len(n) <= NAMES_SHOWN else f"{counts[rate]} tensors") for rate, n in names.items()]
 
 
 def _selectors(rule: ParameterGroup) -> str:

@@ -34,26 +34,37 @@ class Fitted:
 
 
 def fitted(spec: Spec, train: Train, root: Path) -> Iterator[Fitted]:
-    """Finds the weights of each net and matches them with its parameters; only tables of contents are read.
+    """The weights of each net, matched with its parameters. Raises Failed as `fit` does."""
+    for net in train.weights:
+        yield fit(spec, train, net, root)
+
+
+def fit(spec: Spec, train: Train, net: str, root: Path) -> Fitted:
+    """Finds the weights of a net and matches them with its parameters; only tables of contents are read.
 
     `root` is the folder of the spec. Raises Failed: E0412 where they are missing or unreadable, E0405 where they do not fit.
     """
-    for name, source in train.weights.items():
-        path = sources.locate(source.entry, root)
-        entries = list(parameters(spec, spec.models[train.net(name).model]))
-        weight_map = spec.recipe.weight_map(source.map) if source.map else None
-        try:
-            foreign = open_weights(path)
-        except Unreadable as error:
-            raise Failed(mistakes.unreadable(source.entry.span, error.path, error.why)) from None
-        made = plan(weight_map, entries, foreign.shapes, source.skip, foreign.tied)
-        wrong = _wrong_numbers(made, entries, foreign)
-        if made.mistakes or wrong:
-            raise Failed(remedies.diagnostic(made.with_misfits(wrong), source.entry.span, f"`{path.name}`"))
-        yield Fitted(name, source.map or sources.words(source.entry), path, source, foreign, made)
+    source = train.weights[net]
+    path = sources.locate(source.entry, root)
+    entries = list(parameters(spec, spec.models[train.net(net).model]))
+    weight_map = spec.recipe.weight_map(source.map) if source.map else None
+    try:
+        foreign = open_weights(path)
+    except Unreadable as error:
+        raise Failed(mistakes.unreadable(source.entry.span, error.path, error.why)) from None
+    made = plan(weight_map, entries, foreign.shapes, source.skip, foreign.tied)
+    wrong = wrong_numbers(made, entries, foreign)
+    if made.mistakes or wrong:
+        raise Failed(remedies.diagnostic(made.with_misfits(wrong), source.entry.span, f"`{path.name}`"))
+    return Fitted(net, label(source), path, source, foreign, made)
 
 
-def _wrong_numbers(made: Plan, entries: list[ParameterEntry], foreign: Foreign) -> list[Misfit]:
+def label(source: WeightSource) -> str:
+    """What the weights are called in what is told: the map, or the source in a few words."""
+    return source.map or sources.words(source.entry)
+
+
+def wrong_numbers(made: Plan, entries: list[ParameterEntry], foreign: Foreign) -> list[Misfit]:
     """Whole numbers where the model has real ones, or the other way round: quantised weights, mostly."""
     wrong: list[Misfit] = []
     for entry in entries:
