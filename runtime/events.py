@@ -39,7 +39,8 @@ class Progress:
 
 @dataclass(frozen=True)
 class Validated:
-    """Figures of a split (`val.loss`, `val.acc`); `best` when the kept weights are now these."""
+    """Figures of a split (`val.loss`, `val.acc`); `best` when the kept weights are now these. Where no split is held
+    back, the split is `train` and its figures are the mean losses since the last of these."""
 
     step: int
     epoch: int

@@ -82,6 +82,7 @@ class Program:
     terms: Sequence[str]
     sources: Mapping[str, str]  # file name -> generated text
     shared: Sequence[Shared | None] = ()  # by phase
+    logged: Sequence[Callable[[Batch], Mapping[str, Tensor]] | None] = ()  # what `log` names, by phase
     groups: Sequence[Sequence[Callable[[], Groups]]] = ()  # what each update moves, by phase; none when nothing trains
 
     def tensors(self) -> dict[str, Tensor]:

@@ -18,7 +18,14 @@ from torch import Tensor, nn
 from ..backends.pytorch.load import empty
 from ..backends.pytorch.module import class_name, module_source
 from ..backends.pytorch.parameter_groups import group_functions
-from ..backends.pytorch.recipe import metric_parts, nets_of, recipe_source, shared_functions, update_functions
+from ..backends.pytorch.recipe import (
+    logged_functions,
+    metric_parts,
+    nets_of,
+    recipe_source,
+    shared_functions,
+    update_functions,
+)
 from ..compiler.ir import CallNode, Model, Spec
 from ..compiler.recipe.ir import Train
 from .data.feed import Batch
@@ -88,6 +95,12 @@ def build(
         None if functions is None else _shared(recipe, functions.loss, {name: nets[name] for name in functions.nets})
         for functions in shared_functions(spec, train)
     ]
+    logged = [
+        None
+        if functions is None
+        else partial(getattr(recipe, functions.loss), *(nets[name] for name in functions.nets))
+        for functions in logged_functions(spec, train)
+    ]
     groups = [
         [partial(getattr(recipe, function.name), *(nets[name] for name in function.nets)) for function in row]
         for row in (group_functions(spec, train) if records is not None else ())
@@ -96,7 +109,7 @@ def build(
     return Program(
         nets, phases, _Evaluation(recipe, [nets[name] for name in evaluated]),
         [Part(part.op, part.args) for part in metric_parts(spec, train)],
-        [term.name for term in train.evaluation.terms], files, shared, groups,
+        [term.name for term in train.evaluation.terms], files, shared, logged, groups,
     )  # fmt: skip
 
 
@@ -124,7 +137,7 @@ def sources(spec: Spec, train: Train, records: int | None = None) -> dict[str, s
 def extra_outputs(spec: Spec, train: Train, net: str) -> tuple[str, ...]:
     """The taps and emits of a net that the expressions of the section read, beyond its declared outputs."""
     bodies = {train.evaluation.body, *(update.body for phase in train.phases for update in phase.updates)}
-    bodies |= {phase.shared for phase in train.phases if phase.shared is not None}
+    bodies |= {body for phase in train.phases for body in (phase.shared, phase.log.body) if body is not None}
     model = spec.models[next(item.model for item in train.nets if item.name == net)]
     declared = len(spec.body_of(model).outputs)
     found: dict[str, None] = {}

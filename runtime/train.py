@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import FrameType
 from typing import Any, Protocol, Self
 
@@ -22,11 +22,11 @@ from torch import Tensor, nn
 from ..compiler.expand import ParameterEntry
 from ..compiler.recipe.clock import Clock, clock_of, length_of, seconds
 from ..compiler.recipe.ir import Phase, Split, Train
-from . import checkpoint, keyed
+from . import checkpoint, keyed, pictures
 from .averages import Averages
 from .checkpoint import Checkpoint
 from .data.feed import Data, Feed
-from .evaluate import evaluate
+from .evaluate import evaluate, evaluating
 from .events import Finished, Listener, Note, Progress, Saved, Started, Validated
 from .failure import Interrupted
 from .freezing import Freezing
@@ -122,7 +122,10 @@ class Loop:
         self.job, self.train, self.program = job, job.train, job.program
         self.at = Position()
         self.feed = Feed(job.data, "train", training=True, device=job.device)
-        self.val = Feed(job.data, "val", training=False, device=job.device) if "val" in job.data.parts else None
+        measured = bool(job.train.evaluation.terms or job.train.evaluation.metrics)
+        self.val = (
+            Feed(job.data, "val", training=False, device=job.device) if measured and "val" in job.data.parts else None
+        )
         self.averages = Averages(job.train, job.program)
         self.kept: dict[str, Tensor] | None = None
         self.fresh_best = False  # `kept` is not on disk yet
@@ -130,6 +133,9 @@ class Loop:
         self.running: list[Tensor] = []
         self.running_steps = 0
         self.names = loss_names(job.train)
+        self.totals = len(job.train.phases[0].updates) == 1  # the losses of several nets have no meaningful sum
+        self.losses: dict[str, float] = {}  # of the last row
+        self.sample: dict[str, Tensor] | None = None  # the records that `log` shows
         self._waiting: dict[str, Tensor] = {}  # optimizer state of the checkpoint, until the optimizers are there
 
     # ---- the loop ------------------------------------------------------------------------------------------------------------
@@ -157,7 +163,7 @@ class Loop:
         micro = phase.batch.micro
         validate_every = clock.steps(phase.validate_every.every)
         patience = clock.steps(self.train.stop.patience) if self.train.stop else 0
-        log_every = clock.steps(phase.log.every) if phase.log.every else 0
+        log_every = clock.steps(phase.log.every) if phase.log.every else validate_every if self.val is None else 0
         report = Reporter(self, phase, total, clock, began)
         update, loss_of, stepper = phase.updates[0], losses_of[0], self.steppers[0]
         parameters = stepper.parameters
@@ -188,10 +194,6 @@ class Loop:
                 freezing.apply(at.phase_step)
 
             now = time.perf_counter()
-            if log_every and at.phase_step % log_every == 0:
-                report.row(now)
-            elif now >= report.next:
-                report.progress(now)
             last = at.phase_step == total or (deadline is not None and now - began >= deadline)
             if self.val is not None and (at.phase_step % validate_every == 0 or last):
                 report.validated(now, self.validate(self.val, phase))
@@ -200,6 +202,10 @@ class Loop:
                     self.say(f"stopped at step {at.step}: {watched(self.train.stop.metric)} has not improved for "
                              f"{patience} steps; leave out `stop` to train on")  # fmt: skip
                     break
+            elif (log_every and at.phase_step % log_every == 0) or (last and self.val is None):
+                report.trained(now)
+            elif now >= report.next:
+                report.progress(now)
             if signals.number:
                 at.seconds = now - began
                 self.save()
@@ -309,12 +315,39 @@ class Loop:
         if not all(map(math.isfinite, means)):
             raise NotFinite(self.at.step)
         named = dict(zip(self.names, means, strict=True))
-        return {"loss": sum(means), **named} if len(named) > 1 and "loss" not in named else named
+        total = self.totals and len(named) > 1 and "loss" not in named
+        self.losses = {"loss": sum(means), **named} if total else named
+        return self.losses
 
     def check(self, step: int) -> None:
         """Raises NotFinite when a loss since the last look was none."""
         if self.running_steps and not bool(torch.isfinite(torch.stack([t.float() for t in self.running])).all()):
             raise NotFinite(step)
+
+    def show(self, phase: Phase) -> dict[str, float]:
+        """What `log` names, from the same records and the same chance every time, so that pictures can be compared:
+        images go to files, the means of the values are returned."""
+        logged = self.program.logged[self.at.phase] if self.program.logged else None
+        if logged is None:
+            return {}
+        if self.sample is None:
+            self.sample = self.first_records(pictures.MOST)
+        devices = [self.job.device] if self.job.device.type == "cuda" else []
+        with torch.random.fork_rng(devices), self.averages.applied(), evaluating(self.program):
+            start_random(self.train.seed, -1, self.job.device)
+            found = logged(self.sample)
+        for name in phase.log.images if self.job.records else ():
+            file = self.job.run.path / "images" / f"{name}-{self.at.step:06}.png"
+            pictures.write_grid(file, found[name].cpu().numpy())
+        return {name: float(found[name].double().mean()) for name in phase.log.values}
+
+    def first_records(self, count: int) -> dict[str, Tensor]:
+        """Records of the validation part, or of the train part, as evaluation sees them."""
+        data = self.job.data
+        split: Split = "val" if "val" in data.parts else "train"
+        part = data.part(split)
+        few = replace(data, parts={split: replace(part, records=part.records[:count])})
+        return next(Feed(few, split, training=False, device=self.job.device).batches(count))
 
     # ---- validation ----------------------------------------------------------------------------------------------------------
 
@@ -440,9 +473,11 @@ class Reporter:
         now = time.perf_counter()
         self.next, self.next_save = now + REPORT_EVERY, now + loop.job.save_every
         self.since, self.since_step = now, loop.at.step
-        figures = [f"val.{name}" for name in ("loss", *loop.names) if loop.val is not None]
-        metrics = [f"val.{metric.name}" for metric in loop.train.evaluation.metrics]
-        columns = list(dict.fromkeys(["lr", "loss", *loop.names, *figures, *metrics]))
+        evaluation = loop.train.evaluation
+        terms = ["loss", *(term.name for term in evaluation.terms)] if evaluation.terms else []
+        figures = [f"val.{name}" for name in (*terms, *(metric.name for metric in evaluation.metrics))]
+        columns = ["lr", *(["loss"] if loop.totals else []), *loop.names, *(figures if loop.val is not None else ())]
+        columns = list(dict.fromkeys([*columns, *phase.log.values]))
         self.file = MetricsFile(loop.job.run.path / "metrics.csv", columns, loop.at.step) if loop.job.records else None
         self.seen: dict[str, float] = {}
 
@@ -473,9 +508,18 @@ class Reporter:
     def row(self, now: float, more: dict[str, float] | None = None) -> None:
         loop = self.loop
         losses = loop.drain()
+        values = {**losses, **(more or {}), **loop.show(self.phase)}
         if self.file is not None:
-            self.file.add({"step": loop.at.step, "epoch": loop.at.epoch + 1, "lr": self.lr(), **losses, **(more or {})})
+            self.file.add({"step": loop.at.step, "epoch": loop.at.epoch + 1, "lr": self.lr(), **values})
         loop.job.listener(self.event(now, losses))
+
+    def trained(self, now: float) -> None:
+        """A row without validation."""
+        self.row(now)
+        at = self.loop.at
+        if self.loop.val is None:
+            losses = {f"train.{name}": value for name, value in self.loop.losses.items()}
+            self.loop.job.listener(Validated(at.step, at.epoch + 1, "train", {}, losses))
 
     def validated(self, now: float, found: tuple[dict[str, float], dict[str, float], bool]) -> None:
         named, losses, best = found
@@ -637,11 +681,14 @@ def finish(loop: Loop, phase: Phase) -> dict[str, Any]:
                 tensor.copy_(kept[name])
     figures: dict[str, float] = {}
     splits: tuple[Split, ...] = ("val", "test")
+    measured = loop.train.evaluation.terms or loop.train.evaluation.metrics
     for split in splits:
-        if split in job.data.parts:
+        if measured and split in job.data.parts:
             feed = Feed(job.data, split, training=False, device=job.device)
             values, losses = evaluate(loop.program, feed, evaluation_batch(phase))
             figures.update({f"{split}.{name}": value for name, value in {**losses, **values}.items()})
+    if not figures:  # nothing was held back: all there is to say is how the losses ended
+        figures = {f"train.{name}": value for name, value in loop.losses.items()}
     result = {
         "figures": figures, "step": at.step, "epoch": at.epoch + 1, "seconds": round(at.seconds, 3),
         "best_step": at.best_step, "kept": keep.kind,

@@ -9,6 +9,7 @@ computes. Every function takes the nets it uses by position, in the order of `Tr
     lets(gen, batch)                          values that several updates share, by name; they go into the batch
     evaluate(model, batch)                    terms, then the inputs of each part of a metric
     evaluate_counts(batch)                    the weight of each term
+    logged(model, batch)                      what `log` names, by name
     figures(parts)                            metrics by name, from the figures of their parts
 
 Once the records are counted, and so every length is a number of steps, also
@@ -115,6 +116,20 @@ def shared_functions(spec: Spec, train: Train) -> list[UpdateFunctions | None]:
     return found
 
 
+def logged_functions(spec: Spec, train: Train) -> list[UpdateFunctions | None]:
+    """The function of what the `log` of each phase names; None where it names nothing."""
+    names: dict[int, str] = {}
+    found: list[UpdateFunctions | None] = []
+    for phase in train.phases:
+        if phase.log.body is None:
+            found.append(None)
+            continue
+        if phase.log.body not in names:
+            names[phase.log.body] = unique("logged", names.values())
+        found.append(UpdateFunctions(names[phase.log.body], nets_of(spec, train, phase.log.body)))
+    return found
+
+
 def nets_of(spec: Spec, train: Train, body: int) -> tuple[str, ...]:
     """Names of the nets that a body uses, in the order of the section."""
     paths = {instance.path for instance in spec.bodies[body].instances}
@@ -149,7 +164,7 @@ def recipe_source(spec: Spec, train: Train, records: int | None = None) -> str:
         if shared is not None and shared.loss not in done:
             assert phase.shared is not None
             done.add(shared.loss)
-            functions.append(writer.lets(shared, phase.shared))
+            functions.append(writer.named(shared, phase.shared, "Values that the updates share."))
         for update, names in zip(phase.updates, row, strict=True):
             if names.loss in done:
                 continue
@@ -160,6 +175,11 @@ def recipe_source(spec: Spec, train: Train, records: int | None = None) -> str:
                 writer.part(names, update.body, update.terms),
             ]
     functions += writer.evaluation()
+    for phase, logged in zip(train.phases, logged_functions(spec, train), strict=True):
+        if logged is not None and logged.loss not in done:
+            assert phase.log.body is not None
+            done.add(logged.loss)
+            functions.append(writer.named(logged, phase.log.body, "What `log` shows of a batch."))
     if records is not None:
         taken = {*done, "lets", "evaluate", "evaluate_counts", "figures"}
         taken |= {f"{name}_{more}" for name in done for more in ("counts", "part")}
@@ -217,13 +237,14 @@ class _Writer:
         arguments = [*self.arguments(names.nets), "counts", "share"]
         return function.lines(names.part, arguments, _tuple(values), "What a micro-batch adds to the terms.")
 
-    def lets(self, names: UpdateFunctions, body: int) -> list[Line]:
+    def named(self, names: UpdateFunctions, body: int, say: str) -> list[Line]:
+        """A function that gives the outputs of a body by name."""
         function = _Function(self, body)
         outputs = self.spec.bodies[body].outputs
         values = function.run([output.value for output in outputs])
         items = [f"{quoted(o.name)}: {text}" for o, text in zip(outputs, values, strict=True)]
         result = f"{{{', '.join(items)}}}"
-        return function.lines(names.loss, self.arguments(names.nets), result, "Values that the updates share.")
+        return function.lines(names.loss, self.arguments(names.nets), result, say)
 
     def evaluation(self) -> list[list[Line]]:
         evaluation = self.train.evaluation

@@ -283,6 +283,12 @@ def selector_matches_nothing(span: Span, text: str, suggestion: str | None, path
     return Diagnostic("E0402", "this selector matches no parameter", span, "", helps=helps)
 
 
+def no_such_layer(span: Span, pattern: str, near: str | None, layers: Sequence[str]) -> Diagnostic:
+    outermost = [layer for layer in layers if "." not in layer]
+    helps = (f"did you mean `{near}`?",) if near else (f"layers are {_listed(outermost, 12)}",)
+    return Diagnostic("E0402", f'no layer has the path `"{pattern}"`', span, "matches nothing", helps=helps)
+
+
 def everything_frozen(span: Span) -> Diagnostic:
     return Diagnostic("E0402", "every parameter is frozen: nothing is left to train", span, "nothing is trained")
 
@@ -335,6 +341,13 @@ def unknown_logged(span: Span, name: str, near: str | None, known: Sequence[str]
     return Diagnostic(
         "E0301", f"there is nothing called `{name}` to log", span, "unknown",
         helps=_meant(near) or (f"there are: {_listed(known, 12)}",),
+    )  # fmt: skip
+
+
+def logged_no_image(span: Span, name: str, type: str) -> Diagnostic:
+    return Diagnostic(
+        "E0202", f"`{name}` is no image", span, f"it is `{type}`",
+        helps=("an image is [B, H, W], or [B, channels, H, W] of one channel or three", f"`values = [{name}]` logs its mean"),
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from .. import syntax
 from ..diagnostics import Abandoned, Failed
 from ..elaborate import expressions
 from ..elaborate.elaborator import Elaborator, reachable
+from ..elaborate.values import Tensor
 from ..errors import recipe as errors
 from ..expand import ParameterEntry
 from ..ir import OpNode, Selector
@@ -31,6 +32,7 @@ from ..recipe.reader import Form, Reader, Section
 from ..recipe.schedules import CLIPS, VALIDATIONS
 from ..source import Span
 from ..statics import Quantity, describe
+from ..types import TensorType
 from . import bind_optimizer
 from .bind_expressions import Binder, Names, Open
 from .scopes import FileScope
@@ -256,12 +258,28 @@ class PhaseBinder:
         inner = self.reader.section("log", sub.entries, sub.name.span, LOG)
         node = inner.value("every")
         every = self.reader.attempt(lambda: self.reader.duration(node, "`every`")) if node is not None else None
-        return Log(every=every, images=self._logged(inner, "images"), values=self._logged(inner, "values"))
+        images, values = self._logged(inner, "images"), self._logged(inner, "values")
+        if not images and not values:
+            return Log(every=every)
+        opened = self.binder.open("log", "step", sub.name.span)
+        shown: dict[str, Tensor] = {}
+        with self.elaborator.reporting():
+            for node in (*images, *values):
+                tensor = expressions.as_tensor(
+                    opened.context, opened.environment.lookup(node.name, node.span), node.span
+                )
+                if node in images and not is_image(tensor.type):
+                    raise Failed(errors.logged_no_image(node.span, node.name, str(tensor.type)))
+                shown[node.name] = tensor
+            body = self.binder.close(opened, list(shown.items()))
+            names = [tuple(node.name for node in nodes) for nodes in (images, values)]
+            return Log(every=every, images=names[0], values=names[1], body=body)
+        return Log(every=every)
 
-    def _logged(self, section: Section, key: str) -> tuple[str, ...]:
+    def _logged(self, section: Section, key: str) -> list[syntax.Ref]:
         node = section.value(key)
         items = node.items if isinstance(node, (syntax.List, syntax.Tuple)) else (node,) if node is not None else ()
-        names: list[str] = []
+        found: list[syntax.Ref] = []
         known = self._known() if items else []
         for item in items:
             if not isinstance(item, syntax.Ref):
@@ -270,8 +288,8 @@ class PhaseBinder:
                 self.report.add(errors.unknown_logged(item.span, item.name, nearest(item.name, known), known))
             else:
                 self.names.let_read.add(item.name)
-                names.append(item.name)
-        return tuple(names)
+                found.append(item)
+        return found
 
     def _known(self) -> list[str]:
         """Batch fields, lets, and values of the model."""
@@ -294,10 +312,20 @@ class PhaseBinder:
             shard = None
         return Runtime(
             shard=shard,
-            recompute=self.reader.setting(inner, "recompute", "Names", ()),
+            recompute=self._layers(inner, "recompute"),
             sync_batch_norm=self.reader.setting(inner, "sync_batch_norm", "Bool", False),
             workers=self.reader.setting(inner, "workers", "Natural", None),
         )
+
+    def _layers(self, section: Section, key: str) -> tuple[str, ...]:
+        """Globs over paths of layers; E0402 for one that chooses none."""
+        patterns: tuple[str, ...] = self.reader.setting(section, key, "Names", ())
+        layers = list(dict.fromkeys(outer for path, _ in self.entries for outer in enclosing(path)))
+        for pattern in patterns:
+            if layers and not any(glob(pattern).fullmatch(f"{layer}.") for layer in layers):
+                near = nearest(pattern, layers)
+                self.report.add(errors.no_such_layer(section.keys[key].span, pattern, near, layers))
+        return patterns
 
     def _updates(self, section: Section) -> tuple[list[Update], int | None]:
         """The updates of a round, and the body of the lets they share."""
@@ -395,3 +423,8 @@ class PhaseBinder:
             if made is not None:
                 found.append(made)
         return found
+
+
+def is_image(type: TensorType) -> bool:
+    """`[B, H, W]`, or `[B, channels, H, W]` of one channel or three."""
+    return len(type.shape) == 3 or (len(type.shape) == 4 and type.shape[1] in (1, 3))

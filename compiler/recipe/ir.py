@@ -270,11 +270,13 @@ class Validate(Record):
 
 
 class Log(Record):
-    """`every` None: the runtime's own rhythm. `images` and `values` are names of fields, lets or bindings."""
+    """`every` None: the runtime's own rhythm. `images` and `values` are names of fields, lets or bindings; `body` (role
+    `step`) computes them from a batch. It is None when nothing but losses and metrics is logged."""
 
     every: Duration | None = None
     images: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
+    body: int | None = None
 
 
 class Runtime(Record):

@@ -98,3 +98,9 @@ def evaluate_counts(batch):
 def figures(parts):
     """Metrics by name, from the figures of their parts."""
     return {}
+
+
+def logged(gen, batch):
+    """What `log` shows of a batch."""
+    B = batch["image"].shape[0]
+    return {"fake": gen(torch.randn(B, 100, 1, 1, device=batch["image"].device))}
