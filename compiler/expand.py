@@ -186,6 +186,13 @@ def glob(pattern: str) -> re.Pattern[str]:
     return re.compile("".join(parts))
 
 
+def enclosing(path: str) -> Iterator[str]:
+    """The paths of the layers around a parameter, outermost first: `h`, `h.0`, `h.0.attn`."""
+    for at, character in enumerate(path):
+        if character == ".":
+            yield path[:at]
+
+
 def parameter_count(spec: Spec, model: Model) -> int:
     """Trainable scalars of a model, counting equal turns by multiplication."""
     return sum(_counts(spec, model.body, {}).values())

@@ -10,7 +10,7 @@ from ..elaborate import expressions
 from ..elaborate.elaborator import Elaborator, reachable
 from ..elaborate.values import Tensor
 from ..errors import recipe as errors
-from ..expand import ParameterEntry
+from ..expand import ParameterEntry, enclosing, glob
 from ..ir import OpNode, Selector
 from ..names import nearest
 from ..recipe.ir import (
@@ -320,9 +320,9 @@ class PhaseBinder:
     def _layers(self, section: Section, key: str) -> tuple[str, ...]:
         """Globs over paths of layers; E0402 for one that chooses none."""
         patterns: tuple[str, ...] = self.reader.setting(section, key, "Names", ())
-        layers = list(dict.fromkeys(outer for path, _ in self.entries for outer in enclosing(path)))
-        for pattern in patterns:
-            if layers and not any(glob(pattern).fullmatch(f"{layer}.") for layer in layers):
+        layers = list(dict.fromkeys(layer for path, _ in self.entries for layer in enclosing(path))) if patterns else []
+        for pattern in patterns if layers else ():
+            if not any(glob(pattern).fullmatch(f"{layer}.") for layer in layers):
                 near = nearest(pattern, layers)
                 self.report.add(errors.no_such_layer(section.keys[key].span, pattern, near, layers))
         return patterns
