@@ -1,0 +1,200 @@
+"""Image transforms give what kornia, Pillow or the definition itself gives for the same draw."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import kornia
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from dlc.compiler.recipe.transforms import TRANSFORMS, ImageTransform
+from dlc.runtime.data import images
+from dlc.runtime.data.images import DRAWS, PLAIN
+
+N, H, W = 5, 24, 32
+NONE = torch.zeros(0)
+COVERED = {
+    "resize", "center_crop", "random_crop", "random_resized_crop", "hflip", "vflip", "shift", "rotate", "affine", "blur",
+    "erase", "color_jitter", "rand_augment", "rgb", "normalize",
+}  # fmt: skip
+#: Draws from the record's key on the way; tests/runtime/test_transforms.py has it.
+ELSEWHERE = {"noise"}
+
+
+def drawn(name: str, x: Tensor, u: Tensor, **args: Any) -> Tensor:
+    return DRAWS[name][0](x, args, u)
+
+
+def pictures(seed: int = 0, height: int = H, width: int = W) -> Tensor:
+    """Smooth, so that resampling says something."""
+    noise = torch.rand(N, 3, height // 4, width // 4, generator=torch.Generator().manual_seed(seed))
+    return F.interpolate(noise, (height, width), mode="bicubic").clamp(0, 1)
+
+
+def uniform(count: int) -> Tensor:
+    return torch.rand(N, count, generator=torch.Generator().manual_seed(3))
+
+
+def test_every_image_transform_is_here() -> None:
+    known = {name for name, entry in TRANSFORMS.entries.items() if issubclass(entry, ImageTransform)}
+    assert known == COVERED | ELSEWHERE
+    assert {*PLAIN, *DRAWS} == COVERED
+
+
+@pytest.mark.parametrize("n", [12, 40])
+def test_resize_is_pillows(n: int) -> None:
+    x = (pictures() * 255).round().to(torch.uint8)
+    found = PLAIN["resize"](x, {"n": n}, NONE)
+    wanted = [
+        np.asarray(Image.fromarray(one.permute(1, 2, 0).numpy()).resize((n * W // H, n), Image.Resampling.BILINEAR))
+        for one in x
+    ]
+    assert found.shape == (N, 3, n, n * W // H)
+    assert int((found.int() - torch.from_numpy(np.stack(wanted)).permute(0, 3, 1, 2).int()).abs().max()) <= 1
+
+
+def test_a_mask_keeps_its_classes() -> None:
+    mask = torch.randint(0, 3, (N, H, W)) * 5
+    u = uniform(5)
+    for made in (
+        PLAIN["resize"](mask, {"n": 17}, NONE),
+        drawn("rotate", mask, u, degrees=30),
+        drawn("random_resized_crop", mask, u, n=11, scale=(0.2, 1.0), ratio=(0.75, 1.33)),
+    ):
+        assert made.dtype == mask.dtype and made.dim() == 3
+        assert set(made.unique().tolist()) <= {0, 5, 10}
+
+
+def test_center_crop_is_kornias() -> None:
+    x = pictures()
+    torch.testing.assert_close(PLAIN["center_crop"](x, {"n": 10}, NONE), kornia.geometry.center_crop(x, (10, 10)))
+
+
+def test_crops_and_flips_are_slices() -> None:
+    x, u = pictures(), uniform(2)
+    cropped, moved = drawn("random_crop", x, u, n=10), drawn("shift", x, u, n=3)
+    for at, (down, across) in enumerate(u.tolist()):
+        top, left = int(down * (H - 10 + 1)), int(across * (W - 10 + 1))
+        assert torch.equal(cropped[at], x[at, :, top : top + 10, left : left + 10])
+        top, left = int(down * 7), int(across * 7)
+        assert torch.equal(moved[at], F.pad(x[at], (3, 3, 3, 3))[:, top : top + H, left : left + W])
+    chosen = u[:, 0] < 0.5
+    for name, axis in (("hflip", -1), ("vflip", -2)):
+        wanted = torch.where(chosen[:, None, None, None], x.flip(axis), x)
+        assert torch.equal(drawn(name, x, u, p=0.5), wanted)
+
+
+def test_a_resized_crop_is_the_resized_slice() -> None:
+    """A quarter of a square, one half of it each way, at places that pixels share."""
+    x = pictures(height=32, width=32)
+    places = torch.tensor([[0, 0], [0, 1], [1, 0], [0.5, 0.5], [1, 1]])
+    u = torch.cat([torch.zeros(N, 1), torch.full((N, 1), 0.5), places], 1)
+    found = drawn("random_resized_crop", x, u, n=16, scale=(0.25, 1.0), ratio=(0.5, 2.0))
+    for at, (down, across) in enumerate((places * 16).int().tolist()):
+        torch.testing.assert_close(found[at], x[at, :, down : down + 16, across : across + 16], atol=1e-5, rtol=0)
+    whole = torch.tensor([[1.0, 0.5, 0.3, 0.7]]).expand(N, 4)
+    found = drawn("random_resized_crop", x, whole, n=20, scale=(0.25, 1.0), ratio=(0.5, 2.0))
+    inner = (slice(None), slice(None), slice(1, -1), slice(1, -1))  # outside there are zeros, not the edge again
+    torch.testing.assert_close(found[inner], F.interpolate(x, (20, 20), mode="bilinear")[inner], atol=1e-5, rtol=0)
+
+
+def test_rotate_is_kornias() -> None:
+    x, u = pictures(), uniform(1)
+    degrees = (2 * u[:, 0] - 1) * 40
+    found = drawn("rotate", x, u, degrees=40)
+    wanted = kornia.geometry.rotate(
+        x, -degrees, center=torch.tensor([[W / 2 - 0.5, H / 2 - 0.5]]).expand(N, 2), align_corners=True
+    )
+    # kornia counts from pixel to pixel, we from edge to edge: beside the border they say the same
+    inner = (slice(None), slice(None), slice(8, -8), slice(8, -8))
+    torch.testing.assert_close(found[inner], wanted[inner], atol=2e-3, rtol=0)
+
+
+def test_affine_moves_points_where_it_should() -> None:
+    """On a picture whose colours are its coordinates each pixel says where it comes from."""
+    rows, columns = torch.meshgrid(torch.arange(H) + 0.5 - H / 2, torch.arange(W) + 0.5 - W / 2, indexing="ij")
+    x = torch.stack([columns, rows, torch.ones(H, W)]).expand(N, 3, H, W)
+    u = uniform(5)
+    args = {"degrees": 20, "translate": 0.1, "scale": (0.8, 1.3), "shear": 10}
+    found = drawn("affine", x, u, **args)
+    for at in range(N):
+        angle, shear = math.radians(20) * (2 * u[at, 0] - 1), math.radians(10) * (2 * u[at, 4] - 1)
+        move = torch.tensor([0.1 * W, 0.1 * H]) * (2 * u[at, 1:3] - 1)
+        turn = torch.tensor([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+        matrix = (0.8 + 0.5 * u[at, 3]) * turn @ torch.tensor([[1, 0], [math.tan(shear), 1]])
+        source, inside = found[at, :2].flatten(1), found[at, 2].flatten() > 0.999
+        here = x[at, :2].flatten(1)
+        assert float(inside.float().mean()) > 0.5
+        torch.testing.assert_close((matrix @ source + move[:, None])[:, inside], here[:, inside], atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("kernel", [3, 7])
+def test_blur_is_kornias(kernel: int) -> None:
+    sigma = 0.3 * ((kernel - 1) * 0.5 - 1) + 0.8
+    x = pictures()
+    wanted = kornia.filters.gaussian_blur2d(x, (kernel, kernel), (sigma, sigma), border_type="reflect")
+    torch.testing.assert_close(PLAIN["blur"](x, {"kernel": kernel}, NONE), wanted, atol=1e-6, rtol=0)
+
+
+def test_erase_takes_one_rectangle_of_its_share() -> None:
+    generator = torch.Generator().manual_seed(0)
+    x, u = torch.ones(400, 1, 64, 64), torch.rand(400, 5, generator=generator)
+    gone = drawn("erase", x, u, p=0.5)[:, 0] == 0
+    touched = gone.flatten(1).any(1)
+    assert torch.equal(touched, u[:, 0] < 0.5)
+    for mask in gone[touched]:
+        rows, columns = mask.any(1).nonzero(), mask.any(0).nonzero()
+        part = mask[int(rows[0]) : int(rows[-1]) + 1, int(columns[0]) : int(columns[-1]) + 1]
+        assert bool(part.all()), "a rectangle"
+        assert 0.01 < float(mask.float().mean()) < 0.36
+
+
+def test_colours_are_kornias() -> None:
+    x, u = pictures(), uniform(3)
+    factors = 0.6 + u * 0.8
+    wanted = kornia.enhance.adjust_brightness_accumulative(x, factors[:, 0])
+    wanted = kornia.enhance.adjust_contrast_with_mean_subtraction(wanted, factors[:, 1])
+    wanted = kornia.enhance.adjust_saturation_with_gray_subtraction(wanted, factors[:, 2])
+    found = drawn("color_jitter", x, u, brightness=0.4, contrast=0.4, saturation=0.4)
+    torch.testing.assert_close(found, wanted, atol=2e-3, rtol=0)
+
+
+def test_normalize_and_rgb() -> None:
+    x = pictures()
+    mean, std = torch.tensor(images.IMAGENET_MEAN), torch.tensor(images.IMAGENET_STD)
+    torch.testing.assert_close(
+        PLAIN["normalize"](x, {"mean": "imagenet", "std": None}, NONE), kornia.enhance.normalize(x, mean, std)
+    )
+    gray = PLAIN["rgb"](x[:, :1], {}, NONE)
+    assert torch.equal(gray, kornia.color.grayscale_to_rgb(x[:, :1]))
+
+
+def test_rand_augment_does_one_named_thing_a_round() -> None:
+    """Nine kinds: nothing, turn, move across, move down, shear, brightness, contrast, saturation, solarize."""
+    x, strength = pictures(height=32, width=32)[:1].expand(9, 3, 32, 32), 10 / 30
+    u = torch.stack([(torch.arange(9) + 0.5) / 9, torch.full((9,), 0.9), torch.zeros(9)], 1)
+    found = drawn("rand_augment", x, u, n=1, magnitude=10)
+    one = x[:1]
+    half = torch.full((1, 1), 1.0)
+    torch.testing.assert_close(found[:1], one)
+    torch.testing.assert_close(found[1:2], drawn("rotate", one, half, degrees=30 * strength))
+    across = {"degrees": 0, "translate": 0.45 * strength, "scale": None, "shear": 0}
+    torch.testing.assert_close(found[2:3], drawn("affine", one, torch.tensor([[0.5, 1, 0.5, 0, 0.5]]), **across))
+    torch.testing.assert_close(found[3:4], drawn("affine", one, torch.tensor([[0.5, 0.5, 1, 0, 0.5]]), **across))
+    sheared = {"degrees": 0, "translate": 0.0, "scale": None, "shear": math.degrees(0.3 * strength)}
+    torch.testing.assert_close(found[4:5], drawn("affine", one, torch.tensor([[0.5, 0.5, 0.5, 0, 1]]), **sheared))
+    factor = torch.tensor(1 + 0.9 * strength)
+    torch.testing.assert_close(found[5:6], kornia.enhance.adjust_brightness_accumulative(one, factor))
+    torch.testing.assert_close(
+        found[6:7], kornia.enhance.adjust_contrast_with_mean_subtraction(one, factor), atol=2e-3, rtol=0
+    )
+    torch.testing.assert_close(
+        found[7:8], kornia.enhance.adjust_saturation_with_gray_subtraction(one, factor), atol=2e-3, rtol=0
+    )
+    torch.testing.assert_close(found[8:9], torch.where(one < 1 - strength, one, 1 - one))
