@@ -21,6 +21,7 @@ COMMANDS = (
     "evaluate",
     "export",
     "predict",
+    "generate",
     "explain",
     "doctor",
     "fmt",

@@ -47,6 +47,11 @@ def out(text: str = "") -> None:
     print(text, file=sys.stdout)
 
 
+def part(text: str) -> None:
+    """A part of a line of the answer, shown at once."""
+    print(text, end="", file=sys.stdout, flush=True)
+
+
 def err(text: str = "") -> None:
     """A line about the work: diagnostics, progress, notes."""
     sys.stdout.flush()

@@ -119,6 +119,7 @@ def export(
             "dlc.spec": spec.name, "dlc.spec_hash": _digest(spec), "dlc.weights": origin.words,
             "dlc.parameters": str(sum(entry.size for entry in parameters(spec, model) if not entry.buffer)),
             "dlc.precision": precision, "dlc.preprocessing": described, "dlc.classes": json.dumps(_classes(run)),
+            "dlc.vocabulary": json.dumps(_vocabulary(run, train, chosen)),
         }  # fmt: skip
         try:
             made = lower(
@@ -302,6 +303,15 @@ def _fitted(run: Run | None) -> dict[int, dict[str, Any]]:
 def _classes(run: Run | None) -> dict[str, list[str]]:
     """Class names by data field, where the run's data gave them."""
     return run.directory.json("data.json").get("classes", {}) if run is not None else {}
+
+
+def _vocabulary(run: Run | None, train: Train | None, section: Export | None) -> dict[str, list[str]]:
+    """What the numbers of an input stand for, by input, where the run's data knew: characters."""
+    texts: dict[str, list[str]] = run.directory.json("data.json").get("texts", {}) if run is not None else {}
+    if train is None or not texts:
+        return {}
+    fields = {name: train.inputs.get(name, name) for name in (section.inputs if section is not None else texts)}
+    return {name: texts[field] for name, field in fields.items() if field in texts}
 
 
 def _digest(spec: Spec) -> str:

@@ -216,6 +216,7 @@ def _write(
         "section": train.data, "train": train.name, "root": str(root), "digest": data.table.digest, "files": files[:10_000],
         "records": {split: len(part) for split, part in data.parts.items()},
         "classes": {name: found.classes for name, found in facts.of(data).fields.items() if found.classes},
+        "texts": facts.texts(data),
         "fitted": {str(node): learned for node, learned in data.graph.fitted.items()},
     })  # fmt: skip
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -128,6 +128,20 @@ class Session:
             return dict(zip(wanted, self._session.run(wanted, feeds), strict=True))
         except Exception as error:  # noqa: BLE001 - see above
             raise RunFailure(f"ONNX Runtime failed: {_first_line(error)}") from None
+
+    def generate(
+        self, prompt: Sequence[int], count: int, *, temperature: float = 0.0, top_k: int | None = None, seed: int = 0,
+        below: int | None = None,
+    ) -> Iterator[int]:  # fmt: skip
+        """`count` tokens that follow the tokens `prompt`, one after another; see `runtime/generate.py`."""
+        from .generate import generate
+
+        return generate(self, prompt, count, temperature=temperature, top_k=top_k, seed=seed, below=below)
+
+    @property
+    def raw(self) -> Any:
+        """The `onnxruntime.InferenceSession`."""
+        return self._session
 
     # ---- checks ----------------------------------------------------------------------------------------------------
 

@@ -11,8 +11,9 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from ...compiler.recipe.ir import DataFacts, DataField, DataSet, FieldFacts
+from . import declared
 from .feed import Data, open_data
-from .graph import Part
+from .streams import Part
 from .table import Numbers, Stream
 from .values import vocabulary_size
 
@@ -74,7 +75,7 @@ def _field(data: Data, field: DataField, part: Part) -> FieldFacts:
     graph = data.graph
     positions = np.arange(min(4, len(part)))
     value = graph.evaluate([field.node], part, positions, training=False)[field.node]
-    value = graph.as_field(field, value, part, positions)
+    value = declared.as_field(graph, field, value, part, positions)
     if isinstance(value, Tensor):
         shape: tuple[int | None, ...] = tuple(value.shape[1:])
     else:
@@ -106,7 +107,24 @@ def _names(data: Data, field: DataField) -> tuple[tuple[str, ...] | None, int | 
                 return None, None
 
 
+def texts(data: Data) -> dict[str, tuple[str, ...]]:
+    """What the numbers of a field stand for, where its source knows: the characters of a text."""
+    graph = data.graph
+    found: dict[str, tuple[str, ...]] = {}
+    for field in data.section.fields:
+        node = graph.nodes[graph.real(field.node, False)]
+        while node.op in ("slice", "random_window", "window", "truncate", "pad"):
+            node = graph.nodes[graph.real(node.inputs[0], False)]
+        column = data.table.columns.get(node.args["field"]) if node.op == "source" else None
+        if isinstance(column, Stream) and column.names is not None:
+            found[field.name] = column.names
+    return found
+
+
 def _largest(stream: Stream) -> int | None:
+    """One more than the largest token; None for numbers that are none."""
     if stream.names is not None:
-        return len(stream.names)
-    return int(stream.array.max()) + 1 if len(stream) <= SCAN_AT_MOST else None
+        return len(stream.names) + 1  # and one for what the train part has not
+    if stream.array.dtype.kind == "f" or len(stream) > SCAN_AT_MOST:
+        return None
+    return int(stream.array.max()) + 1

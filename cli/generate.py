@@ -1,0 +1,41 @@
+"""`dlc generate`: a text continued by an exported model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from . import console
+
+
+@click.command("generate")
+@click.argument("model", metavar="MODEL.onnx", type=click.Path(path_type=Path))
+@click.option(
+    "--prompt", metavar="TEXT", required=True, help="What to continue; token numbers where the model knows no text."
+)
+@click.option("--tokens", "count", default=100, metavar="N", type=click.IntRange(1), help="How many (default: 100).")
+@click.option(
+    "--temperature", default=0.0, metavar="X", type=click.FloatRange(0), help="0 (default) takes the likeliest."
+)
+@click.option("--top-k", "top_k", metavar="K", type=click.IntRange(1), help="Draw among the K likeliest only.")
+@click.option("--seed", default=0, metavar="N", help="Of the draws (default: 0).")
+@click.option("--device", default="auto", metavar="auto|cpu|cuda", type=click.Choice(["auto", "cpu", "cuda"]),
+              help="Where to compute (default: auto).")  # fmt: skip
+def command(model: Path, prompt: str, count: int, temperature: float, top_k: int | None, seed: int, device: str) -> int:
+    """Continue TEXT with an exported model; `dlc export RUN --cached` makes one that does it fast. Needs no torch."""
+    from ..runtime.failure import BadInput
+    from ..runtime.generate import Texts
+    from ..runtime.session import Session
+
+    if model.is_dir():
+        raise BadInput(f"`{model}` is no .onnx file", helps=(f"export it first: `dlc export {model} --cached`",))
+    session = Session(model, "cpu" if device == "cpu" else "cuda" if device == "cuda" else "auto")
+    texts = Texts(session)
+    tokens = texts.read(prompt)
+    console.part(prompt if texts.names is not None else f"{prompt} ")
+    known = len(texts.names) if texts.names is not None else None
+    for token in session.generate(tokens, count, temperature=temperature, top_k=top_k, seed=seed, below=known):
+        console.part(texts.write(token))
+    console.out()
+    return 0
