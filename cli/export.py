@@ -1,4 +1,4 @@
-"""`dlc export`: an ONNX file that was proven to agree with PyTorch."""
+"""`dlc export`: an ONNX file that was proven to agree with PyTorch, or the weights in another library's layout."""
 
 from __future__ import annotations
 
@@ -17,13 +17,17 @@ if TYPE_CHECKING:
 @click.command("export")
 @click.argument("source", metavar="RUN|FILE[@variant]")
 @click.argument("overrides", metavar="[key=value...]", nargs=-1)
-@click.option("-o", "output", metavar="OUT.onnx", type=click.Path(path_type=Path), help="The file to write.")
+@click.option("-o", "output", metavar="OUT", type=click.Path(path_type=Path), help="The file to write.")
 @click.option("--linked", is_flag=True, help="Leave the weights in a .safetensors file beside the model.")
 @click.option(
     "--cached", is_flag=True, help="The form for generation: keys and values of earlier positions are fed back."
 )
 @click.option("--no-verify", is_flag=True, help="Do not compare the file with PyTorch.")
 @click.option("--section", metavar="NAME", help="The export section, where there are several (default: all).")
+@click.option(
+    "--weights", metavar="MAP", help="Write the weights in the layout of a weight map (`own`: the spec's names)."
+)
+@click.option("--net", metavar="NAME", help="With --weights: the net, where several have the map's model.")
 def command(
     source: str,
     overrides: tuple[str, ...],
@@ -32,8 +36,10 @@ def command(
     cached: bool,
     no_verify: bool,
     section: str | None,
+    weights: str | None,
+    net: str | None,
 ) -> int:
-    """Export the kept weights of RUN, or the initial ones of FILE; nothing is written unless both backends agree."""
+    """Export the kept weights of RUN, or the first ones of FILE; nothing is written unless both backends agree."""
     from ..runtime import api
     from ..runtime.export import sections
 
@@ -48,6 +54,12 @@ def command(
         spec.check(source, overrides)
         path, variant = spec.split(source)
         opened = api.Loaded(Path(path), overrides, variant)
+    if weights is not None:
+        written = api.export_weights(opened, weights, output, net=net)
+        console.out(f"{written.path}   {written.tensors} tensors, {memory(written.bytes)}")
+        console.out(f"  layout   {written.layout}, read back and equal")
+        console.out(f"  weights  {written.words}")
+        return 0
     names = [section] if section is not None else sections(opened)
     if output is not None and len(names) > 1:
         raise click.UsageError(

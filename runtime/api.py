@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..compiler.source import Source
     from .export import Exported
     from .rundir import RunDir
+    from .weights.foreign import Written
 
 
 class SpecError(Exception):
@@ -217,6 +218,20 @@ def export(
             precision=precision,
             cached=cached,
         )
+
+
+def export_weights(
+    spec_or_run: Loaded | Run | str | Path, layout: str, path: str | Path | None = None, *, net: str | None = None
+) -> Written:
+    """Writes weights as safetensors in the layout of another library, which the weight map `layout` of the spec describes;
+    `own` keeps the spec's names. `net` is needed where several nets have the map's model."""
+    from .weights.foreign import export_weights as export_with
+
+    source = spec_or_run
+    if isinstance(source, (str, Path)):
+        source = Run(source) if Path(source).is_dir() else load(source)
+    with told(source if isinstance(source, Loaded) else source.sources):
+        return export_with(source, layout, path, net=net)
 
 
 class told:

@@ -1,0 +1,164 @@
+"""Our weights in the layout of another library: `dlc export RUN --weights NAME`."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from ...compiler.expand import parameters
+from ...compiler.ir import Model, Spec
+from ...compiler.names import near
+from ...compiler.recipe.ir import Train, WeightMap
+from .. import checkpoint
+from ..failure import BadInput
+from ..initialize import initial_values
+from .load import fill, fit
+from .mapping import foreign_from, ours_from
+from .plan import Shape
+
+if TYPE_CHECKING:
+    from ..api import Loaded, Run
+
+OWN = "own"  # the layout of the spec itself, which needs no map
+
+
+@dataclass(frozen=True)
+class Written:
+    """A file of weights in a foreign layout. `words` says where the weights come from."""
+
+    path: Path
+    layout: str
+    tensors: int
+    bytes: int
+    words: str
+
+
+def export_weights(
+    source: Loaded | Run, layout: str, destination: str | Path | None = None, *, net: str | None = None
+) -> Written:
+    """Writes the kept weights of a run (or the first ones of a spec) as safetensors, named and laid out as the weight map
+    `layout` reads them, without the prefix that it strips; `own` keeps the spec's names.
+
+    `net` names the `let` where several nets have the map's model. What is written is read back through the map and
+    compared before it is at its place. Raises BadInput, and Failed (E0405) for a map that cannot be turned round.
+    """
+    from ..api import Run
+    from ..job import read_spec
+
+    run = source if isinstance(source, Run) else None
+    spec = read_spec(source.directory) if isinstance(source, Run) else source.spec
+    weight_map = _map(spec, layout)
+    train, name, model = _net(spec, run, weight_map, net)
+    path = _destination(spec, run, layout, destination)
+    ours, words = _of_run(run, name) if run else _first(spec, train, name, model, source.path.parent)  # pyright: ignore[reportAttributeAccessIssue]
+    theirs = foreign_from(weight_map, ours, _known(run, layout, name))
+    entries = [entry for entry in parameters(spec, model) if entry.path in ours]
+    again = ours_from(weight_map, entries, theirs)
+    assert all(torch.equal(again[path].nan_to_num(), ours[path].nan_to_num()) for path in ours), (
+        "the map loses something"
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        save_file(_apart(theirs), beside, {"format": "pt", "made_by": checkpoint.MADE_BY, "spec": spec.name})
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+    return Written(path, layout, len(theirs), path.stat().st_size, words)
+
+
+def _map(spec: Spec, layout: str) -> WeightMap | None:
+    maps = spec.recipe.maps if spec.recipe else ()
+    for found in maps:
+        if found.name == layout:
+            return found
+    if layout == OWN:
+        return None
+    names = [found.name for found in maps]
+    close = near(layout, names, 1)
+    listed = ", ".join(f"`{name}`" for name in names) or "none"
+    raise BadInput(
+        f"`{spec.name}` has no weight map `{layout}`", notes=(f"its maps: {listed}",),
+        helps=(f"did you mean `{close[0]}`?" if close else f"`--weights {OWN}` writes the spec's own names",),
+    )  # fmt: skip
+
+
+def _net(
+    spec: Spec, run: Run | None, weight_map: WeightMap | None, wanted: str | None
+) -> tuple[Train | None, str, Model]:
+    """The `train` section, the net and its model that have the map's model."""
+    trains = spec.recipe.trains if spec.recipe else ()
+    if run is not None:
+        trains = (spec.recipe.train(run.directory.json("data.json")["train"]),)
+    nets = [
+        (train, net.name, spec.models[net.model]) for train in trains for net in train.nets
+        if (weight_map is None or spec.models[net.model].name == weight_map.model) and wanted in (None, net.name)
+    ]  # fmt: skip
+    if not nets and wanted is None and run is None:
+        nets = [(None, "", m) for m in spec.models if weight_map is None or m.name == weight_map.model]
+    if len(nets) == 1 or (nets and len({(name, model.name) for _, name, model in nets}) == 1):
+        return nets[0]
+    if not nets:
+        what = f"net `{wanted}`" if wanted else f"net of the model `{weight_map.model}`" if weight_map else "model"
+        raise BadInput(f"`{spec.name}` trains no {what}")
+    listed = ", ".join(f"`{name}`" for _, name, _ in nets)
+    raise BadInput(f"the weights of which net? There is {listed}", helps=("`--net NAME` chooses one",))
+
+
+def _of_run(run: Run, net: str) -> tuple[dict[str, Tensor], str]:
+    kept = run.directory.kept()
+    saved = checkpoint.read(kept, everything=False)
+    prefix = f"{net}." if net else ""
+    weights = saved.averaged or saved.weights
+    ours = {path.removeprefix(prefix): tensor for path, tensor in weights.items() if path.startswith(prefix)}
+    return ours, f"the run {run.path.name}, {kept.name}"
+
+
+def _first(spec: Spec, train: Train | None, net: str, model: Model, root: Path) -> tuple[dict[str, Tensor], str]:
+    """First weights: those that the section names, over initial ones."""
+    prefix = f"{net}." if net else ""
+    seed = train.seed if train else 0
+    ours = {prefix + path: tensor for path, tensor in initial_values(spec, model, seed, prefix)}
+    words = f"initial, seed {seed}: not trained"
+    if train is not None and net in train.weights:
+        found = fit(spec, train, net, root)
+        fill(found, ours)
+        words = f"those of {found.label}"
+    return {path.removeprefix(prefix): tensor for path, tensor in ours.items()}, words
+
+
+def _known(run: Run | None, layout: str, net: str) -> dict[str, Shape]:
+    """Shapes of the foreign tensors that the run began with, if they came through the same map."""
+    if run is None or not (run.path / "weights.json").exists():
+        return {}
+    for record in run.directory.json("weights.json"):
+        if record["map"] == layout and record["net"] == net:
+            return {name: tuple(shape) for name, shape in record["shapes"].items()}
+    return {}
+
+
+def _destination(spec: Spec, run: Run | None, layout: str, wanted: str | Path | None) -> Path:
+    name = f"{spec.name}.{layout}.safetensors"
+    path = Path(wanted) if wanted is not None else run.path / "export" / name if run is not None else Path(name)
+    if path.is_dir():
+        return path / "model.safetensors"  # what a Hugging Face directory calls it
+    if path.suffix != ".safetensors":
+        raise BadInput(f"`{path}` is no name of a safetensors file", helps=(f"`-o {path.stem}.safetensors`",))
+    return path
+
+
+def _apart(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors that share no memory, as safetensors wants them."""
+    seen: set[int] = set()
+    made: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        pointer = tensor.untyped_storage().data_ptr()
+        made[name] = tensor.clone() if pointer in seen else tensor.contiguous()
+        seen.add(pointer)
+    return made
