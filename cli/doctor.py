@@ -16,7 +16,7 @@ import click
 
 from . import console
 
-PACKAGES = ("torch", "numpy", "onnx", "onnx-ir", "safetensors", "scikit-learn", "torchmetrics", "lark", "pydantic")
+PACKAGES = ("torch", "numpy", "onnx", "onnx-ir", "safetensors", "scikit-learn", "lark", "pydantic")
 #: What an optional feature needs: extra -> distribution.
 EXTRAS = {
     "images": "kornia", "text": "tokenizers", "tables": "pyarrow", "hub": "datasets",
@@ -72,7 +72,7 @@ def traps(facts: Facts) -> list[Trap]:
     if facts.torchvision is not None:
         found.append(
             Trap(
-                f"torchvision cannot be imported and breaks torchmetrics with it: {facts.torchvision}",
+                f"torchvision cannot be imported and breaks packages that look for it: {facts.torchvision}",
                 "pip uninstall torchvision (dlc does not need it), or install the one built for this torch",
             )
         )

@@ -1,4 +1,4 @@
-"""Metrics equal scikit-learn's and torchmetrics', in whatever batches they come."""
+"""Metrics equal scikit-learn's, or the definition itself, in whatever batches they come."""
 
 from __future__ import annotations
 
