@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,14 @@ import torch
 from numpy.typing import NDArray
 
 from ..compiler.ir import Body, CallNode, OpNode, Value
-from ..compiler.recipe.ir import DataSet
+from ..compiler.recipe.ir import DataNode, DataSet
 from ..compiler.source import Span
-from .data import sources
+from .data import sources, streams
 from .data.feed import Data, Feed
-from .data.graph import Graph, Part
+from .data.graph import Graph
 from .data.sources.images import IMAGE_SUFFIXES
-from .data.table import Cells, Column, Images, Numbers, Stream, Table
+from .data.streams import Part
+from .data.table import Cells, Column, Images, Numbers, Stream, Table, encode
 from .evaluate import evaluating
 from .failure import BadInput
 from .job import Opened
@@ -65,8 +66,8 @@ def predict(opened: Opened, inputs: Any) -> Prediction:
     section = opened.section
     order = [opened.train.inputs.get(value.name, value.name) for value in _inputs(opened)]
     table = _table(opened, section, inputs)
-    graph = Graph(section, table, opened.root, dict(opened.fitted))
-    data = Data(section, table, graph, {"test": _part(graph, table)})
+    part, table = _part(section, table, order)
+    data = Data(section, table, Graph(section, table, opened.root, dict(opened.fitted)), {"test": part})
     feed = Feed(data, "test", training=False, device=opened.device, only=frozenset(order))
     collected: dict[str, list[NDArray[Any]]] = {}
     net = next(iter(opened.program.nets.values()))
@@ -110,14 +111,27 @@ def _inputs(opened: Opened) -> tuple[Value, ...]:
     return _body(opened).inputs
 
 
-def _part(graph: Graph, table: Table) -> Part:
-    windows = graph.windows()
+def _part(section: DataSet, table: Table, fields: Sequence[str]) -> tuple[Part, Table]:
+    """Which records of the given table are predicted: all, or the windows that its stream has. Values of a window that no
+    input of the model reads, its target, need not be there: the stream is filled up in their place."""
+    windows = [node for node in section.nodes if node.op in streams.WINDOWS]
     if not windows:
-        return Part("test", np.arange(table.count, dtype=np.int64))
+        return Part("test", np.arange(table.count, dtype=np.int64)), table
+    table = streams.as_streams(section, table)
     n = max(node.args["n"] for node in windows)
-    if table.count < n:
-        raise BadInput(f"the text is too short: {table.count} tokens, the model's window takes {n}")
-    return Part("test", np.arange(table.count // n, dtype=np.int64), (0, table.count))
+    read = max((stop for name in fields for stop in streams.reach(section, section.field(name).node)), default=n)
+    if table.count < read:
+        raise BadInput(f"the input is too short: it has {table.count} values, the model reads {read}")
+    spare = n - read
+    columns = {name: _longer(column, spare) for name, column in table.columns.items()}
+    part = streams.part("test", 0, table.count + spare, windows)
+    return part, replace(table, columns=columns)
+
+
+def _longer(column: Column, count: int) -> Column:
+    if not isinstance(column, Stream) or not count:
+        return column
+    return replace(column, array=np.concatenate([column.array, column.array[-1:].repeat(count)]))
 
 
 # ---- inputs ------------------------------------------------------------------------------------------------------------------
@@ -179,17 +193,16 @@ def _made(columns: dict[str, Column], name: str) -> Table:
 def _text(opened: Opened, section: DataSet, file: Path) -> Table:
     if section.source.name == "text_lines":
         return _read("text_lines", file, section.source.span)
-    data = opened.data()
-    stream = next((column for column in data.table.columns.values() if isinstance(column, Stream)), None)
-    if stream is None or stream.names is None:
+    source = next((n for n in section.nodes if n.op == "source" and "names" in opened.fitted.get(n.id, {})), None)
+    if source is None:
         raise BadInput(f"the model of this run does not read text files: `{file}`")
-    lookup = {name: number for number, name in enumerate(stream.names)}
     text = file.read_text("utf-8")
-    unknown = sorted(set(text) - lookup.keys())
-    if unknown:
-        raise BadInput(f"`{file}` has characters that the training text has not: {' '.join(map(repr, unknown[:8]))}")
-    tokens = np.array([lookup[character] for character in text], np.int64)
-    return Table({"tokens": Stream(tokens, stream.names)}, len(tokens), lambda i: f"{file} window {i}", f"`{file}`")
+    if not text:
+        raise BadInput(f"`{file}` is empty")
+    units = text if section.source.args.get("unit", "char") == "char" else text.splitlines()
+    tokens = streams.renumbered(encode(units), opened.fitted[source.id]["names"])
+    name = source.args["field"]
+    return Table({name: tokens}, len(tokens), lambda i: f"{file} window {i}", f"`{file}`", order=(name,))
 
 
 # ---- targets -----------------------------------------------------------------------------------------------------------------
@@ -238,24 +251,35 @@ def inverted(opened: Opened, name: str, values: NDArray[Any]) -> NDArray[Any]:
     section = opened.section
     node = section.node(section.field(name).node)
     values = values.astype(np.float64)
+    picks: list[DataNode] = []
     while node.inputs:
         args = node.args
         match node.op:
             case "standardize":
                 learned = opened.fitted[node.id]
-                values = values * np.asarray(learned["std"]) + np.asarray(learned["mean"])
+                values = values * _picked(learned["std"], picks) + _picked(learned["mean"], picks)
             case "log1p":
                 values = np.expm1(values)
             case "scale":
                 values = values / args["k"]
             case "normalize" if not isinstance(args["mean"], str):
                 values = values * np.asarray(args["std"]) + np.asarray(args["mean"])
-            case "impute" | "clip" | "to_float" | "choose":
+            case "impute" | "clip" | "to_float" | "choose" | "window" | "random_window":
                 pass
+            case "slice" | "index":
+                picks.append(node)
             case _:
                 return values
         node = section.node(node.inputs[-1])
     return values
+
+
+def _picked(learned: Any, picks: Sequence[DataNode]) -> NDArray[Any]:
+    """What was learned of each value of a record, for those values that a field picks. One figure stands for all."""
+    found = np.asarray(learned)
+    for node in reversed(picks) if found.ndim else ():
+        found = found[node.args["start"] : node.args["stop"]] if node.op == "slice" else found[node.args["at"]]
+    return found
 
 
 def as_csv(prediction: Prediction) -> str:

@@ -25,6 +25,9 @@ IN_GRAPH = frozenset(
      "color_jitter", "noise", "rgb")
 )  # fmt: skip
 PASSED = frozenset(("hflip", "vflip", "shift", "rotate", "affine", "erase"))
+#: Pick some values of a record. What stands before them goes into the graph where it treats each value alike: on a
+#: stream.
+_PICKS = frozenset(("slice", "index", "window", "random_window"))
 _LEARNED = frozenset(("standardize", "impute"))
 #: Read u8 as value / 255.
 _OF_BYTES = frozenset(("normalize", "to_float", "color_jitter", "noise"))
@@ -99,10 +102,16 @@ def _path(data: DataSet, last: int) -> list[DataNode]:
 def _chain(data: DataSet, last: int, fitted: Mapping[int, Mapping[str, Any]]) -> list[DataNode]:
     """The last transforms of a field that the graph can hold, first to last."""
     found: list[DataNode] = []
+    picked = False
     for node in reversed(_path(data, last)):
         source = data.node(node.inputs[0]) if node.inputs else None
         if node.op in PASSED:
             continue
+        if node.op in _PICKS:
+            picked = True
+            continue
+        if picked and node.type.kind != "stream":
+            break
         learned = node.op not in _LEARNED or node.id in fitted
         if node.op not in IN_GRAPH or not learned or source is None or _dtype_before(data, node) is None:
             break
@@ -124,7 +133,7 @@ def _dtype_before(data: DataSet, node: DataNode) -> str | None:
     source = data.node(node.inputs[0])
     while source.op in PASSED or source.op == "choose":
         source = data.node(source.inputs[1] if source.op == "choose" else source.inputs[0])
-    if source.type.kind not in ("tensor", "column"):
+    if source.type.kind not in ("tensor", "column", "stream"):
         return None
     if source.type.dtype is not None:
         return source.type.dtype

@@ -18,10 +18,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...compiler.recipe.ir import DataNode, DataSet, Split
+from ...compiler.recipe.ir import DataSet, Split
 from .. import keyed
-from . import mistakes, sources, splits
-from .graph import Draw, Graph, Part, Records, padded
+from . import conditions, declared, fitting, mistakes, sources, splits, streams
+from .graph import Draw, Graph, padded
+from .streams import Part, Records
 from .table import Stream, Table
 from .values import Value, joined, moved, size_of, taken
 
@@ -50,41 +51,31 @@ class Data:
 def open_data(section: DataSet, root: Path, fitted: dict[int, dict[str, Any]] | None = None) -> Data:
     """Reads and divides the records. Fits on the train split, unless `fitted` says what was learned before."""
     table = sources.read(section, root)
-    graph = Graph(section, table, root, dict(fitted or {}))
-    streams = graph.windows()
-    if any(isinstance(column, Stream) for column in table.columns.values()) and not streams:
+    known = dict(fitted or {})
+    cuts = [node for node in section.nodes if node.op in streams.WINDOWS]
+    if any(isinstance(column, Stream) for column in table.columns.values()) and not cuts:
         raise mistakes.no_windows(section.source.span)
     divided = splits.divide(section, table)
+    home: Split = "train" if "train" in divided else next(iter(divided))
     parts: dict[Split, Part]
-    if streams:
-        parts = {split: _windows(split, records, streams) for split, records in divided.items()}
+    if cuts:
+        bounds: dict[Split, tuple[int, int]] = {
+            split: (int(records[0]), int(records[-1]) + 1) for split, records in divided.items()
+        }
+        parts = {split: streams.part(split, *ends, cuts) for split, ends in bounds.items()}
+        table = streams.with_vocabulary(section, table, bounds[home], known)
     else:
         parts = {split: Part(split, records) for split, records in divided.items()}
+    graph = Graph(section, table, root, known)
     data = Data(section, table, graph, parts)
-    home = "train" if "train" in parts else next(iter(parts))
-    graph.fit(parts[home])
+    fitting.fit(graph, parts[home])
     if section.where is not None:
         for split, part in parts.items():
-            kept = part.records[graph.holds(section.where, part)]
+            kept = part.records[conditions.holds(graph, section.where, part)]
             if not len(kept):
                 raise mistakes.nothing_left(section.where.span)
             parts[split] = replace(part, records=kept)
     return data
-
-
-def _windows(split: Split, records: Records, nodes: list[DataNode]) -> Part:
-    """The windows of a stretch of a stream."""
-    begin, end = int(records[0]), int(records[-1]) + 1
-    counts: list[int] = []
-    for node in nodes:
-        n, length = node.args["n"], end - begin
-        if length < n:
-            raise mistakes.stream_too_short(node.span, split, length, n)
-        if node.op == "window":
-            counts.append((length - n) // node.args["stride"] + 1)
-        else:
-            counts.append(-(-length // n) if split == "train" else length // n)
-    return Part(split, np.arange(min(counts), dtype=np.int64), (begin, end))
 
 
 def free_memory(device: torch.device) -> int:
@@ -159,7 +150,7 @@ class Feed:
         wanted = [*(self.targets[f.name] for f in self.fixed_fields), *self.frontier]
         values = self.graph.evaluate(wanted, self.part, positions, training=self.training)
         columns = {
-            f.name: self.graph.as_field(f, values[self.targets[f.name]], self.part, positions)
+            f.name: declared.as_field(self.graph, f, values[self.targets[f.name]], self.part, positions)
             for f in self.fixed_fields
         }
         return columns, {node: values[node] for node in self.frontier}
@@ -183,7 +174,7 @@ class Feed:
             )  # fmt: skip
             for f in rest:
                 value = values[self.targets[f.name]]
-                columns[f.name] = self.graph.as_field(f, value, self.part, positions, look=self.ahead)
+                columns[f.name] = declared.as_field(self.graph, f, value, self.part, positions, look=self.ahead)
         return columns
 
     def _batch(self, columns: dict[str, Value], start: int, stop: int) -> Batch:

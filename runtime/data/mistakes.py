@@ -143,6 +143,13 @@ def array_kind(span: Span, path: Path, name: str, kind: str) -> Failed:
     )
 
 
+def not_numbers(span: Span, source: str, name: str) -> Failed:
+    return _fail(
+        "E0204", f"field `{name}` of {source} is not one number a record", span,
+        helps=("a column of numbers is meant",),
+    )  # fmt: skip
+
+
 # ---- records ---------------------------------------------------------------------------------------------------------
 
 

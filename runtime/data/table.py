@@ -100,6 +100,16 @@ class Table:
         return self.columns[name]
 
 
+def column_numbers(table: Table, name: str, records: NDArray[np.int64], span: Span) -> NDArray[np.float64]:
+    """One number a record from a column of a table; a missing cell is NaN."""
+    column = table.column(name, span)
+    if isinstance(column, Cells):
+        return numbers_of(column, records, name, table, span)
+    if isinstance(column, Numbers) and column.array.ndim == 1:
+        return column.array[records].astype(np.float64)
+    raise mistakes.not_numbers(span, table.name, name)
+
+
 MISSING_CELLS = frozenset(("", "na", "n/a", "nan", "null", "none"))
 
 

@@ -143,7 +143,11 @@ def words(texts: list[Any], args: Mapping[str, Any]) -> list[Any]:
     return [_WORD.findall(text) for text in texts]
 
 
-TEXT: dict[str, Callable[[list[Any], Mapping[str, Any]], list[Any]]] = {"lower": lower, "words": words}
+def chars(texts: list[Any], args: Mapping[str, Any]) -> list[Any]:
+    return [list(text) for text in texts]
+
+
+TEXT: dict[str, Callable[[list[Any], Mapping[str, Any]], list[Any]]] = {"lower": lower, "words": words, "chars": chars}
 
 
 # ---- fitted ---------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,73 @@
+"""Fields as they are declared: dtype, shape, and lengths within their bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...compiler.diagnostics import Failed
+from ...compiler.dims import Dim
+from ...compiler.recipe.ir import DataField
+from ...compiler.types import shape_text
+from . import mistakes
+from .fitting import no_number
+from .graph import Graph, Part, Records
+from .values import DTYPES, Place, Value
+
+Bad = Callable[[int], Failed]  # what is wrong with a record of a batch
+
+
+def as_field(
+    graph: Graph, field: DataField, value: Value, part: Part, positions: Records, *, look: bool = True
+) -> Value:
+    """A value in the declared dtype, its shape checked record by record. Without `look` the numbers are not read."""
+    records = part.records[positions]
+    place: Place = lambda i: graph.table.place(int(records[i]))
+    node = graph.nodes[graph.real(field.node, False)]
+    if isinstance(value, list) and value and isinstance(value[0], str):
+        source = graph.nodes[node.id]
+        numbers = graph.numbers(source, source.args["field"], records)
+        value = torch.from_numpy(numbers)
+    assert not isinstance(value, dict)
+    _check_shapes(graph, field, value, place)
+    dtype = DTYPES[field.type.dtype]
+    if isinstance(value, Tensor) and not look:
+        return value.to(dtype)
+    if isinstance(value, Tensor):
+        wrong: Bad = lambda i: no_number(graph, node, field.span, int(records[i]), field.name)
+        return _narrowed(field, value, dtype, place, wrong)
+    return [item.to(dtype) for item in value]
+
+
+def _check_shapes(graph: Graph, field: DataField, value: Value, place: Place) -> None:
+    declared = field.type.shape[1:]
+    items: Any = [value[0]] if isinstance(value, Tensor) and len(value) else value
+    for number, item in enumerate(items):
+        shape = tuple(item.shape)
+        right = len(shape) == len(declared) and all(
+            have == want for have, want in zip(shape, declared, strict=True) if isinstance(want, int)
+        )
+        if not right:
+            found, wanted = shape_text(shape), shape_text(declared)
+            raise mistakes.field_shape(field.span, field.name, place(number), found, wanted)
+        for have, want in zip(shape, declared, strict=True):
+            limit = graph.section.lengths.get(str(want)) if isinstance(want, Dim) else None
+            if limit is not None and have > limit:
+                raise mistakes.too_long(field.span, field.name, place(number), have, str(want), limit)
+
+
+def _narrowed(field: DataField, value: Tensor, dtype: torch.dtype, place: Place, wrong: Bad) -> Tensor:
+    if value.is_floating_point():
+        finite = torch.isfinite(value).reshape(len(value), -1).all(1)
+        if not bool(finite.all()):
+            raise wrong(int((~finite).nonzero()[0]))
+        if not dtype.is_floating_point:
+            whole = (value == value.round()).reshape(len(value), -1).all(1)
+            if not bool(whole.all()):
+                at = int((~whole).nonzero()[0])
+                bad = value[at].reshape(-1)
+                raise mistakes.not_whole(field.span, field.name, place(at), float(bad[bad != bad.round()][0]))
+    return value.to(dtype)

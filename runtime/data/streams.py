@@ -1,0 +1,162 @@
+"""Streams: a sequence that is no record yet, and the windows that are cut from it.
+
+Transforms of a stream work on each value alone, so they are done on the windows, when these are cut.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...compiler.recipe.ir import DataNode, DataSet, Split
+from .. import keyed
+from . import mistakes
+from .table import Stream, Table, column_numbers
+from .values import ELEMENTWISE, impute, standardize
+
+if TYPE_CHECKING:
+    from .graph import Draw, Graph
+
+Records = NDArray[np.int64]
+WINDOWS = ("random_window", "window")
+
+
+@dataclass
+class Part:
+    """Which records a split has, and for a stream where its values begin and end."""
+
+    split: Split
+    records: Records
+    stream: tuple[int, int] = (0, 0)
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+
+def part(split: Split, begin: int, end: int, nodes: list[DataNode]) -> Part:
+    """The windows of a stretch of a stream, which begins at `begin` and ends before `end`."""
+    counts: list[int] = []
+    for node in nodes:
+        n, length = node.args["n"], end - begin
+        if length < n:
+            raise mistakes.stream_too_short(node.span, split, length, n)
+        if node.op == "window":
+            counts.append((length - n) // node.args["stride"] + 1)
+        else:
+            counts.append(-(-length // n) if split == "train" else length // n)
+    return Part(split, np.arange(min(counts), dtype=np.int64), (begin, end))
+
+
+def windows(
+    graph: Graph, node: DataNode, part: Part, positions: Records, draw: Draw | None, device: torch.device
+) -> Tensor:
+    """The windows at these positions, [positions, n]: i64 of tokens, f32 of numbers. With `draw` those of
+    `random_window` begin anywhere."""
+    n = node.args["n"]
+    begin, end = part.stream
+    if node.op == "random_window" and draw is not None:
+        u = keyed.record_keys(keyed.key(draw.base, "node", node.id), draw.records)
+        starts = (u % np.uint64(end - begin - n + 1)).astype(np.int64) + begin
+    else:
+        starts = begin + positions * (node.args["stride"] if node.op == "window" else n)
+    source, *transforms = below(graph, node)
+    cut = _stream(graph, source)[starts[:, None] + np.arange(n)]
+    x = torch.from_numpy(cut.astype(np.float32 if cut.dtype.kind == "f" else np.int64)).to(device)
+    return _transformed(graph, x, transforms)
+
+
+def stretch(graph: Graph, node: DataNode, part: Part) -> Tensor:
+    """All values of a part as they come out of a stream's node: [values]."""
+    source, *transforms = [*below(graph, node), node]
+    values = torch.from_numpy(np.ascontiguousarray(_stream(graph, source)[slice(*part.stream)]))
+    return _transformed(graph, values, transforms)
+
+
+def below(graph: Graph, node: DataNode) -> list[DataNode]:
+    """What leads to a node of a stream, first the source, without the node."""
+    found: list[DataNode] = []
+    while node.inputs:
+        node = graph.nodes[graph.real(node.inputs[0], False)]
+        found.append(node)
+    return found[::-1]
+
+
+def _stream(graph: Graph, source: DataNode) -> NDArray[Any]:
+    column = graph.table.column(source.args["field"], source.span)
+    assert isinstance(column, Stream)
+    return column.array
+
+
+def _transformed(graph: Graph, x: Tensor, transforms: list[DataNode]) -> Tensor:
+    for node in transforms:
+        if node.op == "standardize":
+            x = standardize(x, graph.fitted[node.id])
+        elif node.op == "impute":
+            x = impute(x, graph.fitted[node.id])
+        else:
+            x = ELEMENTWISE[node.op](x, node.args)
+    return x
+
+
+# ---- vocabulary of texts -----------------------------------------------------------------------------------------------
+
+
+def with_vocabulary(section: DataSet, table: Table, train: tuple[int, int], fitted: dict[int, dict[str, Any]]) -> Table:
+    """The table with the streams of texts numbered by the distinct characters (or lines) of the train part, in their
+    sorted order; all others have the number behind the last. The names are kept in `fitted`, by the source's node."""
+    columns = dict(table.columns)
+    for node in section.nodes:
+        column = columns.get(node.args["field"]) if node.op == "source" else None
+        if not isinstance(column, Stream) or column.names is None:
+            continue
+        if node.id not in fitted:
+            present = np.unique(column.array[slice(*train)]).tolist()
+            fitted[node.id] = {"names": [column.names[i] for i in present]}
+        columns[node.args["field"]] = renumbered(column, fitted[node.id]["names"])
+    return replace(table, columns=columns)
+
+
+def renumbered(stream: Stream, names: list[str]) -> Stream:
+    """A stream numbered by these names; what is none of them has the number behind the last."""
+    number = {name: i for i, name in enumerate(names)}
+    lookup = np.array([number.get(name, len(names)) for name in stream.names or ()], np.int32)
+    return Stream(lookup[stream.array], tuple(names))
+
+
+# ---- streams of other tables -------------------------------------------------------------------------------------------
+
+
+def as_streams(section: DataSet, table: Table) -> Table:
+    """A table that was given for prediction, its columns made streams where the section has streams."""
+    columns = dict(table.columns)
+    for node in section.nodes:
+        if node.op != "source" or node.type.kind != "stream" or isinstance(columns.get(node.args["field"]), Stream):
+            continue
+        name = node.args["field"]
+        values = column_numbers(table, name, np.arange(table.count), node.span)
+        columns[name] = Stream(values.astype(np.float32 if node.type.dtype == "f32" else np.int64))
+    return replace(table, columns=columns)
+
+
+def reach(section: DataSet, identifier: int) -> list[int]:
+    """How many values of its window a field reads, from the window's beginning: a field that leaves out the last value
+    needs one less than there are. Empty for a field that is from no window."""
+    node = section.node(identifier)
+    picks: list[DataNode] = []
+    while node.inputs and node.op not in WINDOWS:
+        picks.append(node)
+        node = section.node(node.inputs[-1])
+    if node.op not in WINDOWS:
+        return []
+    read = np.arange(node.args["n"])
+    for pick in reversed(picks):
+        if pick.op == "slice":
+            read = read[pick.args["start"] : pick.args["stop"]]
+        elif pick.op == "index":
+            read = read[[pick.args["at"]]]
+    return [int(read.max()) + 1] if len(read) else []
