@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .collector import paused
 from .diagnostics import Abandoned, Failed, Report
 from .elaborate.elaborator import Elaborator
 from .elaborate.values import Callable
@@ -41,11 +42,12 @@ def check(
     root: Path | None = None,
 ) -> Checked:
     """Parses, resolves and elaborates a spec; with `facts` (by data section) also checks it against its data."""
-    project = resolve(path, overrides, variant, root)
-    if not project.report.ok and (project.root.incomplete or not project.root.file.items):
-        return Checked(project.report, project.sources, None, project)
-    spec = elaborate(project, facts)
-    return Checked(project.report, project.sources, spec if project.report.ok else None, project)
+    with paused():
+        project = resolve(path, overrides, variant, root)
+        if not project.report.ok and (project.root.incomplete or not project.root.file.items):
+            return Checked(project.report, project.sources, None, project)
+        spec = elaborate(project, facts)
+        return Checked(project.report, project.sources, spec if project.report.ok else None, project)
 
 
 def elaborate(project: Project, facts: Mapping[str, DataFacts] | None = None) -> Spec | None:

@@ -7,7 +7,7 @@ The messages themselves are functions in `compiler/errors/`, one a situation, so
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from .source import Span
 
@@ -53,26 +53,26 @@ class Abandoned(Exception):
     """Leaves a statement whose mistake was reported already (it uses a value that could not be computed)."""
 
 
-@dataclass
 class Report:
     """Diagnostics in the order found; the same one at the same place is kept once."""
 
-    diagnostics: list[Diagnostic] = field(default_factory=list[Diagnostic])
+    def __init__(self) -> None:
+        self.diagnostics: list[Diagnostic] = []
+        self.errors: list[Diagnostic] = []
+        self._known: set[tuple[str, Span, str]] = set()
 
     def add(self, diagnostic: Diagnostic) -> None:
-        if not any(
-            d.code == diagnostic.code and d.span == diagnostic.span and d.message == diagnostic.message
-            for d in self.diagnostics
-        ):
-            self.diagnostics.append(diagnostic)
+        key = (diagnostic.code, diagnostic.span, diagnostic.message)
+        if key in self._known:
+            return
+        self._known.add(key)
+        self.diagnostics.append(diagnostic)
+        if diagnostic.is_error:
+            self.errors.append(diagnostic)
 
     def extend(self, diagnostics: Iterable[Diagnostic]) -> None:
         for diagnostic in diagnostics:
             self.add(diagnostic)
-
-    @property
-    def errors(self) -> list[Diagnostic]:
-        return [d for d in self.diagnostics if d.is_error]
 
     @property
     def ok(self) -> bool:

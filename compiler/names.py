@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 
 def nearest(name: str, candidates: Iterable[str]) -> str | None:
@@ -18,6 +19,7 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
 def near(name: str, candidates: Iterable[str], most: int = 3) -> list[str]:
     """Up to `most` candidates, nearest first."""
     plain = _plain(name)
+    letters = frozenset(plain)
     words = {_plain(word) for word in _words(name)}
     scored: list[tuple[tuple[float, int, bool, int], str]] = []
     for position, candidate in enumerate(dict.fromkeys(candidates)):
@@ -25,7 +27,7 @@ def near(name: str, candidates: Iterable[str], most: int = 3) -> list[str]:
         if candidate == name or not other:
             continue
         limit = max(1, min(max(len(plain), len(other)) // 3, 4))
-        distance: float = edits(plain, other, limit)
+        distance: float = edits(plain, other, limit) if _may_be(letters, other, limit) else limit + 1
         if distance > limit or distance >= min(len(plain), len(other)):
             if other not in words or len(other) < 4:
                 continue
@@ -52,9 +54,15 @@ def edits(a: str, b: str, limit: int) -> int:
     return row[-1]
 
 
+def _may_be(letters: frozenset[str], other: str, limit: int) -> bool:
+    """Whether so few edits can do: each takes away or brings at most one letter that the other name does not have."""
+    return len(letters.difference(other)) <= limit and len(set(other).difference(letters)) <= limit
+
+
 def _words(name: str) -> list[str]:
     return re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+", name)
 
 
+@lru_cache(maxsize=1 << 14)
 def _plain(name: str) -> str:
     return re.sub(r"[_\-. ]", "", name).lower()

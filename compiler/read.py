@@ -7,7 +7,7 @@ from pathlib import Path
 from .diagnostics import Diagnostic
 from .source import Source, Span
 
-LARGEST = 1 << 18  # bytes; the largest spec known has four thousand
+LARGEST = 1 << 20  # bytes; the largest spec known has nine thousand
 
 
 def read_source(path: Path | str, name: str | None = None, *, code: str = "E0315") -> Source | Diagnostic:
@@ -30,7 +30,7 @@ def read_source(path: Path | str, name: str | None = None, *, code: str = "E0315
     except ValueError:  # a NUL in the path
         return Diagnostic(code, f"`{name}` is not a path", nowhere)
     if len(data) > LARGEST:
-        return Diagnostic("E0101", f"`{name}` is too large for a spec", nowhere, notes=("a spec has at most 256 KiB",))
+        return Diagnostic("E0101", f"`{name}` is too large for a spec", nowhere, notes=("a spec has at most 1 MiB",))
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

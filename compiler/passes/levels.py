@@ -35,16 +35,16 @@ def check_levels(scope: FileScope) -> None:
             if name in statics:
                 scope.report.add(errors.defined_twice(decl.name.span, name, statics[name][0]))
             statics.setdefault(name, (decl.name.span, "a static parameter"))
-        seen = outer | statics
         reported: set[str] = set()
         for name, (span, what) in statics.items():
             if name in outer:
                 scope.report.add(errors.levels(span, name, what, outer[name][1], outer[name][0]))
                 reported.add(name)
         for name, span, what in _bound(definition):
-            if name in seen and name not in reported:
+            seen = statics.get(name) or outer.get(name)
+            if seen is not None and name not in reported:
                 reported.add(name)
-                scope.report.add(errors.levels(span, name, what, seen[name][1], seen[name][0]))
+                scope.report.add(errors.levels(span, name, what, seen[1], seen[0]))
 
 
 def names_of(definition: Definition) -> set[str]:

@@ -7,52 +7,72 @@ import string
 
 import pytest
 
+from dlc.compiler.elaborate import initializers
 from dlc.compiler.names import edits, near, nearest
+from dlc.compiler.ops import names as operators
+from dlc.compiler.passes import bind_data, bind_export, bind_phase, bind_search, bind_weights
+from dlc.compiler.recipe import optimizers, schedules, search, sources, transforms
+from dlc.compiler.recipe.builtin import BUILTIN
+from dlc.compiler.recipe.entry import Table
+from dlc.compiler.recipe.losses import LOSSES
+from dlc.compiler.recipe.metrics import METRICS
+from dlc.compiler.statics import STATIC_FUNCTIONS
 
-TABLES = {
-    "kinds": "Linear Conv ConvTranspose Embedding BatchNorm LayerNorm GroupNorm InstanceNorm RMSNorm RNN GRU LSTM "
-    "MultiHeadAttention Param Buffer",
-    "functions": "relu silu tanh sigmoid hard_swish hard_sigmoid softplus identity gelu softmax leaky_relu elu dropout drop_path "
-    "stop_grad cast add concat stack split chunk unbind split_heads merge_heads flatten squeeze expand take gather where pad "
-    "roll pixel_shuffle topk scatter max_pool avg_pool global_avg_pool upsample sum mean max min var norm l2_normalize cumsum "
-    "exp log sqrt abs sin cos floor clamp round_to zeros ones arange sinusoid randn rand randint bernoulli attention rope scan",
-    "train": "model data inputs loss metrics optimizer group freeze step phase weights batch micro_batch duration validate keep "
-    "stop clip precision seed ema mixup log runtime",
-    "optimizers": "SGD Adam AdamW RMSprop Adagrad Adadelta Lion Muon",
-    "losses": "cross_entropy bce nll focal kl_divergence mse l1_loss huber dice_loss triplet contrastive gradient_penalty l1",
-    "init": "normal trunc_normal uniform zeros ones constant xavier_uniform xavier_normal kaiming_uniform kaiming_normal orthogonal",
-    "export": "onnx train model inputs outputs precision opset fix preprocess quantize",
-}  # fmt: skip
+#: The whole vocabulary by the position a name is read in, from the tables that the checker reads it in.
+TABLES: dict[str, list[str]] = {
+    "a layer": [*operators(functions=False)],
+    "a function": [*operators(layers=False)],
+    "a static function": [*STATIC_FUNCTIONS],
+    "a loss": [*LOSSES],
+    "a metric": [*METRICS],
+    "an initializer": [*initializers.TABLE],
+    "a built-in set": [*BUILTIN],
+    **{
+        table.what: [*table]
+        for module in (optimizers, schedules, search, sources, transforms)
+        for table in vars(module).values()
+        if isinstance(table, Table)
+    },
+    "a key of `data`": [*bind_data.KEYS],
+    "a key of `train`": [*bind_phase.TRAIN],
+    "a key of `step`": [*bind_phase.STEP],
+    "a key of `phase`": [*bind_phase.PHASE],
+    "a key of `log`": [*bind_phase.LOG],
+    "a key of `runtime`": [*bind_phase.RUNTIME],
+    "a key of `export`": [*bind_export.EXPORT],
+    "a key of `search`": [*bind_search.SEARCH],
+    "a key of `weights`": [*bind_weights.KEYS],
+}
 
 
 @pytest.mark.parametrize(
     ("typed", "table", "meant"),
     [
-        ("optimzer", "train", "optimizer"),
-        ("optimiser", "train", "optimizer"),
-        ("ReLU", "functions", "relu"),
-        ("LeakyReLU", "functions", "leaky_relu"),
-        ("Softmax", "functions", "softmax"),
-        ("MaxPool", "functions", "max_pool"),
-        ("batchnorm", "kinds", "BatchNorm"),
-        ("layer_norm", "kinds", "LayerNorm"),
-        ("Batch_Norm", "kinds", "BatchNorm"),
-        ("adamw", "optimizers", "AdamW"),
-        ("crossentropy", "losses", "cross_entropy"),
-        ("CrossEntropyLoss", "losses", "cross_entropy"),
-        ("microbatch", "train", "micro_batch"),
-        ("metric", "train", "metrics"),
-        ("batch_size", "train", "batch"),
-        ("Conv2d", "kinds", "Conv"),
+        ("optimzer", "a key of `train`", "optimizer"),
+        ("optimiser", "a key of `train`", "optimizer"),
+        ("ReLU", "a function", "relu"),
+        ("LeakyReLU", "a function", "leaky_relu"),
+        ("Softmax", "a function", "softmax"),
+        ("MaxPool", "a function", "max_pool"),
+        ("batchnorm", "a layer", "BatchNorm"),
+        ("layer_norm", "a layer", "LayerNorm"),
+        ("Batch_Norm", "a layer", "BatchNorm"),
+        ("adamw", "an optimizer", "AdamW"),
+        ("crossentropy", "a loss", "cross_entropy"),
+        ("CrossEntropyLoss", "a loss", "cross_entropy"),
+        ("microbatch", "a key of `train`", "micro_batch"),
+        ("metric", "a key of `train`", "metrics"),
+        ("batch_size", "a key of `train`", "batch"),
+        ("Conv2d", "a layer", "Conv"),
     ],
 )
 def test_meant(typed: str, table: str, meant: str) -> None:
-    assert nearest(typed, TABLES[table].split()) == meant
+    assert nearest(typed, TABLES[table]) == meant
 
 
 @pytest.mark.parametrize("typed", ["banana", "xyz", "q", "nonsense_key", ""])
 def test_nothing_near(typed: str) -> None:
-    assert nearest(typed, TABLES["train"].split()) is None
+    assert nearest(typed, TABLES["a key of `train`"]) is None
 
 
 def test_a_path_with_a_swap() -> None:
@@ -77,8 +97,7 @@ def test_one_edit_comes_back(record_figure: object) -> None:
     """Typos that are themselves words of the table, or as near to another word, cannot be told; they count as wrong."""
     rng = random.Random(0)
     right = total = 0
-    for table in TABLES.values():
-        candidates = table.split()
+    for candidates in TABLES.values():
         for name in candidates:
             for _ in range(12):
                 typed = one_edit(name, rng)

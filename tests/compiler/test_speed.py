@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
+import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from dlc.compiler.check import Checked, check
+import pytest
+
+from dlc.compiler.check import check
+from dlc.compiler.passes.resolve import resolve
 
 GPT2 = Path(__file__).resolve().parents[1] / "language" / "examples" / "e_gpt2.dlspec"
 Record = Callable[[str, float, str], None]
@@ -62,12 +67,59 @@ def test_gpt2_as_a_process(tmp_path: Path, record_figure: Record) -> None:
 
 
 def test_ten_thousand_lines_take_ten_times_as_long_as_a_thousand(tmp_path: Path, record_figure: Record) -> None:
-    seconds: list[float] = []
+    paths: list[Path] = []
     for blocks in (200, 2000):
-        path = tmp_path / f"{blocks}.dlspec"
-        path.write_text(generated(blocks), "utf-8")
-        found: list[Checked] = []
-        seconds.append(fastest(lambda path=path, found=found: found.append(check(path)), 3 if blocks == 200 else 2))
-        assert found[0].ok
-    record_figure("check.lines_10000", seconds[1], "s")
-    assert seconds[1] < 30 * seconds[0]  # 13 measured; quadratic would be 100
+        paths.append(tmp_path / f"{blocks}.dlspec")
+        paths[-1].write_text(generated(blocks), "utf-8")
+
+    def once(path: Path) -> float:
+        gc.collect()
+        start = time.process_time()
+        assert check(path).ok
+        return time.process_time() - start
+
+    gc.disable()  # what the tests before left alive is not to be looked through here
+    try:
+        once(paths[0])
+        # one after the other, so that a busy moment of the machine meets both
+        rounds = [(once(paths[0]), once(paths[1]), once(paths[0])) for _ in range(3)]
+    finally:
+        gc.enable()
+    record_figure("check.lines_10000", min(long for _, long, _ in rounds), "s")
+    ratio = statistics.median(long / ((before + after) / 2) for before, long, after in rounds)
+    record_figure("check.lines_ratio", ratio, "x")
+    assert ratio < 11  # 10.1 measured; the limit of what caches cost more
+
+
+def test_the_cycle_collector_rests_while_a_spec_is_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bool] = []
+    monkeypatch.setattr("dlc.compiler.check.resolve", lambda *given: seen.append(gc.isenabled()) or resolve(*given))
+    assert check(GPT2).ok
+    assert seen == [False]
+    assert gc.isenabled()
+
+
+def test_a_megabyte_is_a_spec_and_more_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "large.dlspec"
+    text = "dlspec 1\nparam a = 1\n"
+    path.write_text(text + "#" * (2**20 - len(text)), "utf-8")
+    assert check(path).ok
+    path.write_text(text + "#" * (2**20 - len(text) + 1), "utf-8")
+    (found,) = check(path).report.diagnostics
+    assert "too large" in found.message
+    assert found.notes == ("a spec has at most 1 MiB",)
+
+
+def test_many_mistakes_take_no_longer_than_many_lines(tmp_path: Path) -> None:
+    """Every misspelled name is compared with all names of the file."""
+    lines = [f"block B{i}(x: [B, D]) -> [B, D] {{ x -> a: Linaer(D) }}" for i in range(500)]
+    lines += [
+        "model M(x: [B, 8]) -> (y: [B, 8]) {",
+        "  h = x",
+        *(f"  h = h -> foo{i}" for i in range(500)),
+        "  y = h",
+        "}",
+    ]
+    path = tmp_path / "mistakes.dlspec"
+    path.write_text("\n".join(["dlspec 1", *lines]), "utf-8")
+    assert fastest(lambda: check(path), 2) < 1.5  # 0.3 measured
