@@ -192,6 +192,8 @@ class DataGraph:
             cut: Size | None = len(range(length)[start:stop]) if isinstance(length, int) else None
             shape = None if rest is None else (cut, *rest)
             return self.add("slice", type.model_copy(update={"shape": shape}), node.span, (id,), start=start, stop=stop)
+        if type.kind == "words":
+            raise Failed(errors.not_for(node.span, "[i]", "numbers", "words"))
         at = self._bound(item)
         assert at is not None
         if isinstance(length, int) and not -length <= at < length:

@@ -178,7 +178,8 @@ SOURCES = Table(
 
 
 class Random(Entry):
-    """Records at random by fractions; `stratify` keeps the classes' shares, `group` keeps what is equal together."""
+    """Records at random by fractions; `stratify` keeps the classes' shares, `group` keeps what is equal together (with
+    both, a group is of the class that most of its records have)."""
 
     train: MaybeFraction = None
     val: MaybeFraction = None

@@ -177,6 +177,8 @@ class Graph:
         self, node: DataNode, value: Value, training: bool, u: Tensor | None, place: Place, records: Records
     ) -> Value:
         op, args = node.op, node.args
+        if op in ELEMENTWISE and node.type.kind == "words":
+            return [words[: args["n"]] if op == "truncate" else words[args["start"] : args["stop"]] for words in value]
         if op in ELEMENTWISE:
             return each(self.as_numbers(node, value, records), lambda x: ELEMENTWISE[op](x, args))
         if op in TEXT:

@@ -68,7 +68,10 @@ def _random(table: Table, args: Mapping[str, Any], span: Span) -> dict[Split, Re
         order = keyed.permutation(base, int(group.max()) + 1)
         rank = np.empty_like(order)
         rank[order] = np.arange(len(order))
-        return _by_groups(rank[group], fractions)
+        if args.get("stratify") is None:
+            return _by_groups(rank[group], fractions)
+        _, kinds = np.unique(_values(table, args["stratify"], span), return_inverse=True)
+        return _by_groups_of_kinds(rank[group], kinds, fractions)
     order = keyed.permutation(base, table.count)
     if args.get("stratify") is None:
         return _cut([order], fractions)
@@ -108,6 +111,21 @@ def _by_groups(group: Records, fractions: Mapping[Split, float]) -> dict[Split, 
     return {
         split: np.flatnonzero(home[group] == i).astype(np.int64) for i, split in enumerate(fractions)
     }  # fmt: skip
+
+
+def _by_groups_of_kinds(group: Records, kinds: Records, fractions: Mapping[Split, float]) -> dict[Split, Records]:
+    """Whole groups, each split with its share of the groups of every kind. A group is of the kind that most of its
+    records have."""
+    counts = np.zeros((int(group.max()) + 1, int(kinds.max()) + 1), np.int64)
+    np.add.at(counts, (group, kinds), 1)
+    of_record = counts.argmax(1)[group]
+    found: dict[Split, list[Records]] = {split: [] for split in fractions}
+    for kind in np.unique(of_record):
+        records = np.flatnonzero(of_record == kind)
+        _, own = np.unique(group[records], return_inverse=True)
+        for split, positions in _by_groups(own, fractions).items():
+            found[split].append(records[positions])
+    return {split: np.sort(np.concatenate(parts)).astype(np.int64) for split, parts in found.items()}
 
 
 def _contiguous(table: Table, args: Mapping[str, Any], span: Span) -> dict[Split, Records]:

@@ -86,3 +86,19 @@ def test_where_keeps_records(workspace, condition: str) -> None:
     text = condition.replace("y", "source.y")
     data = workspace.open(f'source = csv("a.csv")\nsplit = all("train")\nwhere = {text}\ny: f32 = source.y')
     assert data.parts["train"].records.tolist() == [5, 6, 7, 8, 9]
+
+
+def test_groups_keep_the_shares_of_classes(workspace) -> None:
+    rows = [f"{group},{'a' if group < 60 else 'b'}" for group in range(80) for _ in range(3)]
+    workspace.write("a.csv", "g,c\n" + "\n".join(rows) + "\n")
+    data = workspace.open(
+        """source = csv("a.csv")
+        split = random(train = 0.5, val = 0.5, group = source.g, stratify = source.c)
+        c: i64 = source.c -> category"""
+    )
+    groups = {}
+    for split, part in data.parts.items():
+        found = [int(rows[i].split(",")[0]) for i in part.records]
+        assert sum(group < 60 for group in found) == 90 and len(found) == 120
+        groups[split] = set(found)
+    assert not groups["train"] & groups["val"]

@@ -78,6 +78,18 @@ def test_marks_around_a_text(workspace) -> None:
     assert batch["u"].tolist() == [[2, 5, 6, 1, 5, 1, 3], [2, 5, 6, 3, 0, 0, 0], [2, 1, 3, 0, 0, 0, 0]]
 
 
+def test_one_vocabulary_for_two_texts(workspace) -> None:
+    workspace.write("a.csv", "t,u\na b a,c\nb,c c c c\n")
+    batch = workspace.everything(
+        """source = csv("a.csv")\nsplit = all("train")
+        let both = (source.t, source.u) -> words -> vocab(9)
+        t: i64[T] = both.first -> pad(0)
+        u: i64[S] = both.second -> pad(0)"""
+    )
+    assert batch["t"].tolist() == [[3, 4, 3], [4, 0, 0]]
+    assert batch["u"].tolist() == [[2, 0, 0, 0], [2, 2, 2, 2]]
+
+
 def test_a_record_longer_than_its_bound(workspace) -> None:
     workspace.write("a.csv", TEXT)
     found = workspace.mistake(
@@ -207,3 +219,37 @@ def test_data_too_large_for_memory_is_made_ahead(workspace) -> None:
 def test_evaluation_counts_every_record_once(workspace, size: int) -> None:
     feed = workspace.feed(DIGITS + "x: f32[1, 8, 8] = source.image\ny: i64 = source.label", "val", training=False)
     assert sum(len(batch["y"]) for batch in feed.batches(size)) == len(feed)
+
+
+def test_words_are_cut_before_they_are_numbered(workspace) -> None:
+    workspace.write("a.csv", TEXT)
+    batch = workspace.everything(
+        """source = csv("a.csv")\nsplit = all("train")
+        let words = source.t -> lower -> words
+        t: i64[T] = words -> truncate(2) -> vocab(9) -> pad(0)
+        u: i64[U] = words[1:] -> vocab(9) -> pad(0)"""
+    )
+    assert batch["t"].shape[1] == 2
+    assert batch["u"].shape[1] == 4
+
+
+def test_characters_are_read_back_from_their_numbers(workspace) -> None:
+    workspace.write("a.csv", "t\nab a\nb\n")
+    data = workspace.open(
+        """source = csv("a.csv")\nsplit = all("train")
+        t: i64[T] = source.t -> chars -> vocab(9, bos = 2, eos = 3) -> pad(0)"""
+    )
+    (fitted,) = data.graph.fitted.values()
+    feed = Feed(data, "train", training=False, device=torch.device("cpu"))
+    ids = next(iter(feed.batches(2)))["t"]
+    assert ids[:, 0].tolist() == [2, 2]
+    names = ["", "?", "<", ">", *fitted["words"]]
+    assert ["".join(names[i] for i in row) for row in ids.tolist()] == ["<ab a>", "<b>"]
+
+
+def test_an_epoch_read_in_order_stays_in_its_part(workspace) -> None:
+    body = 'source = builtin("sunspots")\nsplit = contiguous(train = 0.5, val = 0.5)\n'
+    batch = workspace.everything(body + "x: f32[25] = source.value -> random_window(25)")
+    data = workspace.open(body + "x: f32[25] = source.value -> random_window(25)")
+    end = data.parts["train"].stream[1]
+    assert batch["x"][-1].tolist() == data.table.columns["value"].array[end - 25 : end].tolist()
