@@ -44,7 +44,7 @@ def command(model: Path, inputs: tuple[Path, ...], form: str, device: str) -> in
 
 
 def exported(model: Path, inputs: Sequence[Path], device: str) -> list[dict[str, Any]]:
-    """A row a record from an ONNX file; an axis of probabilities also says which is the largest."""
+    """A row a record from an ONNX file; of probabilities, and of logits whose classes are known, the largest."""
     from ..runtime import feeds
     from ..runtime.session import Session
 
@@ -56,11 +56,22 @@ def exported(model: Path, inputs: Sequence[Path], device: str) -> list[dict[str,
         row: dict[str, Any] = {"input": name}
         for output, values in answers.items():
             value = values[index] if values.ndim else values
-            if output in ("probs", "probabilities") and value.ndim == 1 and len(value) > 1:
-                row["class"], row["probability"] = int(value.argmax()), float(value.max())
+            if value.ndim == 1 and len(value) > 1:
+                classes = session.classes(len(value))
+                shares = _softmax(value) if output == "logits" else value
+                if output in ("probs", "probabilities") or (output == "logits" and classes is not None):
+                    best = int(shares.argmax())
+                    row["class"], row["probability"] = classes[best] if classes else best, float(shares[best])
             row[output] = value.tolist()
         rows.append(row)
     return rows
+
+
+def _softmax(value: Any) -> Any:
+    import numpy as np
+
+    shares = np.exp(value - value.max())
+    return shares / shares.sum()
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -138,6 +138,12 @@ class Session:
 
         return generate(self, prompt, count, temperature=temperature, top_k=top_k, seed=seed, below=below)
 
+    def classes(self, count: int) -> tuple[str, ...] | None:
+        """The names of `count` classes, where the data that the model was trained on has one field of so many."""
+        known: dict[str, list[str]] = json.loads(self.metadata.get("dlc.classes", "{}"))
+        found = [tuple(names) for names in known.values() if len(names) == count]
+        return found[0] if len(found) == 1 else None
+
     @property
     def raw(self) -> Any:
         """The `onnxruntime.InferenceSession`."""

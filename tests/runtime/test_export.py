@@ -167,6 +167,42 @@ def test_a_trained_run(folder: Path) -> None:
     assert not np.allclose(dlc.Session(initial.path, "cpu")(image=image)["probs"], packed)
 
 
+def test_predictions_name_the_classes(folder: Path) -> None:
+    from dlc.cli.predict import exported
+
+    (folder / "cells.dlspec").write_text(
+        """dlspec 1
+data Cells {
+  source = builtin("breast_cancer")
+  split  = random(train = 0.8, val = 0.2, seed = 0)
+  x: f32[30] = source.x -> standardize
+  label: i64 = source.label
+}
+model Net(x: [B, 30]) -> (logits: [B, 2]) { logits = x -> fc: Linear(2) }
+train {
+  model = Net
+  data = Cells
+  loss = cross_entropy(logits, label)
+  optimizer = AdamW(1e-3)
+  batch = 64
+  duration = 1 epochs
+}
+""",
+        "utf-8",
+    )
+    run = dlc.train("cells.dlspec", out=folder / "run", device="cpu")
+    made = export(run, folder / "cells.onnx")
+    np.save(folder / "x.npy", np.random.default_rng(0).standard_normal((3, 30), dtype=np.float32))
+    for row in exported(made.path, [folder / "x.npy"], "cpu"):
+        assert row["class"] == ("malignant", "benign")[int(np.argmax(row["logits"]))]
+        assert 0.5 <= row["probability"] <= 1
+    (folder / "plain.dlspec").write_text(
+        "dlspec 1\nmodel M(x: [B, 30]) -> (logits: [B, 2]) { logits = x -> fc: Linear(2) }\n"
+    )
+    initial = export("plain.dlspec", folder / "plain.onnx", verify=False)
+    assert set(exported(initial.path, [folder / "x.npy"], "cpu")[0]) == {"input", "logits"}
+
+
 def test_a_run_without_weights(folder: Path) -> None:
     run = dlc.train("digits.dlspec", out=folder / "run", device="cpu")
     import shutil
