@@ -691,8 +691,13 @@ def captured(node: AnyNode) -> list[int]:
 
 
 def owned(group: Group, node: RepeatNode) -> bool:
-    """Whether turns own something."""
-    return any(group.spec.bodies[run.body].instances for run in node.runs)
+    """Whether turns own something, themselves or in what they repeat."""
+
+    def owns(index: int) -> bool:
+        body = group.spec.bodies[index]
+        return bool(body.instances) or any(owns(inner) for n in body.nodes for inner in regions_of(n, calls=False))
+
+    return any(owns(run.body) for run in node.runs)
 
 
 def _plain(text: str) -> bool:

@@ -255,8 +255,9 @@ class Scopes:
 
     def chain(
         self, group: Group, positions: list[int], start: int, prefix: tuple[str, ...], read: Counter[int]
-    ) -> tuple[list[str], int] | None:
-        """Entries of an `nn.Sequential` for these nodes and the value they end in; None when they are no chain."""
+    ) -> tuple[list[str], int, int] | None:
+        """Entries of an `nn.Sequential` for these nodes, the value they end in, and how many stages that are (an entry may
+        stand for several); None when they are no chain."""
         body = group.first
         entries: list[str] = []
         flow, number, index, depth = start, 0, 0, len(prefix)
@@ -297,7 +298,7 @@ class Scopes:
                 flow, number = nested[1], number + 1
             if index < len(positions) and read[flow] != 1:
                 return None
-        return entries, flow
+        return entries, flow, number
 
     def spliced(
         self, group: Group, nodes: Sequence[RepeatNode], prefix: tuple[str, ...], number: int
@@ -318,15 +319,18 @@ class Scopes:
             ):
                 return None
             found = self.chain(region, list(range(len(body.nodes))), body.inputs[0].id, prefix, uses(body))
-            if found is None or found[1] != body.outputs[0].value or len(found[0]) != run.strides[""]:
+            if found is None or found[1] != body.outputs[0].value or found[2] != run.strides[""]:
                 return None
             turns_ = group.number([n.runs[index].count for n in nodes])
-            if len(found[0]) == 1:
-                entries.append(repeated(found[0][0], turns_))
-            elif turns_.is_(1):
+            if turns_.is_(1):
                 entries += found[0]
+            elif len(found[0]) == 1 and found[2] == 1:
+                entries.append(repeated(found[0][0], turns_))
+            elif turns_.is_(2) or turns_.is_(3):  # plainer than a loop
+                entries += (2 if turns_.is_(2) else 3) * found[0]
             else:
-                entries.append(f"*[m for _ in range({turns_}) for m in ({', '.join(found[0])})]")
+                stages = f"({', '.join(found[0])})" if len(found[0]) > 1 else f"({found[0][0]},)"
+                entries.append(f"*[m for _ in range({turns_}) for m in {stages}]")
             count += run.count * run.strides[""]
         return entries, count
 
@@ -488,14 +492,16 @@ def reach(root: str, slot: Slot | None, segments: Sequence[str]) -> str:
     return text
 
 
-def regions_of(node: AnyNode) -> list[int]:
-    """Bodies that a node runs."""
+def regions_of(node: AnyNode, *, calls: bool = True) -> list[int]:
+    """Bodies that a node runs; without `calls` only those that are written in place."""
     match node:
         case RepeatNode():
             return [run.body for run in node.runs]
         case ModeNode():
             return [node.training, node.evaluation]
-        case CallNode() | ScanNode():
+        case CallNode():
+            return [node.body] if calls else []
+        case ScanNode():
             return [node.body]
         case _:
             return []

@@ -246,3 +246,28 @@ model M(x: [B, 4]) -> (y: [B, 4]) { y = x -> p: repeat 3 { Part } }
     result = load_source(source).M()(torch.ones(2, 4))
     torch.testing.assert_close(result.size, torch.tensor([1.0, 2.0, 4.0]))
     assert len(spec.models) == 1
+
+
+def test_repeats_in_a_loop_are_one_sequential(built: Built) -> None:
+    """VGG: stages of several convolutions, one list of numbers."""
+    module = built("""
+model M(x: [B, 4]) -> (y: [B, 4]) {
+  y = x -> features: for (width, count) in [(8, 2), (16, 3), (4, 5)] { repeat count { Linear(width) -> relu } -> tanh }
+}
+""")
+    assert isinstance(module.features, nn.Sequential)
+    assert [name for name, _ in module.named_parameters() if name.endswith("weight")] == [
+        f"features.{at}.weight" for at in (0, 2, 5, 7, 9, 12, 14, 16, 18, 20)
+    ]
+    assert module(torch.zeros(2, 4)).shape == (2, 4)
+
+
+def test_repeats_in_a_loop_that_is_no_chain(built: Built) -> None:
+    module = built("""
+model M(x: [B, 4]) -> (y: [B, 4]) {
+  y = x -> features: for (act, count) in [(relu, 2), (tanh, 1)] { repeat count { Linear(4) -> roll(1, axis = 1) } -> act }
+}
+""")
+    names = [name for name, _ in module.named_parameters() if name.endswith("weight")]
+    assert names == ["features.0.weight", "features.2.weight", "features.5.weight"]
+    assert module(torch.ones(2, 4)).shape == (2, 4)
