@@ -38,14 +38,6 @@ from .types import TensorType
 
 Kind: TypeAlias = Literal["still", "positions", "last"]
 
-#: Operators that compute every element from the elements at the same place.
-_ELEMENTWISE = frozenset((
-    "relu", "silu", "tanh", "sigmoid", "hard_swish", "hard_sigmoid", "softplus", "identity", "gelu", "leaky_relu",
-    "elu", "exp", "log", "sqrt", "sin", "cos", "floor", "abs", "clamp", "plus", "minus", "times", "divide",
-    "floor_divide", "modulo", "power", "negative", "equal", "not_equal", "less", "less_equal", "greater",
-    "greater_equal", "logical_and", "logical_or", "logical_not", "add", "where", "cast", "dropout", "drop_path",
-    "stop_grad", "BatchNorm",
-))  # fmt: skip
 #: Operators that only say how elements are read, or look each one up.
 _READING = frozenset((
     "squeeze", "stack", "split_heads", "merge_heads", "flatten", "transpose", "rearrange", "Embedding", "expand",
@@ -55,11 +47,7 @@ _READING = frozenset((
 _COUNTING = frozenset(("arange", "sinusoid"))
 #: Operators whose arguments may speak of `T`.
 _SIZED = _COUNTING | frozenset(("zeros", "ones", "expand", "rearrange", "index"))
-#: Operators that work along one axis or several; the others are free.
-_ALONG_AXIS = frozenset((
-    "softmax", "sum", "mean", "max", "min", "var", "norm", "l2_normalize", "cumsum", "concat", "split", "chunk",
-    "unbind", "take", "gather", "topk", "roll",
-))  # fmt: skip
+#: Operators that work along the last axis, and along all but the first; those with an argument `axis` along that one.
 _ALONG_LAST = frozenset(("Linear", "LayerNorm", "RMSNorm", "scatter"))
 _ALONG_ALL_BUT_BATCH = frozenset((
     "Conv", "ConvTranspose", "RNN", "GRU", "LSTM", "GroupNorm", "InstanceNorm", "max_pool", "avg_pool",
@@ -230,7 +218,9 @@ class _Reader:
     def _rule(self, use: _Use) -> Kind:
         """Rejects what needs other positions; what a result without positions is."""
         op = use.node.op
-        if op in _ELEMENTWISE or op in _READING:
+        kind = find(op)
+        assert kind is not None
+        if kind.elementwise or op in _READING:
             return "still"
         if op in _COUNTING:
             if use.argument("n") != self.size:
@@ -239,7 +229,7 @@ class _Reader:
         special = _SPECIAL.get(op)
         if special is not None:
             return special(self, use)
-        if op in _ALONG_AXIS:
+        if any(name == "axis" for name, _, _ in kind.arguments):
             self._along(use, use.argument("axis"))
         elif op in _ALONG_LAST:
             self._along(use, -1)

@@ -13,6 +13,7 @@ _ONE = (Example("f32", ("B", 3)),)
 
 
 class _Activation(Function):
+    elementwise = True
     samples = (Sample({}, _ONE),)
 
     def infer(self, facts: Facts, x: TensorType) -> TensorType:
@@ -31,6 +32,19 @@ class Silu(_Activation):
 
     paper = "Ramachandran, Zoph, Le 2017, arXiv:1710.05941"
     onnx = "Sigmoid and Mul, which ONNX Runtime joins"
+
+
+class Mish(_Activation):
+    """x * tanh(softplus(x)). Any shape."""
+
+    paper = "Misra 2019, arXiv:1908.08681"
+    onnx = "Mish"
+
+
+class Softsign(_Activation):
+    """x / (1 + |x|). Any shape."""
+
+    onnx = "Softsign"
 
 
 class Tanh(_Activation):
@@ -67,6 +81,7 @@ class Softplus(_Activation):
 class Identity(Function):
     """The input itself; for a parameter `act: fn` that may do nothing. Any dtype and shape."""
 
+    elementwise = True
     onnx = "nothing"
     samples = (Sample({}, _ONE),)
 
@@ -103,15 +118,24 @@ class Elu(_Activation):
     samples = (Sample({}, _ONE), Sample({"alpha": 0.5}, _ONE))
 
 
-class Softmax(Function):
-    """exp(x) / sum(exp(x)) along an axis. Any shape with at least one axis."""
-
+class _AlongAxis(Function):
     axis: Axis = -1
 
-    onnx = "Softmax"
     samples = (Sample({}, (Example("f32", ("B", "T")),)), Sample({"axis": 1}, (Example("f32", ("B", 3, "T")),)))
 
     def infer(self, facts: Facts, x: TensorType) -> TensorType:
-        need_float(x, "softmax")
+        need_float(x, self.name)
         axis_of(x, self.axis)
         return x
+
+
+class Softmax(_AlongAxis):
+    """exp(x) / sum(exp(x)) along an axis. Any shape with at least one axis."""
+
+    onnx = "Softmax"
+
+
+class LogSoftmax(_AlongAxis):
+    """log(softmax(x)) along an axis, without its loss of small probabilities. Any shape with at least one axis."""
+
+    onnx = "LogSoftmax"

@@ -12,6 +12,7 @@ _POSITIVE = (Example("f32", ("B", 3), 0.1, 4.0),)
 
 
 class _OfFloats(Function):
+    elementwise = True
     samples = (Sample({}, _ANY),)
 
     def infer(self, facts: Facts, x: TensorType) -> TensorType:
@@ -61,6 +62,7 @@ class Floor(_OfFloats):
 class Abs(Function):
     """Absolute value. Numbers; any shape."""
 
+    elementwise = True
     onnx = "Abs"
     samples = (Sample({}, _ANY), Sample({}, (Example("i64", ("B",), -4, 5),), differentiable=False))
 
@@ -78,6 +80,7 @@ class Clamp(Function):
     min: Number | None = None
     max: Number | None = None
 
+    elementwise = True
     onnx = "Clip"
     samples = (
         Sample({"min": -0.5, "max": 0.5}, _ANY),

@@ -140,6 +140,8 @@ class Op:
     random: ClassVar[bool] = False
     #: Behaves differently in training and evaluation.
     has_mode: ClassVar[bool] = False
+    #: Each element of the result depends on the elements of the inputs at its own place alone.
+    elementwise: ClassVar[bool] = False
     #: Written with an operator sign or syntax, not by name: not callable in a spec.
     syntax: ClassVar[str] = ""
     #: An argument that stands for several tensor inputs, given as a tuple: `state = (h, c)`.

@@ -22,6 +22,7 @@ class BatchNorm(Layer):
     eps: Positive = 1e-5
     momentum: Share = 0.1
 
+    elementwise = True
     paper = "Ioffe, Szegedy 2015, arXiv:1502.03167"
     onnx = "BatchNormalization"
     has_mode = True

@@ -28,6 +28,7 @@ _NUMBERS = (
 
 
 class _Arithmetic(Syntax):
+    elementwise = True
     samples = (Sample({}, _PAIR), Sample({}, _WHOLE, differentiable=False), *_NUMBERS)
 
     def infer(self, facts: Facts, x: TensorType, y: TensorType) -> TensorType:
@@ -117,6 +118,7 @@ class Power(_Arithmetic):
 class Negative(Syntax):
     """The number with the other sign."""
 
+    elementwise = True
     syntax = "-"
     onnx = "Neg"
     samples = (Sample({}, (Example("f32", ("B", 3)),)),)
@@ -161,6 +163,7 @@ class Matmul(Syntax):
 
 
 class _Comparison(Syntax):
+    elementwise = True
     samples = (
         Sample({}, _WHOLE, differentiable=False),
         Sample({}, _PAIR, differentiable=False),
@@ -221,6 +224,7 @@ _BOOLS = (Example("bool", ("B", 3), 0, 2), Example("bool", (3,), 0, 2))
 
 
 class _Logic(Syntax):
+    elementwise = True
     samples = (Sample({}, _BOOLS, differentiable=False),)
 
     def infer(self, facts: Facts, x: TensorType, y: TensorType) -> TensorType:
@@ -246,6 +250,7 @@ class LogicalOr(_Logic):
 class LogicalNot(Syntax):
     """Whether it is false."""
 
+    elementwise = True
     syntax = "not"
     onnx = "Not"
     samples = (Sample({}, _BOOLS[:1], differentiable=False),)

@@ -125,6 +125,26 @@ class L2Normalize(Function):
         return x
 
 
+class Argmax(Function):
+    """The position of the largest element along an axis, which goes; the first of equal ones.
+
+    [..] -> i64[..] without the axis.
+    """
+
+    axis: Axis = -1
+
+    onnx = "ArgMax"
+    samples = (
+        Sample({}, _X, differentiable=False),
+        Sample({"axis": 1}, (Example("i64", ("B", "T"), -3, 4),), differentiable=False),
+    )
+
+    def infer(self, facts: Facts, x: TensorType) -> TensorType:
+        need_number(x, "argmax")
+        axis = axis_of(x, self.axis)
+        return TensorType("i64", (*x.shape[:axis], *x.shape[axis + 1 :]))
+
+
 class Cumsum(Function):
     """Running sum along an axis, the element itself included; whole numbers and bools give i64. Any shape."""
 

@@ -16,6 +16,7 @@ class Dropout(Function):
 
     p: Share
 
+    elementwise = True
     paper = "Srivastava et al. 2014, jmlr.org/papers/v15/srivastava14a.html"
     onnx = "nothing"
     has_mode = True
@@ -34,6 +35,7 @@ class DropPath(Function):
 
     p: Share
 
+    elementwise = True
     paper = "Huang et al. 2016, arXiv:1603.09382"
     onnx = "nothing"
     has_mode = True
@@ -50,6 +52,7 @@ class DropPath(Function):
 class StopGrad(Function):
     """The same values, through which no gradient flows. Any dtype and shape."""
 
+    elementwise = True
     onnx = "nothing"
     samples = (Sample({}, (Example("f32", ("B", 3)),), differentiable=False),)
 
@@ -62,6 +65,7 @@ class Cast(Function):
 
     dtype: DType
 
+    elementwise = True
     onnx = "Cast"
     samples = (
         Sample({"dtype": "f32"}, (Example("i64", ("B", 3), -4, 5),), differentiable=False),

@@ -71,6 +71,7 @@ class Where(Function):
     c bool, a and b of one dtype (a number adapts) -> their common shape.
     """
 
+    elementwise = True
     alike = ("a", "b")
     onnx = "Where"
     samples = (

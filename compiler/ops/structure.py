@@ -25,6 +25,7 @@ _X = Example("f32", ("B", "T", 6))
 class Add(Function):
     """Sum of two tensors, as `+`; for pipelines: `-> add(shortcut)`."""
 
+    elementwise = True
     onnx = "Add"
     samples = (Sample({}, (_X, Example("f32", ("T", 1)))), Sample({}, (_X, 1.5)))
 

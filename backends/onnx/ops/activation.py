@@ -6,7 +6,15 @@ from ..layout import Layout
 from ..lowering import Result, Use, lowers
 from ..tensor import Tensor
 
-_KINDS = {"relu": "Relu", "tanh": "Tanh", "sigmoid": "Sigmoid", "hard_swish": "HardSwish", "softplus": "Softplus"}
+_KINDS = {
+    "relu": "Relu",
+    "mish": "Mish",
+    "softsign": "Softsign",
+    "tanh": "Tanh",
+    "sigmoid": "Sigmoid",
+    "hard_swish": "HardSwish",
+    "softplus": "Softplus",
+}
 
 
 @lowers(*_KINDS)
@@ -45,9 +53,9 @@ def elu(use: Use, x: Tensor) -> Result:
     return x.like(use.graph.node("Elu", x.raw, alpha=float(use["alpha"])))
 
 
-@lowers("softmax")
+@lowers("softmax", "log_softmax")
 def softmax(use: Use, x: Tensor) -> Result:
-    axis = use["axis"] % x.rank
+    kind, axis = "Softmax" if use.op == "softmax" else "LogSoftmax", use["axis"] % x.rank
     if axis == x.rank - 1 and x.layout.ends_alike:
-        return x.like(use.graph.node("Softmax", x.raw, axis=-1))
-    return Tensor(use.graph, use.graph.node("Softmax", x.value, axis=axis), x.type, Layout.dense(x.shape))
+        return x.like(use.graph.node(kind, x.raw, axis=-1))
+    return Tensor(use.graph, use.graph.node(kind, x.value, axis=axis), x.type, Layout.dense(x.shape))

@@ -80,3 +80,8 @@ def l2_normalize(use: Use, x: Tensor) -> Result:
 def cumsum(use: Use, x: Tensor) -> Result:
     axis = use.graph.literal(use["axis"] % x.rank, ir.DataType.INT64)
     return use.graph.node("CumSum", _whole(use, x), axis)
+
+
+@lowers("argmax")
+def argmax(use: Use, x: Tensor) -> Result:
+    return use.graph.node("ArgMax", x.value, axis=use["axis"] % x.rank, keepdims=0)

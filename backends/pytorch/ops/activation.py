@@ -8,6 +8,8 @@ from ..python import Expr
 _PLAIN = {
     "relu": ("F.relu", "nn.ReLU()"),
     "silu": ("F.silu", "nn.SiLU()"),
+    "mish": ("F.mish", "nn.Mish()"),
+    "softsign": ("F.softsign", "nn.Softsign()"),
     "tanh": ("torch.tanh", "nn.Tanh()"),
     "sigmoid": ("torch.sigmoid", "nn.Sigmoid()"),
     "hard_swish": ("F.hardswish", "nn.Hardswish()"),
@@ -66,11 +68,12 @@ def elu_module(use: Use) -> str:
     return f"nn.ELU({'' if use.is_('alpha', 1.0) else use.text(use.arg('alpha'))})"
 
 
-@function("softmax")
+@function("softmax", "log_softmax")
 def softmax(use: Use) -> Expr:
-    return use.call("F.softmax", use[0], f"dim={use.text(use.arg('axis'))}")
+    return use.call(f"F.{use.op}", use[0], f"dim={use.text(use.arg('axis'))}")
 
 
-@module("softmax")
+@module("softmax", "log_softmax")
 def softmax_module(use: Use) -> str:
-    return f"nn.Softmax(dim={use.text(use.arg('axis'))})"
+    kind = "nn.Softmax" if use.op == "softmax" else "nn.LogSoftmax"
+    return f"{kind}(dim={use.text(use.arg('axis'))})"

@@ -47,6 +47,6 @@ def l2_normalize(use: Use) -> Expr:
     return use.call("F.normalize", use[0], *([] if use.is_("axis", 1) else [f"dim={use.text(use.arg('axis'))}"]))
 
 
-@function("cumsum")
-def cumsum(use: Use) -> Expr:
-    return use.call("torch.cumsum", use[0], f"dim={use.text(use.arg('axis'))}")
+@function("cumsum", "argmax")
+def along(use: Use) -> Expr:
+    return use.call(f"torch.{use.op}", use[0], f"dim={use.text(use.arg('axis'))}")
