@@ -19,7 +19,7 @@ from . import console
 PACKAGES = ("torch", "numpy", "onnx", "onnx-ir", "safetensors", "scikit-learn", "lark", "pydantic")
 #: What an optional feature needs: extra -> distribution.
 EXTRAS = {
-    "images": "kornia", "text": "tokenizers", "tables": "pyarrow", "hub": "datasets",
+    "images": "pillow", "text": "tokenizers", "tables": "pyarrow", "hub": "datasets", "samples": "scikit-image",
     "tensorboard": "tensorboardX", "tune": "optuna", "serve": "starlette",
 }  # fmt: skip
 RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml", "onnxruntime-openvino", "onnxruntime-silicon")

@@ -82,7 +82,7 @@ def train(
     limits.refuse(chosen)
     place = device_of(device)
     root = (data_root or loaded.path.parent).resolve()
-    data = open_data(spec.recipe.dataset(chosen.data), root)
+    data = open_data(spec.recipe.dataset(chosen.data), root, workers=chosen.phases[0].runtime.workers)
     checked = check(loaded.path, loaded.overrides, loaded.variant, {chosen.data: facts.of(data)})
     if checked.spec is None:
         raise SpecError(checked.report.diagnostics, checked.sources)

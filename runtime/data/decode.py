@@ -1,75 +1,101 @@
-"""Image files to u8 tensors."""
+"""Image files to u8 tensors, by Pillow.
+
+Turned as a viewer shows them (EXIF orientation). Pictures become RGB: palettes are looked up, 16-bit values scaled to
+8 bits, CMYK converted, transparency left out. A mask is read as the numbers that stand in its file, those of a palette
+image or of one bit a pixel included: they are classes.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ...compiler.source import Span
 from . import mistakes
 
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
-def images(paths: Sequence[Path], gray: bool, span: Span) -> list[Tensor]:
-    """Each file as u8 [3, height, width], or [height, width] when `gray`."""
-    if len(paths) < 8:
+Pixels = NDArray[np.uint8]
+FEW = 8  # so many files are decoded one after another: threads cost more
+LUMINANCE = np.array([0.299, 0.587, 0.114])  # of red, green and blue, ITU-R BT.601
+
+
+def images(paths: Sequence[Path], gray: bool, span: Span, workers: int | None = None) -> list[Tensor]:
+    """Each file as u8 [3, height, width], or as a mask [height, width] when `gray`; decoded by `workers` threads (None:
+    one a core, eight at most; 0: by the calling thread)."""
+    threads = min(8, os.cpu_count() or 1) if workers is None else workers
+    if len(paths) < FEW or threads < 2:
         return [image(path, gray, span) for path in paths]
-    with ThreadPoolExecutor(8) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(lambda path: image(path, gray, span), paths))
 
 
 def image(path: Path, gray: bool, span: Span) -> Tensor:
-    """One file as u8 [3, height, width], or [height, width] when `gray`."""
+    """One file as u8 [3, height, width], or as a mask [height, width] when `gray`."""
+    try:
+        from PIL import Image, ImageOps
+    except ImportError:
+        raise mistakes.extra_missing(span, "reading images", "images", "pillow") from None
     if not path.is_file():
         raise mistakes.missing_file(span, path)
-    try:
-        array = _decoded(path, span)
-    except (OSError, ValueError, RuntimeError, SyntaxError) as error:
-        raise mistakes.not_an_image(span, path, (str(error).splitlines() or ["damaged"])[0]) from None
-    if gray:
-        return torch.from_numpy(_gray(array))
-    if array.ndim == 2 or array.shape[2] == 1:
-        array = np.repeat(array.reshape(*array.shape[:2], 1), 3, axis=2)
-    return torch.from_numpy(np.ascontiguousarray(array[:, :, :3].transpose(2, 0, 1)))
-
-
-def _gray(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    if array.ndim == 2:
-        return array.copy()
-    if array.shape[2] == 1 or (array.shape[2] >= 3 and (array[..., :1] == array[..., :3]).all()):
-        return array[..., 0].copy()
-    return (array[..., :3] @ np.array([0.299, 0.587, 0.114])).round().astype(np.uint8)
-
-
-def _decoded(path: Path, span: Span) -> np.ndarray[Any, Any]:
-    """u8 [height, width] or [height, width, channels]; raises OSError, ValueError or RuntimeError."""
     if path.stat().st_size == 0:
-        raise ValueError("the file is empty")
+        raise mistakes.not_an_image(span, path, "the file is empty")
     try:
-        from PIL import Image
-    except ImportError:
-        return _by_kornia(path, span)
-    with Image.open(path) as opened:
-        # a palette holds class numbers in masks and colours in pictures: masks read the numbers as they are
-        picture = (
-            opened if opened.mode in ("L", "RGB", "1") else opened.convert("RGBA" if "A" in opened.mode else "RGB")
-        )
-        array = np.asarray(picture)
-    return array.astype(np.uint8) * 255 if array.dtype == np.bool_ else array[..., :3] if array.ndim == 3 else array
+        with Image.open(path) as opened:
+            opened.load()
+            ImageOps.exif_transpose(opened, in_place=True)
+            pixels = _mask(opened) if gray else _colours(opened)
+    except Image.UnidentifiedImageError:
+        raise mistakes.not_an_image(span, path, "its format is not known") from None
+    except (OSError, ValueError, RuntimeError, SyntaxError, Image.DecompressionBombError) as error:
+        raise mistakes.not_an_image(span, path, (str(error).splitlines() or ["damaged"])[0]) from None
+    return torch.from_numpy(pixels if gray else np.ascontiguousarray(pixels.transpose(2, 0, 1)))
 
 
-def _by_kornia(path: Path, span: Span) -> np.ndarray[Any, Any]:
-    try:
-        from kornia_rs.io import read_image
-    except ImportError:
-        raise mistakes.extra_missing(span, "reading images", "images", "kornia") from None
-    try:
-        found: Any = read_image(str(path))
-    except Exception as error:  # noqa: BLE001 - the library raises bare `Exception`
-        raise ValueError(str(error)) from None
-    return np.asarray(found)
+def _colours(opened: Image) -> Pixels:
+    """[height, width, 3]."""
+    if opened.mode == "RGB":
+        return np.array(opened)
+    if opened.mode.startswith("I"):  # Pillow's own conversion cuts at 255
+        eight = _scaled(np.asarray(opened))
+        return np.repeat(eight[..., None], 3, axis=2)
+    if opened.mode == "F":
+        raise ValueError("it has floating point values")
+    # a palette with transparent colours goes by RGBA: Pillow warns otherwise
+    through = opened.convert("RGBA") if opened.mode in ("P", "PA") and "transparency" in opened.info else opened
+    return np.array(through.convert("RGB"))
+
+
+def _scaled(values: NDArray[Any]) -> Pixels:
+    """16-bit values in 8 bits: 65535 becomes 255."""
+    if values.min() < 0 or values.max() > 65535:
+        raise ValueError("its values are beyond 16 bits")
+    return np.round(values / 257).astype(np.uint8)
+
+
+def _mask(opened: Image) -> Pixels:
+    """[height, width]: the file's numbers; of colours that are all gray their value, of others the luminance."""
+    if opened.mode in ("L", "P"):
+        return np.array(opened)
+    if opened.mode == "1":
+        return np.array(opened).astype(np.uint8)
+    if opened.mode == "LA":
+        return np.array(opened.getchannel("L"))
+    if opened.mode.startswith("I"):
+        values = np.asarray(opened)
+        if values.min() < 0 or values.max() > 255:
+            raise ValueError(f"a mask has numbers from 0 to 255, this one has {values.max()}")
+        return values.astype(np.uint8)
+    colours = _colours(opened)
+    if (colours[..., :1] == colours).all():
+        return colours[..., 0].copy()
+    return (colours @ LUMINANCE).round().astype(np.uint8)

@@ -30,6 +30,7 @@ Batch: TypeAlias = dict[str, Tensor]
 
 CHUNK_BYTES = 32 << 20
 SHARE_OF_MEMORY = 0.25
+AHEAD = 2  # threads that make chunks ahead, where they are not resident; decoding has its own
 PIECE = 1024  # records evaluated at a time while a split is made resident
 
 
@@ -48,8 +49,11 @@ class Data:
         return self.parts[split]
 
 
-def open_data(section: DataSet, root: Path, fitted: dict[int, dict[str, Any]] | None = None) -> Data:
-    """Reads and divides the records. Fits on the train split, unless `fitted` says what was learned before."""
+def open_data(
+    section: DataSet, root: Path, fitted: dict[int, dict[str, Any]] | None = None, workers: int | None = None
+) -> Data:
+    """Reads and divides the records. Fits on the train split, unless `fitted` says what was learned before. `workers`
+    is how many threads prepare data (see `Graph`)."""
     table = sources.read(section, root)
     known = dict(fitted or {})
     cuts = [node for node in section.nodes if node.op in streams.WINDOWS]
@@ -66,7 +70,7 @@ def open_data(section: DataSet, root: Path, fitted: dict[int, dict[str, Any]] | 
         table = streams.with_vocabulary(section, table, bounds[home], known)
     else:
         parts = {split: Part(split, records) for split, records in divided.items()}
-    graph = Graph(section, table, root, known)
+    graph = Graph(section, table, root, known, workers)
     data = Data(section, table, graph, parts)
     fitting.fit(graph, parts[home])
     if section.where is not None:
@@ -230,10 +234,11 @@ class Feed:
 
     def _ahead(self, make: Callable[[int], dict[str, Value]], numbers: range) -> Iterator[dict[str, Value]]:
         """The chunks in order, made ahead by threads where they are not on the device already."""
-        if not self.ahead:
+        workers = AHEAD if self.graph.workers is None else min(AHEAD, self.graph.workers)
+        if not self.ahead or not workers:
             yield from map(make, numbers)
             return
-        with ThreadPoolExecutor(2) as pool:
+        with ThreadPoolExecutor(workers) as pool:
             waiting: list[Future[dict[str, Value]]] = []
             for number in numbers:
                 waiting.append(pool.submit(make, number))

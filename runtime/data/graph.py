@@ -59,12 +59,14 @@ class Draw:
 
 @dataclass
 class Graph:
-    """A section's nodes over one table. `fitted` is what fitted nodes learned, by node number."""
+    """A section's nodes over one table. `fitted` is what fitted nodes learned, by node number. `workers` is how many
+    threads prepare data (None: as many as fit the machine; 0: none)."""
 
     section: DataSet
     table: Table
     root: Path
     fitted: dict[int, dict[str, Any]] = field(default_factory=dict)
+    workers: int | None = None
 
     def __post_init__(self) -> None:
         self.nodes: Mapping[int, DataNode] = {node.id: node for node in self.section.nodes}
@@ -266,7 +268,7 @@ class Graph:
             case Cells(values):
                 return [values[i] for i in records.tolist()]
             case Images(paths, gray):
-                return packed(decode.images([paths[i] for i in records.tolist()], gray, node.span))
+                return packed(decode.images([paths[i] for i in records.tolist()], gray, node.span, self.workers))
             case Stream():
                 raise mistakes.no_windows(node.span)
 
