@@ -119,3 +119,14 @@ def test_the_figure_check_sees_figures() -> None:
     """The guard above would be worth nothing if it saw no quantities."""
     seen = [m.group() for m in QUANTITY.finditer(prose("It takes 0.2 s, 97.5 % at 1,024 MB; `5 s` and v1.2 no."))]
     assert seen == ["0.2 s", "97.5 %", "1,024 MB"]
+
+
+PAGES = [path for path in DOCUMENTS if path.parent.name == "docs" and console_blocks(path.read_text("utf-8"))]
+
+
+@pytest.mark.parametrize("document", PAGES, ids=lambda path: path.name)
+def test_commands_of_the_pages(document: Path, tmp_path: Path) -> None:
+    """Runs every command of a page's console blocks in one empty directory and compares."""
+    for block in console_blocks(document.read_text("utf-8")):
+        for command, expected in steps(block):
+            compare(command, expected, tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -114,3 +115,9 @@ def test_disagreement_is_seen(exported: tuple[Spec, dict[str, np.ndarray[Any, An
     assert str(failure) == "the exported file gives other values than the model for `y`, `s`"
     assert len(failure.notes) == 2
     assert "at most 0.0001" in failure.notes[0]
+
+
+def test_the_tolerances_are_published() -> None:
+    page = (Path(dlc.__file__).parent / "docs" / "export.md").read_text("utf-8")
+    rows = dict(re.findall(r"^\| (f32|f16|bf16) \| (\S+) \|$", page, re.MULTILINE))
+    assert {name: float(tolerance) for name, tolerance in rows.items()} == parity.TOLERANCES
