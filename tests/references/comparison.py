@@ -62,7 +62,7 @@ def measure(row: Reference) -> Comparison:
     theirs = row.make().eval()
     shake(theirs)
     inputs = row.inputs()
-    ours = dlc.load(SPECS / f"{row.spec}.dlspec", **settings(row.overrides)).module(model.name).eval()
+    ours = loaded(row, row.overrides).module(model.name).eval()
     foreign = dict(theirs.state_dict())
     fill(ours, foreign, spec, model, row)
     with torch.no_grad():
@@ -77,18 +77,18 @@ def measure(row: Reference) -> Comparison:
 
 
 def checked(row: Reference, *, whole: bool = False) -> tuple[Spec, Model]:
-    """The spec of a row and its model; `whole`: as published, without variant and settings."""
-    name = row.spec.partition("@")[0] if whole else row.spec
-    loaded = dlc.load(SPECS / f"{name}.dlspec", **settings(() if whole else row.overrides))
-    spec = loaded.spec
+    """The spec of a row and its model; `whole`: as published, without settings."""
+    spec = loaded(row, () if whole else row.overrides).spec
     if row.model:
         return spec, spec.model(row.model)
     train = spec.recipe.trains[0] if spec.recipe and spec.recipe.trains else None
     return spec, spec.models[train.nets[0].model if train else 0]
 
 
-def settings(overrides: tuple[str, ...]) -> dict[str, str]:
-    return {name: value for name, _, value in (setting.partition("=") for setting in overrides)}
+def loaded(row: Reference, overrides: tuple[str, ...]) -> Any:
+    name, at, variant = row.spec.partition("@")
+    settings = {name: value for name, _, value in (setting.partition("=") for setting in overrides)}
+    return dlc.load(f"{SPECS / name}.dlspec{at}{variant}", **settings)
 
 
 def published(row: Reference) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -33,14 +34,14 @@ class Reference:
     overrides: tuple[str, ...] = ()  #: settings, as on the command line: `"Llama.depth=2"`
     model: str | None = None  #: the model of the spec, where there are several
     weights: str | None = None  #: the spec's weight map by which foreign names become ours; None: names are equal
-    parameters: int | None = None  #: published count of trainable parameters of the spec without variant and overrides
+    parameters: int | None = None  #: published count of trainable parameters of the spec without overrides
     gradients: bool = False  #: compare gradients too
     full: bool = False  #: large: only in `make test-full`; such a row has a small sister
 
     @property
     def id(self) -> str:
         """`resnet50`, `gpt2[depth=2]`: tells rows apart."""
-        settings = ",".join(setting.rsplit(".", 1)[-1] for setting in self.overrides)
+        settings = ",".join(re.sub(r"^.*\.(?=\w+=)", "", setting) for setting in self.overrides)
         return self.spec + (f":{self.model}" if self.model else "") + (f"[{settings}]" if settings else "")
 
 

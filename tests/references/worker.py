@@ -49,9 +49,8 @@ class Worker:
         return Comparison(**answer | {"overrides": tuple(answer["overrides"])})
 
     def close(self) -> None:
-        if self._process is not None and self._process.stdin is not None:
-            self._process.stdin.close()
-            self._process.wait(timeout=60)
+        if self._process is not None:
+            self._process.communicate(timeout=60)
 
     def _pipes(self) -> tuple[IO[str], IO[str]]:
         if self._process is None:
