@@ -20,6 +20,7 @@ COMMANDS = (
     "runs",
     "evaluate",
     "export",
+    "import-weights",
     "predict",
     "generate",
     "explain",
@@ -38,7 +39,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        return importlib.import_module(f".{cmd_name}", __package__).command
+        return importlib.import_module(f".{cmd_name.replace('-', '_')}", __package__).command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

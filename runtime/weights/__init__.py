@@ -6,4 +6,7 @@ remedies.py  what is said when a file does not fit
 sources.py   where `file`, `hf` and `torchvision` find their files
 files.py     safetensors, shards, PyTorch files: opened without trust, read tensor by tensor
 load.py      the weights of a `train` section, put into its nets
+foreign.py   the kept weights of a run in another library's layout (`dlc export --weights`)
+importing.py a foreign file against a spec (`dlc import-weights`)
+families.py, suggest.py, section.py   a map proposed: names compared, families paired, rules written
 """

@@ -47,7 +47,7 @@ def words(entry: Entry) -> str:
 
 def _file(entry: Entry, path: Path) -> Path:
     if path.is_dir():
-        return _inside(path) or _lacks(entry, path)
+        return inside(path) or _lacks(entry, path)
     if path.is_file():
         return path
     found = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
@@ -55,7 +55,7 @@ def _file(entry: Entry, path: Path) -> Path:
     raise Failed(mistakes.no_file(entry.span, path, str(path.with_name(close[0])) if close else None))
 
 
-def _inside(folder: Path) -> Path | None:
+def inside(folder: Path) -> Path | None:
     """The weights in a directory: one of the usual names, or its only safetensors file."""
     for name in NAMES:
         if (folder / name).is_file():
@@ -71,7 +71,7 @@ def _lacks(entry: Entry, folder: Path) -> NoReturn:
 def _huggingface(entry: Entry, repository: str, root: Path) -> Path:
     local = root / repository
     if local.is_dir():
-        return _inside(local) or _lacks(entry, local)
+        return inside(local) or _lacks(entry, local)
     if not REPOSITORY.fullmatch(repository) or ".." in repository:
         raise Failed(mistakes.no_repository(entry.span, repository))
     cache = huggingface_cache()
@@ -83,7 +83,7 @@ def _huggingface(entry: Entry, repository: str, root: Path) -> Path:
     snapshot = home / "snapshots" / Path(revision).name
     if not snapshot.is_dir():
         raise Failed(mistakes.not_cached(entry.span, repository, cache))
-    return _inside(snapshot) or _lacks(entry, snapshot)
+    return inside(snapshot) or _lacks(entry, snapshot)
 
 
 def huggingface_cache() -> Path:

@@ -38,6 +38,7 @@ CONTRACT = {
         "--weights",
         "-o",
     ],
+    "import-weights": ["FILE[@variant]", "WEIGHTS", "[key=value...]", "--map", "--model", "--suggest"],
     "predict": ["RUN|MODEL.onnx", "INPUT...", "--device", "--format"],
     "generate": ["MODEL.onnx", "--device", "--prompt", "--seed", "--temperature", "--tokens", "--top-k"],
     "explain": ["CODE|OPERATOR"],

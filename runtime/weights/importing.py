@@ -1,0 +1,148 @@
+"""`dlc import-weights`: a foreign file against a map of a spec, or a map proposed for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ...compiler.diagnostics import Failed
+from ...compiler.expand import ParameterEntry, parameters
+from ...compiler.ir import Model, Spec
+from ...compiler.names import near
+from ...compiler.recipe.ir import WeightMap
+from ...compiler.source import Span
+from ..failure import BadInput
+from . import remedies, sources
+from .families import families
+from .files import Foreign, Unreadable, open_weights
+from .load import wrong_numbers
+from .plan import Plan, Shape, plan, source_of
+from .section import text, weight_map, written
+from .suggest import Proposal, propose
+
+
+@dataclass(frozen=True)
+class Row:
+    """A family of ours and where it comes from: `h.*.ln_1.weight` [768] <- `h.*.ln_1.weight`, 12 times."""
+
+    ours: str
+    shape: Shape
+    theirs: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Suggested:
+    """`section` is the text of a map. `left` are foreign tensors that it ignores, with why where it is known; `resized` ours
+    of another size there; `unplaced` and `partly` are what it could not place."""
+
+    section: str
+    left: Mapping[str, str]
+    resized: Mapping[str, tuple[Shape, Shape]]
+    unplaced: Mapping[str, Shape]
+    partly: Mapping[str, Shape]
+
+    @property
+    def total(self) -> bool:
+        return not self.unplaced and not self.partly
+
+
+def opened(file: Path) -> Foreign:
+    """The tensors of a file, an index of shards, or a directory. Raises BadInput."""
+    path = sources.inside(file) if file.is_dir() else file
+    if path is None:
+        raise BadInput(f"there are no weights in `{file}`", notes=(f"looked for {', '.join(sources.NAMES)}",))
+    if not path.is_file():
+        raise BadInput(f"there is no file `{file}`")
+    try:
+        return open_weights(path)
+    except Unreadable as error:
+        raise BadInput(f"`{error.path}` cannot be read as weights: {error.why}") from None
+
+
+def model_of(spec: Spec, wanted: str | None, found: WeightMap | None) -> Model:
+    """The model whose weights these are: the named one, the map's, or the only one that is trained."""
+    name = wanted or (found.model if found else None)
+    trained = [spec.models[net.model] for train in (spec.recipe.trains if spec.recipe else ()) for net in train.nets]
+    models = {model.name: model for model in [*reversed(spec.models), *reversed(trained)]}
+    if name in models:
+        return models[name]
+    if name is None and len({model.name for model in trained or spec.models}) == 1:
+        return (trained or list(spec.models))[0]
+    close = near(name, models, 1) if name else []
+    helps = (f"did you mean `{close[0]}`?",) if close else ("`--model NAME` chooses one",)
+    said = f"`{spec.name}` has no model `{name}`" if name else f"weights of which model? There is {', '.join(models)}"
+    raise BadInput(said, helps=helps)
+
+
+def map_of(spec: Spec, wanted: str | None) -> WeightMap | None:
+    """The named map, the only one, or none: names are then equal."""
+    maps = {found.name: found for found in (spec.recipe.maps if spec.recipe else ())}
+    if wanted is not None and wanted not in maps:
+        close = near(wanted, maps, 1)
+        helps = (f"did you mean `{close[0]}`?",) if close else (f"its maps: {', '.join(maps) or 'none'}",)
+        raise BadInput(f"`{spec.name}` has no weight map `{wanted}`", helps=helps)
+    if wanted is None and len(maps) > 1:
+        raise BadInput(f"`{spec.name}` has several weight maps: {', '.join(maps)}", helps=("`--map NAME` chooses one",))
+    return maps[wanted] if wanted else next(iter(maps.values()), None)
+
+
+def compare(spec: Spec, model: Model, found: WeightMap | None, foreign: Foreign, where: str) -> tuple[Plan, list[Row]]:
+    """Every parameter with its source. Raises Failed (E0405) with both sides when the map is not total for this file."""
+    entries = list(parameters(spec, model))
+    made = plan(found, entries, foreign.shapes, (), foreign.tied)
+    wrong = wrong_numbers(made, entries, foreign)
+    if made.mistakes or wrong:
+        place = found.span if found else Span("", 0, 0)
+        raise Failed(remedies.diagnostic(made.with_misfits(wrong), place, where))
+    return made, _rows(entries, found, made)
+
+
+def _rows(entries: Sequence[ParameterEntry], found: WeightMap | None, made: Plan) -> list[Row]:
+    rows: list[Row] = []
+    for family in families({entry.path: entry.shape for entry in entries}):
+        first = next(iter(family.members.values()))
+        source = source_of(found, first) if first in made.sources else None
+        theirs = "not in the file: 0" if source is None else _starred(written(source), family.pattern)
+        rows.append(Row(family.pattern, family.shape, theirs, len(family.members)))
+    return rows
+
+
+def _starred(source: str, ours: str) -> str:
+    """The numbers of a name as `*`, where ours has them."""
+    if "*" not in ours:
+        return source.replace('"', "")
+    parts = ["*" if part.isdigit() else part for part in source.replace('"', "").split(".")]
+    return ".".join(parts)
+
+
+def suggest(spec: Spec, model: Model, name: str, foreign: Foreign) -> Suggested:
+    """A map that places as much as names and shapes allow."""
+    entries = list(parameters(spec, model))
+    proposal = propose(entries, foreign.shapes)
+    made, doubts = weight_map(proposal, name, model.name, [entry.path for entry in entries], foreign.shapes)
+    checked = plan(made, entries, foreign.shapes, (), foreign.tied)
+    resized = {m.ours: (m.shape, m.found or ()) for m in checked.mistakes.misfits}
+    unplaced = {m.ours: m.shape for m in checked.mistakes.missing}
+    partly = {member: family.shapes[index] for family in proposal.partly for index, member in family.members.items()}
+    return Suggested(text(made, doubts), _left(proposal, foreign), resized, unplaced, partly)
+
+
+def _left(proposal: Proposal, foreign: Foreign) -> dict[str, str]:
+    """What the map ignores, by family, and whether it is a tensor that is used all the same, or a constant."""
+    actual = {name.removeprefix(proposal.prefix): name for name in foreign.shapes}
+    used = {
+        member for pair in proposal.pairs for part in pair.joined or (pair.theirs,) for member in part.members.values()
+    }
+    found: dict[str, str] = {}
+    for family in proposal.left:
+        first = actual[next(iter(family.members.values()))]
+        twins = [actual[name] for name in used if foreign.shapes[actual[name]] == foreign.shapes[first]]
+        equal = next((name for name in twins if torch.equal(foreign.tensor(name), foreign.tensor(first))), None)
+        found[f"{family.pattern} {list(family.shape)}"] = (
+            f"equal to {equal}" if equal and len(family.members) == 1 else ""
+        )
+    return found
