@@ -8,34 +8,28 @@ from .base import Extent, Function, Rejected, Sample, Shape, ShapeLike, Share
 from .rules import need_whole
 
 
-class Zeros(Function):
+class _Filled(Function):
+    shape: Shape
+
+    onnx = "Expand"
+    samples = (Sample({"shape": ("B", 3)}, (), differentiable=False),)
+
+    def infer(self, facts: Facts) -> TensorType:
+        return TensorType("f32", need_whole(facts, self.shape))
+
+
+class Zeros(_Filled):
     """Zeros of a shape.
 
     -> f32[shape].
     """
 
-    shape: Shape
 
-    onnx = "Expand"
-    samples = (Sample({"shape": ("B", 3)}, (), differentiable=False),)
-
-    def infer(self, facts: Facts) -> TensorType:
-        return TensorType("f32", need_whole(facts, self.shape))
-
-
-class Ones(Function):
+class Ones(_Filled):
     """Ones of a shape.
 
     -> f32[shape].
     """
-
-    shape: Shape
-
-    onnx = "Expand"
-    samples = (Sample({"shape": ("B", 3)}, (), differentiable=False),)
-
-    def infer(self, facts: Facts) -> TensorType:
-        return TensorType("f32", need_whole(facts, self.shape))
 
 
 class Arange(Function):
@@ -74,39 +68,35 @@ class Sinusoid(Function):
         return TensorType("f32", (*need_whole(facts, (self.n,)), self.d))
 
 
-class Randn(Function):
+class _Drawn(Function):
+    random = True
+    onnx = "none: E0502 in an exported output"
+
+
+class _Noise(_Drawn):
+    shape: ShapeLike
+
+    samples = (Sample({"shape": ("B", 3)}, (), differentiable=False),)
+
+    def infer(self, facts: Facts) -> TensorType:
+        return TensorType("f32", need_whole(facts, self.shape))
+
+
+class Randn(_Noise):
     """Standard normal numbers of a shape, or of the shape of a tensor.
 
     -> f32[shape].
     """
 
-    shape: ShapeLike
 
-    random = True
-    onnx = "none: E0502 in an exported output"
-    samples = (Sample({"shape": ("B", 3)}, (), differentiable=False),)
-
-    def infer(self, facts: Facts) -> TensorType:
-        return TensorType("f32", need_whole(facts, self.shape))
-
-
-class Rand(Function):
+class Rand(_Noise):
     """Numbers drawn evenly from [0, 1), of a shape, or of the shape of a tensor.
 
     -> f32[shape].
     """
 
-    shape: ShapeLike
 
-    random = True
-    onnx = "none: E0502 in an exported output"
-    samples = (Sample({"shape": ("B", 3)}, (), differentiable=False),)
-
-    def infer(self, facts: Facts) -> TensorType:
-        return TensorType("f32", need_whole(facts, self.shape))
-
-
-class Randint(Function):
+class Randint(_Drawn):
     """Whole numbers drawn evenly from `low` to `high` - 1.
 
     -> i64[shape]. Errors: E0304 unless low < high.
@@ -116,8 +106,6 @@ class Randint(Function):
     high: int
     shape: Shape
 
-    random = True
-    onnx = "none: E0502 in an exported output"
     samples = (Sample({"low": 0, "high": 9, "shape": ("B", 3)}, (), differentiable=False),)
 
     def infer(self, facts: Facts) -> TensorType:
@@ -126,7 +114,7 @@ class Randint(Function):
         return TensorType("i64", need_whole(facts, self.shape))
 
 
-class Bernoulli(Function):
+class Bernoulli(_Drawn):
     """1 with probability `p`, else 0, of a shape, or of the shape of a tensor.
 
     -> f32[shape].
@@ -135,8 +123,6 @@ class Bernoulli(Function):
     p: Share
     shape: ShapeLike
 
-    random = True
-    onnx = "none: E0502 in an exported output"
     samples = (Sample({"p": 0.3, "shape": ("B", 3)}, (), differentiable=False),)
 
     def infer(self, facts: Facts) -> TensorType:
