@@ -132,25 +132,24 @@ def l1(net, names):
 ''',
 }
 
-for _kind in ("RNN", "GRU", "LSTM"):
+# Packing reads the lengths on the host: a synchronization a step on a GPU, a break in a compiled graph. It refuses 0.
+for _kind, _state, _masked in (
+    ("RNN", "h", "h * some"),
+    ("GRU", "h", "h * some"),
+    ("LSTM", "(h, c)", "(h * some, c * some)"),
+):
     SOURCES[f"Packed{_kind}"] = f'''
 class Packed{_kind}(nn.{_kind}):
     """nn.{_kind} over sequences that end at `lengths`; behind the end the output is 0."""
 
     def forward(self, x, lengths, state=None):
-        packed = nn.utils.rnn.pack_padded_sequence(
-            x,
-            lengths.cpu(),
-            batch_first=True,
-            enforce_sorted=False,
+        rnn, some = nn.utils.rnn, (lengths > 0)[:, None]  # an empty sequence gives 0
+        packed = rnn.pack_padded_sequence(
+            x, lengths.clamp(min=1).cpu(), batch_first=True, enforce_sorted=False
         )
-        y, state = super().forward(packed, state)
-        y, _ = nn.utils.rnn.pad_packed_sequence(
-            y,
-            batch_first=True,
-            total_length=x.shape[1],
-        )
-        return y, state
+        y, {_state} = super().forward(packed, state)
+        y, _ = rnn.pad_packed_sequence(y, batch_first=True, total_length=x.shape[1])
+        return y * some[..., None], {_masked}
 '''
 
 

@@ -82,16 +82,16 @@ class _Recurrent(Layer):
 
 
 _SEQUENCE = Example("f32", ("B", "T", 3))
-_LENGTHS = Example("i64", ("B",), 1, 5)
+_LENGTHS = Example("i64", ("B",), 0, 5)
 _STATE = Example("f32", (2, "B", 4))
 
 
 class RNN(_Recurrent):
     """Elman network, h' = tanh(W_ih x + b_ih + W_hh h + b_hh).
 
-    f32[B, T, D] -> `y` [B, T, hidden * directions], `h` [layers * directions, B, hidden]. `lengths` (i64[B], each at
-    least 1) ends every sequence early: `y` is 0 behind its end and `h` the state at the end. `state` is the first `h`
-    (0 if absent). `dropout` acts between layers. Errors: E0212 when D is symbolic.
+    f32[B, T, D] -> `y` [B, T, hidden * directions], `h` [layers * directions, B, hidden]. `lengths` (i64[B]) ends
+    every sequence early: `y` is 0 behind its end and `h` the state at the end; a length of 0 gives 0 everywhere. `state`
+    is the first `h` (0 if absent). `dropout` acts between layers. Errors: E0212 when D is symbolic.
     """
 
     onnx = "one RNN node a layer"

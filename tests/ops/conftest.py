@@ -102,9 +102,12 @@ def recurrent(kind: type[nn.RNNBase]) -> Reference:
         if lengths is None:
             y, last = net(x, state)
         else:
-            packed = nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+            some = (lengths > 0)[:, None]  # packing refuses sequences without an element: they give zeros
+            ends = lengths.clamp(min=1)
+            packed = nn.utils.rnn.pack_padded_sequence(x, ends, batch_first=True, enforce_sorted=False)
             y, last = net(packed, state)
-            y = nn.utils.rnn.pad_packed_sequence(y, batch_first=True, total_length=x.shape[1])[0]
+            y = some[..., None] * nn.utils.rnn.pad_packed_sequence(y, batch_first=True, total_length=x.shape[1])[0]
+            last = tuple(some * part for part in last) if kind is nn.LSTM else some * last
         return (y, *last) if kind is nn.LSTM else (y, last)
 
     return reference

@@ -9,19 +9,13 @@ class PackedLSTM(nn.LSTM):
     """nn.LSTM over sequences that end at `lengths`; behind the end the output is 0."""
 
     def forward(self, x, lengths, state=None):
-        packed = nn.utils.rnn.pack_padded_sequence(
-            x,
-            lengths.cpu(),
-            batch_first=True,
-            enforce_sorted=False,
+        rnn, some = nn.utils.rnn, (lengths > 0)[:, None]  # an empty sequence gives 0
+        packed = rnn.pack_padded_sequence(
+            x, lengths.clamp(min=1).cpu(), batch_first=True, enforce_sorted=False
         )
-        y, state = super().forward(packed, state)
-        y, _ = nn.utils.rnn.pad_packed_sequence(
-            y,
-            batch_first=True,
-            total_length=x.shape[1],
-        )
-        return y, state
+        y, (h, c) = super().forward(packed, state)
+        y, _ = rnn.pad_packed_sequence(y, batch_first=True, total_length=x.shape[1])
+        return y * some[..., None], (h * some, c * some)
 
 
 class BiLstm(nn.Module):
