@@ -245,7 +245,7 @@ class _Binder:
     def _check_shape(self, item: syntax.Field, declared: TensorType, found: ItemType, id: int) -> None:
         name = item.name.text
         place = item.value.span
-        shape = () if found.kind == "column" else found.shape
+        shape = found.shape
         if shape is not None:
             shown = (
                 shape_text([size if size is not None else var("_") for size in shape]) if shape else "a single value"

@@ -49,8 +49,8 @@ class Classes(Record):
 class ItemType(Record):
     """What one record holds at a node, as far as it is known without looking at the data.
 
-    `tensor`: dtype and shape (None: unknown; a None axis is one too). `column`: a cell of a table, a number or a text,
-    known only from the data. `stream`: an i64 sequence that is no record yet
+    `tensor`: dtype and shape (None: unknown; a None axis is one too). `column`: a cell of a table, a number or a text
+    (or, where the shape is unknown, an array), known only from the data. `stream`: a sequence of i64 or f32 that is no record yet
     (`random_window` cuts it). `text`: a string. `words`: a list of strings. `record`: named members.
     """
 

@@ -9,6 +9,7 @@ from .entry import Column, Entry, MaybeFraction, NameOrFraction, Natural, Path, 
 from .ir import Classes, ItemType
 
 COLUMN = ItemType(kind="column")
+CELL = ItemType(kind="column", shape=())
 ARRAY = ItemType(kind="tensor")
 TEXT = ItemType(kind="text")
 STREAM = ItemType(kind="stream", dtype="i64", shape=(None,))
@@ -43,22 +44,26 @@ class Csv(Source):
 
     path: Path
 
+    @classmethod
+    def any_field(cls) -> ItemType:
+        return CELL
+
 
 class Parquet(Source):
-    """A parquet file; a field a column."""
+    """A parquet file; a field a column: numbers, texts, or lists of numbers."""
 
     extra = "tables"
     path: Path
 
 
 class Jsonl(Source):
-    """One JSON object a line; a field a key."""
+    """One JSON object a line; a field a key: numbers, texts, or lists of numbers."""
 
     path: Path
 
 
 class Hub(Source):
-    """A data set of the Hugging Face hub; a field a column."""
+    """The train split of a data set of the Hugging Face hub, or of a directory with its files; a field a column."""
 
     extra = "hub"
     name_: Text

@@ -57,7 +57,7 @@ class Transform(Entry):
 
 def _tensor(item: ItemType, what: str = "numbers") -> ItemType:
     if item.kind == "column":
-        return ItemType(kind="tensor", shape=())
+        return ItemType(kind="tensor", shape=item.shape)
     if item.kind != "tensor":
         raise Unsuited(what)
     return item

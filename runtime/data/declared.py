@@ -34,12 +34,15 @@ def as_field(
     assert not isinstance(value, dict)
     _check_shapes(graph, field, value, place)
     dtype = DTYPES[field.type.dtype]
-    if isinstance(value, Tensor) and not look:
-        return value.to(dtype)
+    if not look:
+        return value.to(dtype) if isinstance(value, Tensor) else [item.to(dtype) for item in value]
+    wrong: Bad = lambda i: no_number(graph, node, field.span, int(records[i]), field.name)
     if isinstance(value, Tensor):
-        wrong: Bad = lambda i: no_number(graph, node, field.span, int(records[i]), field.name)
         return _narrowed(field, value, dtype, place, wrong)
-    return [item.to(dtype) for item in value]
+    return [
+        _narrowed(field, item[None], dtype, lambda _, i=i: place(i), lambda _, i=i: wrong(i))[0]
+        for i, item in enumerate(value)
+    ]
 
 
 def _check_shapes(graph: Graph, field: DataField, value: Value, place: Place) -> None:

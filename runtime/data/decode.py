@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from torch import Tensor
 
 from ...compiler.source import Span
 from . import mistakes
+from .table import Encoded
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -29,7 +31,7 @@ FEW = 8  # so many files are decoded one after another: threads cost more
 LUMINANCE = np.array([0.299, 0.587, 0.114])  # of red, green and blue, ITU-R BT.601
 
 
-def images(paths: Sequence[Path], gray: bool, span: Span, workers: int | None = None) -> list[Tensor]:
+def images(paths: Sequence[Path | Encoded], gray: bool, span: Span, workers: int | None = None) -> list[Tensor]:
     """Each file as u8 [3, height, width], or as a mask [height, width] when `gray`; decoded by `workers` threads (None:
     one a core, eight at most; 0: by the calling thread)."""
     threads = min(8, os.cpu_count() or 1) if workers is None else workers
@@ -39,18 +41,18 @@ def images(paths: Sequence[Path], gray: bool, span: Span, workers: int | None = 
         return list(pool.map(lambda path: image(path, gray, span), paths))
 
 
-def image(path: Path, gray: bool, span: Span) -> Tensor:
+def image(path: Path | Encoded, gray: bool, span: Span) -> Tensor:
     """One file as u8 [3, height, width], or as a mask [height, width] when `gray`."""
     try:
         from PIL import Image, ImageOps
     except ImportError:
         raise mistakes.extra_missing(span, "reading images", "images", "pillow") from None
-    if not path.is_file():
+    if isinstance(path, Path) and not path.is_file():
         raise mistakes.missing_file(span, path)
-    if path.stat().st_size == 0:
+    if not (path.stat().st_size if isinstance(path, Path) else path.content):
         raise mistakes.not_an_image(span, path, "the file is empty")
     try:
-        with Image.open(path) as opened:
+        with Image.open(path if isinstance(path, Path) else BytesIO(path.content)) as opened:
             opened.load()
             ImageOps.exif_transpose(opened, in_place=True)
             pixels = _mask(opened) if gray else _colours(opened)

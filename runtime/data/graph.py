@@ -22,7 +22,7 @@ from ...compiler.recipe.transforms import TRANSFORMS, Transform
 from .. import keyed
 from . import decode, images, mistakes, streams
 from .streams import Part, Records
-from .table import Cells, Images, Numbers, Stream, Table, column_numbers
+from .table import Cells, Images, Numbers, Ragged, Stream, Table, column_numbers
 from .values import (
     ELEMENTWISE,
     FIT,
@@ -267,6 +267,8 @@ class Graph:
                 return _tensor(array[records])
             case Cells(values):
                 return [values[i] for i in records.tolist()]
+            case Ragged(arrays):
+                return packed([_tensor(arrays[i]) for i in records.tolist()])
             case Images(paths, gray):
                 return packed(decode.images([paths[i] for i in records.tolist()], gray, node.span, self.workers))
             case Stream():

@@ -63,6 +63,13 @@ def not_of_format(span: Span, path: Path, form: str, why: str) -> Failed:
     return _fail("E0412", f"`{path}` is not {form}: {why}", span, helps=("write the file anew as numbers and text",))
 
 
+def hub_unreadable(span: Span, name: str, why: str) -> Failed:
+    return _fail(
+        "E0412", f'the data set "{name}" cannot be read: {why}', span,
+        helps=("without a network, name a directory with its files instead",),
+    )  # fmt: skip
+
+
 def files_differ(span: Span, first: Path, second: Path, why: str) -> Failed:
     return _fail("E0412", f"`{first}` and `{second}` do not correspond: {why}", span)
 
@@ -194,7 +201,7 @@ def infinite(span: Span, place: str, column: str, cell: str) -> Failed:
     )  # fmt: skip
 
 
-def not_an_image(span: Span, path: Path, why: str) -> Failed:
+def not_an_image(span: Span, path: object, why: str) -> Failed:
     return _fail(
         "E0412",
         f"`{path}` is not an image: {why}",

@@ -13,7 +13,7 @@ from ...compiler.source import Span
 from .. import keyed
 from . import mistakes
 from .sources import SPLITS
-from .table import Cells, Images, Stream, Table
+from .table import Cells, Numbers, Table
 
 Records = NDArray[np.int64]
 
@@ -55,8 +55,8 @@ def _values(table: Table, name: str, span: Span) -> NDArray[Any]:
     column = table.column(name, span)
     if isinstance(column, Cells):
         return np.asarray(column.values)
-    if isinstance(column, (Images, Stream)) or column.array.ndim != 1:
-        raise mistakes.array_kind(span, table.files[0].path, name, "more than one number a record")
+    if not isinstance(column, Numbers) or column.array.ndim != 1:
+        raise mistakes.not_numbers(span, table.name, name)
     return column.array
 
 

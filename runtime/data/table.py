@@ -38,10 +38,31 @@ class Cells:
 
 
 @dataclass(frozen=True)
+class Ragged:
+    """Arrays, one a record, whose first axes differ in length."""
+
+    arrays: Sequence[NDArray[Any]]
+
+    def __len__(self) -> int:
+        return len(self.arrays)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """The content of an image file that is part of another file; `name` is what messages call it."""
+
+    name: str
+    content: bytes
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
 class Images:
     """Image files, decoded when they are needed. `gray`: one channel, as [height, width]."""
 
-    paths: Sequence[Path]
+    paths: Sequence[Path | Encoded]
     gray: bool = False
 
     def __len__(self) -> int:
@@ -66,7 +87,7 @@ def encode(text: list[str] | str) -> Stream:
     return Stream(np.array([lookup[item] for item in text], np.int32), names)
 
 
-Column: TypeAlias = Numbers | Cells | Images | Stream
+Column: TypeAlias = Numbers | Cells | Ragged | Images | Stream
 
 
 @dataclass(frozen=True)
@@ -110,6 +131,7 @@ def column_numbers(table: Table, name: str, records: NDArray[np.int64], span: Sp
     raise mistakes.not_numbers(span, table.name, name)
 
 
+TRUTH = {"false": 0.0, "true": 1.0}
 MISSING_CELLS = frozenset(("", "na", "n/a", "nan", "null", "none"))
 
 
@@ -122,6 +144,9 @@ def numbers_of(cells: Cells, records: NDArray[np.int64], name: str, table: Table
         try:
             result[position] = float(cell)
         except ValueError:
+            if cell.lower() in TRUTH:
+                result[position] = TRUTH[cell.lower()]
+                continue
             if cell.lower() in MISSING_CELLS:
                 result[position] = math.nan
                 continue

@@ -15,7 +15,7 @@ from ....compiler.recipe.builtin import BUILTIN
 from ....compiler.recipe.ir import DataSet, Split
 from ....compiler.source import Span
 from .. import mistakes
-from ..table import Cells, Column, Images, Numbers, SourceFile, Stream, Table
+from ..table import Cells, Column, Encoded, Images, Numbers, Ragged, SourceFile, Stream, Table
 from . import images, tables, texts
 from .part import Part, Reader, Resolve
 
@@ -74,9 +74,18 @@ def digest_of(columns: Mapping[str, Column]) -> str:
                 digest.update(np.ascontiguousarray(array).data)
             case Cells(values):
                 digest.update("\0".join(values).encode("utf-8", "surrogatepass"))
+            case Ragged(arrays):
+                for array in arrays:
+                    digest.update(f"{array.dtype.str}{array.shape}".encode())
+                    digest.update(np.ascontiguousarray(array).data)
             case Images(paths):
-                digest.update("\0".join(f"{path.name}:{path.stat().st_size}" for path in paths).encode())
+                for path in paths:
+                    digest.update(path.content if isinstance(path, Encoded) else _file_mark(path))
     return digest.hexdigest()
+
+
+def _file_mark(path: Path) -> bytes:
+    return f"{path.name}:{path.stat().st_size}\0".encode()
 
 
 def _joined(section: DataSet, parts: Mapping[Split, Part]) -> Table:
@@ -120,6 +129,8 @@ def _concatenated(found: list[Column], name: str, span: Span) -> Column:
         return Numbers(np.concatenate([column.array for column in arrays]), names[0])
     if isinstance(first, Cells):
         return Cells([value for column in found if isinstance(column, Cells) for value in column.values])
+    if isinstance(first, Ragged):
+        return Ragged([array for column in found if isinstance(column, Ragged) for array in column.arrays])
     if isinstance(first, Images):
         return Images([path for column in found if isinstance(column, Images) for path in column.paths], first.gray)
     return _joined_streams([column for column in found if isinstance(column, Stream)])

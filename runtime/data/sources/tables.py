@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ....compiler.source import Span
 from .. import mistakes
 from ..table import Cells, Column, Numbers
+from . import arrow
 from .part import Part, Resolve, read_bytes, read_text
 
 
@@ -73,12 +74,9 @@ def jsonl(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
 
 
 def _objects(values: list[Any]) -> Column:
-    """A column of JSON values: lists of numbers become an array, everything else cells."""
-    if values and all(isinstance(value, list) for value in values):
-        try:
-            return Numbers(np.asarray(values, np.float32))
-        except (ValueError, TypeError):
-            pass
+    """A column of JSON values: lists of numbers become arrays, everything else cells."""
+    if any(isinstance(value, list) for value in values) and all(isinstance(value, list | None) for value in values):
+        return arrow.lists(values)
     return Cells(["" if value is None else value if isinstance(value, str) else json.dumps(value) for value in values])
 
 
@@ -97,21 +95,30 @@ def parquet(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
         raise mistakes.not_of_format(span, path, "a parquet file", str(error).splitlines()[0]) from None
     if table.num_rows == 0:
         raise mistakes.empty(span, path)
-    columns = {name: _objects(table.column(name).to_pylist()) for name in table.column_names}
+    columns = {name: arrow.column(name, table.column(name)) for name in table.column_names}
     return columns, table.num_rows, lambda record: f"{path} record {record}", [path]
 
 
 def hub(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
+    """The train split of a data set; a name that is a directory beside the spec is read from there."""
     try:
-        import datasets  # pyright: ignore[reportMissingImports]
+        import datasets
     except ImportError:
         raise mistakes.extra_missing(span, "the source `hub`", "hub", "datasets") from None
     name = args["name"]
+    folder = resolve(name)
     try:
-        found: Any = datasets.load_dataset(name, split="train")
+        found: Any = datasets.load_dataset(str(folder) if folder.is_dir() else name, split="train")
+        found = found.with_format("arrow")
+        features, arrays = found.features, found[:]
     except Exception as error:  # noqa: BLE001 - the library raises whatever its transports raise
-        raise mistakes.unreadable(span, Path(name), str(error).splitlines()[0]) from None
-    columns: dict[str, Column] = {column: _objects(list(found[column])) for column in found.column_names}
+        raise mistakes.hub_unreadable(span, name, (str(error).splitlines() or [type(error).__name__])[0]) from None
+    if not len(found):
+        raise mistakes.empty(span, Path(name))
+    columns: dict[str, Column] = {}
+    for column in arrays.column_names:
+        names = getattr(features[column], "names", None)
+        columns[column] = arrow.column(column, arrays.column(column), tuple(names) if names else None)
     return columns, len(found), lambda record: f"{name} record {record}", []
 
 

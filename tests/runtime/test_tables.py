@@ -1,0 +1,175 @@
+"""Tables as people keep them: parquet, JSON lines, data sets of the hub, parallel texts, pairs of images."""
+
+from __future__ import annotations
+
+import datetime
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ALL = 'split = all("train")'
+
+
+def parquet(path: Path, **columns: object) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    parquet.write_table(pyarrow.table(columns), path)
+
+
+def test_columns_of_parquet(workspace) -> None:
+    import pyarrow
+
+    parquet(
+        workspace.path / "a.parquet",
+        x=[1.5, None, 3.0], count=[1, 2, 2**53 + 1], city=["Rome", "Oslo", "Rome"], done=[True, False, None],
+        kind=pyarrow.array(["u", "v", "u"]).dictionary_encode(), half=pyarrow.array(np.array([1, 2, 3], np.float16)),
+        vector=[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], tokens=[[4], [5, 6], [7, 8, 9]],
+    )  # fmt: skip
+    batch = workspace.everything(
+        f"""source = parquet("a.parquet")\n{ALL}
+        x: f32 = source.x -> impute("mean")
+        count: i64 = source.count
+        city: i64 = source.city -> category
+        kind: i64 = source.kind -> category("u", "v")
+        done: f32 = source.done -> impute(0.5)
+        half: f32 = source.half
+        vector: f32[2] = source.vector
+        tokens: i64[T <= 3] = source.tokens -> pad(0)"""
+    )
+    assert batch["x"].tolist() == [1.5, 2.25, 3.0]
+    assert batch["count"].tolist() == [1, 2, 2**53 + 1]
+    assert batch["city"].tolist() == [1, 0, 1] and batch["kind"].tolist() == [0, 1, 0]
+    assert batch["done"].tolist() == [1, 0, 0.5] and batch["half"].tolist() == [1, 2, 3]
+    assert batch["vector"].tolist() == [[1, 2], [3, 4], [5, 6]]
+    assert batch["tokens"].tolist() == [[4, 0, 0], [5, 6, 0], [7, 8, 9]]
+
+
+def test_parquet_divided_by_time(workspace) -> None:
+    days = [datetime.date(2024, 1, day) for day in (5, 1, 4, 2, 3)]
+    parquet(workspace.path / "a.parquet", day=days, y=[5, 1, 4, 2, 3])
+    body = (
+        'source = parquet("a.parquet")\nsplit = contiguous(train = 0.6, val = 0.4, by = source.day)\ny: i64 = source.y'
+    )
+    assert workspace.everything(body)["y"].tolist() == [1, 2, 3]
+    assert workspace.everything(body, "val")["y"].tolist() == [4, 5]
+
+
+def test_parquet_mistakes(workspace) -> None:
+    parquet(workspace.path / "a.parquet", x=[1.0, None], tokens=[[1.5], [2.0, 3.0]], deep=[{"a": 1}, {"a": 2}])
+    body = f'source = parquet("a.parquet")\n{ALL}\n'
+    assert "a.parquet record 1: field `x` is not a finite number" in workspace.mistake(body + "x: f32 = source.x")
+    assert '`parquet("a.parquet")` has no field `z`' in workspace.mistake(body + "x: f32 = source.z")
+    found = workspace.mistake(body + "t: i64[T] = source.tokens -> pad(0)")
+    assert "a.parquet record 0: 1.5 in field `t` is not a whole number" in found
+    assert "column `deep`: \"{'a': 1}\" is not a number" in workspace.mistake(body + "x: f32 = source.deep")
+    (workspace.path / "a.parquet").write_bytes(b"hello")
+    assert "`a.parquet` is not a parquet file" in workspace.mistake(body + "x: f32 = source.x")
+
+
+def test_lists_and_texts_of_json_lines(workspace) -> None:
+    workspace.write(
+        "a.jsonl",
+        '{"v": [1, 2], "r": [[1, 2]], "text": "h\\u00e9", "n": null, "ok": true}\n'
+        '{"v": [3, 4.5], "r": [[3, 4], [5, 6]], "text": "b", "ok": false, "n": 7}\n',
+    )
+    batch = workspace.everything(
+        f"""source = jsonl("a.jsonl")\n{ALL}
+        v: f32[2] = source.v
+        r: i64[T, 2] = source.r -> pad(0)
+        text: i64[C] = source.text -> chars -> vocab(9) -> pad(0)
+        n: f32 = source.n -> impute(0)
+        ok: i64 = source.ok"""
+    )
+    assert batch["v"].tolist() == [[1, 2], [3, 4.5]]
+    assert batch["r"].tolist() == [[[1, 2], [0, 0]], [[3, 4], [5, 6]]]
+    assert batch["text"].shape == (2, 2) and batch["n"].tolist() == [0, 7] and batch["ok"].tolist() == [1, 0]
+
+
+def png(value: int) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(np.full((4, 5, 3), value, np.uint8)).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_a_directory_in_place_of_a_hub_name(workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    datasets = pytest.importorskip("datasets")
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", workspace.path / "cache")
+    workspace.write("reviews/train.csv", "text,stars\nfine,2\nbad,0\nbad fine,1\n")
+    batch = workspace.everything(
+        f"""source = hub("reviews")\n{ALL}
+        text: i64[T] = source.text -> words -> vocab(9) -> pad(0)
+        stars: i64 = source.stars"""
+    )
+    assert batch["text"].tolist() == [[3, 0], [2, 0], [2, 3]] and batch["stars"].tolist() == [2, 0, 1]
+
+
+def test_images_and_classes_of_a_hub_data_set(workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    datasets = pytest.importorskip("datasets")
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", workspace.path / "cache")
+    features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=["cat", "dog"])})
+    made = datasets.Dataset.from_dict(
+        {"image": [{"bytes": png(9), "path": None}, {"bytes": png(200), "path": None}], "label": [1, 0]},
+        features=features,
+    )
+    (workspace.path / "pets").mkdir()
+    made.to_parquet(workspace.path / "pets" / "train.parquet")
+    body = f"""source = hub("pets")\n{ALL}
+        image: f32[3, 4, 4] = source.image -> center_crop(4) -> scale(1 / 10)
+        label: i64 = source.label"""
+    batch = workspace.everything(body)
+    assert batch["image"][:, 0, 0, 0].tolist() == pytest.approx([0.9, 20]) and batch["label"].tolist() == [1, 0]
+    from dlc.runtime.data import facts
+
+    assert facts.of(workspace.open(body)).fields["label"].classes == ("cat", "dog")
+
+
+def test_a_hub_name_that_cannot_be_reached(workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    datasets = pytest.importorskip("datasets")
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
+    found = workspace.mistake(f'source = hub("no/such-data")\n{ALL}\ny: i64 = source.y')
+    assert 'E0412: the data set "no/such-data" cannot be read' in found and "name a directory" in found
+
+
+def test_parallel_texts(workspace) -> None:
+    workspace.write("en.txt", "a b\nc\n")
+    workspace.write("de.txt", "x\ny z\n")
+    body = f"""source = parallel_text("en.txt", "de.txt")\n{ALL}
+        let de = source.second -> words -> vocab(9, bos = 2, eos = 3)
+        en: i64[S] = source.first -> words -> vocab(9) -> pad(0)
+        before: i64[T] = de[:-1] -> pad(0)
+        after: i64[T] = de[1:] -> pad(0)"""
+    batch = workspace.everything(body)
+    assert batch["en"].tolist() == [[2, 3], [4, 0]]
+    assert batch["before"].tolist() == [[2, 4, 0], [2, 5, 6]]
+    assert batch["after"].tolist() == [[4, 3, 0], [5, 6, 3]]
+    workspace.write("de.txt", "x\n")
+    assert "`en.txt` and `de.txt` do not correspond: 2 lines against 1" in workspace.mistake(body)
+
+
+def test_text_lines(workspace) -> None:
+    workspace.write("a.txt", "one two\n\nthree\n")
+    body = f'source = text_lines("a.txt")\n{ALL}\nx: i64[T <= 1] = source.text -> words -> vocab(9) -> pad(0)'
+    assert "a.txt:1: field `x` has T = 2, declared is T <= 1" in workspace.mistake(body)
+
+
+def test_pairs_of_images(workspace) -> None:
+    for number in range(3):
+        picture, mask = workspace.path / "imgs" / f"{number}.jpg", workspace.path / "masks" / f"{number}_mask.png"
+        picture.parent.mkdir(exist_ok=True)
+        mask.parent.mkdir(exist_ok=True)
+        Image.fromarray(np.full((6, 8, 3), 50 * number, np.uint8)).save(picture)
+        Image.fromarray(np.full((6, 8), number, np.uint8)).save(mask)
+    body = f"""source = image_pairs("imgs", "masks")\n{ALL}
+        let pair = (source.first, source.second) -> if training {{ hflip(0.5) -> random_crop(4) }} else {{ center_crop(4) }}
+        image: f32[3, 4, 4] = pair.first -> scale(1 / 50)
+        mask: i64[4, 4] = pair.second"""
+    for training in (True, False):
+        batch = workspace.everything(body, training=training)
+        assert batch["mask"][:, 2, 2].tolist() == [0, 1, 2]
+        np.testing.assert_allclose(batch["image"][:, 0, 2, 2].numpy(), [0, 1, 2], atol=0.05)
+    (workspace.path / "masks" / "2_mask.png").unlink()
+    assert "do not correspond: `2` is only in the first" in workspace.mistake(body)
