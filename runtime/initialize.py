@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -14,11 +14,24 @@ from . import keyed
 from .data.values import DTYPES
 
 
-def initial_values(spec: Spec, model: Model, seed: int, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
-    """Every parameter and buffer of a model with its first value, on the CPU. `prefix` (`gen.`) belongs to the path."""
+def initial_values(
+    spec: Spec, model: Model, seed: int, prefix: str = "", but: Collection[str] = ()
+) -> Iterator[tuple[str, Tensor]]:
+    """Every parameter and buffer of a model with its first value, on the CPU. `prefix` (`gen.`) belongs to the path; paths in
+    `but` are left out."""
     for entry in parameters(spec, model):
         path = prefix + entry.path
+        if path in but:
+            continue
         yield entry.path, initial_value(entry, keyed.generator(seed, "init", path))
+
+
+def fill(module: nn.Module, spec: Spec, model: Model, seed: int, prefix: str = "", but: Collection[str] = ()) -> None:
+    """Puts the first values into a module, one tensor at a time: no second copy of the model."""
+    tensors = module.state_dict()
+    for path, value in initial_values(spec, model, seed, prefix, but):
+        tensors.pop(path).copy_(value)
+    assert all(prefix + path in but for path in tensors), f"no first value for {', '.join(tensors)}"
 
 
 def initial_value(entry: ParameterEntry, generator: torch.Generator) -> Tensor:

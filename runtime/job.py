@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -105,23 +105,22 @@ def train(
     for text in limits.without_effect(chosen):
         listener(Note(text))
     try:
-        job = _job(spec, chosen, data, run, place, listener)
+        found = [] if saved is not None else list(weights.fitted(spec, chosen, loaded.path.parent))
+        job = _job(spec, chosen, data, run, place, listener, found)
         if save_every is not None:
             job.save_every = save_every
-        if saved is None:
-            _begin(spec, chosen, loaded.path.parent, run, job, listener)
+        _begin(found, run, job, listener)
         _write(run, loaded, spec, chosen, data, job, root, place)
         with memory.explained(chosen.phases[0], place):
-            _run(job, saved, spec)
+            _run(job, saved, spec, found)
     finally:
         if not checkpoint.settle(run.last) and not resume and not any(run.path.glob("metrics.csv")):
             _forget(run)
     return run.path
 
 
-def _begin(spec: Spec, train: Train, root: Path, run: RunDir, job: loop.Job, listener: Listener) -> None:
+def _begin(found: Sequence[weights.Fitted], run: RunDir, job: loop.Job, listener: Listener) -> None:
     """Puts weights from elsewhere into the nets, and records which they were."""
-    found = list(weights.fitted(spec, train, root))
     for one in found:
         weights.fill(one, job.program.tensors())
         listener(Note(f"weights {weights.told(one)}"))
@@ -144,26 +143,40 @@ def _forget(run: RunDir) -> None:
         run.path.rmdir()
 
 
-def _job(spec: Spec, train: Train, data: Data, run: RunDir, device: torch.device, listener: Listener) -> loop.Job:
-    program = _program(spec, train, data, run, device)
+def _job(
+    spec: Spec,
+    train: Train,
+    data: Data,
+    run: RunDir,
+    device: torch.device,
+    listener: Listener,
+    found: Sequence[weights.Fitted],
+) -> loop.Job:
+    program = _program(spec, train, data, run, device, found)
     return loop.Job(train, program, paths(spec, train), data, run, device, listener, metadata(spec))
 
 
-def _program(spec: Spec, train: Train, data: Data, run: RunDir, device: torch.device) -> programs.Program:
-    return programs.build(spec, train, run.path, device, records=len(data.part("train")))
+def _program(
+    spec: Spec, train: Train, data: Data, run: RunDir, device: torch.device, found: Sequence[weights.Fitted]
+) -> programs.Program:
+    given = {path for one in found for path in one.paths}
+    return programs.build(spec, train, run.path, device, records=len(data.part("train")), given=given)
 
 
-def _run(job: loop.Job, saved: Checkpoint | None, spec: Spec) -> None:
+def _run(job: loop.Job, saved: Checkpoint | None, spec: Spec, found: Sequence[weights.Fitted]) -> None:
     try:
         loop.run(job, saved)
     except loop.NotFinite as failure:
-        raise _diverged(job, spec, failure.step) from None
+        raise _diverged(job, spec, failure.step, found) from None
 
 
-def _diverged(job: loop.Job, spec: Spec, seen: int) -> Diverged:
+def _diverged(job: loop.Job, spec: Spec, seen: int, found: Sequence[weights.Fitted]) -> Diverged:
     """Goes on once more from the last checkpoint, watching, and says where the first such number comes from."""
+    program = _program(spec, job.train, job.data, job.run, job.device, found)
+    for one in found:
+        weights.fill(one, program.tensors())
     again = loop.Job(
-        job.train, _program(spec, job.train, job.data, job.run, job.device), job.entries, job.data, job.run, job.device, silent,
+        job.train, program, job.entries, job.data, job.run, job.device, silent,
         job.metadata, save_every=float("inf"),
     )  # fmt: skip
     again.careful = Watch(again.program, job.entries, job.device)
@@ -172,8 +185,8 @@ def _diverged(job: loop.Job, spec: Spec, seen: int) -> Diverged:
     origin = Origin(seen, "the loss is not finite, and a second run from the last checkpoint did not show it again")
     try:
         loop.run(again, saved)
-    except Found as found:
-        origin = found.origin
+    except Found as first:
+        origin = first.origin
     except loop.NotFinite as failure:
         origin = Origin(failure.step, "the loss is not finite")
     notes = [origin.what]

@@ -6,7 +6,7 @@ import importlib.util
 import itertools
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -28,8 +28,8 @@ from ..backends.pytorch.recipe import (
 )
 from ..compiler.ir import CallNode, Model, Spec
 from ..compiler.recipe.ir import Train
+from . import initialize
 from .data.feed import Batch
-from .initialize import initial_values
 from .program import Part, Program, Shared
 
 _numbers = itertools.count()
@@ -66,11 +66,12 @@ class _Evaluation:
 
 
 def build(
-    spec: Spec, train: Train, folder: Path | None, device: torch.device, *, initial: bool = True, records: int | None = None
+    spec: Spec, train: Train, folder: Path | None, device: torch.device, *, initial: bool = True, records: int | None = None,
+    given: Collection[str] = (),
 ) -> Program:  # fmt: skip
     """The program of a section. Generated files lie in `folder` (else in a temporary one), so that a stack trace points
-    at lines one can read; weights are the initial ones unless `initial` is false. `records` of the train split are needed
-    to train: lengths of schedules follow from them."""
+    at lines one can read; weights are the initial ones unless `initial` is false, and those at the paths `given` are left
+    for whoever has them. `records` of the train split are needed to train: lengths of schedules follow from them."""
     files = sources(spec, train, records)
     with tempfile.TemporaryDirectory() as temporary:
         home = folder if folder is not None else Path(temporary)
@@ -84,7 +85,7 @@ def build(
         made = construct(modules[file_of(net.name)], model)
         if initial:
             prefix = f"{net.name}." if net.name else ""
-            made.load_state_dict(dict(initial_values(spec, model, train.seed, prefix)))
+            initialize.fill(made, spec, model, train.seed, prefix, given)
         nets[net.name] = made.to(device)
     recipe = modules["recipe.py"]
     phases = [
@@ -160,7 +161,7 @@ def initial_module(spec: Spec, model: Model, seed: int) -> nn.Module:
         file.write_text(module_source(spec, model), "utf-8")
         module = load(file)
     made = construct(module, model)
-    made.load_state_dict(dict(initial_values(spec, model, seed)))
+    initialize.fill(made, spec, model, seed)
     return made
 
 

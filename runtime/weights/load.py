@@ -32,6 +32,13 @@ class Fitted:
     foreign: Foreign
     plan: Plan
 
+    @property
+    def paths(self) -> set[str]:
+        """What it fills, by the paths of the checkpoint."""
+        prefix = f"{self.net}." if self.net else ""
+        counters = {path for path in self.plan.absent if path.rpartition(".")[2] == COUNTER}
+        return {prefix + path for path in (*self.plan.sources, *counters)}
+
 
 def fitted(spec: Spec, train: Train, root: Path) -> Iterator[Fitted]:
     """The weights of each net, matched with its parameters. Raises Failed as `fit` does."""

@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import dlc
+from dlc.runtime.failure import Diverged
 from dlc.runtime.initialize import initial_values
 from dlc.runtime.job import reopen
 
@@ -322,3 +323,13 @@ def test_a_fine_tuning_resumes_bitwise(spec: Callable[..., Path], tmp_path: Path
         one, other = load_file(whole.directory.last / name), load_file(resumed.directory.last / name)
         assert all(torch.equal(one[key], other[key]) for key in one)
     assert half.path == resumed.path
+
+
+def test_where_a_diverged_fine_tuning_broke(
+    spec: Callable[..., Path], theirs: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    """The second look begins with the loaded weights too."""
+    save_file(theirs | {"head.bias": torch.full((10,), float("nan"))}, tmp_path / "w.safetensors")
+    with pytest.raises(Diverged) as caught:
+        dlc.train(dlc.load(spec('  weights = file("w.safetensors")')), out=tmp_path / "run")
+    assert any("`head" in note for note in caught.value.notes), caught.value.notes
