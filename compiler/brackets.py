@@ -24,12 +24,16 @@ GOES_ON = ("->", "else", "=>", "+", "-", "*", "/", "//", "%", "@", "**", ",", "a
 
 
 class Brackets:
-    """The lines of a text and the brackets that stand open on them; `closed` are places of brackets to overlook."""
+    """The lines of a text and the brackets that stand open on them. `closed` are places of brackets to overlook,
+    `left_out` ranges of the text that were reported already."""
 
-    def __init__(self, source: Source, tokens: list[Token], closed: Collection[int]) -> None:
+    def __init__(
+        self, source: Source, tokens: list[Token], closed: Collection[int], left_out: Collection[tuple[int, int]] = ()
+    ) -> None:
         self.source = source
         self.tokens = tokens
         self.closed = closed
+        self.left_out = left_out
         self.base: dict[int, int] = {}  # indentation of the statement in which a bracket opens, by the bracket's place
         self.suspect: tuple[Token, Token] | None = None
 
@@ -70,6 +74,8 @@ class Brackets:
                     base = self.base[inner.start]
                 elif token.text != "(":
                     base = indent
+            if any(start <= token.start < end for start, end in self.left_out):
+                continue
             if token.text in OPENERS:
                 self.base[token.start] = base
                 if token.start not in self.closed:

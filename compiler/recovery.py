@@ -36,6 +36,7 @@ class Recovery:
         self.stopped_at = -1  # token index of the error before
         self.tries = 0  # how often reading stopped there
         self.leftovers = False  # were such lines left out?
+        self.skipped: list[tuple[int, int]] = []  # what was left out to go on
         self.unclosed: set[int] = set()  # where brackets stand that were reported as never closed
         by_symbol: dict[int, list[str]] = {}
         for text, number in tables.symbols.items():
@@ -110,10 +111,10 @@ class Recovery:
                     continue  # the lines of an item whose first line could not be read
                 leaves = not deeper and following.text not in CLOSERS and (around or lines.is_header(index + 1))
                 if not inside or leaves:
-                    machine.resume(height, nonterminal, index)
+                    self._resume(machine, height, nonterminal, index)
                     return True
             elif token.kind == newline and around and not inside:
-                machine.resume(height, nonterminal, index)
+                self._resume(machine, height, nonterminal, index)
                 return True
             elif token.text in OPENERS:
                 inside.append(token.text)
@@ -122,12 +123,17 @@ class Recovery:
                     while inside.pop() != CLOSERS[token.text]:
                         pass
                 elif token.text == "}" and around and not self._lacks_opener(lines, index, start, indent, machine):
-                    machine.resume(height, nonterminal, index)
+                    self._resume(machine, height, nonterminal, index)
                     return True
         if around:
             return False
-        machine.resume(height, nonterminal, len(tokens) - 1)
+        self._resume(machine, height, nonterminal, len(tokens) - 1)
         return True
+
+    def _resume(self, machine: Machine, height: int, nonterminal: str, index: int) -> None:
+        start = machine.starts[height] if height < len(machine.starts) else machine.tokens[machine.at].start
+        self.skipped.append((start, machine.tokens[index].start))
+        machine.resume(height, nonterminal, index)
 
     def _lacks_opener(self, lines: Brackets, index: int, start: int, indent: int, machine: Machine) -> bool:
         """`metrics acc = f(a) }`: the brace at the end closes what was never opened, for the section goes on below."""
@@ -147,7 +153,7 @@ class Recovery:
         is_item = Brackets(self.source, machine.tokens, ()).is_header(index)
         for height, nonterminal in machine.heights(("item",) if is_item else ("stmt", "entry", "setting", "item")):
             if height < len(machine.starts) and machine.starts[height] <= opener.start:
-                machine.resume(height, nonterminal, index - 1)  # the line end before it
+                self._resume(machine, height, nonterminal, index - 1)  # the line end before it
                 return True
         return False
 
@@ -159,7 +165,7 @@ class Recovery:
         if not machine.brackets:
             return None
         tokens = machine.tokens
-        brackets = Brackets(self.source, tokens, self.unclosed)
+        brackets = Brackets(self.source, tokens, self.unclosed, self.skipped)
         innermost, _ = machine.brackets[-1]
         first = machine.at  # of its line
         while first > 0 and tokens[first].kind != NEWLINE and not brackets.begins_line(first):

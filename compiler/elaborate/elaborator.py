@@ -374,6 +374,7 @@ class Elaborator:
         environment = Environment(definition.scope, dict(statics))
         context = Context(self, builder, environment, Scope())
         for decl in signature.inputs:
+            environment.bind(decl.name.text, POISON, decl.name.span, is_input=True)
             with self.reporting(decl.span):
                 if decl.type is None:
                     raise Failed(errors.input_without_type(decl.name.text, decl.span))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import syntax
-from ..diagnostics import Failed
+from ..diagnostics import Abandoned, Failed
 from ..dims import Dim, Size
 from ..errors import elaborate as errors
 from ..facts import equal, exact_div, missing_fact
@@ -385,7 +385,10 @@ def fresh_size(context: Context, name: str) -> bool:
         return False
     from ..passes.resolve import ParamSlot
 
-    return not isinstance(context.environment.file.lookup(name), ParamSlot)
+    try:
+        return not isinstance(context.environment.file.lookup(name), ParamSlot)
+    except Abandoned:  # it may be a parameter that could not be read
+        return True
 
 
 def limit(context: Context, size: Size, bound: syntax.Pipe, item: syntax.Pipe) -> None:

@@ -36,12 +36,13 @@ def bind_recipe(project: Project, elaborator: Elaborator, facts: Mapping[str, Da
             assert dataset is not None
             check_pairing(elaborator, train, dataset, (facts or {}).get(train.data))
     exports: list[Export] = []
-    for definition in project.sections("export"):
+    unread = project.root.damaged and not trains  # the section that the others are about may be what could not be read
+    for definition in project.sections("export") if not unread else ():
         export = ExportBinder(elaborator, definition, trains, Path(project.root.name).stem).run()
         if export is not None:
             exports.append(export)
     searches: list[Search] = []
-    for definition in project.sections("search"):
+    for definition in project.sections("search") if not unread else ():
         search = SearchBinder(project, project.report, definition, trains, data).run()
         if search is not None:
             searches.append(search)

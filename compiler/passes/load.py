@@ -10,9 +10,11 @@ from .. import syntax
 from ..diagnostics import Abandoned, Diagnostic, Report
 from ..errors import resolve as errors
 from ..names import nearest
-from ..parse import parse
+from ..ops import names as operators
+from ..parse import Remains, parse_remains
 from ..read import read_source
 from ..source import Sources, Span
+from ..statics import CONSTANTS, STATIC_FUNCTIONS
 from .scopes import IMPORT_ARGUMENT, Definition, FileScope, Kind, ParamSlot
 
 STANDARD = Path(__file__).resolve().parents[2] / "specs" / "std"
@@ -52,6 +54,8 @@ class Loader:
     report: Report
     sources: Sources
     files: dict[Path, syntax.File | None] = field(default_factory=dict[Path, "syntax.File | None"])
+    #: Of files with mistakes of syntax, the items without.
+    remains: dict[Path, Remains] = field(default_factory=dict[Path, Remains])
     modules: dict[tuple[Path, str], FileScope | None] = field(
         default_factory=dict[tuple[Path, str], "FileScope | None"]
     )
@@ -72,7 +76,16 @@ class Loader:
             self.sources.add(shown, "")
             self.report.add(file)
             return None
-        return None if file is None else self._scope(place, file)
+        if file is not None:
+            return self._scope(place, file)
+        remains = self.remains.get(place.real)
+        if remains is None:
+            return None
+        scope = FileScope(place.shown, remains.file, self.report, damaged=True, nameless=remains.nameless)
+        scope.broken |= remains.missing.difference(operators(), STATIC_FUNCTIONS, CONSTANTS)
+        self._fill(scope, place, remains.file)
+        self.scopes.append(scope)
+        return scope
 
     def _read(self, place: Place) -> syntax.File | Diagnostic | None:
         """The tree of a file; why there is no text; or None when the text has mistakes, which are reported."""
@@ -81,8 +94,10 @@ class Loader:
             if isinstance(source, Diagnostic):
                 return source
             self.sources[place.shown] = source
-            file, diagnostics = parse(source)
+            file, remains, diagnostics = parse_remains(source)
             self.report.extend(diagnostics)
+            if remains is not None:
+                self.remains[place.real] = remains
             if file is not None and file.version is not None and file.version.text.partition(".")[0] != "1":
                 self.report.add(errors.edition_unknown(file.version.span, file.version.text))
                 file = None

@@ -11,6 +11,7 @@ from ..diagnostics import Abandoned, Failed, Report
 from ..elaborate.values import Callable
 from ..errors import resolve as errors
 from ..names import nearest
+from ..ops import find
 from ..source import Span
 from .callables import APPLIED, applied_kind, evaluate_callable
 from .callables import kind_of as callable_kind
@@ -183,6 +184,11 @@ class ParamSlot:
         return value
 
 
+def is_table_name(name: str) -> bool:
+    """Whether the language itself has something of the name."""
+    return name in statics.STATIC_FUNCTIONS or name in statics.CONSTANTS or find(name) is not None
+
+
 _UNKNOWN, _PENDING, _FAILED = object(), object(), object()
 
 EXPECTED = {
@@ -255,12 +261,15 @@ class FileScope:
     broken: set[str] = field(default_factory=set[str])
     #: The spec it extends could not be read, so that names may be missing.
     incomplete: bool = False
+    #: Items are missing, for they have mistakes of syntax; what they may define is in `broken`.
+    damaged: bool = False
+    nameless: bool = False  # one of them has a name that could not be read
     places: dict[str, Span] = field(default_factory=dict[str, Span])
 
     def lookup(self, name: str) -> Definition | ParamSlot | None:
         """What a name of the file means; Abandoned when the file it would come from could not be read."""
         found = self.definitions.get(name) or self.params.get(name) or self.imported.get(name)
-        if found is None and (self.incomplete or name in self.broken):
+        if found is None and (self.incomplete or name in self.broken or (self.nameless and not is_table_name(name))):
             raise Abandoned
         return found
 

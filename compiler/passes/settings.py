@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from .. import syntax
-from ..diagnostics import Diagnostic, Failed
+from ..diagnostics import Abandoned, Diagnostic, Failed
 from ..errors import resolve as errors
 from ..names import nearest
 from ..source import Span
@@ -76,8 +76,16 @@ class Finder:
     def find(self, path: syntax.Path, *, bare: bool = False) -> Target:
         """The setting at `path`; with `bare` (on the command line) one name may also be a static or a train key.
 
-        Raises Failed with E0301, and Abandoned when the name's import failed.
+        Raises Failed with E0301, and Abandoned when the name's import failed or it may be what could not be read.
         """
+        try:
+            return self._find(path, bare)
+        except Failed:
+            if self.scope.damaged:
+                raise Abandoned from None
+            raise
+
+    def _find(self, path: syntax.Path, bare: bool) -> Target:
         first, rest = path.names[0], tuple(name.text for name in path.names[1:])
         if not rest:
             return self._single(first, bare)

@@ -278,12 +278,12 @@ def test_nesting_up_to_the_limit() -> None:
 
 
 def test_long_is_not_deep() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     assert errors("param a = [" + "1, " * 20_000 + "]") == []
     assert errors("param a = x" + " -> relu" * 20_000) == []
     assert errors("param a = [" + "x <-1, " * 20_000 + "]") == []
     assert errors("train {\n" + "a = 1\n" * 20_000 + "}") == []
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 @pytest.mark.parametrize("number", ["9223372036854775809", "1e999", "1" * 5000, "10_000_000_000G"])
@@ -351,9 +351,9 @@ def test_parsing_gpt2_is_fast(record_figure: Any) -> None:
     source = Source("x", next(p for p in SPECS if p.stem == "e_gpt2").read_text(encoding="utf-8"))
     times: list[float] = []
     for _ in range(15):
-        start = time.perf_counter()
+        start = time.process_time()
         parse(source)
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     record_figure("parse.gpt2", min(times) * 1e3, "ms")
     assert min(times) < 0.008
 
