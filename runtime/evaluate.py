@@ -29,10 +29,15 @@ def evaluating(program: Program) -> Iterator[None]:
 def evaluate(
     program: Program, feed: Feed, batch: int, limit: int | None = None
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Figures and loss terms of a split: (`{"acc": ..}`, `{"loss": ..}`). One host read at the end of each."""
+    """Figures and loss terms of a split: (`{"acc": ..}`, `{"loss": ..}`). One host read at the end of each.
+
+    What is random in them (the noise of a diffusion model) is drawn alike every time: figures of two moments compare, and
+    validation does not change what training draws.
+    """
     parts = [accumulator(part.op, part.args) for part in program.parts]
     sums: list[Tensor] = []
-    with evaluating(program):
+    with torch.random.fork_rng([feed.device] if feed.device.type == "cuda" else []), evaluating(program):
+        torch.manual_seed(0)
         for data in feed.batches(batch, limit):
             terms, inputs = program.evaluation(data)
             counts = program.evaluation.counts(data)

@@ -132,7 +132,7 @@ class Loop:
         self.steppers: list[Stepper] = []
         self.running: list[Tensor] = []
         self.running_steps = 0
-        self.names = loss_names(job.train)
+        self.names: list[str] = []  # of the loss terms of the phase, in the order of `running`
         self.totals = len(job.train.phases[0].updates) == 1  # the losses of several nets have no meaningful sum
         self.losses: dict[str, float] = {}  # of the last row
         self.sample: dict[str, Tensor] | None = None  # the records that `log` shows
@@ -153,6 +153,7 @@ class Loop:
 
     def run_phase(self, phase: Phase, signals: Signals, began: float) -> None:
         job, at = self.job, self.at
+        self.names = loss_names(phase)
         clock = self.clock(phase)
         total, deadline = length_of(phase, clock), seconds(phase.duration)
         self.enter(phase)
@@ -264,6 +265,7 @@ class Loop:
     def enter(self, phase: Phase) -> None:
         """Optimizers of a phase; what they kept goes on unless the phase starts them anew."""
         recompute(self.program.nets, phase.runtime.recompute)
+        self.job.data.graph.workers = phase.runtime.workers
         before = {id(p): state for stepper in self.steppers for p, state in stepper.states()}
         self.steppers = [build(groups(), self.job.device) for groups in self.program.groups[self.at.phase]]
         for stepper in self.steppers if not phase.fresh else ():
@@ -476,8 +478,10 @@ class Reporter:
         evaluation = loop.train.evaluation
         terms = ["loss", *(term.name for term in evaluation.terms)] if evaluation.terms else []
         figures = [f"val.{name}" for name in (*terms, *(metric.name for metric in evaluation.metrics))]
-        columns = ["lr", *(["loss"] if loop.totals else []), *loop.names, *(figures if loop.val is not None else ())]
-        columns = list(dict.fromkeys([*columns, *phase.log.values]))
+        phases = loop.train.phases  # one file for all: a column for whatever any of them has
+        columns = ["lr", *(["loss"] if loop.totals else []), *(name for each in phases for name in loss_names(each))]
+        columns += [*(figures if loop.val is not None else ()), *(name for each in phases for name in each.log.values)]
+        columns = list(dict.fromkeys(columns))
         self.file = MetricsFile(loop.job.run.path / "metrics.csv", columns, loop.at.step) if loop.job.records else None
         self.seen: dict[str, float] = {}
 
@@ -609,9 +613,9 @@ def evaluation_batch(phase: Phase) -> int:
     return max(phase.batch.micro or phase.batch.amount, 256)
 
 
-def loss_names(train: Train) -> list[str]:
-    """The names of the loss terms in the order of `Loop.running`."""
-    updates = train.phases[0].updates
+def loss_names(phase: Phase) -> list[str]:
+    """The names of a phase's loss terms."""
+    updates = phase.updates
     if len(updates) == 1:
         return [term.name for term in updates[0].terms]
     return [

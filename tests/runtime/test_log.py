@@ -129,3 +129,37 @@ def test_numbers_become_shades(values: list[float], bytes_: list[int]) -> None:
     made = as_bytes(np.array(values, np.float32).reshape(1, 1, 3))
     assert made.ravel().tolist() == bytes_
     assert as_bytes(np.array([[[0, 1, 1]]])).ravel().tolist() == [0, 255, 255]  # a mask
+
+
+PHASES = """
+model M(image: [B, 1, 8, 8]) -> (recon: [B, 64]) { recon = image -> flatten -> Linear(8) -> Linear(64) }
+train {
+  model = M
+  data = D
+  let drawn = randn(recon)
+  metrics { noise = mean(abs(recon + drawn)) }
+  optimizer = Adam(1e-2)
+  batch = 64
+  phase one { loss = mse(recon, flatten(image)); duration = 1 epochs }
+  phase two {
+    loss { near = mse(recon, flatten(image)); far = l1_loss(recon, flatten(image)) }
+    duration = 1 epochs
+    log { every = 4 steps }
+  }
+}
+"""
+
+
+def test_phases_with_other_losses_share_a_file(tmp_path: Path) -> None:
+    run = fit(tmp_path, "run", PHASES)
+    found = rows(run)
+    assert [row["step"] for row in found] == ["8", "12", "16"]
+    assert [bool(row["near"]) for row in found] == [False, True, True]
+    assert all(row["loss"] for row in found)
+
+
+def test_what_is_random_in_evaluation_is_drawn_alike_every_time(tmp_path: Path) -> None:
+    run = fit(tmp_path, "run", PHASES)
+    first, second = (api.evaluate(run, "test", device="cpu") for _ in range(2))
+    assert first == second
+    assert first["noise"] == pytest.approx(run.figures["test.noise"])
