@@ -82,6 +82,7 @@ def export(
     Disagrees, BadInput, and Failed for what the spec asks for and ONNX cannot say.
     """
     from ..backends.onnx import MissingWeight, lower, write_linked, write_packed
+    from ..backends.onnx.quantize import LEAST
 
     spec, run = _opened(source)
     chosen = _section(spec, section)
@@ -93,9 +94,17 @@ def export(
     if precision not in ("f32", "f16", "bf16"):
         raise BadInput(f"there is no precision `{precision}`", helps=('`"f32"`, `"f16"` or `"bf16"`',))
     if chosen is not None and chosen.opset not in (None, 23):
-        raise Failed(errors.inexpressible(f"opset = {chosen.opset}", "ONNX", "opset 23 is written", chosen.span))
-    if chosen is not None and chosen.quantize is not None:
-        raise Failed(errors.inexpressible("quantize", "ONNX", "quantisation is not there yet", chosen.quantize.span))
+        raise Failed(
+            errors.inexpressible(
+                f"opset = {chosen.opset}",
+                "ONNX",
+                "opset 23 is written: `Attention` and `RMSNormalization` begin with it",
+                chosen.span,
+            )
+        )
+    quantize = chosen.quantize.name if chosen is not None and chosen.quantize is not None else None
+    if chosen is not None and chosen.quantize is not None and precision != "f32":
+        raise Failed(errors.quantized_half(precision, chosen.quantize.span))
     fix = dict(chosen.fix) if chosen else {}
     origin = _weights(spec, model, net, train, run, weights)
     part, part_model = spec, model
@@ -118,15 +127,18 @@ def export(
         metadata = {
             "dlc.spec": spec.name, "dlc.spec_hash": _digest(spec), "dlc.weights": origin.words,
             "dlc.parameters": str(sum(entry.size for entry in parameters(spec, model) if not entry.buffer)),
-            "dlc.precision": precision, "dlc.preprocessing": described, "dlc.classes": json.dumps(_classes(run)),
+            "dlc.precision": quantize or precision, "dlc.preprocessing": described, "dlc.classes": json.dumps(_classes(run)),
             "dlc.vocabulary": json.dumps(_vocabulary(run, train, chosen)),
         }  # fmt: skip
         try:
             made = lower(
-                part, part_model, origin.values, fix=fix, precision=precision, cached=cached, metadata=metadata
+                part, part_model, origin.values, fix=fix, precision=precision, cached=cached, quantize=quantize,
+                metadata=metadata,
             )  # fmt: skip
         except MissingWeight as error:
             raise _missing(error, origin) from None
+        if chosen is not None and chosen.quantize is not None and made.metadata_props["dlc.quantized"] == "0":
+            raise Failed(errors.nothing_to_quantize(LEAST, chosen.quantize.span))
         seconds["lower"] = time.perf_counter() - start
         start = time.perf_counter()
         staged = folder / path.name
@@ -141,14 +153,14 @@ def export(
         parity = None
         if verify:
             start = time.perf_counter()
-            parity = _verified(part, part_model, origin, staged, precision, fix)
+            parity = _verified(part, part_model, origin, staged, quantize or precision, fix)
             seconds["verify"] = time.perf_counter() - start
         placed = _place(files, path)
     graph = made.graph
     return Exported(
         path, tuple(placed), len(graph), sum(file.stat().st_size for file in placed),
         _ports(graph.inputs), _ports(graph.outputs),
-        precision, origin.words, seconds, parity,
+        quantize or precision, origin.words, seconds, parity,
         sum((value.name or "").startswith("past_key_values.") for value in graph.inputs) // 2,
     )  # fmt: skip
 

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 Array: TypeAlias = "NDArray[Any]"
 Level: TypeAlias = Literal["none", "all"]
 
-#: Largest difference as a share of the output's scale, by the precision inside the graph.
-TOLERANCES = {"f32": 1e-4, "f16": 2e-2, "bf16": 1e-1}
+#: Largest difference as a share of the output's scale, by the precision inside the graph, or that of its weights.
+TOLERANCES = {"f32": 1e-4, "f16": 2e-2, "bf16": 1e-1, "int8": 1e-1, "int4": 5e-1}
 LEVELS: tuple[Level, ...] = ("none", "all")
 BATCHES = (1, 7)
 _DTYPES = {

@@ -47,10 +47,12 @@ class MissingWeight(Exception):
 
 
 class GraphBuilder:
-    """Collects what becomes one `ir.Graph`. `precision` is what `f32` of the spec becomes inside the graph."""
+    """Collects what becomes one `ir.Graph`. `precision` is what `f32` of the spec becomes inside the graph, `quantize` what
+    the weights of its linear layers become (None: they stay)."""
 
-    def __init__(self, weights: Weights, precision: str = "f32") -> None:
-        self.weights, self.precision = weights, precision
+    def __init__(self, weights: Weights, precision: str = "f32", quantize: str | None = None) -> None:
+        self.weights, self.precision, self.quantize = weights, precision, quantize
+        self.quantized = 0  # layers
         self.nodes: list[ir.Node] = []
         self.initializers: dict[str, ir.Value] = {}
         self.used: set[str] = set()  # parameter paths that the graph reads
@@ -74,14 +76,14 @@ class GraphBuilder:
 
     def nodes_of(
         self, kind: str, inputs: Sequence[ir.Value | None], attributes: Mapping[str, Attribute] | None = None,
-        outputs: int = 1,
+        outputs: int = 1, domain: str = "",
     ) -> Sequence[ir.Value]:  # fmt: skip
         """Adds a node and returns its outputs."""
         name = self.unique(f"{self.scope}/{kind}" if self.scope else kind)
         while inputs and inputs[-1] is None:
             inputs = inputs[:-1]
         node = ir.Node(
-            "", kind, inputs, [attribute(key, value) for key, value in (attributes or {}).items()],
+            domain, kind, inputs, [attribute(key, value) for key, value in (attributes or {}).items()],
             num_outputs=outputs, name=name,
         )  # fmt: skip
         for index, value in enumerate(node.outputs):

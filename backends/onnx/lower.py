@@ -73,24 +73,27 @@ def lower(
     fix: Mapping[str, int] | None = None,
     precision: str = "f32",
     cached: bool = False,
+    quantize: str | None = None,
     metadata: Mapping[str, str] | None = None,
 ) -> ir.Model:
     """Lowers a model. Raises Failed (E0501, E0502, E0503, E0504 ...) and MissingWeight.
 
     `inputs`, `outputs` and `tail` cut the model as `compiler/cut.py` says. `fix` gives sizes to dimensions. `precision` is what f32 becomes inside the graph;
-    inputs and outputs keep the spec's types. `cached` is the form that continues a sequence (`cache.py`).
+    inputs and outputs keep the spec's types. `cached` is the form that continues a sequence (`cache.py`),
+    `quantize` (`int8`, `int4`) what the weights of linear layers become (`quantize.py`).
     """
     spec, model = cut(spec, model, inputs=inputs, outputs=outputs, tail=tail)
     length = cached_length(spec, model, fix or {}) if cached else None
-    return _Lowering(spec, model, weights, fix or {}, precision, length).run(metadata or {})
+    return _Lowering(spec, model, weights, fix or {}, precision, length, quantize).run(metadata or {})
 
 
 class _Lowering:
     def __init__(
-        self, spec: Spec, model: Model, weights: Weights, fix: Mapping[str, int], precision: str, length: str | None
-    ) -> None:
+        self, spec: Spec, model: Model, weights: Weights, fix: Mapping[str, int], precision: str, length: str | None,
+        quantize: str | None,
+    ) -> None:  # fmt: skip
         self.spec, self.model, self.fix = spec, model, fix
-        self.graph = GraphBuilder(weights, precision)
+        self.graph = GraphBuilder(weights, precision, quantize)
         self.cache = Cache(self.graph, length) if length is not None else None
         self.live = Liveness(spec.bodies)
 
@@ -142,11 +145,14 @@ class _Lowering:
         nodes = _alive(self.graph.nodes, outputs)
         read = {value for node in nodes for value in _read(node)}
         initializers = [value for value in self.graph.initializers.values() if value in read]
+        imports = {"": OPSET, **{node.domain: 1 for node in nodes if node.domain}}
         graph = ir.Graph(
-            inputs, outputs, nodes=nodes, initializers=initializers, opset_imports={"": OPSET}, name=self.model.name
+            inputs, outputs, nodes=nodes, initializers=initializers, opset_imports=imports, name=self.model.name
         )  # fmt: skip
         model = ir.Model(graph, ir_version=IR_VERSION, producer_name="dlc", producer_version=version("dlc"))
         model.metadata_props.update(self.facts())
+        if self.graph.quantize is not None:
+            model.metadata_props["dlc.quantized"] = str(self.graph.quantized)
         model.metadata_props.update(metadata)
         return model
 

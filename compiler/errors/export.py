@@ -85,3 +85,17 @@ def length_required(model: str, length: str, text: str, span: Span) -> Diagnosti
         "E0503", f"`{model}` has no cached form: `{text}` cannot hold for one step", span, f"a step may be one position of `{length}`",
         helps=("without `--cached` the export computes whole sequences",),
     )  # fmt: skip
+
+
+def quantized_half(precision: str, span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0501", f"`quantize` cannot be expressed in ONNX with `precision = \"{precision}\"`", span,
+        "rounded weights are multiplied in f32", helps=('`precision = "f32"`, or leave `quantize` out',),
+    )  # fmt: skip
+
+
+def nothing_to_quantize(least: int, span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0501", "`quantize` has nothing to do: no `Linear` is large enough", span,
+        f"those with {least:,} weights or more are rounded", helps=("leave `quantize` out",),
+    )  # fmt: skip

@@ -283,8 +283,32 @@ def test_no_cached_form(folder: Path) -> None:
     assert not (folder / "m.onnx").exists()
 
 
-def test_what_is_not_written_yet_is_said(folder: Path) -> None:
-    (folder / "q.dlspec").write_text(PLAIN + 'export { model = M; quantize = "int8" }\n', "utf-8")
+@pytest.mark.parametrize(("kind", "tolerance"), [("int8", 1e-1), ("int4", 5e-1)])
+def test_rounded_weights(folder: Path, kind: str, tolerance: float) -> None:
+    (folder / "q.dlspec").write_text(
+        "dlspec 1\nmodel M(x: [B, 64]) -> (y: [B, 8]) { y = x -> a: Linear(128) -> relu -> b: Linear(8) }\n"
+        f'export {{ model = M; quantize = "{kind}" }}\n',
+        "utf-8",
+    )
+    made = export("q.dlspec")
+    assert made.precision == kind
+    assert made.parity is not None
+    assert {row.tolerance for row in made.parity.rows} == {tolerance}
+    assert 0 < made.parity.worst[0].share < tolerance
+    assert dlc.Session(made.path, "cpu").metadata["dlc.quantized"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ('quantize = "int8"', "`quantize` has nothing to do: no `Linear` is large enough"),
+        ('quantize = "int4"; precision = "f16"', '`quantize` cannot be expressed in ONNX with `precision = "f16"`'),
+        ("opset = 17", "`opset = 17` cannot be expressed in ONNX"),
+    ],
+)
+def test_what_is_not_written_is_said(folder: Path, keys: str, message: str) -> None:
+    (folder / "q.dlspec").write_text(PLAIN + f"export {{ model = M; {keys} }}\n", "utf-8")
     with pytest.raises(Failed) as caught:
         export("q.dlspec")
-    assert caught.value.diagnostic.code == "E0501"
+    assert (caught.value.diagnostic.code, caught.value.diagnostic.message) == ("E0501", message)
+    assert sorted(os.listdir(folder)) == ["digits.dlspec", "m.dlspec", "q.dlspec"]

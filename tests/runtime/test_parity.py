@@ -119,5 +119,5 @@ def test_disagreement_is_seen(exported: tuple[Spec, dict[str, np.ndarray[Any, An
 
 def test_the_tolerances_are_published() -> None:
     page = (Path(dlc.__file__).parent / "docs" / "export.md").read_text("utf-8")
-    rows = dict(re.findall(r"^\| (f32|f16|bf16) \| (\S+) \|$", page, re.MULTILINE))
+    rows = dict(re.findall(r"^\| (f32|f16|bf16|int8|int4) \| (\S+) \|$", page, re.MULTILINE))
     assert {name: float(tolerance) for name, tolerance in rows.items()} == parity.TOLERANCES

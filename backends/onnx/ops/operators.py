@@ -74,6 +74,11 @@ def gemm(use: Use, x: Tensor, matrix: ir.Value, bias: ir.Value | None, type: Ten
     inputs = (x.rows(), matrix) if bias is None else (x.rows(), matrix, bias)
     attributes = {"transB": 1} if transposed else {}
     made = use.graph.node("Gemm", *inputs, **attributes)
+    return as_rows(use, x, made, type)
+
+
+def as_rows(use: Use, x: Tensor, made: ir.Value, type: TensorType) -> Tensor:
+    """A matrix computed from the rows of x, as a tensor of `type`."""
     layout = x.layout.rows()
     size = type.shape[-1]
     last = () if size == 1 else (Factor(size),)

@@ -1,0 +1,61 @@
+"""Weights of `Linear` in 8 or 4 bits: smaller files, and less memory to read for each token.
+
+`int8`: a scale for each output, and one for the inputs of each call (`DynamicQuantizeLinear`, `MatMulInteger`); ONNX
+Runtime makes one kernel of it. `int4`: a scale for every 32 weights (`MatMulNBits` of ONNX Runtime, which other programs may
+not know); inputs are rounded to 8 bits inside. Everything else stays as it is, a table that is also the head among it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from .graph import GraphBuilder
+
+#: Smaller weights stay: they take no time, and rounding them costs as much accuracy as that of large ones.
+LEAST = 4096
+BLOCK = 32
+CONTRIB = "com.microsoft"
+
+
+def product(
+    graph: GraphBuilder, kind: str, name: str, x: ir.Value, weight: np.ndarray[Any, Any], bias: ir.Value | None
+) -> ir.Value:
+    """x[M, K] @ weight[N, K].T + bias with the weight in `kind` (`int8`, `int4`), stored under `name`."""
+    return (_int8 if kind == "int8" else _int4)(graph, name, x, weight, bias)
+
+
+def _int8(graph: GraphBuilder, name: str, x: ir.Value, weight: np.ndarray[Any, Any], bias: ir.Value | None) -> ir.Value:
+    steps = np.maximum(np.abs(weight).max(axis=1), np.finfo(np.float32).tiny) / 127
+    numbers = np.rint(weight / steps[:, None]).astype(np.int8)
+    table = graph.initializer(f"{name}:int8", np.array(numbers.T, order="C"))
+    scales = graph.initializer(f"{name}:scale", steps.astype(np.float32))
+    # layers that read one value share its rounding
+    rounded = graph.kept(("int8", x), lambda: graph.nodes_of("DynamicQuantizeLinear", [x], outputs=3)[0]).producer()
+    assert rounded is not None
+    quantized, step, zero = rounded.outputs
+    sums = graph.node("MatMulInteger", quantized, table, zero)
+    scaled = graph.node(
+        "Mul", graph.node("Cast", sums, to=int(ir.DataType.FLOAT)), graph.node("Mul", step, scales)
+    )  # fmt: skip
+    return scaled if bias is None else graph.node("Add", scaled, bias)
+
+
+def _int4(graph: GraphBuilder, name: str, x: ir.Value, weight: np.ndarray[Any, Any], bias: ir.Value | None) -> ir.Value:
+    rows, width = weight.shape
+    blocks = -(-width // BLOCK)
+    padded = np.zeros((rows, blocks * BLOCK), np.float32)
+    padded[:, :width] = weight
+    parts = padded.reshape(rows, blocks, BLOCK)
+    # the largest of a block becomes -8, of which there is no positive: one step more on its side
+    largest = np.take_along_axis(parts, np.abs(parts).argmax(axis=2)[..., None], 2)
+    steps = largest / -8
+    steps[steps == 0] = 1
+    numbers = (np.clip(np.rint(parts / steps), -8, 7) + 8).astype(np.uint8)
+    pairs = numbers[..., 0::2] | (numbers[..., 1::2] << 4)
+    table = graph.initializer(f"{name}:int4", pairs)
+    scales = graph.initializer(f"{name}:scale", np.array(steps[..., 0], np.float32, order="C"))
+    attributes = {"K": width, "N": rows, "bits": 4, "block_size": BLOCK, "accuracy_level": 4}
+    return graph.nodes_of("MatMulNBits", [x, table, scales, None, None, bias], attributes, domain=CONTRIB)[0]
