@@ -179,13 +179,15 @@ def brackets(text: str) -> list[tuple[int, int]]:
     return [pair for pair in reversed(pairs) if text[pair[0] + 1 : pair[1]].strip()]
 
 
-def layout(text: str, indent: int, suffix: str = "") -> list[str]:
-    """One logical line as physical lines: whole where it fits, else the last bracket one item a line.
+def layout(text: str, indent: int, suffix: str = "", *, broken: bool = False) -> list[str]:
+    """One logical line as physical lines: whole where it fits and need not be `broken`, else the last bracket one item a
+    line.
 
-    Every broken bracket ends in a comma, so formatters of any width leave it as it is.
+    Every broken bracket ends in a comma, so formatters of any width leave it as it is. The comma of a tuple of one item
+    says nothing to them: there the item is broken too.
     """
     pad = " " * indent
-    if indent + len(text) + len(suffix) <= WIDTH:
+    if indent + len(text) + len(suffix) <= WIDTH and not broken:
         return [f"{pad}{text}{suffix}"]
     pairs = brackets(text)
     if not pairs:
@@ -199,11 +201,9 @@ def layout(text: str, indent: int, suffix: str = "") -> list[str]:
             lines += layout(part, indent + 4)
         return [*lines, f"{pad}{text[end:]}{suffix}"]
     lines = [f"{pad}{text[: start + 1]}"]
+    alone = len(items) == 1 and inner.rstrip().endswith(",")
     for item in items:
-        if item.startswith(("*", "**")) and _comprehension(item):
-            lines += layout(item, indent + 4, ",")
-        else:
-            lines += layout(item, indent + 4, ",")
+        lines += layout(item, indent + 4, ",", broken=alone)
     return [*lines, f"{pad}{text[end:]}{suffix}"]
 
 
