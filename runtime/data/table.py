@@ -137,8 +137,12 @@ MISSING_CELLS = frozenset(("", "na", "n/a", "nan", "null", "none"))
 
 def numbers_of(cells: Cells, records: NDArray[np.int64], name: str, table: Table, span: Span) -> NDArray[np.float64]:
     """Cells as numbers; a missing one is NaN, anything else that is no number a diagnostic."""
-    result = np.empty(len(records), np.float64)
     values: Any = cells.values
+    try:
+        return np.fromiter(map(float, map(values.__getitem__, records.tolist())), np.float64, len(records))
+    except ValueError:
+        pass  # one by one, to say which or to read it as missing
+    result = np.empty(len(records), np.float64)
     for position, record in enumerate(records.tolist()):
         cell: str = values[record].strip()
         try:

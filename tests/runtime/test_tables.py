@@ -173,3 +173,26 @@ def test_pairs_of_images(workspace) -> None:
         np.testing.assert_allclose(batch["image"][:, 0, 2, 2].numpy(), [0, 1, 2], atol=0.05)
     (workspace.path / "masks" / "2_mask.png").unlink()
     assert "do not correspond: `2` is only in the first" in workspace.mistake(body)
+
+
+def test_a_large_table_takes_a_few_times_its_file(tmp_path: Path) -> None:
+    import tracemalloc
+
+    from dlc.compiler.source import Span
+    from dlc.runtime.data.sources import READERS
+
+    numbers = np.random.default_rng(0).normal(size=(60_000, 4)).round(4)
+    file = tmp_path / "a.csv"
+    with file.open("w", encoding="utf-8") as out:
+        out.write("a,b,c,d,city\n")
+        for i, row in enumerate(numbers.tolist()):
+            out.write(",".join(map(str, row)) + ("," + ("Rome", "Oslo")[i % 2] + "\n"))
+    tracemalloc.start()
+    try:
+        columns, count, place, _ = READERS["csv"]({"path": "a.csv"}, tmp_path.joinpath, Span("s", 0, 1))
+        kept, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    size = file.stat().st_size
+    assert count == 60_000 and place(59_999).endswith("a.csv:60001") and len(columns) == 5
+    assert kept < 8 * size and peak < 10 * size  # a Python string of 7 characters alone takes 56 bytes

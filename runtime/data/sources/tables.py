@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
+from array import array
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 from zipfile import BadZipFile
 
 import numpy as np
@@ -18,37 +20,66 @@ from ..table import Cells, Column, Numbers
 from . import arrow
 from .part import Part, Resolve, read_bytes, read_text
 
+ROWS = 8192  # of a CSV file that are turned into columns at once
+
 
 def csv_file(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
     path = resolve(args["path"])
-    reader = csv.reader(read_text(path, span).splitlines(keepends=True), strict=True)
-    rows: list[list[str]] = []
-    lines: list[int] = []
-    header: list[str] | None = None
     try:
-        start = 1
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            columns, lines = _csv_columns(file, path, span)
+    except (OSError, UnicodeDecodeError):
+        read_text(path, span)  # says what is wrong
+        raise
+    count = len(lines)
+    return {name: Cells(cells) for name, cells in columns.items()}, count, lambda i: f"{path}:{lines[i]}", [path]
+
+
+def _csv_columns(file: TextIO, path: Path, span: Span) -> tuple[dict[str, list[str]], array[int]]:
+    """Cells by column, and the line that each record begins on. Rows are turned into columns some thousands at a time: a
+    list for each of a million rows would take several times the memory, and the collector's time."""
+    reader = csv.reader(file, strict=True)
+    header: list[str] = []
+    columns: list[list[str]] = []
+    rows: list[list[str]] = []
+    lines = array("q")
+    start = 1
+    try:
         for row in reader:
             line, start = start, reader.line_num + 1
             if not row:
                 continue
-            if header is None:
+            if not header:
                 header = [name.strip() for name in row]
+                columns = [[] for _ in header]
                 continue
             if len(row) != len(header):
                 raise mistakes.csv_columns(span, path, line, len(row), len(header))
             rows.append(row)
             lines.append(line)
+            if len(rows) == ROWS:
+                _gather(rows, columns)
+                rows.clear()
     except csv.Error as error:
         raise mistakes.csv_syntax(span, path, reader.line_num, str(error)) from None
-    if header is None or not rows:
+    _gather(rows, columns)
+    if not lines:
         raise mistakes.empty(span, path)
     for name in header:
         if header.count(name) > 1:
             raise mistakes.csv_duplicate(span, path, name)
-    columns: dict[str, Column] = {
-        name: Cells(values) for name, values in zip(header, map(list, zip(*rows, strict=True)), strict=True)
-    }
-    return columns, len(rows), lambda record: f"{path}:{lines[record]}", [path]
+    return dict(zip(header, columns, strict=True)), lines
+
+
+def _gather(rows: list[list[str]], columns: list[list[str]]) -> None:
+    """Appends rows to columns; a text that stands in many cells is kept once."""
+    for column, cells in zip(columns, zip(*rows, strict=True), strict=False):
+        distinct = set(cells)
+        if 4 * len(distinct) > len(cells):
+            column.extend(cells)
+        else:
+            kept = {cell: sys.intern(cell) for cell in distinct}
+            column.extend([kept[cell] for cell in cells])
 
 
 def jsonl(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
@@ -136,8 +167,8 @@ def npz(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
             raise mistakes.not_of_format(span, path, "an npz archive", why) from None
     if arrays is None:
         raise mistakes.not_of_format(span, path, "an npz archive", "it holds one array; use `numpy.savez`")
-    for name, array in arrays.items():
-        columns[name] = _array(array, path, name, span)
+    for name, values in arrays.items():
+        columns[name] = _array(values, path, name, span)
     if not columns:
         raise mistakes.empty(span, path, "arrays")
     first, *others = columns
@@ -149,11 +180,11 @@ def npz(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
     return columns, len(columns[first]), lambda record: f"{path} record {record}", [path]
 
 
-def _array(array: NDArray[Any], path: Path, name: str, span: Span) -> Column:
-    if array.ndim == 0:
+def _array(values: NDArray[Any], path: Path, name: str, span: Span) -> Column:
+    if values.ndim == 0:
         raise mistakes.array_kind(span, path, name, "a single value")
-    if array.dtype.kind in "US":
-        return Cells([str(value) for value in array.astype(str).tolist()])
-    if array.dtype.kind not in "biuf":
-        raise mistakes.array_kind(span, path, name, f"`{array.dtype}`")
-    return Numbers(array)
+    if values.dtype.kind in "US":
+        return Cells([str(value) for value in values.astype(str).tolist()])
+    if values.dtype.kind not in "biuf":
+        raise mistakes.array_kind(span, path, name, f"`{values.dtype}`")
+    return Numbers(values)
