@@ -1,7 +1,8 @@
 """Milliseconds a generated token, greedy, batch 1: ours over ONNX Runtime, and `generate` of transformers with the same weights.
 
 Both give the same tokens (checked). Also: what a step costs after a past that came in one piece, against one that came
-token by token; and in full size one token through the whole-sequence export against what `torch.onnx.export` writes.
+token by token; and in full size one token through the whole-sequence export against what `torch.onnx.export` writes, and a
+step with rounded weights against one in f32.
 `python -m dlc.benchmarks.generation` writes the JSON.
 """
 
@@ -85,6 +86,7 @@ def measured(sizes: dict[str, int], prompt: int, tokens: int, rounds: int, trace
         found["of_transformers"] = times["ours"] / times["theirs"]
         found["stepped_of_prefilled"] = _by_past(session, start, rounds * 20)
         if traced:
+            found |= _rounded(sizes, weights, session, start, Path(folder), 10 * rounds)
             found["one_token_of_traced"] = _one_token(loaded, weights, Path(folder), 10 * rounds)
     return found
 
@@ -103,6 +105,24 @@ def _by_past(session: Any, tokens: np.ndarray[Any, Any], rounds: int) -> float:
         {name: lambda past=past: session.predict({"tokens": one, **past}) for name, past in pasts.items()}, rounds
     )  # fmt: skip
     return times["stepped"] / times["prefilled"]
+
+
+def _rounded(
+    sizes: dict[str, int], weights: dict[str, Any], exact: Any, tokens: np.ndarray[Any, Any], folder: Path, rounds: int
+) -> dict[str, float]:
+    """A step with weights in 8 and 4 bits, as a share of one in f32, after the same past."""
+    import dlc
+    from dlc.runtime.export import export
+
+    sessions = {"f32": exact}
+    for kind in ("int8", "int4"):
+        loaded = dlc.load(SPEC, **sizes, **{"export.quantize": f'"{kind}"'})
+        made = export(loaded, folder / f"{kind}.onnx", weights=weights, cached=True, verify=False)
+        sessions[kind] = dlc.Session(made.path, "cpu")
+    past = exact.cached.following(exact.predict({"tokens": tokens[None], **exact.cached.empty(1)}))
+    feeds = {"tokens": tokens[:1][None], **past}
+    times = alternate({name: lambda s=session: s.predict(feeds) for name, session in sessions.items()}, rounds)
+    return {f"{kind}_of_f32": times[kind] / times["f32"] for kind in ("int8", "int4")}
 
 
 def _one_token(loaded: Any, weights: dict[str, Any], folder: Path, rounds: int) -> float:
@@ -148,6 +168,8 @@ def figures(full: bool) -> list[Figure]:
             Figure("generation.gpt2.of_transformers", large["of_transformers"], "x", 1.0),
             Figure("generation.gpt2.stepped_of_prefilled", large["stepped_of_prefilled"], "x", 1.05),
             Figure("generation.gpt2.one_token_of_traced", large["one_token_of_traced"], "x", 1.03),
+            Figure("generation.gpt2.int8_of_f32", large["int8_of_f32"], "x", 0.55),
+            Figure("generation.gpt2.int4_of_f32", large["int4_of_f32"], "x", 0.5),
         ]
     return found
 

@@ -32,7 +32,7 @@ from .ir import (
     Spec,
     WeightNode,
 )
-from .liveness import Liveness
+from .liveness import Liveness, reached
 from .ops import find
 from .types import TensorType
 
@@ -118,9 +118,10 @@ class _Reader:
                 )
         if not self.kept:
             raise Failed(errors.nothing_to_keep(self.model.name, self.length, body.span))
-        for requirement in _requirements(self.spec, self.model):
-            if self.length in variables(requirement.left) | variables(requirement.right):
-                self._requirement(requirement)
+        for inner in reached(self.spec.bodies, self.model.body):
+            for requirement in inner.requirements:
+                if self.length in variables(requirement.left) | variables(requirement.right):
+                    self._requirement(requirement)
 
     def _requirement(self, requirement: Requirement) -> None:
         """`T <= n` is said of the whole length; a step of one position is no multiple of anything."""
@@ -387,25 +388,3 @@ def _written(op: str) -> str:
     """An operator as a spec writes it."""
     kind = find(op)
     return kind.syntax or op if kind is not None else op
-
-
-def _requirements(spec: Spec, model: Model) -> Iterable[Requirement]:
-    seen: set[int] = set()
-    pending = [model.body]
-    while pending:
-        index = pending.pop()
-        if index in seen:
-            continue
-        seen.add(index)
-        body = spec.bodies[index]
-        yield from body.requirements
-        for node in body.nodes:
-            match node:
-                case CallNode() | ScanNode():
-                    pending.append(node.body)
-                case RepeatNode():
-                    pending += [run.body for run in node.runs]
-                case ModeNode():
-                    pending.append(node.evaluation)
-                case _:
-                    pass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from .ir import AnyNode, Body, CallNode, ModeNode, Operand, RepeatNode, ScanNode
 
@@ -59,3 +59,28 @@ class Liveness:
                 found.append(node)
                 wanted.update(operand for operand in self.operands(node) if operand not in known)
         return wanted, found[::-1]
+
+
+def entered(node: AnyNode) -> tuple[int, ...]:
+    """The bodies that evaluation enters from a node."""
+    match node:
+        case CallNode() | ScanNode():
+            return (node.body,)
+        case RepeatNode():
+            return tuple({run.body for run in node.runs})
+        case ModeNode():
+            return (node.evaluation,)
+        case _:
+            return ()
+
+
+def reached(bodies: Sequence[Body], index: int) -> Iterator[Body]:
+    """A body and those that evaluation enters from it, each once."""
+    pending, seen = [index], set[int]()
+    while pending:
+        at = pending.pop()
+        if at in seen:
+            continue
+        seen.add(at)
+        yield bodies[at]
+        pending += [inner for node in bodies[at].nodes for inner in entered(node)]

@@ -8,7 +8,7 @@ PyTorch gives for the whole.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ..compiler.dims import Size, evaluate, var, variables
 from ..compiler.ir import Body, CallNode, Model, ModeNode, OpNode, RepeatNode, ScanNode, Spec
+from ..compiler.liveness import reached
 from ..compiler.types import is_float, is_integer
 from .failure import BadInput, RunFailure
 from .session import Session, as_size
@@ -261,30 +262,10 @@ def _candidates(name: str, session: Session) -> list[int]:
 def _all_sizes(spec: Spec, index: int) -> set[Size]:
     """Every symbolic size in the bodies that a model reaches."""
     found: set[Size] = set()
-    for body in _reached(spec, index):
+    for body in reached(spec.bodies, index):
         for value in body.values():
             found.update(size for size in value.type.shape if not isinstance(size, int))
     return found
-
-
-def _reached(spec: Spec, index: int) -> Iterator[Body]:
-    pending, seen = [index], set[int]()
-    while pending:
-        at = pending.pop()
-        if at in seen:
-            continue
-        seen.add(at)
-        yield spec.bodies[at]
-        for node in spec.bodies[at].nodes:
-            match node:
-                case CallNode() | ScanNode():
-                    pending.append(node.body)
-                case RepeatNode():
-                    pending += [run.body for run in node.runs]
-                case ModeNode():
-                    pending.append(node.evaluation)
-                case _:
-                    pass
 
 
 # ---- inputs ------------------------------------------------------------------------------------------------------------------

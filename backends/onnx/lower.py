@@ -31,7 +31,7 @@ from ...compiler.ir import (
     Value,
     WeightNode,
 )  # fmt: skip
-from ...compiler.liveness import Liveness
+from ...compiler.liveness import Liveness, reached
 from ...compiler.ops import find
 from ...compiler.types import TensorType
 from .cache import PAST, Cache
@@ -179,19 +179,10 @@ class _Lowering:
 
     def requirements(self) -> list[Requirement]:
         """Requirements of the bodies that the model reaches, each once."""
-        seen: set[int] = set()
         found: dict[tuple[object, ...], Requirement] = {}
-        pending = [self.model.body]
-        while pending:
-            index = pending.pop()
-            if index in seen:
-                continue
-            seen.add(index)
-            body = self.spec.bodies[index]
+        for body in reached(self.spec.bodies, self.model.body):
             for requirement in body.requirements:
                 found.setdefault((requirement.left, requirement.op, requirement.right), requirement)
-            for node in body.nodes:
-                pending += _inner_bodies(node)
         return list(found.values())
 
     # ---- bodies ----------------------------------------------------------------------------------------------------
@@ -337,18 +328,6 @@ class _Lowering:
             items: tuple[object, ...] = value  # pyright: ignore[reportUnknownVariableType]
             return tuple(self.fixed(item) for item in items)
         return self.size(value) if self.fix and isinstance(value, Dim) else value
-
-
-def _inner_bodies(node: AnyNode) -> list[int]:
-    match node:
-        case CallNode() | ScanNode():
-            return [node.body]
-        case RepeatNode():
-            return [run.body for run in node.runs]
-        case ModeNode():
-            return [node.evaluation]
-        case _:
-            return []
 
 
 def _read(node: ir.Node) -> list[ir.Value]:

@@ -15,8 +15,8 @@ from ..elaborate.environment import Environment
 from ..elaborate.values import Callable, Outputs, Tensor
 from ..errors import recipe as errors
 from ..facts import Facts
-from ..ir import AnyNode, Body, CallNode, Model, ModeNode, OpNode, RepeatNode, ScanNode
-from ..liveness import Liveness
+from ..ir import AnyNode, Body, Model, OpNode, RepeatNode
+from ..liveness import Liveness, entered
 from ..names import nearest
 from ..ops import find
 from ..recipe.ir import Entry, Export, Train
@@ -284,7 +284,7 @@ class ExportBinder:
                 operator = find(node.op)
                 if operator is not None and operator.random and not operator.has_mode:
                     return node
-            for index in inner_bodies(node):
+            for index in entered(node):
                 inner = self.elaborator.bodies[index]
                 found = self._random(live, inner, (), [result.value for result in inner.outputs])
                 if found is not None:
@@ -347,17 +347,6 @@ def operands(node: AnyNode) -> list[Any]:
         for run in node.runs:
             found += run.captures
     return found
-
-
-def inner_bodies(node: AnyNode) -> tuple[int, ...]:
-    """The bodies that evaluation enters from a node."""
-    if isinstance(node, (CallNode, ScanNode)):
-        return (node.body,)
-    if isinstance(node, ModeNode):
-        return (node.evaluation,)
-    if isinstance(node, RepeatNode):
-        return tuple({run.body for run in node.runs})
-    return ()
 
 
 def inputs_of(body: Body, value: int) -> list[int]:
