@@ -164,7 +164,7 @@ class Loop:
         micro = phase.batch.micro
         validate_every = clock.steps(phase.validate_every.every)
         patience = clock.steps(self.train.stop.patience) if self.train.stop else 0
-        log_every = clock.steps(phase.log.every) if phase.log.every else validate_every if self.val is None else 0
+        log_every = clock.steps(phase.log.every) if phase.log.every else 0
         report = Reporter(self, phase, total, clock, began)
         update, loss_of, stepper = phase.updates[0], losses_of[0], self.steppers[0]
         parameters = stepper.parameters
@@ -196,14 +196,15 @@ class Loop:
 
             now = time.perf_counter()
             last = at.phase_step == total or (deadline is not None and now - began >= deadline)
-            if self.val is not None and (at.phase_step % validate_every == 0 or last):
+            measure = at.phase_step % validate_every == 0 or last
+            if self.val is not None and measure:
                 report.validated(now, self.validate(self.val, phase))
                 if self.train.stop and at.step - at.stop_step >= patience:
                     at.stopped = True
                     self.say(f"stopped at step {at.step}: {watched(self.train.stop.metric)} has not improved for "
                              f"{patience} steps; leave out `stop` to train on")  # fmt: skip
                     break
-            elif (log_every and at.phase_step % log_every == 0) or (last and self.val is None):
+            elif measure or (log_every and at.phase_step % log_every == 0):
                 report.trained(now)
             elif now >= report.next:
                 report.progress(now)
@@ -338,7 +339,8 @@ class Loop:
         with torch.random.fork_rng(devices), self.averages.applied(), evaluating(self.program):
             start_random(self.train.seed, -1, self.job.device)
             found = logged(self.sample)
-        for name in phase.log.images if self.job.records else ():
+        every = self.clock(phase).steps(phase.log.every) if phase.log.every else 1
+        for name in phase.log.images if self.job.records and self.at.phase_step % every == 0 else ():
             file = self.job.run.path / "images" / f"{name}-{self.at.step:06}.png"
             pictures.write_grid(file, found[name].cpu().numpy())
         return {name: float(found[name].double().mean()) for name in phase.log.values}

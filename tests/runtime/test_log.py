@@ -74,9 +74,9 @@ def rows(run: api.Run) -> list[dict[str, str]]:
 def test_images_and_values(tmp_path: Path) -> None:
     run = fit(tmp_path, "run", VAE, "log { every = 5 steps; images = [image, seen]; values = [mu, drawn] }")
     images = sorted(path.name for path in (run.path / "images").iterdir())
-    assert images == sorted(f"{name}-{step:06}.png" for name in ("image", "seen") for step in (5, 8, 10, 15, 16, 20))
+    assert images == sorted(f"{name}-{step:06}.png" for name in ("image", "seen") for step in (5, 10, 15, 20))
     kept = {row["step"]: row for row in rows(run)}
-    assert list(kept) == ["5", "8", "10", "15", "16", "20"]  # a validation is a row too
+    assert list(kept) == ["5", "8", "10", "15", "16", "20"]  # a validation is a row too, without pictures
     assert kept["5"]["mu"] != kept["20"]["mu"]
     assert 0.4 < float(kept["5"]["drawn"]) < 0.6
     assert kept["5"]["drawn"] == kept["20"]["drawn"], "the same chance every time, so that rows can be compared"
