@@ -13,37 +13,60 @@ from ..compiler.ir import Init, Model, Spec
 from . import keyed
 from .data.values import DTYPES
 
+#: Initial values that draw nothing.
+CONSTANT = frozenset(("zeros", "ones", "constant"))
+
 
 def initial_values(
     spec: Spec, model: Model, seed: int, prefix: str = "", but: Collection[str] = ()
 ) -> Iterator[tuple[str, Tensor]]:
     """Every parameter and buffer of a model with its first value, on the CPU. `prefix` (`gen.`) belongs to the path; paths in
     `but` are left out."""
-    for entry in parameters(spec, model):
-        path = prefix + entry.path
-        if path in but:
-            continue
-        yield entry.path, initial_value(entry, keyed.generator(seed, "init", path))
+    for entry, generator in _entries(spec, model, seed, prefix, but):
+        yield entry.path, initial_value(entry, generator)
 
 
 def fill(module: nn.Module, spec: Spec, model: Model, seed: int, prefix: str = "", but: Collection[str] = ()) -> None:
-    """Puts the first values into a module, one tensor at a time: no second copy of the model."""
+    """Puts the first values into a module. They are drawn in place where the tensor allows it, as a second pass over the
+    weights costs as much as constructing the rest of a convolutional network; else one tensor is copied at a time."""
     tensors = module.state_dict()
-    for path, value in initial_values(spec, model, seed, prefix, but):
-        tensors.pop(path).copy_(value)
+    for entry, generator in _entries(spec, model, seed, prefix, but):
+        tensor = tensors.pop(entry.path)
+        if tensor.device.type == "cpu" and tensor.dtype == DTYPES[entry.dtype] and tensor.is_contiguous():
+            _draw(tensor, entry, generator)
+        else:
+            tensor.copy_(initial_value(entry, generator))
     assert all(prefix + path in but for path in tensors), f"no first value for {', '.join(tensors)}"
 
 
 def initial_value(entry: ParameterEntry, generator: torch.Generator) -> Tensor:
-    tensor = torch.zeros(entry.shape, dtype=DTYPES[entry.dtype])
-    init = entry.init
-    if init is None:
-        return tensor
-    if not tensor.is_floating_point():
-        return tensor.fill_(_constant(init))
-    with torch.no_grad():
-        _fill(tensor, init.name, init.args, generator)
+    tensor = torch.empty(entry.shape, dtype=DTYPES[entry.dtype])
+    _draw(tensor, entry, generator)
     return tensor
+
+
+def _entries(
+    spec: Spec, model: Model, seed: int, prefix: str, but: Collection[str]
+) -> Iterator[tuple[ParameterEntry, torch.Generator]]:
+    """What has to be filled, each with a generator in the state of its path; one object serves all, as most need none."""
+    generator = torch.Generator()
+    for entry in parameters(spec, model):
+        path = prefix + entry.path
+        if path in but:
+            continue
+        if entry.init is not None and entry.init.name not in CONSTANT:
+            generator.manual_seed(keyed.seed(seed, "init", path))
+        yield entry, generator
+
+
+@torch.no_grad()
+def _draw(tensor: Tensor, entry: ParameterEntry, generator: torch.Generator) -> None:
+    if entry.init is None:
+        tensor.zero_()
+    elif not tensor.is_floating_point():
+        tensor.fill_(_constant(entry.init))
+    else:
+        _fill(tensor, entry.init.name, entry.init.args, generator)
 
 
 def _constant(init: Init) -> float:

@@ -75,6 +75,11 @@ def _shifted(z: torch.Tensor, bits: int) -> torch.Tensor:
     return (z >> bits) & ((1 << (64 - bits)) - 1)
 
 
+def seed(*words: int | str) -> int:
+    """These words as the seed of a torch generator."""
+    return key(*words) & (2**63 - 1)
+
+
 def generator(*words: int | str, device: Any = "cpu") -> torch.Generator:
     """A torch generator seeded by these words."""
-    return torch.Generator(device=device).manual_seed(key(*words) & (2**63 - 1))
+    return torch.Generator(device=device).manual_seed(seed(*words))
