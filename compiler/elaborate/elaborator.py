@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from ..facts import NO_FACTS, Facts
 from ..ir import Body, Init, InitRule, Model, ModeNode, RepeatNode, Requirement, ScanNode, Selector, Spec
 from ..names import nearest
 from ..passes.resolve import Definition, FileScope, Project
+from ..passes.scopes import SET
 from ..source import Span
 from ..types import TensorType
 from . import expressions, signatures, stages
@@ -25,6 +27,7 @@ from .values import POISON, Callable, Instance, Outputs, Tensor
 
 MAX_INSTANCES = 100_000
 MAX_DEPTH = 100
+MOST_GIVEN = 4  # settings that a note lists
 
 
 @dataclass
@@ -120,12 +123,34 @@ class Elaborator:
                 for found in self.project.definitions("block")
                 if found.override_of is not None
             )
+        if diagnostic.code.startswith("E02"):
+            notes += self.given(diagnostic)
         if not notes:
             return diagnostic
         return Diagnostic(
             diagnostic.code, diagnostic.message, diagnostic.span, diagnostic.label, diagnostic.labels,
             (*diagnostic.notes, *notes), diagnostic.helps,
         )  # fmt: skip
+
+    def given(self, diagnostic: Diagnostic) -> tuple[str, ...]:
+        """A note about the sizes that the command line or a variant gives: those whose name stands where the mistake is,
+        or all when none does."""
+        project = self.project
+        found = [
+            (setting.path, setting.span) for setting in project.settings.values()
+            if setting.target.kind == "static" and setting.origin != "set"
+        ]  # fmt: skip
+        found += [(path, span) for path, (slot, span) in project.overridden.items() if slot.strength > SET]
+        if not found or diagnostic.span.file not in project.sources:
+            return ()
+        source = project.sources[diagnostic.span.file].text
+        words = set(re.findall(r"\w+", source[diagnostic.span.start : diagnostic.span.end]))
+        near = [(path, span) for path, span in found if path.rpartition(".")[2] in words]
+        chosen = near or found
+        if len(chosen) > MOST_GIVEN or any(span.file == diagnostic.span.file for _, span in chosen):
+            return ()
+        texts = [(project.sources[span.file].text[span.start : span.end], span.file) for _, span in chosen]
+        return (errors.given(texts),)
 
     def add_body(self, body: Body) -> int:
         self.bodies.append(body)

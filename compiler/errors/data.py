@@ -81,7 +81,7 @@ def raw_image(span: Span, field: str, place: Span) -> Diagnostic:
 def field_size(span: Span, field: str, declared: str, found: str, axis: int, shape: str, place: Span) -> Diagnostic:
     return Diagnostic(
         "E0201", f"field `{field}`: expected {declared}, found {found}", span, f"axis {axis}; the pipeline gives {shape}",
-        (Label(place, f"gives {shape}"),),
+        (Label(place, f"gives {shape}"),), helps=(f"declare what the pipeline gives, {shape}, or change the pipeline",),
     )  # fmt: skip
 
 
@@ -90,6 +90,7 @@ def field_rank(span: Span, field: str, declared: int, shape: str, place: Span) -
     return Diagnostic(
         "E0201", f"field `{field}` is declared with {declared} {axes}, the pipeline gives {shape}", span, "",
         (Label(place, f"gives {shape}"),), notes=("the batch axis is not written: it is put before",),
+        helps=(f"declare what the pipeline gives, {shape}, or change the pipeline",),
     )  # fmt: skip
 
 
@@ -130,13 +131,14 @@ def pad_not_last(span: Span) -> Diagnostic:
 # ---- splits ------------------------------------------------------------------------------------------------------------
 
 
-def fractions(span: Span, total: str) -> Diagnostic:
-    return Diagnostic("E0411", f"the fractions sum to {total}, not to 1", span, f"sum {total}")
+def fractions(span: Span, total: str, mended: str) -> Diagnostic:
+    return Diagnostic("E0411", f"the fractions sum to {total}, not to 1", span, f"sum {total}", helps=(mended,))
 
 
 def fractions_taken(span: Span, total: str) -> Diagnostic:
     return Diagnostic(
-        "E0411", f"fractions of {total} are taken from train: nothing is left of it", span, f"sum {total}"
+        "E0411", f"fractions of {total} are taken from train: nothing is left of it", span, f"sum {total}",
+        helps=("they are shares of the train part, and sum to less than 1",),
     )  # fmt: skip
 
 

@@ -59,6 +59,11 @@ def instantiated(name: str, source: Source, span: Span, path: str) -> str:
     return f"{where} as `{path.replace('#', '')}`" if path else where
 
 
+def given(settings: Sequence[tuple[str, str]]) -> str:
+    """The note that says which values were given from outside: (as written, where)."""
+    return "with " + ", ".join(f"`{written}` ({where})" for written, where in settings)
+
+
 #: PyTorch's and NumPy's words for ours.
 DTYPE_HABITS = {
     "half": "f16", "float16": "f16", "bfloat16": "bf16", "float": "f32", "float32": "f32", "double": "f64",

@@ -360,6 +360,13 @@ def unused_let(span: Span, name: str) -> Diagnostic:
     return Diagnostic("W0403", f"`{name}` is never read", span, "unused", helps=("drop it",))
 
 
+def unused_net(span: Span, name: str) -> Diagnostic:
+    return Diagnostic(
+        "W0403", f"`{name}` is made and never applied", span, "unused",
+        helps=(f"apply it, `x -> {name}`, or drop the `let`",),
+    )  # fmt: skip
+
+
 def base_unknown(span: Span, name: str, near: str | None) -> Diagnostic:
     return Diagnostic("E0301", f"the optimizer has no `{name}`", span, "unknown", helps=_meant(near))
 

@@ -150,10 +150,12 @@ def unknown_applied(span: Span, name: str, expected: str, near: str | None) -> D
     return Diagnostic("E0301", f"unknown name `{name}`", span, f"expected {expected}", helps=_meant(near))
 
 
-def maybe_a_string(span: Span, name: str, setting: str) -> Diagnostic:
+def without_quotes(span: Span, name: str, setting: str | None) -> Diagnostic:
+    """A word where a string is meant; `setting` is the key on the command line, where the shell takes a pair of quotes."""
+    written = f'`"{name}"`' if setting is None else f"the shell takes one pair of them: `'{setting}=\"{name}\"'`"
     return Diagnostic(
         "E0301", f"unknown name `{name}`", span, "not found",
-        helps=(f"strings have quotes, and the shell takes one pair of them: `'{setting}=\"{name}\"'`",),
+        helps=(f"strings have quotes: {written}" if setting is None else f"strings have quotes, and {written}",),
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from .. import syntax
@@ -109,7 +110,7 @@ class _Binder:
         total = sum(shares)
         if split.name in ("random", "contiguous"):
             if abs(total - 1) > 1e-6:
-                raise Failed(errors.fractions(split.span, describe(round(total, 6))))
+                raise Failed(errors.fractions(split.span, describe(round(total, 6)), _mended(parts, total)))
             if not parts.get("train"):
                 raise Failed(errors.no_train(split.span))
         if split.name in SPLITS_WITH_NAMES:
@@ -302,3 +303,12 @@ class _Binder:
         if isinstance(value, (int, float, str, bool, Dim)):
             return value
         raise Failed(errors.not_a_condition(node.span))
+
+
+def _mended(parts: Mapping[str, Any], total: float) -> str:
+    """The last share that would make a sum of 1."""
+    name, share = list(parts.items())[-1] if parts else ("train", 0.0)
+    rest = round(1 - total + share, 6)
+    if 0 < rest < 1:
+        return f"`{name} = {describe(rest)}` makes the sum 1"
+    return "they are shares of all records, such as `train = 0.8, val = 0.1, test = 0.1`"

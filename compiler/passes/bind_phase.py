@@ -264,13 +264,11 @@ class PhaseBinder:
         opened = self.binder.open("log", "step", sub.name.span)
         shown: dict[str, Tensor] = {}
         with self.elaborator.reporting():
-            for node in (*images, *values):
-                tensor = expressions.as_tensor(
-                    opened.context, opened.environment.lookup(node.name, node.span), node.span
-                )
-                if node in images and not is_image(tensor.type):
-                    raise Failed(errors.logged_no_image(node.span, node.name, str(tensor.type)))
-                shown[node.name] = tensor
+            for ref in (*images, *values):
+                tensor = expressions.as_tensor(opened.context, opened.environment.lookup(ref.name, ref.span), ref.span)
+                if ref in images and not is_image(tensor.type):
+                    raise Failed(errors.logged_no_image(ref.span, ref.name, str(tensor.type)))
+                shown[ref.name] = tensor
             body = self.binder.close(opened, list(shown.items()))
             names = [tuple(node.name for node in nodes) for nodes in (images, values)]
             return Log(every=every, images=names[0], values=names[1], body=body)

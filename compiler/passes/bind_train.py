@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from .. import syntax
@@ -20,6 +20,7 @@ from ..recipe.ir import (
     Keep,
     Metric,
     Net,
+    Phase,
     Stop,
     Train,
     Watched,
@@ -248,6 +249,7 @@ class TrainBinder:
         for let in names.lets:
             if let.name.text not in names.let_read:
                 self.report.add(errors.unused_let(let.name.span, let.name.text))
+        self._unused_nets(names.nets, phases or [], evaluation)
         keep = self._keep(section, dataset, evaluation)
         stop = self._stop(section, dataset, evaluation)
         weights = self._weights(section, names.nets)
@@ -267,6 +269,19 @@ class TrainBinder:
             weights=weights,
             span=self.span,
         )
+
+    def _unused_nets(self, nets: list[NetUse], phases: Sequence[Phase], evaluation: Evaluation | None) -> None:
+        """W0403 for a net of a `let` that no expression applies."""
+        if evaluation is None or not phases:
+            return  # its use may be where the mistake is
+        bodies = [evaluation.body]
+        for phase in phases:
+            bodies += [body for body in (phase.shared, phase.log.body) if body is not None]
+            bodies += [update.body for update in phase.updates]
+        used = {instance.path for body in bodies if body >= 0 for instance in self.elaborator.bodies[body].instances}
+        for net in nets:
+            if net.name and net.name not in used:
+                self.report.add(errors.unused_net(net.span, net.name))
 
     def _parameters(self, nets: list[NetUse]) -> list[tuple[str, ParameterEntry]]:
         found: list[tuple[str, ParameterEntry]] = []

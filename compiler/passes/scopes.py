@@ -301,7 +301,7 @@ class FileScope:
             if ref.name in statics.CONSTANTS:
                 return statics.CONSTANTS[ref.name]
             if reader is not None and reader.strength == COMMAND_LINE and reader.takes_strings:
-                raise Failed(errors.maybe_a_string(ref.span, ref.name, reader.name))
+                raise Failed(errors.without_quotes(ref.span, ref.name, reader.name))
             near = nearest(ref.name, [*(slot.name for slot in self.slots()), *statics.CONSTANTS])
             raise Failed(errors.unknown_name(ref.span, ref.name, near))
         if reader is not None:

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias, cast
 from .. import syntax
 from ..diagnostics import Abandoned, Diagnostic, Failed, Report
 from ..errors import recipe as errors
+from ..errors import resolve as resolve_errors
 from ..names import nearest
 from ..passes.evaluate import evaluate_static
 from ..passes.scopes import FileScope
@@ -31,6 +32,9 @@ _FORMS = {
     "sub_for": "`{name} argument {{ key = value }}`",
     "key or sub": "`{name} = value`, or `{name} {{ a = value; b = value }}`",
 }
+
+#: Keys whose value is a string.
+STRINGS = ("precision", "shard", "onnx", "quantize")
 
 TIME_UNITS = ("epochs", "steps")
 
@@ -66,6 +70,7 @@ class Reader:
     def __init__(self, scope: FileScope, report: Report, root: FileScope | None = None) -> None:
         self.scope, self.report = scope, report
         self.root = root or scope
+        self.keys: dict[int, str] = {}  # of the values read, by their identity: `train.precision`
 
     # ---- mistakes ----------------------------------------------------------------------------------------------------
 
@@ -141,6 +146,8 @@ class Reader:
             self.report.add(errors.key_twice(item.name.span, name, found.keys[name].name.span))
         else:
             found.keys[name] = item
+            if isinstance(item, syntax.Key) and name in STRINGS:
+                self.keys[id(item.value)] = f"{found.name}.{name}"
 
     def missing(self, section: Section, name: str, diagnostic: Diagnostic) -> None:
         """Reports a required key, unless a misspelled one was taken for it."""
@@ -151,7 +158,14 @@ class Reader:
 
     def static(self, node: syntax.Pipe) -> Any:
         """The value of a static expression. An override's names are those of the file it is given to."""
-        return evaluate_static(node, self.lookup)
+        try:
+            return evaluate_static(node, self.lookup)
+        except Failed as failure:
+            key = self.keys.get(id(node))
+            if key is None or not isinstance(node, syntax.Ref) or failure.diagnostic.code != "E0301":
+                raise
+            in_shell = node.span.file != self.scope.name and node.span.file.startswith("argument ")
+            raise Failed(resolve_errors.without_quotes(node.span, node.name, key if in_shell else None)) from None
 
     def lookup(self, ref: syntax.Ref) -> Any:
         scope = self.scope if ref.span.file == self.scope.name else self.root
