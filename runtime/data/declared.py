@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ...compiler.diagnostics import Failed
@@ -43,6 +45,36 @@ def as_field(
         _narrowed(field, item[None], dtype, lambda _, i=i: place(i), lambda _, i=i: wrong(i))[0]
         for i, item in enumerate(value)
     ]
+
+
+def shared_lengths(fields: Sequence[DataField]) -> dict[str, list[tuple[str, int]]]:
+    """Dimensions that several fields declare, each with the fields and the axis of a record that it stands on."""
+    found: dict[str, list[tuple[str, int]]] = {}
+    for field in fields:
+        for axis, size in enumerate(field.type.shape[1:]):
+            if isinstance(size, Dim):
+                found.setdefault(str(size), []).append((field.name, axis))
+    return {name: places for name, places in found.items() if len(places) > 1}
+
+
+def check_lengths(
+    graph: Graph, shared: Mapping[str, Sequence[tuple[str, int]]], columns: Mapping[str, Value], records: Records
+) -> None:
+    """A dimension is one length a record, in all the fields that name it."""
+    for name, ((first, axis), *others) in shared.items():
+        for other, other_axis in others:
+            one, two = (_lengths(columns[f], a) for f, a in ((first, axis), (other, other_axis)))
+            if (one == two).all():
+                continue
+            at = int((one != two).argmax())
+            place, span = graph.table.place(int(records[at])), graph.section.field(other).span
+            raise mistakes.lengths_of_record(span, place, name, first, int(one[at]), other, int(two[at]))
+
+
+def _lengths(value: Value, axis: int) -> NDArray[np.int64]:
+    if isinstance(value, Tensor):
+        return np.full(len(value), value.shape[axis + 1])
+    return np.array([item.shape[axis] for item in value], np.int64)
 
 
 def _check_shapes(graph: Graph, field: DataField, value: Value, place: Place) -> None:

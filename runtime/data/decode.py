@@ -48,7 +48,7 @@ def image(path: Path | Encoded, gray: bool, span: Span) -> Tensor:
     except ImportError:
         raise mistakes.extra_missing(span, "reading images", "images", "pillow") from None
     if isinstance(path, Path) and not path.is_file():
-        raise mistakes.missing_file(span, path)
+        raise mistakes.missing(span, path)
     if not (path.stat().st_size if isinstance(path, Path) else path.content):
         raise mistakes.not_an_image(span, path, "the file is empty")
     try:

@@ -122,6 +122,7 @@ class Feed:
         }
         self.fixed_fields = [f for f in self.fields if self.targets[f.name] not in self.changing]
         self.frontier = sorted(node for node in frontier if self.graph.nodes[node].type.kind != "stream")
+        self.shared = declared.shared_lengths(self.fields)
         self.resident: dict[int, Value] = {}
         self.columns: dict[str, Value] = {}
         self.ahead = self._make_resident(share) is False
@@ -179,6 +180,8 @@ class Feed:
             for f in rest:
                 value = values[self.targets[f.name]]
                 columns[f.name] = declared.as_field(self.graph, f, value, self.part, positions, look=self.ahead)
+        if self.shared:
+            declared.check_lengths(self.graph, self.shared, columns, self.part.records[positions])
         return columns
 
     def _batch(self, columns: dict[str, Value], start: int, stop: int) -> Batch:

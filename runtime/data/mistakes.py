@@ -21,19 +21,9 @@ def _fail(code: str, message: str, span: Span, label: str = "", *, notes: tuple[
 # ---- files -----------------------------------------------------------------------------------------------------------
 
 
-def missing_file(span: Span, path: Path, near: str | None = None) -> Failed:
-    what = f"there is no file `{path}`"
-    helps = (
-        (f"did you mean `{near}`?",) if near else ("paths are relative to the spec; `--data-root DIR` sets another",)
-    )
-    return _fail("E0412", what, span, "not found", helps=helps)
-
-
-def missing_folder(span: Span, path: Path) -> Failed:
-    return _fail(
-        "E0412", f"there is no directory `{path}`", span, "not found",
-        helps=("paths are relative to the spec; `--data-root DIR` sets another",),
-    )  # fmt: skip
+def missing(span: Span, path: Path, near: str | None = None, what: str = "file") -> Failed:
+    help = f"did you mean `{near}`?" if near else "paths are relative to the spec; `--data-root DIR` sets another"
+    return _fail("E0412", f"there is no {what} `{path}`", span, "not found", helps=(help,))
 
 
 def unreadable(span: Span, path: Path, why: str) -> Failed:
@@ -88,7 +78,7 @@ def csv_duplicate(span: Span, path: Path, name: str) -> Failed:
     return _fail("E0412", f"{path}:1: two columns are called `{name}`", span, helps=("give one another name",))
 
 
-def csv_syntax(span: Span, path: Path, line: int, why: str) -> Failed:
+def bad_line(span: Span, path: Path, line: int, why: str) -> Failed:
     return _fail("E0412", f"{path}:{line}: {why}", span, helps=("mend the line, or the ones before it",))
 
 
@@ -208,10 +198,6 @@ def not_an_image(span: Span, path: object, why: str) -> Failed:
         span,
         helps=("JPEG and PNG are read; remove the file or convert it",),
     )
-
-
-def id_range(span: Span, place: str, what: str, value: int, count: int) -> Failed:
-    return _fail("E0205", f"{place}: {what} {value} is not below {count}", span)
 
 
 # ---- splits ----------------------------------------------------------------------------------------------------------

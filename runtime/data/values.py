@@ -249,7 +249,7 @@ def _tokenizer(node: DataNode, path: Path) -> Any:
     except ImportError:
         raise mistakes.extra_missing(node.span, f"`{node.op}`", "text", "tokenizers") from None
     if not path.is_file():
-        raise mistakes.missing_file(node.span, path)
+        raise mistakes.missing(node.span, path)
     try:
         if node.op == "bpe":
             return tokenizers.Tokenizer.from_file(str(path))

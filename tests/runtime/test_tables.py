@@ -89,6 +89,14 @@ def test_lists_and_texts_of_json_lines(workspace) -> None:
     assert batch["text"].shape == (2, 2) and batch["n"].tolist() == [0, 7] and batch["ok"].tolist() == [1, 0]
 
 
+def test_one_dimension_is_one_length_a_record(workspace) -> None:
+    workspace.write("a.jsonl", '{"x": [1, 2], "y": [1, 2]}\n{"x": [3], "y": [3]}\n{"x": [3, 4], "y": [3]}\n')
+    body = f'source = jsonl("a.jsonl")\n{ALL}\nx: i64[T] = source.x -> pad(0)\ny: i64[%s] = source.y -> pad(0)'
+    found = workspace.mistake(body % "T")
+    assert "E0201: a.jsonl:3: T is 2 in field `x` and 1 in field `y`" in found and "another letter" in found
+    assert workspace.everything(body % "U")["y"].tolist() == [[1, 2], [3, 0], [3, 0]]
+
+
 def png(value: int) -> bytes:
     file = io.BytesIO()
     Image.fromarray(np.full((4, 5, 3), value, np.uint8)).save(file, "PNG")

@@ -29,7 +29,7 @@ def _image_files(folder: Path) -> list[Path]:
 def image_folder(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
     root = resolve(args["path"])
     if not root.is_dir():
-        raise mistakes.missing_folder(span, root)
+        raise mistakes.missing(span, root, what="directory")
     skip = set(args.get("skip", ()))
     folders = sorted(f for f in root.iterdir() if f.is_dir() and not f.name.startswith(".") and f.name not in skip)
     files = [(path, label) for label, folder in enumerate(folders) for path in _image_files(folder)]
@@ -45,7 +45,7 @@ def image_pairs(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
     first, second = resolve(args["first"]), resolve(args["second"])
     for folder in (first, second):
         if not folder.is_dir():
-            raise mistakes.missing_folder(span, folder)
+            raise mistakes.missing(span, folder, what="directory")
     ones = {str(path.relative_to(first).with_suffix("")): path for path in _image_files(first)}
     others = {str(path.relative_to(second).with_suffix("")): path for path in _image_files(second)}
     others = {name if name in ones else name.removesuffix("_mask"): path for name, path in others.items()}
@@ -77,7 +77,7 @@ def idx(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
 def _idx_file(folder: Path, ending: str, span: Span) -> tuple[Path, NDArray[np.uint8]]:
     found = sorted(path for path in folder.glob("*") if path.name.removesuffix(".gz").endswith(ending))
     if not found:
-        raise mistakes.missing_file(span, folder / ending)
+        raise mistakes.missing(span, folder / ending)
     path = found[0]
     data = read_bytes(path, span)
     try:

@@ -23,7 +23,7 @@ def read_bytes(path: Path, span: Span) -> bytes:
     except FileNotFoundError:
         siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
         near = nearest(path.name, siblings)
-        raise mistakes.missing_file(span, path, str(path.parent / near) if near else None) from None
+        raise mistakes.missing(span, path, str(path.parent / near) if near else None) from None
     except IsADirectoryError:
         raise mistakes.unreadable(span, path, "it is a directory") from None
     except OSError as error:

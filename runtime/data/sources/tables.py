@@ -61,7 +61,7 @@ def _csv_columns(file: TextIO, path: Path, span: Span) -> tuple[dict[str, list[s
                 _gather(rows, columns)
                 rows.clear()
     except csv.Error as error:
-        raise mistakes.csv_syntax(span, path, reader.line_num, str(error)) from None
+        raise mistakes.bad_line(span, path, reader.line_num, str(error)) from None
     _gather(rows, columns)
     if not lines:
         raise mistakes.empty(span, path)
@@ -92,9 +92,9 @@ def jsonl(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
         try:
             value = json.loads(text)
         except json.JSONDecodeError as error:
-            raise mistakes.csv_syntax(span, path, line, f"not JSON: {error.msg} at column {error.colno}") from None
+            raise mistakes.bad_line(span, path, line, f"not JSON: {error.msg} at column {error.colno}") from None
         if not isinstance(value, dict):
-            raise mistakes.csv_syntax(span, path, line, "a line is a JSON object")
+            raise mistakes.bad_line(span, path, line, "a line is a JSON object")
         records.append(value)
         lines.append(line)
     if not records:
