@@ -74,6 +74,7 @@ def check_lengths(
 def _lengths(value: Value, axis: int) -> NDArray[np.int64]:
     if isinstance(value, Tensor):
         return np.full(len(value), value.shape[axis + 1])
+    assert isinstance(value, list)
     return np.array([item.shape[axis] for item in value], np.int64)
 
 
