@@ -26,6 +26,9 @@ NAMES = sorted(path.stem for path in SPECS.glob("*.dlspec"))
 #: Less to read or to validate with, for specs whose data is long; everything else as it ships.
 SMALLER = {"char_gpt": {"PythonDocs.split": "contiguous(train = 0.995, val = 0.005)"}}
 
+#: What a spec that begins with the weights of another one needs to have been trained before.
+BEFORE = {"finetune": "resnet18.dlspec@small"}
+
 
 def dlc_ok(capsys: pytest.CaptureFixture[str], *arguments: str | Path, code: int = 0) -> str:
     """One command line that succeeds without a word on standard error; what it printed."""
@@ -96,6 +99,9 @@ def test_from_text_to_predictions(
     assert Path(file).read_bytes() == (SPECS / file).read_bytes()
     spec = f"{file}@{variant}" if variant else file
 
+    if name in BEFORE:
+        short = ("train.duration=2 steps", "train.validate=every(1 steps, batches = 2)")
+        dlc_ok(capsys, "train", BEFORE[name], *short, "--device", "cpu")
     dlc_ok(capsys, "build", spec)
     (source,) = Path("build").rglob("model.py")
     compile(source.read_text("utf-8"), str(source), "exec")
