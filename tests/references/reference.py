@@ -10,7 +10,7 @@ from importlib import import_module
 from torch import Tensor, nn
 
 #: Modules of this folder with a list `REFERENCES`, in the order of the page.
-ROWS = ("torchvision_models", "timm_models", "transformers_models", "torch_models")
+ROWS = ("torchvision_models", "timm_models", "transformers_models", "torch_models", "clip_models")
 
 #: Libraries that the environment of the tests does not hold: their rows are measured by a process of their own.
 APART = ("torchvision", "timm")
