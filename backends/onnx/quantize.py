@@ -1,8 +1,9 @@
-"""Weights of `Linear` in 8 or 4 bits: smaller files, and less memory to read for each token.
+"""Weights of linear layers in 8 or 4 bits: smaller files, and less memory to read for each token.
 
 `int8`: a scale for each output, and one for the inputs of each call (`DynamicQuantizeLinear`, `MatMulInteger`); ONNX
 Runtime makes one kernel of it. `int4`: a scale for every 32 weights (`MatMulNBits` of ONNX Runtime, which other programs may
-not know); inputs are rounded to 8 bits inside. Everything else stays as it is, a table that is also the head among it.
+not know); inputs are rounded to 8 bits inside. Everything else stays as it is. A table that is also the head stays a table in
+f32, and is rounded to 8 bits beside it for the head.
 """
 
 from __future__ import annotations

@@ -78,3 +78,18 @@ def test_files_shrink(lowered: Callable[..., Any]) -> None:
     sizes = {kind: len(to_bytes(lowered(text, quantize=kind).model)) for kind in (None, "int8", "int4")}
     assert sizes["int8"] < 0.3 * sizes[None]
     assert sizes["int4"] < 0.18 * sizes[None]
+
+
+@pytest.mark.parametrize("kind", ["int8", "int4"])
+def test_a_tied_head_is_rounded_to_eight_bits(lowered: Callable[..., Any], kind: str) -> None:
+    text = """model M(tokens: i64[B, T]) -> (logits: [B, T, 200]) {
+      wte = Embedding(200, 32)
+      logits = (tokens -> wte) @ wte.weight.T
+    }"""
+    tokens = np.random.default_rng(0).integers(0, 200, (2, 5))
+    made = lowered(text, quantize=kind)
+    table = made.weights["wte.weight"]
+    wanted = table[tokens] @ table.T
+    assert np.abs(made.run(tokens=tokens)["logits"] - wanted).max() / np.abs(wanted).max() < 0.02
+    assert made.nodes.count("MatMulInteger") == 1
+    assert "wte.weight" in made.model.graph.initializers
