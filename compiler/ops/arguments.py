@@ -161,7 +161,12 @@ def _dtype(value: Any) -> str:
 def _constant(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(map(_constant, _items(value)))
-    return value if isinstance(value, bool) else _number(value)
+    if isinstance(value, bool):
+        return value
+    try:
+        return _number(value)
+    except ValueError as error:
+        raise ValueError(f"{error}, or lists of them") from None
 
 
 def _as_given(value: Any) -> Any:

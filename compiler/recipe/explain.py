@@ -70,9 +70,9 @@ def page(entry: type[Entry], where: str) -> str:
     if rows:
         width = max(len(name) for name, _ in rows)
         parts.append("arguments\n" + "\n".join(f"  {name:<{width}}  {text}" for name, text in rows))
-    facts = list(_facts(entry))
-    if facts:
-        parts.append("also\n" + "\n".join(f"  {fact}" for fact in facts))
+    notes = list(facts(entry))
+    if notes:
+        parts.append("also\n" + "\n".join(f"  {note}" for note in notes))
     return "\n\n".join(parts) + "\n"
 
 
@@ -102,7 +102,7 @@ def words(kind: str) -> str:
     raise AssertionError(f"{kind} takes anything")
 
 
-def _facts(entry: type[Entry]) -> Iterator[str]:
+def facts(entry: type[Entry]) -> Iterator[str]:
     if issubclass(entry, Transform) and entry.fitted:
         yield "fitted  on the train split, kept in the checkpoint"
     if issubclass(entry, Transform) and entry.random:

@@ -194,7 +194,7 @@ class Nll(Loss):
 class Focal(Loss):
     """Focal loss (Lin et al., 2017): cross-entropy that weighs well-known examples down.
 
-    With `i64` targets over classes (class axis last), with float targets of the same shape binary (`alpha` weighs 1s).
+    With `i64` targets over classes (class axis last), with float targets of the same shape binary (`alpha` weighs the ones).
     """
 
     gamma: float = 2.0
