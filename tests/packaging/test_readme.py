@@ -98,6 +98,12 @@ def test_the_spec_that_is_shown_is_the_one_that_ships() -> None:
     assert shown == (ROOT / "specs" / "digits_mlp.dlspec").read_text("utf-8")
 
 
+def test_the_table_of_specs_has_all_of_them_once() -> None:
+    section = (ROOT / "README.md").read_text("utf-8").partition("\n## What ships\n")[2].partition("\n## ")[0]
+    named = re.findall(r"`([a-z0-9_]+)`", "".join(line for line in section.splitlines() if line.startswith("| ")))
+    assert sorted(named) == sorted(path.stem for path in (ROOT / "specs").glob("*.dlspec"))
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_figure_was_measured(document: Path) -> None:
     """A quantity in README or docs names the figure of benchmarks/results/full.json that it quotes."""
