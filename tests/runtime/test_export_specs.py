@@ -51,3 +51,14 @@ def test_examples(name: str, tmp_path: Path) -> None:
 def test_large_examples(sizes: object, tmp_path: Path) -> None:
     for name in LARGE if getattr(sizes, "full", False) else LARGE[1:2]:
         exported(dlc.load(EXAMPLES / f"{name}.dlspec"), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["char_gpt", "gpt2@small", "llama3@tiny", "mixtral@tiny"])
+def test_language_models_have_a_cached_form(name: str, tmp_path: Path) -> None:
+    file, _, variant = name.partition("@")
+    loaded = dlc.load(ROOT / "specs" / f"{file}.dlspec", variant or None)
+    made = export(loaded, tmp_path / "cached.onnx", cached=True)
+    assert made.parity is not None
+    assert made.parity.ok
+    assert {len(row.steps) for row in made.parity.rows} >= {1, 2, 3}
+    assert made.kept == loaded.spec.models[0].statics["depth"]
