@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..compiler.ir import Body, CallNode, OpNode, Value
 from ..compiler.recipe.ir import DataNode, DataSet
 from ..compiler.source import Span
-from .data import sources, streams
+from .data import sources, streams, vocabulary
 from .data.feed import Data, Feed
 from .data.graph import Graph
 from .data.sources.images import IMAGE_SUFFIXES
@@ -33,17 +33,20 @@ BATCH = 256
 @dataclass(frozen=True)
 class Prediction:
     """`values`: an array a model output, its first axis the records. `classes` are the names of the class axis of an
-    output, where the data gave them; `names` says which record is which."""
+    output, where the data gave them; `texts` are the most probable tokens as a text a record, of outputs that were
+    trained on tokens; `names` says which record is which."""
 
     names: list[str]
     values: dict[str, NDArray[Any]]
     classes: dict[str, tuple[str, ...]] = field(default_factory=dict[str, "tuple[str, ...]"])
+    texts: dict[str, list[str]] = field(default_factory=dict[str, "list[str]"])
 
     def __len__(self) -> int:
         return len(self.names)
 
     def rows(self) -> list[dict[str, Any]]:
-        """A record a row: for a classifier the name and the probability of its class, else the numbers."""
+        """A record a row: for a classifier the name and the probability of its class, for tokens their text, else the
+        numbers."""
         found: list[dict[str, Any]] = []
         for i, name in enumerate(self.names):
             row: dict[str, Any] = {"input": name}
@@ -55,6 +58,8 @@ class Prediction:
                     shares /= shares.sum()
                     best = int(value.argmax())
                     row["class"], row["probability"] = names[best], float(shares[best])
+                elif output in self.texts:
+                    row[output] = self.texts[output][i]
                 else:
                     row[output] = value.tolist()
             found.append(row)
@@ -81,8 +86,15 @@ def predict(opened: Opened, inputs: Any) -> Prediction:
     values = {name: _joined(parts) for name, parts in collected.items()}
     pairs = targets(opened)
     classes: dict[str, tuple[str, ...]] = {}
+    texts: dict[str, list[str]] = {}
     for output, (fieldname, is_class) in pairs.items():
         if output not in values:
+            continue
+        known = vocabulary.of_field(section, fieldname, opened.fitted)
+        if is_class and known is not None:
+            texts[output] = [known.text(logits.argmax(-1).tolist()) for logits in values[output] if logits.ndim == 2]
+            if not texts[output]:
+                del texts[output]
             continue
         if is_class:
             known = _classes(opened, fieldname)
@@ -90,7 +102,7 @@ def predict(opened: Opened, inputs: Any) -> Prediction:
                 classes[output] = known
         else:
             values[output] = inverted(opened, fieldname, values[output])
-    return Prediction([table.place(i) for i in range(len(data.parts["test"]))], values, classes)
+    return Prediction([table.place(i) for i in range(len(data.parts["test"]))], values, classes, texts)
 
 
 def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:

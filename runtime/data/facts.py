@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from ...compiler.recipe.ir import DataFacts, DataField, DataSet, FieldFacts
-from . import declared
+from . import declared, vocabulary
 from .feed import Data, open_data
 from .streams import Part
 from .table import Numbers, Stream
@@ -108,17 +108,11 @@ def _names(data: Data, field: DataField) -> tuple[tuple[str, ...] | None, int | 
 
 
 def texts(data: Data) -> dict[str, tuple[str, ...]]:
-    """What the numbers of a field stand for, where its source knows: the characters of a text."""
-    graph = data.graph
-    found: dict[str, tuple[str, ...]] = {}
-    for field in data.section.fields:
-        node = graph.nodes[graph.real(field.node, False)]
-        while node.op in ("slice", "random_window", "window", "truncate", "pad"):
-            node = graph.nodes[graph.real(node.inputs[0], False)]
-        column = data.table.columns.get(node.args["field"]) if node.op == "source" else None
-        if isinstance(column, Stream) and column.names is not None:
-            found[field.name] = column.names
-    return found
+    """What the numbers of a field stand for, where it is known: characters, lines or words."""
+    found = {
+        field.name: vocabulary.of_field(data.section, field.name, data.graph.fitted) for field in data.section.fields
+    }
+    return {name: known.names for name, known in found.items() if known is not None}
 
 
 def _largest(stream: Stream) -> int | None:

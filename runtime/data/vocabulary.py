@@ -1,0 +1,64 @@
+"""What the numbers of a token field stand for, and texts from numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...compiler.recipe.ir import DataNode, DataSet
+from ...compiler.recipe.transforms import Vocab
+
+UNKNOWN = "\N{REPLACEMENT CHARACTER}"
+_KEPT = ("slice", "index", "truncate", "pad", "window", "random_window", "choose", "mlm_mask", "member")
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """`names` by number; `silent` are numbers that stand for no text (padding, the mark before a text), `end` the mark
+    behind one."""
+
+    names: tuple[str, ...]
+    separator: str = ""
+    silent: frozenset[int] = frozenset()
+    end: int | None = None
+
+    def text(self, numbers: Iterable[int]) -> str:
+        """The text of these numbers, up to its end mark."""
+        found: list[str] = []
+        for number in numbers:
+            if number == self.end:
+                break
+            if number not in self.silent:
+                found.append(self.names[number] if number < len(self.names) else UNKNOWN)
+        return self.separator.join(found)
+
+
+def of_field(section: DataSet, field: str, fitted: Mapping[int, Mapping[str, Any]]) -> Vocabulary | None:
+    """The vocabulary of a field of fitted `vocab` or of the characters (or lines) of a text; None for any other."""
+    node = section.node(section.field(field).node)
+    while node.op in _KEPT:
+        node = section.node(node.inputs[-1])
+    if node.id not in fitted:
+        return None
+    if node.op == "vocab":
+        return _of_words(section, node, fitted[node.id]["words"])
+    if node.op == "source" and "names" in fitted[node.id]:
+        line = section.source.args.get("unit") == "line"
+        return Vocabulary(tuple(fitted[node.id]["names"]), "\n" if line else "")
+    return None
+
+
+def _of_words(section: DataSet, node: DataNode, words: list[str]) -> Vocabulary:
+    bos, eos = node.args.get("bos"), node.args.get("eos")
+    marks = {0: "<pad>", 1: UNKNOWN, bos: "<bos>", eos: "<eos>"}
+    first = Vocab.first_word(node.args)
+    below = node
+    while below.op not in ("chars", "words"):
+        below = section.node(below.inputs[0])
+    return Vocabulary(
+        (*(marks.get(number, f"<{number}>") for number in range(first)), *words),
+        "" if below.op == "chars" else " ",
+        frozenset(number for number in (0, bos) if number is not None),
+        eos,
+    )
