@@ -14,13 +14,12 @@ import traceback
 from pathlib import Path
 from typing import IO
 
+from dlc.benchmarks.measure import PEERS, admit_peers
+
 from .comparison import Comparison, measure
 from .reference import APART, Reference, rows
 
 ROOT = Path(__file__).resolve().parents[2]
-
-#: Where `make env-references` puts torchvision and timm: in the environment's folder, but not on its path.
-FOLDER = Path(sys.prefix) / "references"
 
 
 class Failure(AssertionError):
@@ -54,7 +53,7 @@ class Worker:
 
     def _pipes(self) -> tuple[IO[str], IO[str]]:
         if self._process is None:
-            assert FOLDER.is_dir(), f"there is no {FOLDER}: run `make env-references`"
+            assert PEERS.is_dir(), f"there is no {PEERS}: run `make env-references`"
             self._process = subprocess.Popen(
                 [sys.executable, "-m", f"{__package__}.worker"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
             )  # fmt: skip
@@ -62,26 +61,10 @@ class Worker:
         return self._process.stdin, self._process.stdout
 
 
-def admit() -> None:
-    """Puts the folder on the path. torchvision built for CUDA registers shape rules for operators that its extension,
-    which cannot load beside a CPU build of torch, would have defined; models need none of them."""
-    import torch.library
-
-    real = torch.library.register_fake
-
-    def register_fake(op, func=None, /, **options):  # type: ignore[no-untyped-def]
-        if isinstance(op, str) and op.startswith("torchvision::"):
-            return (lambda function: function) if func is None else func
-        return real(op, func, **options)
-
-    torch.library.register_fake = register_fake
-    sys.path.append(str(FOLDER))
-
-
 def serve() -> None:
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints is no answer
-    admit()
+    admit_peers()
     known = {row.id: row for row in rows()}
     for line in sys.stdin:
         try:
