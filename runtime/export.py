@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..compiler.cut import cut
 from ..compiler.diagnostics import Failed
 from ..compiler.errors import export as errors
@@ -22,9 +20,9 @@ from ..compiler.expand import parameters
 from ..compiler.ir import Model, Spec
 from ..compiler.recipe.ir import Export, Train
 from .failure import BadInput, RunFailure
+from .origin import Origin, array_of, missing, origin_of, saved
 
 if TYPE_CHECKING:
-    from ..backends.onnx.weights import Weight
     from .api import Loaded, Run
     from .parity import Parity
 
@@ -45,15 +43,6 @@ class Exported:
     seconds: Mapping[str, float]
     parity: Parity | None
     kept: int = 0
-
-
-@dataclass(frozen=True)
-class _Origin:
-    """Weights by parameter path, the safetensors file they lie in (if they do), and words on where they come from."""
-
-    values: Mapping[str, Weight]
-    file: Path | None
-    words: str
 
 
 def sections(source: Loaded | Run | str | Path) -> list[str]:
@@ -106,7 +95,7 @@ def export(
     if chosen is not None and chosen.quantize is not None and precision != "f32":
         raise Failed(errors.quantized_half(precision, chosen.quantize.span))
     fix = dict(chosen.fix) if chosen else {}
-    origin = _weights(spec, model, net, train, run, weights)
+    origin = origin_of(spec, model, net, train, run, weights)
     part, part_model = spec, model
     if chosen is not None:
         part, part_model = cut(spec, model, inputs=chosen.inputs, tail=spec.bodies[chosen.tail])
@@ -118,11 +107,11 @@ def export(
         described = pipeline(data, train, chosen.inputs, fitted if chosen.preprocess else None)
         if chosen.preprocess:
             part, part_model, constants = with_preprocessing(part, part_model, data, train, fitted)
-            origin = _Origin({**origin.values, **constants}, origin.file, origin.words)
+            origin = Origin({**origin.values, **constants}, origin.file, origin.words)
     seconds: dict[str, float] = {}
     with _staging(path) as folder:
         if linked and origin.file is None:
-            origin = _saved(origin, folder / f"{path.stem}.safetensors")
+            origin = saved(origin, folder / f"{path.stem}.safetensors")
         start = time.perf_counter()
         metadata = {
             "dlc.spec": spec.name, "dlc.spec_hash": _digest(spec), "dlc.weights": origin.words,
@@ -136,7 +125,7 @@ def export(
                 metadata=metadata,
             )  # fmt: skip
         except MissingWeight as error:
-            raise _missing(error, origin) from None
+            raise missing(error, origin) from None
         if chosen is not None and chosen.quantize is not None and made.metadata_props["dlc.quantized"] == "0":
             raise Failed(errors.nothing_to_quantize(LEAST, chosen.quantize.span))
         seconds["lower"] = time.perf_counter() - start
@@ -236,72 +225,7 @@ def _destination(spec: Spec, run: Run | None, section: Export | None, wanted: st
     return path
 
 
-# ---- weights -------------------------------------------------------------------------------------------------------------------
-
-
-def _weights(
-    spec: Spec,
-    model: Model,
-    net: str,
-    train: Train | None,
-    run: Run | None,
-    given: Mapping[str, Any] | str | Path | None,
-) -> _Origin:
-    if isinstance(given, Mapping):
-        return _Origin({name: _numpy(value) for name, value in given.items()}, None, "given arrays")
-    if given is not None:
-        return _from_file(Path(given), "", f"the file {Path(given).name}")
-    if run is not None:
-        from .checkpoint import AVERAGED, WEIGHTS
-
-        kept = run.directory.kept()
-        file = kept / AVERAGED if (kept / AVERAGED).exists() else kept / WEIGHTS
-        return _from_file(file, f"{net}." if net else "", f"the run {run.path.name}, {kept.name}")
-    from .initialize import initial_values
-
-    seed = train.seed if train is not None else 0
-    made = {path: value.numpy() for path, value in initial_values(spec, model, seed, f"{net}." if net else "")}
-    return _Origin(made, None, f"initial, seed {seed}: not trained")
-
-
-def _from_file(file: Path, prefix: str, words: str) -> _Origin:
-    from ..backends.onnx import stored
-
-    try:
-        table = stored(file)
-    except FileNotFoundError:
-        raise BadInput(f"there is no weights file `{file}`") from None
-    except (ValueError, OSError) as error:
-        raise BadInput(f"`{file}` cannot be read as weights", notes=(str(error),)) from None
-    return _Origin({n[len(prefix) :]: v for n, v in table.items() if n.startswith(prefix)}, file, words)
-
-
-def _saved(origin: _Origin, file: Path) -> _Origin:
-    """The weights in a safetensors file, to link to."""
-    from safetensors.numpy import save_file
-
-    save_file({name: np.array(_array(value), order="C") for name, value in origin.values.items()}, file)
-    return _from_file(file, "", origin.words)
-
-
-def _numpy(value: Any) -> np.ndarray[Any, Any]:
-    if hasattr(value, "detach"):
-        value = value.detach().cpu().numpy()
-    return np.asarray(value)
-
-
-def _array(value: Weight) -> np.ndarray[Any, Any]:
-    return value if isinstance(value, np.ndarray) else value.array()
-
-
-def _missing(error: Any, origin: _Origin) -> BadInput:
-    wanted, found = list(error.wanted), error.found
-    if found is not None:
-        return BadInput(
-            f"`{error.path}` is {wanted} in the model and {list(found)} in the weights",
-            notes=(f"the weights: {origin.words}",), helps=("export with the spec that the weights were trained with",),
-        )  # fmt: skip
-    return BadInput(f"the weights have no `{error.path}` {wanted}", notes=(f"the weights: {origin.words}",))
+# ---- what the run knew --------------------------------------------------------------------------------------------------------
 
 
 def _fitted(run: Run | None) -> dict[int, dict[str, Any]]:
@@ -363,12 +287,12 @@ def _check(made: Any) -> None:
 
 
 def _verified(
-    spec: Spec, model: Model, origin: _Origin, staged: Path, precision: str, fix: Mapping[str, int]
+    spec: Spec, model: Model, origin: Origin, staged: Path, precision: str, fix: Mapping[str, int]
 ) -> Parity:  # fmt: skip
     from .parity import Disagrees, verify
     from .reference import module_of
 
-    module = module_of(spec, model, {name: _array(value) for name, value in origin.values.items()})
+    module = module_of(spec, model, {name: array_of(value) for name, value in origin.values.items()})
     try:
         parity = verify(module, staged, spec, model, precision=precision, fix=fix)
     except BadInput as error:  # it is not the user's input that is bad here
