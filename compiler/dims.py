@@ -114,6 +114,10 @@ class Dim:
             _from_json, serialization=core_schema.plain_serializer_function_ser_schema(to_text)
         )
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, _core: Any, _handler: Any) -> dict[str, Any]:
+        return {"type": "string"}
+
 
 #: A concrete size is a plain int everywhere.
 Size: TypeAlias = int | Dim

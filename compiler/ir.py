@@ -51,6 +51,10 @@ class _Argument:
             serialization=core_schema.plain_serializer_function_ser_schema(_argument_to_json),
         )
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, _core: Any, _handler: Any) -> dict[str, Any]:
+        return {"description": 'a static value; a symbolic size is {"dim": its text}'}
+
 
 #: A static value: None, bool, int, float, str, a symbolic size, or a tuple of these.
 Argument: TypeAlias = Annotated[Any, _Argument]

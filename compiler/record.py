@@ -97,6 +97,12 @@ def _adapter(cls: type[Record]) -> Any:
     return TypeAdapter(cls)
 
 
+def json_schema(cls: type[Record], title: str) -> dict[str, Any]:
+    """JSON Schema of what `model_dump_json` writes for a class."""
+    schema = _adapter(cls).json_schema(mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": title}
+
+
 def as_dataclasses(cls: type[Record]) -> None:
     """Makes a class and all under it dataclasses, which pydantic knows: only what they lack, so nothing else changes."""
     if "__dataclass_fields__" not in cls.__dict__:

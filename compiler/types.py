@@ -63,6 +63,15 @@ class TensorType:
             _from_json, serialization=core_schema.plain_serializer_function_ser_schema(_to_json)
         )
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, _core: Any, _handler: Any) -> dict[str, Any]:
+        size = {"anyOf": [{"type": "integer"}, {"type": "string"}]}  # a symbolic one by its text
+        properties = {"dtype": {"type": "string", "enum": [*DTYPES]}, "shape": {"type": "array", "items": size}}
+        return {
+            "title": "TensorType", "type": "object", "properties": properties, "required": ["dtype", "shape"],
+            "additionalProperties": False,
+        }  # fmt: skip
+
 
 def _from_json(value: Any) -> TensorType:
     if isinstance(value, TensorType):
