@@ -63,7 +63,8 @@ class Jsonl(Source):
 
 
 class Hub(Source):
-    """The train split of a data set of the Hugging Face hub, or of a directory with its files; a field a column."""
+    """A data set of the Hugging Face hub, or of a directory with its files; a field a column. `files(train = "train",
+    test = "test")` names its splits, any other division is of its train split."""
 
     extra = "hub"
     name_: Text
@@ -213,7 +214,8 @@ class Folders(Entry):
 
 
 class Files(Entry):
-    """`{split}` in the path (or the name of an idx pair) per split, or a fraction taken from train."""
+    """`{split}` in the path (or the name of an idx pair, or of a split of the hub) per split, or a fraction taken from
+    train."""
 
     train: NameOrFraction = None
     val: NameOrFraction = None

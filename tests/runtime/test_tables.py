@@ -115,6 +115,18 @@ def test_a_directory_in_place_of_a_hub_name(workspace, monkeypatch: pytest.Monke
     assert batch["text"].tolist() == [[3, 0], [2, 0], [2, 3]] and batch["stars"].tolist() == [2, 0, 1]
 
 
+def test_splits_of_a_hub_data_set(workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    datasets = pytest.importorskip("datasets")
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", workspace.path / "cache")
+    workspace.write("numbers/train.csv", "y\n" + "\n".join(map(str, range(10))) + "\n")
+    workspace.write("numbers/test.csv", "y\n100\n101\n")
+    body = 'source = hub("numbers")\nsplit = files(train = "train", val = 0.2, test = "test")\ny: f32 = source.y'
+    assert workspace.everything(body, "test")["y"].tolist() == [100, 101]
+    assert len(workspace.everything(body)["y"]) == 8 and len(workspace.everything(body, "val")["y"]) == 2
+    found = workspace.mistake(body.replace('"test")', '"exam")'))
+    assert 'E0412: the data set "numbers" cannot be read' in found and "exam" in found
+
+
 def test_images_and_classes_of_a_hub_data_set(workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     datasets = pytest.importorskip("datasets")
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", workspace.path / "cache")

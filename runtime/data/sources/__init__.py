@@ -38,7 +38,8 @@ def read(section: DataSet, root: Path) -> Table:
         return _table(section, reader(args, lambda path: _resolve(root, path), span), None)
     parts: dict[Split, Part] = {}
     for split, name in names.items():
-        parts[split] = reader(args, lambda path, name=name: _resolve(root, path.replace("{split}", str(name))), span)
+        own = {**args, "split": name} if section.source.name == "hub" else args  # its splits are no files
+        parts[split] = reader(own, lambda path, name=name: _resolve(root, path.replace("{split}", str(name))), span)
     return _joined(section, parts)
 
 

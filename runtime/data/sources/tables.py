@@ -131,7 +131,8 @@ def parquet(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
 
 
 def hub(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
-    """The train split of a data set; a name that is a directory beside the spec is read from there."""
+    """One split of a data set, `train` unless `args` names another; a name that is a directory beside the spec is read
+    from there."""
     try:
         import datasets
     except ImportError:
@@ -139,7 +140,7 @@ def hub(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
     name = args["name"]
     folder = resolve(name)
     try:
-        found: Any = datasets.load_dataset(str(folder) if folder.is_dir() else name, split="train")
+        found: Any = datasets.load_dataset(str(folder) if folder.is_dir() else name, split=args.get("split", "train"))
         found = found.with_format("arrow")
         features, arrays = found.features, found[:]
     except Exception as error:  # noqa: BLE001 - the library raises whatever its transports raise
