@@ -1,4 +1,4 @@
-"""Where the weights of an export come from: a run, a file, given arrays, or the initial values of a spec."""
+"""Where the weights of an export come from: a run, a file, given arrays, or what a spec begins with."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def origin_of(
     run: Run | None,
     given: Mapping[str, Any] | str | Path | None,
 ) -> Origin:
-    """The weights of a model: those given, else the run's kept ones, else initial ones."""
+    """The weights of a model: those given, else the run's kept ones, else those that the spec begins with."""
     if isinstance(given, Mapping):
         return Origin({name: _numpy(value) for name, value in given.items()}, None, "given arrays")
     if given is not None:
@@ -46,11 +46,11 @@ def origin_of(
         kept = run.directory.kept()
         file = kept / AVERAGED if (kept / AVERAGED).exists() else kept / WEIGHTS
         return _from_file(file, f"{net}." if net else "", f"the run {run.path.name}, {kept.name}")
-    from .initialize import initial_values
+    from .weights.load import first_values
 
-    seed = train.seed if train is not None else 0
-    made = {path: value.numpy() for path, value in initial_values(spec, model, seed, f"{net}." if net else "")}
-    return Origin(made, None, f"initial, seed {seed}: not trained")
+    root = Path(spec.sources[0].name).parent  # paths of weights are relative to the spec
+    made, words = first_values(spec, model, train, net, root)
+    return Origin({path: _numpy(value) for path, value in made.items()}, None, words)
 
 
 def _from_file(file: Path, prefix: str, words: str) -> Origin:

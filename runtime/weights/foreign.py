@@ -17,8 +17,7 @@ from ...compiler.names import near
 from ...compiler.recipe.ir import Train, WeightMap
 from .. import checkpoint
 from ..failure import BadInput
-from ..initialize import initial_values
-from .load import fill, fit
+from .load import first_values
 from .mapping import foreign_from, ours_from
 from .plan import Shape
 
@@ -56,7 +55,7 @@ def export_weights(
     weight_map = _map(spec, layout)
     train, name, model = _net(spec, run, weight_map, net)
     path = _destination(spec, run, layout, destination)
-    ours, words = _of_run(run, name) if run else _first(spec, train, name, model, source.path.parent)  # pyright: ignore[reportAttributeAccessIssue]
+    ours, words = _of_run(run, name) if run else first_values(spec, model, train, name, source.path.parent)  # pyright: ignore[reportAttributeAccessIssue]
     theirs = foreign_from(weight_map, ours, _known(run, layout, name))
     entries = [entry for entry in parameters(spec, model) if entry.path in ours]
     again = ours_from(weight_map, entries, theirs)
@@ -118,19 +117,6 @@ def _of_run(run: Run, net: str) -> tuple[dict[str, Tensor], str]:
     weights = saved.averaged or saved.weights
     ours = {path.removeprefix(prefix): tensor for path, tensor in weights.items() if path.startswith(prefix)}
     return ours, f"the run {run.path.name}, {kept.name}"
-
-
-def _first(spec: Spec, train: Train | None, net: str, model: Model, root: Path) -> tuple[dict[str, Tensor], str]:
-    """First weights: those that the section names, over initial ones."""
-    prefix = f"{net}." if net else ""
-    seed = train.seed if train else 0
-    ours = {prefix + path: tensor for path, tensor in initial_values(spec, model, seed, prefix)}
-    words = f"initial, seed {seed}: not trained"
-    if train is not None and net in train.weights:
-        found = fit(spec, train, net, root)
-        fill(found, ours)
-        words = f"those of {found.label}"
-    return {path.removeprefix(prefix): tensor for path, tensor in ours.items()}, words
 
 
 def _known(run: Run | None, layout: str, net: str) -> dict[str, Shape]:

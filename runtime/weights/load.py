@@ -12,9 +12,10 @@ from torch import Tensor
 
 from ...compiler.diagnostics import Failed
 from ...compiler.expand import COUNTER, ParameterEntry, parameters
-from ...compiler.ir import Spec
+from ...compiler.ir import Model, Spec
 from ...compiler.recipe.ir import Train, WeightSource
 from ..data.values import DTYPES
+from ..initialize import initial_values
 from . import mistakes, remedies, sources
 from .files import Foreign, Unreadable, open_weights
 from .mapping import evaluate
@@ -46,14 +47,14 @@ def fitted(spec: Spec, train: Train, root: Path) -> Iterator[Fitted]:
         yield fit(spec, train, net, root)
 
 
-def fit(spec: Spec, train: Train, net: str, root: Path) -> Fitted:
+def fit(spec: Spec, train: Train, net: str, root: Path, model: Model | None = None) -> Fitted:
     """Finds the weights of a net and matches them with its parameters; only tables of contents are read.
 
-    `root` is the folder of the spec. Raises Failed: E0412 where they are missing or unreadable, E0405 where they do not fit.
+    `root` is the folder of the spec, `model` another instance of the net's model with the same parameters. Raises Failed: E0412 where they are missing or unreadable, E0405 where they do not fit.
     """
     source = train.weights[net]
     path = sources.locate(source.entry, root)
-    entries = list(parameters(spec, spec.models[train.net(net).model]))
+    entries = list(parameters(spec, model or spec.models[train.net(net).model]))
     weight_map = spec.recipe.weight_map(source.map) if source.map else None
     try:
         foreign = open_weights(path)
@@ -105,6 +106,24 @@ def fill(found: Fitted, tensors: Mapping[str, Tensor]) -> None:
     except (Unreadable, OSError) as error:
         why = error.why if isinstance(error, Unreadable) else str(error)
         raise Failed(mistakes.unreadable(found.source.entry.span, found.path, why)) from None
+
+
+def first_values(spec: Spec, model: Model, train: Train | None, net: str, root: Path) -> tuple[dict[str, Tensor], str]:
+    """What a model begins with, by parameter path, and words on where it comes from: the weights that `train` names for the
+    net over initial values. Raises Failed as `fit` does."""
+    prefix = f"{net}." if net else ""
+    seed = train.seed if train is not None else 0
+    found = fit(spec, train, net, root, model) if train is not None and net in train.weights else None
+    given = found.paths if found else set[str]()
+    values = {
+        prefix + entry.path: torch.empty(entry.shape, dtype=DTYPES[entry.dtype]) for entry in parameters(spec, model)
+    }
+    for path, value in initial_values(spec, model, seed, prefix, given):
+        values[prefix + path] = value
+    if found is not None:
+        fill(found, values)
+    words = f"those of {found.label}" if found else f"initial, seed {seed}: not trained"
+    return {path.removeprefix(prefix): value for path, value in values.items()}, words
 
 
 def told(found: Fitted) -> str:

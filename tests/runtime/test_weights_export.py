@@ -166,3 +166,22 @@ def test_the_command(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True)
     assert done.stdout.splitlines()[0].startswith("gpt2.openai.safetensors   28 tensors, ")
     assert (tmp_path / "gpt2.openai.safetensors").exists()
+
+
+def test_a_pretrained_spec_goes_to_onnx_untrained(tmp_path: Path) -> None:
+    """Without a run: the graph has the weights that the spec names, not initial ones."""
+    reference = gpt2()
+    save_file({n: t for n, t in reference.state_dict().items() if n != "lm_head.weight"}, tmp_path / "hf.safetensors")
+    text = (
+        (SPECS / "gpt2.dlspec")
+        .read_text("utf-8")
+        .replace("train {", 'train {\n  weights = openai(file("hf.safetensors"))', 1)
+    )
+    (tmp_path / "gpt2.dlspec").write_text(text, "utf-8")
+    made = dlc.export(dlc.load("gpt2.dlspec", "small", **TINY), tmp_path / "gpt2.onnx", verify=False)
+    assert made.weights == "those of openai"
+    tokens = torch.randint(0, 128, (1, 16))
+    with torch.no_grad():
+        theirs = reference(input_ids=tokens).logits
+    (ours,) = dlc.Session(tmp_path / "gpt2.onnx")(tokens=tokens.numpy()).values()
+    assert (torch.from_numpy(ours) - theirs).abs().max() <= 1e-4 * theirs.abs().max()

@@ -333,3 +333,50 @@ def test_where_a_diverged_fine_tuning_broke(
     with pytest.raises(Diverged) as caught:
         dlc.train(dlc.load(spec('  weights = file("w.safetensors")')), out=tmp_path / "run")
     assert any("`head" in note for note in caught.value.notes), caught.value.notes
+
+
+# ---- several nets ------------------------------------------------------------------------------------------------------------
+
+TEACHER = """dlspec 1
+
+data D {
+  source = builtin("digits")
+  split  = random(train = 0.3, val = 0.1, test = 0.6, seed = 0)
+  image: f32[1, 8, 8] = source.image -> scale(1 / 16)
+  label: i64 = source.label
+}
+
+model Net(hidden: int = 16)(image: [B, 1, 8, 8]) -> (logits: [B, 10]) {
+  logits = image -> flatten -> fc: Linear(hidden) -> relu -> head: Linear(10)
+}
+
+train {
+  data = D
+  let teacher = Net(hidden = 32)
+  let student = Net(hidden = 8)
+  weights { teacher = file("teacher.safetensors") }
+  freeze "teacher.**"
+  let t = image -> teacher
+  let s = image -> student
+  loss      = cross_entropy(s, label) + mse(s, stop_grad(t))
+  optimizer = SGD(0.01)
+  batch     = 64
+  duration  = 3 steps
+}
+"""
+
+
+def test_weights_of_one_net_among_several(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    teacher = {
+        "fc.weight": torch.rand(32, 64),
+        "fc.bias": torch.rand(32),
+        "head.weight": torch.rand(10, 32),
+        "head.bias": torch.rand(10),
+    }
+    save_file(teacher, tmp_path / "teacher.safetensors")
+    (tmp_path / "d.dlspec").write_text(TEACHER, "utf-8")
+    run = dlc.train("d.dlspec", out="run")
+    kept = load_file(run.directory.last / "model.safetensors")
+    assert all(torch.equal(kept[f"teacher.{name}"], tensor) for name, tensor in teacher.items())
+    assert kept["student.fc.weight"].shape == (8, 64)
