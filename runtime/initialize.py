@@ -99,6 +99,10 @@ def _fill(tensor: Tensor, name: str, args: Mapping[str, Any], generator: torch.G
             fill(tensor, args.get("a", 0), args["mode"], act, generator=generator)
         case "orthogonal":
             nn.init.orthogonal_(tensor, args["gain"], generator=generator)
+        case "s4d_real":
+            states = tensor.shape[-1] if tensor.ndim else 1
+            decays = torch.arange(1, states + 1, dtype=torch.float64).log()
+            tensor.copy_(decays.expand(*tensor.shape[:-1], states).reshape(tensor.shape))
         case _:
             raise AssertionError(name)
     if args.get("zero_row") is not None:

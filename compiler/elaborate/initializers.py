@@ -29,6 +29,7 @@ TABLE: dict[str, dict[str, Any]] = {
     "kaiming_uniform": {"mode": "fan_in", "act": "leaky_relu"},
     "kaiming_normal": {"mode": "fan_in", "act": "leaky_relu"},
     "orthogonal": {"gain": 1.0},
+    "s4d_real": {},
 }
 
 

@@ -173,6 +173,7 @@ INITS = {
     "kaiming_uniform": 'init "**.weight" = kaiming_uniform(act = "relu")',
     "kaiming_normal": 'init "**.weight" = kaiming_normal(mode = "fan_out", act = "relu")',
     "orthogonal": 'init "**.weight" = orthogonal(gain = 1.4)',
+    "s4d_real": 'init "**.weight" = s4d_real',
 }
 
 

@@ -37,6 +37,7 @@ _INIT_WORDS = {
     "kaiming_uniform": "Evenly, with the deviation gain / sqrt(fan), the gain that of `act` (He et al., 2015).",
     "kaiming_normal": "Normal, with the deviation gain / sqrt(fan), the gain that of `act` (He et al., 2015).",
     "orthogonal": "An orthogonal matrix times `gain` (Saxe et al., 2013).",
+    "s4d_real": "log 1, log 2, log 3, ... along the last axis: how fast the states of a state space decay (Gu et al., 2022).",
 }
 
 #: Tables of `train` whose entries are few: title, entries, example lines.

@@ -68,7 +68,11 @@ def is_constant(value: float) -> Callable[[Tensor], None]:
     return lambda x: torch.testing.assert_close(x, torch.full_like(x, value))
 
 
-# Glorot and Bengio 2010 (xavier), He et al. 2015 (kaiming), Saxe et al. 2013 (orthogonal)
+def is_log_of_place(x: Tensor) -> None:
+    torch.testing.assert_close(x, torch.arange(1, x.shape[-1] + 1.0).log().expand_as(x))
+
+
+# Glorot and Bengio 2010 (xavier), He et al. 2015 (kaiming), Saxe et al. 2013 (orthogonal), Gu et al. 2022 (s4d_real)
 CASES: list[tuple[str, dict[str, Any], Callable[[Tensor], None]]] = [
     ("normal", {"std": 0.3, "mean": 1.0}, is_normal(0.3, 1.0)),
     ("trunc_normal", {"std": 0.3, "mean": -1.0}, is_cut_normal(0.3, -1.0)),
@@ -81,6 +85,7 @@ CASES: list[tuple[str, dict[str, Any], Callable[[Tensor], None]]] = [
     ("kaiming_uniform", {"act": "relu"}, is_uniform(-math.sqrt(6 / IN), math.sqrt(6 / IN))),
     ("kaiming_normal", {"act": "relu", "mode": "fan_out"}, is_normal(math.sqrt(2 / OUT))),
     ("orthogonal", {"gain": 1.5}, is_orthogonal(1.5)),
+    ("s4d_real", {}, is_log_of_place),
 ]
 
 
