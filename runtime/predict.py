@@ -21,6 +21,7 @@ from .data import sources, streams, vocabulary
 from .data.feed import Data, Feed
 from .data.graph import Graph
 from .data.sources.images import IMAGE_SUFFIXES
+from .data.sources.part import lines_of
 from .data.streams import Part
 from .data.table import Cells, Column, Images, Numbers, Stream, Table, encode
 from .evaluate import evaluating
@@ -211,7 +212,7 @@ def _text(opened: Opened, section: DataSet, file: Path) -> Table:
     text = file.read_text("utf-8")
     if not text:
         raise BadInput(f"`{file}` is empty")
-    units = text if section.source.args.get("unit", "char") == "char" else text.splitlines()
+    units = text if section.source.args.get("unit", "char") == "char" else lines_of(text)
     tokens = streams.renumbered(encode(units), opened.fitted[source.id]["names"])
     name = source.args["field"]
     return Table({name: tokens}, len(tokens), lambda i: f"{file} window {i}", f"`{file}`", order=(name,))

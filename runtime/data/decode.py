@@ -59,7 +59,7 @@ def image(path: Path | Encoded, gray: bool, span: Span) -> Tensor:
     except Image.UnidentifiedImageError:
         raise mistakes.not_an_image(span, path, "its format is not known") from None
     except (OSError, ValueError, RuntimeError, SyntaxError, Image.DecompressionBombError) as error:
-        raise mistakes.not_an_image(span, path, (str(error).splitlines() or ["damaged"])[0]) from None
+        raise mistakes.not_an_image(span, path, mistakes.first_line(error)) from None
     return torch.from_numpy(pixels if gray else np.ascontiguousarray(pixels.transpose(2, 0, 1)))
 
 

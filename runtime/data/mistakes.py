@@ -18,6 +18,11 @@ def _fail(code: str, message: str, span: Span, label: str = "", *, notes: tuple[
     return Failed(Diagnostic(code, message, span, label, labels, notes, helps))
 
 
+def first_line(error: BaseException) -> str:
+    """What an exception says, in one line; its kind where it says nothing."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
 # ---- files -----------------------------------------------------------------------------------------------------------
 
 

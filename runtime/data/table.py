@@ -82,9 +82,20 @@ class Stream:
 
 def encode(text: list[str] | str) -> Stream:
     """A text as numbers of its distinct characters (or lines), in their sorted order."""
+    if isinstance(text, str):
+        return _encode_characters(text)
     names = tuple(sorted(set(text)))
     lookup = {name: number for number, name in enumerate(names)}
     return Stream(np.array([lookup[item] for item in text], np.int32), names)
+
+
+def _encode_characters(text: str) -> Stream:
+    """By code points in numpy: a character of a Python string at a time takes five times as long."""
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    present = np.zeros(0x110000, bool)
+    present[codes] = True
+    number = np.cumsum(present, dtype=np.int32) - 1
+    return Stream(number[codes], tuple(map(chr, np.flatnonzero(present).tolist())))
 
 
 Column: TypeAlias = Numbers | Cells | Ragged | Images | Stream

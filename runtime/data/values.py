@@ -255,7 +255,7 @@ def _tokenizer(node: DataNode, path: Path) -> Any:
             return tokenizers.Tokenizer.from_file(str(path))
         return tokenizers.BertWordPieceTokenizer(str(path))
     except Exception as error:  # noqa: BLE001 - the library raises bare `Exception`
-        raise mistakes.not_of_format(node.span, path, "a tokenizer", str(error).splitlines()[0]) from None
+        raise mistakes.not_of_format(node.span, path, "a tokenizer", mistakes.first_line(error)) from None
 
 
 def wordpiece(value: Value, node: DataNode, path: Path) -> Value:

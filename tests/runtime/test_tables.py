@@ -170,6 +170,24 @@ def test_parallel_texts(workspace) -> None:
     assert "`en.txt` and `de.txt` do not correspond: 2 lines against 1" in workspace.mistake(body)
 
 
+def test_only_line_ends_end_lines(workspace) -> None:
+    workspace.write("en.txt", "a\u2028b\x0cc\r\nd\x85\n")
+    workspace.write("de.txt", "x\ny\n")
+    body = (
+        f'source = parallel_text("en.txt", "de.txt")\n{ALL}\nx: i64[T] = source.first -> chars -> vocab(20) -> pad(0)'
+    )
+    assert workspace.everything(body)["x"].shape == (2, 5)
+    workspace.write("a.jsonl", '{"t": "a\u2028b"}\n{"t": "c"}\n')
+    body = f'source = jsonl("a.jsonl")\n{ALL}\nx: i64[T] = source.t -> chars -> vocab(20) -> pad(0)'
+    assert workspace.everything(body)["x"].shape == (2, 3)
+
+
+def test_a_long_document_in_a_cell(workspace) -> None:
+    workspace.write("a.csv", "text,y\n" + "word " * 40_000 + ",1\n")
+    body = f'source = csv("a.csv")\n{ALL}\nx: i64[T] = source.text -> words -> vocab(20) -> pad(0)'
+    assert workspace.everything(body)["x"].shape == (1, 40_000)
+
+
 def test_text_lines(workspace) -> None:
     workspace.write("a.txt", "one two\n\nthree\n")
     body = f'source = text_lines("a.txt")\n{ALL}\nx: i64[T <= 1] = source.text -> words -> vocab(9) -> pad(0)'

@@ -36,3 +36,10 @@ def read_text(path: Path, span: Span) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise mistakes.not_utf8(span, path, data.count(b"\n", 0, error.start) + 1, data[error.start]) from None
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines of a file, without their ends. `str.splitlines` would also cut at form feeds and the line separators of
+    Unicode, which stand inside of sentences: parallel files would lose their correspondence."""
+    lines = text.replace("\r\n", "\n").split("\n")
+    return lines if lines[-1] else lines[:-1]

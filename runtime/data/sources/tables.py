@@ -18,9 +18,10 @@ from ....compiler.source import Span
 from .. import mistakes
 from ..table import Cells, Column, Numbers
 from . import arrow
-from .part import Part, Resolve, read_bytes, read_text
+from .part import Part, Resolve, lines_of, read_bytes, read_text
 
 ROWS = 8192  # of a CSV file that are turned into columns at once
+LONGEST_CELL = 1 << 30  # characters; Python's own limit of 131,072 is less than a document may have
 
 
 def csv_file(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
@@ -38,6 +39,7 @@ def csv_file(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
 def _csv_columns(file: TextIO, path: Path, span: Span) -> tuple[dict[str, list[str]], array[int]]:
     """Cells by column, and the line that each record begins on. Rows are turned into columns some thousands at a time: a
     list for each of a million rows would take several times the memory, and the collector's time."""
+    csv.field_size_limit(LONGEST_CELL)
     reader = csv.reader(file, strict=True)
     header: list[str] = []
     columns: list[list[str]] = []
@@ -86,7 +88,7 @@ def jsonl(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
     path = resolve(args["path"])
     records: list[dict[str, Any]] = []
     lines: list[int] = []
-    for line, text in enumerate(read_text(path, span).splitlines(), 1):
+    for line, text in enumerate(lines_of(read_text(path, span)), 1):
         if not text.strip():
             continue
         try:
@@ -123,7 +125,7 @@ def parquet(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
     try:
         table = parquet.read_table(path)
     except (OSError, pyarrow.ArrowException) as error:
-        raise mistakes.not_of_format(span, path, "a parquet file", str(error).splitlines()[0]) from None
+        raise mistakes.not_of_format(span, path, "a parquet file", mistakes.first_line(error)) from None
     if table.num_rows == 0:
         raise mistakes.empty(span, path)
     columns = {name: arrow.column(name, table.column(name)) for name in table.column_names}
@@ -144,7 +146,7 @@ def hub(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
         found = found.with_format("arrow")
         features, arrays = found.features, found[:]
     except Exception as error:  # noqa: BLE001 - the library raises whatever its transports raise
-        raise mistakes.hub_unreadable(span, name, (str(error).splitlines() or [type(error).__name__])[0]) from None
+        raise mistakes.hub_unreadable(span, name, mistakes.first_line(error)) from None
     if not len(found):
         raise mistakes.empty(span, Path(name))
     columns: dict[str, Column] = {}
@@ -164,7 +166,7 @@ def npz(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
             archive: Any = np.load(file, allow_pickle=False)
             arrays = {name: archive[name] for name in archive.files} if hasattr(archive, "files") else None
         except (ValueError, OSError, EOFError, KeyError, BadZipFile, NotImplementedError) as error:
-            why = (str(error).splitlines() or ["damaged"])[0]
+            why = mistakes.first_line(error)
             raise mistakes.not_of_format(span, path, "an npz archive", why) from None
     if arrays is None:
         raise mistakes.not_of_format(span, path, "an npz archive", "it holds one array; use `numpy.savez`")

@@ -11,7 +11,7 @@ import numpy as np
 from ....compiler.source import Span
 from .. import mistakes
 from ..table import Cells, Column, Stream, encode
-from .part import Part, Resolve, read_bytes, read_text
+from .part import Part, Resolve, lines_of, read_bytes, read_text
 
 TOKEN_TYPES = {"u8": "u1", "u16": "<u2", "u32": "<u4", "i32": "<i4", "i64": "<i8"}
 
@@ -21,7 +21,7 @@ def text_stream(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
     text = read_text(path, span)
     if not text:
         raise mistakes.empty(span, path, "text")
-    stream = encode(text if args["unit"] == "char" else text.splitlines())
+    stream = encode(text if args["unit"] == "char" else lines_of(text))
     return {"tokens": stream}, len(stream), lambda token: f"{path} at {args['unit']} {token}", [path]
 
 
@@ -42,7 +42,7 @@ def token_file(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
 
 
 def _lines(path: Path, span: Span) -> list[str]:
-    lines = read_text(path, span).splitlines()
+    lines = lines_of(read_text(path, span))
     if not lines:
         raise mistakes.empty(span, path, "lines")
     return lines
