@@ -333,6 +333,9 @@ def attribute(context: Context, node: syntax.Attr) -> Any:
             return operator_node(context, operator, {}, [value], node.span, spelled=".T")
         raise Failed(errors.attribute_of_tensor(name, node.name.span))
     if isinstance(value, Instance):
+        emitted = value.emits.read(name, node.name.span) if value.emits is not None else None
+        if emitted is not None:
+            return emitted
         return part(context, SubInstance(value, (name,)), node)
     if isinstance(value, SubInstance):
         return part(context, SubInstance(value.instance, (*value.names, name)), node)

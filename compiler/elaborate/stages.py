@@ -314,17 +314,23 @@ def apply_made(context: Context, instance: Instance, flow: Flow, inputs: dict[st
         instance.body = checked.body
     elif instance.body != checked.body:
         same_parameters(context, instance, checked.body, span)
+    declared = len(checked.outputs)
+    if instance.emits is not None:
+        checked = instance.emits.widen(checked)
     outputs = context.builder.node(
         CallNode, [type for _, type in checked.outputs],
         inputs=tuple(None if tensor is None else context.builder.use(tensor) for tensor in tensors_in),
         instance=context.builder.reference(instance), body=checked.body,
         instances={name: context.builder.reference(inner) for name, inner in checked.instances.items()}, span=span,
     )  # fmt: skip
-    if len(outputs) == 1 and checked.outputs[0][0] == "":
+    given = [(name, tensor) for (name, _), tensor in zip(checked.outputs, outputs, strict=True)]
+    if instance.emits is not None:
+        instance.emits.applied(given[declared:])
+    outputs, named = outputs[:declared], dict(given[:declared])
+    if len(outputs) == 1 and "" in named:
         return outputs[0]
-    if all(name == "" for name, _ in checked.outputs):
+    if all(name == "" for name in named):
         return tuple(outputs)
-    named = {name: tensor for (name, _), tensor in zip(checked.outputs, outputs, strict=True)}
     return outputs[0] if len(outputs) == 1 else Outputs(named, target.spelled)
 
 

@@ -6,7 +6,7 @@ Static values are plain Python (int, float, bool, str, None, tuple, Dim, Quantit
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from ..ir import Parameter
 from ..ops.base import Function, Op
@@ -16,6 +16,7 @@ from ..types import TensorType
 if TYPE_CHECKING:
     from ..passes.resolve import Definition
     from .builder import Builder
+    from .elaborator import Checked
 
 
 class Tensor:
@@ -62,7 +63,9 @@ class Callable:
 class Instance:
     """A named owner of weights: made by a label or a binding, applied (and sized) later, maybe several times."""
 
-    __slots__ = ("args", "body", "builder", "callable", "parameters", "path", "span", "statics", "types", "used")
+    __slots__ = (
+        "args", "body", "builder", "callable", "emits", "parameters", "path", "span", "statics", "types", "used"
+    )  # fmt: skip
 
     def __init__(self, builder: Builder, path: str, callable: Callable, span: Span) -> None:
         self.builder, self.path, self.callable, self.span = builder, path, callable, span
@@ -72,11 +75,28 @@ class Instance:
         self.types: tuple[TensorType | None, ...] | None = None  # of the first application
         self.body: int | None = None
         self.used = False
+        self.emits: Emits | None = None  # of a net of a recipe whose emits are read
 
     @property
     def signature(self) -> tuple[Any, ...]:
         """What a body that takes this instance as a parameter depends on."""
         return (self.callable, self.path, id(self.builder))
+
+
+class Emits(Protocol):
+    """What applications of a net emit (`gen.load`)."""
+
+    def widen(self, checked: Checked) -> Checked:
+        """The body with further outputs, those emitted."""
+        ...
+
+    def applied(self, outputs: list[tuple[str, Tensor]]) -> None:
+        """Takes the further outputs of one application."""
+        ...
+
+    def read(self, name: str, span: Span) -> Tensor | None:
+        """The values emitted under a name, stacked on the first axis; None when the net emits no such thing."""
+        ...
 
 
 @dataclass(frozen=True)

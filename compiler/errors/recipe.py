@@ -216,6 +216,17 @@ def not_a_loss(span: Span, name: str, found: str) -> Diagnostic:
     return Diagnostic("E0304", f"`{name}` is {found}, not computed from the model", span, "constant")
 
 
+def unknown_emit(span: Span, net: str, name: str, near: str) -> Diagnostic:
+    return Diagnostic("E0301", f"`{net}` has neither a layer nor an emit `{name}`", span, "unknown", helps=_meant(near))
+
+
+def emit_without_use(span: Span, net: str, name: str) -> Diagnostic:
+    return Diagnostic(
+        "E0301", f"`{net}` emits `{name}` when it is applied, and nothing applies it above", span, "no value yet",
+        helps=(f"bind the application: `let y = x -> {net}`",),
+    )  # fmt: skip
+
+
 def emits_differ(span: Span, name: str, one: str, other: str) -> Diagnostic:
     return Diagnostic(
         "E0201", f"`{name}` is emitted as `{one}` and as `{other}`", span, "types differ",

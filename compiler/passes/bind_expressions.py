@@ -25,7 +25,8 @@ from ..recipe.losses import LOSSES
 from ..recipe.metrics import METRICS
 from ..source import Span
 from ..types import TensorType, is_float
-from .expression_values import direction, has_batch, joins_examples, plain_means_of, reaching, taps, with_emits
+from .expression_values import direction, emitted, has_batch, joins_examples, plain_means_of, reaching, taps, with_emits
+from .net_emits import NetEmits, mentions
 from .scopes import Definition, FileScope
 
 MODEL = "model"
@@ -122,6 +123,7 @@ class Open:
     given: dict[str, Tensor] = field(default_factory=dict[str, Tensor])
     #: Names of shared lets that this body reads.
     taken: dict[str, None] = field(default_factory=dict[str, None])
+    emits: dict[str, NetEmits] = field(default_factory=dict[str, NetEmits])
 
 
 class Binder:
@@ -133,6 +135,8 @@ class Binder:
         self.wanted = frozenset(wanted)
         #: The body of `train.model` on the types of the batch fields, made once.
         self.bound: Checked | None = None
+        #: By net: its bodies with what they emit as further outputs.
+        self.widened: dict[str, dict[int, Checked]] = {}
         self.facts = _facts(names.dataset)
 
     # ---- bodies --------------------------------------------------------------------------------------------------------
@@ -158,6 +162,7 @@ class Binder:
             instance.statics = net.statics
             builder.instances[instance.path] = instance
             if net.name:
+                self._read_emits(opened, net, instance, shared)
                 environment.bind(net.name, instance, net.span)
             else:
                 self._call_single(opened, net, instance, fields)
@@ -165,6 +170,31 @@ class Binder:
             compute = self._let if shared is None else self._shared_let
             environment.deferred[let.name.text] = lambda let=let, compute=compute: compute(opened, let, shared)
         return opened
+
+    def _read_emits(self, opened: Open, net: NetUse, instance: Instance, shared: Open | None) -> None:
+        """`gen.load`: what the applications of a net emit, where the section reads it."""
+        body = self.elaborator.bodies[self.elaborator.models[net.model].body]
+        known = tuple(emitted(self.elaborator.bodies, body))
+        net.extra = tuple(name for name in known if f"{net.name}.{name}" in self.wanted)
+        if not known or not any(name.startswith(f"{net.name}.") for name in self.wanted):
+            return
+
+        def elsewhere(name: str, span: Span) -> Tensor | None:
+            if shared is not None:
+                given = shared.environment.lookup(net.name, span)
+                assert isinstance(given, Instance)
+                assert given.emits is not None
+                value = given.emits.read(name, span)
+                return self._taken(opened, shared, f"{net.name}.{name}", value)
+            for let in self.names.lets:  # computing one that applies the net makes the value
+                if let.name.text in opened.environment.deferred and mentions(let.value, net.name):
+                    opened.environment.lookup(let.name.text, span)
+            return None
+
+        widened = self.widened.setdefault(net.name, {})
+        instance.emits = opened.emits[net.name] = NetEmits(
+            opened.context, net.name, net.extra, known, widened, elsewhere
+        )
 
     def _shared_let(self, opened: Open, let: syntax.Let, shared: Open | None) -> None:
         """A `let` of the shared body as an input of this one."""
@@ -308,6 +338,8 @@ class Binder:
         return found
 
     def _number(self, opened: Open, name: str, node: syntax.Pipe) -> Tensor:
+        for emits in opened.emits.values():
+            emits.began = len(opened.context.builder.types)
         value = expressions.evaluate(opened.context, node)
         if not isinstance(value, (Tensor, Outputs, tuple)):
             raise Failed(errors.not_a_loss(node.span, name, "a constant"))
