@@ -94,6 +94,7 @@ def test_from_text_to_predictions(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("dlc.cli.progress.PATIENCE", 3600.0)  # progress that a busy machine would see is no complaint
     dlc_ok(capsys, "new", name)
     file, variant = small(name)
     assert Path(file).read_bytes() == (SPECS / file).read_bytes()

@@ -1,0 +1,116 @@
+"""What the shipped vision specs reach: their small variants on digits, textures and digit scenes, on the test split.
+
+Recipes were tuned on validation parts. The normal size trains some of them for an epoch or a few and asks for what no model
+reaches that sees nothing; the full size trains each as its small variant ships.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import dlc
+from dlc.runtime.data.feed import Feed, open_data
+
+SPECS = Path(__file__).resolve().parents[2] / "specs"
+Record = Callable[[str, float, str], None]
+
+
+def figures(directory: Path, spec: str, **overrides: Any) -> Mapping[str, float]:
+    """Those of one run of a shipped spec."""
+    return dlc.train(dlc.load(f"{SPECS}/{spec}", **overrides), out=directory, device="cpu").figures
+
+
+def shorter(epochs: int) -> dict[str, str]:
+    """A short run whose schedule still ends at zero."""
+    return {"train.duration": f"{epochs} epochs"}
+
+
+@pytest.mark.parametrize(
+    ("spec", "figure", "least", "epochs"),
+    [
+        ("lenet5.dlspec", "digits.lenet5.accuracy", 98.0, 6),
+        ("resnet18.dlspec@small", "digits.resnet18.accuracy", 98.0, 2),
+    ],
+)
+def test_digits(
+    spec: str, figure: str, least: float, epochs: int, tmp_path: Path, sizes: Any, record_figure: Record
+) -> None:
+    """In short, four of five digits: the most frequent one is a tenth of them."""
+    if not sizes.full:
+        assert 100 * figures(tmp_path / "run", spec, **shorter(epochs))["test.acc"] >= 80
+        return
+    found = [100 * figures(tmp_path / str(seed), spec, **{"train.seed": seed})["test.acc"] for seed in sizes.seeds]
+    record_figure(figure, median(found), "%")
+    assert median(found) >= least, found
+
+
+@pytest.mark.parametrize(
+    ("spec", "least", "epochs"),
+    [
+        ("vgg16", 90, 0),
+        ("resnet50", 94, 3),
+        ("mobilenet_v3", 92, 0),
+        ("efficientnet_b0", 92, 0),
+        ("vit_b16", 94, 5),
+    ],
+)
+def test_textures(spec: str, least: float, epochs: int, tmp_path: Path, sizes: Any, record_figure: Record) -> None:
+    """Brick, grass or gravel, on regions of the photographs that training never saw; each is a third of the patches."""
+    file = f"{spec}.dlspec@small"
+    if sizes.full:
+        found = 100 * figures(tmp_path / "run", file)["test.acc"]
+        record_figure(f"textures.{spec}.accuracy", found, "%")
+        assert found >= least
+    elif not epochs:
+        pytest.skip("in `make test-full`: too short a run says nothing here")
+    else:
+        assert 100 * figures(tmp_path / "run", file, **shorter(epochs))["test.acc"] >= 55
+
+
+def test_fine_tuning(tmp_path: Path, sizes: Any, record_figure: Record, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The story of finetune.dlspec: two commands, the second finds the run of the first."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("resnet18", "finetune"):
+        shutil.copy(SPECS / f"{name}.dlspec", tmp_path)
+    first = {} if sizes.full else shorter(2)
+    then = {} if sizes.full else {"train.phase.head.duration": "1 epochs", "train.phase.all.duration": "3 epochs"}
+    dlc.train(dlc.load("resnet18.dlspec@small", **first), device="cpu")
+    found = 100 * dlc.train(dlc.load("finetune.dlspec@small", **then), device="cpu").figures["test.acc"]
+    record_figure("textures.finetune.accuracy", found, "%")
+    assert found >= (85 if sizes.full else 50)
+
+
+def scenes(part: str) -> tuple[Any, Any]:
+    """Gray images in [0, 1] and masks of a split of unet.dlspec."""
+    data = open_data(dlc.load(f"{SPECS}/unet.dlspec").spec.recipe.data[0], SPECS)
+    batches = list(Feed(data, part, training=False, device=torch.device("cpu")).batches(256))
+    return torch.cat([b["image"] for b in batches])[:, 0].numpy(), torch.cat([b["mask"] for b in batches]).numpy()
+
+
+def iou(found: Any, mask: Any) -> float:
+    """Mean over ground and digit, as the metric of the spec."""
+    return float(np.mean([(found == c)[mask == c].sum() / ((found == c) | (mask == c)).sum() for c in (0, 1)]))
+
+
+def test_segmentation_against_a_threshold(tmp_path: Path, sizes: Any, record_figure: Record) -> None:
+    """The peer: how far a pixel's gray is from the middle gray of its image, with the threshold that is best in training."""
+
+    def away(images: Any) -> Any:
+        return np.abs(images - np.median(images, axis=(1, 2), keepdims=True))
+
+    train, test = scenes("train"), scenes("test")
+    best = max(np.linspace(0.02, 0.8, 40), key=lambda t: iou(away(train[0]) > t, train[1]))
+    threshold = iou(away(test[0]) > best, test[1])
+    spec = "unet.dlspec@small"
+    found = figures(tmp_path / "run", spec, **({} if sizes.full else shorter(1)))["test.iou"]
+    record_figure("digit_scenes.unet.iou", found, "")
+    record_figure("digit_scenes.threshold.iou", threshold, "")
+    assert found >= threshold + (0.15 if sizes.full else 0.02), (found, threshold)
