@@ -38,11 +38,11 @@ def locate(entry: Entry, root: Path) -> Path:
 
 
 def words(entry: Entry) -> str:
-    """The source in a few words: `resnet50 IMAGENET1K_V2`, the repository, the file."""
+    """The source in a few words: `resnet50 IMAGENET1K_V2`, the repository, the path as written."""
     args = entry.args
     if entry.name == "torchvision":
         return f"{args['model']} {args['weights']}"
-    return args["repo"] if entry.name == "hf" else Path(args["path"]).name
+    return args["repo"] if entry.name == "hf" else args["path"]
 
 
 def _file(entry: Entry, path: Path) -> Path:
