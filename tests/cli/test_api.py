@@ -21,6 +21,7 @@ SIGNATURES = {
     "evaluate": ["run", "split='test'", "*", "device='auto'", "data_root=None"],
     "export": [
         "spec_or_run", "path=None", "*", "section=None", "weights=None", "linked=False", "verify=True", "precision=None",
+        "cached=False",
     ],
     "predict": ["run", "inputs", "*", "device='auto'", "data_root=None"],
     "runs": ["*places"],
