@@ -20,7 +20,7 @@ from ..passes.resolve import Definition, FileScope, Project
 from ..passes.scopes import SET
 from ..source import Span
 from ..types import TensorType
-from . import expressions, signatures, stages
+from . import expressions, signatures, stages, statements
 from .builder import Builder, Scope
 from .environment import Environment
 from .values import POISON, Callable, Instance, Outputs, Tensor
@@ -303,7 +303,7 @@ class Elaborator:
         for position, statement in enumerate(body.statements):
             final = position == len(body.statements) - 1 and not named
             with self.reporting(statement.span):
-                value = expressions.run_statement(context, statement, final=final)
+                value = statements.run_statement(context, statement, final=final)
                 if final:
                     last = value
         if (len(self.report.errors), self.failures) != before:

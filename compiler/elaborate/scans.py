@@ -9,7 +9,7 @@ from ..diagnostics import Failed
 from ..errors import elaborate as errors
 from ..ir import ScanNode
 from ..types import TensorType
-from . import expressions, signatures
+from . import expressions, signatures, statements
 from .builder import Builder
 from .values import Tensor
 
@@ -65,7 +65,7 @@ def run(context: Context, statement: syntax.Scan) -> Any:
     for position, part in enumerate(statement.body.statements):
         if isinstance(part, (syntax.Emit, syntax.Init)):
             raise Failed(errors.not_in_scan(part.span))
-        last = expressions.run_statement(inner, part, final=position == len(statement.body.statements) - 1)
+        last = statements.run_statement(inner, part, final=position == len(statement.body.statements) - 1)
     if last is None:
         raise Failed(errors.no_result(statement.body.span))
     outputs: list[tuple[str, Tensor]] = []
@@ -97,15 +97,15 @@ def run(context: Context, statement: syntax.Scan) -> Any:
     )  # fmt: skip
     result: Any = made[0]
     if isinstance(statement.target, syntax.List):
-        names = expressions.names_of(statement.target)
+        names = statements.names_of(statement.target)
         if len(names) != len(made):
             raise Failed(errors.unpack_count(len(names), len(made), statement.target.span))
         for name, item, target in zip(names, made, statement.target.items, strict=True):
             if name != "_":
-                expressions.name_value(item, name)
-                expressions.rebind(context, name, item, target.span)
+                statements.name_value(item, name)
+                statements.rebind(context, name, item, target.span)
         return result
     assert isinstance(statement.target, syntax.Ref), "the parser refuses other targets"
-    expressions.name_value(result, statement.target.name)
-    expressions.rebind(context, statement.target.name, result, statement.target.span)
+    statements.name_value(result, statement.target.name)
+    statements.rebind(context, statement.target.name, result, statement.target.span)
     return result

@@ -15,7 +15,7 @@ from ..ops.base import Layer, Rejected
 from ..passes.resolve import Definition
 from ..source import Span
 from ..types import TensorType
-from . import expressions, signatures
+from . import expressions, rearrangement, signatures
 from .builder import Builder, Scope, snake
 from .environment import Environment
 from .values import POISON, Callable, Flow, Instance, Outputs, Tensor
@@ -68,7 +68,7 @@ def stage(context: Context, flow: Flow, unit: syntax.Unit, label: syntax.Path | 
                 raise Failed(errors.label_on_shape(label.text, label.span))
             path = context.scope.number() if context.scope.numbered else None
             tensor = expressions.as_tensor(context, flow, unit.span)
-            arguments, _ = signatures.rearrangement(context, unit, tensor.type)
+            arguments, _ = rearrangement.rearrangement(context, unit, tensor.type)
             operator = find("rearrange")
             assert operator is not None
             return expressions.operator_node(context, operator, arguments, [tensor], unit.span, path=path)

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from .. import syntax
 from ..diagnostics import Abandoned, Failed
-from ..elaborate import expressions
+from ..elaborate import expressions, statements
 from ..elaborate.elaborator import Elaborator, reachable
 from ..elaborate.values import Tensor
 from ..errors import recipe as errors
@@ -399,7 +399,7 @@ class PhaseBinder:
         found: list[Selector] = []
         for node in item.args:
             with self.elaborator.reporting():
-                found.append(expressions.selector(context, node))
+                found.append(statements.selector(context, node))
         bind_optimizer.check_selectors(found, self.entries, self.reader)
         return tuple(found)
 
