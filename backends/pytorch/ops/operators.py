@@ -7,7 +7,7 @@ from ..python import BIT_AND, BIT_OR, COMPARISON, POWER, PRODUCT, SUM, UNARY, Ex
 
 _SIGNS = {
     "plus": ("+", SUM), "minus": ("-", SUM), "times": ("*", PRODUCT), "divide": ("/", PRODUCT),
-    "floor_divide": ("//", PRODUCT), "modulo": ("%", PRODUCT), "power": ("**", POWER), "matmul": ("@", PRODUCT),
+    "floor_divide": ("//", PRODUCT), "modulo": ("%", PRODUCT), "power": ("**", POWER),
     "logical_and": ("&", BIT_AND), "logical_or": ("|", BIT_OR),
 }  # fmt: skip
 _COMPARISONS = {
@@ -18,6 +18,12 @@ _COMPARISONS = {
 @function(*_SIGNS)
 def sign(use: Use) -> Expr:
     return use.binary(*_SIGNS[use.op])
+
+
+@function("matmul")
+def matmul(use: Use) -> Expr:
+    """A product of elements before it stands in brackets, though the signs bind alike."""
+    return use.expr(f"{use.at(0, UNARY)} @ {use.at(1, UNARY)}", PRODUCT, 0)
 
 
 @function(*_COMPARISONS)
