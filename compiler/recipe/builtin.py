@@ -171,7 +171,7 @@ BUILTIN: dict[str, BuiltinSet] = {
         fields={"image": _image("u8", 1, 64, 64), "label": _classes("brick", "grass", "gravel"), "region": _REGION},
         records=1200,
         origin=(
-            "photographs `brick`, `grass` and `gravel` of 512x512 pixels that ship in scikit-image, from CC0Textures"
+            "photographs `brick`, `grass` and `gravel` of 512x512 pixels that ship in scikit-image, from CC0Textures and (grass) DeviantArt"
         ),
         licence="CC0",
         versions=_SKIMAGE,
@@ -246,10 +246,7 @@ def facts(found: BuiltinSet) -> Iterator[tuple[str, str]]:
     if found.constructed:
         yield "constructed", found.constructed
     if found.group:
-        yield (
-            "splits",
-            f"contiguous, or random(.., group = source.{found.group}); records of equal `{found.group}` overlap",
-        )
+        yield "split", f"random(.., group = source.{found.group}): records of one {found.group} overlap"
     if found.extra:
         yield "needs", f'pip install "dlc[{found.extra}]"'
     versions = ", ".join(f"{package} {version}" for package, version in found.versions.items())
