@@ -24,7 +24,8 @@ Each row is a spec of `specs/` and the implementation that people know of the sa
 no tensor constant, and the same inputs, in float32 and evaluation mode:
 
 - *names*: names and shapes of all tensors are equal, as they are or after the spec's own weight map;
-- *parameters*: trainable ones of the models compared; **bold** where the spec as it ships has the published count;
+- *parameters*: trainable ones of the models compared; *published*: the count of the spec as it ships, which is the published
+  one;
 - *PyTorch*, *ONNX*: the largest difference between the outputs, of the generated PyTorch and of ONNX Runtime (the larger
   one of its optimization levels none and all), as a share of the output's largest magnitude; at most {PYTORCH:g} and {ONNX:g};
 - *gradients*: the largest difference of a parameter's gradient as a share of its largest element, in float64, batch norms in
@@ -53,23 +54,25 @@ def write(measured: Iterable[Comparison]) -> None:
 
 def page(measured: Iterable[Comparison]) -> str:
     lines = [
-        "| spec | reference | tensors | names | parameters | PyTorch | ONNX | gradients |",
-        "|---|---|--:|---|--:|--:|--:|--:|",
+        "| spec | reference | tensors | names | parameters | published | PyTorch | ONNX | gradients |",
+        "|---|---|--:|---|--:|--:|--:|--:|--:|",
         *map(_line, measured),
     ]
     return INTRODUCTION + "\n" + "\n".join(lines) + "\n"
 
 
 def _line(row: Comparison) -> str:
-    settings = f" ({', '.join(f'`{setting}`' for setting in row.overrides)})" if row.overrides else ""
-    count = f"{row.parameters:,}"
-    gradients = "" if row.gradients is None else f"{row.gradients:.0e}"
+    settings = ", ".join(f"`{setting.rpartition('.')[2]}`" for setting in row.overrides)
     cells = (
-        f"`{row.spec}`{settings}", f"`{row.reference}` {row.version}", str(row.tensors),
-        f"map `{row.map}`" if row.map else "equal", f"**{count}**" if row.parameters == row.published else count,
-        f"{row.pytorch:.0e}", f"{row.onnx:.0e}", gradients,
+        f"`{row.spec}`{f' ({settings})' if settings else ''}", f"`{row.reference}` {row.version}", str(row.tensors),
+        f"map `{row.map}`" if row.map else "equal", f"{row.parameters:,}", f"{row.published:,}" if row.published else "",
+        _share(row.pytorch), _share(row.onnx), "" if row.gradients is None else _share(row.gradients),
     )  # fmt: skip
     return f"| {' | '.join(cells)} |"
+
+
+def _share(value: float) -> str:
+    return f"{value:.0e}" if value else "0"
 
 
 def _stamp() -> dict[str, Any]:
