@@ -62,7 +62,8 @@ def page(measured: Iterable[Comparison]) -> str:
 
 
 def _line(row: Comparison) -> str:
-    settings = ", ".join(f"`{setting.rpartition('.')[2]}`" for setting in row.overrides)
+    named = [(name.rpartition(".")[2], value) for name, _, value in (text.partition("=") for text in row.overrides)]
+    settings = ", ".join(f"`{name}={value}`" for name, value in named)
     cells = (
         f"`{row.spec}`{f' ({settings})' if settings else ''}", f"`{row.reference}` {row.version}", str(row.tensors),
         f"map `{row.map}`" if row.map else "equal", f"{row.parameters:,}", f"{row.published:,}" if row.published else "",
