@@ -43,6 +43,20 @@ SAID_AT_BUILD: dict[str, tuple[Callable[[], Diagnostic | StaticError], str]] = {
         lambda: export.no_lowering("scan", "ONNX", AT),
         "error[E0501]: `scan` is not supported by ONNX: no lowering",
     ),
+    "export.quantized_half": (
+        lambda: export.quantized_half("f16", AT),
+        (
+            'error[E0501]: `quantize` cannot be expressed in ONNX with `precision = "f16"`: rounded weights are multiplied '
+            'in f32; help: `precision = "f32"`, or leave `quantize` out'
+        ),
+    ),
+    "export.nothing_to_quantize": (
+        lambda: export.nothing_to_quantize(1024, AT),
+        (
+            "error[E0501]: `quantize` has nothing to do: no `Linear` is large enough: those with 1,024 weights or more are "
+            "rounded; help: leave `quantize` out"
+        ),
+    ),
     "export.random_in_export": (
         lambda: export.random_in_export("randn", "y", AT),
         (
