@@ -104,8 +104,10 @@ def test_from_text_to_predictions(
         short = ("train.duration=2 steps", "train.validate=every(1 steps, batches = 2)")
         dlc_ok(capsys, "train", BEFORE[name], *short, "--device", "cpu")
     dlc_ok(capsys, "build", spec)
-    (source,) = Path("build").rglob("model.py")
-    compile(source.read_text("utf-8"), str(source), "exec")
+    sources = list(Path("build").rglob("model*.py"))
+    assert sources
+    for source in sources:
+        compile(source.read_text("utf-8"), str(source), "exec")
 
     recipe = dlc.load(spec).spec.recipe
     assert recipe is not None
