@@ -192,6 +192,10 @@ def layout(text: str, indent: int, suffix: str = "", *, broken: bool = False) ->
     pairs = brackets(text)
     if not pairs:
         return [f"{pad}{text}{suffix}"]
+    chain = _chain(text, [start for start, _ in pairs])
+    if chain is not None:
+        name, first, last = chain
+        return [*layout(f"{name} = {first}", indent), *layout(f"{name} = {name}{last}", indent, suffix)]
     start, end = next((pair for pair in pairs if indent + pair[0] + 1 <= WIDTH), pairs[-1])
     inner = text[start + 1 : end]
     items = split_top(inner)
@@ -205,6 +209,18 @@ def layout(text: str, indent: int, suffix: str = "", *, broken: bool = False) ->
     for item in items:
         lines += layout(item, indent + 4, ",", broken=alone)
     return [*lines, f"{pad}{text[end:]}{suffix}"]
+
+
+def _chain(text: str, starts: list[int]) -> tuple[str, str, str] | None:
+    """`x`, `a.f(..).g(..)`, `.h(..)` of an assignment `x = a.f(..).g(..).h(..)`, which reads better as two."""
+    name, equals, value = text.partition(" = ")
+    if not equals or not name.isidentifier() or len(starts) < 3 or not value.endswith(")"):
+        return None
+    dot = value.rfind(").", 0, starts[0] - len(name) - 3) + 1
+    last = value[dot:]
+    if not re.match(r"\.\w+\(", last) or value[:dot].count(").") < 1 or re.search(rf"\b{name}\b", last):
+        return None
+    return name, value[:dot], last
 
 
 def _comprehension(inner: str) -> bool:
