@@ -94,11 +94,12 @@ def measured(rounds: int, overrides: dict[str, Any] | None = None) -> dict[str, 
 
 def figures(full: bool) -> list[Figure]:
     found = measured(5 if full else 2)
+    slack = 1 if full else 2  # two rounds beside other tests are noisy
     return [
         Figure("export.gpt2.packed", found["packed_s"], "s"),
-        Figure("export.gpt2.packed_of_torch", 1 / found["peer_over_packed"], "x", 0.1),
-        Figure("export.gpt2.linked_of_torch", 1 / found["peer_over_linked"], "x", 1 / 300),
-        Figure("export.gpt2.packed_of_raw_write", found["packed_over_raw"], "x", 1.5),
+        Figure("export.gpt2.packed_of_torch", 1 / found["peer_over_packed"], "x", 0.1 * slack),
+        Figure("export.gpt2.linked_of_torch", 1 / found["peer_over_linked"], "x", slack / 300),
+        Figure("export.gpt2.packed_of_raw_write", found["packed_over_raw"], "x", 1.5 * slack),
         Figure("export.gpt2.nodes", found["packed_nodes"], "nodes", 200),
     ]
 

@@ -492,7 +492,6 @@ def test_weights_from_a_file(tmp_path: Path) -> None:
     [
         ('precision = "f16"', "f16"),
         ("mixup = 0.2", "`mixup`"),
-        ("runtime { sync_batch_norm = true }", "sync_batch_norm"),
     ],
 )
 def test_what_is_not_done_is_refused_not_ignored(tmp_path: Path, more: str, what: str) -> None:
@@ -500,4 +499,25 @@ def test_what_is_not_done_is_refused_not_ignored(tmp_path: Path, more: str, what
         fit(spec(tmp_path, more), tmp_path / "run")
     assert [d.code for d in caught.value.diagnostics] == ["E0501"]
     assert what in caught.value.diagnostics[0].message
+    assert not (tmp_path / "run").exists()
+
+
+def test_sharding_has_nothing_to_do_on_one_device(tmp_path: Path) -> None:
+    told: list[Event] = []
+    alone = fit(
+        spec(tmp_path, 'runtime { shard = "fsdp"; sync_batch_norm = true }'), tmp_path / "a", listener=told.append
+    )
+    plain = fit(spec(tmp_path), tmp_path / "b")
+    notes = [event.text for event in told if isinstance(event, Note)]
+    assert notes[:2] == [
+        '`shard = "fsdp"` changes nothing on one device',
+        "`sync_batch_norm` changes nothing on one device",
+    ]
+    assert equal(weights(alone), weights(plain))
+
+
+def test_several_processes_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(BadInput, match="several processes"):
+        fit(spec(tmp_path), tmp_path / "run")
     assert not (tmp_path / "run").exists()
