@@ -318,6 +318,26 @@ def _range(left: Any, right: Any) -> tuple[int, ...]:
     return tuple(range(start, stop))
 
 
+# ---- lists -----------------------------------------------------------------------------------------------------------
+
+
+def item(values: tuple[Any, ...], position: Any) -> Any:
+    """`values[position]`; a negative position counts from the end. E0202 outside."""
+    index = as_int(position, "an index")
+    if not -len(values) <= index < len(values):
+        raise errors.index_outside(index, len(values))
+    return values[index]
+
+
+def cut(values: tuple[Any, ...], start: Any, stop: Any) -> tuple[Any, ...]:
+    """`values[start:stop]`, either of them None when it is left out. E0202 for a bound outside, unlike in Python:
+    a list that is silently shorter than what is written is a mistake."""
+    for bound in (start, stop):
+        if bound is not None and not -len(values) <= as_int(bound, "a bound") <= len(values):
+            raise errors.index_outside(bound, len(values), "bound")
+    return values[start:stop]
+
+
 # ---- functions -------------------------------------------------------------------------------------------------------
 
 
@@ -448,5 +468,5 @@ def as_string(value: Any, what: str) -> str:
 
 __all__ = [
     "CONSTANTS", "LONGEST_RANGE", "STATIC_FUNCTIONS", "Quantity", "Ratio", "StaticError", "as_bool", "as_float", "as_int",
-    "as_size", "as_string", "binary", "call", "describe", "is_list", "kind", "truth", "unary",
+    "as_size", "as_string", "binary", "call", "cut", "describe", "is_list", "item", "kind", "truth", "unary",
 ]  # fmt: skip

@@ -459,7 +459,7 @@ class Elaborator:
                 raise Failed(errors.open_model_input(size.span))
             if isinstance(size, syntax.Ref) and signatures.fresh_size(context, size.name):
                 context.environment.bind_size(size.name, var(size.name), size.span)
-            value = signatures.size_of(context, size, "this size")
+            value = signatures.size_of(context, size, "this size", names_new=True)
             shape.append(value)
             if bound is not None:
                 signatures.limit(context, value, bound, size)

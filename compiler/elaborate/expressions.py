@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from .. import syntax
 from ..diagnostics import Abandoned, Failed
@@ -14,8 +14,9 @@ from ..names import nearest
 from ..ops import find
 from ..ops.base import Layer, Op, Rejected
 from ..source import Span
-from ..statics import STATIC_FUNCTIONS, Quantity, StaticError, binary, truth, unary
+from ..statics import STATIC_FUNCTIONS, Quantity, StaticError, binary, cut, truth, unary
 from ..statics import call as call_static
+from ..statics import item as static_item
 from ..types import TensorType
 from . import initializers, signatures, stages
 from .values import POISON, Callable, Instance, Outputs, SubInstance, Tensor
@@ -395,12 +396,8 @@ def index(context: Context, node: syntax.Index) -> Any:
     if isinstance(value, Callable):
         value = realize(context, value, node.value.span)
     if not isinstance(value, Tensor):
-        if isinstance(value, tuple) and len(node.items) == 1 and not isinstance(node.items[0], syntax.Slice):
-            position = evaluate(context, node.items[0])
-            if isinstance(position, int) and not isinstance(position, bool):
-                if -len(value) <= position < len(value):  # pyright: ignore[reportUnknownArgumentType]
-                    return value[position]  # pyright: ignore[reportUnknownVariableType]
-                raise Failed(errors.index_outside(position, len(value), node.items[0].span))  # pyright: ignore[reportUnknownArgumentType]
+        if isinstance(value, tuple) and len(node.items) == 1:
+            return part_of_list(context, cast("tuple[Any, ...]", value), node.items[0])
         if isinstance(value, Outputs):
             raise Failed(errors.several_outputs(value.of, list(value.tensors), node.value.span))
         raise Failed(errors.not_indexable(value, node.value.span))
@@ -421,6 +418,21 @@ def index(context: Context, node: syntax.Index) -> Any:
     operator = find("index")
     assert operator is not None
     return operator_node(context, operator, {"items": tuple(items)}, [value], node.span, spelled="index")
+
+
+def part_of_list(context: Context, values: tuple[Any, ...], part: syntax.Pipe | syntax.Slice) -> Any:
+    """`values[1]` or `values[1:]` of a static list, or of a tuple of tensors."""
+    if not isinstance(part, syntax.Slice):
+        return signatures.guarded(context, part.span, static_item, values, _position(context, part))
+    ends = [None if end is None else _position(context, end) for end in (part.start, part.stop)]
+    return signatures.guarded(context, part.span, cut, values, *ends)
+
+
+def _position(context: Context, node: syntax.Pipe) -> Any:
+    value = evaluate(context, node)
+    if isinstance(value, Tensor):
+        raise Failed(errors.index_by_tensor(node.span))
+    return value
 
 
 def _index_size(value: Any) -> Size:

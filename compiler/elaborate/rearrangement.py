@@ -127,7 +127,7 @@ def solve_group(context: Context, item: syntax.Pipe, size: Size, axis: int, actu
             unknown = part
             known.append(None)
             continue
-        value = size_of(context, part, "this size")
+        value = size_of(context, part, "this size", names_new=True)
         known.append(value)
         product = product * value
     if unknown is None:

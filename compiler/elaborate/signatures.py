@@ -35,11 +35,12 @@ def guarded(context: Context, span: Span, operation: Any, *arguments: Any) -> An
         raise Failed(errors.static(error, span, context)) from None
 
 
-def size_of(context: Context, node: syntax.Pipe, what: str) -> Size:
-    """The size that an expression states."""
+def size_of(context: Context, node: syntax.Pipe, what: str, *, names_new: bool = False) -> Size:
+    """The size that an expression states. `names_new`: a capitalised name could stand here for a new one."""
     for ref in names_in(node):
         if not context.environment.knows(ref.name):
-            raise Failed(errors.unknown_size(ref.name, ref.span, context.environment.sizes()))
+            alone = names_new and ref is node
+            raise Failed(errors.unknown_size(ref.name, ref.span, context.environment.sizes(), names_new=alone))
     value = expressions.evaluate(context, node)
     if isinstance(value, Tensor):
         raise Failed(errors.not_static(node.span, what))
@@ -365,7 +366,7 @@ def match_axis(
             if bound is not None:
                 limit(context, size, bound, item)
             return
-    declared = size_of(context, item, "this size")
+    declared = size_of(context, item, "this size", names_new=bind)
     answer = equal(declared, size, context.facts)
     if answer is False:
         raise Failed(errors.size_differs(what, declared, size, axis, actual, item.span, required, value, source))

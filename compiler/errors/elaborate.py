@@ -85,10 +85,15 @@ def unknown_name(name: str, span: Span, near: str | None) -> Diagnostic:
     return Diagnostic("E0301", f"unknown name `{name}`", span, "nothing is called so here", helps=_mean(near))
 
 
-def unknown_size(name: str, span: Span, known: Sequence[str]) -> Diagnostic:
+def unknown_size(name: str, span: Span, known: Sequence[str], *, names_new: bool) -> Diagnostic:
     alike = [k for k in known if name.startswith(k) or k.startswith(name) or name.lower() == k.lower()]
     near = nearest(name, known) or (alike[0] if len(alike) == 1 else None)
     helps = _mean(near) or ((f"known here: {_listed(known)}",) if known else ())
+    if names_new:
+        capital = f"a new size is capitalised: `{name[0].upper()}{name[1:]}`"
+        return Diagnostic(
+            "E0301", f"unknown size `{name}`", span, "no size of this name", helps=(*_mean(near), capital)
+        )
     note = ("only inputs and the left side of `=>` name new sizes",)
     return Diagnostic("E0301", f"unknown size `{name}`", span, "no size of this name", notes=note, helps=helps)
 
@@ -416,10 +421,6 @@ def unpack_count(names: int, values: int, span: Span) -> Diagnostic:
 
 def unpack_other(value: Any, span: Span) -> Diagnostic:
     return Diagnostic("E0202", "this value cannot be unpacked", span, f"it is {_kind(value)}")
-
-
-def index_outside(index: int, count: int, span: Span) -> Diagnostic:
-    return Diagnostic("E0202", f"index {index} is outside a list of {count}", span, "outside")
 
 
 def index_by_tensor(span: Span) -> Diagnostic:

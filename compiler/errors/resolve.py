@@ -206,10 +206,6 @@ def too_deep(span: Span) -> Diagnostic:
     )
 
 
-def index_outside(span: Span, index: int, count: int) -> Diagnostic:
-    return Diagnostic("E0202", f"index {index} of a list of {count}", span, "outside")
-
-
 # ---- settings --------------------------------------------------------------------------------------------------------
 
 

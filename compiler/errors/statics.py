@@ -93,6 +93,10 @@ def too_small(what: str, value: int, least: int) -> StaticError:
     return StaticError("E0201", f"{what} has to be at least {least}, but it is {value}")
 
 
+def index_outside(index: int, count: int, what: str = "index") -> StaticError:
+    return StaticError("E0202", f"{what} {index} is outside a list of {count}", "outside")
+
+
 def unknown_function(name: str) -> StaticError:
     return StaticError("E0301", f"`{name}` is no function of numbers")
 

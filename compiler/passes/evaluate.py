@@ -93,12 +93,10 @@ def _call(node: syntax.Call, callee: syntax.Ref, lookup: Lookup, depth: int) -> 
 
 def _index(node: syntax.Index, lookup: Lookup, depth: int) -> Any:
     value = evaluate_static(node.value, lookup, depth)
-    for item in node.items:
-        if isinstance(item, syntax.Slice) or not isinstance(value, tuple):
-            raise Failed(errors.not_static(node.span))
-        index = _guarded(item.span, statics.as_int, evaluate_static(item, lookup, depth), "an index")
-        count = len(value)  # pyright: ignore[reportUnknownArgumentType]
-        if not -count <= index < count:
-            raise Failed(errors.index_outside(item.span, index, count))
-        value = value[index]  # pyright: ignore[reportUnknownVariableType]
-    return value  # pyright: ignore[reportUnknownVariableType]
+    if not isinstance(value, tuple) or len(node.items) != 1:
+        raise Failed(errors.not_static(node.span))
+    part = node.items[0]
+    if not isinstance(part, syntax.Slice):
+        return _guarded(part.span, statics.item, value, evaluate_static(part, lookup, depth))
+    bounds = [None if end is None else evaluate_static(end, lookup, depth) for end in (part.start, part.stop)]
+    return _guarded(part.span, statics.cut, value, *bounds)
