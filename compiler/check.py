@@ -55,6 +55,7 @@ def elaborate(project: Project, facts: Mapping[str, DataFacts] | None = None) ->
     from .ir import Source as SourceRecord
     from .ir import Spec
     from .passes.bind_recipe import bind_recipe
+    from .passes.reach import report_idle_overrides
 
     elaborator = Elaborator(project)
     recipe = None
@@ -68,6 +69,8 @@ def elaborate(project: Project, facts: Mapping[str, DataFacts] | None = None) ->
         if id(definition.node) not in elaborator.elaborated:
             elaborator.model(definition)
     project.report_unused()
+    if project.report.ok:
+        report_idle_overrides(project)
     if not project.report.ok:
         return None
     return Spec(

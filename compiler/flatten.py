@@ -18,6 +18,7 @@ from .diagnostics import Failed
 from .elaborate.values import Callable
 from .errors import resolve as errors
 from .passes.levels import names_of
+from .passes.reach import words
 from .passes.resolve import Definition, FileScope, ParamSlot, Project, SettingValue
 from .source import Span
 from .statics import Quantity
@@ -97,7 +98,7 @@ class _Flattener:
         queue = list(found)
         while queue:
             definition = queue.pop(0)
-            for name in _words(definition.node):
+            for name in words(definition.node):
                 other = definition.scope.lookup(name)
                 parts = [other] if isinstance(other, Definition) else []
                 if isinstance(other, ParamSlot) and other not in self.slots and isinstance(other.result(), Callable):
@@ -309,26 +310,6 @@ def _targets(value: Any) -> list[Definition]:
         return []
     inner = [part for item in (*value.positional, *(item for _, item in value.keyword)) for part in _targets(item)]
     return inner if isinstance(value.target, type) else [value.target, *inner]
-
-
-def _words(node: Any) -> Iterator[str]:
-    """Every name that a tree may refer to."""
-    match node:
-        case tuple():
-            for item in cast("tuple[Any, ...]", node):
-                yield from _words(item)
-        case syntax.Ref():
-            yield node.name
-        case syntax.Path():
-            yield node.names[0].text
-        case syntax.Weights():
-            yield node.model.text
-            yield from _words(node.entries)
-        case syntax.Node():
-            for name in node.__match_args__:
-                yield from _words(getattr(node, name))
-        case _:
-            pass
 
 
 def _same_path(name: str) -> Iterator[str]:

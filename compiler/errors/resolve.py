@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from ..diagnostics import Diagnostic, Label
+from ..names import nearest
 from ..source import Span
 from .statics import StaticError
 
@@ -123,6 +124,14 @@ def hides_table_name(span: Span, name: str, what: str) -> Diagnostic:
 
 def overrides_nothing(span: Span, name: str, near: str | None) -> Diagnostic:
     return Diagnostic("E0301", f"there is no block `{name}` to override", span, "overrides nothing", helps=_meant(near))
+
+
+def override_not_reached(span: Span, name: str, used: Sequence[str]) -> Diagnostic:
+    near = nearest(name, used)
+    helps = _meant(near) or ((f"blocks in use: {_has(used)}",) if used else ())
+    return Diagnostic(
+        "E0406", f"overriding `{name}` changes nothing: no model or section uses it", span, "has no effect", helps=helps
+    )
 
 
 def override_without_extends(span: Span, name: str) -> Diagnostic:
