@@ -262,12 +262,22 @@ def across_examples(span: Span, what: str, place: Span, micro: int, batch: int) 
     )  # fmt: skip
 
 
+#: Folders beside those of the classes that are likely no class.
+STRAY = frozenset((
+    "all", "backup", "background", "duplicates", "misc", "new", "other", "others", "rejected", "temp", "tmp", "trash",
+    "unknown", "unlabeled", "unlabelled", "unsorted",
+))  # fmt: skip
+
+
 def class_count(span: Span, field: str, classes: int, axis: int, names: Sequence[str] | None, what: str,
                 place: Span, folder: bool) -> Diagnostic:  # fmt: skip
     notes: tuple[str, ...] = (f"the classes: {_listed(names, 12)}",) if names else ()
     helps = [f"`classes = {classes}`"]
-    if names and classes == axis + 1 and folder:
-        helps.append(f'`skip = ["{names[-1]}"]` leaves one out')
+    if names and classes > axis and folder:
+        stray = [name for name in names if name.lower() in STRAY]
+        extra = classes - axis
+        listed = ", ".join(f'"{name}"' for name in (stray if len(stray) == extra else names[-extra:]))
+        helps.append(f"`skip = [{listed}]` leaves {'one' if extra == 1 else extra} out")
     return Diagnostic(
         "E0205", f"{classes} classes, {what} end in {axis}", span, f"`{field}` has {classes} classes",
         (Label(place, f"`{field}`"),), notes=notes, helps=(" or ".join(helps),),
