@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ...compiler.dims import Dim, Size
 from ...compiler.facts import Facts
 from ...compiler.ir import Body, CallNode, Model, ModeNode, OpNode, RepeatNode, ScanNode, Spec
-from .constants import Constants, Parameter, Symbolic, Varies, marks, resolve
+from .constants import Constants, ModuleClass, Parameter, Symbolic, Varies, marks, resolve
 from .forward import Forward, Frame, Line
 from .group import Group, structure
-from .lowering import Operand, Tensor, Use
+from .lowering import Operand, Tensor, Use, lowering, module_class
 from .python import Expr, camel, identifier, quoted, unique, unique_class
 from .scopes import Scopes, Slot, owns, regions_of, singular
 from .sizes import Sizes
@@ -119,19 +119,28 @@ class Classes:
         return self._emitting[index]
 
     def _write_level(self, members: Sequence[Member]) -> None:
+        for group in self._alike(members, activations=False):
+            self._share(group, lambda group: self._alike(group, activations=True))
+
+    def _alike(self, members: Sequence[Member], *, activations: bool) -> list[list[Member]]:
+        """Members that may share a class; without `activations` those too that differ in one."""
         groups: dict[Any, list[Member]] = {}
         for member in members:
             body = self.spec.bodies[member.index]
-            key = (member.name, member.strip, structure(self.spec, body, lambda i: self.by_body[i].number))
-            groups.setdefault(key, []).append(member)
-        for group in groups.values():
-            try:
-                self._write(group)
-            except (Varies, Symbolic):
-                if len(group) == 1:
-                    raise
-                for member in group:
-                    self._write([member])
+            form = structure(self.spec, body, lambda i: self.by_body[i].number, activations=activations)
+            groups.setdefault((member.name, member.strip, form), []).append(member)
+        return list(groups.values())
+
+    def _share(self, group: list[Member], split: Callable[[list[Member]], list[list[Member]]] | None) -> None:
+        """Writes one class, or where the members differ in too much one for each part of them, at last for each."""
+        try:
+            self._write(group)
+        except (Varies, Symbolic):
+            if len(group) == 1:
+                raise
+            parts = split(group) if split is not None else []
+            for part in parts if len(parts) > 1 else [[member] for member in group]:
+                self._share(part, None)
 
     # ---- one class -------------------------------------------------------------------------------------------------
 
@@ -274,8 +283,31 @@ class Classes:
             arguments.append(str(number) if at < 2 else f"{parameter.name}={number}")
         return f"{cls.mark}({', '.join(arguments)})"
 
-    def use(self, group: Group, nodes: Sequence[OpNode]) -> Use:
-        """A function as a stage of an `nn.Sequential`: its numbers are those of the constructor."""
+    def stage(self, group: Group, nodes: Sequence[OpNode]) -> str | None:
+        """A function as a stage of an `nn.Sequential`; None where it has no module."""
+        first = nodes[0]
+        if any(node.op != first.op or node.args.keys() != first.args.keys() for node in nodes):
+            return self._activation(group, nodes)
+        form = lowering(first.op, first.span).module
+        return None if form is None else form(self._use(group, nodes))
+
+    def _activation(self, group: Group, nodes: Sequence[OpNode]) -> str:
+        """`act()` for functions that differ: their module's class is an argument of the constructor."""
+        classes = [module_class(node) for node in nodes]
+        if not all(classes):
+            raise Varies
+        number = group.number([ModuleClass(name) for name in classes if name is not None])
+        named = (
+            name
+            for body, node in zip(group.bodies, nodes, strict=True)
+            for name, value in body.statics.items()
+            if value == node.op
+        )
+        group.constants.hints.setdefault(number.values, next(named, "act"))
+        return f"{number}()"
+
+    def _use(self, group: Group, nodes: Sequence[OpNode]) -> Use:
+        """A function as a stage: its numbers are those of the constructor."""
         first = nodes[0]
         inputs: list[Operand | None] = []
         for at in range(len(first.inputs)):

@@ -1,6 +1,6 @@
 """Numbers of a class that several bodies share: equal ones are literals, the others become constructor arguments.
 
-A `Number` holds one value a body. While a class is written, a varying number stands in its text as a marker; when all
+A `Number` holds one value a body; the class of an activation that a block takes as a parameter counts as one. While a class is written, a varying number stands in its text as a marker; when all
 of them are known, `fit` finds few arguments that explain them (`width`, `4 * width`, `count - 1`), preferring the
 statics of the block by their own names.
 """
@@ -15,7 +15,15 @@ from typing import TypeAlias
 from ...compiler.dims import Dim
 from .python import identifier, literal, unique
 
-Scalar: TypeAlias = "int | float | Dim"
+
+@dataclass(frozen=True)
+class ModuleClass:
+    """A module class in a number's place, as source: `nn.ReLU`."""
+
+    text: str
+
+
+Scalar: TypeAlias = "int | float | Dim | ModuleClass"
 
 _MARK = re.compile("\x01([if])(\\d+)\x02")
 
@@ -103,7 +111,7 @@ class Constants:
             value = number.values[0]
             if isinstance(value, Dim):
                 raise Symbolic
-            return literal(value)
+            return value.text if isinstance(value, ModuleClass) else literal(value)
         if not number.concrete:
             raise Symbolic
         if number.values not in self.varying:

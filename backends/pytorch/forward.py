@@ -24,7 +24,7 @@ from ...compiler.ir import (
 from ...compiler.ir import (
     Operand as IrOperand,
 )
-from .constants import Number
+from .constants import Number, Varies
 from .group import Group
 from .lowering import Operand, Tensor, Use, lowering
 from .python import ATOM, SUM, UNARY, Expr, identifier, literal, quoted, unique, variable
@@ -310,6 +310,8 @@ class Forward:
 
     def use(self, frame: Frame, nodes: Sequence[OpNode]) -> Use:
         first = nodes[0]
+        if any(node.op != first.op for node in nodes):
+            raise Varies
         module = frame.locate(first.instance) if first.instance is not None else None
         return Use(
             first.op,

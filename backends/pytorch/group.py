@@ -24,7 +24,7 @@ from ...compiler.ir import (
 )  # fmt: skip
 from ...compiler.types import TensorType
 from .constants import Constants, Number, Varies
-from .lowering import Arg, Tensor
+from .lowering import Arg, Tensor, module_class
 
 
 def _is_number(value: Any) -> bool:
@@ -119,8 +119,11 @@ def handed(node: AnyNode) -> dict[str, str]:
 # ---- what two bodies must agree on -----------------------------------------------------------------------------------
 
 
-def structure(spec: Spec, body: Body, class_of: Callable[[int], Any]) -> Any:
-    """Everything of a body but its numbers: bodies of one name with equal structure share a class."""
+def structure(spec: Spec, body: Body, class_of: Callable[[int], Any], *, activations: bool = True) -> Any:
+    """Everything of a body but its numbers: bodies of one name with equal structure share a class.
+
+    Without `activations` those that stand as stages of a numbered group are left out too.
+    """
 
     def value(identifier: Any) -> Any:
         if isinstance(identifier, Scalar):
@@ -135,6 +138,8 @@ def structure(spec: Spec, body: Body, class_of: Callable[[int], Any]) -> Any:
             n.kind, tuple(map(value, n.inputs)), tuple((value(v.id), type_of(v.type), v.name) for v in n.outputs),
         )  # fmt: skip
         match n:
+            case OpNode() if not activations and n.path is not None and module_class(n) is not None:
+                return (*shared, "activation", n.path)
             case OpNode():
                 return (*shared, n.op, arguments(n.args), n.instance, n.path)
             case WeightNode():
@@ -153,7 +158,7 @@ def structure(spec: Spec, body: Body, class_of: Callable[[int], Any]) -> Any:
                 return (*shared, n.axis, region(n.body), n.sequences, n.carries, tuple(n.instances.items()))
 
     def region(index: int) -> Any:
-        return structure(spec, spec.bodies[index], class_of)
+        return structure(spec, spec.bodies[index], class_of, activations=activations)
 
     def instance(i: Instance) -> Any:
         weights = tuple((p.name, len(p.shape), p.dtype, p.buffer) for p in i.parameters)

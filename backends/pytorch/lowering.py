@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 
 from ...compiler.diagnostics import Diagnostic, Failed
 from ...compiler.dims import Dim
+from ...compiler.ir import OpNode
 from ...compiler.ops import module_of
 from ...compiler.recipe.losses import LOSSES
 from ...compiler.source import Span
@@ -315,6 +316,16 @@ def has_lowering(op: str) -> bool:
     if op not in _TABLE:
         _load(module_of(op))
     return op in _TABLE
+
+
+def module_class(node: OpNode) -> str | None:
+    """`nn.ReLU` for a function of one tensor whose module takes no arguments; None for any other."""
+    named = all(isinstance(value, str) for value in node.args.values())
+    if node.instance is not None or len(node.inputs) != 1 or not named or not has_lowering(node.op):
+        return None
+    form = _TABLE[node.op].module
+    text = None if form is None else form(Use(node.op, node.args, [], [], str, None, [True]))
+    return text.removesuffix("()") if text is not None and text.endswith("()") else None
 
 
 def unsupported(op: str, span: Span, why: str = "") -> Diagnostic:

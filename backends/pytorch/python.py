@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import chain
 
 WIDTH = 88
 
@@ -192,18 +193,19 @@ def layout(text: str, indent: int, suffix: str = "", *, broken: bool = False) ->
     pairs = brackets(text)
     if not pairs:
         return [f"{pad}{text}{suffix}"]
-    chain = _chain(text, [start for start, _ in pairs])
-    if chain is not None:
-        name, first, last = chain
+    parts = _chain(text, [start for start, _ in pairs])
+    if parts is not None:
+        name, first, last = parts
         return [*layout(f"{name} = {first}", indent), *layout(f"{name} = {name}{last}", indent, suffix)]
     start, end = next((pair for pair in pairs if indent + pair[0] + 1 <= WIDTH), pairs[-1])
     inner = text[start + 1 : end]
     items = split_top(inner)
     if _comprehension(inner):
-        lines = [f"{pad}{text[: start + 1]}"]
-        for part in _comprehension_parts(inner):
-            lines += layout(part, indent + 4)
-        return [*lines, f"{pad}{text[end:]}{suffix}"]
+        turn = _comprehension_parts(inner)
+        laid = [layout(part, indent + 4) for part in turn]
+        if all(len(part) == 1 for part in laid):  # no comma yet that keeps it broken where lines are longer
+            laid[0] = layout(turn[0], indent + 4, broken=True)
+        return [f"{pad}{text[: start + 1]}", *chain.from_iterable(laid), f"{pad}{text[end:]}{suffix}"]
     lines = [f"{pad}{text[: start + 1]}"]
     alone = len(items) == 1 and inner.rstrip().endswith(",")
     for item in items:

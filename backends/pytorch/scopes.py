@@ -353,8 +353,7 @@ class Scopes:
                 if len(node.outputs) != 1 or not called or lowered.constructor is None:
                     return None
                 return self.construct(group, group.instances(node.instance))
-            form = lowering(node.op, node.span).module
-            return None if form is None else form(self.classes.use(group, nodes))
+            return self.classes.stage(group, nodes)
         except Symbolic:
             return None
 

@@ -8,13 +8,13 @@ from fractions import Fraction
 from typing import TypeAlias
 
 from ...compiler.dims import Dim, Floor, Size, floordiv, mod, variables
-from .constants import Number
+from .constants import ModuleClass, Number, Scalar
 from .python import identifier, unique
 
 #: One size a body.
 Values: TypeAlias = "tuple[Size, ...]"
 #: One number a body.
-Numbers: TypeAlias = "tuple[Size | float, ...]"
+Numbers: TypeAlias = "tuple[Scalar, ...]"
 
 
 @dataclass
@@ -107,7 +107,7 @@ class Sizes:
 
 def _expressions(numbers: Numbers, letters: Mapping[str, Values]) -> Iterator[tuple[str, list[str]]]:
     """Sizes over those with a letter, the plainest first."""
-    values = tuple(number for number in numbers if not isinstance(number, float))
+    values = tuple(number for number in numbers if not isinstance(number, (float, ModuleClass)))
     if len(values) < len(numbers):
         return
     for letter, have in letters.items():

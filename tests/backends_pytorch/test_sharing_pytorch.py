@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from dlc.backends.pytorch.load import load_source
+from dlc.backends.pytorch.module import module_source
 from dlc.compiler.ir import Spec
 
 Written = Callable[..., tuple[Spec, str]]
@@ -49,6 +50,63 @@ model M(x: [B, 4]) -> (y: [B, 4]) { y = x -> a: Part(true) -> b: Part(false) -> 
 """)
     assert classes(source) == ["Part", "Part2", "M"]
     assert "self.c = Part()" in source
+
+
+def test_activations_that_differ_become_arguments(written: Written) -> None:
+    _, source = written("""
+block Unit(channels: int, act: fn = relu) = Linear(channels) -> act -> Linear(channels)
+block Pair(act: fn)(x: [B, C]) -> [B, C] { x -> one: Unit(8, act) -> two: Unit(C, act = identity) }
+model M(x: [B, 4]) -> (y: [B, 4]) { y = x -> a: Pair(hard_swish) -> b: Pair(silu) -> c: Unit(4) }
+""")
+    assert classes(source) == ["Unit", "Pair", "M"]
+    assert "def __init__(self, in_features, channels, act):" in source
+    assert "nn.Linear(in_features, channels),\n            act()," in source
+    assert "self.one = Unit(4, 8, act=act)" in source
+    assert "self.two = Unit(8, 4, act=nn.Identity)" in source
+    assert "self.a = Pair(nn.Hardswish)" in source
+    assert "self.c = Unit(4, 4, act=nn.ReLU)" in source
+    module = load_source(source).M()
+    assert [name for name in module.state_dict() if name.startswith("a.one")] == [
+        "a.one.0.weight", "a.one.0.bias", "a.one.2.weight", "a.one.2.bias",
+    ]  # fmt: skip
+    assert [type(unit[1]) for unit in (module.a.one, module.b.one, module.c)] == [nn.Hardswish, nn.SiLU, nn.ReLU]
+
+
+def test_an_equal_activation_stays_in_its_place(written: Written) -> None:
+    _, source = written("""
+block Unit(channels: int, act: fn) = Linear(channels) -> act
+model M(x: [B, 4]) -> (y: [B, 4]) { y = x -> a: Unit(8, relu) -> b: Unit(4, relu) }
+""")
+    assert "nn.Linear(in_features, channels), nn.ReLU()" in source
+    assert "self.b = Unit(8, 4)" in source
+
+
+def test_activations_with_arguments_or_in_forward_have_classes_of_their_own(written: Written) -> None:
+    """Those that can share a class still do."""
+    _, source = written("""
+block Unit(channels: int, act: fn) = Linear(channels) -> act
+block Gate(act: fn)(x: [B, C]) -> [B, C] { x * (x -> fc: Linear(C) -> act) }
+model M(x: [B, 4]) -> (y: [B, 4]) {
+  y = x -> a: Unit(8, leaky_relu(0.1)) -> b: Unit(6, leaky_relu(0.2)) -> c: Unit(4, tanh)
+    -> d: Gate(relu) -> e: Gate(tanh) -> f: Gate(relu)
+}
+""")
+    assert classes(source) == ["Unit", "Unit2", "Gate", "Gate2", "M"]
+    assert "self.d = Gate()" in source
+    assert "self.e = Gate2()" in source
+    assert "self.f = Gate()" in source
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v3", "efficientnet_b0"])
+def test_no_two_classes_differ_only_in_an_activation(name: str, example: Callable[[str], Spec]) -> None:
+    spec = example(f"specs/{name}.dlspec")
+    source = module_source(spec, spec.models[0])
+    assert classes(source).count("ConvBN") == 1
+    assert "ConvBN2" not in source
+    bodies = re.split(r"^class \w+", source, flags=re.MULTILINE)[1:]
+    activation = r"nn\.(ReLU|Hardswish|SiLU|Identity)\b|F\.(relu|hardswish|silu)\b"
+    plain = [re.sub(r"\b\d[\d.]*", "0", re.sub(activation, "act", body)) for body in bodies]
+    assert len(set(plain)) == len(plain)
 
 
 def test_a_whole_group_is_a_sequential_with_its_numbers(built: Built) -> None:
