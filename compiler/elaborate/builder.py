@@ -165,11 +165,14 @@ class Builder:
             if part in RESERVED or part.startswith("_"):
                 raise Failed(errors.reserved_label(part, span))
         space = self.owner()
-        clash = space.taken.get(path) or space.prefixes.get(path)
         prefixes = [".".join(parts[:count]) for count in range(1, len(parts))]
-        clash = clash or next((space.taken[p] for p in prefixes if p in space.taken), None)
-        if clash is not None:
-            raise Failed(errors.path_taken(path, clash, span))
+        around = next((prefix for prefix in prefixes if prefix in space.taken), None)
+        if path in space.taken:
+            raise Failed(errors.path_taken(path, space.taken[path], span))
+        if around is not None:
+            raise Failed(errors.path_inside(path, around, space.taken[around], span))
+        if path in space.prefixes:
+            raise Failed(errors.path_around(path, space.prefixes[path], span))
         space.taken[path] = span
         for prefix in prefixes:
             space.prefixes.setdefault(prefix, span)

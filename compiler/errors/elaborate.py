@@ -186,6 +186,20 @@ def path_taken(path: str, first: Span, span: Span) -> Diagnostic:
     )
 
 
+def path_inside(path: str, outer: str, first: Span, span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0306", f"`{path}` would stand inside of `{outer}`, which is a layer or block of its own", span, "inside",
+        (Label(first, f"`{outer}`"),), helps=(f"give it a label outside of `{outer}`, or move it into the block",),
+    )  # fmt: skip
+
+
+def path_around(path: str, first: Span, span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0306", f"a layer has a label inside of `{path}` already", span, f"`{path}` is a layer or block of its own",
+        (Label(first, "inside"),), helps=("give one another label, or move the one inside into the block",),
+    )  # fmt: skip
+
+
 def unlabelled_again(kind: str, first: Span, span: Span) -> Diagnostic:
     return Diagnostic(
         "W0404", f"several `{kind}` without a label: they are named by their order", span, "a second one",
