@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from .. import syntax
 from ..diagnostics import Abandoned, Failed, Report
+from ..elaborate.values import Callable
 from ..errors import recipe as errors
 from ..errors import search as search_errors
 from ..names import nearest
@@ -15,6 +16,7 @@ from ..recipe.search import DRAWS, METHODS, PRUNERS
 from ..source import Span
 from ..statics import StaticError, describe
 from .bind_train import watch
+from .callables import APPLIED, applied_kind, evaluate_callable
 from .resolve import Project
 from .scopes import EXPECTED, Definition, convert, kind_of
 from .settings import Target, statics_of
@@ -136,11 +138,23 @@ class SearchBinder:
             if len(then) != 1:
                 raise Failed(search_errors.draw_condition(node.then.span))
             return [DrawCase(condition=condition, distribution=then[0].distribution), *rest]
-        _, entry = self.reader.entry(node, DRAWS, "choice(16, 32, 64)")
+        kind = self._kind(target)
+        special: Special = {}
+        if kind in APPLIED:
+            special = dict.fromkeys(("Constant", "Constants"), lambda node, _: self._applied(node, kind, target))
+        _, entry = self.reader.entry(node, DRAWS, "choice(16, 32, 64)", special)
         if method is not None and method.name == "grid" and entry.name not in ("choice", "fixed"):
             raise Failed(search_errors.draw_open_grid(entry.span, target.path, entry.name))
         self._check(entry, target)
         return [DrawCase(distribution=entry)]
+
+    def _applied(self, node: syntax.Pipe, kind: str, target: Target) -> str:
+        """A function or layer that is drawn, by its text, as the command line takes it."""
+        value = evaluate_callable(node, self.reader.scope, self.reader.lookup, kind)
+        if kind_of(value) != kind:
+            shown = str(value) if isinstance(value, Callable) else describe(value)
+            raise Failed(search_errors.draw_value(node.span, target.path, APPLIED[kind], shown))
+        return str(value)
 
     def _condition(self, node: syntax.Pipe, drawn: dict[str, Span]) -> Condition:
         while isinstance(node, syntax.Paren):
@@ -180,7 +194,10 @@ class SearchBinder:
                 if value not in allowed:
                     expected = "one of " + ", ".join(f"`{describe(item)}`" for item in allowed)
                     raise Failed(search_errors.draw_value(entry.span, target.path, expected, describe(value)))
-        if kind not in EXPECTED:
+        if kind in APPLIED and entry.name not in ("choice", "fixed"):
+            expected = f"{APPLIED[kind]}: draw it with `choice`"
+            raise Failed(search_errors.draw_value(entry.span, target.path, expected, entry.name))
+        if kind not in EXPECTED or kind in APPLIED:
             return
         if entry.name == "choice":
             values: list[Any] = list(entry.args["values"])
@@ -210,6 +227,8 @@ class SearchBinder:
         """The type of a setting by name, or "" when anything may stand there."""
         try:
             if target.slot is not None:
+                if target.slot.applied:
+                    return target.slot.applied
                 declared = target.slot.node.type
                 if declared is not None and declared.name is not None:
                     return declared.name.text
@@ -218,6 +237,8 @@ class SearchBinder:
                 decl = next(decl for decl in statics_of(target.owner) if decl.name.text == target.keys[0])
                 if decl.type is not None and decl.type.name is not None:
                     return decl.type.name.text
+                if decl.default is not None and applied_kind(decl.default, target.owner.scope):
+                    return applied_kind(decl.default, target.owner.scope)
                 return kind_of(self.reader.static(decl.default)) if decl.default is not None else ""
         except (Failed, Abandoned):
             pass

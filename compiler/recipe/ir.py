@@ -437,7 +437,7 @@ class Draw(Record):
 
     `cases` are tried in order; the first whose condition holds is drawn from. A condition compares other settings of the
     search, `("setting", path)`, with constants; the last case may have none. Distributions: `choice` (values), `uniform`,
-    `log_uniform`, `int_uniform` (low, high), `fixed` (value).
+    `log_uniform`, `int_uniform` (low, high), `fixed` (value). Functions and layers stand there by their text.
     """
 
     path: str

@@ -305,7 +305,7 @@ class Reader:
             if name in given:
                 bound[name] = self.argument(entry, name, kind, given[name], special)
             elif name == entry.variadic and rest:
-                bound[name] = self._several(entry, name, kind, rest)
+                bound[name] = self._several(entry, name, kind, rest, special)
             elif default is MISSING:
                 required = [name for name, _, default in entry.arguments if default is MISSING]
                 raise Failed(errors.argument_missing(span, entry.name, name, required))
@@ -324,7 +324,10 @@ class Reader:
             raise Failed(errors.absolute_path(node.span, value))
         return self._fit(entry, name, kind, value, node.span)
 
-    def _several(self, entry: type[Entry], name: str, kind: str, nodes: Sequence[syntax.Pipe]) -> Any:
+    def _several(self, entry: type[Entry], name: str, kind: str, nodes: Sequence[syntax.Pipe], special: Special) -> Any:
+        if kind in special:
+            items = nodes[0].items if len(nodes) == 1 and isinstance(nodes[0], syntax.List) else nodes
+            return tuple([special[kind](item, f"`{name}` of `{entry.name}`") for item in items])
         values = [self.static(node) for node in nodes]
         if len(values) == 1 and isinstance(values[0], tuple):
             return self._fit(entry, name, kind, values[0], nodes[0].span)

@@ -324,3 +324,16 @@ train {
     last = spec.bodies[call.body].nodes[-1]
     assert isinstance(last, OpNode) and last.op == "emitted"
     assert [term.across for term in train.phases[0].updates[0].terms] == [False, True]
+
+
+def test_functions_are_drawn_by_their_text(tmp_path: Path) -> None:
+    """What a draw holds can be given on the command line as it is."""
+    text = DIGITS.replace("dlspec 1\n", "dlspec 1\nparam act: fn = relu\n").replace("-> relu", "-> act")
+    text += "search {\n  method = grid()\n  objective = val.acc\n  act ~ choice([gelu, leaky_relu(0.2)])\n}\n"
+    _, recipe = recipe_of(text, tmp_path)
+    (draw,) = recipe.searches[0].draws
+    values = draw.cases[0].distribution.args["values"]
+    assert values == ("gelu", "leaky_relu(0.2)")
+    for value in values:
+        spec, _ = recipe_of(text, tmp_path, f"act={value}")
+        assert spec.params["act"] == value
