@@ -68,6 +68,28 @@ def check_each(target: str, combinations: Sequence[tuple[str, ...]]) -> None:
         raise Rejected
 
 
+def changes(target: str, overrides: Sequence[str]) -> str:
+    """What a variant and settings change against the file as it stands: `width 32 -> 48   train.batch 128 -> 256`."""
+    from ..compiler.check import check
+    from ..compiler.diagnostics import Failed
+    from ..compiler.diff import compare
+
+    file, variant = split(target)
+    if variant is None and not overrides:
+        return ""
+    before, after = check(file), check(file, overrides, variant)
+    if not before.ok or not after.ok:  # a spec that is right only with its settings
+        return ""
+    try:
+        found = compare(before.project, after.project).settings
+    except Failed:  # it cannot be written as one file
+        return ""
+    return "   ".join(
+        f"{change.name} {change.before} -> {change.after}" if change.before else f"{change.name} {change.after}"
+        for change in found
+    )
+
+
 def combinations(overrides: Sequence[str]) -> list[tuple[str, ...]]:
     """`seed=1,2 width=3,4` as the settings of each run, the last varying fastest; what is wrong is shown and ends the
     command."""

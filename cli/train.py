@@ -57,6 +57,9 @@ def command(
 
     if len(combinations) > 1:
         return several(combinations, train)
+    changed = spec.changes(file, combinations[0])
+    if changed:
+        console.out(f"changed    {changed}")
     train(combinations[0])
     return 0
 

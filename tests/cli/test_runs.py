@@ -62,6 +62,17 @@ def test_every_combination_is_a_run_as_it_would_be_alone(iris: str, capsys: pyte
     assert all(row["state"] == "done" and 0 <= row["figures"]["test.acc"] <= 1 for row in found)
 
 
+def test_a_run_says_what_it_changes(iris: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Settings that say what the file says already change nothing."""
+    assert dlc_line(["train", iris, "seed=2", "width=3", "train.batch=40", "train.duration=1 epochs"]) == 0
+    changed = "changed    width 4 -> 3   train.duration 2 epochs -> 1 epochs   train.seed 2"
+    first, *rest = capsys.readouterr().out.splitlines()
+    assert first == changed
+    assert not any(line.startswith("changed") for line in rest)
+    assert dlc_line(["train", iris, "width=4"]) == 0
+    assert "changed" not in capsys.readouterr().out
+
+
 def test_one_that_fails_does_not_stop_the_others(iris: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert dlc_line(["train", iris, "train.optimizer=SGD(0.1),SGD(1e38),SGD(0.2)", "seed=3"]) == 3
     said = capsys.readouterr()
