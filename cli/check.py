@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from . import console
@@ -13,6 +15,9 @@ from .spec import check_every_variant, show
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print.")
 def command(files: tuple[str, ...], form: str) -> int:
     """Check specs, every variant of each; exit 2 if one has a mistake."""
+    for file in files:
+        if "=" in file and not Path(file).exists():
+            raise click.UsageError(f"`{file}` is no file; `dlc build FILE {file}` checks a spec with a setting")
     found = {file: check_every_variant(file) for file in files}
     wrong = {file for file, (diagnostics, _) in found.items() if any(d.is_error for d in diagnostics)}
     if form == "json":

@@ -45,6 +45,11 @@ def test_good(specs: Path, dlc: Dlc) -> None:
     assert dlc("check", "good.dlspec").stdout == "good.dlspec: ok\n"
 
 
+def test_a_setting_is_no_file(specs: Path, dlc: Dlc) -> None:
+    said = dlc("check", "good.dlspec", "depth=3", code=2)
+    assert "`dlc build FILE depth=3` checks a spec with a setting" in said.stderr
+
+
 def test_several_mistakes_are_all_reported(specs: Path, dlc: Dlc) -> None:
     said = dlc("check", "good.dlspec", "bad.dlspec", code=2)
     assert said.stdout == "good.dlspec: ok\n"
