@@ -26,6 +26,7 @@ from .environment import Environment
 from .values import POISON, Callable, Instance, Outputs, Tensor
 
 MAX_INSTANCES = 100_000
+MAX_VERSIONS = 1_000  # of one block: each is checked on its own, which takes about a millisecond
 MAX_DEPTH = 100
 MOST_GIVEN = 4  # settings that a note lists
 
@@ -80,6 +81,7 @@ class Elaborator:
         self.frames: list[Frame] = []
         self.scopes: list[str] = []  # labels of the repeats around, inside the innermost frame
         self.applications = 0
+        self.versions: dict[int, int] = {}  # how many each block has, by its node
         self.failures = 0  # statements left for a mistake, be it their own or one before
         self.unlabelled: set[Span] = set()  # layers and blocks whose path follows from their kind
         self.warned: set[Span] = set()  # the first of several unlabelled layers (W0404)
@@ -202,6 +204,12 @@ class Elaborator:
         if self.applications > MAX_INSTANCES:
             raise Failed(errors.too_many_instances(span))
 
+    def count_version(self, definition: Definition, span: Span) -> None:
+        count = self.versions.get(id(definition.node), 0) + 1
+        if count > MAX_VERSIONS:
+            raise Failed(errors.too_many_versions(definition.name, MAX_VERSIONS, span))
+        self.versions[id(definition.node)] = count
+
     def apply_block(
         self, definition: Definition, statics: dict[str, Any], inputs: list[TensorType | None], span: Span, path: str,
     ) -> Checked:  # fmt: skip
@@ -224,6 +232,7 @@ class Elaborator:
             raise Failed(errors.recursion(definition.name, span))
         if sum(frame.name == definition.name for frame in self.frames) > 8:
             raise Failed(errors.recursion(definition.name, span))
+        self.count_version(definition, span)
         self.cache[key] = None
         outer = ".".join(part for part in (self.frames[-1].path if self.frames else "", *self.scopes, path) if part)
         scopes, self.scopes = self.scopes, []

@@ -455,6 +455,13 @@ def too_many_instances(span: Span) -> Diagnostic:
     return Diagnostic("E0316", "more than 100k instances", span, "too many layers")
 
 
+def too_many_versions(name: str, most: int, span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0316", f"`{name}` is used with more than {most:,} different settings or inputs", span,
+        "each would be checked on its own", helps=("uses with equal settings and inputs are checked once",),
+    )  # fmt: skip
+
+
 def negative_count(count: int, span: Span) -> Diagnostic:
     return Diagnostic("E0304", f"`repeat` takes a count of 0 or more, not {count}", span, "negative")
 
