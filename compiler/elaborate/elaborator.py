@@ -26,7 +26,7 @@ from .environment import Environment
 from .values import POISON, Callable, Instance, Outputs, Tensor
 
 MAX_INSTANCES = 100_000
-MAX_VERSIONS = 1_000  # of one block: each is checked on its own, which takes about a millisecond
+MAX_VERSIONS = 500  # of one block: each is checked on its own, which takes about a millisecond
 MAX_DEPTH = 100
 MOST_GIVEN = 4  # settings that a note lists
 
