@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,11 +18,10 @@ def module_of(spec: Spec, model: Model, weights: Mapping[str, NDArray[Any]]) -> 
     """An instance of the class that `dlc build` writes for the model, in evaluation mode."""
     import torch
 
+    from ..backends.pytorch.load import load_source
     from ..backends.pytorch.module import class_name, module_source
 
-    code = ModuleType("model")
-    exec(compile(module_source(spec, model), "model.py", "exec"), code.__dict__)  # noqa: S102 - our own source
-    module: nn.Module = getattr(code, class_name(model))()
+    module: nn.Module = getattr(load_source(module_source(spec, model)), class_name(model))()
     tensors = module.state_dict(keep_vars=True)
     with torch.no_grad():
         for name, tensor in tensors.items():
