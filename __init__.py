@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .runtime.api import Loaded, Run, SpecError, evaluate, export, load, predict, runs, train
     from .runtime.failure import RunFailure
-    from .runtime.session import Session
+    from .runtime.inference.session import Session
 
 #: Where each public name lives.
 _HOMES = {
     "Loaded": ".runtime.api",
     "Run": ".runtime.api",
     "RunFailure": ".runtime.failure",
-    "Session": ".runtime.session",
+    "Session": ".runtime.inference.session",
     "SpecError": ".runtime.api",
     "evaluate": ".runtime.api",
     "export": ".runtime.api",

@@ -36,11 +36,11 @@ def measured(rounds: int, overrides: dict[str, Any] | None = None) -> dict[str, 
 
     import dlc
     from dlc.backends.onnx import lower, stored, write_linked, write_packed
-    from dlc.runtime.reference import module_of
+    from dlc.runtime.exporting.reference_model import module_of
 
     spec = dlc.load(EXAMPLES / "e_gpt2.dlspec", **(overrides or {})).spec
     model = spec.model("GPT2")
-    from dlc.compiler.expand import parameters
+    from dlc.compiler.ir.expand import parameters
 
     random = np.random.default_rng(0)
     weights = {e.path: random.standard_normal(e.shape, dtype=np.float32) for e in parameters(spec, model)}

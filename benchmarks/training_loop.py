@@ -34,7 +34,7 @@ def ours(epochs: int) -> float:
 
 def _run(epochs: int) -> float:
     import dlc
-    from dlc.runtime.events import Event, Started, Validated
+    from dlc.runtime.training.events import Event, Started, Validated
 
     seen: dict[str, float] = {}
 

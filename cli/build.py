@@ -12,7 +12,7 @@ from . import console, spec
 
 if TYPE_CHECKING:
     from ..compiler.check import Checked
-    from ..compiler.recipe.ir import DataFacts
+    from ..compiler.ir.recipe import DataFacts
 
 STAGES = ("summary", "ast", "ir", "pytorch", "onnx")
 
@@ -40,9 +40,9 @@ def command(
     checked = spec.check(file, overrides)
     assert checked.spec is not None
     if resolved:
-        from ..compiler.diagnostics import Failed
-        from ..compiler.flatten import flatten
-        from ..compiler.printer import print_file
+        from ..compiler.messages.diagnostics import Failed
+        from ..compiler.resolve.flatten import flatten
+        from ..compiler.text.printer import print_file
 
         try:
             flat = flatten(checked.project)
@@ -86,10 +86,10 @@ def _write(path: Path, text: str) -> None:
 def _ast(target: str) -> str:
     import json
 
-    from ..compiler.parse import parse
-    from ..compiler.read import read_source
-    from ..compiler.source import Source
-    from ..compiler.tree_json import ast_to_json
+    from ..compiler.messages.source import Source
+    from ..compiler.text.parse import parse
+    from ..compiler.text.read import read_source
+    from ..compiler.text.tree_json import ast_to_json
 
     source = read_source(spec.split(target)[0])
     if not isinstance(source, Source):
@@ -105,7 +105,7 @@ def _ast(target: str) -> str:
 def _summary(checked: Checked, form: str) -> str:
     import json
 
-    from ..compiler.summary import summarize
+    from ..compiler.analysis.summary import summarize
     from . import table
 
     assert checked.spec is not None
@@ -134,7 +134,7 @@ def _sources(checked: Checked, facts: Mapping[str, DataFacts]) -> dict[str, str]
 
     Schedules are resolved to steps, so they are written where the data, and with it the number of records, is known.
     """
-    from ..runtime.programs import sources
+    from ..runtime.generated.build import sources
 
     assert checked.spec is not None
     recipe = checked.spec.recipe
@@ -161,7 +161,7 @@ def _build(
     file: str, overrides: tuple[str, ...], checked: Checked, directory: Path | None, data_root: Path | None
 ) -> int:
     """Plain `dlc build`: facts from the data, a second check with them, files, the story."""
-    from . import story
+    from . import plan
 
     assert checked.spec is not None
     path, variant = spec.split(file)
@@ -174,6 +174,6 @@ def _build(
     for name, text in _sources(checked, facts).items():
         _write(target / name, text)
     _write(target / "ir.json", checked.spec.model_dump_json(indent=2) + "\n")
-    for line in story.story(path, checked.spec, facts, missing, spec.weights(checked, Path(path).parent)):
+    for line in plan.plan_lines(path, checked.spec, facts, missing, spec.weights(checked, Path(path).parent)):
         console.out(line)
     return 0

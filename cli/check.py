@@ -23,7 +23,7 @@ def command(files: tuple[str, ...], form: str) -> int:
     if form == "json":
         import json
 
-        from ..compiler.render import ordered, to_data
+        from ..compiler.messages.render import ordered, to_data
 
         answers = [
             {"file": file, "ok": file not in wrong, "diagnostics": [to_data(d, s) for d in ordered(diagnostics, s)]}

@@ -20,7 +20,7 @@ def _replace(error: UnicodeError) -> tuple[str | bytes, int]:
     """The codec error handler `dlc`: an ASCII stand-in, the plain letter under an accent, or an escape."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    from ..compiler.render import ASCII
+    from ..compiler.messages.render import ASCII
 
     text: list[str] = []
     for character in error.object[error.start : error.end]:

@@ -14,7 +14,7 @@ from .spec import check
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print.")
 def command(before: str, after: str, form: str) -> int:
     """Say what differs in meaning: blocks, settings, parameters. Layout and order are no differences."""
-    from ..compiler.diff import compare, to_json, to_text
+    from ..compiler.resolve.diff import compare, to_json, to_text
 
     one, two = check(before), check(after)
     assert one.spec is not None and two.spec is not None

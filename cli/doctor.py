@@ -105,7 +105,7 @@ def driver_devices() -> int | str:
 
 def provider_problem(provider: str) -> str | None:
     """Why a provider that is compiled in is not used here; None: sessions run on it."""
-    from ..runtime import providers
+    from ..runtime.inference import providers
 
     if provider == providers.CUDA:
         return providers.why_not_cuda() or None

@@ -12,9 +12,9 @@ from .failure import complain
 @click.argument("name", metavar="CODE|OPERATOR")
 def command(name: str) -> int:
     """Explain a message (E0207), an operator (LayerNorm) or an entry of a recipe (AdamW, accuracy)."""
-    from ..compiler.errors import register
-    from ..compiler.ops import explain, find, names
-    from ..compiler.recipe import explain as entries
+    from ..compiler.catalogue import explain as entries
+    from ..compiler.catalogue.ops import explain, find, names
+    from ..compiler.messages import register
 
     page = register.explain(name)
     operator = find(name)

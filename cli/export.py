@@ -11,7 +11,7 @@ from . import console, spec
 from .table import memory
 
 if TYPE_CHECKING:
-    from ..runtime.export import Exported
+    from ..runtime.exporting.export import Exported
 
 
 @click.command("export")
@@ -41,7 +41,7 @@ def command(
 ) -> int:
     """Export the kept weights of RUN, or the first ones of FILE; nothing is written unless both backends agree."""
     from ..runtime import api
-    from ..runtime.export import sections
+    from ..runtime.exporting.export import sections
 
     if Path(source).is_dir():
         if overrides:

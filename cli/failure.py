@@ -21,7 +21,7 @@ def complain(message: str, helps: tuple[str, ...] = (), notes: tuple[str, ...] =
 
 def report(error: Exception) -> int:
     """Tells the user about an exception that ended a command."""
-    from ..compiler.diagnostics import Failed
+    from ..compiler.messages.diagnostics import Failed
     from .spec import Rejected, show
 
     if isinstance(error, Rejected):

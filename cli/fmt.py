@@ -12,7 +12,7 @@ from . import console
 from .spec import show
 
 if TYPE_CHECKING:
-    from ..compiler.source import Source
+    from ..compiler.messages.source import Source
 
 
 @click.command("fmt")
@@ -23,8 +23,8 @@ def command(files: tuple[str, ...], check: bool, stdin: bool) -> int:
     """Format specs in place; comments, labels and order stay."""
     if stdin == bool(files):
         raise click.UsageError("give files, or --stdin", click.get_current_context())
-    from ..compiler.read import read_source
-    from ..compiler.source import Source
+    from ..compiler.messages.source import Source
+    from ..compiler.text.read import read_source
 
     if stdin:
         text = sys.stdin.buffer.read().decode("utf-8-sig", errors="surrogateescape")
@@ -57,8 +57,8 @@ def command(files: tuple[str, ...], check: bool, stdin: bool) -> int:
 
 def _format(source: Source) -> str | None:
     """The canonical text; None when the source has mistakes, which are shown."""
-    from ..compiler.layout import format_file
-    from ..compiler.parse import parse
+    from ..compiler.text.layout import format_file
+    from ..compiler.text.parse import parse
 
     tree, diagnostics = parse(source)
     if tree is None:

@@ -25,8 +25,8 @@ from . import console
 def command(model: Path, prompt: str, count: int, temperature: float, top_k: int | None, seed: int, device: str) -> int:
     """Continue TEXT with an exported model; `dlc export RUN --cached` makes one that does it fast. Needs no torch."""
     from ..runtime.failure import BadInput
-    from ..runtime.generate import Texts
-    from ..runtime.session import Session
+    from ..runtime.inference.generate import Texts
+    from ..runtime.inference.session import Session
 
     if model.is_dir():
         raise BadInput(f"`{model}` is no .onnx file", helps=(f"export it first: `dlc export {model} --cached`",))

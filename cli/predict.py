@@ -45,11 +45,11 @@ def command(model: Path, inputs: tuple[Path, ...], form: str, device: str) -> in
 
 def exported(model: Path, inputs: Sequence[Path], device: str) -> list[dict[str, Any]]:
     """A row a record from an ONNX file; of probabilities, and of logits whose classes are known, the largest."""
-    from ..runtime import feeds
-    from ..runtime.session import Session
+    from ..runtime.inference import input_files
+    from ..runtime.inference.session import Session
 
     session = Session(model, "cpu" if device == "cpu" else "cuda" if device.startswith("cuda") else "auto")
-    names, arrays = feeds.read(session.inputs, inputs)
+    names, arrays = input_files.read(session.inputs, inputs)
     answers = session.predict(arrays)
     rows: list[dict[str, Any]] = []
     for index, name in enumerate(names):

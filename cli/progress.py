@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ..runtime.events import Event, Finished, Note, Progress, Saved, Started, Validated
+from ..runtime.training.events import Event, Finished, Note, Progress, Saved, Started, Validated
 from . import console
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import click
 from . import console
 
 if TYPE_CHECKING:
-    from ..runtime.runs import Comparison, Row
+    from ..runtime.checkpoints.runs import Comparison, Row
 
 #: Characters of a setting that are shown.
 LONGEST = 40
@@ -21,7 +21,7 @@ LONGEST = 40
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print.")
 def command(directory: tuple[str, ...], form: str) -> int:
     """Show the runs in DIR (default: runs): settings that differ, and results."""
-    from ..runtime import runs
+    from ..runtime.checkpoints import runs
 
     comparison = runs.compare(*(directory or ("runs",)))
     if form == "json":

@@ -11,9 +11,9 @@ from . import console
 
 if TYPE_CHECKING:
     from ..compiler.check import Checked
-    from ..compiler.diagnostics import Diagnostic
-    from ..compiler.recipe.ir import DataFacts
-    from ..compiler.source import Source
+    from ..compiler.ir.recipe import DataFacts
+    from ..compiler.messages.diagnostics import Diagnostic
+    from ..compiler.messages.source import Source
 
 
 class Rejected(Exception):
@@ -30,7 +30,7 @@ def show(diagnostics: Sequence[Diagnostic], sources: Mapping[str, Source] | None
     """Diagnostics on standard error, each with its source excerpt, then how many there are."""
     if not diagnostics:
         return
-    from ..compiler.render import render
+    from ..compiler.messages.render import render
 
     text = render(
         diagnostics, sources or {}, color=console.coloured(), unicode=console.speaks_unicode(), width=console.width()
@@ -71,8 +71,8 @@ def check_each(target: str, combinations: Sequence[tuple[str, ...]]) -> None:
 def changes(target: str, overrides: Sequence[str]) -> str:
     """What a variant and settings change against the file as it stands: `width 32 -> 48   train.batch 128 -> 256`."""
     from ..compiler.check import check
-    from ..compiler.diagnostics import Failed
-    from ..compiler.diff import compare
+    from ..compiler.messages.diagnostics import Failed
+    from ..compiler.resolve.diff import compare
 
     file, variant = split(target)
     if variant is None and not overrides:
@@ -97,8 +97,8 @@ def combinations(overrides: Sequence[str]) -> list[tuple[str, ...]]:
 
     if not any("," in text for text in overrides):
         return [tuple(overrides)]
-    from ..compiler.parse import parse_settings
-    from ..compiler.source import Source
+    from ..compiler.messages.source import Source
+    from ..compiler.text.parse import parse_settings
 
     choices: list[list[str]] = []
     for number, text in enumerate(overrides, 1):
@@ -129,7 +129,7 @@ def check_every_variant(target: str) -> tuple[list[Diagnostic], dict[str, Source
 def gather(checked: Checked, root: Path, cache: Path | None) -> tuple[dict[str, DataFacts], dict[str, str]]:
     """Facts of the data sections, and why a section has none (its data is not here). A mistake in data that is here is
     shown and ends the command."""
-    from ..compiler.diagnostics import Failed
+    from ..compiler.messages.diagnostics import Failed
     from ..runtime.data.facts import gather
 
     facts: dict[str, DataFacts] = {}
@@ -149,7 +149,7 @@ def gather(checked: Checked, root: Path, cache: Path | None) -> tuple[dict[str, 
 def weights(checked: Checked, root: Path) -> dict[str, list[str]]:
     """By train section, what its nets begin with: matched with the files that are here, or where they would be. Weights
     that are here and do not fit are shown and end the command."""
-    from ..compiler.diagnostics import Failed
+    from ..compiler.messages.diagnostics import Failed
 
     assert checked.spec is not None
     told: dict[str, list[str]] = {}
@@ -176,7 +176,7 @@ def weights(checked: Checked, root: Path) -> dict[str, list[str]]:
 @contextmanager
 def places(checked: Checked) -> Iterator[None]:
     """What a backend or the runtime finds inside is shown with the excerpts of this check."""
-    from ..compiler.diagnostics import Failed
+    from ..compiler.messages.diagnostics import Failed
 
     try:
         yield

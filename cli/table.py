@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..compiler.summary import Summary
+    from ..compiler.analysis.summary import Summary
 
 HEADER = ("path", "operator", "output", "parameters", "FLOPs")
 

@@ -85,7 +85,7 @@ def several(combinations: Sequence[tuple[str, ...]], train: Callable[[tuple[str,
         except Exception as error:  # noqa: BLE001 - told as at the end of a command, and the next run begins
             code = report(error) or code
     if done:
-        from ..runtime.runs import compare
+        from ..runtime.checkpoints.runs import compare
         from .runs import table
 
         console.out()

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .collector import paused
-from .diagnostics import Abandoned, Failed, Report
 from .elaborate.elaborator import Elaborator
 from .elaborate.values import Callable
-from .passes.resolve import Project, resolve
-from .source import Sources
+from .messages.diagnostics import Abandoned, Failed, Report
+from .messages.source import Sources
+from .resolve.project import Project, resolve
 
 if TYPE_CHECKING:
-    from .ir import Spec
-    from .recipe.ir import DataFacts
+    from .ir.model import Spec
+    from .ir.recipe import DataFacts
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,10 @@ def check(
 
 def elaborate(project: Project, facts: Mapping[str, DataFacts] | None = None) -> Spec | None:
     """Models, then the recipe; mistakes go into the project's report."""
-    from .ir import Source as SourceRecord
-    from .ir import Spec
-    from .passes.bind_recipe import bind_recipe
-    from .passes.reach import report_idle_overrides
+    from .bind.recipe import bind_recipe
+    from .ir.model import Source as SourceRecord
+    from .ir.model import Spec
+    from .resolve.idle_overrides import report_idle_overrides
 
     elaborator = Elaborator(project)
     recipe = None

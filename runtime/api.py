@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..compiler.check import Checked, check
-from ..compiler.diagnostics import Diagnostic, Failed
-from ..compiler.render import render
-from .events import Listener, silent
+from ..compiler.messages.diagnostics import Diagnostic, Failed
+from ..compiler.messages.render import render
+from .training.events import Listener, silent
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from ..compiler.ir import Spec
-    from ..compiler.recipe.ir import Train
-    from ..compiler.source import Source
-    from .export import Exported
-    from .rundir import RunDir
+    from ..compiler.ir.model import Spec
+    from ..compiler.ir.recipe import Train
+    from ..compiler.messages.source import Source
+    from .checkpoints.rundir import RunDir
+    from .exporting.export import Exported
     from .weights.foreign import Written
 
 
@@ -58,7 +58,7 @@ class Loaded:
 
     def module(self, model: str | None = None, *, seed: int | None = None) -> nn.Module:
         """A model as `torch.nn.Module` with the initial weights of `seed` (the spec's own by default)."""
-        from .programs import initial_module
+        from .generated.build import initial_module
 
         spec = self.spec
         train = spec.recipe.trains[0] if spec.recipe and spec.recipe.trains else None
@@ -76,7 +76,7 @@ class Run:
     """A run on disk. `figures` are those of its result (`test.acc`), empty while it is not complete."""
 
     def __init__(self, path: str | Path) -> None:
-        from . import rundir
+        from .checkpoints import rundir
 
         self.directory: RunDir = rundir.find(Path(path))
         self.path = self.directory.path
@@ -84,8 +84,8 @@ class Run:
     @property
     def sources(self) -> dict[str, Source]:
         """The texts that the run's spec was read from, for messages about it."""
-        from ..compiler.source import Source
-        from .job import read_spec
+        from ..compiler.messages.source import Source
+        from .training.prepare import read_spec
 
         return {text.name: Source(text.name, text.text) for text in read_spec(self.directory).sources}
 
@@ -141,12 +141,12 @@ def train(
     unfinished run, a path that run. `section` names the `train` section where there are several. Raises SpecError for
     mistakes of spec and data, and subclasses of RunFailure (diverged, interrupted, out of memory) otherwise.
     """
-    from . import job
+    from .training import prepare
 
     loaded = spec if isinstance(spec, Loaded) else load(spec)
     with told(loaded):
         return Run(
-            job.train(
+            prepare.train(
                 loaded, section=section, out=Path(out) if out else None, resume=resume, device=device,
                 data_root=Path(data_root) if data_root else None, listener=listener, base=Path(base), save_every=save_every,
             )
@@ -157,9 +157,9 @@ def evaluate(
     run: Run | str | Path, split: str = "test", *, device: str = "auto", data_root: str | Path | None = None
 ) -> dict[str, float]:
     """Losses and metrics of a run's kept weights on a split: `{"loss": .., "acc": ..}`."""
-    from . import job
+    from .training import prepare
 
-    opened = job.reopen(run if isinstance(run, Run) else Run(run), device, Path(data_root) if data_root else None)
+    opened = prepare.reopen(run if isinstance(run, Run) else Run(run), device, Path(data_root) if data_root else None)
     with told(opened.sources):
         return opened.evaluate(split)
 
@@ -169,10 +169,10 @@ def predict(run: Run | str | Path, inputs: Any, *, device: str = "auto", data_ro
 
     The inputs go through the same preprocessing as in training; see `Prediction` for what comes back.
     """
-    from . import job
-    from .predict import predict as predict_with
+    from .inference.predict import predict as predict_with
+    from .training import prepare
 
-    opened = job.reopen(run if isinstance(run, Run) else Run(run), device, Path(data_root) if data_root else None)
+    opened = prepare.reopen(run if isinstance(run, Run) else Run(run), device, Path(data_root) if data_root else None)
     with told(opened.sources):
         return predict_with(opened, inputs)
 
@@ -180,7 +180,7 @@ def predict(run: Run | str | Path, inputs: Any, *, device: str = "auto", data_ro
 def runs(*places: str | Path) -> list[dict[str, Any]]:
     """The runs in directories (default: `runs`), a record each: run, spec, started, state, step, seconds, the settings in
     which runs of one spec differ, figures. Made for `pandas.json_normalize`; needs no torch."""
-    from .runs import as_json, compare
+    from .checkpoints.runs import as_json, compare
 
     return as_json(compare(*(places or ("runs",))))
 
@@ -202,7 +202,7 @@ def export(
     instead. The arguments beat the spec's `export` section; `section` names one where there are several. `cached` is the
     form for generation: keys and values of earlier positions come in, those of all positions go out.
     """
-    from .export import export as export_with
+    from .exporting.export import export as export_with
 
     source = spec_or_run
     if isinstance(source, (str, Path)):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from ...compiler.dims import Size, substitute, var
+from ...compiler.sizes.dims import Size, substitute, var
 from .graph import GraphBuilder, dimension_text
 
 #: The dimension of what is kept; a dimension of a spec begins with a capital letter.

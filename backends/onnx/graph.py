@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import onnx_ir as ir
 
-from ...compiler.dims import Dim, Floor, Size, to_text, variables
+from ...compiler.sizes.dims import Dim, Floor, Size, to_text, variables
 from .weights import Stored, Weight, Weights
 from .write import external
 

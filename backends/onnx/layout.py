@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
-from ...compiler.dims import Size
-from ...compiler.facts import exact_div
+from ...compiler.sizes.dims import Size
+from ...compiler.sizes.facts import exact_div
 
 
 class Factor:

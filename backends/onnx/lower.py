@@ -9,13 +9,11 @@ from importlib.metadata import version
 
 import onnx_ir as ir
 
-from ...compiler.cached import cached_length
-from ...compiler.cut import cut
-from ...compiler.diagnostics import Failed
-from ...compiler.dims import Dim, Size, substitute, var, variables
-from ...compiler.errors import export as errors
-from ...compiler.expand import join, turns
-from ...compiler.ir import (
+from ...compiler.analysis.cached import cached_length
+from ...compiler.catalogue.ops import find
+from ...compiler.ir.expand import join, turns
+from ...compiler.ir.liveness import Liveness, reached
+from ...compiler.ir.model import (  # fmt: skip
     AnyNode,
     Body,
     CallNode,
@@ -30,10 +28,12 @@ from ...compiler.ir import (
     Spec,
     Value,
     WeightNode,
-)  # fmt: skip
-from ...compiler.liveness import Liveness, reached
-from ...compiler.ops import find
-from ...compiler.types import TensorType
+)
+from ...compiler.ir.submodel import cut
+from ...compiler.messages import export as errors
+from ...compiler.messages.diagnostics import Failed
+from ...compiler.sizes.dims import Dim, Size, substitute, var, variables
+from ...compiler.sizes.types import TensorType
 from .cache import PAST, Cache
 from .graph import DATA_TYPES, IR_VERSION, OPSET, GraphBuilder, dimension_text
 from .lowering import BACKEND, Use, defaults, lowering_of
@@ -78,7 +78,7 @@ def lower(
 ) -> ir.Model:
     """Lowers a model. Raises Failed (E0501, E0502, E0503, E0504 ...) and MissingWeight.
 
-    `inputs`, `outputs` and `tail` cut the model as `compiler/cut.py` says. `fix` gives sizes to dimensions. `precision` is what f32 becomes inside the graph;
+    `inputs`, `outputs` and `tail` cut the model as `compiler/ir/submodel.py` says. `fix` gives sizes to dimensions. `precision` is what f32 becomes inside the graph;
     inputs and outputs keep the spec's types. `cached` is the form that continues a sequence (`cache.py`),
     `quantize` (`int8`, `int4`) what the weights of linear layers become (`quantize.py`).
     """

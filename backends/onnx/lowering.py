@@ -1,6 +1,6 @@
 """What the lowering of an operator sees, and the table of lowerings.
 
-A lowering is a function in a file of `ops/` named as the operator's own in `compiler/ops/`; it takes the use of the
+A lowering is a function in a file of `ops/` named as the operator's own in `compiler/catalogue/ops/`; it takes the use of the
 operator and the tensors, and returns tensors or values in the order of the operator's outputs.
 """
 
@@ -16,14 +16,14 @@ from typing import Any, NoReturn, TypeAlias
 import numpy as np
 import onnx_ir as ir
 
-from ...compiler.diagnostics import Failed
-from ...compiler.dims import Dim, Size
-from ...compiler.errors import export as errors
-from ...compiler.ir import Scalar
-from ...compiler.ops import find, module_of
-from ...compiler.ops.base import Op
-from ...compiler.source import Span
-from ...compiler.types import TensorType
+from ...compiler.catalogue.ops import find, module_of
+from ...compiler.catalogue.ops.base import Op
+from ...compiler.ir.model import Scalar
+from ...compiler.messages import export as errors
+from ...compiler.messages.diagnostics import Failed
+from ...compiler.messages.source import Span
+from ...compiler.sizes.dims import Dim, Size
+from ...compiler.sizes.types import TensorType
 from .cache import Cache
 from .graph import GraphBuilder
 from .tensor import Tensor, align

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 import onnx_ir as ir
 
-from ...compiler.dims import Size
-from ...compiler.types import TensorType
+from ...compiler.sizes.dims import Size
+from ...compiler.sizes.types import TensorType
 from .graph import GraphBuilder
 from .layout import Group, Layout
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import onnx_ir as ir
 
-from ...compiler.expand import parameters
-from ...compiler.ir import Model, Spec
+from ...compiler.ir.expand import parameters
+from ...compiler.ir.model import Model, Spec
 from .graph import DATA_TYPES, IR_VERSION, OPSET
 from .lower import lower
 from .weights import Weight

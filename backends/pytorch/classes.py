@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...compiler.dims import Dim, Size
-from ...compiler.facts import Facts
-from ...compiler.ir import Body, CallNode, Model, ModeNode, OpNode, RepeatNode, ScanNode, Spec
+from ...compiler.ir.model import Body, CallNode, Model, ModeNode, OpNode, RepeatNode, ScanNode, Spec
+from ...compiler.sizes.dims import Dim, Size
+from ...compiler.sizes.facts import Facts
 from .constants import Constants, ModuleClass, Parameter, Symbolic, Varies, marks, resolve
 from .forward import Forward, Frame, Line
 from .group import Group, structure

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from ...compiler.dims import Dim
+from ...compiler.sizes.dims import Dim
 from .python import identifier, literal, unique
 
 

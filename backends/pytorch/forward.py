@@ -8,9 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ...compiler.dims import Dim
-from ...compiler.expand import join, turns
-from ...compiler.ir import (
+from ...compiler.ir.expand import join, turns
+from ...compiler.ir.model import (  # fmt: skip
     AnyNode,
     CallNode,
     ModeNode,
@@ -20,10 +19,9 @@ from ...compiler.ir import (
     Scalar,
     ScanNode,
     WeightNode,
-)  # fmt: skip
-from ...compiler.ir import (
-    Operand as IrOperand,
 )
+from ...compiler.ir.model import Operand as IrOperand
+from ...compiler.sizes.dims import Dim
 from .constants import Number, Varies
 from .group import Group
 from .lowering import Operand, Tensor, Use, lowering

@@ -6,9 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
-from ...compiler.dims import Dim
-from ...compiler.facts import NO_FACTS, Facts
-from ...compiler.ir import (
+from ...compiler.ir.model import (  # fmt: skip
     AnyNode,
     Body,
     CallNode,
@@ -21,8 +19,10 @@ from ...compiler.ir import (
     Spec,
     Value,
     WeightNode,
-)  # fmt: skip
-from ...compiler.types import TensorType
+)
+from ...compiler.sizes.dims import Dim
+from ...compiler.sizes.facts import NO_FACTS, Facts
+from ...compiler.sizes.types import TensorType
 from .constants import Constants, Number, Varies
 from .lowering import Arg, Tensor, module_class
 

@@ -1,7 +1,7 @@
 """What a lowering sees of a use of an operator, and the table of lowerings.
 
 A lowering of a function returns an expression; one of a layer returns the constructor of its module, and how to call it
-where `module(x)` is not enough. Files in `ops/` are named as in `compiler/ops/`; the file is imported when a model
+where `module(x)` is not enough. Files in `ops/` are named as in `compiler/catalogue/ops/`; the file is imported when a model
 first needs one of its operators.
 """
 
@@ -15,12 +15,12 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, TypeAlias
 
-from ...compiler.diagnostics import Diagnostic, Failed
-from ...compiler.dims import Dim
-from ...compiler.ir import OpNode
-from ...compiler.ops import module_of
-from ...compiler.recipe.losses import LOSSES
-from ...compiler.source import Span
+from ...compiler.catalogue.losses import LOSSES
+from ...compiler.catalogue.ops import module_of
+from ...compiler.ir.model import OpNode
+from ...compiler.messages.diagnostics import Diagnostic, Failed
+from ...compiler.messages.source import Span
+from ...compiler.sizes.dims import Dim
 from .constants import Number, Varies
 from .python import ATOM, POWER, PRODUCT, SUM, UNARY, Expr, literal
 

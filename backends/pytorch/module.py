@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...compiler.ir import Model, Spec
+from ...compiler.ir.model import Model, Spec
 from .classes import Class, Classes
 from .python import WIDTH, comment, identifier, layout
 from .support import named, rename, source

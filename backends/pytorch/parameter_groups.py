@@ -25,11 +25,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ...compiler.expand import parameters
-from ...compiler.ir import Selector, Spec
-from ...compiler.recipe.clock import clock_of, length_of
-from ...compiler.recipe.ir import Phase, Schedule, Train, Update
-from ...compiler.recipe.optimizers import OPTIMIZERS
+from ...compiler.catalogue.clock import clock_of, length_of
+from ...compiler.catalogue.optimizers import OPTIMIZERS
+from ...compiler.ir.expand import parameters
+from ...compiler.ir.model import Selector, Spec
+from ...compiler.ir.recipe import Phase, Schedule, Train, Update
 from .forward import Line
 from .parameter_rules import by_name, by_rank, chosen
 from .python import WIDTH, identifier, literal, quoted, unique

@@ -25,10 +25,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from ...compiler.expand import glob, parameters
-from ...compiler.ir import AnyNode, Body, OpNode, Spec
-from ...compiler.recipe.ir import Metric, Term, Train
-from ...compiler.recipe.losses import LOSSES
+from ...compiler.catalogue.losses import LOSSES
+from ...compiler.ir.expand import glob, parameters
+from ...compiler.ir.model import AnyNode, Body, OpNode, Spec
+from ...compiler.ir.recipe import Metric, Term, Train
 from .constants import Constants
 from .forward import Forward, Frame, Line
 from .group import Group

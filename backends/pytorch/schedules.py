@@ -14,8 +14,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ...compiler.recipe.clock import Clock
-from ...compiler.recipe.ir import Schedule, Segment
+from ...compiler.catalogue.clock import Clock
+from ...compiler.ir.recipe import Schedule, Segment
 from .forward import Line
 from .python import identifier, literal
 

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from ...compiler.expand import join, turns
-from ...compiler.ir import AnyNode, Body, CallNode, Instance, ModeNode, OpNode, RepeatNode, ScanNode
+from ...compiler.ir.expand import join, turns
+from ...compiler.ir.model import AnyNode, Body, CallNode, Instance, ModeNode, OpNode, RepeatNode, ScanNode
 from .constants import Number, Symbolic, Varies
 from .group import Group, handed
 from .lowering import Layer, Tensor, lowering

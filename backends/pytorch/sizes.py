@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TypeAlias
 
-from ...compiler.dims import Dim, Floor, Size, floordiv, mod, variables
+from ...compiler.sizes.dims import Dim, Floor, Size, floordiv, mod, variables
 from .constants import ModuleClass, Number, Scalar
 from .python import identifier, unique
 

@@ -5,10 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ..diagnostics import Failed, Report
-from ..dims import Size
-from ..errors import elaborate as errors
-from ..ir import (
+from ..ir.model import (  # fmt: skip
     AnyNode,
     Body,
     CallNode,
@@ -22,12 +19,13 @@ from ..ir import (
     ScanNode,
     Value,
     WeightNode,
-)  # fmt: skip
-from ..ir import (
-    Instance as InstanceRecord,
 )
-from ..source import Span
-from ..types import TensorType
+from ..ir.model import Instance as InstanceRecord
+from ..messages import elaborate as errors
+from ..messages.diagnostics import Failed, Report
+from ..messages.source import Span
+from ..sizes.dims import Size
+from ..sizes.types import TensorType
 from .values import Instance, Tensor
 
 NodeClass = type[OpNode] | type[WeightNode] | type[CallNode] | type[RepeatNode] | type[ModeNode] | type[ScanNode]
@@ -249,7 +247,7 @@ def json_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    from ..dims import Dim
+    from ..sizes.dims import Dim
     from .values import InitValue, text
 
     if value is None or isinstance(value, (bool, int, float, str, Dim)):

@@ -8,18 +8,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from .. import syntax
-from ..diagnostics import Abandoned, Diagnostic, Failed, Report
-from ..dims import Dim, DimOverflow, Size, var
-from ..errors import elaborate as errors
-from ..expand import parameters, selects
-from ..facts import NO_FACTS, Facts
-from ..ir import Body, Init, InitRule, Model, ModeNode, RepeatNode, Requirement, ScanNode, Selector, Spec
-from ..names import nearest
-from ..passes.resolve import Definition, FileScope, Project
-from ..passes.scopes import SET
-from ..source import Span
-from ..types import TensorType
+from ..ir.expand import parameters, selects
+from ..ir.model import Body, Init, InitRule, Model, ModeNode, RepeatNode, Requirement, ScanNode, Selector, Spec
+from ..messages import elaborate as errors
+from ..messages.diagnostics import Abandoned, Diagnostic, Failed, Report
+from ..messages.names import nearest
+from ..messages.source import Span
+from ..resolve.project import Definition, FileScope, Project
+from ..resolve.scopes import SET
+from ..sizes.dims import Dim, DimOverflow, Size, var
+from ..sizes.facts import NO_FACTS, Facts
+from ..sizes.types import TensorType
+from ..text import syntax
 from . import expressions, signatures, stages, statements
 from .builder import Builder, Scope
 from .environment import Environment

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..diagnostics import Abandoned, Failed
-from ..dims import Size
-from ..errors import elaborate as errors
-from ..errors import recipe as section_errors
-from ..names import nearest
-from ..ops import find
-from ..ops import names as catalogue_names
-from ..passes.resolve import Definition, FileScope, ParamSlot
-from ..source import Span
-from ..statics import CONSTANTS, STATIC_FUNCTIONS
+from ..catalogue.ops import find
+from ..catalogue.ops import names as catalogue_names
+from ..messages import elaborate as errors
+from ..messages import recipe as section_errors
+from ..messages.diagnostics import Abandoned, Failed
+from ..messages.names import nearest
+from ..messages.source import Span
+from ..resolve.project import Definition, FileScope, ParamSlot
+from ..sizes.dims import Size
+from ..sizes.statics import CONSTANTS, STATIC_FUNCTIONS
 from .values import POISON, Binding, Callable, Instance
 
 

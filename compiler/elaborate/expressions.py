@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from .. import syntax
-from ..diagnostics import Abandoned, Failed
-from ..dims import Dim, Size
-from ..errors import elaborate as errors
-from ..facts import Facts, equal
-from ..ir import OpNode, Scalar, WeightNode
-from ..names import nearest
-from ..ops import find
-from ..ops.base import Layer, Op, Rejected
-from ..source import Span
-from ..statics import STATIC_FUNCTIONS, Quantity, StaticError, binary, cut, truth, unary
-from ..statics import call as call_static
-from ..statics import item as static_item
-from ..types import TensorType
+from ..catalogue.ops import find
+from ..catalogue.ops.base import Layer, Op, Rejected
+from ..ir.model import OpNode, Scalar, WeightNode
+from ..messages import elaborate as errors
+from ..messages.diagnostics import Abandoned, Failed
+from ..messages.names import nearest
+from ..messages.source import Span
+from ..sizes.dims import Dim, Size
+from ..sizes.facts import Facts, equal
+from ..sizes.statics import STATIC_FUNCTIONS, Quantity, StaticError, binary, cut, truth, unary
+from ..sizes.statics import call as call_static
+from ..sizes.statics import item as static_item
+from ..sizes.types import TensorType
+from ..text import syntax
 from . import initializers, signatures, stages
 from .values import POISON, Callable, Instance, Outputs, SubInstance, Tensor
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .. import syntax
-from ..diagnostics import Failed
-from ..errors import elaborate as errors
-from ..ir import Init
-from ..names import nearest
+from ..ir.model import Init
+from ..messages import elaborate as errors
+from ..messages.diagnostics import Failed
+from ..messages.names import nearest
+from ..text import syntax
 from .values import InitValue
 
 if TYPE_CHECKING:

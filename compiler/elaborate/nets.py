@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..diagnostics import Failed
-from ..errors import elaborate as errors
-from ..ir import OpNode
-from ..ops.base import Op, Rejected
-from ..source import Span
-from ..types import TensorType
+from ..catalogue.ops.base import Op, Rejected
+from ..ir.model import OpNode
+from ..messages import elaborate as errors
+from ..messages.diagnostics import Failed
+from ..messages.source import Span
+from ..sizes.types import TensorType
 from . import expressions, stages
 from .elaborator import Context
 from .values import Instance

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .. import syntax
-from ..diagnostics import Failed
-from ..dims import Dim, Size
-from ..errors import elaborate as errors
-from ..facts import equal, exact_div, missing_fact
-from ..types import TensorType
+from ..messages import elaborate as errors
+from ..messages.diagnostics import Failed
+from ..sizes.dims import Dim, Size
+from ..sizes.facts import equal, exact_div, missing_fact
+from ..sizes.types import TensorType
+from ..text import syntax
 from .signatures import fresh_size, size_of
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def size_is_one(node: syntax.Pipe) -> bool:
 
 def key_of(node: syntax.Pipe) -> str:
     """The text by which an axis of one side is found on the other."""
-    from ..printer import print_expression
+    from ..text.printer import print_expression
 
     node = unparen(node)
     if isinstance(node, syntax.Ref):

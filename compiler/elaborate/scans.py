@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .. import syntax
-from ..diagnostics import Failed
-from ..errors import elaborate as errors
-from ..ir import ScanNode
-from ..types import TensorType
+from ..ir.model import ScanNode
+from ..messages import elaborate as errors
+from ..messages.diagnostics import Failed
+from ..sizes.types import TensorType
+from ..text import syntax
 from . import expressions, signatures, statements
 from .builder import Builder
 from .values import Tensor

@@ -6,18 +6,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .. import syntax
-from ..diagnostics import Abandoned, Failed
-from ..dims import Size
-from ..errors import elaborate as errors
-from ..facts import equal, missing_fact
-from ..names import nearest
-from ..ops import find
-from ..ops.arguments import check_argument
-from ..ops.base import Layer, Op
-from ..source import Span
-from ..statics import StaticError, as_bool, as_float, as_int, as_size, as_string
-from ..types import DTYPES, TensorType
+from ..catalogue.ops import find
+from ..catalogue.ops.arguments import check_argument
+from ..catalogue.ops.base import Layer, Op
+from ..messages import elaborate as errors
+from ..messages.diagnostics import Abandoned, Failed
+from ..messages.names import nearest
+from ..messages.source import Span
+from ..sizes.dims import Size
+from ..sizes.facts import equal, missing_fact
+from ..sizes.statics import StaticError, as_bool, as_float, as_int, as_size, as_string
+from ..sizes.types import DTYPES, TensorType
+from ..text import syntax
 from . import expressions
 from .values import POISON, Callable, Instance, Tensor, text
 
@@ -384,7 +384,7 @@ def fresh_size(context: Context, name: str) -> bool:
         return False
     if context.environment.binding(name) is not None or context.environment.static(name)[0]:
         return False
-    from ..passes.resolve import ParamSlot
+    from ..resolve.project import ParamSlot
 
     try:
         return not isinstance(context.environment.file.lookup(name), ParamSlot)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable as Function
 from typing import TYPE_CHECKING, Any
 
-from .. import syntax
-from ..diagnostics import Abandoned, Failed
-from ..errors import elaborate as errors
-from ..ir import Body, CallNode, ModeNode, OpNode, Parameter, RepeatNode, Run
-from ..names import nearest
-from ..ops import find
-from ..ops.base import Layer, Rejected
-from ..passes.resolve import Definition
-from ..source import Span
-from ..types import TensorType
+from ..catalogue.ops import find
+from ..catalogue.ops.base import Layer, Rejected
+from ..ir.model import Body, CallNode, ModeNode, OpNode, Parameter, RepeatNode, Run
+from ..messages import elaborate as errors
+from ..messages.diagnostics import Abandoned, Failed
+from ..messages.names import nearest
+from ..messages.source import Span
+from ..resolve.project import Definition
+from ..sizes.types import TensorType
+from ..text import syntax
 from . import expressions, rearrangement, signatures
 from .builder import Builder, Scope, snake
 from .environment import Environment
@@ -336,8 +336,8 @@ def apply_made(context: Context, instance: Instance, flow: Flow, inputs: dict[st
 
 def same_parameters(context: Context, instance: Instance, body: int, span: Span) -> None:
     """A shared block applied to other sizes must own the same weights (E0302)."""
-    from ..expand import parameters
-    from ..ir import Model, Spec
+    from ..ir.expand import parameters
+    from ..ir.model import Model, Spec
 
     assert instance.body is not None
     spec = Spec(edition="1", name="", bodies=tuple(context.elaborator.bodies), models=())

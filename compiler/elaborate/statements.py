@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .. import syntax
-from ..diagnostics import Abandoned, Failed
-from ..dims import Dim, Size
-from ..errors import elaborate as errors
-from ..ir import InitRule, Result, Selector
-from ..ops import find
-from ..source import Span
-from ..statics import binary
+from ..catalogue.ops import find
+from ..ir.model import InitRule, Result, Selector
+from ..messages import elaborate as errors
+from ..messages.diagnostics import Abandoned, Failed
+from ..messages.source import Span
+from ..sizes.dims import Dim, Size
+from ..sizes.statics import binary
+from ..text import syntax
 from . import expressions, initializers, scans, signatures, stages
 from .values import POISON, Callable, Outputs, Tensor
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from ..ir import Parameter
-from ..ops.base import Function, Op
-from ..source import Span
-from ..types import TensorType
+from ..catalogue.ops.base import Function, Op
+from ..ir.model import Parameter
+from ..messages.source import Span
+from ..sizes.types import TensorType
 
 if TYPE_CHECKING:
-    from ..passes.resolve import Definition
+    from ..resolve.project import Definition
     from .builder import Builder
     from .elaborator import Checked
 

@@ -9,9 +9,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ..ir import Spec
-from ..record import json_schema
-from ..tree_json import ast_schema
+from ..ir.model import Spec
+from ..ir.record import json_schema
+from ..text.tree_json import ast_schema
 
 FOLDER = Path(__file__).resolve().parent
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...compiler.dims import Dim
-from ...compiler.recipe.ir import Condition
+from ...compiler.ir.recipe import Condition
+from ...compiler.sizes.dims import Dim
 from .graph import Graph, Part, Records
 
 

@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...compiler.diagnostics import Failed
-from ...compiler.dims import Dim
-from ...compiler.recipe.ir import DataField
-from ...compiler.types import shape_text
+from ...compiler.ir.recipe import DataField
+from ...compiler.messages.diagnostics import Failed
+from ...compiler.sizes.dims import Dim
+from ...compiler.sizes.types import shape_text
 from . import mistakes
 from .fitting import no_number
 from .graph import Graph, Part, Records

@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...compiler.source import Span
+from ...compiler.messages.source import Span
 from . import mistakes
 from .table import Encoded
 

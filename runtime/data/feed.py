@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...compiler.recipe.ir import DataSet, Split
-from .. import keyed
+from ...compiler.ir.recipe import DataSet, Split
+from .. import randomness
 from . import conditions, declared, fitting, mistakes, sources, splits, streams
 from .graph import Draw, Graph, padded
 from .streams import Part, Records
@@ -215,10 +215,10 @@ class Feed:
         self, seed: int, epoch: int, batch: int, *, start: int = 0, micro: int | None = None
     ) -> Iterator[list[Batch]]:
         """The batches of an epoch from step `start` on, each as its micro-batches. The rest below a batch is left out."""
-        order = keyed.permutation(keyed.key(seed, "order", epoch), len(self.part))
+        order = randomness.permutation(randomness.key(seed, "order", epoch), len(self.part))
         size = min(batch, len(order))
         steps = max(1, len(order) // batch)
-        base = keyed.key(seed, "augment", epoch)
+        base = randomness.key(seed, "augment", epoch)
         per_chunk = self.chunk_batches(size)
         first = start // per_chunk
         cuts = range(first, -(-steps // per_chunk))

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...compiler.diagnostics import Failed
-from ...compiler.recipe.ir import DataNode
-from ...compiler.source import Span
+from ...compiler.ir.recipe import DataNode
+from ...compiler.messages.diagnostics import Failed
+from ...compiler.messages.source import Span
 from . import mistakes, streams
 from .graph import Graph, Part, Records
 from .table import MISSING_CELLS, Cells

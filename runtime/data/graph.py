@@ -17,13 +17,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...compiler.recipe.ir import DataNode, DataSet
-from ...compiler.recipe.transforms import TRANSFORMS, Transform
-from .. import keyed
+from ...compiler.catalogue.transforms import TRANSFORMS, Transform
+from ...compiler.ir.recipe import DataNode, DataSet
+from .. import randomness
 from . import decode, images, mistakes, streams
 from .streams import Part, Records
 from .table import Cells, Images, Numbers, Ragged, Stream, Table, column_numbers
-from .values import (
+from .values import (  # fmt: skip
     ELEMENTWISE,
     FIT,
     TEXT,
@@ -41,7 +41,7 @@ from .values import (
     vocab,
     vocabulary_size,
     wordpiece,
-)  # fmt: skip
+)
 
 
 @dataclass
@@ -53,8 +53,8 @@ class Draw:
     device: torch.device
 
     def keys(self, node: int) -> Tensor:
-        found = keyed.record_keys(keyed.key(self.base, "node", node), self.records)
-        return keyed.as_tensor(found).to(self.device)
+        found = randomness.record_keys(randomness.key(self.base, "node", node), self.records)
+        return randomness.as_tensor(found).to(self.device)
 
 
 @dataclass
@@ -222,7 +222,7 @@ class Graph:
         def noisy(x: Tensor, own: Tensor) -> Tensor:
             x = images.as_float(x)
             count = x[0].numel()
-            return x + args["std"] * keyed.normal(own, count).reshape(x.shape)
+            return x + args["std"] * randomness.normal(own, count).reshape(x.shape)
 
         if isinstance(value, Tensor):
             return noisy(value, keys)
@@ -233,10 +233,10 @@ class Graph:
         items = list(value) if isinstance(value, Tensor) else value
         assert isinstance(items, list)
         if keys is None:  # the same mask at every evaluation
-            keys = keyed.as_tensor(keyed.record_keys(keyed.key("mlm_mask", node.id), records))
+            keys = randomness.as_tensor(randomness.record_keys(randomness.key("mlm_mask", node.id), records))
         vocabulary = max(self._vocabulary(node) or _largest(items) + 1, node.args["mask"] + 1)
         found: list[Any] = [
-            mlm_mask(item[None], node.args, keyed.uniform(keys[i : i + 1], 2 * len(item)), vocabulary)
+            mlm_mask(item[None], node.args, randomness.uniform(keys[i : i + 1], 2 * len(item)), vocabulary)
             for i, item in enumerate(items)
         ]
         return {name: packed([part[name][0] for part in found]) for name in ("ids", "labels")}
@@ -254,7 +254,7 @@ class Graph:
         if draw is None:
             return None
         if node.op in images.DRAWS:
-            return keyed.uniform(draw.keys(node.id), images.DRAWS[node.op][1](node.args))
+            return randomness.uniform(draw.keys(node.id), images.DRAWS[node.op][1](node.args))
         return draw.keys(node.id) if is_random(node.op) else None
 
     # ---- sources -----------------------------------------------------------------------------------------------------------

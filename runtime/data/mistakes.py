@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...compiler.diagnostics import Diagnostic, Failed, Label
-from ...compiler.names import nearest
-from ...compiler.source import Span
+from ...compiler.messages.diagnostics import Diagnostic, Failed, Label
+from ...compiler.messages.names import nearest
+from ...compiler.messages.source import Span
 
 
 def _fail(code: str, message: str, span: Span, label: str = "", *, notes: tuple[str, ...] = (),

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...compiler.recipe.ir import DataSet, Split
-from ...compiler.source import Span
-from .. import keyed
+from ...compiler.ir.recipe import DataSet, Split
+from ...compiler.messages.source import Span
+from .. import randomness
 from . import mistakes
 from .sources import SPLITS
 from .table import Cells, Numbers, Table
@@ -62,17 +62,17 @@ def _values(table: Table, name: str, span: Span) -> NDArray[Any]:
 
 def _random(table: Table, args: Mapping[str, Any], span: Span) -> dict[Split, Records]:
     fractions = _fractions(args)
-    base = keyed.key(args["seed"], "split")
+    base = randomness.key(args["seed"], "split")
     if args.get("group") is not None:
         _, group = np.unique(_values(table, args["group"], span), return_inverse=True)
-        order = keyed.permutation(base, int(group.max()) + 1)
+        order = randomness.permutation(base, int(group.max()) + 1)
         rank = np.empty_like(order)
         rank[order] = np.arange(len(order))
         if args.get("stratify") is None:
             return _by_groups(rank[group], fractions)
         _, kinds = np.unique(_values(table, args["stratify"], span), return_inverse=True)
         return _by_groups_of_kinds(rank[group], kinds, fractions)
-    order = keyed.permutation(base, table.count)
+    order = randomness.permutation(base, table.count)
     if args.get("stratify") is None:
         return _cut([order], fractions)
     names, kinds = np.unique(_values(table, args["stratify"], span), return_inverse=True)
@@ -150,7 +150,7 @@ def _named(table: Table, args: Mapping[str, Any]) -> dict[Split, Records]:
     fractions = _fractions(args)
     if fractions:
         train = found["train"]
-        order = train[keyed.permutation(keyed.key(args.get("seed", 0), "split"), len(train))]
+        order = train[randomness.permutation(randomness.key(args.get("seed", 0), "split"), len(train))]
         sizes = shares(len(train), {**fractions, "rest": 1 - sum(fractions.values())})
         start = 0
         for split, size in zip(fractions, sizes, strict=False):

@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...compiler.recipe.ir import DataNode, DataSet, Split
-from .. import keyed
+from ...compiler.ir.recipe import DataNode, DataSet, Split
+from .. import randomness
 from . import mistakes
 from .table import Stream, Table, column_numbers
 from .values import ELEMENTWISE, impute, standardize
@@ -60,7 +60,7 @@ def windows(
     n = node.args["n"]
     begin, end = part.stream
     if node.op == "random_window" and draw is not None:
-        u = keyed.record_keys(keyed.key(draw.base, "node", node.id), draw.records)
+        u = randomness.record_keys(randomness.key(draw.base, "node", node.id), draw.records)
         starts = (u % np.uint64(end - begin - n + 1)).astype(np.int64) + begin
     else:  # an epoch of training rounds its windows up: read in order, the last one overlaps with that before it
         starts = begin + positions * (node.args["stride"] if node.op == "window" else n)

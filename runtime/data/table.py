@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ...compiler.recipe.ir import Split
-from ...compiler.source import Span
+from ...compiler.ir.recipe import Split
+from ...compiler.messages.source import Span
 from . import mistakes
 
 

@@ -15,8 +15,8 @@ from typing import Any, TypeAlias, cast
 import torch
 from torch import Tensor
 
-from ...compiler.recipe.ir import DataNode
-from ...compiler.recipe.transforms import Vocab
+from ...compiler.catalogue.transforms import Vocab
+from ...compiler.ir.recipe import DataNode
 from . import mistakes
 from .images import as_float
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...compiler.recipe.ir import DataNode, DataSet
-from ...compiler.recipe.transforms import Vocab
+from ...compiler.catalogue.transforms import Vocab
+from ...compiler.ir.recipe import DataNode, DataSet
 
 UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 _KEPT = ("slice", "index", "truncate", "pad", "window", "random_window", "choose", "mlm_mask", "member")

@@ -11,11 +11,11 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ...compiler.expand import parameters
-from ...compiler.ir import Model, Spec
-from ...compiler.names import near
-from ...compiler.recipe.ir import Train, WeightMap
-from .. import checkpoint
+from ...compiler.ir.expand import parameters
+from ...compiler.ir.model import Model, Spec
+from ...compiler.ir.recipe import Train, WeightMap
+from ...compiler.messages.names import near
+from ..checkpoints import checkpoint
 from ..failure import BadInput
 from .load import first_values
 from .mapping import foreign_from, ours_from
@@ -48,7 +48,7 @@ def export_weights(
     compared before it is at its place. Raises BadInput, and Failed (E0405) for a map that cannot be turned round.
     """
     from ..api import Run
-    from ..job import read_spec
+    from ..training.prepare import read_spec
 
     run = source if isinstance(source, Run) else None
     spec = read_spec(source.directory) if isinstance(source, Run) else source.spec

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import torch
 
-from ...compiler.diagnostics import Failed
-from ...compiler.expand import ParameterEntry, parameters
-from ...compiler.ir import Model, Spec
-from ...compiler.names import near
-from ...compiler.recipe.ir import WeightMap
-from ...compiler.source import Span
+from ...compiler.ir.expand import ParameterEntry, parameters
+from ...compiler.ir.model import Model, Spec
+from ...compiler.ir.recipe import WeightMap
+from ...compiler.messages.diagnostics import Failed
+from ...compiler.messages.names import near
+from ...compiler.messages.source import Span
 from ..failure import BadInput
-from . import remedies, sources
+from . import mismatch, sources
 from .families import families
 from .files import Foreign, Unreadable, open_weights
 from .load import wrong_numbers
@@ -97,7 +97,7 @@ def compare(spec: Spec, model: Model, found: WeightMap | None, foreign: Foreign,
     wrong = wrong_numbers(made, entries, foreign)
     if made.mistakes or wrong:
         place = found.span if found else Span("", 0, 0)
-        raise Failed(remedies.diagnostic(made.with_misfits(wrong), place, where))
+        raise Failed(mismatch.diagnostic(made.with_misfits(wrong), place, where))
     return made, _rows(entries, found, made)
 
 

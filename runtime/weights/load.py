@@ -10,13 +10,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ...compiler.diagnostics import Failed
-from ...compiler.expand import COUNTER, ParameterEntry, parameters
-from ...compiler.ir import Model, Spec
-from ...compiler.recipe.ir import Train, WeightSource
+from ...compiler.ir.expand import COUNTER, ParameterEntry, parameters
+from ...compiler.ir.model import Model, Spec
+from ...compiler.ir.recipe import Train, WeightSource
+from ...compiler.messages.diagnostics import Failed
 from ..data.values import DTYPES
-from ..initialize import initial_values
-from . import mistakes, remedies, sources
+from ..generated.initialize import initial_values
+from . import mismatch, mistakes, sources
 from .files import Foreign, Unreadable, open_weights
 from .mapping import evaluate
 from .plan import Misfit, Plan, leaves, plan
@@ -63,7 +63,7 @@ def fit(spec: Spec, train: Train, net: str, root: Path, model: Model | None = No
     made = plan(weight_map, entries, foreign.shapes, source.skip, foreign.tied)
     wrong = wrong_numbers(made, entries, foreign)
     if made.mistakes or wrong:
-        raise Failed(remedies.diagnostic(made.with_misfits(wrong), source.entry.span, f"`{path.name}`"))
+        raise Failed(mismatch.diagnostic(made.with_misfits(wrong), source.entry.span, f"`{path.name}`"))
     return Fitted(net, label(source), path, source, foreign, made)
 
 

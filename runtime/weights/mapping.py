@@ -14,13 +14,13 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from ...compiler.diagnostics import Failed
-from ...compiler.expand import COUNTER, ParameterEntry
-from ...compiler.recipe.ir import Foreign, WeightMap
-from ...compiler.source import Span
+from ...compiler.ir.expand import COUNTER, ParameterEntry
+from ...compiler.ir.recipe import Foreign, WeightMap
+from ...compiler.messages.diagnostics import Failed
+from ...compiler.messages.source import Span
 from . import mistakes
+from .mismatch import diagnostic
 from .plan import NotInvertible, Piece, Shape, pieces, plan, source_of
-from .remedies import diagnostic
 
 NOWHERE = Span("", 0, 0)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...compiler.diagnostics import Diagnostic
-from ...compiler.source import Span
+from ...compiler.messages.diagnostics import Diagnostic
+from ...compiler.messages.source import Span
 
 MISSING = "not here"  # the label of weights that are not on this machine (yet)
 

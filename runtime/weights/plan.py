@@ -13,9 +13,9 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from ...compiler.expand import COUNTER, ParameterEntry, glob
-from ...compiler.recipe.ir import Foreign, WeightMap
-from ...compiler.wildcards import capture, fill
+from ...compiler.ir.expand import COUNTER, ParameterEntry, glob
+from ...compiler.ir.recipe import Foreign, WeightMap
+from ...compiler.ir.wildcards import capture, fill
 
 Shape: TypeAlias = tuple[int, ...]
 Box: TypeAlias = tuple[tuple[int, int], ...]  # start and stop on each axis

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ...compiler.expand import glob
-from ...compiler.recipe.ir import Foreign, WeightMap, WeightRule
+from ...compiler.ir.expand import glob
+from ...compiler.ir.recipe import Foreign, WeightMap, WeightRule
 from .mapping import NOWHERE
 from .suggest import Pair, Proposal
 

@@ -13,9 +13,9 @@ import re
 from pathlib import Path
 from typing import NoReturn
 
-from ...compiler.diagnostics import Failed
-from ...compiler.names import near
-from ...compiler.recipe.ir import Entry
+from ...compiler.ir.recipe import Entry
+from ...compiler.messages.diagnostics import Failed
+from ...compiler.messages.names import near
 from . import mistakes
 from .torchvision_files import FILES
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from ...compiler.expand import COUNTER, ParameterEntry
+from ...compiler.ir.expand import COUNTER, ParameterEntry
 from .families import Family, families, likeness, words
 from .plan import Shape
 

@@ -14,8 +14,8 @@ import pytest
 
 from dlc.backends.onnx import lower, to_bytes
 from dlc.compiler.check import check
-from dlc.compiler.expand import parameters
-from dlc.compiler.ir import Model, Spec
+from dlc.compiler.ir.expand import parameters
+from dlc.compiler.ir.model import Model, Spec
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 LEVELS = (onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL, onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL)

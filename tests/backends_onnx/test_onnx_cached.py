@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from dlc.backends.onnx import lower, to_bytes
-from dlc.runtime.reference import module_of
+from dlc.runtime.exporting.reference_model import module_of
 
 GPT = """
 block Layer(heads: int)(x: [B, T, D]) -> [B, T, D] {
@@ -122,7 +122,7 @@ def test_half_precision_keeps_half(spec_of: Callable[[str], Any]) -> None:
 
 
 def test_a_length_that_is_fixed(lowered: Callable[..., Any]) -> None:
-    from dlc.compiler.diagnostics import Failed
+    from dlc.compiler.messages.diagnostics import Failed
 
     with pytest.raises(Failed) as caught:
         lowered(ROTARY, cached=True, fix={"T": 4})

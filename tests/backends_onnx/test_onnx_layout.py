@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlc.backends.onnx.layout import Layout
-from dlc.compiler.dims import var
+from dlc.compiler.sizes.dims import var
 
 
 def materialized(layout: Layout, array: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dlc.backends.onnx import MissingWeight, lower
-from dlc.compiler.diagnostics import Diagnostic, Failed
+from dlc.compiler.messages.diagnostics import Diagnostic, Failed
 
 
 def rejected(make: Callable[..., Any], text: str, **options: Any) -> Diagnostic:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dlc.backends.onnx.text import graph_text
-from dlc.compiler.ir import Spec
+from dlc.compiler.ir.model import Spec
 
 
 def test_graph_as_text(spec_of: Callable[[str], Spec]) -> None:

@@ -14,7 +14,7 @@ from torch import nn
 from dlc.backends.pytorch.load import empty, load_source
 from dlc.backends.pytorch.module import class_name, module_source
 from dlc.compiler.check import check
-from dlc.compiler.ir import Spec
+from dlc.compiler.ir.model import Spec
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 EXAMPLES = ROOT / "tests" / "language"

@@ -15,11 +15,11 @@ from torch import nn
 from dlc.backends.pytorch.load import load_source
 from dlc.backends.pytorch.module import class_name, module_source
 from dlc.backends.pytorch.recipe import recipe_source
-from dlc.compiler.dims import evaluate
-from dlc.compiler.expand import parameters
-from dlc.compiler.ir import Spec
-from dlc.compiler.ops import find, names
-from dlc.compiler.ops.sampling import sample_spec
+from dlc.compiler.catalogue.ops import find, names
+from dlc.compiler.catalogue.ops.sampling import sample_spec
+from dlc.compiler.ir.expand import parameters
+from dlc.compiler.ir.model import Spec
+from dlc.compiler.sizes.dims import evaluate
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 HERE = ["tests/backends_pytorch/scopes.dlspec", "tests/backends_pytorch/std.dlspec"]

@@ -10,7 +10,7 @@ import pytest
 
 from dlc.backends.pytorch.module import module_source
 from dlc.backends.pytorch.recipe import recipe_source
-from dlc.compiler.ir import Spec
+from dlc.compiler.ir.model import Spec
 
 GOLDEN = Path(__file__).resolve().parent.parent / "golden" / "pytorch"
 MODELS = {

@@ -12,9 +12,9 @@ from torch import nn
 from dlc.backends.pytorch import lowering
 from dlc.backends.pytorch.load import empty, load_module, load_source
 from dlc.backends.pytorch.module import module_source
-from dlc.compiler.diagnostics import Failed
-from dlc.compiler.ir import Spec
-from dlc.compiler.source import Span
+from dlc.compiler.ir.model import Spec
+from dlc.compiler.messages.diagnostics import Failed
+from dlc.compiler.messages.source import Span
 
 
 def test_nothing_is_drawn_and_every_tensor_is_there(example: Callable[[str], Spec]) -> None:

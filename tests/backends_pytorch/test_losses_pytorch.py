@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from dlc.backends.pytorch.load import load_source
 from dlc.backends.pytorch.recipe import recipe_source
+from dlc.compiler.catalogue.losses import LOSSES
 from dlc.compiler.check import check
-from dlc.compiler.recipe.losses import LOSSES
 
 SPEC = """dlspec 1
 data D {

@@ -14,9 +14,9 @@ from dlc.backends.pytorch.module import class_name, module_source
 from dlc.backends.pytorch.parameter_groups import group_functions
 from dlc.backends.pytorch.recipe import recipe_source
 from dlc.compiler.check import check
-from dlc.compiler.expand import parameters, selects
-from dlc.compiler.ir import Spec
-from dlc.compiler.recipe.ir import Train
+from dlc.compiler.ir.expand import parameters, selects
+from dlc.compiler.ir.model import Spec
+from dlc.compiler.ir.recipe import Train
 
 TEXT = """dlspec 1
 data D {

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from dlc.backends.pytorch.load import load_source
 from dlc.backends.pytorch.recipe import metric_parts, nets_of, recipe_source, shared_functions, update_functions
 from dlc.compiler.check import check
-from dlc.compiler.ir import Spec
+from dlc.compiler.ir.model import Spec
 
 DATA = """
 data D {

@@ -11,7 +11,7 @@ from torch import nn
 
 from dlc.backends.pytorch.load import load_source
 from dlc.backends.pytorch.module import module_source
-from dlc.compiler.ir import Spec
+from dlc.compiler.ir.model import Spec
 
 Written = Callable[..., tuple[Spec, str]]
 Built = Callable[..., nn.Module]

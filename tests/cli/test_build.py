@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dlc.compiler.ir import Spec
+from dlc.compiler.ir.model import Spec
 
 Dlc = Callable[..., "subprocess.CompletedProcess[str]"]
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from dlc.cli.doctor import Facts, provider_problem, traps
-from dlc.runtime import providers
+from dlc.runtime.inference import providers
 
 GOOD = Facts(runtimes=("onnxruntime-gpu",), torch_cuda="13.0", runtime_cuda="13.0", torchvision=None)
 

@@ -10,10 +10,10 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from dlc.backends.pytorch.module import class_name, module_source
+from dlc.compiler.analysis.summary import summarize
 from dlc.compiler.check import check
-from dlc.compiler.dims import evaluate
-from dlc.compiler.ir import Model, Spec
-from dlc.compiler.summary import summarize
+from dlc.compiler.ir.model import Model, Spec
+from dlc.compiler.sizes.dims import evaluate
 
 ROOT = Path(__file__).resolve().parents[2]
 SPECS = [

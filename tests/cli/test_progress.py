@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dlc.cli import progress
-from dlc.runtime.events import Finished, Note, Progress, Saved, Started, Validated
+from dlc.runtime.training.events import Finished, Note, Progress, Saved, Started, Validated
 
 RUN = Path("runs/digits/1")
 EVENTS = [

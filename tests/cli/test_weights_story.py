@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 
 from dlc.compiler.check import check
-from dlc.compiler.expand import parameters
+from dlc.compiler.ir.expand import parameters
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "language" / "examples"
 

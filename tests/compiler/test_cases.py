@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from dlc.compiler.cached import cached_length
+from dlc.compiler.analysis.cached import cached_length
 from dlc.compiler.check import check
-from dlc.compiler.diagnostics import Failed
-from dlc.compiler.expand import parameters
-from dlc.compiler.render import render
+from dlc.compiler.ir.expand import parameters
+from dlc.compiler.messages.diagnostics import Failed
+from dlc.compiler.messages.render import render
 
 CASES = Path(__file__).resolve().parent.parent / "cases"
 CASE = re.compile(

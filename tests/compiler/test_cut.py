@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from dlc.compiler.check import check
-from dlc.compiler.cut import cut
-from dlc.compiler.diagnostics import Diagnostic, Failed
-from dlc.compiler.ir import Spec
+from dlc.compiler.ir.model import Spec
+from dlc.compiler.ir.submodel import cut
+from dlc.compiler.messages.diagnostics import Diagnostic, Failed
 
 TEXT = """dlspec 1
 model Pair(x: [B, T, 4], mask: bool[B, T]) -> (y: [B, T, 2], z: [B, 3]) {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dlc.compiler.check import check
-from dlc.compiler.diff import Change, Difference, compare, to_json, to_text
+from dlc.compiler.resolve.diff import Change, Difference, compare, to_json, to_text
 
 LANGUAGE = Path(__file__).parent.parent / "language"
 

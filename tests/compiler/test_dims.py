@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlc.compiler.dims import (
+from dlc.compiler.sizes.dims import (
     Dim,
     DimOverflow,
     Size,
@@ -19,7 +19,7 @@ from dlc.compiler.dims import (
     var,
     variables,
 )
-from dlc.compiler.facts import Facts, equal, exact_div, missing_divisor, missing_fact  # fmt: skip
+from dlc.compiler.sizes.facts import Facts, equal, exact_div, missing_divisor, missing_fact  # fmt: skip
 
 H, W, T, C = var("H"), var("W"), var("T"), var("C")
 KNOWN = Facts({"H": 16, "W": 6}, {"T": (5, 1024)})

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from dlc.compiler.check import Checked, check
-from dlc.compiler.diagnostics import Failed
-from dlc.compiler.expand import parameters
-from dlc.compiler.flatten import flatten
-from dlc.compiler.printer import print_file
+from dlc.compiler.ir.expand import parameters
+from dlc.compiler.messages.diagnostics import Failed
+from dlc.compiler.resolve.flatten import flatten
+from dlc.compiler.text.printer import print_file
 
 LANGUAGE = Path(__file__).parent.parent / "language"
 SPECS = sorted(LANGUAGE.glob("*/*.dlspec"))

@@ -15,12 +15,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from dlc.compiler import syntax
+from dlc.compiler.catalogue.ops import names as operator_names
 from dlc.compiler.check import check
-from dlc.compiler.ops import names as operator_names
-from dlc.compiler.parse import parse
-from dlc.compiler.render import render
-from dlc.compiler.source import Source
+from dlc.compiler.messages.render import render
+from dlc.compiler.messages.source import Source
+from dlc.compiler.text import syntax
+from dlc.compiler.text.parse import parse
 from dlc.grammar.scanner import scan
 from dlc.grammar.tables import load
 

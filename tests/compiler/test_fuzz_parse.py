@@ -7,11 +7,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from dlc.compiler.layout import format_file
-from dlc.compiler.parse import parse, parse_setting
-from dlc.compiler.printer import print_file
-from dlc.compiler.render import render
-from dlc.compiler.source import Source
+from dlc.compiler.messages.render import render
+from dlc.compiler.messages.source import Source
+from dlc.compiler.text.layout import format_file
+from dlc.compiler.text.parse import parse, parse_setting
+from dlc.compiler.text.printer import print_file
 from dlc.grammar.scanner import Token, scan
 from dlc.grammar.tables import load
 

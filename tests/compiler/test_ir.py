@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from dlc.compiler.check import Checked, check
-from dlc.compiler.expand import parameter_count, parameters
-from dlc.compiler.ir import Spec
+from dlc.compiler.ir.expand import parameter_count, parameters
+from dlc.compiler.ir.model import Spec
 
 LANGUAGE = Path(__file__).resolve().parent.parent / "language"
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from dlc.compiler import syntax as s
-from dlc.compiler.layout import WIDTH, format_file
-from dlc.compiler.parse import parse
-from dlc.compiler.source import Source, Span
-from dlc.compiler.syntax import Node
+from dlc.compiler.messages.source import Source, Span
+from dlc.compiler.text import syntax as s
+from dlc.compiler.text.layout import WIDTH, format_file
+from dlc.compiler.text.parse import parse
+from dlc.compiler.text.syntax import Node
 from dlc.grammar.scanner import NEWLINE, Token, scan
 from dlc.grammar.tables import load
 

@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 
-import dlc.compiler.errors
+import dlc.compiler.messages
 from dlc.compiler.check import check
-from dlc.compiler.diagnostics import Diagnostic
-from dlc.compiler.errors import export, recipe, resolve, statics
-from dlc.compiler.errors.register import REGISTER
-from dlc.compiler.errors.statics import StaticError
-from dlc.compiler.render import render
-from dlc.compiler.source import Source, Span
+from dlc.compiler.messages import export, recipe, resolve, statics
+from dlc.compiler.messages.diagnostics import Diagnostic
+from dlc.compiler.messages.register import REGISTER
+from dlc.compiler.messages.render import render
+from dlc.compiler.messages.source import Source, Span
+from dlc.compiler.messages.statics import StaticError
 
 
 def cases() -> list[Any]:
@@ -126,12 +126,12 @@ def test_said_at_build(name: str) -> None:
 
 
 def messages() -> dict[str, FunctionType]:
-    """The public functions of compiler/errors by `module.name`."""
+    """The public functions of compiler/messages by `module.name`."""
     found: dict[str, FunctionType] = {}
-    for info in pkgutil.iter_modules(dlc.compiler.errors.__path__):
-        if info.name in ("register", "__main__"):
+    for info in pkgutil.iter_modules(dlc.compiler.messages.__path__):
+        if info.name in ("__main__", "diagnostics", "names", "register", "render", "source"):
             continue
-        module = importlib.import_module(f"dlc.compiler.errors.{info.name}")
+        module = importlib.import_module(f"dlc.compiler.messages.{info.name}")
         for name, value in vars(module).items():
             if isinstance(value, FunctionType) and value.__module__ == module.__name__ and not name.startswith("_"):
                 found[f"{info.name}.{name}"] = value

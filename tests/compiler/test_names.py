@@ -7,16 +7,20 @@ import string
 
 import pytest
 
+from dlc.compiler.bind import data as bind_data
+from dlc.compiler.bind import export as bind_export
+from dlc.compiler.bind import phase as bind_phase
+from dlc.compiler.bind import search as bind_search
+from dlc.compiler.bind import weights as bind_weights
+from dlc.compiler.catalogue import optimizers, schedules, search, sources, transforms
+from dlc.compiler.catalogue.builtin import BUILTIN
+from dlc.compiler.catalogue.entry import Table
+from dlc.compiler.catalogue.losses import LOSSES
+from dlc.compiler.catalogue.metrics import METRICS
+from dlc.compiler.catalogue.ops import names as operators
 from dlc.compiler.elaborate import initializers
-from dlc.compiler.names import edits, near, nearest
-from dlc.compiler.ops import names as operators
-from dlc.compiler.passes import bind_data, bind_export, bind_phase, bind_search, bind_weights
-from dlc.compiler.recipe import optimizers, schedules, search, sources, transforms
-from dlc.compiler.recipe.builtin import BUILTIN
-from dlc.compiler.recipe.entry import Table
-from dlc.compiler.recipe.losses import LOSSES
-from dlc.compiler.recipe.metrics import METRICS
-from dlc.compiler.statics import STATIC_FUNCTIONS
+from dlc.compiler.messages.names import edits, near, nearest
+from dlc.compiler.sizes.statics import STATIC_FUNCTIONS
 
 #: The whole vocabulary by the position a name is read in, from the tables that the checker reads it in.
 TABLES: dict[str, list[str]] = {

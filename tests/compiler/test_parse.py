@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from dlc.compiler import syntax as s
-from dlc.compiler.diagnostics import Diagnostic
-from dlc.compiler.parse import parse, parse_pipe, parse_setting, parse_settings
-from dlc.compiler.read import read_source
-from dlc.compiler.source import Source, Span
+from dlc.compiler.messages.diagnostics import Diagnostic
+from dlc.compiler.messages.source import Source, Span
+from dlc.compiler.text import syntax as s
+from dlc.compiler.text.parse import parse, parse_pipe, parse_setting, parse_settings
+from dlc.compiler.text.read import read_source
 
 SPECS = sorted((Path(__file__).parent.parent / "language").glob("*/*.dlspec"))
 
@@ -359,6 +359,6 @@ def test_parsing_gpt2_is_fast(record_figure: Any) -> None:
 
 
 def test_imports_are_light() -> None:
-    code = "import sys, dlc.compiler.parse; print(*[m for m in ('lark', 'dataclasses', 'pydantic', 'torch', 'numpy', 'ast') if m in sys.modules])"
+    code = "import sys, dlc.compiler.text.parse; print(*[m for m in ('lark', 'dataclasses', 'pydantic', 'torch', 'numpy', 'ast') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert set(done.stdout.split()) <= {"dataclasses", "ast"}

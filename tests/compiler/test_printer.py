@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dlc.compiler import syntax as s
-from dlc.compiler.parse import parse, parse_pipe, parse_setting
-from dlc.compiler.printer import print_expression, print_file
-from dlc.compiler.source import Source, Span
-from dlc.compiler.tree_json import ast_from_json, ast_schema, ast_to_json
+from dlc.compiler.messages.source import Source, Span
+from dlc.compiler.text import syntax as s
+from dlc.compiler.text.parse import parse, parse_pipe, parse_setting
+from dlc.compiler.text.printer import print_expression, print_file
+from dlc.compiler.text.tree_json import ast_from_json, ast_schema, ast_to_json
 
 SPECS = sorted((Path(__file__).parent.parent / "language").glob("*/*.dlspec"))
 HERE = Span("x", 0, 0)

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from dlc.compiler.ir import Init, Model, Scalar
-from dlc.compiler.record import Record, field
+from dlc.compiler.ir.model import Init, Model, Scalar
+from dlc.compiler.ir.record import Record, field
 
 
 class Base(Record):
@@ -63,7 +63,7 @@ def test_json_that_does_not_fit(text: str) -> None:
 
 def test_no_pydantic_until_json_is_asked_for() -> None:
     code = (
-        "import sys; from dlc.compiler.ir import Init; i = Init(name='zeros'); assert 'pydantic' not in sys.modules;"
+        "import sys; from dlc.compiler.ir.model import Init; i = Init(name='zeros'); assert 'pydantic' not in sys.modules;"
         "i.model_dump_json(); assert 'pydantic' in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from dlc.compiler.check import check
-from dlc.compiler.diagnostics import Diagnostic
-from dlc.compiler.parse import parse
-from dlc.compiler.source import Source
+from dlc.compiler.messages.diagnostics import Diagnostic
+from dlc.compiler.messages.source import Source
+from dlc.compiler.text.parse import parse
 from dlc.grammar.scanner import scan
 from dlc.grammar.tables import load
 

@@ -10,11 +10,11 @@ import pytest
 from dlc.backends.onnx import lower
 from dlc.backends.onnx.text import placeholders
 from dlc.compiler.check import check
-from dlc.compiler.diagnostics import Failed
-from dlc.compiler.errors.register import REGISTER, explain, reference
-from dlc.compiler.layout import format_file
-from dlc.compiler.parse import parse
-from dlc.compiler.source import Source
+from dlc.compiler.messages.diagnostics import Failed
+from dlc.compiler.messages.register import REGISTER, explain, reference
+from dlc.compiler.messages.source import Source
+from dlc.compiler.text.layout import format_file
+from dlc.compiler.text.parse import parse
 
 COMPILER = Path(__file__).resolve().parents[2] / "compiler"
 PROGRAMS = [code for code, entry in REGISTER.items() if entry.wrong]
@@ -63,7 +63,7 @@ def test_every_code_has_a_program() -> None:
 
 def test_the_page_is_current() -> None:
     page = COMPILER.parent / "docs" / "diagnostics.md"
-    assert page.read_text("utf-8") == reference(), "python -m dlc.compiler.errors writes it"
+    assert page.read_text("utf-8") == reference(), "python -m dlc.compiler.messages writes it"
 
 
 @pytest.mark.parametrize("code", PROGRAMS)

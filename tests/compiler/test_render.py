@@ -7,9 +7,9 @@ import re
 
 import pytest
 
-from dlc.compiler.diagnostics import Diagnostic, Label
-from dlc.compiler.render import _width, render, render_github, render_json, summary
-from dlc.compiler.source import Source, Sources, Span
+from dlc.compiler.messages.diagnostics import Diagnostic, Label
+from dlc.compiler.messages.render import _width, render, render_github, render_json, summary
+from dlc.compiler.messages.source import Source, Sources, Span
 
 TEXT = (
     "\n".join(f"line {n}" for n in range(1, 19))

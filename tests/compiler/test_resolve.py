@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from dlc.compiler import syntax
-from dlc.compiler.passes.resolve import Definition, ParamSlot, Project, resolve
+from dlc.compiler.resolve.project import Definition, ParamSlot, Project, resolve
+from dlc.compiler.text import syntax
 
 LANGUAGE = Path(__file__).parent.parent / "language"
 

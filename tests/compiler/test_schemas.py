@@ -12,12 +12,12 @@ from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
 from dlc.compiler.check import check
-from dlc.compiler.ir import Spec
-from dlc.compiler.parse import parse
-from dlc.compiler.read import read_source
+from dlc.compiler.ir.model import Spec
+from dlc.compiler.messages.source import Source
 from dlc.compiler.schemas import FOLDER, schemas, text
-from dlc.compiler.source import Source
-from dlc.compiler.tree_json import ast_from_json, ast_to_json
+from dlc.compiler.text.parse import parse
+from dlc.compiler.text.read import read_source
+from dlc.compiler.text.tree_json import ast_from_json, ast_to_json
 
 ROOT = Path(__file__).resolve().parents[2]
 SPECS = sorted([*(ROOT / "tests" / "language").glob("*/*.dlspec"), *(ROOT / "specs").rglob("*.dlspec")])

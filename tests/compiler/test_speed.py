@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from dlc.compiler.check import check
-from dlc.compiler.passes.resolve import resolve
+from dlc.compiler.resolve.project import resolve
 
 GPT2 = Path(__file__).resolve().parents[1] / "language" / "examples" / "e_gpt2.dlspec"
 Record = Callable[[str, float, str], None]

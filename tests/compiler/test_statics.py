@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from dlc.compiler.dims import var
-from dlc.compiler.facts import NO_FACTS, Facts
-from dlc.compiler.statics import (
+from dlc.compiler.sizes.dims import var
+from dlc.compiler.sizes.facts import NO_FACTS, Facts
+from dlc.compiler.sizes.statics import (
     Quantity,
     StaticError,
     as_bool,

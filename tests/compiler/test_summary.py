@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from dlc.compiler.dims import var
-from dlc.compiler.ir import Body, CallNode, Instance, Model, OpNode, Parameter, RepeatNode, Result, Run, Spec, Value
-from dlc.compiler.source import Span
-from dlc.compiler.summary import summarize
-from dlc.compiler.types import TensorType
+from dlc.compiler.analysis.summary import summarize
+from dlc.compiler.ir.model import (
+    Body,
+    CallNode,
+    Instance,
+    Model,
+    OpNode,
+    Parameter,
+    RepeatNode,
+    Result,
+    Run,
+    Spec,
+    Value,
+)
+from dlc.compiler.messages.source import Span
+from dlc.compiler.sizes.dims import var
+from dlc.compiler.sizes.types import TensorType
 
 HERE = Span("test", 0, 0)
 B, T = var("B"), var("T")

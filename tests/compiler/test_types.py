@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pydantic import TypeAdapter
 
-from dlc.compiler.dims import floordiv, var
-from dlc.compiler.facts import Facts
-from dlc.compiler.types import Clash, TensorType, broadcast, is_float, is_integer, join_dtypes, literal_fits
+from dlc.compiler.sizes.dims import floordiv, var
+from dlc.compiler.sizes.facts import Facts
+from dlc.compiler.sizes.types import Clash, TensorType, broadcast, is_float, is_integer, join_dtypes, literal_fits
 
 B, T, H = var("B"), var("T"), var("H")
 

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from dlc.compiler.parse import parse
-from dlc.compiler.source import Source
+from dlc.compiler.messages.source import Source
+from dlc.compiler.text.parse import parse
 from dlc.grammar.mistakes import MISTAKES, Mistake
 from dlc.grammar.tables import load
 

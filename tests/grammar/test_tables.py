@@ -55,7 +55,7 @@ def test_a_conflict_would_be_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 
 
 def test_run_time_needs_no_lark() -> None:
-    code = "import sys, dlc.compiler.parse, dlc.compiler.printer; print(*[m for m in ('lark', 'dlc.grammar.generate') if m in sys.modules])"
+    code = "import sys, dlc.compiler.text.parse, dlc.compiler.text.printer; print(*[m for m in ('lark', 'dlc.grammar.generate') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
 

@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dlc.compiler.ir import Parameter
-from dlc.compiler.ops.base import Example, Sample
+from dlc.compiler.catalogue.ops.base import Example, Sample
+from dlc.compiler.ir.model import Parameter
 
 DTYPES = {
     "f16": torch.float16, "bf16": torch.bfloat16, "f32": torch.float32, "f64": torch.float64, "i8": torch.int8,

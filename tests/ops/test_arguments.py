@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from dlc.compiler.dims import var
-from dlc.compiler.errors.statics import StaticError
-from dlc.compiler.ops.arguments import check_argument
-from dlc.compiler.statics import binary
+from dlc.compiler.catalogue.ops.arguments import check_argument
+from dlc.compiler.messages.statics import StaticError
+from dlc.compiler.sizes.dims import var
+from dlc.compiler.sizes.statics import binary
 
 TAKEN: list[tuple[str, Any, Any]] = [
     ("int", -3, -3),

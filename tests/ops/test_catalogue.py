@@ -10,9 +10,9 @@ import sys
 
 import pytest
 
-from dlc.compiler.ops import find, module_of, names
-from dlc.compiler.ops.arguments import READERS, check_argument
-from dlc.compiler.ops.base import Op
+from dlc.compiler.catalogue.ops import find, module_of, names
+from dlc.compiler.catalogue.ops.arguments import READERS, check_argument
+from dlc.compiler.catalogue.ops.base import Op
 
 SIGNS = """
 plus minus times divide floor_divide modulo power negative matmul equal not_equal less less_equal greater
@@ -48,8 +48,8 @@ def test_unknown_name() -> None:
 
 def test_modules_load_one_by_one() -> None:
     program = (
-        "import sys; from dlc.compiler.ops import find, names; names(); find('Linear');"
-        "print(sorted(m.rsplit('.', 1)[1] for m in sys.modules if m.startswith('dlc.compiler.ops.')))"
+        "import sys; from dlc.compiler.catalogue.ops import find, names; names(); find('Linear');"
+        "print(sorted(m.rsplit('.', 1)[1] for m in sys.modules if m.startswith('dlc.compiler.catalogue.ops.')))"
     )
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     assert loaded.strip() == "['base', 'linear', 'rules']"

@@ -21,12 +21,12 @@ from dlc.backends.onnx.lowering import lowering_of
 from dlc.backends.onnx.write import to_bytes
 from dlc.backends.pytorch.lowering import has_lowering
 from dlc.backends.pytorch.module import class_name, module_source
-from dlc.compiler.diagnostics import Failed
-from dlc.compiler.dims import evaluate
-from dlc.compiler.ir import Init, Spec
-from dlc.compiler.ops import find, names
-from dlc.compiler.ops.base import Op, Sample
-from dlc.compiler.ops.sampling import bind, sample_spec
+from dlc.compiler.catalogue.ops import find, names
+from dlc.compiler.catalogue.ops.base import Op, Sample
+from dlc.compiler.catalogue.ops.sampling import bind, sample_spec
+from dlc.compiler.ir.model import Init, Spec
+from dlc.compiler.messages.diagnostics import Failed
+from dlc.compiler.sizes.dims import evaluate
 
 #: ONNX Runtime rewrites graphs before it runs them; both what we wrote and what it makes of it must be right.
 LEVELS = {

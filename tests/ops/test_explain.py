@@ -10,10 +10,10 @@ import onnx
 import pytest
 
 from dlc.backends.onnx.lower import lower
-from dlc.compiler.ops import find, names
-from dlc.compiler.ops.explain import example, explain, signature, summary
-from dlc.compiler.ops.page import reference
-from dlc.compiler.ops.sampling import sample_spec
+from dlc.compiler.catalogue.ops import find, names
+from dlc.compiler.catalogue.ops.explain import example, explain, signature, summary
+from dlc.compiler.catalogue.ops.page import reference
+from dlc.compiler.catalogue.ops.sampling import sample_spec
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "operators.md"
 
@@ -95,7 +95,7 @@ def test_every_operator_has_a_page(name: str) -> None:
 
 
 def test_the_page_of_all_operators_is_current() -> None:
-    """`python -m dlc.compiler.ops` writes it."""
+    """`python -m dlc.compiler.catalogue.ops` writes it."""
     assert PAGE.read_text("utf-8") == reference()
 
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from dlc.compiler.dims import floordiv, substitute, var
-from dlc.compiler.facts import Facts
-from dlc.compiler.ir import Spec
-from dlc.compiler.ops import find, names
-from dlc.compiler.ops.base import Op, Rejected, Sample
-from dlc.compiler.ops.sampling import at_sizes, sample_spec
-from dlc.compiler.types import TensorType
+from dlc.compiler.catalogue.ops import find, names
+from dlc.compiler.catalogue.ops.base import Op, Rejected, Sample
+from dlc.compiler.catalogue.ops.sampling import at_sizes, sample_spec
+from dlc.compiler.ir.model import Spec
+from dlc.compiler.sizes.dims import floordiv, substitute, var
+from dlc.compiler.sizes.facts import Facts
+from dlc.compiler.sizes.types import TensorType
 
 B, C, H, T, W = map(var, "BCHTW")
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import nn
 
-from dlc.compiler.ir import Parameter
-from dlc.compiler.ops import find, names
-from dlc.compiler.types import TensorType
+from dlc.compiler.catalogue.ops import find, names
+from dlc.compiler.ir.model import Parameter
+from dlc.compiler.sizes.types import TensorType
 
 LAYERS: list[tuple[str, dict[str, Any], tuple[int, ...], Callable[[], nn.Module]]] = [
     ("Linear", {"out": 200}, (2, 150), lambda: nn.Linear(150, 200)),

@@ -19,7 +19,7 @@ from dlc.backends.onnx.write import to_bytes
 from dlc.backends.pytorch.load import load_module
 from dlc.backends.pytorch.module import class_name, module_source
 from dlc.compiler.check import check
-from dlc.runtime.session import Session
+from dlc.runtime.inference.session import Session
 
 Weights = dict[str, Tensor]
 

@@ -10,13 +10,13 @@ import torch
 
 from dlc.backends.pytorch.load import load_module
 from dlc.backends.pytorch.module import class_name, module_source
+from dlc.compiler.catalogue.ops import find, names
+from dlc.compiler.catalogue.ops.base import Sample
+from dlc.compiler.catalogue.ops.sample_program import program
+from dlc.compiler.catalogue.ops.sampling import bind, sample_spec
 from dlc.compiler.check import check
-from dlc.compiler.dims import evaluate
-from dlc.compiler.ir import Init
-from dlc.compiler.ops import find, names
-from dlc.compiler.ops.base import Sample
-from dlc.compiler.ops.program import program
-from dlc.compiler.ops.sampling import bind, sample_spec
+from dlc.compiler.ir.model import Init
+from dlc.compiler.sizes.dims import evaluate
 
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
 

@@ -10,11 +10,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from dlc.compiler.dims import substitute, var
-from dlc.compiler.facts import NO_FACTS
-from dlc.compiler.ops import find
-from dlc.compiler.ops.base import Rejected
-from dlc.compiler.types import TensorType
+from dlc.compiler.catalogue.ops import find
+from dlc.compiler.catalogue.ops.base import Rejected
+from dlc.compiler.sizes.dims import substitute, var
+from dlc.compiler.sizes.facts import NO_FACTS
+from dlc.compiler.sizes.types import TensorType
 
 Draw = Callable[[random.Random], tuple[dict[str, Any], tuple[tuple[int, ...], ...]]]
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from dlc.compiler.ir import Init
-from dlc.compiler.ops import find, names
-from dlc.compiler.ops.base import Op, Sample
-from dlc.compiler.ops.sampling import bind, sample_spec
+from dlc.compiler.catalogue.ops import find, names
+from dlc.compiler.catalogue.ops.base import Op, Sample
+from dlc.compiler.catalogue.ops.sampling import bind, sample_spec
+from dlc.compiler.ir.model import Init
 
 #: Operators whose work PyTorch counts too; it leaves out the last sample, a matrix times a vector.
 COUNTED = ("Linear", "Conv", "ConvTranspose", "attention", "MultiHeadAttention", "matmul")

@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from dlc.backends.pytorch.module import class_name, module_source
-from dlc.compiler.ops import find, names
-from dlc.compiler.ops.base import Example, Sample
-from dlc.compiler.ops.sampling import sample_spec
+from dlc.compiler.catalogue.ops import find, names
+from dlc.compiler.catalogue.ops.base import Example, Sample
+from dlc.compiler.catalogue.ops.sampling import sample_spec
 
 COVERED = {"BatchNorm", "dropout", "drop_path", "attention", "MultiHeadAttention", "RNN", "GRU", "LSTM"}
 

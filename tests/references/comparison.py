@@ -15,10 +15,10 @@ from torch import Tensor, nn
 import dlc
 from dlc.backends.onnx.lower import lower
 from dlc.backends.onnx.write import write_packed
-from dlc.compiler.expand import parameters
-from dlc.compiler.ir import Model, Spec
-from dlc.compiler.summary import summarize
-from dlc.runtime.session import Session
+from dlc.compiler.analysis.summary import summarize
+from dlc.compiler.ir.expand import parameters
+from dlc.compiler.ir.model import Model, Spec
+from dlc.runtime.inference.session import Session
 from dlc.runtime.weights.mapping import ours_from
 
 from .reference import Reference

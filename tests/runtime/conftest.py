@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from dlc.compiler.check import check
-from dlc.compiler.diagnostics import Failed
-from dlc.compiler.recipe.ir import DataSet
+from dlc.compiler.ir.recipe import DataSet
+from dlc.compiler.messages.diagnostics import Failed
 from dlc.runtime.data.feed import Data, Feed, open_data
 
 CPU = torch.device("cpu")

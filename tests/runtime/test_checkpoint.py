@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from dlc.runtime import checkpoint
-from dlc.runtime.checkpoint import Checkpoint
+from dlc.runtime.checkpoints import checkpoint
+from dlc.runtime.checkpoints.checkpoint import Checkpoint
 from dlc.runtime.failure import BadInput
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dlc.compiler.diagnostics import Failed
-from dlc.compiler.source import Span
+from dlc.compiler.messages.diagnostics import Failed
+from dlc.compiler.messages.source import Span
 from dlc.runtime.data import decode
 
 SPAN = Span("spec.dlspec", 0, 1)

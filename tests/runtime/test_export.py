@@ -13,9 +13,9 @@ import pytest
 from safetensors.numpy import save_file
 
 import dlc
-from dlc.compiler.diagnostics import Failed
-from dlc.runtime import parity
-from dlc.runtime.export import export, sections
+from dlc.compiler.messages.diagnostics import Failed
+from dlc.runtime.exporting import parity
+from dlc.runtime.exporting.export import export, sections
 from dlc.runtime.failure import BadInput, RunFailure
 
 PLAIN = "dlspec 1\nmodel M(x: [B, 40]) -> (y: [B, 30]) { h = x -> a: Linear(40) -> relu\n y = h -> b: Linear(30) }\n"
@@ -256,7 +256,7 @@ def test_the_cached_form_is_compared_in_steps(folder: Path) -> None:
 
 
 def test_a_cached_form_that_forgets_is_seen(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dlc.runtime.key_values import KeyValues
+    from dlc.runtime.inference.key_values import KeyValues
 
     (folder / "gpt.dlspec").write_text(GPT, "utf-8")
     monkeypatch.setattr(KeyValues, "following", lambda self, outputs: self.empty(len(outputs["logits"])))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import dlc
-from dlc.runtime.export import export, sections
+from dlc.runtime.exporting.export import export, sections
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "tests" / "language"

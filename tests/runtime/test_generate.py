@@ -11,9 +11,9 @@ import onnx
 import pytest
 
 import dlc
-from dlc.runtime.export import export
+from dlc.runtime.exporting.export import export
 from dlc.runtime.failure import BadInput
-from dlc.runtime.generate import Texts, choose
+from dlc.runtime.inference.generate import Texts, choose
 
 GPT = """dlspec 1
 block Layer(heads: int)(x: [B, T, D]) -> [B, T, D] {
@@ -77,7 +77,7 @@ def test_beyond_the_context(folder: Path) -> None:
 
 def test_one_position_a_step(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A token costs one position, however long the past is."""
-    from dlc.runtime import generate
+    from dlc.runtime.inference import generate
 
     counts: list[int] = []
     step = generate._Sequence._step

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from dlc.compiler.recipe.transforms import TRANSFORMS, ImageTransform
+from dlc.compiler.catalogue.transforms import TRANSFORMS, ImageTransform
 from dlc.runtime.data import images
 from dlc.runtime.data.images import DRAWS, PLAIN
 

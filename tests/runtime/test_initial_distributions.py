@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from dlc.compiler.elaborate.initializers import REQUIRED, TABLE
-from dlc.compiler.expand import ParameterEntry
-from dlc.compiler.ir import Init
-from dlc.compiler.source import Span
-from dlc.runtime.initialize import initial_value
+from dlc.compiler.ir.expand import ParameterEntry
+from dlc.compiler.ir.model import Init
+from dlc.compiler.messages.source import Span
+from dlc.runtime.generated.initialize import initial_value
 
 OUT, IN = 400, 250
 

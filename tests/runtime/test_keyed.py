@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import torch
 
-from dlc.runtime import keyed
+from dlc.runtime import randomness as keyed
 
 
 def test_numbers_are_frozen() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from dlc.runtime import checkpoint
+from dlc.runtime.checkpoints import checkpoint
 
 SPEC = """dlspec 1
 data D {
@@ -43,7 +43,7 @@ from pathlib import Path
 import torch
 torch.set_num_threads(1)
 from dlc.runtime import api
-from dlc.runtime.rundir import is_run
+from dlc.runtime.checkpoints.rundir import is_run
 spec, out = Path(sys.argv[1]), Path(sys.argv[2])
 print("ready", flush=True)
 api.train(api.load(spec), out=out, resume=is_run(out), device="cpu", save_every=0.005)

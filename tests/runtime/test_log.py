@@ -11,9 +11,10 @@ import pytest
 import torch
 from kornia_rs.io import read_image
 
-from dlc.runtime import api, checkpoint
-from dlc.runtime.events import Event, Validated
-from dlc.runtime.pictures import as_bytes, write_grid
+from dlc.runtime import api
+from dlc.runtime.checkpoints import checkpoint
+from dlc.runtime.training.events import Event, Validated
+from dlc.runtime.training.image_grid import as_bytes, write_grid
 
 DATA = """dlspec 1
 data D {

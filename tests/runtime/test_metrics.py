@@ -10,7 +10,7 @@ import pytest
 import torch
 from sklearn import metrics as sk
 
-from dlc.runtime.metrics import accumulator
+from dlc.runtime.training.metrics import accumulator
 
 N, C = 203, 5
 GENERATOR = torch.Generator().manual_seed(0)

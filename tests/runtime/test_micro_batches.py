@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from dlc.runtime import api, programs
-from dlc.runtime.train import backward
+from dlc.runtime import api
+from dlc.runtime.generated import build as programs
+from dlc.runtime.training.loop import backward
 
 TEXT = """dlspec 1
 data D {

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 import dlc
-from dlc.runtime import programs
+from dlc.runtime.generated import build as programs
 
 HEAD = """dlspec 1
 data D { source = builtin("iris"); split = random(train = 0.8, val = 0.2); x: f32[4] = source.x; label: i64 = source.label }

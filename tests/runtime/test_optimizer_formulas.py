@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from dlc.compiler.recipe.optimizers import OPTIMIZERS
-from dlc.runtime.optimizers import build
+from dlc.compiler.catalogue.optimizers import OPTIMIZERS
+from dlc.runtime.training.optimizers import build
 
 State = dict[str, Any]
 #: (parameter, gradient, memory of this parameter, number of the step from 1, hyperparameters) -> parameter, in float64.

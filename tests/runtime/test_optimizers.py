@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from dlc.runtime.fused import Fused
+from dlc.runtime.training.fused import Fused
 
 CASES: list[tuple[str, dict[str, Any]]] = [
     ("AdamW", {"lr": 1e-2, "betas": (0.9, 0.99), "eps": 1e-8, "weight_decay": 0.1}),

@@ -11,11 +11,11 @@ import pytest
 
 import dlc
 from dlc.compiler.check import check
-from dlc.compiler.dims import var
-from dlc.compiler.ir import Spec
-from dlc.runtime import parity
-from dlc.runtime.export import export
-from dlc.runtime.reference import module_of
+from dlc.compiler.ir.model import Spec
+from dlc.compiler.sizes.dims import var
+from dlc.runtime.exporting import parity
+from dlc.runtime.exporting.export import export
+from dlc.runtime.exporting.reference_model import module_of
 
 
 def spec_of(folder: Path, text: str) -> Spec:

@@ -11,7 +11,7 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 import dlc
-from dlc.runtime.recomputing import layers, recompute
+from dlc.runtime.training.recomputing import layers, recompute
 
 SPEC = """dlspec 1
 data Digits {
@@ -45,7 +45,8 @@ train {
 def test_a_run_with_recompute_ends_with_the_same_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     again: list[object] = []
     monkeypatch.setattr(
-        "dlc.runtime.recomputing.checkpoint", lambda *inputs, **how: again.append(inputs) or checkpoint(*inputs, **how)
+        "dlc.runtime.training.recomputing.checkpoint",
+        lambda *inputs, **how: again.append(inputs) or checkpoint(*inputs, **how),
     )
     spec = tmp_path / "net.dlspec"
     ends = []

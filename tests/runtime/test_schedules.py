@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from dlc.backends.pytorch.schedules import Schedules
-from dlc.compiler.recipe.clock import Clock
-from dlc.compiler.recipe.ir import Duration, Schedule, Segment
-from dlc.compiler.source import Span
+from dlc.compiler.catalogue.clock import Clock
+from dlc.compiler.ir.recipe import Duration, Schedule, Segment
+from dlc.compiler.messages.source import Span
 
 NOWHERE = Span("x", 0, 0)
 CLOCK = Clock(per_epoch=10, batch=4, tokens=32)

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import dlc
-from dlc.runtime.export import export
+from dlc.runtime.exporting.export import export
 from dlc.runtime.failure import BadInput
-from dlc.runtime.providers import choose, why_not_cuda
+from dlc.runtime.inference.providers import choose, why_not_cuda
 
 TEXT = """dlspec 1
 model M(image: [B, 3, H, W], ids: i64[B, T <= 12]) -> (y: [B, 4, _, _], z: [B, T, 5]) {

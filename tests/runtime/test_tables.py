@@ -216,7 +216,7 @@ def test_pairs_of_images(workspace) -> None:
 def test_a_large_table_takes_a_few_times_its_file(tmp_path: Path) -> None:
     import tracemalloc
 
-    from dlc.compiler.source import Span
+    from dlc.compiler.messages.source import Span
     from dlc.runtime.data.sources import READERS
 
     numbers = np.random.default_rng(0).normal(size=(60_000, 4)).round(4)

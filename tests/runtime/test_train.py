@@ -14,10 +14,12 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from dlc.runtime import api, checkpoint, programs
-from dlc.runtime import train as loop
-from dlc.runtime.events import Event, Note, Progress, Started, Validated
+from dlc.runtime import api
+from dlc.runtime.checkpoints import checkpoint
 from dlc.runtime.failure import BadInput, Diverged, Interrupted, RunFailure
+from dlc.runtime.generated import build as programs
+from dlc.runtime.training import loop
+from dlc.runtime.training.events import Event, Note, Progress, Started, Validated
 
 DATA = """dlspec 1
 data D {

@@ -125,7 +125,7 @@ def test_shift_moves_by_whole_pixels_and_only_in_training(workspace) -> None:
     still = next(iter(Feed(data, "train", training=False, device=CPU).batches(5000)))["x"]
     feed = Feed(data, "train", training=True, device=CPU)
     (batch,) = next(feed.epoch(0, 0, len(feed)))
-    from dlc.runtime import keyed
+    from dlc.runtime import randomness as keyed
 
     order = torch.from_numpy(keyed.permutation(keyed.key(0, "order", 0), len(feed)))
     seen = set()

@@ -14,8 +14,8 @@ from safetensors.torch import load_file, save_file
 
 import dlc
 from dlc.runtime.failure import Diverged
-from dlc.runtime.initialize import initial_values
-from dlc.runtime.job import reopen
+from dlc.runtime.generated.initialize import initial_values
+from dlc.runtime.training.prepare import reopen
 
 SPEC = """dlspec 1
 

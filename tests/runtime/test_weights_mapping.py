@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from dlc.compiler.check import check
-from dlc.compiler.diagnostics import Diagnostic, Failed
-from dlc.compiler.expand import ParameterEntry, parameters
-from dlc.compiler.recipe.ir import WeightMap
+from dlc.compiler.ir.expand import ParameterEntry, parameters
+from dlc.compiler.ir.recipe import WeightMap
+from dlc.compiler.messages.diagnostics import Diagnostic, Failed
 from dlc.runtime.weights.mapping import foreign_from, ours_from
 
 SPEC = """dlspec 1

@@ -48,7 +48,7 @@ import ctypes, sys, time
 from pathlib import Path
 import torch, dlc
 from safetensors.torch import load_model
-from dlc.runtime import programs
+from dlc.runtime.generated import build as programs
 from dlc.runtime.weights import load
 
 def kilobytes(name, file="status"):

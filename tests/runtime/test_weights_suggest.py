@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 import dlc
 from dlc.cli.app import run
-from dlc.compiler.expand import parameters
+from dlc.compiler.ir.expand import parameters
 from dlc.runtime.weights.mapping import ours_from
 
 SPECS = Path(dlc.__file__).parent / "specs"

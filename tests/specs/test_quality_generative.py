@@ -22,7 +22,7 @@ from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
 import dlc
 from dlc.runtime.data.feed import Feed, open_data
-from dlc.runtime.session import Session
+from dlc.runtime.inference.session import Session
 
 ROOT = Path(__file__).resolve().parents[2]
 SPECS = ROOT / "specs"

@@ -15,10 +15,10 @@ from safetensors.numpy import load_file
 import dlc
 from dlc.cli.app import run as command_line
 from dlc.compiler.check import check
-from dlc.compiler.dims import evaluate, from_text
-from dlc.compiler.recipe.ir import Train
-from dlc.runtime.events import Event, Validated
-from dlc.runtime.session import Session
+from dlc.compiler.ir.recipe import Train
+from dlc.compiler.sizes.dims import evaluate, from_text
+from dlc.runtime.inference.session import Session
+from dlc.runtime.training.events import Event, Validated
 
 SPECS = Path(__file__).resolve().parents[2] / "specs"
 NAMES = sorted(path.stem for path in SPECS.glob("*.dlspec"))

@@ -1,4 +1,4 @@
-"""Lowerings of `compiler/ops/activation.py`."""
+"""Lowerings of `compiler/catalogue/ops/activation.py`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lowerings of `compiler/ops/arithmetic.py`."""
+"""Lowerings of `compiler/catalogue/ops/arithmetic.py`."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
-"""Lowerings of `compiler/ops/attention.py`."""
+"""Lowerings of `compiler/catalogue/ops/attention.py`."""
 
 from __future__ import annotations
 
 import numpy as np
 import onnx_ir as ir
 
-from ....compiler.dims import Size
-from ....compiler.types import TensorType
+from ....compiler.sizes.dims import Size
+from ....compiler.sizes.types import TensorType
 from ..graph import Attribute
 from ..layout import Factor, Group, Layout
 from ..lowering import Result, Use, concrete, lowers

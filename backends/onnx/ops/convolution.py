@@ -1,9 +1,9 @@
-"""Lowerings of `compiler/ops/convolution.py`."""
+"""Lowerings of `compiler/catalogue/ops/convolution.py`."""
 
 from __future__ import annotations
 
-from ....compiler.ops.convolution import Conv
-from ....compiler.ops.rules import spread
+from ....compiler.catalogue.ops.convolution import Conv
+from ....compiler.catalogue.ops.rules import spread
 from ..lowering import Result, Use, concrete, lowers, operator
 from ..tensor import Tensor
 

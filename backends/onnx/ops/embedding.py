@@ -1,4 +1,4 @@
-"""Lowering of `compiler/ops/embedding.py`."""
+"""Lowering of `compiler/catalogue/ops/embedding.py`."""
 
 from __future__ import annotations
 

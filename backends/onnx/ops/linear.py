@@ -1,4 +1,4 @@
-"""Lowering of `compiler/ops/linear.py`."""
+"""Lowering of `compiler/catalogue/ops/linear.py`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lowerings of `compiler/ops/making.py`. Random functions have none: they are E0502."""
+"""Lowerings of `compiler/catalogue/ops/making.py`. Random functions have none: they are E0502."""
 
 from __future__ import annotations
 

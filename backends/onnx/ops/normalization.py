@@ -1,10 +1,10 @@
-"""Lowerings of `compiler/ops/normalization.py`."""
+"""Lowerings of `compiler/catalogue/ops/normalization.py`."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ....compiler.dims import Size
+from ....compiler.sizes.dims import Size
 from ..lowering import Result, Use, concrete, lowers
 from ..tensor import Tensor
 

@@ -1,9 +1,9 @@
-"""Lowerings of `compiler/ops/notation.py`."""
+"""Lowerings of `compiler/catalogue/ops/notation.py`."""
 
 from __future__ import annotations
 
-from ....compiler.dims import Size
-from ....compiler.types import TensorType
+from ....compiler.sizes.dims import Size
+from ....compiler.sizes.types import TensorType
 from ..lowering import Result, Use, lowers, scalar
 from ..tensor import Tensor
 from .structure import insert_axis

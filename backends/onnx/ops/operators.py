@@ -1,10 +1,10 @@
-"""Lowerings of `compiler/ops/operators.py`."""
+"""Lowerings of `compiler/catalogue/ops/operators.py`."""
 
 from __future__ import annotations
 
 import onnx_ir as ir
 
-from ....compiler.types import TensorType, is_float
+from ....compiler.sizes.types import TensorType, is_float
 from .. import quantize
 from ..layout import Factor, Layout
 from ..lowering import Result, Use, lowers

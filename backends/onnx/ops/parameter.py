@@ -1,4 +1,4 @@
-"""Lowerings of `compiler/ops/parameter.py`."""
+"""Lowerings of `compiler/catalogue/ops/parameter.py`."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""Lowerings of `compiler/ops/pooling.py`."""
+"""Lowerings of `compiler/catalogue/ops/pooling.py`."""
 
 from __future__ import annotations
 
 import onnx_ir as ir
 
-from ....compiler.ops.rules import spread
+from ....compiler.catalogue.ops.rules import spread
 from ..lowering import Result, Use, lowers
 from ..tensor import Tensor
 

@@ -1,4 +1,4 @@
-"""Lowerings of `compiler/ops/recurrent.py`: one node a layer, both directions in it."""
+"""Lowerings of `compiler/catalogue/ops/recurrent.py`: one node a layer, both directions in it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from ....compiler.types import TensorType
+from ....compiler.sizes.types import TensorType
 from ..lowering import Result, Use, concrete, lowers
 from ..tensor import Tensor
 

@@ -1,4 +1,4 @@
-"""Lowerings of `compiler/ops/reduction.py`."""
+"""Lowerings of `compiler/catalogue/ops/reduction.py`."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import onnx_ir as ir
 
-from ....compiler.dims import Size
-from ....compiler.ops.rules import axes_of
-from ....compiler.types import is_float
+from ....compiler.catalogue.ops.rules import axes_of
+from ....compiler.sizes.dims import Size
+from ....compiler.sizes.types import is_float
 from ..graph import GraphBuilder
 from ..lowering import Result, Use, lowers
 from ..tensor import Tensor

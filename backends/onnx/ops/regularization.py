@@ -1,8 +1,8 @@
-"""Lowerings of `compiler/ops/regularization.py`: what acts in training only vanishes."""
+"""Lowerings of `compiler/catalogue/ops/regularization.py`: what acts in training only vanishes."""
 
 from __future__ import annotations
 
-from ....compiler.types import is_float
+from ....compiler.sizes.types import is_float
 from ..lowering import Result, Use, lowers
 from ..tensor import Tensor
 

@@ -1,4 +1,4 @@
-"""Lowerings of `compiler/ops/selection.py`."""
+"""Lowerings of `compiler/catalogue/ops/selection.py`."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Lowerings of `compiler/ops/structure.py`."""
+"""Lowerings of `compiler/catalogue/ops/structure.py`."""
 
 from __future__ import annotations
 
-from ....compiler.ops.rules import axes_of
-from ....compiler.types import TensorType
+from ....compiler.catalogue.ops.rules import axes_of
+from ....compiler.sizes.types import TensorType
 from ..lowering import Result, Use, lowers, scalar
 from ..tensor import Tensor
 

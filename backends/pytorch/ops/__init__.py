@@ -1,1 +1,1 @@
-"""Lowerings, one file for each of `compiler/ops`."""
+"""Lowerings, one file for each of `compiler/catalogue/ops`."""

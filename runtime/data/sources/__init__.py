@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ....compiler.recipe.builtin import BUILTIN
-from ....compiler.recipe.ir import DataSet, Split
-from ....compiler.source import Span
+from ....compiler.catalogue.builtin import BUILTIN
+from ....compiler.ir.recipe import DataSet, Split
+from ....compiler.messages.source import Span
 from .. import mistakes
 from ..table import Cells, Column, Encoded, Images, Numbers, Ragged, SourceFile, Stream, Table
 from . import images, tables, texts
-from .part import Part, Reader, Resolve
+from .split_files import Part, Reader, Resolve
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ....compiler.source import Span
+from ....compiler.messages.source import Span
 from .. import mistakes
 from ..table import Column, Images, Numbers
-from .part import Part, Resolve, read_bytes
+from .split_files import Part, Resolve, read_bytes
 
 IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"))
 

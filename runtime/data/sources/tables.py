@@ -14,11 +14,11 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from ....compiler.source import Span
+from ....compiler.messages.source import Span
 from .. import mistakes
 from ..table import Cells, Column, Numbers
 from . import arrow
-from .part import Part, Resolve, lines_of, read_bytes, read_text
+from .split_files import Part, Resolve, lines_of, read_bytes, read_text
 
 ROWS = 8192  # of a CSV file that are turned into columns at once
 LONGEST_CELL = 1 << 30  # characters; Python's own limit of 131,072 is less than a document may have

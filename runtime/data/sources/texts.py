@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ....compiler.source import Span
+from ....compiler.messages.source import Span
 from .. import mistakes
 from ..table import Cells, Column, Stream, encode
-from .part import Part, Resolve, lines_of, read_bytes, read_text
+from .split_files import Part, Resolve, lines_of, read_bytes, read_text
 
 TOKEN_TYPES = {"u8": "u1", "u16": "<u2", "u32": "<u4", "i32": "<i4", "i64": "<i8"}
 

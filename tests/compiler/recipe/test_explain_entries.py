@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from dlc.compiler.recipe import explain
-from dlc.compiler.recipe.losses import LOSSES
-from dlc.compiler.recipe.metrics import METRICS
+from dlc.compiler.catalogue import explain
+from dlc.compiler.catalogue.losses import LOSSES
+from dlc.compiler.catalogue.metrics import METRICS
 
 
 @pytest.mark.parametrize("name", explain.names())

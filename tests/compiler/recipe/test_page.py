@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
+from dlc.compiler.catalogue import examples, page
+from dlc.compiler.catalogue.losses import LOSSES
+from dlc.compiler.catalogue.metrics import METRICS
+from dlc.compiler.catalogue.optimizers import OPTIMIZERS
+from dlc.compiler.catalogue.schedules import CLIPS, KEEPS, SEGMENTS, STOPS, VALIDATIONS
+from dlc.compiler.catalogue.transforms import TRANSFORMS
 from dlc.compiler.check import check
 from dlc.compiler.elaborate.initializers import TABLE as INITS
-from dlc.compiler.recipe import examples, page
-from dlc.compiler.recipe.losses import LOSSES
-from dlc.compiler.recipe.metrics import METRICS
-from dlc.compiler.recipe.optimizers import OPTIMIZERS
-from dlc.compiler.recipe.schedules import CLIPS, KEEPS, SEGMENTS, STOPS, VALIDATIONS
-from dlc.compiler.recipe.transforms import TRANSFORMS
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "recipe.md"
 TRAIN = {
@@ -53,5 +53,5 @@ def test_every_entry_has_an_example_of_itself() -> None:
 
 
 def test_the_page_is_current() -> None:
-    """`python -m dlc.compiler.recipe` writes it."""
+    """`python -m dlc.compiler.catalogue` writes it."""
     assert PAGE.read_text("utf-8") == page.reference()

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from dlc.compiler.check import Checked, check
-from dlc.compiler.ir import CallNode, OpNode, Spec
-from dlc.compiler.recipe.ir import DataFacts, DataSet, FieldFacts, Recipe, Train
+from dlc.compiler.ir.model import CallNode, OpNode, Spec
+from dlc.compiler.ir.recipe import DataFacts, DataSet, FieldFacts, Recipe, Train
 
 DIGITS = """dlspec 1
 data Digits {

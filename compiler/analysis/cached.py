@@ -1,0 +1,390 @@
+"""Whether a model has a cached form: positions are fed a few at a time, and what earlier ones left behind is kept.
+
+It has one if the length `T` of its tokens reaches only causal attention (whose keys and values are kept), stages that
+work position by position, and `arange(T)`, `sinusoid(T, ..)` and `rope`, which then begin at the number of positions
+already seen. Everything else would need the whole sequence: E0503 shows the stage.
+
+A value is one of three: *still*, the same at every step; *positions*, with an axis of the size `T`; *last*, computed from
+the last position alone (`x[:, -1]`), which is the same whether the positions before it are there or kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NoReturn, TypeAlias
+
+from ..catalogue.ops import find
+from ..ir.expand import join
+from ..ir.liveness import Liveness, reached
+from ..ir.model import (
+    AnyNode,
+    Body,
+    CallNode,
+    Model,
+    ModeNode,
+    OpNode,
+    RepeatNode,
+    Requirement,
+    Scalar,
+    ScanNode,
+    Spec,
+    WeightNode,
+)
+from ..messages import export as errors
+from ..messages.diagnostics import Failed
+from ..sizes.dims import Dim, Size, var, variables
+from ..sizes.types import TensorType
+
+Kind: TypeAlias = Literal["still", "positions", "last"]
+
+#: Operators that only say how elements are read, or look each one up.
+_READING = frozenset((
+    "squeeze", "stack", "split_heads", "merge_heads", "flatten", "transpose", "rearrange", "Embedding", "expand",
+    "zeros", "ones",
+))  # fmt: skip
+#: Operators that count from 0: with a cache, from the number of positions already seen.
+_COUNTING = frozenset(("arange", "sinusoid"))
+#: Operators whose arguments may speak of `T`.
+_SIZED = _COUNTING | frozenset(("zeros", "ones", "expand", "rearrange", "index"))
+#: Operators that work along the last axis, and along all but the first; those with an argument `axis` along that one.
+_ALONG_LAST = frozenset(("Linear", "LayerNorm", "RMSNorm", "scatter"))
+_ALONG_ALL_BUT_BATCH = frozenset((
+    "Conv", "ConvTranspose", "RNN", "GRU", "LSTM", "GroupNorm", "InstanceNorm", "max_pool", "avg_pool",
+    "global_avg_pool", "upsample", "pixel_shuffle",
+))  # fmt: skip
+
+
+def cached_length(spec: Spec, model: Model, fixed: Collection[str] = ()) -> str:
+    """The dimension that is fed piece by piece. `fixed` are dimensions that the export gives sizes. Raises Failed, E0503."""
+    body = spec.body_of(model)
+    names = dict.fromkeys(
+        str(size)
+        for value in body.inputs
+        for size in value.type.shape[1:]
+        if variables(size) == frozenset((str(size),))
+    )
+    open_names = [name for name in names if name not in fixed]
+    if not open_names:
+        raise Failed(errors.no_sequence(model.name, sorted(names), body.span))
+    failures: list[tuple[bool, Failed]] = []
+    for name in open_names:
+        reader = _Reader(spec, model, name)
+        try:
+            reader.run()
+        except Failed as failure:
+            failures.append((not reader.causal, failure))
+        else:
+            return name
+    raise min(failures, key=lambda found: found[0])[1]  # of several sequences, the one that is meant to be generated
+
+
+@dataclass(frozen=True)
+class _Use:
+    """One use of an operator."""
+
+    node: OpNode
+    types: tuple[TensorType | None, ...]
+    kinds: tuple[Kind, ...]
+    place: str
+
+    def argument(self, name: str) -> Any:
+        if name in self.node.args:
+            return self.node.args[name]
+        kind = find(self.node.op)
+        return next((value for key, _, value in kind.arguments if key == name), None) if kind is not None else None
+
+
+class _Reader:
+    """Follows one dimension through a model."""
+
+    def __init__(self, spec: Spec, model: Model, length: str) -> None:
+        self.spec, self.model, self.length = spec, model, length
+        self.size = var(length)
+        self.live = Liveness(spec.bodies)
+        self.kept = 0  # attentions whose keys and values are kept
+        self.causal = False  # whether there is causal attention at all
+        self._known: dict[tuple[int, tuple[Kind, ...]], tuple[Kind, ...]] = {}
+
+    def run(self) -> None:
+        body = self.spec.body_of(self.model)
+        kinds: dict[int, Kind] = {value.id: self._of(value.type) for value in body.inputs}
+        self._body(body, kinds, "")
+        for result in body.outputs:
+            type = body.value(result.value).type
+            if any(type.shape[axis] != self.size for axis in self._axes(type)):
+                raise Failed(
+                    errors.output_of_other_length(self.model.name, result.name, self.length, str(type), body.span)
+                )
+        if not self.kept:
+            raise Failed(errors.nothing_to_keep(self.model.name, self.length, body.span))
+        for inner in reached(self.spec.bodies, self.model.body):
+            for requirement in inner.requirements:
+                if self.length in variables(requirement.left) | variables(requirement.right):
+                    self._requirement(requirement)
+
+    def _requirement(self, requirement: Requirement) -> None:
+        """`T <= n` is said of the whole length; a step of one position is no multiple of anything."""
+        if requirement.op in ("==", "!="):
+            raise Failed(errors.length_required(self.model.name, self.length, requirement.text, requirement.span))
+
+    # ---- bodies ----------------------------------------------------------------------------------------------------
+
+    def _of(self, type: TensorType) -> Kind:
+        return "positions" if self._axes(type) else "still"
+
+    def _axes(self, type: TensorType | None) -> tuple[int, ...]:
+        """The axes whose size speaks of `T`."""
+        shape = type.shape if type is not None else ()
+        return tuple(axis for axis, size in enumerate(shape) if self.length in variables(size))
+
+    def _body(self, body: Body, kinds: dict[int, Kind], place: str) -> tuple[Kind, ...]:
+        targets = [result.value for result in body.outputs]
+        types = {value.id: value.type for value in body.values()}
+        for node in self.live.nodes(body, kinds.keys(), targets):
+            made = self._node(node, kinds, types, place)
+            kinds.update(zip((value.id for value in node.outputs), made, strict=True))
+        return tuple(kinds[target] for target in targets)
+
+    def _enter(self, index: int, given: Sequence[Kind], place: str) -> tuple[Kind, ...]:
+        key = (index, tuple(given))
+        if key not in self._known:
+            body = self.spec.bodies[index]
+            kinds: dict[int, Kind] = {value.id: kind for value, kind in zip(body.inputs, given, strict=True)}
+            self._known[key] = self._body(body, kinds, place)
+        return self._known[key]
+
+    def _node(
+        self, node: AnyNode, kinds: Mapping[int, Kind], types: Mapping[int, TensorType], place: str
+    ) -> tuple[Kind, ...]:
+        def kinds_of(operands: Sequence[Any]) -> list[Kind]:
+            """What only training reads was not computed; it stays as it is."""
+            return [kinds.get(operand, "still") if isinstance(operand, int) else "still" for operand in operands]
+
+        match node:
+            case WeightNode():
+                return ("still",)
+            case OpNode():
+                found = tuple(types[operand] if isinstance(operand, int) else None for operand in node.inputs)
+                return self._operator(_Use(node, found, tuple(kinds_of(node.inputs)), place))
+            case CallNode():
+                return self._enter(node.body, kinds_of(node.inputs), join(place, node.instance.lstrip("@")))
+            case ModeNode():
+                return self._enter(node.evaluation, kinds_of(node.inputs), place)
+            case RepeatNode():
+                carried = kinds_of(node.inputs)
+                for run in node.runs:
+                    captures = kinds_of(run.captures)
+                    inner = join(place, node.scope) if node.scope else place
+                    for _ in range(min(run.count, 3)):  # kinds settle: still may become last, never back
+                        carried = list(self._enter(run.body, [*carried, *captures], inner))
+                return tuple(carried)
+            case ScanNode():
+                given = kinds_of(node.inputs)
+                if "positions" in given or any(self._axes(value.type) for value in node.outputs):
+                    raise Failed(
+                        errors.no_cached_form(
+                            self.model.name, "scan", f"goes through the positions along `{self.length}`", node.span, place,
+                        )
+                    )  # fmt: skip
+                return tuple("last" if "last" in given else "still" for _ in node.outputs)
+
+    # ---- operators -------------------------------------------------------------------------------------------------
+
+    def _operator(self, use: _Use) -> tuple[Kind, ...]:
+        node = use.node
+        outputs = [self._axes(value.type) for value in node.outputs]
+        spoken = [value for value in node.args.values() if self._speaks(value)]
+        numbers = [operand for operand in node.inputs if isinstance(operand, Scalar) and self._speaks(operand.value)]
+        if numbers or (spoken and node.op not in _SIZED):
+            self._reject(use, f"computes with the number `{self.length}`, which a step does not know")
+        if "positions" not in use.kinds and not any(outputs) and not spoken:
+            return tuple("last" if "last" in use.kinds else "still" for _ in node.outputs)
+        if "last" in use.kinds and ("positions" in use.kinds or any(outputs)):
+            self._reject(use, "gives earlier positions something of the last one")
+        chosen = self._rule(use)
+        for axes, value in zip(outputs, node.outputs, strict=True):
+            if len(axes) > 1:
+                self._reject(
+                    use,
+                    f"compares all positions with all: `{value.type}`",
+                    "`attention(q, k, v, causal = true)` is kept",
+                )
+            if not axes and "positions" in use.kinds and chosen == "still":
+                self._reject(use, f"leaves `{self.length}` out")
+            if any(not _whole(value.type.shape[axis], self.length) for axis in axes):
+                self._reject(use, f"makes another number of positions: `{value.type}`")
+        return tuple("positions" if axes else chosen for axes in outputs)
+
+    def _rule(self, use: _Use) -> Kind:
+        """Rejects what needs other positions; what a result without positions is."""
+        op = use.node.op
+        kind = find(op)
+        assert kind is not None
+        if kind.elementwise or op in _READING:
+            return "still"
+        if op in _COUNTING:
+            if use.argument("n") != self.size:
+                self._reject(use, f"counts to `{use.argument('n')}`, not to `{self.length}`")
+            return "still"
+        special = _SPECIAL.get(op)
+        if special is not None:
+            return special(self, use)
+        if any(name == "axis" for name, _, _ in kind.arguments):
+            self._along(use, use.argument("axis"))
+        elif op in _ALONG_LAST:
+            self._along(use, -1)
+        elif op in _ALONG_ALL_BUT_BATCH:
+            helps = (
+                ("give it `state`, export the final state too, and feed it back",)
+                if op in ("RNN", "GRU", "LSTM")
+                else ()
+            )
+            rank = max((type.rank for type in use.types if type is not None), default=1)
+            self._along(use, tuple(range(1, rank)), *helps)
+        else:
+            self._reject(use, "is not known to work position by position")
+        return "still"
+
+    def _along(self, use: _Use, axes: int | Iterable[int] | None, *helps: str) -> None:
+        """Rejects work along the axis of positions; None is every axis."""
+        for type in use.types:
+            if type is None:
+                continue
+            given = range(type.rank) if axes is None else (axes,) if isinstance(axes, int) else axes
+            along = {axis % type.rank for axis in given if -type.rank <= axis < type.rank}
+            if along & set(self._axes(type)):
+                self._reject(use, f"works along `{self.length}`", *helps)
+
+    def _reject(self, use: _Use, reason: str, *helps: str) -> NoReturn:
+        node = use.node
+        raise Failed(errors.no_cached_form(self.model.name, _written(node.op), reason, node.span, use.place, *helps))
+
+    def _speaks(self, value: Any) -> bool:
+        """Whether an argument speaks of `T`."""
+        if isinstance(value, tuple):
+            items: tuple[Any, ...] = value  # pyright: ignore[reportUnknownVariableType]
+            return any(self._speaks(item) for item in items)
+        return isinstance(value, Dim) and self.length in variables(value)
+
+    # ---- operators with a rule of their own ------------------------------------------------------------------------
+
+    def attention(self, use: _Use) -> Kind:
+        q, k = use.types[0], use.types[1]
+        assert q is not None and k is not None
+        mask = use.types[3] if len(use.types) > 3 else None
+        self._attend(use, q.shape[2], k.shape[2], mask, lead=(q, k))
+        return "still"
+
+    def multi_head_attention(self, use: _Use) -> Kind:
+        x = use.types[0]
+        assert x is not None
+        memory = use.types[1] if len(use.types) > 1 else None
+        mask = use.types[2] if len(use.types) > 2 else None
+        self._attend(use, x.shape[1], (memory or x).shape[1], mask)
+        return "still"
+
+    def _attend(
+        self, use: _Use, rows: Size, columns: Size, mask: TensorType | None, lead: Sequence[TensorType] = ()
+    ) -> None:
+        causal = bool(use.argument("causal"))
+        if any(axis not in (0, 2) for type in lead for axis in self._axes(type)):
+            self._reject(use, f"has heads of `{self.length}` positions")
+        if self.length not in variables(columns):
+            if causal and self.length in variables(rows):
+                self._reject(use, "aligns the last position with the last key of another sequence")
+            return
+        if not causal:
+            self._reject(
+                use, "is not causal: a position sees those after it", "`causal = true` lets it see only those before"
+            )
+        self.causal = True
+        if rows != self.size or columns != self.size:
+            self._reject(use, f"has `{rows}` rows over `{columns}` keys, not `{self.length}` over `{self.length}`")
+        if self._axes(mask):
+            self._reject(
+                use, f"takes a mask over `{self.length}`: a step has it for its own positions only",
+                "leave the mask out: `causal = true` is enough where nothing is padded",
+            )  # fmt: skip
+        self.kept += 1
+
+    def rope(self, use: _Use) -> Kind:
+        x = use.types[0]
+        assert x is not None
+        if any(axis not in (0, 2) for axis in self._axes(x)):
+            self._along(use, (1, 3))
+        return "still"
+
+    def matmul(self, use: _Use) -> Kind:
+        x, y = use.types
+        if x is not None and y is not None:
+            summed = ((x, x.rank - 1), (y, max(y.rank - 2, 0)))
+            if any(axis in self._axes(type) for type, axis in summed):
+                self._reject(use, f"sums over `{self.length}`", "`attention(q, k, v, causal = true)` is kept")
+        return "still"
+
+    def index(self, use: _Use) -> Kind:
+        x = use.types[0]
+        assert x is not None
+        items: tuple[Any, ...] = use.argument("items")
+        taken = sum(item is not None and item != "..." for item in items)
+        axis, kind = 0, "still"
+        for item in items:
+            if item is None:
+                continue
+            if item == "...":
+                axis += x.rank - taken
+                continue
+            if axis in self._axes(x):
+                if item in (-1, ("slice", -1, None)) and x.shape[axis] == self.size:
+                    kind = "last"
+                elif not (isinstance(item, tuple) and item[1] in (None, 0) and item[2] in (None, x.shape[axis])):
+                    self._reject(use, f"selects positions of `{self.length}`", "the last one may be taken: `x[:, -1]`")
+            elif self._speaks(item):
+                self._reject(
+                    use,
+                    f"cuts at the number `{self.length}`",
+                    "a position's row of a table: `arange(T) -> Embedding(..)`",
+                )
+            axis += 1
+        return kind
+
+    def take(self, use: _Use) -> Kind:
+        x = use.types[0]
+        assert x is not None
+        axis = use.argument("axis") % x.rank
+        if axis in self._axes(x) and (use.argument("i") != -1 or x.shape[axis] != self.size):
+            self._reject(use, f"selects a position of `{self.length}`", "the last one may be taken: `x[:, -1]`")
+        return "last" if axis in self._axes(x) else "still"
+
+    def pad(self, use: _Use) -> Kind:
+        x = use.types[0]
+        assert x is not None
+        pairs = len(use.argument("amounts")) // 2
+        self._along(use, tuple(range(x.rank - pairs, x.rank)))
+        return "still"
+
+
+_SPECIAL: dict[str, Callable[[_Reader, _Use], Kind]] = {
+    "attention": _Reader.attention,
+    "MultiHeadAttention": _Reader.multi_head_attention,
+    "rope": _Reader.rope,
+    "matmul": _Reader.matmul,
+    "index": _Reader.index,
+    "take": _Reader.take,
+    "pad": _Reader.pad,
+}
+
+
+def _whole(size: Size, length: str) -> bool:
+    """Whether a size is `T` times something: one product, `T` in it once."""
+    if isinstance(size, int) or len(size.terms) != 1:
+        return False
+    monomial, coefficient = size.terms[0]
+    return dict(monomial).get(length) == 1 and coefficient.denominator == 1
+
+
+def _written(op: str) -> str:
+    """An operator as a spec writes it."""
+    kind = find(op)
+    return kind.syntax or op if kind is not None else op

@@ -1,0 +1,314 @@
+"""`data` sections to the recipe IR: source, split, the graph of transforms, typed batch fields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..catalogue.builtin import BUILTIN
+from ..catalogue.sources import SOURCES, SPLITS, Source
+from ..ir.recipe import Condition, DataField, DataSet, ItemType
+from ..ir.recipe import Entry as EntryRecord
+from ..messages import data as errors
+from ..messages import recipe as section_errors
+from ..messages.diagnostics import Abandoned, Failed, Report
+from ..messages.names import nearest
+from ..resolve.evaluate import evaluate_static
+from ..resolve.scopes import Definition, FileScope
+from ..sizes.dims import Dim, Size, var
+from ..sizes.statics import describe
+from ..sizes.types import TensorType, is_dtype, is_float, is_integer, shape_text
+from ..text import syntax
+from .data_graph import DataGraph, described
+from .reader import Reader, Section
+
+KEYS = {"source": "key", "split": "key", "where": "key", "skip": "key"}
+SPLITS_WITH_NAMES = ("folders", "files")
+COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
+
+
+def bind_data(definition: Definition, report: Report, root: FileScope, name: str) -> DataSet | None:
+    """The data set that a section describes, under the name it has in the root file; None when it has mistakes."""
+    before = len(report.errors)
+    found = _Binder(definition, report, root, name).run()
+    return found if len(report.errors) == before else None
+
+
+class _Binder:
+    def __init__(self, definition: Definition, report: Report, root: FileScope, name: str) -> None:
+        self.node: syntax.Data = definition.node
+        self.report, self.name = report, name
+        self.reader = Reader(definition.scope, report, root)
+        self.graph = DataGraph(self.reader)
+        self.sizes: dict[str, int | None] = {}
+
+    def run(self) -> DataSet | None:
+        forms: Any = KEYS
+        section = self.reader.section("data", self.node.entries, self.node.name.span, forms, lets=True, fields=True)
+        self.reader.attempt(lambda: self._source(section))
+        split = self.reader.attempt(lambda: self._split(section))
+        skip = self.reader.attempt(lambda: self._skip(section)) or ()
+        order = sorted([*section.lets, *section.fields], key=lambda item: item.span.start)
+        fields: list[DataField] = []
+        for item in order:
+            if isinstance(item, syntax.Let):
+                self.graph.let(item)
+            else:
+                made = self.reader.attempt(lambda item=item: self._field(item))
+                if made is not None:
+                    if any(field.name == made.name for field in fields):
+                        first = next(field.span for field in fields if field.name == made.name)
+                        self.report.add(section_errors.key_twice(item.name.span, made.name, first))
+                    fields.append(made)
+        where = None
+        node = section.value("where")
+        if node is not None:
+            where = self.reader.attempt(lambda: self._where(node))
+        self._pads(fields)
+        for name, span in self.graph.let_spans.items():
+            if name not in self.graph.read and not name.startswith("_"):
+                self.report.add(section_errors.unused_let(span, name))
+        if self.graph.record is None or split is None:
+            return None
+        return DataSet(
+            name=self.name,
+            source=self.graph.record,
+            split=split,
+            skip=skip,
+            where=where,
+            nodes=tuple(self.graph.nodes),
+            fields=tuple(fields),
+            lengths=self.sizes,
+            span=self.node.name.span,
+        )
+
+    # ---- keys ----------------------------------------------------------------------------------------------------------
+
+    def _source(self, section: Section) -> None:
+        node = section.value("source")
+        if node is None:
+            missing = section_errors.key_missing(
+                section.span, "source", f"data {self.name}", 'source = csv("data.csv")'
+            )
+            self.reader.missing(section, "source", missing)
+            raise Abandoned
+        found, self.graph.record = self.reader.entry(node, SOURCES, 'source = csv("data.csv")')
+        assert issubclass(found, Source)
+        self.graph.source = found
+        self.graph.fields = found.fields(self.graph.record.args)
+
+    def _split(self, section: Section) -> EntryRecord:
+        node = section.value("split")
+        if node is None:
+            example = "split = random(train = 0.8, val = 0.1, test = 0.1, seed = 0)"
+            missing = section_errors.key_missing(section.span, "split", f"data {self.name}", example)
+            self.reader.missing(section, "split", missing)
+            raise Abandoned
+        _, split = self.reader.entry(node, SPLITS, "random(train = 0.8, val = 0.2)", {"Column": self._column})
+        parts = {name: split.args[name] for name in ("train", "val", "test") if split.args.get(name) is not None}
+        shares = [share for share in parts.values() if isinstance(share, float)]
+        total = sum(shares)
+        if split.name in ("random", "contiguous"):
+            if abs(total - 1) > 1e-6:
+                raise Failed(errors.fractions(split.span, describe(round(total, 6)), _mended(parts, total)))
+            if not parts.get("train"):
+                raise Failed(errors.no_train(split.span))
+        if split.name in SPLITS_WITH_NAMES:
+            if total >= 1:
+                raise Failed(errors.fractions_taken(split.span, describe(round(total, 6))))
+            if not isinstance(parts.get("train"), str):
+                raise Failed(errors.no_train(split.span))
+        self._check_places(split)
+        self._check_group(split)
+        return split
+
+    def _check_group(self, split: EntryRecord) -> None:
+        """Records of a built-in set that overlap belong in one split."""
+        record = self.graph.record
+        if record is None or record.name != "builtin" or split.name == "all":
+            return
+        group = BUILTIN[record.args["name"]].group
+        if group and split.args.get("group") != group:
+            self.report.add(errors.group_missing(split.span, record.args["name"], group))
+
+    def _check_places(self, split: EntryRecord) -> None:
+        if self.graph.record is None or self.graph.source is None:
+            return
+        paths = self.graph.source.paths(self.graph.record.args)
+        placed = [path for path in paths if "{split}" in path]
+        if split.name in SPLITS_WITH_NAMES and paths and not placed and self.graph.record.name != "idx":
+            raise Failed(errors.split_placeholder(self.graph.record.span, split.name, paths[0]))
+        if split.name not in SPLITS_WITH_NAMES and placed:
+            raise Failed(errors.placeholder_without(split.span, split.name))
+        stream = self.graph.fields is not None and all(item.kind == "stream" for item in self.graph.fields.values())
+        if stream and split.name == "random":
+            raise Failed(errors.stream_random(split.span, self.graph.record.name))
+
+    def _column(self, node: syntax.Pipe, what: str) -> str | None:
+        node = self.reader.plain(node)
+        if isinstance(node, syntax.NoneLiteral):
+            return None
+        if isinstance(node, syntax.Attr) and isinstance(node.value, syntax.Ref) and node.value.name == "source":
+            self.graph.source_type(node)
+            return node.name.text
+        raise Failed(errors.not_a_column(node.span, what.strip("`")))
+
+    def _skip(self, section: Section) -> tuple[str, ...]:
+        node = section.value("skip")
+        if node is None:
+            return ()
+        names = self.reader.value(node, "skip", "Names")
+        if self.graph.record is not None and self.graph.record.name != "image_folder":
+            raise Failed(errors.skip_without_folder(section.keys["skip"].name.span))
+        return names
+
+    # ---- fields --------------------------------------------------------------------------------------------------------
+
+    def _field(self, item: syntax.Field) -> DataField:
+        declared = self._declared(item)
+        id = self.graph.node_of(item.value)
+        found = self.graph.type(id)
+        name, place = item.name.text, item.value.span
+        if found.kind in ("text", "words"):
+            help = "`-> words -> vocab(n)` or `bpe(..)` gives numbers" if found.kind == "text" else "`-> vocab(n)`"
+            raise Failed(errors.field_is(place, name, described(found), help))
+        if found.kind == "record":
+            members = " or ".join(f"`.{member}`" for member in found.members)
+            raise Failed(errors.field_is(place, name, described(found), f"select a member: {members}"))
+        if found.kind == "stream":
+            raise Failed(errors.field_is(place, name, "a stream", "`-> random_window(n)` cuts it into records"))
+        self._check_dtype(item, declared, found)
+        self._check_shape(item, declared, found, id)
+        classes = found.classes if is_integer(declared.dtype) else None
+        type = TensorType(declared.dtype, (var("B"), *declared.shape))
+        return DataField(name=name, type=type, node=id, classes=classes, span=item.name.span)
+
+    def _declared(self, item: syntax.Field) -> TensorType:
+        type, name = item.type, item.name.text
+        dtype = type.name.text if type.name is not None else "f32"
+        if type.args is not None or not is_dtype(dtype):
+            near = None if type.args is not None else nearest(dtype, ("f16", "bf16", "f32", "f64", "i64", "u8", "bool"))
+            if near is not None:
+                raise Failed(section_errors.unknown_entry(type.span, dtype, "a dtype", near, ()))
+            raise Failed(errors.field_shape(type.span, name))
+        shape = [self._size(part) for part in type.shape.items] if type.shape is not None else []
+        return TensorType(dtype, tuple(shape))
+
+    def _size(self, node: syntax.Pipe) -> Size:
+        bound: syntax.Pipe | None = None
+        if isinstance(node, syntax.Binary) and node.op == "<=":
+            node, bound = node.left, node.right
+        if isinstance(node, syntax.Ellipsis) or (isinstance(node, syntax.Ref) and node.name == "_"):
+            raise Failed(errors.field_unsized(node.span))
+        if isinstance(node, syntax.Ref) and node.name == "B":
+            raise Failed(errors.field_batch(node.span))
+        value: Any
+        if isinstance(node, syntax.Ref) and node.name[:1].isupper() and self._is_new(node):
+            self.sizes.setdefault(node.name, None)
+            value = var(node.name)
+        else:
+            value = evaluate_static(node, self._size_name)
+        if bound is not None:
+            largest = self.reader.value(bound, "the bound", "Count")
+            if isinstance(node, syntax.Ref) and node.name in self.sizes:
+                before = self.sizes[node.name]
+                self.sizes[node.name] = largest if before is None else min(before, largest)
+            elif isinstance(value, int) and value > largest:
+                raise Failed(section_errors.wrong_value(node.span, "this size", f"at most {largest}", str(value)))
+        if isinstance(value, Dim):
+            return value
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise Failed(
+                section_errors.wrong_value(node.span, "a size", "a whole number of at least 1", describe(value))
+            )
+        return value
+
+    def _is_new(self, node: syntax.Ref) -> bool:
+        return node.name in self.sizes or self.reader.scope.lookup(node.name) is None
+
+    def _size_name(self, ref: syntax.Ref) -> Any:
+        return var(ref.name) if ref.name in self.sizes else self.reader.lookup(ref)
+
+    def _check_dtype(self, item: syntax.Field, declared: TensorType, found: ItemType) -> None:
+        actual = found.dtype
+        if actual is None or actual == declared.dtype:
+            return
+        rank = len(found.shape) if found.shape is not None else None
+        if is_float(declared.dtype):
+            if actual == "u8" and rank is not None and rank >= 2:
+                raise Failed(errors.raw_image(item.type.span, item.name.text, item.value.span))
+            fits = declared.dtype == "f32"
+        else:
+            fits = declared.dtype == "i64" and is_integer(actual)
+        if not fits:
+            raise Failed(errors.field_dtype(item.type.span, item.name.text, declared.dtype, actual, item.value.span))
+
+    def _check_shape(self, item: syntax.Field, declared: TensorType, found: ItemType, id: int) -> None:
+        name = item.name.text
+        place = item.value.span
+        shape = found.shape
+        if shape is not None:
+            shown = (
+                shape_text([size if size is not None else var("_") for size in shape]) if shape else "a single value"
+            )
+            if len(shape) != len(declared.shape):
+                raise Failed(errors.field_rank(item.type.span, name, len(declared.shape), shown, place))
+            parts = item.type.shape.items if item.type.shape is not None else ()
+            for axis, (want, have) in enumerate(zip(declared.shape, shape, strict=True)):
+                if isinstance(want, int) and isinstance(have, int) and want != have:
+                    raise Failed(errors.field_size(parts[axis].span, name, str(want), str(have), axis, shown, place))
+        for axis, want in enumerate(declared.shape):
+            known = shape is not None and isinstance(shape[axis], int)
+            if isinstance(want, Dim) and not known and not self._ends_in_pad(id) and not self._padded(id):
+                raise Failed(errors.ragged(item.type.span, name, str(want), place))
+
+    def _ends_in_pad(self, id: int) -> bool:
+        node = self.graph.nodes[id]
+        if node.op == "choose":
+            return all(self._ends_in_pad(inner) for inner in node.inputs)
+        return node.op == "pad"
+
+    def _padded(self, id: int) -> bool:
+        """Whether a `pad` stands anywhere before: then it is that which stands wrong."""
+        return self.graph.nodes[id].op == "pad" or any(map(self._padded, self.graph.nodes[id].inputs))
+
+    def _pads(self, fields: list[DataField]) -> None:
+        """E0410 for a `pad` that another stage reads."""
+        for node in self.graph.nodes:
+            for id in node.inputs:
+                if self.graph.nodes[id].op == "pad" and node.op != "choose":
+                    self.report.add(errors.pad_not_last(self.graph.nodes[id].span))
+
+    # ---- where ---------------------------------------------------------------------------------------------------------
+
+    def _where(self, node: syntax.Pipe) -> Condition:
+        while isinstance(node, syntax.Paren):
+            node = node.value
+        if isinstance(node, syntax.Binary) and node.op in ("and", "or"):
+            return Condition(op=node.op, items=(self._where(node.left), self._where(node.right)), span=node.span)
+        if isinstance(node, syntax.Unary) and node.op == "not":
+            return Condition(op="not", items=(self._where(node.value),), span=node.span)
+        if isinstance(node, syntax.Binary) and node.op in COMPARISONS:
+            left, right = self._compared(node.left), self._compared(node.right)
+            if any(isinstance(side, (tuple, Dim)) for side in (left, right)):
+                return Condition(op=node.op, left=left, right=right, span=node.span)
+        raise Failed(errors.not_a_condition(node.span))
+
+    def _compared(self, node: syntax.Pipe) -> Any:
+        while isinstance(node, syntax.Paren):
+            node = node.value
+        if isinstance(node, syntax.Attr) or (isinstance(node, syntax.Ref) and node.name in self.graph.names):
+            return ("node", self.graph.node_of(node))
+        value = evaluate_static(node, self._size_name)
+        if isinstance(value, (int, float, str, bool, Dim)):
+            return value
+        raise Failed(errors.not_a_condition(node.span))
+
+
+def _mended(parts: Mapping[str, Any], total: float) -> str:
+    """The last share that would make a sum of 1."""
+    name, share = list(parts.items())[-1] if parts else ("train", 0.0)
+    rest = round(1 - total + share, 6)
+    if 0 < rest < 1:
+        return f"`{name} = {describe(rest)}` makes the sum 1"
+    return "they are shares of all records, such as `train = 0.8, val = 0.1, test = 0.1`"

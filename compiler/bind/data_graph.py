@@ -1,0 +1,345 @@
+"""The graph of a `data` section: what its expressions do to a record, node by node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ..catalogue.sources import Source
+from ..catalogue.transforms import TRANSFORMS, Transform, Unsuited
+from ..ir.recipe import Classes, DataNode, ItemType
+from ..ir.recipe import Entry as EntryRecord
+from ..messages import data as errors
+from ..messages import recipe as section_errors
+from ..messages.diagnostics import Abandoned, Failed
+from ..messages.names import nearest
+from ..messages.source import Span
+from ..resolve.evaluate import evaluate_static
+from ..sizes.dims import Size, var
+from ..sizes.statics import StaticError, as_int, describe
+from ..sizes.types import shape_text
+from ..text import syntax
+from .reader import Reader
+
+
+class _SourceRecord:
+    """The name `source` by itself."""
+
+
+SOURCE = _SourceRecord()
+
+
+@dataclass(frozen=True)
+class _Condition:
+    """What a condition is in each mode."""
+
+    training: bool
+    evaluation: bool
+
+
+class DataGraph:
+    """Nodes in the order made, and the names of `let`s. The source is set before anything reads it."""
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader, self.report = reader, reader.report
+        self.nodes: list[DataNode] = []
+        self.names: dict[str, int] = {}
+        self.broken: set[str] = set()
+        self.let_spans: dict[str, Span] = {}
+        self.read: set[str] = set()
+        self.source: type[Source] | None = None
+        self.record: EntryRecord | None = None
+        self.fields: dict[str, ItemType] | None = None
+        #: What `training` is here: None where both modes are meant.
+        self.training: bool | None = None
+
+    def add(self, op: str, type: ItemType, span: Span, inputs: tuple[int, ...] = (), **args: Any) -> int:
+        self.nodes.append(
+            DataNode(id=len(self.nodes), op=op, args=args, inputs=inputs, type=type, span=span)
+        )  # fmt: skip
+        return len(self.nodes) - 1
+
+    def type(self, id: int) -> ItemType:
+        return self.nodes[id].type
+
+    def let(self, item: syntax.Let) -> None:
+        name = item.name.text
+        if name in self.names or name in self.broken:
+            self.report.add(section_errors.key_twice(item.name.span, name, self.let_spans[name]))
+            return
+        self.let_spans[name] = item.name.span
+        id: int | None = self.reader.attempt(lambda: self.node_of(item.value))
+        if id is None:
+            self.broken.add(name)
+            self.read.add(name)
+            return
+        if not self.nodes[id].name:
+            self.nodes[id] = self.nodes[id].model_copy(update={"name": name})
+        self.names[name] = id
+
+    def node_of(self, node: syntax.Pipe) -> int:
+        """The node that an expression stands for; a mistake raises Failed."""
+        value = self.evaluate(node)
+        if isinstance(value, int):
+            return value
+        raise Failed(errors.source_whole(node.span))
+
+    def evaluate(self, node: syntax.Pipe) -> int | _SourceRecord:
+        match node:
+            case syntax.Paren():
+                return self.evaluate(node.value)
+            case syntax.Ref():
+                return self._name(node)
+            case syntax.Attr():
+                return self._attribute(node)
+            case syntax.Call():
+                return self._call(node)
+            case syntax.Index():
+                return self._index(node)
+            case syntax.Tuple() | syntax.List():
+                ids = tuple(self.node_of(item) for item in node.items)
+                names = ("first", "second", "third", "fourth", "fifth", "sixth")
+                if len(ids) > len(names):
+                    raise Failed(errors.not_a_pipeline(node.span))
+                members = {name: self.type(id) for name, id in zip(names, ids, strict=False)}
+                return self.add("tuple", ItemType(kind="record", members=members), node.span, ids)
+            case syntax.IfExpr():
+                return self._choose(
+                    node.condition, lambda: self.node_of(node.then), lambda: self.node_of(node.orelse), node.span
+                )
+            case syntax.Pipeline():
+                id = self.node_of(node.value)
+                for stage in node.stages:
+                    id = self._stage(id, stage)
+                return id
+            case _:
+                raise Failed(errors.not_a_pipeline(node.span))
+
+    def _name(self, node: syntax.Ref) -> int | _SourceRecord:
+        if node.name == "source":
+            return SOURCE
+        if node.name in self.broken:
+            raise Abandoned
+        if node.name not in self.names:
+            near = nearest(node.name, ["source", *self.names])
+            raise Failed(errors.unknown_name(node.span, node.name, near))
+        self.read.add(node.name)
+        return self.names[node.name]
+
+    def source_type(self, node: syntax.Attr) -> ItemType:
+        name = node.name.text
+        if self.source is None or self.record is None:
+            raise Abandoned
+        if self.fields is None:
+            return self.source.any_field()
+        if name not in self.fields:
+            near = nearest(name, self.fields)
+            raise Failed(errors.unknown_source_field(node.name.span, self.record.name, name, near, list(self.fields)))
+        return self.fields[name]
+
+    def _attribute(self, node: syntax.Attr) -> int:
+        value = self.evaluate(node.value)
+        name = node.name.text
+        if isinstance(value, _SourceRecord):
+            type = self.source_type(node)
+            for made in self.nodes:
+                if made.op == "source" and made.args["field"] == name:
+                    return made.id
+            return self.add("source", type, node.span, field=name)
+        members = self.type(value).members
+        if name not in members:
+            near = nearest(name, members)
+            raise Failed(errors.unknown_member(node.name.span, name, near, list(members)))
+        return self.add("member", members[name], node.span, (value,), name=name)
+
+    def _call(self, node: syntax.Call) -> int:
+        callee = node.callee
+        if isinstance(callee, syntax.Attr) and isinstance(callee.value, syntax.Ref) and callee.value.name == "source":
+            if callee.name.text != "all_except" or self.fields is not None:
+                near = nearest(callee.name.text, ["all_except"])
+                raise Failed(errors.unknown_member(callee.name.span, callee.name.text, near, ()))
+            names = tuple(self.reader.static(item) for item in node.args.items if not isinstance(item, syntax.Kwarg))
+            if not names or not all(isinstance(name, str) for name in names):
+                expected = "columns by name, as strings"
+                raise Failed(section_errors.wrong_value(node.args.span, "all_except", expected, describe(names)))
+            return self.add(
+                "columns", ItemType(kind="tensor", dtype="f32", shape=(None,)), node.span, **{"except": names}
+            )
+        if isinstance(callee, syntax.Ref) and callee.name in TRANSFORMS and node.args.items:
+            first, *rest = node.args.items
+            if not isinstance(first, syntax.Kwarg):
+                return self._transform(self.node_of(first), callee.name, tuple(rest), node.span)
+        if isinstance(callee, syntax.Ref):
+            near = nearest(callee.name, TRANSFORMS)
+            raise Failed(
+                section_errors.unknown_entry(callee.span, callee.name, TRANSFORMS.what, near, TRANSFORMS)
+                if callee.name not in TRANSFORMS
+                else errors.not_a_pipeline(node.span)
+            )
+        raise Failed(errors.not_a_pipeline(node.span))
+
+    def _index(self, node: syntax.Index) -> int:
+        id = self.node_of(node.value)
+        type = self.type(id)
+        if type.kind not in ("tensor", "words") or len(node.items) != 1 or type.shape == ():
+            raise Failed(errors.not_a_pipeline(node.span))
+        item = node.items[0]
+        length = type.shape[0] if type.shape else None
+        rest = type.shape[1:] if type.shape is not None else None
+        if isinstance(item, syntax.Slice):
+            start, stop = (self._bound(part) for part in (item.start, item.stop))
+            cut: Size | None = len(range(length)[start:stop]) if isinstance(length, int) else None
+            shape = None if rest is None else (cut, *rest)
+            return self.add("slice", type.model_copy(update={"shape": shape}), node.span, (id,), start=start, stop=stop)
+        if type.kind == "words":
+            raise Failed(errors.not_for(node.span, "[i]", "numbers", "words"))
+        at = self._bound(item)
+        assert at is not None
+        if isinstance(length, int) and not -length <= at < length:
+            raise Failed(section_errors.wrong_value(item.span, "the index", f"below {length}", str(at)))
+        return self.add("index", type.model_copy(update={"shape": rest}), node.span, (id,), at=at)
+
+    def _bound(self, node: syntax.Pipe | None) -> int | None:
+        if node is None:
+            return None
+        value = self.reader.static(node)
+        try:
+            return as_int(value, "an index")
+        except StaticError:
+            raise Failed(section_errors.wrong_value(node.span, "an index", "an int", describe(value))) from None
+
+    # ---- stages --------------------------------------------------------------------------------------------------------
+
+    def _stage(self, id: int, stage: syntax.Stage) -> int:
+        match stage:
+            case syntax.Apply():
+                if len(stage.callee.names) != 1 or stage.select is not None:
+                    raise Failed(errors.not_a_pipeline(stage.span))
+                items = stage.args.items if stage.args is not None else ()
+                return self._transform(id, stage.callee.text, items, stage.span, stage.callee.span)
+            case syntax.Group():
+                for inner in stage.stages:
+                    id = self._stage(id, inner)
+                return id
+            case syntax.IfStage():
+                orelse = stage.orelse
+                return self._choose(
+                    stage.condition,
+                    lambda: self._stage(id, stage.then),
+                    lambda: id if orelse is None else self._stage(id, orelse),
+                    stage.span,
+                )
+            case syntax.Labelled():
+                raise Failed(errors.label_here(stage.label.span))
+            case _:
+                raise Failed(errors.not_a_pipeline(stage.span))
+
+    def _transform(
+        self, id: int, name: str, items: tuple[syntax.Pipe | syntax.Kwarg, ...], span: Span, place: Span | None = None
+    ) -> int:
+        if name not in TRANSFORMS:
+            near = nearest(name, TRANSFORMS)
+            raise Failed(section_errors.unknown_entry(place or span, name, TRANSFORMS.what, near, TRANSFORMS))
+        transform = TRANSFORMS[name]
+        assert issubclass(transform, Transform)
+        args = self.reader.bind(transform, items, span, {})
+        before = self.type(id)
+        if before.kind == "record" and transform.members:
+            members = {key: self._apply(transform, item, args, span) for key, item in before.members.items()}
+            after = before.model_copy(update={"members": members})
+        else:
+            after = self._apply(transform, before, args, span)
+        return self.add(name, after, span, (id,), **args)
+
+    def _apply(self, transform: type[Transform], item: ItemType, args: dict[str, Any], span: Span) -> ItemType:
+        try:
+            return transform.infer(item, args)
+        except Unsuited as unsuited:
+            raise Failed(errors.not_for(span, transform.name, unsuited.needs, described(item))) from None
+
+    def _choose(self, condition: syntax.Pipe, then: Callable[[], int], orelse: Callable[[], int], span: Span) -> int:
+        answer = self._condition(condition)
+        if answer.training == answer.evaluation:
+            return then() if answer.training else orelse()
+        outer = self.training
+        try:
+            self.training = answer.training
+            one = then()
+            self.training = not answer.training
+            other = orelse()
+        finally:
+            self.training = outer
+        training, evaluation = (one, other) if answer.training else (other, one)
+        if training == evaluation:
+            return training
+        training, evaluation = self._one_scale(training, evaluation, span)
+        merged = merge(self.type(training), self.type(evaluation))
+        if merged is None:
+            shown = described(self.type(training)), described(self.type(evaluation))
+            raise Failed(errors.branches_differ(span, *shown))
+        return self.add("choose", merged, span, (training, evaluation))
+
+    def _one_scale(self, training: int, evaluation: int, span: Span) -> tuple[int, int]:
+        """Where one branch has floats and the other still u8, the u8 is read as value / 255."""
+
+        def floats(id: int, other: int) -> int:
+            if (self.type(id).dtype, self.type(other).dtype) != ("u8", "f32"):
+                return id
+            return self.add("to_float", self.type(id).model_copy(update={"dtype": "f32"}), span, (id,))
+
+        return floats(training, evaluation), floats(evaluation, training)
+
+    def _condition(self, node: syntax.Pipe) -> _Condition:
+        answers: list[bool] = []
+        for mode in (True, False) if self.training is None else (self.training, self.training):
+
+            def lookup(ref: syntax.Ref, mode: bool = mode) -> Any:
+                return mode if ref.name == "training" else self.reader.lookup(ref)
+
+            value = evaluate_static(node, lookup)
+            if not isinstance(value, bool):
+                raise Failed(
+                    section_errors.wrong_value(node.span, "the condition", "`true` or `false`", describe(value))
+                )
+            answers.append(value)
+        return _Condition(*answers)
+
+
+def merge(one: ItemType, other: ItemType) -> ItemType | None:
+    """What is known of a value that is either; None when they cannot be one thing."""
+    if one.kind != other.kind:
+        return None
+    if one.dtype is not None and other.dtype is not None and one.dtype != other.dtype:
+        return None
+    shape: tuple[Size | None, ...] | None = None
+    if one.shape is not None and other.shape is not None:
+        if len(one.shape) != len(other.shape):
+            return None
+        shape = tuple(a if a == b else None for a, b in zip(one.shape, other.shape, strict=True))
+    if set(one.members) != set(other.members):
+        return None
+    members: dict[str, ItemType] = {}
+    for name, item in one.members.items():
+        merged = merge(item, other.members[name])
+        if merged is None:
+            return None
+        members[name] = merged
+    classes: Classes | None = one.classes if one.classes == other.classes else None
+    return ItemType(kind=one.kind, dtype=one.dtype or other.dtype, shape=shape, classes=classes, members=members)
+
+
+def described(item: ItemType) -> str:
+    """An item in words: `u8[3, _, _]`, a text."""
+    if item.kind == "tensor":
+        if item.shape is None:
+            return f"an array of {item.dtype}" if item.dtype else "an array"
+        shape = shape_text([size if size is not None else var("_") for size in item.shape]) if item.shape else ""
+        return f"`{item.dtype or ''}{shape}`" if item.dtype or shape else "a number"
+    return {
+        "column": "a column",
+        "stream": "a stream",
+        "text": "a text",
+        "words": "words",
+        "record": f"a record of {' '.join(item.members)}",
+    }[item.kind]

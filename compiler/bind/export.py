@@ -1,0 +1,372 @@
+"""`export` sections: which net, cut at which values, with which outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+from ..catalogue.ops import find
+from ..elaborate import expressions
+from ..elaborate.builder import Builder, Scope
+from ..elaborate.elaborator import Context, Elaborator
+from ..elaborate.environment import Environment
+from ..elaborate.values import Callable, Outputs, Tensor
+from ..ir.liveness import Liveness, entered
+from ..ir.model import AnyNode, Body, Model, OpNode, RepeatNode
+from ..ir.recipe import Entry, Export, Train
+from ..messages import recipe as errors
+from ..messages.diagnostics import Abandoned, Failed
+from ..messages.names import nearest
+from ..messages.source import Span
+from ..resolve.scopes import Definition
+from ..sizes.dims import variables
+from ..sizes.facts import Facts
+from ..sizes.statics import describe
+from ..text import syntax
+from .reader import Form, Reader, Section
+
+EXPORT: dict[str, Form] = {
+    "onnx": "key", "train": "key", "model": "key", "inputs": "key", "outputs": "key or sub", "precision": "key",
+    "opset": "key", "fix": "sub", "preprocess": "key", "quantize": "key",
+}  # fmt: skip
+
+
+class ExportBinder:
+    """One `export` section."""
+
+    def __init__(
+        self, elaborator: Elaborator, definition: Definition, trains: dict[str, Train | None], stem: str
+    ) -> None:
+        self.elaborator, self.definition, self.trains, self.stem = elaborator, definition, trains, stem
+        self.node: syntax.Export = definition.node
+        self.report = elaborator.report
+        self.reader = Reader(definition.scope, self.report, elaborator.project.root)
+        start = self.node.span.start
+        self.span = (
+            self.node.name.span
+            if self.node.name is not None
+            else Span(self.node.span.file, start, start + len("export"))
+        )
+
+    def run(self) -> Export | None:
+        before = len(self.report.errors)
+        section = self.reader.section("export", self.node.entries, self.span, EXPORT)
+        root: tuple[str | None, str, int] | None = self.reader.attempt(lambda: self._root(section))
+        plain: dict[str, Any] = {
+            "precision": self._choice(section, "precision", "f32", ("f32", "f16", "bf16")),
+            "opset": self._value(section, "opset", "MaybeCount", None),
+            "preprocess": self._value(section, "preprocess", "Bool", False),
+        }
+        name = self.definition.name
+        onnx = self._value(section, "onnx", "Text", f"{name or self.stem}.onnx")
+        quantize = self._quantize(section)
+        if root is None:
+            return None
+        train, net, index = root
+        model = self.elaborator.models[index]
+        body = self.elaborator.bodies[model.body]
+        cut: tuple[tuple[str, ...], int] | None = self.reader.attempt(lambda: self._cut(section, model, body))
+        fix = self._fix(section, model, body, cut[0] if cut is not None else ())
+        if cut is None or len(self.report.errors) > before:
+            return None
+        inputs, tail = cut
+        return Export(
+            name=name, onnx=onnx, train=train, net=net, model=index, inputs=inputs, tail=tail, fix=fix,
+            quantize=quantize, span=self.span, **plain,
+        )  # fmt: skip
+
+    # ---- keys ----------------------------------------------------------------------------------------------------------
+
+    def _value(self, section: Section, name: str, kind: str, default: Any) -> Any:
+        node = section.value(name)
+        if node is None:
+            return default
+        value = self.reader.attempt(lambda: self.reader.value(node, name, kind))
+        return default if value is None else value
+
+    def _choice(self, section: Section, name: str, default: str, words: tuple[str, ...]) -> str:
+        value = self._value(section, name, "Text", default)
+        if value in words:
+            return value
+        expected = " or ".join(f'`"{word}"`' for word in words)
+        self.report.add(errors.wrong_value(section.keys[name].span, name, expected, describe(value)))
+        return default
+
+    def _quantize(self, section: Section) -> Entry | None:
+        if "quantize" not in section.keys:
+            return None
+        value = self._choice(section, "quantize", "int8", ("int8", "int4"))
+        return Entry(name=value, span=section.keys["quantize"].span)
+
+    def _root(self, section: Section) -> tuple[str | None, str, int]:
+        """The train section, the net in it, and the model: (name or None, name, index)."""
+        train = self._train(section)
+        node = section.value("model")
+        if node is not None:
+            node = self.reader.plain(node)
+            if train is not None and isinstance(node, syntax.Ref):
+                for net in train.nets:
+                    if net.name == node.name:
+                        return train.name, net.name, net.model
+            return self._plain_model(node, train)
+        if train is None:
+            models = self.elaborator.project.definitions("model")
+            if len(models) != 1:
+                raise Failed(errors.which_model(self.span, [d.name for d in models]))
+            return None, "", self._elaborated(models[0], None, models[0].place)
+        nets = list(train.nets)
+        if len(nets) > 1 and all(net.name for net in nets):
+            raise Failed(errors.which_net(self.span, [net.name for net in nets]))
+        net = next((net for net in nets if not net.name), nets[0])
+        return train.name, net.name, net.model
+
+    def _train(self, section: Section) -> Train | None:
+        node = section.value("train")
+        if node is not None:
+            node = self.reader.plain(node)
+            if not isinstance(node, syntax.Ref):
+                raise Failed(errors.not_an_entry(node.span, "the name of a `train` section", "train = gan"))
+            if node.name not in self.trains:
+                near = nearest(node.name, self.trains)
+                raise Failed(errors.unknown_definition(node.span, node.name, "`train` section", near))
+            found = self.trains[node.name]
+        elif len(self.trains) > 1:
+            raise Failed(errors.which_train(self.span, list(self.trains)))
+        else:
+            found = next(iter(self.trains.values()), None)
+            if not self.trains:
+                return None
+        if found is None:
+            raise Abandoned
+        return found
+
+    def _plain_model(self, node: syntax.Pipe, train: Train | None) -> tuple[str | None, str, int]:
+        """`model = Mlp(classes = 3)`: initial weights, unless it is what the train section trains."""
+        callee = node.callee if isinstance(node, syntax.Call) else node
+        if not isinstance(callee, syntax.Ref):
+            raise Failed(errors.not_a_root(node.span, "`model`"))
+        found = self.definition.scope.lookup(callee.name)
+        nets = [net.name for net in train.nets if net.name] if train is not None else []
+        if not isinstance(found, Definition) or found.kind != "model":
+            known = [*nets, *(d.name for d in self.elaborator.project.definitions("model"))]
+            raise Failed(errors.unknown_definition(callee.span, callee.name, "model", nearest(callee.name, known)))
+        callable = Callable(found, callee.name)
+        if isinstance(node, syntax.Call):
+            context = self.elaborator.file_context(self.definition.scope)
+            positional, keyword, _ = expressions.arguments(context, callable, node.args)
+            callable = Callable(found, callee.name, tuple(positional), tuple(keyword.items()))
+        elif train is not None:
+            for net in train.nets:
+                if self.elaborator.models[net.model].name == found.name:
+                    return train.name, net.name, net.model
+        return None, "", self._elaborated(found, callable, node.span)
+
+    def _elaborated(self, definition: Definition, callable: Callable | None, span: Span) -> int:
+        before = len(self.report.errors)
+        model = self.elaborator.model(definition, callable, span)
+        if model is None or len(self.report.errors) > before:
+            raise Abandoned
+        return self.elaborator.models.index(model)
+
+    # ---- cut and outputs -----------------------------------------------------------------------------------------------
+
+    def _cut(self, section: Section, model: Model, body: Body) -> tuple[tuple[str, ...], int]:
+        """Names of the graph's inputs, and the tail that gives its outputs."""
+        values = named_values(body)
+        inputs = self._listed(section, model, values)
+        self.elaborator.facts = Facts(model.divisors, model.bounds)
+        builder = Builder(self.report, self.definition.name or "export", "step", self.span)
+        environment = Environment(self.definition.scope)
+        environment.training = False
+        context = Context(self.elaborator, builder, environment, Scope())
+        tensors: dict[str, Tensor] = {}
+        grouped: dict[str, dict[str, Tensor]] = {}
+        for name, id in values.items():
+            tensors[name] = builder.input(body.value(id).type, name)
+            first, dot, leaf = name.partition(".")
+            if dot:
+                grouped.setdefault(first, {})[leaf] = tensors[name]
+            else:
+                environment.bind(name, tensors[name], self.span, is_input=True)
+        for name, leaves in grouped.items():
+            environment.bind(name, Outputs(leaves, name), self.span)
+        outputs = self._outputs(section, context, body, tensors)
+        names = [name for name, _, _ in outputs]
+        for position, (name, _, span) in enumerate(outputs):
+            if name in names[:position]:
+                self.report.add(errors.two_outputs(span, name))
+        tail = builder.finish([(name, tensor) for name, tensor, _ in outputs], statics={}, dims={})
+        tail = without_unused_inputs(tail)
+        inputs = self._check_reach(body, tail, values, inputs, outputs)
+        return inputs, self.elaborator.add_body(tail)
+
+    def _listed(self, section: Section, model: Model, values: dict[str, int]) -> tuple[str, ...] | None:
+        node = section.value("inputs")
+        if node is None:
+            return None
+        found: list[str] = []
+        for name, span in self._names(node, "inputs = [z]"):
+            if name not in values:
+                raise Failed(errors.no_tap(span, model.name, name, nearest(name, values)))
+            found.append(name)
+        return tuple(found)
+
+    def _names(self, node: syntax.Pipe, example: str) -> Iterable[tuple[str, Span]]:
+        items = node.items if isinstance(node, (syntax.List, syntax.Tuple)) else (node,)
+        for item in items:
+            if isinstance(item, syntax.Ref):
+                yield item.name, item.span
+            elif isinstance(item, syntax.Attr) and isinstance(item.value, syntax.Ref):
+                yield f"{item.value.name}.{item.name.text}", item.span
+            else:
+                raise Failed(errors.not_an_entry(item.span, "a list of names", example))
+
+    def _outputs(
+        self, section: Section, context: Context, body: Body, tensors: dict[str, Tensor]
+    ) -> list[tuple[str, Tensor, Span]]:
+        found = section.keys.get("outputs")
+        if found is None:
+            return [(result.name, tensors[result.name], self.span) for result in body.outputs]
+        outputs: list[tuple[str, Tensor, Span]] = []
+        if isinstance(found, syntax.Key):
+            for name, span in self._names(found.value, "outputs = [logits]"):
+                if name not in tensors:
+                    raise Failed(errors.no_tap(span, body.name, name, nearest(name, tensors)))
+                outputs.append((name, tensors[name], span))
+            return outputs
+        for item in found.entries.items:
+            if not isinstance(item, syntax.Key):
+                self.report.add(errors.entry_misplaced(item.span, "this", "outputs"))
+                continue
+            with self.elaborator.reporting():
+                value = expressions.evaluate(context, item.value)
+                tensor = expressions.as_tensor(context, value, item.value.span)
+                outputs.append((item.name.text, tensor, item.name.span))
+        if not outputs:
+            raise Abandoned
+        return outputs
+
+    def _check_reach(
+        self, body: Body, tail: Body, values: dict[str, int], listed: tuple[str, ...] | None,
+        outputs: list[tuple[str, Tensor, Span]],
+    ) -> tuple[str, ...]:  # fmt: skip
+        """E0504 for an output that needs an input that is not listed, E0502 for randomness; the inputs in order."""
+        names = {value.id: value.name for value in body.inputs}
+        stops = {values[name] for name in listed} if listed is not None else set(names)
+        reached_all: set[int] = set()
+        place = {name: span for name, _, span in outputs}
+        live = Liveness(self.elaborator.bodies)
+        for result in tail.outputs:
+            needed = [values[tail.value(id).name] for id in inputs_of(tail, result.value)]
+            reached = reach(body, needed, stops)
+            reached_all |= reached
+            missing = [names[id] for id in reached if id in names and id not in stops]
+            span = place.get(result.name, self.span)
+            if missing:
+                self.report.add(errors.cut_needs(span, result.name, missing))
+            operator = self._random(live, body, stops, needed) or self._random(live, tail, (), [result.value])
+            if operator is not None:
+                self.report.add(errors.random_output(span, result.name, operator.op, operator.span))
+        chosen = listed or tuple(names[id] for id in names if id in reached_all)
+        bound: set[str] = set()
+        for name in chosen:
+            bound |= set().union(*(variables(size) for size in body.value(values[name]).type.shape), set[str]())
+        for result in tail.outputs:
+            open_sizes = set[str]().union(*(variables(size) for size in tail.value(result.value).type.shape)) - bound
+            if open_sizes and not self.report.errors:
+                self.report.add(errors.open_size(place.get(result.name, self.span), result.name, min(open_sizes)))
+        return chosen
+
+    def _random(self, live: Liveness, body: Body, known: Collection[int], values: Sequence[int]) -> OpNode | None:
+        """A random function that evaluation reaches on its way from the known values."""
+        for node in live.nodes(body, known, values):
+            if isinstance(node, OpNode):
+                operator = find(node.op)
+                if operator is not None and operator.random and not operator.has_mode:
+                    return node
+            for index in entered(node):
+                inner = self.elaborator.bodies[index]
+                found = self._random(live, inner, (), [result.value for result in inner.outputs])
+                if found is not None:
+                    return found
+        return None
+
+    def _fix(self, section: Section, model: Model, body: Body, inputs: tuple[str, ...]) -> dict[str, int]:
+        sub = section.sub("fix")
+        if sub is None:
+            return {}
+        values = named_values(body)
+        known = sorted({name for i in inputs for size in body.value(values[i]).type.shape for name in variables(size)})
+        forms: dict[str, Form] = dict.fromkeys(known, "key")
+        fixed: dict[str, int] = {}
+        for item in sub.entries.items:
+            if isinstance(item, syntax.Key) and item.name.text not in forms and inputs:
+                name = item.name
+                self.report.add(errors.fix_unknown(name.span, name.text, nearest(name.text, known), known))
+            elif isinstance(item, syntax.Key):
+                value = self.reader.attempt(lambda item=item: self.reader.value(item.value, item.name.text, "Count"))
+                if value is None:
+                    continue
+                name = item.name.text
+                low, high = model.bounds.get(name, (1, None))
+                step = model.divisors.get(name, 1)
+                broken = (
+                    f"{name} >= {low}" if value < low else f"{name} <= {high}" if high is not None and value > high
+                    else f"{name} % {step} == 0" if value % step else None
+                )  # fmt: skip
+                if broken is not None:
+                    self.report.add(errors.fix_outside(item.value.span, name, value, broken))
+                fixed[name] = value
+            else:
+                self.report.add(errors.entry_misplaced(item.span, "this", "fix"))
+        return fixed
+
+
+# ---- values of a body ------------------------------------------------------------------------------------------------
+
+
+def named_values(body: Body) -> dict[str, int]:
+    """Inputs, taps and outputs of a model by name; an output stands before a tap, a tap before an input."""
+    found = {value.name: value.id for value in body.inputs}
+    found.update(body.taps)
+    found.update({result.name: result.value for result in body.outputs})
+    return found
+
+
+def without_unused_inputs(body: Body) -> Body:
+    """The body with only those inputs that something reads."""
+    used = {operand for node in body.nodes for operand in operands(node) if isinstance(operand, int)}
+    used |= {result.value for result in body.outputs}
+    return body.model_copy(update={"inputs": tuple(value for value in body.inputs if value.id in used)})
+
+
+def operands(node: AnyNode) -> list[Any]:
+    """What flows into a node, captures included."""
+    found: list[Any] = list(node.inputs)
+    if isinstance(node, RepeatNode):
+        for run in node.runs:
+            found += run.captures
+    return found
+
+
+def inputs_of(body: Body, value: int) -> list[int]:
+    """Ids of the inputs that a value of a body is computed from."""
+    reached = reach(body, [value], set())
+    inputs = {item.id for item in body.inputs}
+    return [id for id in reached if id in inputs]
+
+
+def reach(body: Body, values: Iterable[int], stops: Collection[int]) -> set[int]:
+    """What the given values are computed from in either mode, not going beyond `stops`."""
+    producers = {value.id: node for node in body.nodes for value in node.outputs}
+    reached: set[int] = set()
+    stack = list(values)
+    while stack:
+        id = stack.pop()
+        if id in reached:
+            continue
+        reached.add(id)
+        node = producers.get(id)
+        if node is not None and id not in stops:
+            stack.extend(operand for operand in operands(node) if isinstance(operand, int))
+    return reached

@@ -1,0 +1,192 @@
+"""What losses and metrics meet: probabilities where logits belong, class counts of the data, sizes of vocabularies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..catalogue.losses import LOSSES
+from ..catalogue.metrics import METRICS
+from ..elaborate.elaborator import Elaborator
+from ..ir.model import Body, CallNode, ModeNode, Operand, OpNode, RepeatNode
+from ..ir.recipe import Classes, DataFacts, DataField, DataSet, Train
+from ..messages import data as data_errors
+from ..messages import recipe as errors
+from ..sizes.dims import Size
+from ..sizes.types import is_integer
+
+#: Functions that hand their first input on, in another shape at most.
+VIEWS = frozenset(
+    [
+        "squeeze",
+        "flatten",
+        "rearrange",
+        "index",
+        "take",
+        "transpose",
+        "cast",
+        "identity",
+        "expand",
+        "stop_grad",
+        "split_heads",
+        "merge_heads",
+        "dropout",
+    ]
+)
+PROBABILITIES = ("softmax", "sigmoid")
+
+
+def check_pairing(elaborator: Elaborator, train: Train, dataset: DataSet, facts: DataFacts | None) -> None:
+    """W0401 and E0205 of the expressions of a section; `facts` are what the data was found to be."""
+    checker = _Checker(elaborator, dataset, facts)
+    checker.fields()
+    bodies = [update.body for phase in train.phases for update in phase.updates]
+    for index in dict.fromkeys([*bodies, train.evaluation.body]):
+        checker.body(elaborator.bodies[index])
+
+
+class _Checker:
+    def __init__(self, elaborator: Elaborator, dataset: DataSet, facts: DataFacts | None) -> None:
+        self.bodies, self.report = elaborator.bodies, elaborator.report
+        self.dataset, self.facts = dataset, facts
+        self.counted: set[tuple[str, int]] = set()
+
+    # ---- the data against its fields ----------------------------------------------------------------------------------
+
+    def fields(self) -> None:
+        """E0201 where the data's records do not have the declared shape."""
+        for field in self.dataset.fields:
+            found = self.facts.fields.get(field.name) if self.facts is not None else None
+            if found is None:
+                continue
+            declared = field.type.shape[1:]
+            shown = "[" + ", ".join("_" if size is None else str(size) for size in found.shape) + "]"
+            place = self.dataset.node(field.node).span
+            if len(found.shape) != len(declared):
+                self.report.add(data_errors.field_rank(field.span, field.name, len(declared), shown, place))
+                continue
+            for axis, (want, have) in enumerate(zip(declared, found.shape, strict=True)):
+                if isinstance(want, int) and have is not None and want != have:
+                    self.report.add(
+                        data_errors.field_size(field.span, field.name, str(want), str(have), axis, shown, place)
+                    )
+                    break
+
+    # ---- losses and metrics --------------------------------------------------------------------------------------------
+
+    def body(self, body: Body) -> None:
+        for node in body.nodes:
+            if isinstance(node, OpNode):
+                self._pair(body, node)
+            elif isinstance(node, CallNode):
+                self._vocabulary(body, node)
+
+    def _pair(self, body: Body, node: OpNode) -> None:
+        operator = LOSSES.get(node.op) or METRICS.get(node.op)
+        if operator is None or len(node.inputs) < 2:
+            return
+        if operator.reads == "logits":
+            producer = self.producer(body, node.inputs[0])
+            if producer is not None and producer.op in PROBABILITIES:
+                words = "logits"
+                self.report.add(errors.probabilities_into(node.span, node.op, producer.op, producer.span, words))
+        if not operator.classes:
+            return
+        logits, target = node.inputs[0], node.inputs[1]
+        field = self.field(body, target)
+        if field is None or not isinstance(logits, int) or not is_integer(field.type.dtype):
+            return
+        classes = self.classes(field)
+        type = body.value(logits).type
+        axis: int = node.args.get("axis", -1)
+        if not type.shape or not isinstance(target, int) or body.value(target).type.rank == type.rank:
+            return
+        size: Size = type.shape[axis]
+        if classes.count is None or not isinstance(size, int) or size == classes.count:
+            return
+        if (field.name, size) in self.counted:
+            return
+        self.counted.add((field.name, size))
+        folder = self.dataset.source.name == "image_folder"
+        what = "the logits" if operator.reads != "log_probs" else "the log-probabilities"
+        self.report.add(
+            errors.class_count(node.span, field.name, classes.count, size, classes.names, what, field.span, folder)
+        )
+
+    def classes(self, field: DataField) -> Classes:
+        """What is known of a class field, from the spec or the data."""
+        found = self.facts.fields.get(field.name) if self.facts is not None else None
+        if found is not None and found.classes is not None and field.classes is not None:
+            return Classes(count=len(found.classes), names=found.classes)
+        return field.classes or Classes()
+
+    def field(self, body: Body, operand: Operand) -> DataField | None:
+        """The batch field that a value is, through changes of shape."""
+        name = self.input_of(body, operand)
+        return next((field for field in self.dataset.fields if field.name == name), None)
+
+    def input_of(self, body: Body, operand: Operand) -> str | None:
+        """The name of the input that a value is handed on from."""
+        while isinstance(operand, int):
+            for value in body.inputs:
+                if value.id == operand:
+                    return value.name
+            node = next((node for node in body.nodes if any(v.id == operand for v in node.outputs)), None)
+            if not isinstance(node, OpNode) or node.op not in VIEWS:
+                return None
+            operand = node.inputs[0]
+        return None
+
+    def producer(self, body: Body, operand: Operand) -> OpNode | None:
+        """The function that computes a value, through changes of shape and into nets."""
+        while isinstance(operand, int):
+            node = next((node for node in body.nodes if any(v.id == operand for v in node.outputs)), None)
+            if isinstance(node, OpNode):
+                if node.op not in VIEWS:
+                    return node
+                operand = node.inputs[0]
+                continue
+            if isinstance(node, (CallNode, ModeNode)):
+                position = [value.id for value in node.outputs].index(operand)
+                inner = self.bodies[node.body if isinstance(node, CallNode) else node.evaluation]
+                return self.producer(inner, inner.outputs[position].value)
+            return None
+        return None
+
+    # ---- vocabularies --------------------------------------------------------------------------------------------------
+
+    def _vocabulary(self, body: Body, call: CallNode) -> None:
+        """E0205 where ids of a field exceed the rows of the embedding that they index."""
+        if self.facts is None:
+            return
+        inner = self.bodies[call.body]
+        for value, operand in zip(inner.inputs, call.inputs, strict=False):
+            field = self.field(body, operand)
+            facts = self.facts.fields.get(field.name) if field is not None else None
+            if field is None or facts is None or facts.vocabulary is None:
+                continue
+            for node in self.embeddings(inner, value.id):
+                count = node.args["count"]
+                if facts.vocabulary > count:
+                    self.report.add(errors.vocabulary(node.span, field.name, facts.vocabulary, count, field.span))
+
+    def embeddings(self, body: Body, value: int) -> Iterator[OpNode]:
+        """The embeddings that a value of a body goes into."""
+        reached = {value}
+        for node in body.nodes:
+            if isinstance(node, OpNode):
+                if node.inputs and node.inputs[0] in reached:
+                    if node.op == "Embedding":
+                        yield node
+                    elif node.op in VIEWS:
+                        reached.update(output.id for output in node.outputs)
+            elif isinstance(node, CallNode):
+                inner = self.bodies[node.body]
+                for inside, operand in zip(inner.inputs, node.inputs, strict=False):
+                    if operand in reached:
+                        yield from self.embeddings(inner, inside.id)
+            elif isinstance(node, RepeatNode):
+                for run in node.runs:
+                    inner = self.bodies[run.body]
+                    for inside, operand in zip(inner.inputs, (*node.inputs, *run.captures), strict=False):
+                        if operand in reached:
+                            yield from self.embeddings(inner, inside.id)

@@ -1,0 +1,428 @@
+"""Phases of a `train` section: updates with their losses, optimizers and groups, freezing, batch, rhythm."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from ..catalogue.schedules import CLIPS, VALIDATIONS
+from ..elaborate import expressions, statements
+from ..elaborate.elaborator import Elaborator, reachable
+from ..elaborate.values import Tensor
+from ..ir.expand import ParameterEntry, enclosing, glob
+from ..ir.model import OpNode, Selector
+from ..ir.recipe import (  # fmt: skip
+    Batch,
+    Clip,
+    Duration,
+    Freeze,
+    Log,
+    ParameterGroup,
+    Phase,
+    Runtime,
+    Schedule,
+    Term,
+    Update,
+    Validate,
+)
+from ..ir.recipe import Optimizer as OptimizerRecord
+from ..messages import recipe as errors
+from ..messages.diagnostics import Abandoned, Failed
+from ..messages.names import nearest
+from ..messages.source import Span
+from ..resolve.scopes import FileScope
+from ..sizes.statics import Quantity, describe
+from ..sizes.types import TensorType
+from ..text import syntax
+from . import optimizer as bind_optimizer
+from .expressions import Binder, Names, Open
+from .reader import Form, Reader, Section
+
+TRAIN: dict[str, Form] = {
+    "model": "key", "data": "key", "inputs": "sub", "loss": "key or sub", "metrics": "sub", "optimizer": "key",
+    "group": "sub_for", "freeze": "sub_for", "step": "sub_for", "phase": "sub_for", "weights": "key or sub",
+    "batch": "key", "micro_batch": "key", "duration": "key", "validate": "key", "keep": "key", "stop": "key",
+    "clip": "key", "precision": "key", "seed": "key", "ema": "key", "mixup": "key", "log": "sub", "runtime": "sub",
+}  # fmt: skip
+STEP: dict[str, Form] = {
+    "loss": "key or sub", "optimizer": "key", "group": "sub_for", "clip": "key", "repeat": "key"
+}  # fmt: skip
+NOT_IN_PHASE = ("model", "data", "inputs", "weights", "step", "phase", "keep", "stop", "metrics", "ema", "seed")
+PHASE: dict[str, Form] = {name: form for name, form in TRAIN.items() if name not in NOT_IN_PHASE}
+LOG: dict[str, Form] = {"every": "key", "images": "key", "values": "key"}
+RUNTIME: dict[str, Form] = {"shard": "key", "recompute": "key", "sync_batch_norm": "key", "workers": "key"}
+
+
+class PhaseBinder:
+    """The phases of one section, over the parameters of its nets (`entries`, with full paths)."""
+
+    def __init__(
+        self, elaborator: Elaborator, reader: Reader, scope: FileScope, binder: Binder, names: Names,
+        entries: list[tuple[str, ParameterEntry]],
+    ) -> None:  # fmt: skip
+        self.elaborator, self.reader, self.scope = elaborator, reader, scope
+        self.binder, self.names, self.entries = binder, names, entries
+        self.report = elaborator.report
+
+    def run(self, section: Section, span: Span) -> list[Phase] | None:
+        """All phases, complete; None when there were mistakes. A section without `phase` is one."""
+        written = section.many.get("phase", [])
+        before = len(self.report.errors)
+        phases: list[Phase] = []
+        if not written:
+            phase = self._phase(section, None, "", span)
+            if phase is not None:
+                phases.append(phase)
+        else:
+            if "duration" in section.keys:
+                first = written[0].span
+                self.report.add(errors.duration_in_both(section.keys["duration"].name.span, first))
+            seen: dict[str, Span] = {}
+            for item in written:
+                name, place = self._argument_name(item)
+                if name in seen:
+                    self.report.add(errors.key_twice(place, name, seen[name]))
+                seen.setdefault(name, place)
+                inner = self._phase_section(item, name, place)
+                phase = self._phase(section, inner, name, place)
+                if phase is not None:
+                    phases.append(phase if phases else phase.model_copy(update={"fresh": True}))
+        return phases if len(self.report.errors) == before else None
+
+    def _argument_name(self, item: syntax.SubFor) -> tuple[str, Span]:
+        if len(item.args) == 1 and isinstance(item.args[0], syntax.Ref):
+            return item.args[0].name, item.args[0].span
+        self.report.add(errors.key_form(item.name.span, item.name.text, "train", f"`{item.name.text} name {{ .. }}`"))
+        return "", item.span
+
+    def _phase_section(self, item: syntax.SubFor, name: str, span: Span) -> Section:
+        entries = item.entries or syntax.Entries(item.span, ())
+        for entry in entries.items:
+            if not isinstance(entry, (syntax.Draw, syntax.Rule)) and entry.name.text in NOT_IN_PHASE:
+                self.report.add(errors.phase_key(entry.name.span, entry.name.text))
+        kept = tuple(
+            entry for entry in entries.items
+            if isinstance(entry, (syntax.Draw, syntax.Rule)) or entry.name.text not in NOT_IN_PHASE
+        )  # fmt: skip
+        return self.reader.section(f"phase {name}", syntax.Entries(entries.span, kept), span, PHASE)
+
+    def _phase(self, outer: Section, inner: Section | None, name: str, span: Span) -> Phase | None:
+        """A phase complete with what it takes over from the section."""
+        both = Section(f"phase {name}" if inner else "train", span, dict(outer.keys), dict(outer.many), outer.meant)
+        if inner is not None:
+            both.keys.pop("duration", None)
+            both.keys.update(inner.keys)
+            both.many.update(inner.many)
+            both.meant = outer.meant | inner.meant
+        before = len(self.report.errors)
+        duration = self._duration(both, name if inner else None)
+        batch = self.reader.attempt(lambda: self._batch(both))
+        updates, shared = self._updates(both)
+        freeze = self._freeze(both)
+        updated = [net for update in updates for net in update.nets]
+        fixed = [item for item in freeze if item.until is None]
+        free = [
+            path for path, entry in self.entries
+            if not entry.buffer and not any(bind_optimizer.chosen(item.selectors, entry, path) for item in fixed)
+            and any(path.startswith(f"{net}.") if net else True for net in updated)
+        ]  # fmt: skip
+        if self.entries and updates and not free:
+            self.report.add(errors.everything_frozen(span))
+        phase_validate = self.reader.attempt(lambda: self._validate(both))
+        precision = self.reader.attempt(lambda: self._precision(both))
+        log = self._log(both)
+        runtime = self._runtime(both)
+        mixup = self.reader.setting(both, "mixup", "Positive", None)
+        if batch is not None and batch.unit == "tokens":
+            self._no_epochs(both, updates, freeze, duration)
+        if batch is not None and batch.micro is not None and batch.unit == "samples" and batch.micro < batch.amount:
+            self._across(both, updates, batch.micro, batch.amount)
+        if len(self.report.errors) > before or duration is None or batch is None or phase_validate is None:
+            return None
+        return Phase(
+            name=name, duration=duration, shared=shared, updates=tuple(updates), freeze=tuple(freeze), batch=batch,
+            validate_every=phase_validate, precision=precision, mixup=mixup, log=log, runtime=runtime,
+            fresh=inner is None or "optimizer" in inner.keys, span=span,
+        )  # fmt: skip
+
+    def _across(self, section: Section, updates: list[Update], micro: int, batch: int) -> None:
+        """W0405 for what sees one micro-batch: batch statistics, and losses that join examples."""
+        place = section.keys["micro_batch"].span
+        for update in updates:
+            bodies = self.elaborator.bodies
+            nodes = bodies[update.body].nodes if update.terms else ()
+            for term in update.terms:
+                if term.across:
+                    made = next(node for node in nodes if any(value.id == term.value for value in node.outputs))
+                    self.report.add(errors.across_examples(place, f"the loss `{term.name}`", made.span, micro, batch))
+                    return
+            for index in reachable(bodies, update.body):
+                for node in bodies[index].nodes:
+                    if isinstance(node, OpNode) and node.op == "BatchNorm":
+                        self.report.add(errors.across_examples(place, "`BatchNorm`", node.span, micro, batch))
+                        return
+
+    def _no_epochs(
+        self, section: Section, updates: list[Update], freeze: list[Freeze], duration: Duration | None
+    ) -> None:
+        """E0403: with batches of tokens the number of steps an epoch is not known."""
+        why = "with `batch` in tokens the number of steps an epoch is not known"
+        schedules: list[Schedule] = []
+        for update in updates:
+            schedules += update.optimizer.schedules.values()
+            for group in update.groups:
+                schedules += group.schedules.values()
+        for segment in (segment for schedule in schedules for segment in schedule.segments):
+            open_end = segment.length is not None and segment.length.unit == "rest"
+            if segment.length is not None and segment.length.unit == "epochs":
+                self.report.add(errors.epochs_unknown(segment.span, why))
+            elif open_end and duration is not None and duration.unit == "epochs":
+                self.report.add(errors.epochs_unknown(section.keys["duration"].span, why))
+        for item in freeze:
+            if item.until is not None and item.until.unit == "epochs":
+                self.report.add(errors.epochs_unknown(item.span, why))
+
+    def _duration(self, section: Section, phase: str | None) -> Duration | None:
+        node = section.value("duration")
+        if node is None:
+            missing = (
+                errors.key_missing(section.span, "duration", "train", "duration = 10 epochs")
+                if phase is None
+                else errors.duration_missing(section.span, phase)
+            )
+            self.reader.missing(section, "duration", missing)
+            return None
+        return self.reader.attempt(lambda: self.reader.duration(node))
+
+    def _batch(self, section: Section) -> Batch:
+        node = section.value("batch")
+        if node is None:
+            self.reader.missing(section, "batch", errors.key_missing(section.span, "batch", "train", "batch = 64"))
+            raise Abandoned
+        amount, unit = self._amount(node, "batch")
+        micro_node = section.value("micro_batch")
+        micro = None
+        if micro_node is not None:
+            micro, _ = self._amount(micro_node, "micro_batch", unit)
+            if unit == "samples" and (micro > amount or amount % micro):
+                raise Failed(errors.batch_not_whole(micro_node.span, amount, micro))
+        return Batch(amount=amount, unit=cast(Any, unit), micro=micro)
+
+    def _amount(self, node: syntax.Pipe, key: str, wanted: str | None = None) -> tuple[int, str]:
+        """Samples (a number alone will do) or tokens."""
+        value = self.reader.static(node)
+        unit = "samples"
+        if isinstance(value, Quantity):
+            if value.unit not in ("samples", "tokens"):
+                units = ("samples", "tokens")
+                text = describe(value.number)
+                raise Failed(
+                    errors.unit_wrong(node.span, text, value.unit, f"`{key}`", units, nearest(value.unit, units))
+                )
+            value, unit = value.number, value.unit
+        if wanted is not None and unit != wanted:
+            raise Failed(errors.unit_wrong(node.span, describe(value), unit, f"`{key}`", (wanted,), None))
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise Failed(errors.wrong_value(node.span, key, "a whole number of at least 1", describe(value)))
+        return value, unit
+
+    def _validate(self, section: Section) -> Validate:
+        node = section.value("validate")
+        if node is None:
+            return Validate(every=Duration(amount=1, unit="epochs"))
+        _, entry = self.reader.entry(
+            node, VALIDATIONS, "every(1 epochs)", {"Time": lambda node, what: self.reader.duration(node, what)}
+        )
+        return Validate(every=entry.args["n"], batches=entry.args["batches"])
+
+    def _precision(self, section: Section) -> Any:
+        node = section.value("precision")
+        if node is None:
+            return None
+        value = self.reader.static(node)
+        if value not in ("f32", "bf16", "f16"):
+            words = '`"f32"`, `"bf16"` or `"f16"`'
+            raise Failed(errors.wrong_value(node.span, "precision", words, describe(value)))
+        return value
+
+    def _clip(self, section: Section) -> Clip | None:
+        node = section.value("clip")
+        if node is None:
+            return None
+        entry = self.reader.attempt(lambda: self.reader.entry(node, CLIPS, "norm(1.0)"))
+        return None if entry is None else Clip(kind=entry[1].name, limit=entry[1].args["limit"])
+
+    def _log(self, section: Section) -> Log:
+        sub = section.sub("log")
+        if sub is None:
+            return Log()
+        inner = self.reader.section("log", sub.entries, sub.name.span, LOG)
+        node = inner.value("every")
+        every = self.reader.attempt(lambda: self.reader.duration(node, "`every`")) if node is not None else None
+        images, values = self._logged(inner, "images"), self._logged(inner, "values")
+        if not images and not values:
+            return Log(every=every)
+        opened = self.binder.open("log", "step", sub.name.span)
+        shown: dict[str, Tensor] = {}
+        with self.elaborator.reporting():
+            for ref in (*images, *values):
+                tensor = expressions.as_tensor(opened.context, opened.environment.lookup(ref.name, ref.span), ref.span)
+                if ref in images and not is_image(tensor.type):
+                    raise Failed(errors.logged_no_image(ref.span, ref.name, str(tensor.type)))
+                shown[ref.name] = tensor
+            body = self.binder.close(opened, list(shown.items()))
+            names = [tuple(node.name for node in nodes) for nodes in (images, values)]
+            return Log(every=every, images=names[0], values=names[1], body=body)
+        return Log(every=every)
+
+    def _logged(self, section: Section, key: str) -> list[syntax.Ref]:
+        node = section.value(key)
+        items = node.items if isinstance(node, (syntax.List, syntax.Tuple)) else (node,) if node is not None else ()
+        found: list[syntax.Ref] = []
+        known = self._known() if items else []
+        for item in items:
+            if not isinstance(item, syntax.Ref):
+                self.report.add(errors.not_an_entry(item.span, "a list of names", f"{key} = [image]"))
+            elif item.name not in known:
+                self.report.add(errors.unknown_logged(item.span, item.name, nearest(item.name, known), known))
+            else:
+                self.names.let_read.add(item.name)
+                found.append(item)
+        return found
+
+    def _known(self) -> list[str]:
+        """Batch fields, lets, and values of the model."""
+        known = [field.name for field in self.names.dataset.fields]
+        known += [let.name.text for let in self.names.lets]
+        single = self.names.single
+        if single is not None:
+            body = self.elaborator.bodies[self.elaborator.models[single.model].body]
+            known += [*(result.name for result in body.outputs), *body.taps]
+        return list(dict.fromkeys(known))
+
+    def _runtime(self, section: Section) -> Runtime:
+        sub = section.sub("runtime")
+        if sub is None:
+            return Runtime()
+        inner = self.reader.section("runtime", sub.entries, sub.name.span, RUNTIME)
+        shard = self.reader.setting(inner, "shard", "Text", None)
+        if shard not in (None, "fsdp"):
+            self.report.add(errors.wrong_value(inner.keys["shard"].span, "shard", '`"fsdp"`', describe(shard)))
+            shard = None
+        return Runtime(
+            shard=shard,
+            recompute=self._layers(inner, "recompute"),
+            sync_batch_norm=self.reader.setting(inner, "sync_batch_norm", "Bool", False),
+            workers=self.reader.setting(inner, "workers", "Natural", None),
+        )
+
+    def _layers(self, section: Section, key: str) -> tuple[str, ...]:
+        """Globs over paths of layers; E0402 for one that chooses none."""
+        patterns: tuple[str, ...] = self.reader.setting(section, key, "Names", ())
+        layers = list(dict.fromkeys(layer for path, _ in self.entries for layer in enclosing(path))) if patterns else []
+        for pattern in patterns if layers else ():
+            if not any(glob(pattern).fullmatch(f"{layer}.") for layer in layers):
+                near = nearest(pattern, layers)
+                self.report.add(errors.no_such_layer(section.keys[key].span, pattern, near, layers))
+        return patterns
+
+    def _updates(self, section: Section) -> tuple[list[Update], int | None]:
+        """The updates of a round, and the body of the lets they share."""
+        steps = section.many.get("step", [])
+        if not steps:
+            nets = [net.name for net in self.names.nets]
+            update = self._update(section, "", section.span, nets, None)
+            return ([update] if update is not None else []), None
+        shared = self.binder.open("lets", "step", section.span)
+        updates: list[Update] = []
+        known = [net.name for net in self.names.nets if net.name]
+        for item in steps:
+            name, span = self._argument_name(item)
+            if name not in known:
+                self.report.add(errors.step_net(span, name, nearest(name, known), known))
+                continue
+            inner = self.reader.section(
+                f"step {name}", item.entries or syntax.Entries(item.span, ()), span, STEP,
+                elsewhere=dict.fromkeys((key for key in TRAIN if key not in STEP), "train"),
+            )  # fmt: skip
+            update = self._update(inner, name, span, [name], shared)
+            if update is not None:
+                updates.append(update)
+        if not shared.given:
+            return updates, None
+        return updates, self.binder.close(shared, list(shared.given.items()))
+
+    def _update(self, section: Section, name: str, span: Span, nets: list[str], shared: Open | None) -> Update | None:
+        before = len(self.report.errors)
+        losses = self.reader.named(section, "loss")
+        if not losses:
+            example = "loss = cross_entropy(logits, label)"
+            self.reader.missing(section, "loss", errors.key_missing(span, "loss", section.name, example))
+        terms: list[Term] = []
+        lets: tuple[str, ...] = ()
+        body = -1
+        if losses:
+            opened = self.binder.open(name or "loss", "step", span, shared)
+            found = self.binder.terms(opened, losses)
+            terms = [self.binder.term(opened, term, tensor) for term, tensor, _ in found]
+            if len(self.report.errors) == before:
+                self._penalties(opened)
+                body = self.binder.close(opened, [(term, tensor) for term, tensor, _ in found])
+            lets = tuple(opened.taken)
+        optimizer = self._optimizer(section, span)
+        groups = self._groups(section, optimizer)
+        clip = self._clip(section)
+        repeat = self.reader.setting(section, "repeat", "Count", 1)
+        if len(self.report.errors) > before or optimizer is None:
+            return None
+        return Update(
+            name=name, body=body, terms=tuple(terms), nets=tuple(nets), optimizer=optimizer, groups=tuple(groups),
+            clip=clip, repeat=repeat, lets=lets, span=span,
+        )  # fmt: skip
+
+    def _penalties(self, opened: Open) -> None:
+        """E0402 for an `l1` that chooses nothing."""
+        for kind, fields, _ in opened.context.builder.nodes:
+            if kind is OpNode and fields["op"] == "l1":
+                selector = Selector(kind="path", text=fields["args"]["pattern"], span=fields["span"])
+                bind_optimizer.check_selectors([selector], self.entries, self.reader)
+
+    def _optimizer(self, section: Section, span: Span) -> OptimizerRecord | None:
+        node = section.value("optimizer")
+        if node is None:
+            missing = errors.key_missing(span, "optimizer", section.name, "optimizer = AdamW(1e-3)")
+            self.reader.missing(section, "optimizer", missing)
+            return None
+        return self.reader.attempt(lambda: bind_optimizer.bind_optimizer(self.reader, node))
+
+    def _selectors(self, item: syntax.SubFor) -> tuple[Selector, ...]:
+        context = self.elaborator.file_context(self.scope)
+        found: list[Selector] = []
+        for node in item.args:
+            with self.elaborator.reporting():
+                found.append(statements.selector(context, node))
+        bind_optimizer.check_selectors(found, self.entries, self.reader)
+        return tuple(found)
+
+    def _groups(self, section: Section, optimizer: OptimizerRecord | None) -> list[ParameterGroup]:
+        groups: list[ParameterGroup] = []
+        for item in section.many.get("group", []):
+            selectors = self._selectors(item)
+            if optimizer is not None:
+                groups.append(bind_optimizer.bind_group(self.reader, item, optimizer, selectors))
+        return groups
+
+    def _freeze(self, section: Section) -> list[Freeze]:
+        found: list[Freeze] = []
+        for item in section.many.get("freeze", []):
+            selectors = self._selectors(item)
+            made = self.reader.attempt(
+                lambda item=item, selectors=selectors: bind_optimizer.bind_freeze(self.reader, item, selectors)
+            )
+            if made is not None:
+                found.append(made)
+        return found
+
+
+def is_image(type: TensorType) -> bool:
+    """`[B, H, W]`, or `[B, channels, H, W]` of one channel or three."""
+    return len(type.shape) == 3 or (len(type.shape) == 4 and type.shape[1] in (1, 3))

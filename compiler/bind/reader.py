@@ -1,0 +1,348 @@
+"""Reads sections: closed keys, static values, units, and uses of table entries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias, cast
+
+from ..catalogue import arguments as kinds
+from ..catalogue.entry import MISSING, Entry, Table
+from ..ir.recipe import Duration
+from ..ir.recipe import Entry as EntryRecord
+from ..messages import recipe as errors
+from ..messages import resolve as resolve_errors
+from ..messages.diagnostics import Abandoned, Diagnostic, Failed, Report
+from ..messages.names import nearest
+from ..messages.source import Span
+from ..resolve.evaluate import evaluate_static
+from ..resolve.scopes import FileScope
+from ..sizes.statics import Quantity, StaticError, describe, truth
+from ..text import syntax
+
+Item: TypeAlias = syntax.Key | syntax.Field | syntax.Let | syntax.Draw | syntax.Rule | syntax.Sub | syntax.SubFor
+#: How a key is written: `name = value`, `name { .. }`, `name argument { .. }`.
+Form: TypeAlias = Literal["key", "sub", "sub_for", "key or sub"]
+#: Reads an argument that is no plain value: gets the expression and what it is called.
+Special: TypeAlias = Mapping[str, Callable[[syntax.Pipe, str], Any]]
+
+_FORMS = {
+    "key": "`{name} = value`",
+    "sub": "`{name} {{ key = value }}`",
+    "sub_for": "`{name} argument {{ key = value }}`",
+    "key or sub": "`{name} = value`, or `{name} {{ a = value; b = value }}`",
+}
+
+#: Keys whose value is a string.
+STRINGS = ("precision", "shard", "onnx", "quantize")
+
+TIME_UNITS = ("epochs", "steps")
+
+
+@dataclass
+class Section:
+    """The entries of a section, told apart: `keys` by name (each once), `many` those that may stand several times."""
+
+    name: str
+    span: Span
+    keys: dict[str, syntax.Key | syntax.Sub] = field(default_factory=dict[str, "syntax.Key | syntax.Sub"])
+    many: dict[str, list[syntax.SubFor]] = field(default_factory=dict[str, "list[syntax.SubFor]"])
+    #: Keys that a misspelled one was taken for: they are not missed too.
+    meant: set[str] = field(default_factory=set[str])
+    lets: list[syntax.Let] = field(default_factory=list[syntax.Let])
+    fields: list[syntax.Field] = field(default_factory=list[syntax.Field])
+    draws: list[syntax.Draw] = field(default_factory=list[syntax.Draw])
+    rules: list[syntax.Rule] = field(default_factory=list[syntax.Rule])
+
+    def value(self, name: str) -> syntax.Pipe | None:
+        """The value of `name = value`."""
+        found = self.keys.get(name)
+        return found.value if isinstance(found, syntax.Key) else None
+
+    def sub(self, name: str) -> syntax.Sub | None:
+        found = self.keys.get(name)
+        return found if isinstance(found, syntax.Sub) else None
+
+
+class Reader:
+    """Static values and entries as one section sees them."""
+
+    def __init__(self, scope: FileScope, report: Report, root: FileScope | None = None) -> None:
+        self.scope, self.report = scope, report
+        self.root = root or scope
+        self.keys: dict[int, str] = {}  # of the values read, by their identity: `train.precision`
+
+    # ---- mistakes ----------------------------------------------------------------------------------------------------
+
+    def attempt(self, action: Callable[[], Any]) -> Any:
+        """Runs one step; a mistake is reported and gives None."""
+        try:
+            return action()
+        except Failed as failure:
+            self.report.add(failure.diagnostic)
+        except Abandoned:
+            pass
+        return None
+
+    # ---- sections ----------------------------------------------------------------------------------------------------
+
+    def section(
+        self, name: str, entries: syntax.Entries, span: Span, forms: Mapping[str, Form], *,
+        lets: bool = False, fields: bool = False, draws: bool = False, rules: bool = False, elsewhere: Mapping[str, str] | None = None,
+    ) -> Section:  # fmt: skip
+        """Sorts entries by the table of keys; what does not belong is reported (E0401, E0408)."""
+        found = Section(name, span)
+        for item in entries.items:
+            if isinstance(item, syntax.Draw) and draws:
+                found.draws.append(item)
+            elif isinstance(item, syntax.Rule) and rules:
+                found.rules.append(item)
+            elif isinstance(item, syntax.Draw):
+                self.report.add(errors.entry_misplaced(item.span, "a draw (`~`)", name))
+            elif isinstance(item, syntax.Rule):
+                self.report.add(errors.entry_misplaced(item.span, "a weight rule (`<-`)", name))
+            elif isinstance(item, syntax.Let):
+                if lets:
+                    found.lets.append(item)
+                else:
+                    self.report.add(errors.entry_misplaced(item.span, "`let`", name))
+            elif isinstance(item, syntax.Field):
+                if fields:
+                    found.fields.append(item)
+                elif item.name.text in forms:
+                    found.meant.add(item.name.text)
+                    self.report.add(errors.not_a_field_here(item.name.span, item.name.text, name))
+                else:
+                    self.report.add(self._unknown(item.name, found, forms, elsewhere))
+            elif item.name.text not in forms:
+                self.report.add(self._unknown(item.name, found, forms, elsewhere))
+            else:
+                self._sort(found, item, forms[item.name.text])
+        return found
+
+    def _unknown(
+        self, name: syntax.Name, section: Section, forms: Mapping[str, Form], elsewhere: Mapping[str, str] | None
+    ) -> Diagnostic:
+        owner = (elsewhere or {}).get(name.text)
+        if owner is not None:
+            return errors.key_elsewhere(name.span, name.text, section.name, owner)
+        near = nearest(name.text, forms)
+        if near is not None:
+            section.meant.add(near)
+        return errors.unknown_key(name.span, name.text, section.name, near, forms)
+
+    def _sort(self, found: Section, item: syntax.Key | syntax.Sub | syntax.SubFor, form: Form) -> None:
+        name = item.name.text
+        if isinstance(item, syntax.SubFor):
+            right = form == "sub_for"
+        else:
+            right = form == "key or sub" or form == ("key" if isinstance(item, syntax.Key) else "sub")
+        if not right:
+            found.meant.add(name)
+            self.report.add(errors.key_form(item.name.span, name, found.name, _FORMS[form].format(name=name)))
+        elif isinstance(item, syntax.SubFor):
+            found.many.setdefault(name, []).append(item)
+        elif name in found.keys:
+            self.report.add(errors.key_twice(item.name.span, name, found.keys[name].name.span))
+        else:
+            found.keys[name] = item
+            if isinstance(item, syntax.Key) and name in STRINGS:
+                self.keys[id(item.value)] = f"{found.name}.{name}"
+
+    def missing(self, section: Section, name: str, diagnostic: Diagnostic) -> None:
+        """Reports a required key, unless a misspelled one was taken for it."""
+        if name not in section.meant:
+            self.report.add(diagnostic)
+
+    # ---- static values -----------------------------------------------------------------------------------------------
+
+    def static(self, node: syntax.Pipe) -> Any:
+        """The value of a static expression. An override's names are those of the file it is given to."""
+        try:
+            return evaluate_static(node, self.lookup)
+        except Failed as failure:
+            key = self.keys.get(id(node))
+            if key is None or not isinstance(node, syntax.Ref) or failure.diagnostic.code != "E0301":
+                raise
+            in_shell = node.span.file != self.scope.name and node.span.file.startswith("argument ")
+            raise Failed(resolve_errors.without_quotes(node.span, node.name, key if in_shell else None)) from None
+
+    def lookup(self, ref: syntax.Ref) -> Any:
+        scope = self.scope if ref.span.file == self.scope.name else self.root
+        return scope.value(ref)
+
+    def condition(self, node: syntax.Pipe) -> bool:
+        value = self.static(node)
+        try:
+            return truth(value)
+        except StaticError:
+            raise Failed(errors.wrong_value(node.span, "the condition", "`true` or `false`", describe(value))) from None
+
+    def plain(self, node: syntax.Pipe) -> syntax.Pipe:
+        """Without parentheses, and the branch taken of a static `if`."""
+        while True:
+            if isinstance(node, syntax.Paren):
+                node = node.value
+            elif isinstance(node, syntax.IfExpr):
+                node = node.then if self.condition(node.condition) else node.orelse
+            else:
+                return node
+
+    def value(self, node: syntax.Pipe, key: str, kind: str) -> Any:
+        """The value of a key, of one of the kinds of `arguments`."""
+        value = self.static(node)
+        try:
+            return kinds.read(kind, value)
+        except kinds.Unfit as unfit:
+            if isinstance(value, Quantity):
+                raise Failed(errors.unit_unwanted(node.span, f"`{key}`", describe(value))) from None
+            raise Failed(errors.wrong_value(node.span, key, unfit.expected, describe(value))) from None
+
+    def setting(self, section: Section, name: str, kind: str, default: Any) -> Any:
+        """The plain value of a key, or its default; a mistake is reported."""
+        node = section.value(name)
+        if node is None:
+            return default
+        value = self.attempt(lambda: self.value(node, name, kind))
+        return default if value is None else value
+
+    def named(self, section: Section, key: str) -> list[tuple[str, syntax.Pipe]]:
+        """`loss = e` or `loss { a = e }` by name."""
+        found = section.keys.get(key)
+        if isinstance(found, syntax.Key):
+            return [(key, found.value)]
+        items: list[tuple[str, syntax.Pipe]] = []
+        places: dict[str, Span] = {}
+        for item in found.entries.items if found is not None else ():
+            if not isinstance(item, syntax.Key):
+                self.report.add(errors.entry_misplaced(item.span, "this", key))
+            elif item.name.text in places:
+                self.report.add(errors.key_twice(item.name.span, item.name.text, places[item.name.text]))
+            else:
+                places[item.name.text] = item.name.span
+                items.append((item.name.text, item.value))
+        return items
+
+    def duration(
+        self, node: syntax.Pipe, what: str = "a duration", units: Sequence[str] = TIME_UNITS, *, rest: bool = False
+    ) -> Duration:
+        """`100 epochs`; E0403 without a unit or with one that does not fit."""
+        node = self.plain(node)
+        if isinstance(node, syntax.Ref) and node.name == "rest":
+            if rest:
+                return Duration(unit="rest")
+            raise Failed(errors.rest_here(node.span))
+        value = self.static(node)
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            text = node.text if isinstance(node, syntax.Number) else describe(value)
+            raise Failed(errors.unit_missing(node.span, text, what, units))
+        if not isinstance(value, Quantity):
+            raise Failed(errors.not_a_duration(node.span, what, f"`{describe(value)}`"))
+        text = node.number.text if isinstance(node, syntax.Quantity) else describe(value.number)
+        if value.unit not in units:
+            span = node.unit.span if isinstance(node, syntax.Quantity) else node.span
+            near = nearest(value.unit, units)
+            raise Failed(errors.unit_wrong(span, text, value.unit, what, units, near))
+        if value.number <= 0:
+            raise Failed(errors.duration_not_positive(node.span, what, describe(value)))
+        return Duration(amount=value.number, unit=cast(Any, value.unit))
+
+    # ---- entries -------------------------------------------------------------------------------------------------------
+
+    def entry(
+        self, node: syntax.Pipe, table: Table, example: str, special: Special | None = None
+    ) -> tuple[type[Entry], EntryRecord]:
+        """A use of an entry of `table`: `AdamW(1e-3)` or `last`. E0301 for a name that is not in it."""
+        name, args, whole = self.used(node, table, example)
+        entry = table[name.text]
+        return entry, EntryRecord(name=name.text, args=self.bind(entry, args, whole, special or {}), span=whole)
+
+    def used(
+        self, node: syntax.Pipe, table: Table, example: str
+    ) -> tuple[syntax.Name, tuple[syntax.Pipe | syntax.Kwarg, ...], Span]:
+        """Name, arguments and place of a use; the name is in the table."""
+        node = self.plain(node)
+        if isinstance(node, syntax.Call) and isinstance(node.callee, syntax.Ref):
+            name, args = syntax.Name(node.callee.span, node.callee.name), node.args.items
+        elif isinstance(node, syntax.Ref):
+            name, args = syntax.Name(node.span, node.name), ()
+        else:
+            raise Failed(errors.not_an_entry(node.span, table.what, example))
+        if name.text not in table:
+            raise Failed(errors.unknown_entry(name.span, name.text, table.what, nearest(name.text, table), table))
+        return name, args, node.span
+
+    def bind(
+        self, entry: type[Entry], items: Sequence[syntax.Pipe | syntax.Kwarg], span: Span,
+        special: Special,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Arguments of a use, complete with defaults. `special` reads the kinds that are no plain values: it gets the
+        expression, and what it is called."""
+        names = [name for name, _, _ in entry.arguments]
+        given: dict[str, syntax.Pipe] = {}
+        rest: list[syntax.Pipe] = []
+        positional = 0
+        for item in items:
+            if isinstance(item, syntax.Kwarg):
+                name = item.name.text
+                if name not in names:
+                    near = nearest(name, names)
+                    raise Failed(errors.unknown_argument(item.name.span, entry.name, name, near, names))
+                if name in given:
+                    raise Failed(errors.argument_twice(item.name.span, entry.name, name))
+                given[name] = item.value
+            elif entry.variadic:
+                rest.append(item)
+            elif positional >= len(names):
+                raise Failed(errors.too_many_arguments(item.span, entry.name, positional + 1, names))
+            elif names[positional] in given:
+                raise Failed(errors.argument_twice(item.span, entry.name, names[positional]))
+            else:
+                given[names[positional]] = item
+                positional += 1
+        bound: dict[str, Any] = {}
+        for name, kind, default in entry.arguments:
+            if name in given:
+                bound[name] = self.argument(entry, name, kind, given[name], special)
+            elif name == entry.variadic and rest:
+                bound[name] = self._several(entry, name, kind, rest, special)
+            elif default is MISSING:
+                required = [name for name, _, default in entry.arguments if default is MISSING]
+                raise Failed(errors.argument_missing(span, entry.name, name, required))
+            else:
+                bound[name] = default
+        problem = entry.check(bound)
+        if problem is not None:
+            raise Failed(errors.wrong_arguments(span, entry.name, problem))
+        return bound
+
+    def argument(self, entry: type[Entry], name: str, kind: str, node: syntax.Pipe, special: Special) -> Any:
+        if kind in special:
+            return special[kind](node, f"`{name}` of `{entry.name}`")
+        value = self.static(node)
+        if kind == "Path" and isinstance(value, str) and is_absolute(value):
+            raise Failed(errors.absolute_path(node.span, value))
+        return self._fit(entry, name, kind, value, node.span)
+
+    def _several(self, entry: type[Entry], name: str, kind: str, nodes: Sequence[syntax.Pipe], special: Special) -> Any:
+        if kind in special:
+            items = nodes[0].items if len(nodes) == 1 and isinstance(nodes[0], syntax.List) else nodes
+            return tuple([special[kind](item, f"`{name}` of `{entry.name}`") for item in items])
+        values = [self.static(node) for node in nodes]
+        if len(values) == 1 and isinstance(values[0], tuple):
+            return self._fit(entry, name, kind, values[0], nodes[0].span)
+        return self._fit(entry, name, kind, tuple(values), nodes[0].span.to(nodes[-1].span))
+
+    def _fit(self, entry: type[Entry], name: str, kind: str, value: Any, span: Span) -> Any:
+        try:
+            return kinds.read(kind, value)
+        except kinds.Unfit as unfit:
+            if isinstance(value, Quantity):
+                what = f"`{name}` of `{entry.name}`"
+                raise Failed(errors.unit_unwanted(span, what, describe(value))) from None
+            raise Failed(errors.wrong_argument(span, entry.name, name, unfit.expected, describe(value))) from None
+
+
+def is_absolute(path: str) -> bool:
+    """An absolute path on any system."""
+    return path.startswith(("/", "\\", "~")) or path[1:2] == ":"

@@ -1,0 +1,257 @@
+"""`search` sections: which settings are drawn from what, towards which figure."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from ..catalogue.search import DRAWS, METHODS, PRUNERS
+from ..elaborate.values import Callable
+from ..ir.recipe import Condition, DataSet, Draw, DrawCase, Entry, Prune, Search, Train
+from ..messages import recipe as errors
+from ..messages import search as search_errors
+from ..messages.diagnostics import Abandoned, Failed, Report
+from ..messages.names import nearest
+from ..messages.source import Span
+from ..resolve.callables import APPLIED, applied_kind, evaluate_callable
+from ..resolve.project import Project
+from ..resolve.scopes import EXPECTED, Definition, convert, kind_of
+from ..resolve.settings import Target, statics_of
+from ..sizes.statics import StaticError, describe
+from ..text import syntax
+from .reader import Form, Reader, Section, Special
+from .train import watch
+
+SEARCH: dict[str, Form] = {"method": "key", "objective": "key", "prune": "key", "train": "key"}
+COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
+
+
+class SearchBinder:
+    """One `search` section."""
+
+    def __init__(
+        self, project: Project, report: Report, definition: Definition, trains: dict[str, Train | None],
+        data: dict[str, DataSet | None],
+    ) -> None:  # fmt: skip
+        self.project, self.report, self.trains, self.data = project, report, trains, data
+        self.node: syntax.Search = definition.node
+        self.name = definition.name
+        self.reader = Reader(definition.scope, report, project.root)
+        start = self.node.span.start
+        self.span = (
+            self.node.name.span
+            if self.node.name is not None
+            else Span(self.node.span.file, start, start + len("search"))
+        )
+
+    def run(self) -> Search | None:
+        before = len(self.report.errors)
+        section = self.reader.section("search", self.node.entries, self.span, SEARCH, draws=True)
+        method = self.reader.attempt(lambda: self._method(section))
+        train: Train | None = self.reader.attempt(lambda: self._train(section))
+        objective = self.reader.attempt(lambda: self._objective(section, train)) if train is not None else None
+        prune = self.reader.attempt(lambda: self._prune(section))
+        draws = self._draws(section, method)
+        if len(self.report.errors) > before or method is None or train is None or objective is None:
+            return None
+        return Search(
+            name=self.name, train=train.name, method=method, objective=objective, prune=prune, draws=tuple(draws),
+            span=self.span,
+        )  # fmt: skip
+
+    # ---- keys ----------------------------------------------------------------------------------------------------------
+
+    def _method(self, section: Section) -> Entry:
+        node = section.value("method")
+        if node is None:
+            missing = errors.key_missing(self.span, "method", "search", "method = random(trials = 50)")
+            self.reader.missing(section, "method", missing)
+            raise Abandoned
+        return self.reader.entry(node, METHODS, "random(trials = 50)")[1]
+
+    def _train(self, section: Section) -> Train:
+        node = section.value("train")
+        if node is not None:
+            node = self.reader.plain(node)
+            if not isinstance(node, syntax.Ref) or node.name not in self.trains:
+                name = node.name if isinstance(node, syntax.Ref) else "this"
+                near = nearest(name, self.trains)
+                raise Failed(errors.unknown_definition(node.span, name, "`train` section", near, list(self.trains)))
+            found = self.trains[node.name]
+        elif len(self.trains) > 1:
+            raise Failed(search_errors.which_train(self.span, list(self.trains)))
+        elif not self.trains:
+            raise Failed(search_errors.no_train(self.span))
+        else:
+            (found,) = self.trains.values()
+        if found is None:
+            raise Abandoned
+        return found
+
+    def _objective(self, section: Section, train: Train) -> Any:
+        node = section.value("objective")
+        if node is None:
+            missing = errors.key_missing(self.span, "objective", "search", "objective = val.loss")
+            self.reader.missing(section, "objective", missing)
+            raise Abandoned
+        dataset = self.data[train.data]
+        assert dataset is not None
+        return watch(self.reader, node, dataset, train.evaluation)
+
+    def _prune(self, section: Section) -> Prune | None:
+        node = section.value("prune")
+        if node is None:
+            return None
+        times: Special = {"Time": lambda node, what: self.reader.duration(node, what)}
+        _, entry = self.reader.entry(node, PRUNERS, "asha(min = 2 epochs)", times)
+        return Prune(kind=cast(Any, entry.name), min=entry.args["min"], factor=entry.args.get("factor", 3))
+
+    # ---- draws ---------------------------------------------------------------------------------------------------------
+
+    def _draws(self, section: Section, method: Entry | None) -> list[Draw]:
+        drawn: dict[str, Span] = {}
+        targets: list[tuple[syntax.Draw, Target]] = []
+        for item in section.draws:
+            target: Target | None = self.reader.attempt(lambda item=item: self.project.finder.find(item.path))
+            if target is None:
+                continue
+            if target.path in drawn:
+                self.report.add(search_errors.draw_twice(item.path.span, target.path, drawn[target.path]))
+            drawn.setdefault(target.path, item.path.span)
+            targets.append((item, target))
+        if not section.draws:
+            self.report.add(search_errors.draws_nothing(self.span))
+        draws: list[Draw] = []
+        for item, target in targets:
+            cases = self.reader.attempt(lambda item=item, target=target: self._cases(item.value, target, drawn, method))
+            if cases is not None:
+                draws.append(Draw(path=target.path, cases=tuple(cases), span=item.path.span))
+        return draws
+
+    def _cases(self, node: syntax.Pipe, target: Target, drawn: dict[str, Span], method: Entry | None) -> list[DrawCase]:
+        """`if` chooses between distributions by other draws."""
+        while isinstance(node, syntax.Paren):
+            node = node.value
+        if isinstance(node, syntax.IfExpr):
+            condition = self._condition(node.condition, drawn)
+            then = self._cases(node.then, target, drawn, method)
+            rest = self._cases(node.orelse, target, drawn, method)
+            if len(then) != 1:
+                raise Failed(search_errors.draw_condition(node.then.span))
+            return [DrawCase(condition=condition, distribution=then[0].distribution), *rest]
+        kind = self._kind(target)
+        special: Special = {}
+        if kind in APPLIED:
+            special = dict.fromkeys(("Constant", "Constants"), lambda node, _: self._applied(node, kind, target))
+        _, entry = self.reader.entry(node, DRAWS, "choice(16, 32, 64)", special)
+        if method is not None and method.name == "grid" and entry.name not in ("choice", "fixed"):
+            raise Failed(search_errors.draw_open_grid(entry.span, target.path, entry.name))
+        self._check(entry, target)
+        return [DrawCase(distribution=entry)]
+
+    def _applied(self, node: syntax.Pipe, kind: str, target: Target) -> str:
+        """A function or layer that is drawn, by its text, as the command line takes it."""
+        value = evaluate_callable(node, self.reader.scope, self.reader.lookup, kind)
+        if kind_of(value) != kind:
+            shown = str(value) if isinstance(value, Callable) else describe(value)
+            raise Failed(search_errors.draw_value(node.span, target.path, APPLIED[kind], shown))
+        return str(value)
+
+    def _condition(self, node: syntax.Pipe, drawn: dict[str, Span]) -> Condition:
+        while isinstance(node, syntax.Paren):
+            node = node.value
+        if isinstance(node, syntax.Binary) and node.op in ("and", "or"):
+            items = (self._condition(node.left, drawn), self._condition(node.right, drawn))
+            return Condition(op=node.op, items=items, span=node.span)
+        if isinstance(node, syntax.Unary) and node.op == "not":
+            return Condition(op="not", items=(self._condition(node.value, drawn),), span=node.span)
+        if isinstance(node, syntax.Binary) and node.op in COMPARISONS:
+            left, right = self._compared(node.left, drawn), self._compared(node.right, drawn)
+            if isinstance(left, tuple) or isinstance(right, tuple):
+                return Condition(op=node.op, left=left, right=right, span=node.span)
+        raise Failed(search_errors.draw_condition(node.span))
+
+    def _compared(self, node: syntax.Pipe, drawn: dict[str, Span]) -> Any:
+        path = _path(node)
+        if path is not None:
+            try:
+                found = self.project.finder.find(path).path
+            except Failed:
+                found = None
+            if found in drawn:
+                return ("setting", found)
+        value = self.reader.static(node)
+        if isinstance(value, (int, float, str, bool)):
+            return value
+        raise Failed(search_errors.draw_condition(node.span))
+
+    def _check(self, entry: Entry, target: Target) -> None:
+        """Drawn values have the setting's type."""
+        kind = self._kind(target)
+        allowed = self._allowed(target)
+        if allowed is not None and entry.name in ("choice", "fixed"):
+            drawn = entry.args["values"] if entry.name == "choice" else (entry.args["value"],)
+            for value in drawn:
+                if value not in allowed:
+                    expected = "one of " + ", ".join(f"`{describe(item)}`" for item in allowed)
+                    raise Failed(search_errors.draw_value(entry.span, target.path, expected, describe(value)))
+        if kind in APPLIED and entry.name not in ("choice", "fixed"):
+            expected = f"{APPLIED[kind]}: draw it with `choice`"
+            raise Failed(search_errors.draw_value(entry.span, target.path, expected, entry.name))
+        if kind not in EXPECTED or kind in APPLIED:
+            return
+        if entry.name == "choice":
+            values: list[Any] = list(entry.args["values"])
+        elif entry.name == "fixed":
+            values = [entry.args["value"]]
+        else:
+            values = [entry.args["low"], entry.args["high"]]
+            if kind == "int" and entry.name != "int_uniform":
+                expected = f"{EXPECTED[kind]}: draw it with `int_uniform` or `choice`"
+                raise Failed(search_errors.draw_value(entry.span, target.path, expected, entry.name))
+        for value in values:
+            try:
+                convert(value, kind, target.path)
+            except StaticError:
+                raise Failed(
+                    search_errors.draw_value(entry.span, target.path, EXPECTED[kind], describe(value))
+                ) from None
+
+    def _allowed(self, target: Target) -> list[Any] | None:
+        """The values of a `one_of`."""
+        declared = target.slot.node.type if target.slot is not None else None
+        if declared is None or declared.name is None or declared.name.text != "one_of" or declared.args is None:
+            return None
+        return [self.reader.static(item) for item in declared.args.items if not isinstance(item, syntax.Kwarg)]
+
+    def _kind(self, target: Target) -> str:
+        """The type of a setting by name, or "" when anything may stand there."""
+        try:
+            if target.slot is not None:
+                if target.slot.applied:
+                    return target.slot.applied
+                declared = target.slot.node.type
+                if declared is not None and declared.name is not None:
+                    return declared.name.text
+                return kind_of(target.slot.default())
+            if target.kind == "static" and target.owner is not None:
+                decl = next(decl for decl in statics_of(target.owner) if decl.name.text == target.keys[0])
+                if decl.type is not None and decl.type.name is not None:
+                    return decl.type.name.text
+                if decl.default is not None and applied_kind(decl.default, target.owner.scope):
+                    return applied_kind(decl.default, target.owner.scope)
+                return kind_of(self.reader.static(decl.default)) if decl.default is not None else ""
+        except (Failed, Abandoned):
+            pass
+        return ""
+
+
+def _path(node: syntax.Pipe) -> syntax.Path | None:
+    """`opt`, `Cnn.depth` as the path of a setting."""
+    names: list[syntax.Name] = []
+    while isinstance(node, syntax.Attr):
+        names.insert(0, node.name)
+        node = node.value
+    if not isinstance(node, syntax.Ref):
+        return None
+    names.insert(0, syntax.Name(node.span, node.name))
+    return syntax.Path(names[0].span.to(names[-1].span), tuple(names))

@@ -1,0 +1,417 @@
+"""`train` sections to the recipe IR: nets, losses, metrics, optimizers, phases, and what the run keeps and follows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from ..catalogue.schedules import KEEPS, STOPS, WEIGHT_SOURCES
+from ..elaborate import expressions, signatures
+from ..elaborate.elaborator import Elaborator
+from ..elaborate.values import Callable
+from ..ir.expand import ParameterEntry, parameters
+from ..ir.model import Spec
+from ..ir.recipe import DataSet, Evaluation, Keep, Metric, Net, Phase, Stop, Train, Watched, WeightSource  # fmt: skip
+from ..ir.recipe import Entry as EntryRecord
+from ..messages import recipe as errors
+from ..messages.diagnostics import Abandoned, Failed
+from ..messages.names import nearest
+from ..messages.source import Span
+from ..resolve.scopes import Definition
+from ..text import syntax
+from . import optimizer as bind_optimizer
+from .expression_values import read_names
+from .expressions import Binder, Names, NetUse
+from .phase import TRAIN, PhaseBinder
+from .reader import Reader, Section
+
+
+class TrainBinder:
+    """One `train` section. The models it uses are appended to those of the elaborator."""
+
+    def __init__(self, elaborator: Elaborator, definition: Definition, data: Mapping[str, DataSet | None]) -> None:
+        self.elaborator, self.definition = elaborator, definition
+        self.node: syntax.Train = definition.node
+        self.report = elaborator.report
+        self.reader = Reader(definition.scope, self.report, elaborator.project.root)
+        self.data = data
+        self.models = elaborator.models
+        self.name = definition.name
+        self.span = (
+            self.node.name.span
+            if self.node.name is not None
+            else Span(self.node.span.file, self.node.span.start, self.node.span.start + len("train"))
+        )
+
+    def run(self) -> Train | None:
+        before = len(self.report.errors)
+        section = self.reader.section("train", self.node.entries, self.span, TRAIN, lets=True)
+        dataset = self.reader.attempt(lambda: self._dataset(section))
+        nets = self._nets(section)
+        scalars = self._scalars(section)
+        if dataset is None or not nets:
+            # what needs neither is checked all the same
+            optimizer, duration = section.value("optimizer"), section.value("duration")
+            if optimizer is not None:
+                self.reader.attempt(lambda: bind_optimizer.bind_optimizer(self.reader, optimizer))
+            if duration is not None:
+                self.reader.attempt(lambda: self.reader.duration(duration))
+            return None
+        inputs = self._inputs(section, nets, dataset)
+        if inputs is None:
+            return None
+        lets = [let for let in section.lets if not any(net.name == let.name.text for net in nets)]
+        names = Names(dataset, self.definition.scope, nets, inputs, lets)
+        self._collisions(section, dataset)
+        binder = Binder(self.elaborator, names, read_names([self.node.entries]))
+        with self.elaborator.reporting():
+            train = self._train(section, binder, names, dataset, scalars)
+            if train is not None and len(self.report.errors) == before:
+                return train
+        return None
+
+    # ---- data and nets -------------------------------------------------------------------------------------------------
+
+    def _dataset(self, section: Section) -> DataSet:
+        node = section.value("data")
+        if node is None:
+            names = [name for name in self.data]
+            example = f"data = {names[0]}" if names else "data = Flowers"
+            self.reader.missing(section, "data", errors.key_missing(self.span, "data", "train", example))
+            raise Abandoned
+        node = self.reader.plain(node)
+        if not isinstance(node, syntax.Ref):
+            raise Failed(errors.not_an_entry(node.span, "the name of a `data` section", "data = Flowers"))
+        if node.name not in self.data:
+            self.definition.scope.lookup(node.name)  # a failed import was reported
+            near = nearest(node.name, self.data)
+            raise Failed(errors.unknown_definition(node.span, node.name, "`data` section", near, list(self.data)))
+        found = self.data[node.name]
+        if found is None:
+            raise Abandoned
+        return found
+
+    def _nets(self, section: Section) -> list[NetUse]:
+        """`model = ..` and the lets that make nets."""
+        found: list[NetUse] = []
+        node = section.value("model")
+        broken = False
+        if node is not None:
+            use = self.reader.attempt(lambda: self._root(node, "", "`model`"))
+            broken = use is None
+            if use is not None:
+                found.append(use)
+        for let in section.lets:
+            if self._names_model(let.value):
+                use = self.reader.attempt(lambda let=let: self._root(let.value, let.name.text, "this `let`"))
+                broken = broken or use is None
+                if use is not None:
+                    found.append(use)
+        if not found and not broken:
+            self.reader.missing(section, "model", errors.no_net(self.span))
+        return [] if broken else found
+
+    def _names_model(self, node: syntax.Pipe) -> bool:
+        while isinstance(node, syntax.Paren):
+            node = node.value
+        callee = node.callee if isinstance(node, syntax.Call) else node
+        if not isinstance(callee, syntax.Ref):
+            return False
+        try:
+            found = self.definition.scope.lookup(callee.name)
+        except Abandoned:
+            return callee.name[:1].isupper()
+        return isinstance(found, Definition) and found.kind == "model"
+
+    def _root(self, node: syntax.Pipe, name: str, what: str) -> NetUse:
+        """A root use of a model with its statics, checked on the model's own signature."""
+        node = self.reader.plain(node)
+        callee = node.callee if isinstance(node, syntax.Call) else node
+        if not isinstance(callee, syntax.Ref):
+            raise Failed(errors.not_a_root(node.span, what))
+        definition = self.definition.scope.lookup(callee.name)
+        if not isinstance(definition, Definition) or definition.kind != "model":
+            scope = self.definition.scope
+            known = [
+                key for key, found in [*scope.definitions.items(), *scope.imported.items()]
+                if isinstance(found, Definition) and found.kind == "model"
+            ]  # fmt: skip
+            raise Failed(
+                errors.unknown_definition(callee.span, callee.name, "model", nearest(callee.name, known), known)
+            )
+        context = self.elaborator.file_context(self.definition.scope)
+        callable = Callable(definition, callee.name)
+        if isinstance(node, syntax.Call):
+            positional, keyword, _ = expressions.arguments(context, callable, node.args)
+            callable = Callable(definition, callee.name, tuple(positional), tuple(keyword.items()))
+        before = len(self.report.errors)
+        model = self.elaborator.model(definition, callable, node.span)
+        if model is None or len(self.report.errors) > before:
+            raise Abandoned
+        signature = signatures.signature_of(definition.node)
+        settled = self.elaborator.with_settings(callable, definition, signature)
+        statics = signatures.bind_statics(context, settled, signature, definition, node.span)
+        return NetUse(name, definition, callable, statics, node.span, model=len(self.models) - 1)
+
+    def _inputs(self, section: Section, nets: list[NetUse], dataset: DataSet) -> dict[str, str] | None:
+        """Which field feeds which input of `train.model`; E0404 for an input without one."""
+        single = next((net for net in nets if not net.name), None)
+        sub = section.sub("inputs")
+        renamed: dict[str, str] = {}
+        known = [field.name for field in dataset.fields]
+        if single is None:
+            if sub is not None:
+                self.report.add(errors.entry_misplaced(sub.name.span, "`inputs`, which feeds `model`,", "train"))
+            return {}
+        declared = signatures.signature_of(single.definition.node).inputs
+        before = len(self.report.errors)
+        for key in sub.entries.items if sub is not None else ():
+            if not isinstance(key, syntax.Key):
+                self.report.add(errors.entry_misplaced(key.span, "this", "inputs"))
+                continue
+            names = [decl.name.text for decl in declared]
+            if key.name.text not in names:
+                near = nearest(key.name.text, names)
+                self.report.add(
+                    errors.inputs_unknown(key.name.span, single.definition.name, key.name.text, near, names)
+                )
+            elif not isinstance(key.value, syntax.Ref) or key.value.name not in known:
+                text = key.value.name if isinstance(key.value, syntax.Ref) else "this"
+                near = nearest(text, known)
+                self.report.add(errors.field_unknown(key.value.span, dataset.name, text, near, known))
+            else:
+                renamed[key.name.text] = key.value.name
+        inputs: dict[str, str] = {}
+        model = self.models[single.model]
+        types = self.elaborator.bodies[model.body].inputs
+        for decl, value in zip(declared, types, strict=True):
+            name = decl.name.text
+            if name in renamed:
+                inputs[name] = renamed[name]
+            elif name in known:
+                inputs[name] = name
+            else:
+                near = nearest(name, known)
+                self.report.add(
+                    errors.input_unfed(
+                        self._data_span(section),
+                        single.definition.name,
+                        name,
+                        str(value.type),
+                        near,
+                        known,
+                        dataset.name,
+                        decl.name.span,
+                    )
+                )
+        return inputs if len(self.report.errors) == before else None
+
+    def _data_span(self, section: Section) -> Span:
+        node = section.value("data")
+        return node.span if node is not None else self.span
+
+    def _collisions(self, section: Section, dataset: DataSet) -> None:
+        fields = {field.name: field.span for field in dataset.fields}
+        seen: dict[str, Span] = {}
+        for let in section.lets:
+            name = let.name.text
+            if name in fields:
+                self.report.add(
+                    errors.namespace_clash(
+                        let.name.span, name, "a `let`", "a data field", fields[name], ("give the `let` another name",)
+                    )
+                )
+            if name in seen:
+                self.report.add(errors.key_twice(let.name.span, name, seen[name]))
+            seen.setdefault(name, let.name.span)
+
+    # ---- the section ---------------------------------------------------------------------------------------------------
+
+    def _train(
+        self, section: Section, binder: Binder, names: Names, dataset: DataSet, scalars: dict[str, Any]
+    ) -> Train | None:
+        entries = self._parameters(names.nets)
+        evaluation = self._evaluation(section, binder, dataset)
+        phases = PhaseBinder(self.elaborator, self.reader, self.definition.scope, binder, names, entries).run(
+            section, self.span
+        )
+        for let in names.lets:
+            if let.name.text not in names.let_read:
+                self.report.add(errors.unused_let(let.name.span, let.name.text))
+        self._unused_nets(names.nets, phases or [], evaluation)
+        keep = self._keep(section, dataset, evaluation)
+        stop = self._stop(section, dataset, evaluation)
+        weights = self._weights(section, names.nets)
+        if phases is None or evaluation is None or keep is None:
+            return None
+        return Train(
+            name=self.name,
+            data=dataset.name,
+            nets=tuple(Net(name=net.name, model=net.model, extra=net.extra, span=net.span) for net in names.nets),
+            inputs=names.inputs,
+            phases=tuple(phases),
+            evaluation=evaluation,
+            keep=keep,
+            stop=stop,
+            seed=scalars["seed"],
+            ema=scalars["ema"],
+            weights=weights,
+            span=self.span,
+        )
+
+    def _unused_nets(self, nets: list[NetUse], phases: Sequence[Phase], evaluation: Evaluation | None) -> None:
+        """W0403 for a net of a `let` that no expression applies."""
+        if evaluation is None or not phases:
+            return  # its use may be where the mistake is
+        bodies = [evaluation.body]
+        for phase in phases:
+            bodies += [body for body in (phase.shared, phase.log.body) if body is not None]
+            bodies += [update.body for update in phase.updates]
+        used = {instance.path for body in bodies if body >= 0 for instance in self.elaborator.bodies[body].instances}
+        for net in nets:
+            if net.name and net.name not in used:
+                self.report.add(errors.unused_net(net.span, net.name))
+
+    def _parameters(self, nets: list[NetUse]) -> list[tuple[str, ParameterEntry]]:
+        found: list[tuple[str, ParameterEntry]] = []
+        bodies = tuple(self.elaborator.bodies)
+        for net in nets:
+            model = self.models[net.model]
+            spec = Spec(edition="1", name="", bodies=bodies, models=(model,))
+            prefix = f"{net.name}." if net.name else ""
+            found += [(prefix + entry.path, entry) for entry in parameters(spec, model)]
+        return found
+
+    def _scalars(self, section: Section) -> dict[str, Any]:
+        """Keys with plain values that hold for the whole run."""
+        return {
+            "seed": self.reader.setting(section, "seed", "Natural", 0),
+            "ema": self.reader.setting(section, "ema", "MaybeShare", None),
+        }
+
+    # ---- losses and metrics --------------------------------------------------------------------------------------------
+
+    def _evaluation(self, section: Section, binder: Binder, dataset: DataSet) -> Evaluation | None:
+        """Loss terms and metrics over one application of the nets; a section with steps has metrics only."""
+        before = len(self.report.errors)
+        losses = self.reader.named(section, "loss") if not section.many.get("step") else []
+        metrics = self.reader.named(section, "metrics")
+        opened = binder.open("evaluation", "metrics", self.span)
+        opened.environment.metrics = False
+        terms = binder.terms(opened, losses)
+        opened.environment.metrics = True
+        values = binder.terms(opened, metrics)
+        made_terms = [binder.term(opened, name, tensor) for name, tensor, _ in terms]
+        made: list[Metric] = []
+        for name, tensor, node in values:
+            with self.elaborator.reporting():
+                made.append(binder.metric(opened, name, tensor, node))
+        if len(self.report.errors) > before:
+            return None
+        outputs = [(f"loss.{name}" if len(terms) > 1 else "loss", tensor) for name, tensor, _ in terms]
+        outputs += [(name, tensor) for name, tensor, _ in values]
+        body = binder.close(opened, outputs)
+        return Evaluation(body=body, terms=tuple(made_terms), metrics=tuple(made))
+
+    # ---- what the run follows ------------------------------------------------------------------------------------------
+
+    def _keep(self, section: Section, dataset: DataSet, evaluation: Evaluation | None) -> Keep | None:
+        node = section.value("keep")
+        if node is None:
+            return Keep(kind="last")
+        found = self.reader.attempt(
+            lambda: self.reader.entry(
+                node, KEEPS, "best(val.loss)", {"Watch": lambda node, _: watch(self.reader, node, dataset, evaluation)}
+            )
+        )
+        if found is None:
+            return None
+        entry: EntryRecord = found[1]
+        return Keep(kind=cast(Any, entry.name), metric=entry.args.get("metric"), last=entry.args.get("last"))
+
+    def _stop(self, section: Section, dataset: DataSet, evaluation: Evaluation | None) -> Stop | None:
+        node = section.value("stop")
+        if node is None:
+            return None
+        found = self.reader.attempt(
+            lambda: self.reader.entry(
+                node,
+                STOPS,
+                "plateau(val.loss, patience = 5 epochs)",
+                {
+                    "Watch": lambda node, _: watch(self.reader, node, dataset, evaluation),
+                    "Time": lambda node, what: self.reader.duration(node, what),
+                },
+            )
+        )
+        if found is None:
+            return None
+        return Stop(metric=found[1].args["metric"], patience=found[1].args["patience"])
+
+    def _weights(self, section: Section, nets: list[NetUse]) -> dict[str, WeightSource]:
+        found = section.keys.get("weights")
+        items: list[tuple[str, syntax.Pipe]] = []
+        if isinstance(found, syntax.Key):
+            items.append((next((net.name for net in nets), ""), found.value))
+        elif found is not None:
+            known = [net.name for net in nets if net.name]
+            for item in found.entries.items:
+                if not isinstance(item, syntax.Key):
+                    self.report.add(errors.entry_misplaced(item.span, "this", "weights"))
+                elif item.name.text not in known:
+                    near = nearest(item.name.text, known)
+                    self.report.add(errors.step_net(item.name.span, item.name.text, near, known))
+                else:
+                    items.append((item.name.text, item.value))
+        made: dict[str, WeightSource] = {}
+        for name, node in items:
+            source = self.reader.attempt(lambda node=node: self._weight_source(node))
+            if source is not None:
+                made[name] = source
+                if source.entry.name != "file":
+                    for net in nets:
+                        if net.name == name and net.model >= 0:
+                            self.elaborator.mapped(self.elaborator.models[net.model])
+        return made
+
+    def _weight_source(self, node: syntax.Pipe) -> WeightSource:
+        node = self.reader.plain(node)
+        map_name: str | None = None
+        if isinstance(node, syntax.Call) and isinstance(node.callee, syntax.Ref):
+            found = self.definition.scope.lookup(node.callee.name)
+            if isinstance(found, Definition) and found.kind == "weights":
+                map_name = node.callee.name
+                if len(node.args.items) != 1 or isinstance(node.args.items[0], syntax.Kwarg):
+                    example = f'{map_name}(file("weights.safetensors"))'
+                    raise Failed(errors.not_an_entry(node.args.span, "one source of weights", example))
+                node = node.args.items[0]
+        _, entry = self.reader.entry(node, WEIGHT_SOURCES, 'file("weights.safetensors")')
+        args = dict(entry.args)
+        skip = args.pop("skip")
+        return WeightSource(entry=EntryRecord(name=entry.name, args=args, span=entry.span), map=map_name, skip=skip)
+
+
+def watch(reader: Reader, node: syntax.Pipe, dataset: DataSet, evaluation: Evaluation | None) -> Watched:
+    """`val.acc`: a split and a figure, with its direction."""
+    node = reader.plain(node)
+    if not isinstance(node, syntax.Attr) or not isinstance(node.value, syntax.Ref):
+        raise Failed(errors.not_a_figure(node.span))
+    split, name = node.value.name, node.name.text
+    if split not in ("train", "val", "test"):
+        raise Failed(errors.not_a_figure(node.span))
+    if evaluation is None:
+        raise Abandoned
+    if dataset.split.args.get(split) is None and dataset.split.args.get("split") != split:
+        raise Failed(errors.no_split(node.value.span, split, dataset.name))
+    if name == "loss" and evaluation.terms:
+        return Watched(split=split, name=name, direction="min")
+    terms, metrics = [term.name for term in evaluation.terms], [metric.name for metric in evaluation.metrics]
+    known = list(dict.fromkeys(["loss", *terms, *metrics]))
+    for metric in evaluation.metrics:
+        if metric.name == name:
+            if metric.direction is None:
+                raise Failed(errors.no_direction(node.span, name))
+            return Watched(split=split, name=name, direction=metric.direction)
+    if any(term.name == name for term in evaluation.terms):
+        return Watched(split=split, name=name, direction="min")
+    raise Failed(errors.unknown_figure(node.span, f"{split}.{name}", nearest(name, known), known))

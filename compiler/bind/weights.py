@@ -1,0 +1,116 @@
+"""`weights NAME for Model { "ours" <- theirs }`: weight maps, checked against the model's parameters."""
+
+from __future__ import annotations
+
+from ..elaborate.elaborator import Elaborator
+from ..ir.expand import COUNTER, glob, parameters
+from ..ir.model import Model, Spec
+from ..ir.recipe import Foreign, WeightMap, WeightRule
+from ..ir.wildcards import wildcards
+from ..messages import recipe as recipe_errors
+from ..messages import weights as errors
+from ..messages.diagnostics import Failed
+from ..messages.names import nearest
+from ..resolve.scopes import Definition
+from ..text import syntax
+from .reader import Form, Reader
+
+KEYS: dict[str, Form] = {"ignore": "key", "strip": "key"}
+
+
+def bind_weights(elaborator: Elaborator, definition: Definition, name: str) -> WeightMap | None:
+    """The map under the name it has in the root file; None when it has mistakes."""
+    report = elaborator.report
+    before = len(report.errors)
+    node: syntax.Weights = definition.node
+    reader = Reader(definition.scope, report, elaborator.project.root)
+    section = reader.section("weights", node.entries, node.name.span, KEYS, rules=True)
+    ignore = reader.setting(section, "ignore", "Names", ())
+    strip = reader.setting(section, "strip", "Text", "")
+    rules: list[WeightRule] = []
+    for item in section.rules:
+        theirs: Foreign | None = reader.attempt(lambda item=item: _foreign(reader, item.theirs))
+        if theirs is not None:
+            reader.attempt(lambda item=item, theirs=theirs: _correspond(item, theirs))
+            rules.append(WeightRule(ours=item.ours.value, theirs=theirs, span=item.ours.span))
+    model = reader.attempt(lambda: _model(elaborator, definition, node))
+    if model is not None and len(report.errors) == before:
+        _check_total(elaborator, model, rules, node)
+        elaborator.mapped(model)
+    if len(report.errors) > before:
+        return None
+    return WeightMap(
+        name=name, model=node.model.text, rules=tuple(rules), ignore=ignore, strip=strip, span=node.name.span
+    )
+
+
+def _model(elaborator: Elaborator, definition: Definition, node: syntax.Weights) -> Model | None:
+    """A model of that name that some section uses (its parameters' names hardly depend on the statics)."""
+    found = definition.scope.lookup(node.model.text)
+    if not isinstance(found, Definition) or found.kind != "model":
+        scope = definition.scope
+        known = [n for n, d in [*scope.definitions.items(), *scope.imported.items()]
+                 if isinstance(d, Definition) and d.kind == "model"]  # fmt: skip
+        near = nearest(node.model.text, known)
+        raise Failed(recipe_errors.unknown_definition(node.model.span, node.model.text, "model", near, known))
+    used = next((model for model in elaborator.models if model.name == found.name), None)
+    return used or elaborator.model(found)
+
+
+def _foreign(reader: Reader, node: syntax.Pipe) -> Foreign:
+    while isinstance(node, syntax.Paren):
+        node = node.value
+    match node:
+        case syntax.String():
+            return Foreign(kind="tensor", pattern=node.value)
+        case syntax.Attr() if node.name.text == "T":
+            return Foreign(kind="transpose", items=(_foreign(reader, node.value),))
+        case syntax.Index() if len(node.items) == 1 and isinstance(node.items[0], syntax.Slice):
+            part = node.items[0]
+            start, stop = (
+                None if end is None else reader.value(end, "an index", "Int") for end in (part.start, part.stop)
+            )
+            return Foreign(kind="slice", items=(_foreign(reader, node.value),), start=start, stop=stop)
+        case syntax.Call(callee=syntax.Ref(name="concat")):
+            axis, items = 0, list[Foreign]()
+            for item in node.args.items:
+                if not isinstance(item, syntax.Kwarg):
+                    items.append(_foreign(reader, item))
+                elif item.name.text == "axis":
+                    axis = reader.value(item.value, "axis", "Int")
+                else:
+                    names = ["axis"]
+                    near = nearest(item.name.text, names)
+                    raise Failed(recipe_errors.unknown_argument(item.name.span, "concat", item.name.text, near, names))
+            if items:
+                return Foreign(kind="concat", items=tuple(items), axis=axis)
+        case _:
+            pass
+    raise Failed(errors.not_foreign(node.span))
+
+
+def _patterns(foreign: Foreign) -> list[str]:
+    return [foreign.pattern] if foreign.kind == "tensor" else [p for item in foreign.items for p in _patterns(item)]
+
+
+def _correspond(item: syntax.Rule, theirs: Foreign) -> None:
+    ours = wildcards(item.ours.value)
+    for pattern in _patterns(theirs):
+        if wildcards(pattern) != ours:
+            raise Failed(errors.wildcards(item.ours.span, ours, wildcards(pattern)))
+
+
+def _check_total(elaborator: Elaborator, model: Model, rules: list[WeightRule], node: syntax.Weights) -> None:
+    """Every rule produces something, and every parameter has a rule (counters of batch norms and buffers excepted)."""
+    spec = Spec(edition="1", name="", bodies=tuple(elaborator.bodies), models=(model,))
+    paths = [entry.path for entry in parameters(spec, model) if entry.leaf != COUNTER and entry.layer != "Buffer"]
+    left = set(paths)
+    for rule in rules:
+        matched = [path for path in paths if glob(rule.ours).fullmatch(path + ".")]
+        if not matched:
+            near = nearest(rule.ours, paths) if "*" not in rule.ours else None
+            elaborator.report.add(errors.rule_matches_nothing(rule.span, rule.ours, model.name, near))
+        left.difference_update(matched)
+    missing = [path for path in paths if path in left]
+    if missing and rules:
+        elaborator.report.add(errors.not_produced(node.name.span, missing, model.name))

@@ -1,0 +1,356 @@
+"""Losses: functions that may stand in `loss` (and in lets and metrics), with the pairing rule of each.
+
+A loss is a sum and a count (`counted`): over micro-batches and devices a step's loss is total sum / total count. One that
+joins examples (`across`) is computed a micro-batch and averaged.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from ..sizes.dims import Size
+from ..sizes.facts import Facts, equal, missing_fact
+from ..sizes.types import TensorType, is_float, is_integer, shape_text
+from .ops.base import Constant, Function, Outputs, Rejected
+
+SCALAR = TensorType("f32", ())
+
+
+class Loss(Function):
+    """Base of all losses. `reads` says what the first input is: `logits` (a probability there is W0401)."""
+
+    counted: ClassVar[bool] = True
+    across: ClassVar[bool] = False
+    reads: ClassVar[Literal["logits", "log_probs", "values"]] = "values"
+    #: The second input holds class numbers, whose count must fit the class axis of the first.
+    classes: ClassVar[bool] = False
+    #: Takes a net whole as its first argument.
+    needs_net: ClassVar[bool] = False
+
+
+# ---- pairing rules -----------------------------------------------------------------------------------------------------
+
+
+def class_axis(logits: TensorType, axis: int) -> int:
+    """The class axis counted from the front; E0202 when there is none."""
+    if not -logits.rank <= axis < logits.rank:
+        raise Rejected("E0202", f"there is no axis {axis} in `{logits}`", f"`{logits}` has {logits.rank} axes")
+    return axis % logits.rank
+
+
+def same_sizes(left: tuple[Size, ...], right: tuple[Size, ...], facts: Facts) -> bool | None:
+    """Whether two shapes are equal, axis by axis; None when it cannot be proved."""
+    if len(left) != len(right):
+        return False
+    answers = [equal(a, b, facts) for a, b in zip(left, right, strict=True)]
+    return False if False in answers else None if None in answers else True
+
+
+def pair_classes(logits: TensorType, target: TensorType, axis: int, facts: Facts, *, word: str = "logits") -> None:
+    """Targets are class numbers, one for each vector of logits: the shape without the class axis."""
+    if not is_float(logits.dtype):
+        raise Rejected("E0204", f"the {word} are `{logits.dtype}`, not floating point", f"`{logits}`")
+    if is_float(target.dtype) and target.shape == logits.shape:
+        raise Rejected(
+            "E0204",
+            "the target holds floating-point numbers, not class numbers",
+            f"`{target}`",
+            helps=("class numbers are `i64`; for shares of several classes use `kl_divergence`, for yes and no `bce`",),
+        )
+    if not is_integer(target.dtype):
+        raise Rejected(
+            "E0204",
+            f"the target is `{target.dtype}`, not class numbers",
+            f"`{target}`",
+            helps=("class numbers are `i64`",),
+        )
+    if logits.rank == 0:
+        raise Rejected("E0203", f"the {word} have no class axis", f"`{logits}`")
+    position = class_axis(logits, axis)
+    rest = logits.shape[:position] + logits.shape[position + 1 :]
+    answer = same_sizes(rest, target.shape, facts)
+    if answer:
+        return
+    if answer is None:
+        raise unproved(rest, target.shape, facts)
+    helps: tuple[str, ...] = ()
+    for other in range(logits.rank):
+        if other != position and same_sizes(logits.shape[:other] + logits.shape[other + 1 :], target.shape, facts):
+            helps = (f"name the class axis: `axis = {other}`",)
+            break
+    if not helps and target.rank == logits.rank and target.shape[-1] == 1:
+        helps = ("drop the last axis of the target: `squeeze(-1)`",)
+    if not helps and same_sizes(logits.shape, target.shape, facts):
+        helps = ("class numbers have no class axis; for yes and no a class use `bce`",)
+    raise Rejected(
+        "E0203",
+        f"targets do not line up with the {word}",
+        f"{word} `{logits}` without axis {axis}: {shape_text(rest)}; target `{target}`",
+        helps=helps,
+    )
+
+
+def unproved(left: tuple[Size, ...], right: tuple[Size, ...], facts: Facts) -> Rejected:
+    for axis, (a, b) in enumerate(zip(left, right, strict=True)):
+        if equal(a, b, facts) is None:
+            fact = missing_fact(a, b, facts)
+            helps = (f"they are equal with `require {fact}`",) if fact else ()
+            return Rejected("E0207", f"cannot prove that `{a}` equals `{b}`", f"axis {axis} of the target", helps=helps)
+    raise AssertionError("all axes are proved")
+
+
+def pair_equal(
+    pred: TensorType, target: TensorType, facts: Facts, *, word: str = "prediction", other: str = "target"
+) -> None:
+    """Both have one shape; a number may stand for a whole target. Nothing broadcasts."""
+    if not is_float(pred.dtype):
+        raise Rejected("E0204", f"the {word} is `{pred.dtype}`, not floating point", f"`{pred}`")
+    if target.rank == 0:
+        return
+    if target.dtype != pred.dtype:
+        raise Rejected(
+            "E0204",
+            f"the {other} is `{target.dtype}`, the {word} `{pred.dtype}`",
+            f"`{pred}` and `{target}`",
+            helps=(f"`cast({pred.dtype})` converts",),
+        )
+    answer = same_sizes(pred.shape, target.shape, facts)
+    if answer:
+        return
+    if answer is None:
+        raise unproved(pred.shape, target.shape, facts)
+    if pred.rank == target.rank:
+        raise Rejected("E0203", f"{word} and {other} have different shapes", f"`{pred}` and `{target}`")
+    longer, shorter = (pred, target) if pred.rank > target.rank else (target, pred)
+    if same_sizes(longer.shape[: shorter.rank], shorter.shape, facts) and longer.shape[shorter.rank :] == (1,):
+        joined = shape_text((*shorter.shape, *shorter.shape[-1:]))
+        raise Rejected(
+            "E0203",
+            f"{word} and {other} have different ranks",
+            f"`{pred}` and `{target}` would broadcast to {joined}",
+            helps=("make them equal, e.g. with `squeeze(-1)`",),
+        )
+    raise Rejected("E0203", f"{word} and {other} have different ranks", f"`{pred}` and `{target}`")
+
+
+def scalar(pred: TensorType) -> TensorType:
+    return TensorType("f32" if pred.dtype in ("f16", "bf16") else pred.dtype, ())
+
+
+# ---- the table -----------------------------------------------------------------------------------------------------------
+
+
+class CrossEntropy(Loss):
+    """Mean negative log-likelihood of the target classes under softmax(logits), along `axis`.
+
+    `target`: class numbers (`i64`) of the shape of the logits without the class axis. `smoothing` spreads a share evenly,
+    `ignore` is a class number that does not count, `weight` has one factor a class (the mean is then weighted).
+    """
+
+    axis: int = -1
+    smoothing: float = 0.0
+    ignore: int | None = None
+    weight: Constant | None = None
+
+    reads = "logits"
+    classes = True
+
+    def infer(self, facts: Facts, logits: TensorType, target: TensorType) -> Outputs:
+        pair_classes(logits, target, self.axis, facts)
+        if not 0 <= self.smoothing < 1:
+            raise Rejected("E0304", "`smoothing` is a share of at least 0 and below 1", f"it is {self.smoothing}")
+        classes = logits.shape[class_axis(logits, self.axis)]
+        if self.weight is not None:
+            weights: Any = self.weight
+            count = len(weights) if isinstance(self.weight, tuple) else 1
+            if isinstance(classes, int) and count != classes:
+                raise Rejected("E0201", f"{count} weights for {classes} classes", "one weight a class")
+        return scalar(logits)
+
+
+class Bce(Loss):
+    """Mean binary cross-entropy of sigmoid(logits) with targets of the same shape (numbers from 0 to 1)."""
+
+    reads = "logits"
+
+    def infer(self, facts: Facts, logits: TensorType, target: TensorType) -> Outputs:
+        pair_equal(logits, target, facts, word="logits")
+        return scalar(logits)
+
+
+class Nll(Loss):
+    """Mean negative log-likelihood: as `cross_entropy`, but of log-probabilities."""
+
+    axis: int = -1
+
+    reads = "log_probs"
+    classes = True
+
+    def infer(self, facts: Facts, log_probs: TensorType, target: TensorType) -> Outputs:
+        pair_classes(log_probs, target, self.axis, facts, word="log-probabilities")
+        return scalar(log_probs)
+
+
+class Focal(Loss):
+    """Focal loss (Lin et al., 2017): cross-entropy that weighs well-known examples down.
+
+    With `i64` targets over classes (class axis last), with float targets of the same shape binary (`alpha` weighs the ones).
+    """
+
+    gamma: float = 2.0
+    alpha: float | None = None
+
+    reads = "logits"
+    classes = True
+
+    def infer(self, facts: Facts, logits: TensorType, target: TensorType) -> Outputs:
+        if is_integer(target.dtype):
+            pair_classes(logits, target, -1, facts)
+        else:
+            pair_equal(logits, target, facts, word="logits")
+        return scalar(logits)
+
+
+class KlDivergence(Loss):
+    """KL(softmax(teacher) || softmax(student)) along `axis`, mean over everything else."""
+
+    axis: int = -1
+
+    reads = "logits"
+
+    def infer(self, facts: Facts, student: TensorType, teacher: TensorType) -> Outputs:
+        pair_equal(student, teacher, facts, word="student", other="teacher")
+        class_axis(student, self.axis)
+        return scalar(student)
+
+
+class Mse(Loss):
+    """Mean squared error of equal shapes."""
+
+    def infer(self, facts: Facts, pred: TensorType, y: TensorType) -> Outputs:
+        pair_equal(pred, y, facts)
+        return scalar(pred)
+
+
+class L1Loss(Loss):
+    """Mean absolute error of equal shapes."""
+
+    name = "l1_loss"
+
+    def infer(self, facts: Facts, pred: TensorType, y: TensorType) -> Outputs:
+        pair_equal(pred, y, facts)
+        return scalar(pred)
+
+
+class Huber(Loss):
+    """Mean Huber loss: squared below `delta`, absolute above."""
+
+    delta: float = 1.0
+
+    def infer(self, facts: Facts, pred: TensorType, y: TensorType) -> Outputs:
+        pair_equal(pred, y, facts)
+        if self.delta <= 0:
+            raise Rejected("E0304", "`delta` is above 0", f"it is {self.delta}")
+        return scalar(pred)
+
+
+class DiceLoss(Loss):
+    """1 - the mean Dice overlap of softmax(logits) with the target classes along `axis`, over the micro-batch."""
+
+    axis: int = -1
+
+    reads = "logits"
+    counted = False
+    across = True
+    classes = True
+
+    def infer(self, facts: Facts, logits: TensorType, target: TensorType) -> Outputs:
+        pair_classes(logits, target, self.axis, facts)
+        return scalar(logits)
+
+
+class Triplet(Loss):
+    """Mean of max(0, |anchor - positive| - |anchor - negative| + margin), over vectors on the last axis."""
+
+    margin: float = 1.0
+
+    counted = False
+    across = True
+
+    def infer(self, facts: Facts, anchor: TensorType, positive: TensorType, negative: TensorType) -> Outputs:
+        pair_equal(anchor, positive, facts, word="anchor", other="positive")
+        pair_equal(anchor, negative, facts, word="anchor", other="negative")
+        return scalar(anchor)
+
+
+class Contrastive(Loss):
+    """InfoNCE of two views `[B, D]`: each example's own counterpart against all others of the micro-batch."""
+
+    temperature: float = 0.07
+
+    counted = False
+    across = True
+
+    def infer(self, facts: Facts, a: TensorType, b: TensorType) -> Outputs:
+        pair_equal(a, b, facts, word="first view", other="second view")
+        if a.rank != 2:
+            raise Rejected("E0202", "the views are vectors, one an example", f"`{a}` has {a.rank} axes, not 2")
+        return scalar(a)
+
+
+class GradientPenalty(Loss):
+    """(|gradient of the net's output| - 1)^2 at random points between `real` and `fake` (Gulrajani et al., 2017), mean
+    over the batch. The net is passed whole: `gradient_penalty(critic, real, fake)`."""
+
+    counted = False
+    needs_net = True
+
+    def infer(self, facts: Facts, real: TensorType, fake: TensorType) -> Outputs:
+        pair_equal(real, fake, facts, word="real example", other="generated one")
+        return scalar(real)
+
+    @classmethod
+    def elaborate(cls, context: Any, values: list[Any], keyword: dict[str, Any], span: Any) -> Any:
+        """An operator node that also names the net: `instance`, and in its arguments the `body` to apply."""
+        from ..elaborate.nets import whole_net
+
+        return whole_net(context, cls, values, keyword, span)
+
+
+class L1(Loss):
+    """The sum of the sizes of all parameters that a glob chooses: a penalty, `1e-5 * l1("**.weight")`."""
+
+    pattern: str
+
+    counted = False
+
+    def infer(self, facts: Facts) -> Outputs:
+        return SCALAR
+
+
+LOSSES: dict[str, type[Loss]] = {
+    loss.name: loss
+    for loss in (
+        CrossEntropy,
+        Bce,
+        Nll,
+        Focal,
+        KlDivergence,
+        Mse,
+        L1Loss,
+        Huber,
+        DiceLoss,
+        Triplet,
+        Contrastive,
+        GradientPenalty,
+        L1,
+    )
+}
+
+
+def find_loss(name: str) -> type[Loss] | None:
+    return LOSSES.get(name)
+
+
+def is_loss(operator: Any) -> bool:
+    return isinstance(operator, type) and issubclass(operator, Loss)

@@ -1,0 +1,180 @@
+"""Metrics: each gathers over the whole split, however it is batched, and knows which direction is better."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from ..sizes.facts import Facts
+from ..sizes.types import TensorType, is_integer
+from .losses import class_axis, pair_classes, pair_equal, scalar
+from .ops.base import Function, Outputs, Rejected
+
+
+class Metric(Function):
+    """Base of all metrics."""
+
+    direction: ClassVar[Literal["max", "min"]] = "max"
+    #: What the first input is: order is all that matters (`scores`), or the values themselves.
+    reads: ClassVar[Literal["scores", "logits", "values"]] = "values"
+    classes: ClassVar[bool] = False
+
+
+class _OfClasses(Metric):
+    """Class numbers against logits along `axis`."""
+
+    reads = "scores"
+    classes = True
+
+
+class Accuracy(_OfClasses):
+    """The share of targets among the `k` highest logits; `ignore` is a class number that does not count."""
+
+    k: int = 1
+    axis: int = -1
+    ignore: int | None = None
+
+    def infer(self, facts: Facts, logits: TensorType, target: TensorType) -> Outputs:
+        pair_classes(logits, target, self.axis, facts)
+        classes = logits.shape[class_axis(logits, self.axis)]
+        if self.k < 1 or (isinstance(classes, int) and self.k > classes):
+            raise Rejected("E0304", f"`k` is from 1 to the number of classes, {classes}", f"it is {self.k}")
+        return scalar(logits)
+
+
+def _average(average: str) -> None:
+    if average not in ("macro", "micro", "weighted"):
+        raise Rejected("E0304", '`average` is `"macro"`, `"micro"` or `"weighted"`', f'it is "{average}"')
+
+
+class F1(_OfClasses):
+    """The harmonic mean of precision and recall. `average`: over classes (`macro`, each alike; `weighted`, by their
+    targets) or over all decisions (`micro`). A class that neither is nor is said counts 0, as in scikit-learn."""
+
+    average: str = "macro"
+    axis: int = -1
+
+    def infer(self, facts: Facts, logits: TensorType, target: TensorType) -> Outputs:
+        _average(self.average)
+        pair_classes(logits, target, self.axis, facts)
+        return scalar(logits)
+
+
+class Precision(_OfClasses):
+    """The share of what is said to be a class that is one; `average` as in `f1`."""
+
+    average: str = "macro"
+    axis: int = -1
+
+    def infer(self, facts: Facts, logits: TensorType, target: TensorType) -> Outputs:
+        _average(self.average)
+        pair_classes(logits, target, self.axis, facts)
+        return scalar(logits)
+
+
+class Recall(_OfClasses):
+    """The share of a class that is found; `average` as in `f1`."""
+
+    average: str = "macro"
+    axis: int = -1
+
+    def infer(self, facts: Facts, logits: TensorType, target: TensorType) -> Outputs:
+        _average(self.average)
+        pair_classes(logits, target, self.axis, facts)
+        return scalar(logits)
+
+
+class Auroc(Metric):
+    """Area under the ROC curve. Logits `[..]` with targets 0 and 1 of the same shape, or `[.., classes]` with class
+    numbers: two classes by the second's score, more by the mean of each against the rest."""
+
+    reads = "logits"
+    classes = True
+
+    def infer(self, facts: Facts, logits: TensorType, target: TensorType) -> Outputs:
+        if logits.rank == target.rank:
+            pair_equal(logits, target.with_dtype(logits.dtype), facts, word="logits")
+        else:
+            pair_classes(logits, target, -1, facts)
+        return scalar(logits)
+
+
+class Iou(_OfClasses):
+    """Intersection over union of each class, mean over the classes that occur."""
+
+    axis: int = -1
+
+    def infer(self, facts: Facts, logits: TensorType, target: TensorType) -> Outputs:
+        pair_classes(logits, target, self.axis, facts)
+        return scalar(logits)
+
+
+class Perplexity(Metric):
+    """exp of the mean cross-entropy."""
+
+    axis: int = -1
+    ignore: int | None = None
+
+    direction = "min"
+    reads = "logits"
+    classes = True
+
+    def infer(self, facts: Facts, logits: TensorType, target: TensorType) -> Outputs:
+        pair_classes(logits, target, self.axis, facts)
+        return scalar(logits)
+
+
+class _OfValues(Metric):
+    """Predictions against values of equal shape."""
+
+    def infer(self, facts: Facts, pred: TensorType, y: TensorType) -> Outputs:
+        pair_equal(pred, y, facts)
+        return scalar(pred)
+
+
+class Rmse(_OfValues):
+    """The root of the mean squared error."""
+
+    direction = "min"
+
+    def infer(self, facts: Facts, pred: TensorType, y: TensorType) -> Outputs:
+        return super().infer(facts, pred, y)
+
+
+class Mae(_OfValues):
+    """The mean absolute error."""
+
+    direction = "min"
+
+    def infer(self, facts: Facts, pred: TensorType, y: TensorType) -> Outputs:
+        return super().infer(facts, pred, y)
+
+
+class R2(_OfValues):
+    """The share of the variance that is explained; 1 is perfect, 0 is the mean's."""
+
+    def infer(self, facts: Facts, pred: TensorType, y: TensorType) -> Outputs:
+        return super().infer(facts, pred, y)
+
+
+class Bleu(Metric):
+    """Corpus BLEU-4 of the highest logits against token numbers; `ignore` is padding."""
+
+    ignore: int | None = None
+
+    reads = "scores"
+    classes = True
+
+    def infer(self, facts: Facts, logits: TensorType, target: TensorType) -> Outputs:
+        pair_classes(logits, target, -1, facts)
+        if not is_integer(target.dtype) or target.rank != 2:
+            raise Rejected("E0202", "BLEU compares sequences of tokens", f"target `{target}` is not `i64[B, T]`")
+        return scalar(logits)
+
+
+METRICS: dict[str, type[Metric]] = {
+    metric.name: metric for metric in (Accuracy, F1, Precision, Recall, Auroc, Iou, Perplexity, Rmse, Mae, R2, Bleu)
+}
+
+
+def find_metric(name: str) -> type[Metric] | None:
+    return METRICS.get(name)

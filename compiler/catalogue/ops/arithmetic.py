@@ -1,0 +1,98 @@
+"""Functions of each number."""
+
+from __future__ import annotations
+
+from ...sizes.facts import Facts
+from ...sizes.types import TensorType, is_float
+from .base import Example, Function, Number, Rejected, Sample
+from .rules import need_float, need_number
+
+_ANY = (Example("f32", ("B", 3)),)
+_POSITIVE = (Example("f32", ("B", 3), 0.1, 4.0),)
+
+
+class _OfFloats(Function):
+    elementwise = True
+    samples = (Sample({}, _ANY),)
+
+    def infer(self, facts: Facts, x: TensorType) -> TensorType:
+        need_float(x, self.name)
+        return x
+
+
+class Exp(_OfFloats):
+    """e to the power x. Floats; any shape."""
+
+    onnx = "Exp"
+
+
+class Log(_OfFloats):
+    """Natural logarithm. Floats; any shape."""
+
+    onnx = "Log"
+    samples = (Sample({}, _POSITIVE),)
+
+
+class Sqrt(_OfFloats):
+    """Square root. Floats; any shape."""
+
+    onnx = "Sqrt"
+    samples = (Sample({}, _POSITIVE),)
+
+
+class Sin(_OfFloats):
+    """Sine of radians. Floats; any shape."""
+
+    onnx = "Sin"
+
+
+class Cos(_OfFloats):
+    """Cosine of radians. Floats; any shape."""
+
+    onnx = "Cos"
+
+
+class Floor(_OfFloats):
+    """The next whole number downwards, as a float. Floats; any shape."""
+
+    onnx = "Floor"
+    samples = (Sample({}, _ANY, differentiable=False),)
+
+
+class Abs(Function):
+    """Absolute value. Numbers; any shape."""
+
+    elementwise = True
+    onnx = "Abs"
+    samples = (Sample({}, _ANY), Sample({}, (Example("i64", ("B",), -4, 5),), differentiable=False))
+
+    def infer(self, facts: Facts, x: TensorType) -> TensorType:
+        need_number(x, "abs")
+        return x
+
+
+class Clamp(Function):
+    """Values below `min` become `min`, those above `max` become `max`; one of the two may be left out.
+
+    Numbers; any shape. Errors: E0204 for a fraction as bound of whole numbers.
+    """
+
+    min: Number | None = None
+    max: Number | None = None
+
+    elementwise = True
+    onnx = "Clip"
+    samples = (
+        Sample({"min": -0.5, "max": 0.5}, _ANY),
+        Sample({"min": 0}, _ANY),
+        Sample({"max": 2}, (Example("i64", ("B",), -4, 5),), differentiable=False),
+    )
+
+    def infer(self, facts: Facts, x: TensorType) -> TensorType:
+        need_number(x, "clamp")
+        if self.min is None and self.max is None:
+            raise Rejected("E0304", "`clamp` needs `min`, `max` or both", "no bound")
+        for bound in (self.min, self.max):
+            if isinstance(bound, float) and not is_float(x.dtype):
+                raise Rejected("E0204", f"whole numbers cannot be clamped at `{bound}`", f"the tensor is `{x}`")
+        return x

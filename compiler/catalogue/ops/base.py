@@ -1,0 +1,241 @@
+"""What an entry of the catalogue is.
+
+An operator is one class. Its annotated fields are its static arguments with their defaults, the parameters of `infer`
+after `facts` are its tensor inputs (a default of None: optional; `*name`: any number), `infer` is its shape and dtype
+rule, `parameters` the tensors it owns, `samples` the programs that the conformance test runs in both backends, and the
+docstring its documentation. Nothing else declares anything: the reference page, the tests and `dlc explain` read it
+from here.
+
+    class Linear(Layer):
+        '''Affine map of the last axis ...'''
+
+        out: int
+        bias: bool = True
+
+        def infer(self, facts: Facts, x: TensorType) -> TensorType: ...
+        def parameters(self, x: TensorType) -> tuple[Parameter, ...]: ...
+
+A class whose name is in capitals (`Layer`) is used under its own name, a `Function` under its name in snake case
+(`MaxPool` -> `max_pool`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from inspect import get_annotations
+from typing import Any, ClassVar, TypeAlias, dataclass_transform
+
+from ...ir.model import Init, Parameter
+from ...sizes.dims import Dim, Size
+from ...sizes.facts import Facts
+from ...sizes.types import TensorType, is_float
+
+#: One output; several in order (a tuple); several by name (a dict).
+Outputs: TypeAlias = TensorType | tuple[TensorType, ...] | dict[str, TensorType]
+
+# Types of static arguments, as the annotations of an operator's fields name them; `compiler/catalogue/ops/arguments.py` gives each
+# its test and its words for E0304. `X | None` may be added to any, and `Literal["a", "b"]` names its words.
+Count: TypeAlias = int  # >= 1
+Natural: TypeAlias = int  # >= 0
+Share: TypeAlias = float  # 0 to 1
+Positive: TypeAlias = float  # > 0
+Number: TypeAlias = "int | float"  # kept as written
+Ints: TypeAlias = "int | tuple[int, ...]"  # >= 1, one for all spatial axes or one each
+Naturals: TypeAlias = "int | tuple[int, ...]"  # >= 0, likewise
+Pad: TypeAlias = "int | tuple[int, ...] | str"  # Naturals, or "same", "causal"
+Axis: TypeAlias = int  # may be negative
+Axes: TypeAlias = "int | tuple[int, ...] | None"  # None: all
+Sizes: TypeAlias = "int | tuple[int, ...]"  # the size of every part, or of each
+Offsets: TypeAlias = "int | tuple[int, ...]"  # any sign
+Amounts: TypeAlias = "tuple[int, ...]"  # before and after, pairs from the last axis backwards
+Extent: TypeAlias = Size  # a size; symbolic too
+Shape: TypeAlias = "tuple[Size, ...]"
+ShapeLike: TypeAlias = "tuple[Size, ...]"  # in a spec also a tensor, which stands for its shape
+DType: TypeAlias = str
+# An entry of the init table. Defaults of layers use `zeros`, `ones`, `constant(v)`, `uniform(low, high)`,
+# `xavier_uniform(gain)` and `normal(std, mean)`; the last may name a `zero_row` that stays zero (a table's padding).
+InitSpec: TypeAlias = Init
+Items: TypeAlias = "tuple[Any, ...]"  # of an index: a size (select), ("slice", start, stop), None (new axis), "..."
+Order: TypeAlias = "tuple[int, ...]"  # a permutation
+Plain: TypeAlias = "int | float | bool"  # kept as written
+Constant: TypeAlias = "Any"  # a number, a bool, or nested lists of them
+
+
+class Rejected(Exception):
+    """A rule of an operator does not hold; the elaborator turns it into a diagnostic at the stage.
+
+    `code` is from the register (E0201 shapes differ, E0202 rank or count, E0204 dtype, E0206 not whole, E0207 cannot be
+    proved, E0208 not static, E0212 weight of symbolic size, E0304 arguments).
+    """
+
+    def __init__(
+        self, code: str, message: str, label: str = "", *, notes: tuple[str, ...] = (), helps: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(message)
+        self.code, self.message, self.label, self.notes, self.helps = code, message, label, notes, helps
+
+
+@dataclass(frozen=True)
+class Example:
+    """A tensor input of a sample. A named axis (`"B"`) is symbolic for the checker and takes its size from
+    `Sample.sizes`. Integers are drawn from [low, high), floats from a standard normal clipped to [low, high] if given."""
+
+    dtype: str
+    shape: tuple[int | str, ...]
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One use of an operator: static arguments and tensor inputs (by position; None for an absent optional one).
+
+    An input may be a number, or the name of an axis for its size. An argument that is a size or a shape may name axes.
+
+    Conformance runs it at `sizes`, and at other sizes of every named axis: inferred shape, declared parameters, output
+    of both backends, gradients when `differentiable`, ONNX Runtime at optimization levels none and all.
+    """
+
+    args: Mapping[str, Any]
+    inputs: tuple[Example | int | float | str | None, ...]
+    sizes: Mapping[str, int] = field(default_factory=lambda: {"B": 2, "T": 5, "S": 4, "H": 8, "W": 6})
+    differentiable: bool = True
+    tolerance: float = 1e-5
+    note: str = ""
+
+
+#: What stands in a tensor's place: its type, a number or size, or nothing where it is optional.
+Operand: TypeAlias = "TensorType | int | float | Dim | None"
+
+
+def _operand_type(operand: Operand, dtype: str | None) -> TensorType | None:
+    if operand is None or isinstance(operand, TensorType):
+        return operand
+    if isinstance(operand, bool):
+        return TensorType("bool", ())
+    if dtype is None or dtype == "bool":
+        dtype = "i64"
+    if isinstance(operand, float) and not is_float(dtype):
+        dtype = "f32"
+    return TensorType(dtype, ())
+
+
+_MISSING: Any = object()
+
+
+@dataclass_transform(kw_only_default=True)
+class Op:
+    """Base of every entry. Arguments are given by keyword; the elaborator has checked their types before."""
+
+    #: Name in the language; derived from the class name.
+    name: ClassVar[str] = ""
+    #: (argument, annotation, default or MISSING) in order.
+    arguments: ClassVar[tuple[tuple[str, str, Any], ...]] = ()
+    #: (tensor input, "one" | "optional" | "many") in order.
+    tensors: ClassVar[tuple[tuple[str, str], ...]] = ()
+    samples: ClassVar[tuple[Sample, ...]] = ()
+    #: Draws random numbers: in an export only allowed where evaluation does not reach it (E0502).
+    random: ClassVar[bool] = False
+    #: Behaves differently in training and evaluation.
+    has_mode: ClassVar[bool] = False
+    #: Each element of the result depends on the elements of the inputs at its own place alone.
+    elementwise: ClassVar[bool] = False
+    #: Written with an operator sign or syntax, not by name: not callable in a spec.
+    syntax: ClassVar[str] = ""
+    #: An argument that stands for several tensor inputs, given as a tuple: `state = (h, c)`.
+    tensor_groups: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    #: Inputs of one dtype, to which a literal among them adapts; empty: all.
+    alike: ClassVar[tuple[str, ...]] = ()
+    #: The docstring's first paragraph may cite a paper here.
+    paper: ClassVar[str] = ""
+    #: How it is said in ONNX (opset 23), in words.
+    onnx: ClassVar[str] = ""
+
+    MISSING: ClassVar[Any] = _MISSING
+
+    def __init_subclass__(cls) -> None:
+        arguments = [entry for base in reversed(cls.__mro__[1:]) for entry in base.__dict__.get("_own", ())]
+        own = tuple(
+            (name, kind, cls.__dict__.get(name, _MISSING))
+            for name, kind in get_annotations(cls).items()
+            if not kind.startswith("ClassVar")
+        )
+        cls._own = own  # pyright: ignore[reportAttributeAccessIssue]
+        cls.arguments = (*arguments, *own)
+        cls.name = cls.__dict__.get("name") or cls.spell(cls.__name__)
+        rule = cls.__dict__.get("infer")
+        if rule is not None:
+            code, defaults = rule.__code__, rule.__defaults__ or ()
+            names = code.co_varnames[2 : code.co_argcount]
+            required = len(names) - len(defaults)
+            tensors = [(name, "one" if i < required else "optional") for i, name in enumerate(names)]
+            if code.co_flags & 0x04:
+                tensors.append((code.co_varnames[code.co_argcount], "many"))
+            cls.tensors = tuple(tensors)
+
+    def __init__(self, **values: Any) -> None:
+        for name, _, default in self.arguments:
+            value = values.pop(name, default)
+            assert value is not _MISSING, f"{self.name}: argument {name} is missing"
+            setattr(self, name, value)
+        assert not values, f"{self.name}: unknown arguments {sorted(values)}"
+
+    @classmethod
+    def spell(cls, class_name: str) -> str:
+        """The name in the language of a class of this family."""
+        return class_name
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The arguments by name."""
+        return {name: getattr(self, name) for name, _, _ in self.arguments}
+
+    @classmethod
+    def operand_types(cls, operands: Sequence[Operand]) -> list[TensorType | None]:
+        """The types that `infer` sees: a number in a tensor's place is a scalar of the dtype of the tensors beside it.
+
+        A fraction beside whole numbers stays f32, and `infer` refuses the pair.
+        """
+        names = [name for name, _ in cls.tensors]
+        beside = [
+            operand
+            for at, operand in enumerate(operands)
+            if not cls.alike or names[min(at, len(names) - 1)] in cls.alike
+        ]
+        dtype = next((operand.dtype for operand in beside if isinstance(operand, TensorType)), None)
+        if dtype is None and any(isinstance(operand, float) for operand in beside):
+            dtype = "f32"
+        return [_operand_type(operand, dtype) for operand in operands]
+
+    # The signatures take anything so that an entry may name its tensor inputs; `tensors` is read off them.
+
+    def infer(self, facts: Facts, *inputs: Any, **named: Any) -> Outputs:
+        """Types of the outputs; raises Rejected."""
+        raise NotImplementedError(self.name)
+
+    def parameters(self, *inputs: Any, **named: Any) -> tuple[Parameter, ...]:
+        """The tensors a layer owns, for inputs that `infer` accepted; raises Rejected (E0212)."""
+        return ()
+
+    def flops(self, inputs: Sequence[TensorType | None], outputs: Sequence[TensorType]) -> Size:
+        """Operations of one application, a multiply-add counted as two: matrix products, convolutions, attention and
+        recurrences; 0 for all that is cheap beside them."""
+        return 0
+
+
+class Layer(Op):
+    """Owns weights: written with a capital, fresh at each use."""
+
+
+class Function(Op):
+    """Owns nothing: written in lower case."""
+
+    @classmethod
+    def spell(cls, class_name: str) -> str:
+        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", class_name).lower()
+
+
+class Syntax(Function):
+    """Written with a sign or a form (`a + b`, `x[:, 0]`), not by name; `syntax` says how."""

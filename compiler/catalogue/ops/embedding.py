@@ -1,0 +1,41 @@
+"""Tables of vectors."""
+
+from __future__ import annotations
+
+from ...ir.model import Init, Parameter
+from ...sizes.facts import Facts
+from ...sizes.types import TensorType
+from .base import Count, Example, Layer, Natural, Rejected, Sample
+from .rules import need_integer
+
+
+class Embedding(Layer):
+    """A vector for each id.
+
+    i64[..] -> f32[.., dim]. Row `pad` starts at zero and gets no gradient. Ids are below `count`. Errors: E0204 unless
+    the ids are whole numbers, E0304 when `pad` is no row.
+    """
+
+    count: Count
+    dim: Count
+    pad: Natural | None = None
+
+    onnx = "Gather"
+    samples = (
+        Sample({"count": 7, "dim": 3}, (Example("i64", ("B", "T"), 0, 7),)),
+        Sample({"count": 7, "dim": 3}, (Example("i32", ("B",), 0, 7),)),
+        Sample({"count": 7, "dim": 3, "pad": 0}, (Example("i64", ("T",), 0, 7),)),
+    )
+
+    def infer(self, facts: Facts, ids: TensorType) -> TensorType:
+        need_integer(ids, "an id for Embedding")
+        if self.pad is not None and self.pad >= self.count:
+            raise Rejected("E0304", "`pad` is a row of the table", f"pad = {self.pad}, count = {self.count}")
+        return TensorType("f32", (*ids.shape, self.dim))
+
+    # The table is known before any ids are: `x @ wte.weight.T` may come first.
+    def parameters(self, ids: TensorType | None = None) -> tuple[Parameter, ...]:
+        args = {"std": 1.0, "mean": 0.0}
+        # The row that stays zero is part of the default only: an `init` rule replaces the whole table, as in PyTorch.
+        init = Init(name="normal", args=args if self.pad is None else {**args, "zero_row": self.pad})
+        return (Parameter(name="weight", shape=(self.count, self.dim), init=init),)

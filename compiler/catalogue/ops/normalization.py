@@ -1,0 +1,158 @@
+"""Normalisation layers."""
+
+from __future__ import annotations
+
+from ...ir.model import Init, Parameter
+from ...sizes.dims import Size
+from ...sizes.facts import Facts
+from ...sizes.types import TensorType
+from .base import Count, Example, Layer, Positive, Rejected, Sample, Share
+from .rules import need_f32, need_rank, weight_size
+
+_ONES, _ZEROS = Init(name="ones"), Init(name="zeros")
+
+
+class BatchNorm(Layer):
+    """Normalises each channel by mean and variance of the batch in training, by their running averages in evaluation.
+
+    [B, C] or [B, C, *] -> the same. Owns `weight`, `bias` and the buffers `running_mean`, `running_var` and
+    `num_batches_tracked` (an i64 scalar that no export holds). Errors: E0212 when C is symbolic.
+    """
+
+    eps: Positive = 1e-5
+    momentum: Share = 0.1
+
+    elementwise = True
+    paper = "Ioffe, Szegedy 2015, arXiv:1502.03167"
+    onnx = "BatchNormalization"
+    has_mode = True
+    samples = (
+        Sample({}, (Example("f32", ("B", 3, "H", "W")),)),
+        Sample({"eps": 1e-3, "momentum": 0.01}, (Example("f32", ("B", 4)),)),
+        Sample({}, (Example("f32", ("B", 4, "T")),)),
+        Sample({}, (Example("f32", ("B", 2, 3, "H", "W")),)),
+    )
+
+    def infer(self, facts: Facts, x: TensorType) -> TensorType:
+        need_f32(x, "BatchNorm")
+        need_rank(x, 2, 5, "BatchNorm", "[B, C] or [B, C, *] with 1 to 3 spatial axes")
+        return x
+
+    def parameters(self, x: TensorType) -> tuple[Parameter, ...]:
+        channels = weight_size(x.shape[1], "the channel axis")
+        return (
+            *_scale(channels),
+            Parameter(name="running_mean", shape=(channels,), init=_ZEROS, buffer=True),
+            Parameter(name="running_var", shape=(channels,), init=_ONES, buffer=True),
+            Parameter(name="num_batches_tracked", shape=(), init=_ZEROS, dtype="i64", buffer=True),
+        )
+
+
+class LayerNorm(Layer):
+    """Normalises over the last axis, then scales and shifts.
+
+    [.., D] -> the same. The variance is the biased one. Errors: E0212 when D is symbolic.
+    """
+
+    eps: Positive = 1e-5
+
+    paper = "Ba, Kiros, Hinton 2016, arXiv:1607.06450"
+    onnx = "LayerNormalization"
+    samples = (
+        Sample({}, (Example("f32", ("B", "T", 6)),)),
+        Sample({"eps": 1e-12}, (Example("f32", ("B", 6)),)),
+    )
+
+    def infer(self, facts: Facts, x: TensorType) -> TensorType:
+        need_f32(x, "LayerNorm")
+        need_rank(x, 1, None, "LayerNorm", "at least one axis")
+        return x
+
+    def parameters(self, x: TensorType) -> tuple[Parameter, ...]:
+        return _scale(weight_size(x.shape[-1], "the last axis"))
+
+
+class RMSNorm(Layer):
+    """Divides by the root of the mean square over the last axis, then scales; computed in f32.
+
+    [.., D] -> the same. Errors: E0212 when D is symbolic.
+    """
+
+    eps: Positive = 1e-6
+
+    paper = "Zhang, Sennrich 2019, arXiv:1910.07467"
+    onnx = "RMSNormalization"
+    samples = (
+        Sample({}, (Example("f32", ("B", "T", 6)),)),
+        Sample({"eps": 1e-5}, (Example("f32", ("B", 6)),)),
+    )
+
+    def infer(self, facts: Facts, x: TensorType) -> TensorType:
+        need_f32(x, "RMSNorm")
+        need_rank(x, 1, None, "RMSNorm", "at least one axis")
+        return x
+
+    def parameters(self, x: TensorType) -> tuple[Parameter, ...]:
+        return _scale(weight_size(x.shape[-1], "the last axis"))[:1]
+
+
+class GroupNorm(Layer):
+    """Normalises each example over groups of channels and all spatial axes, then scales and shifts each channel.
+
+    [B, C, *] -> the same. Errors: E0304 when `groups` does not divide C.
+    """
+
+    groups: Count
+    eps: Positive = 1e-5
+
+    paper = "Wu, He 2018, arXiv:1803.08494"
+    onnx = "InstanceNormalization over the groups, then Mul and Add"
+    samples = (
+        Sample({"groups": 2}, (Example("f32", ("B", 4, "H", "W")),)),
+        Sample({"groups": 1, "eps": 1e-3}, (Example("f32", ("B", 3, "T")),)),
+        Sample({"groups": 3}, (Example("f32", ("B", 6)),)),
+    )
+
+    def infer(self, facts: Facts, x: TensorType) -> TensorType:
+        need_f32(x, "GroupNorm")
+        need_rank(x, 2, 5, "GroupNorm", "[B, C, *]")
+        channels = weight_size(x.shape[1], "the channel axis")
+        if channels % self.groups:
+            raise Rejected(
+                "E0304", "`groups` has to divide the channels", f"{channels} channels in {self.groups} groups"
+            )
+        return x
+
+    def parameters(self, x: TensorType) -> tuple[Parameter, ...]:
+        return _scale(weight_size(x.shape[1], "the channel axis"))
+
+
+class InstanceNorm(Layer):
+    """Normalises each channel of each example over its spatial axes. It owns no weights, like PyTorch's default.
+
+    [B, C, *] -> the same, with 1 to 3 spatial axes. Errors: E0201 when there is only one place to normalise over.
+    """
+
+    eps: Positive = 1e-5
+
+    paper = "Ulyanov, Vedaldi, Lempitsky 2016, arXiv:1607.08022"
+    onnx = "InstanceNormalization with scale 1 and bias 0"
+    samples = (
+        Sample({}, (Example("f32", ("B", 3, "H", "W")),)),
+        Sample({"eps": 1e-3}, (Example("f32", ("B", 3, "T")),)),
+    )
+
+    def infer(self, facts: Facts, x: TensorType) -> TensorType:
+        need_f32(x, "InstanceNorm")
+        need_rank(x, 3, 5, "InstanceNorm", "[B, C, *] with 1 to 3 spatial axes")
+        weight_size(x.shape[1], "the channel axis")
+        places: Size = 1
+        for size in x.shape[2:]:
+            places = places * size
+        if places == 1:
+            raise Rejected("E0201", "there is only one place to normalise over", f"the tensor is `{x}`")
+        return x
+
+
+def _scale(size: int) -> tuple[Parameter, Parameter]:
+    return Parameter(name="weight", shape=(size,), init=_ONES), Parameter(name="bias", shape=(size,), init=_ZEROS)

@@ -1,0 +1,260 @@
+"""Signs between tensors. A number beside a tensor adapts to its dtype; tensors never convert by themselves.
+
+Shapes broadcast: aligned at the last axis, a size matches itself or a literal 1 (E0201; E0207 when equality cannot be
+proved). Different dtypes are E0204.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...sizes.dims import Size
+from ...sizes.facts import Facts
+from ...sizes.types import TensorType, is_float
+from .base import Example, Rejected, Sample, Syntax
+from .rules import common_dtype, common_shape, need_bool, need_equal, need_float, need_number, need_rank, product
+
+_PAIR = (Example("f32", ("B", "T", 3)), Example("f32", ("T", 1)))
+_POSITIVE = (Example("f32", ("B", 3), 0.5, 4.0), Example("f32", (3,), 0.5, 2.0))
+_WHOLE = (Example("i64", ("B", 3), -9, 10), Example("i64", (3,), 1, 5))
+
+
+_NUMBERS = (
+    Sample({}, (Example("f32", ("B", 3)), 1.5)),
+    Sample({}, (2, Example("f32", ("B", "T"), 0.5, 3.0)), note="a whole number beside floats"),
+    Sample({}, (Example("f32", ("B", "T"), 0.5, 2.0), "T"), note="a size"),
+    Sample({}, (Example("i64", ("B",), -9, 10), 3), differentiable=False),
+)
+
+
+class _Arithmetic(Syntax):
+    elementwise = True
+    samples = (Sample({}, _PAIR), Sample({}, _WHOLE, differentiable=False), *_NUMBERS)
+
+    def infer(self, facts: Facts, x: TensorType, y: TensorType) -> TensorType:
+        need_number(x, f"`{self.syntax}`")
+        need_number(y, f"`{self.syntax}`")
+        return TensorType(common_dtype(x, y), common_shape(facts, x, y))
+
+
+class Plus(_Arithmetic):
+    """Sum."""
+
+    syntax = "+"
+    onnx = "Add"
+
+
+class Minus(_Arithmetic):
+    """Difference."""
+
+    syntax = "-"
+    onnx = "Sub"
+
+
+class Times(_Arithmetic):
+    """Product of elements."""
+
+    syntax = "*"
+    onnx = "Mul"
+
+
+class Divide(_Arithmetic):
+    """Quotient of floats. Whole numbers: `//`, or `cast(f32)` first (E0204)."""
+
+    syntax = "/"
+    onnx = "Div"
+    samples = (Sample({}, _POSITIVE), *_NUMBERS[:3])
+
+    def infer(self, facts: Facts, x: TensorType, y: TensorType) -> TensorType:
+        result = super().infer(facts, x, y)
+        if not is_float(result.dtype):
+            raise Rejected(
+                "E0204", f"`/` takes floats, not `{result.dtype}`", "whole numbers",
+                helps=("`//` divides and rounds down", "`cast(f32)` converts"),
+            )  # fmt: skip
+        return result
+
+
+_ROUNDED = (
+    Sample({}, _POSITIVE, differentiable=False),
+    Sample({}, _WHOLE, differentiable=False),
+    Sample({}, (Example("f32", ("B", 3)), -0.7), differentiable=False),
+    Sample({}, (7, Example("i64", ("B",), -9, -1)), differentiable=False),
+    Sample({}, (Example("i64", ("B", "T"), -20, 20), "T"), differentiable=False),
+)
+
+
+class FloorDivide(_Arithmetic):
+    """Quotient rounded down, for numbers of either sign."""
+
+    syntax = "//"
+    onnx = "Div and Floor; whole numbers: Sub, Mod, Div"
+    samples = _ROUNDED
+
+
+class Modulo(_Arithmetic):
+    """Remainder of the quotient rounded down: it has the sign of the divisor."""
+
+    syntax = "%"
+    onnx = "Mod; floats: Div, Floor, Mul, Sub"
+    samples = _ROUNDED
+
+
+class Power(_Arithmetic):
+    """Power. Whole numbers take exponents that are not negative."""
+
+    syntax = "**"
+    onnx = "Pow"
+    samples = (
+        Sample({}, _POSITIVE),
+        Sample({}, (Example("i64", ("B", 3), -4, 5), Example("i64", (3,), 0, 4)), differentiable=False),
+        Sample({}, (Example("f32", ("B", 3)), 2)),
+        Sample({}, (Example("f32", ("B", 3), 0.1, 4.0), -0.5)),
+        Sample({}, (2.0, Example("f32", ("B", 3)))),
+        Sample({}, (Example("i64", ("B",), -4, 5), 3), differentiable=False),
+    )
+
+
+class Negative(Syntax):
+    """The number with the other sign."""
+
+    elementwise = True
+    syntax = "-"
+    onnx = "Neg"
+    samples = (Sample({}, (Example("f32", ("B", 3)),)),)
+
+    def infer(self, facts: Facts, x: TensorType) -> TensorType:
+        need_number(x, "`-`")
+        return x
+
+
+class Matmul(Syntax):
+    """Matrix product of the last two axes; axes before them broadcast. A vector counts as a row on the left and as a
+    column on the right, and its axis goes.
+
+    [.., M, K] @ [.., K, N] -> [.., M, N]. Errors: E0201 when the inner sizes differ.
+    """
+
+    syntax = "@"
+    onnx = "MatMul; with one matrix for all: Gemm"
+    samples = (
+        Sample({}, (Example("f32", ("B", "T", 3)), Example("f32", (3, 4)))),
+        Sample({}, (Example("f32", ("B", 2, "T", 3)), Example("f32", ("B", 1, 3, "S")))),
+        Sample({}, (Example("f32", (3,)), Example("f32", ("B", 3, "T")))),
+        Sample({}, (Example("f32", ("B", "T", 3)), Example("f32", (3,)))),
+    )
+
+    def infer(self, facts: Facts, x: TensorType, y: TensorType) -> TensorType:
+        for side in (x, y):
+            need_float(side, "`@`")
+            need_rank(side, 1, None, "`@`", "vectors and matrices, not numbers")
+        dtype = common_dtype(x, y)
+        inner = y.shape[-2] if y.rank > 1 else y.shape[0]
+        need_equal(facts, x.shape[-1], inner, f"cannot multiply `{x}` with `{y}`", x)
+        lead = common_shape(facts, x.with_shape(*x.shape[:-2]), y.with_shape(*y.shape[:-2]))
+        rows = x.shape[-2:-1] if x.rank > 1 else ()
+        columns = y.shape[-1:] if y.rank > 1 else ()
+        return TensorType(dtype, (*lead, *rows, *columns))
+
+    def flops(self, inputs: Sequence[TensorType | None], outputs: Sequence[TensorType]) -> Size:
+        x = inputs[0]
+        assert x is not None
+        return 2 * product(outputs[0].shape) * x.shape[-1]
+
+
+class _Comparison(Syntax):
+    elementwise = True
+    samples = (
+        Sample({}, _WHOLE, differentiable=False),
+        Sample({}, _PAIR, differentiable=False),
+        Sample({}, (Example("i64", ("B", "T"), -2, 3), 0), differentiable=False),
+        Sample({}, (0.5, Example("f32", ("B", "T"))), differentiable=False),
+    )
+
+    def infer(self, facts: Facts, x: TensorType, y: TensorType) -> TensorType:
+        if self.syntax not in ("==", "!="):
+            need_number(x, f"`{self.syntax}`")
+        common_dtype(x, y)
+        return TensorType("bool", common_shape(facts, x, y))
+
+
+class Equal(_Comparison):
+    """Whether elements are equal."""
+
+    syntax = "=="
+    onnx = "Equal"
+
+
+class NotEqual(_Comparison):
+    """Whether elements differ."""
+
+    syntax = "!="
+    onnx = "Equal and Not"
+
+
+class Less(_Comparison):
+    """Whether the left is smaller."""
+
+    syntax = "<"
+    onnx = "Less"
+
+
+class LessEqual(_Comparison):
+    """Whether the left is not larger."""
+
+    syntax = "<="
+    onnx = "LessOrEqual"
+
+
+class Greater(_Comparison):
+    """Whether the left is larger."""
+
+    syntax = ">"
+    onnx = "Greater"
+
+
+class GreaterEqual(_Comparison):
+    """Whether the left is not smaller."""
+
+    syntax = ">="
+    onnx = "GreaterOrEqual"
+
+
+_BOOLS = (Example("bool", ("B", 3), 0, 2), Example("bool", (3,), 0, 2))
+
+
+class _Logic(Syntax):
+    elementwise = True
+    samples = (Sample({}, _BOOLS, differentiable=False),)
+
+    def infer(self, facts: Facts, x: TensorType, y: TensorType) -> TensorType:
+        need_bool(x, f"an operand of `{self.syntax}`")
+        need_bool(y, f"an operand of `{self.syntax}`")
+        return TensorType("bool", common_shape(facts, x, y))
+
+
+class LogicalAnd(_Logic):
+    """Whether both are true."""
+
+    syntax = "and"
+    onnx = "And"
+
+
+class LogicalOr(_Logic):
+    """Whether one is true."""
+
+    syntax = "or"
+    onnx = "Or"
+
+
+class LogicalNot(Syntax):
+    """Whether it is false."""
+
+    elementwise = True
+    syntax = "not"
+    onnx = "Not"
+    samples = (Sample({}, _BOOLS[:1], differentiable=False),)
+
+    def infer(self, facts: Facts, x: TensorType) -> TensorType:
+        need_bool(x, "the operand of `not`")
+        return x

@@ -1,0 +1,214 @@
+"""Rules that many operators share, and the words when they do not hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...sizes.dims import Size, floordiv
+from ...sizes.facts import Facts, equal, exact_div, missing_divisor, missing_fact
+from ...sizes.types import Clash, TensorType, broadcast, is_float, is_integer
+from .base import Rejected
+
+# ---- dtypes ----------------------------------------------------------------------------------------------------------
+
+
+def need_float(x: TensorType, what: str = "this") -> None:
+    """E0204 unless `x` holds floats."""
+    if not is_float(x.dtype):
+        raise Rejected(
+            "E0204", f"{what} takes floats, not `{x.dtype}`", f"the tensor is `{x}`", helps=("`cast(f32)` converts",)
+        )
+
+
+def need_f32(x: TensorType, what: str) -> None:
+    """E0204 unless `x` fits weights; half precision is a matter of the recipe, not of the model."""
+    if x.dtype != "f32":
+        helps = ("`cast(f32)` converts",)
+        if is_integer(x.dtype):
+            helps = ("`cast(f32)` converts; ids become vectors with `Embedding`",)
+        raise Rejected("E0204", f"{what} takes f32, not `{x.dtype}`", f"the tensor is `{x}`", helps=helps)
+
+
+def need_number(x: TensorType, what: str) -> None:
+    """E0204 for bools."""
+    if x.dtype == "bool":
+        raise Rejected(
+            "E0204", f"{what} takes numbers, not `bool`", f"the tensor is `{x}`", helps=("`cast(f32)` converts",)
+        )
+
+
+def need_integer(x: TensorType, what: str) -> None:
+    """E0204 unless `x` can be an index."""
+    if x.dtype not in ("i64", "i32"):
+        raise Rejected(
+            "E0204", f"{what} is i64, not `{x.dtype}`", f"the tensor is `{x}`", helps=("`cast(i64)` converts",)
+        )
+
+
+def need_bool(x: TensorType, what: str) -> None:
+    """E0204 unless `x` holds truth values."""
+    if x.dtype != "bool":
+        raise Rejected(
+            "E0204", f"{what} is bool, not `{x.dtype}`", f"the tensor is `{x}`", helps=("compare: `x != 0`",)
+        )
+
+
+def common_dtype(*tensors: TensorType) -> str:
+    """The one dtype of all; E0204."""
+    first = tensors[0]
+    for other in tensors[1:]:
+        if other.dtype != first.dtype:
+            raise Rejected(
+                "E0204", f"cannot combine `{first}` with `{other}`", "dtypes differ",
+                helps=(f"`cast({_wider(first.dtype, other.dtype)})` converts; nothing converts by itself",),
+            )  # fmt: skip
+    return first.dtype
+
+
+def _wider(a: str, b: str) -> str:
+    order = ("bool", "u8", "i8", "i16", "i32", "i64", "f16", "bf16", "f32", "f64")
+    return max(a, b, key=order.index)
+
+
+# ---- shapes ----------------------------------------------------------------------------------------------------------
+
+
+def common_shape(facts: Facts, *tensors: TensorType) -> tuple[Size, ...]:
+    """The broadcast shape: aligned at the last axis, a size matches itself or a literal 1; E0201, E0207."""
+    result = broadcast([tensor.shape for tensor in tensors], facts)
+    if isinstance(result, Clash):
+        first, second = tensors[result.first], tensors[result.second]
+        unproved = result.unproved
+        raise Rejected(
+            "E0207" if unproved else "E0201",
+            f"cannot combine `{first}` with `{second}`",
+            "shapes may differ" if unproved else "shapes differ",
+            notes=(f"axis {result.axis}: `{result.left}` against `{result.right}`",),
+            helps=fact_help(result.left, result.right, facts) if unproved else (),
+        )
+    return result
+
+
+def fact_help(a: Size, b: Size, facts: Facts) -> tuple[str, ...]:
+    """The fact that would make two sizes equal."""
+    fact = missing_fact(a, b, facts)
+    return (f"they are equal with `require {fact}`",) if fact else (f"`require {a} == {b}` states it as a fact",)
+
+
+def need_equal(facts: Facts, a: Size, b: Size, message: str, x: TensorType) -> None:
+    """E0201 when the sizes differ, E0207 when that cannot be decided. `message` says which must agree."""
+    same = equal(a, b, facts)
+    if not same:
+        raise Rejected(
+            "E0207" if same is None else "E0201",
+            message,
+            f"`{a}` against `{b}`",
+            notes=(f"the tensor is `{x}`",),
+            helps=fact_help(a, b, facts) if same is None else (),
+        )
+
+
+def axis_of(x: TensorType, axis: int, *, extra: int = 0) -> int:
+    """An axis counted from the front; E0202. `extra`: axes the result has more."""
+    rank = x.rank + extra
+    if not -rank <= axis < rank:
+        noun = "axis" if rank == 1 else "axes"
+        raise Rejected("E0202", f"there is no axis {axis}: the tensor has {rank} {noun}", f"the tensor is `{x}`")
+    return axis % rank
+
+
+def axes_of(x: TensorType, axes: int | tuple[int, ...] | None) -> tuple[int, ...]:
+    """Axes counted from the front, in order; all for None. E0202, E0304 for one named twice."""
+    if axes is None:
+        return tuple(range(x.rank))
+    found = [axis_of(x, axis) for axis in (axes if isinstance(axes, tuple) else (axes,))]
+    if len(set(found)) < len(found):
+        raise Rejected("E0304", "one axis is named twice", f"axes {', '.join(map(str, found))}")
+    return tuple(sorted(found))
+
+
+def need_rank(x: TensorType, low: int, high: int | None, what: str, layout: str) -> None:
+    """E0202 unless the number of axes is in [low, high]."""
+    if x.rank < low or (high is not None and x.rank > high):
+        raise Rejected("E0202", f"{what} takes {layout}", f"the tensor is `{x}`")
+
+
+def divide(facts: Facts, size: Size, by: Size, what: str, x: TensorType) -> Size:
+    """size / by, E0206 unless that is provably whole."""
+    result = exact_div(size, by, facts)
+    if result is None or (isinstance(result, int) and result == 0):
+        fact = missing_divisor(size, by, facts) if isinstance(by, int) else None
+        helps = (f"it is with `require {fact}`",) if fact else ()
+        raise Rejected("E0206", f"{what}: `{size}` is not a multiple of {by}", f"the tensor is `{x}`", helps=helps)
+    return result
+
+
+def need_whole(facts: Facts, shape: Sequence[Size]) -> tuple[Size, ...]:
+    """A stated shape: every size whole (E0206) and not negative (E0201)."""
+    for size in shape:
+        if not facts.is_whole(size):
+            raise Rejected("E0206", f"the size `{size}` is not whole", "not whole", helps=("`//` rounds down",))
+        if facts.at_most(size, -1):
+            raise Rejected("E0201", f"the size `{size}` is negative", "negative")
+    return tuple(shape)
+
+
+def product(sizes: Sequence[Size]) -> Size:
+    total: Size = 1
+    for size in sizes:
+        total = total * size
+    return total
+
+
+def need_within(facts: Facts, size: Size, least: Size, x: TensorType, what: str) -> None:
+    """E0201 unless size >= least, E0207 when that cannot be decided."""
+    enough = facts.at_least(size - least, 0)
+    if not enough:
+        helps = () if enough is False else (f"state the bound: `require {size} >= {least}`",)
+        raise Rejected(
+            "E0201" if enough is False else "E0207",
+            f"{what} needs an axis of at least {least}" + (f", not {size}" if enough is False else ""),
+            f"the tensor is `{x}`",
+            helps=helps,
+        )
+
+
+# ---- weights ---------------------------------------------------------------------------------------------------------
+
+
+def weight_size(size: Size, what: str) -> int:
+    """A size that a weight depends on: concrete, else E0212."""
+    if isinstance(size, int):
+        return size
+    raise Rejected(
+        "E0212",
+        f"the weight's size would depend on `{size}`, which is not concrete",
+        f"{what} is `{size}`",
+        helps=(
+            "write the size in the model's signature, or make it a static: `model M(features = 8)(x: [B, features])`",
+        ),
+    )
+
+
+# ---- windows over spatial axes ---------------------------------------------------------------------------------------
+
+
+def spread(value: int | tuple[int, ...], axes: int, what: str) -> tuple[int, ...]:
+    """One number for each spatial axis; E0202 for another count."""
+    if isinstance(value, int):
+        return (value,) * axes
+    if len(value) != axes:
+        raise Rejected("E0202", f"{what} has {len(value)} numbers for {axes} spatial axes", f"{what} = {list(value)}")
+    return value
+
+
+def window(facts: Facts, x: TensorType, size: Size, kernel: int, stride: int, padding: int, dilation: int = 1) -> Size:
+    """Places of a window along an axis: ⌊(size + padding - dilation*(kernel - 1) - 1) / stride⌋ + 1; E0201 if none."""
+    reach = dilation * (kernel - 1) + 1
+    result = floordiv(size + padding - reach, stride) + 1
+    if facts.at_most(result, 0):
+        padded = f" with {padding} of padding" if padding else ""
+        raise Rejected(
+            "E0201", f"a window of {reach} does not fit into an axis of {size}{padded}", f"the tensor is `{x}`"
+        )
+    return result

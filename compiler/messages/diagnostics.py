@@ -1,0 +1,79 @@
+"""One type for everything that is said to the user about a spec.
+
+Passes collect diagnostics in a `Report` and go on; only the edge (the command line, the Python API) prints or raises.
+The messages themselves are functions in `compiler/messages/`, one a situation, so that a code has one home.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from .source import Span
+
+
+@dataclass(frozen=True)
+class Label:
+    """A second place that takes part in a mistake, with a few words on how."""
+
+    span: Span
+    text: str
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """A mistake or a lint: what, where, and how to mend it.
+
+    `message` is one lowercase line. `label` stands under the caret. `notes` state facts, `helps` propose the fix
+    (the first one is the best). Codes that begin with `W` are warnings.
+    """
+
+    code: str
+    message: str
+    span: Span
+    label: str = ""
+    labels: tuple[Label, ...] = ()
+    notes: tuple[str, ...] = ()
+    helps: tuple[str, ...] = ()
+
+    @property
+    def is_error(self) -> bool:
+        return self.code.startswith("E")
+
+
+class Failed(Exception):
+    """Leaves the statement that cannot be understood; the diagnostic is reported by whoever goes on after it."""
+
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        super().__init__(diagnostic.message)
+        self.diagnostic = diagnostic
+
+
+class Abandoned(Exception):
+    """Leaves a statement whose mistake was reported already (it uses a value that could not be computed)."""
+
+
+class Report:
+    """Diagnostics in the order found; the same one at the same place is kept once."""
+
+    def __init__(self) -> None:
+        self.diagnostics: list[Diagnostic] = []
+        self.errors: list[Diagnostic] = []
+        self._known: set[tuple[str, Span, str]] = set()
+
+    def add(self, diagnostic: Diagnostic) -> None:
+        key = (diagnostic.code, diagnostic.span, diagnostic.message)
+        if key in self._known:
+            return
+        self._known.add(key)
+        self.diagnostics.append(diagnostic)
+        if diagnostic.is_error:
+            self.errors.append(diagnostic)
+
+    def extend(self, diagnostics: Iterable[Diagnostic]) -> None:
+        for diagnostic in diagnostics:
+            self.add(diagnostic)
+
+    @property
+    def ok(self) -> bool:
+        return not self.errors

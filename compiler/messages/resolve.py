@@ -1,0 +1,269 @@
+"""E03xx and E04xx of names across files: imports, `extends`, parameters, settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from .diagnostics import Diagnostic, Label
+from .names import nearest
+from .source import Span
+from .statics import StaticError
+
+
+def _meant(near: str | None) -> tuple[str, ...]:
+    return (f"did you mean `{near}`?",) if near else ()
+
+
+def static(error: StaticError, span: Span) -> Diagnostic:
+    return Diagnostic(error.code, error.message, span, error.label, helps=error.helps)
+
+
+def _has(names: Sequence[str]) -> str:
+    """A list that stays readable."""
+    shown = ", ".join(names[:24])
+    return shown if len(names) <= 24 else f"{shown} and {len(names) - 24} more"
+
+
+# ---- files -----------------------------------------------------------------------------------------------------------
+
+
+def edition_unknown(span: Span, text: str) -> Diagnostic:
+    return Diagnostic(
+        "E0101", f"this spec is written in edition {text}, and this dlc knows edition 1", span, "unknown edition",
+        helps=("the first line of a spec is `dlspec 1`",),
+    )  # fmt: skip
+
+
+def import_missing(span: Span, shown: str, why: str, near: str | None) -> Diagnostic:
+    return Diagnostic("E0315", f"cannot read `{shown}`: {why}", span, helps=_meant(near))
+
+
+def import_unreadable(found: Diagnostic, span: Span, near: str | None) -> Diagnostic:
+    return replace(found, span=span, helps=(*_meant(near), *found.helps))
+
+
+def import_absolute(span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0315", "an import path is relative to the file that says it", span, "absolute path",
+        helps=("write it relative, e.g. `\"parts/block.dlspec\"`",),
+    )  # fmt: skip
+
+
+def import_outside(span: Span, shown: str, root: str) -> Diagnostic:
+    return Diagnostic(
+        "E0315", f"`{shown}` lies outside the project", span, "outside the project root",
+        notes=(f"the project root is `{root}`",),
+        helps=("the root is the nearest directory upward with `pyproject.toml` or `.git`, else that of the spec",),
+    )  # fmt: skip
+
+
+def import_cycle(span: Span, chain: Sequence[str]) -> Diagnostic:
+    return Diagnostic("E0315", f"a cycle of files: {' -> '.join(chain)}", span, "leads back to itself")
+
+
+def import_depth(span: Span, limit: int) -> Diagnostic:
+    return Diagnostic("E0315", f"files import each other more than {limit} deep", span)
+
+
+def import_name(span: Span, shown: str, name: str, near: str | None, has: Sequence[str]) -> Diagnostic:
+    notes = (f"it has: {_has(has)}",) if has else (f"`{shown}` defines nothing that can be imported",)
+    return Diagnostic("E0315", f"`{shown}` has no `{name}`", span, "not found there", notes=notes, helps=_meant(near))
+
+
+def import_argument(span: Span, shown: str, name: str, near: str | None, has: Sequence[str]) -> Diagnostic:
+    notes = (f"its parameters: {_has(has)}",) if has else (f"`{shown}` has no parameters",)
+    return Diagnostic("E0304", f"`{shown}` has no parameter `{name}`", span, notes=notes, helps=_meant(near))
+
+
+def import_positional(span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0304", "parameters of a file are given by name", span, "no name", helps=("write `(ctx = 2048)`",)
+    )
+
+
+def argument_twice(span: Span, name: str, first: Span) -> Diagnostic:
+    return Diagnostic("E0304", f"`{name}` is given twice", span, "second", (Label(first, "first"),))
+
+
+def second_extends(span: Span, first: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0315", "a spec extends one other", span, "second `extends`", (Label(first, "first"),),
+        helps=("let one of the two extend the other, or import what is needed",),
+    )  # fmt: skip
+
+
+# ---- definitions -----------------------------------------------------------------------------------------------------
+
+
+def defined_twice(span: Span, name: str, first: Span, helps: tuple[str, ...] = ()) -> Diagnostic:
+    return Diagnostic("E0311", f"`{name}` is defined twice", span, "second", (Label(first, "first"),), helps=helps)
+
+
+def section_twice(span: Span, kind: str, name: str, first: Span) -> Diagnostic:
+    what = f"two `{kind}` sections are called `{name}`" if name else f"two `{kind}` sections have no name"
+    return Diagnostic(
+        "E0311", what, span, "second", (Label(first, "first"),),
+        helps=(f"name them, `{kind} first {{ .. }}`; `set {kind}.key = value` changes one key of an extended spec",),
+    )  # fmt: skip
+
+
+def levels(span: Span, name: str, this: str, other: str, first: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0311", f"`{name}` is both {other} and {this}", span, this, (Label(first, other),),
+        helps=("give one of the two another name",),
+    )  # fmt: skip
+
+
+def hides_table_name(span: Span, name: str, what: str) -> Diagnostic:
+    return Diagnostic(
+        "W0406", f"`{name}` hides the language's own `{name}`", span, what,
+        helps=("in this file the name means this one; give it another name to use both",),
+    )  # fmt: skip
+
+
+def overrides_nothing(span: Span, name: str, near: str | None) -> Diagnostic:
+    return Diagnostic("E0301", f"there is no block `{name}` to override", span, "overrides nothing", helps=_meant(near))
+
+
+def override_not_reached(span: Span, name: str, used: Sequence[str]) -> Diagnostic:
+    near = nearest(name, used)
+    helps = _meant(near) or ((f"blocks in use: {_has(used)}",) if used else ())
+    return Diagnostic(
+        "E0406", f"overriding `{name}` changes nothing: no model or section uses it", span, "has no effect", helps=helps
+    )
+
+
+def override_without_extends(span: Span, name: str) -> Diagnostic:
+    return Diagnostic(
+        "E0301", f"there is no block `{name}` to override: this spec extends none", span, "overrides nothing",
+        helps=('`extends "base.dlspec"` takes over a spec; without it, drop `override`',),
+    )  # fmt: skip
+
+
+def too_many_of_a_name(span: Span, name: str) -> Diagnostic:
+    return Diagnostic(
+        "E0311", f"too many blocks called `{name}` to write them into one file", span, "one of them",
+        helps=("label their uses, `name: Block(..)`: then parameters do not depend on how the block is called",),
+    )  # fmt: skip
+
+
+# ---- parameters ------------------------------------------------------------------------------------------------------
+
+
+def unknown_name(span: Span, name: str, near: str | None) -> Diagnostic:
+    return Diagnostic("E0301", f"unknown name `{name}`", span, "not found", helps=_meant(near))
+
+
+def unknown_applied(span: Span, name: str, expected: str, near: str | None) -> Diagnostic:
+    return Diagnostic("E0301", f"unknown name `{name}`", span, f"expected {expected}", helps=_meant(near))
+
+
+def without_quotes(span: Span, name: str, setting: str | None) -> Diagnostic:
+    """A word where a string is meant; `setting` is the key on the command line, where the shell takes a pair of quotes."""
+    written = f'`"{name}"`' if setting is None else f"the shell takes one pair of them: `'{setting}=\"{name}\"'`"
+    return Diagnostic(
+        "E0301", f"unknown name `{name}`", span, "not found",
+        helps=(f"strings have quotes: {written}" if setting is None else f"strings have quotes, and {written}",),
+    )  # fmt: skip
+
+
+def not_a_value(span: Span, name: str, what: str) -> Diagnostic:
+    return Diagnostic("E0304", f"`{name}` is a {what}, not a value", span)
+
+
+def param_below(span: Span, name: str, first: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0301", f"`{name}` is declared below", span, "not known yet", (Label(first, "declared here"),),
+        helps=("a parameter can use those above it",),
+    )  # fmt: skip
+
+
+def param_cycle(span: Span, names: Iterable[str]) -> Diagnostic:
+    return Diagnostic("E0301", f"the value depends on itself: {' -> '.join(names)}", span, "a cycle")
+
+
+def param_type_unknown(span: Span, text: str, near: str | None) -> Diagnostic:
+    near = {"integer": "int", "str": "string", "boolean": "bool", "number": "float", "double": "float"}.get(text, near)
+    return Diagnostic(
+        "E0304", f"`{text}` is not a type of parameters", span, "unknown type",
+        helps=_meant(near) or ("parameters are `int`, `float`, `bool`, `string`, `one_of(..)`, `fn` or `layer`",),
+    )  # fmt: skip
+
+
+def wrong_value(
+    span: Span, name: str, expected: str, found: str, declared: Span | None, default: str | None, code: str = "E0304"
+) -> Diagnostic:
+    labels = (Label(declared, f"default {default}" if default else "declared here"),) if declared else ()
+    return Diagnostic(code, f"`{name}` is {expected}, not {found}", span, f"expected {expected}", labels)
+
+
+def not_static(span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0208", "this is not a static value", span, "not static",
+        helps=("numbers, bools, strings, lists of them, parameters, arithmetic and `sqrt exp log sin cos floor min max`",),
+    )  # fmt: skip
+
+
+def unknown_function(span: Span, name: str, near: str | None) -> Diagnostic:
+    return Diagnostic("E0301", f"unknown function `{name}`", span, "not a function of numbers", helps=_meant(near))
+
+
+def too_deep(span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0105", "nesting over 100", span, "too deep", helps=("give a part of it a name, and use the name",)
+    )
+
+
+# ---- settings --------------------------------------------------------------------------------------------------------
+
+
+def unknown_setting(span: Span, path: str, near: str | None, has: Sequence[str]) -> Diagnostic:
+    notes = (f"this spec has: {_has(has)}",) if has else ("this spec has no settings",)
+    return Diagnostic("E0301", f"unknown setting `{path}`", span, "not a setting", notes=notes, helps=_meant(near))
+
+
+def several_values(span: Span, count: int) -> Diagnostic:
+    return Diagnostic(
+        "E0101", f"{count} values for one setting", span, "another value",
+        helps=("`dlc train` starts one run for each; every other command takes one value",),
+    )  # fmt: skip
+
+
+def ambiguous_setting(span: Span, path: str, fits: Sequence[str]) -> Diagnostic:
+    shown = ", ".join(f"`{name}`" for name in fits)
+    return Diagnostic(
+        "E0301", f"`{path}` could be several settings: {shown}", span, "write which one",
+        helps=(f"`{fits[0]} = ..`",),
+    )  # fmt: skip
+
+
+def no_section(span: Span, kind: str) -> Diagnostic:
+    return Diagnostic("E0301", f"this spec has no `{kind}` section", span, "nothing to set")
+
+
+def setting_twice(span: Span, path: str, first: Span) -> Diagnostic:
+    return Diagnostic("E0408", f"`{path}` is set twice", span, "second", (Label(first, "first"),))
+
+
+def not_a_key(span: Span, name: str, what: str) -> Diagnostic:
+    return Diagnostic("E0301", f"`{name}` is {what}, not a key that can be set", span)
+
+
+def no_keys(span: Span, name: str) -> Diagnostic:
+    return Diagnostic("E0301", f"`{name}` has no keys of its own", span, "a single value")
+
+
+def unknown_variant(span: Span, name: str, near: str | None, has: Sequence[str]) -> Diagnostic:
+    notes = (f"this spec has: {_has(has)}",) if has else ("this spec has no variants",)
+    return Diagnostic("E0301", f"unknown variant `{name}`", span, notes=notes, helps=_meant(near))
+
+
+def changes_nothing(span: Span, path: str) -> Diagnostic:
+    return Diagnostic(
+        "E0406", f"`{path}` changes nothing: no model or section that is used reads it", span, "has no effect"
+    )
+
+
+def with_near(diagnostic: Diagnostic, near: str) -> Diagnostic:
+    return replace(diagnostic, helps=_meant(near))

@@ -1,0 +1,157 @@
+"""E01xx: what the text of a spec can get wrong before any name is looked up."""
+
+from __future__ import annotations
+
+import re
+
+from ..text import syntax as s
+from .diagnostics import Diagnostic, Label
+from .names import nearest
+from .source import Span
+
+
+def unexpected(span: Span, found: str, wanted: str) -> Diagnostic:
+    return Diagnostic("E0101", f"unexpected {found}", span, f"expected {wanted}" if wanted else "")
+
+
+def never_closed(span: Span, opener: str, closer: str, labels: tuple[Label, ...]) -> Diagnostic:
+    return Diagnostic("E0101", f"this `{opener}` is never closed", span, f"no `{closer}` for it", labels=labels)
+
+
+def closes_nothing(span: Span, closer: str) -> Diagnostic:
+    return Diagnostic("E0101", f"this `{closer}` closes nothing", span, "no bracket is open", helps=("take it out",))
+
+
+def wrong_closer(span: Span, closer: str, opener_span: Span, opener: str, wanted: str) -> Diagnostic:
+    return Diagnostic(
+        "E0101",
+        f"`{closer}` does not close `{opener}`",
+        span,
+        f"expected `{wanted}`",
+        labels=(Label(opener_span, "opened here"),),
+    )
+
+
+# characters of other notations, and ours
+INSTEAD = {
+    "→": "->", "⇒": "=>", "←": "<-", "×": "*", "·": "*", "÷": "/", "−": "-", "–": "-", "—": "-", "≤": "<=", "≥": ">=",
+    "≠": "!=", "“": '"', "”": '"', "„": '"', "&": "and", "!": "not", "|": "or", "^": "**", "…": "...",
+}  # fmt: skip
+INVISIBLE = {"\u00a0", "\u200b", "\u200c", "\u200d", "\u2060", "\ufeff", "\u2028", "\u2029", "\u3000", "\r", "\f", "\v"}
+
+
+def bad_text(span: Span, text: str, rest: str) -> Diagnostic:
+    """Characters that begin no token; `rest` is the line from there."""
+    helps: tuple[str, ...] = ()
+    if text[0] == '"':
+        stripped = text.rstrip()
+        span = Span(span.file, span.start, span.start + len(stripped))
+        return Diagnostic("E0101", "this string is not closed", span, 'no `"` before the end of the line')
+    if text[0] in "'`":
+        quoted = re.match(rf"{text[0]}([^{text[0]}]*){text[0]}", rest)
+        if quoted:
+            span = Span(span.file, span.start, span.start + quoted.end())
+            helps = (f'write `"{quoted[1]}"`',)
+        return Diagnostic("E0101", 'strings are written with `"`', span, "not a quote of the language", helps=helps)
+    if text[0].isdigit():
+        if match := re.fullmatch(r"([\d_.]*\d)([A-Za-z]\w*)", text):
+            helps = (f"a number with a unit has a space: `{match[1]} {match[2]}`; a name begins with a letter",)
+        return Diagnostic("E0101", f"`{_short(text)}` is neither a number nor a name", span, "", helps=helps)
+    if text[0] in INVISIBLE or not text[0].isprintable():
+        point = f"U+{ord(text[0]):04X}"
+        return Diagnostic(
+            "E0101", f"invisible character {point}", span, "not part of the language", helps=("delete it",)
+        )
+    if text[0] in INSTEAD:
+        return Diagnostic("E0101", f"unexpected `{text[0]}`", span, helps=(f"write `{INSTEAD[text[0]]}`",))
+    if text[0].isalpha():
+        helps = ("names consist of the letters a-z and A-Z, digits and `_`",)
+        return Diagnostic("E0101", f"`{_short(text)}` is not a name", span, helps=helps)
+    if text == "\\":
+        helps = ("a statement goes on after an operator, inside brackets and before `->`: no `\\` is needed",)
+    return Diagnostic("E0101", f"unexpected character `{text[0]}`", span, "not part of the language", helps=helps)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 24 else text[:20] + "…"
+
+
+HABITS = {
+    "import": 'blocks and models come from other specs: `from "other.dlspec" import Name`',
+    "class": "a model is `model Name(x: [B, 8]) -> (y: [B, 2]) { .. }`",
+    "def": "a block is `block Name(x: [B, D]) -> [B, D] { .. }`",
+    "optimizer": "training settings stand in `train { .. }`",
+    "extends": 'the path is quoted: `extends "base.dlspec"`',
+    "override": "only blocks are overridden: `override block Name(..) { .. }`",
+    "variant": "a variant is `variant name { setting = value }`",
+    "set": "a setting is `set train.batch = 64`",
+}
+
+
+def unknown_item(span: Span, name: str, line: str, items: tuple[str, ...]) -> Diagnostic:
+    """A word at file level that begins no declaration or section."""
+    known = ", ".join(f"`{item}`" for item in items)
+    if name in HABITS:
+        helps = (HABITS[name],)
+    elif re.match(r"\s*[\w.]+\s*=(?!=)", line):
+        helps = (
+            f"a value of the file is a param: `param {line.strip()}`; settings stand in a section, or behind `set`",
+        )
+    elif (guess := nearest(name, items)) is not None:
+        helps = (f"did you mean `{guess}`?",)
+    else:
+        helps = (f"a file holds {known}",)
+    return Diagnostic("E0101", f"`{_short(name)}` begins no declaration or section", span, "", helps=helps)
+
+
+def unknown_escape(span: Span, escape: str) -> Diagnostic:
+    return Diagnostic(
+        "E0101",
+        f"unknown escape `{escape}` in a string",
+        span,
+        helps=('the escapes are `\\"`, `\\\\`, `\\n` and `\\t`; a backslash itself is written `\\\\`',),
+    )
+
+
+def not_a_label(span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0101",
+        "a label is a name or a dotted path",
+        span,
+        "not a label",
+        helps=("write `name: Layer(..)`",),
+    )
+
+
+def not_assignable(target: s.Pipe) -> Diagnostic:
+    help = "the left side is a name, or a list of names as in `[q, k, v] = ..`"
+    if isinstance(target, s.Attr) and isinstance(target.value, s.Ref) and target.value.name == "self":
+        help = f"there is no `self`: bind the instance, `{target.name.text} = ..`"
+    return Diagnostic("E0103", "this cannot be assigned to", target.span, "not a name", helps=(help,))
+
+
+def body_without_scan(span: Span, value: s.Pipe) -> Diagnostic:
+    return Diagnostic(
+        "E0104",
+        "only `scan(..)` is followed by a body",
+        span,
+        "this body belongs to nothing",
+        helps=("`y = scan(axis = 1, x_t = x, h = carry(h0)) { .. }`",),
+    )
+
+
+def number_too_large(span: Span, text: str) -> Diagnostic:
+    shown = text if len(text) <= 24 else text[:20] + "…"
+    return Diagnostic(
+        "E0105", f"the number `{shown}` is too large", span, "above 2^63" if text.isdigit() else "too large"
+    )
+
+
+def too_deep(span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0105",
+        "nesting over 100",
+        span,
+        "too deep",
+        helps=("give a part of it a name, and use the name",),
+    )

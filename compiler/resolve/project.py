@@ -1,0 +1,242 @@
+"""From the root file to named definitions: imports, `extends`, parameters, settings.
+
+`resolve` never raises for a mistake of the user: everything it finds is in `Project.report`, and the rest of the
+project is as complete as it can be, so that later passes find their mistakes in the same run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from ..messages import resolve as errors
+from ..messages.diagnostics import Abandoned, Failed, Report
+from ..messages.names import nearest
+from ..messages.source import Sources, Span
+from ..sizes import statics
+from ..text import syntax
+from ..text.parse import parse_setting, parse_settings
+from . import scopes, settings
+from .evaluate import evaluate_static
+from .levels import check_levels
+from .load import Loader, project_root
+from .scopes import Definition, FileScope, ParamSlot
+from .settings import Finder, SettingValue, Target, statics_of
+
+Origin = Literal["set", "variant", "command line"]
+
+
+@dataclass
+class Project:
+    """A spec with everything it names.
+
+    `settings` holds the statics and section keys that are overridden (a key is also already in its section's node);
+    overridden parameters are in their slots.
+    """
+
+    root: FileScope
+    sources: Sources
+    report: Report
+    edition: str = "1"
+    variant: str | None = None
+    settings: dict[str, SettingValue] = field(default_factory=dict[str, SettingValue])
+    scopes: list[FileScope] = field(default_factory=list[FileScope])
+    used: set[str] = field(default_factory=set[str])
+    #: Parameters that are overridden, with the place that does.
+    overridden: dict[str, tuple[ParamSlot, Span]] = field(default_factory=dict[str, "tuple[ParamSlot, Span]"])
+
+    @property
+    def variants(self) -> dict[str, syntax.Variant]:
+        return self.root.variants
+
+    @property
+    def finder(self) -> Finder:
+        """Says what a path of a setting means here (for `search`)."""
+        return Finder(self.root)
+
+    def sections(self, kind: str) -> list[Definition]:
+        """The `train`, `export` or `search` sections, in order."""
+        return [section for section in self.root.sections if section.kind == kind]
+
+    def definitions(self, kind: str) -> list[Definition]:
+        """Blocks, models, data or weight maps of the file itself (and of those it extends), in order."""
+        return [definition for definition in self.root.definitions.values() if definition.kind == kind]
+
+    def mark_used(self, path: str) -> None:
+        """A pass read the setting at this full path."""
+        self.used.add(path)
+
+    def report_unused(self) -> None:
+        """E0406 for overrides of the command line, a variant or `set` that nothing read; for the last pass to call.
+
+        After another mistake nothing is said: what would have read it may not have been reached.
+        """
+        if not self.report.ok:
+            return
+        for path, setting in self.settings.items():
+            if path not in self.used and setting.scope is self.root:
+                self.report.add(errors.changes_nothing(setting.span, path))
+        for path, (slot, span) in self.overridden.items():
+            if not slot.used:
+                self.report.add(errors.changes_nothing(span, path))
+
+
+def resolve(
+    path: str | Path, overrides: Sequence[str] = (), variant: str | None = None, root: Path | None = None
+) -> Project:
+    """Reads a spec and all it names, and applies the settings: command line, then variant, then `set`, then defaults."""
+    report, sources = Report(), Sources()
+    loader = Loader(report, sources)
+    file = Path(path)
+    scope = loader.root(file, str(path), root if root is not None else project_root(file))
+    if scope is None:
+        empty = syntax.File(Span(str(path), 0, 0), None, (), ())
+        scope = FileScope(str(path), empty, report, incomplete=True)
+    project = Project(scope, sources, report, scopes=loader.scopes, variant=variant)
+    given = _Settings(project)
+    given.apply(overrides, variant)
+    for module in loader.scopes:
+        check_levels(module)
+        for slot in module.params.values():
+            _settle(slot)
+    given.check_statics()
+    return project
+
+
+def _settle(slot: ParamSlot) -> None:
+    """Finds the mistakes of a parameter, used or not."""
+    try:
+        slot.result()
+    except (Abandoned, Failed):
+        pass
+
+
+class _Settings:
+    """Gives every setting its strongest value."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.report = project.report
+
+    def apply(self, overrides: Sequence[str], variant: str | None) -> None:
+        root = self.project.root
+        for module in self.project.scopes:
+            if module is not root:
+                self._group(module, module.settings, "set", scopes.FILE_SET)
+        self._group(root, root.settings, "set", scopes.SET)
+        for name, node in root.variants.items():
+            if name == variant:
+                self._group(root, node.settings, "variant", scopes.VARIANT)
+            else:
+                for setting in node.settings:
+                    self._find(root, setting)
+        if variant is not None and variant not in root.variants and not root.incomplete:
+            source = self.project.sources.add("variant", variant)
+            span = Span(source.name, 0, len(variant))
+            near = nearest(variant, root.variants)
+            self.report.add(errors.unknown_variant(span, variant, near, list(root.variants)))
+        given: list[syntax.Setting] = []
+        for number, text in enumerate(overrides, 1):
+            source = self.project.sources.add(f"argument {number}", text)
+            setting, diagnostics = parse_setting(source)
+            if diagnostics and len(several := parse_settings(source)[0]) > 1:
+                diagnostics = [errors.several_values(several[1].value.span, len(several))]
+            self.report.extend(diagnostics)
+            if setting is not None:
+                given.append(setting)
+        self._group(root, given, "command line", scopes.COMMAND_LINE)
+
+    def _group(self, scope: FileScope, group: Sequence[syntax.Setting], origin: Origin, strength: int) -> None:
+        found = [(setting, self._find(scope, setting, bare=origin == "command line")) for setting in group]
+        for file in dict.fromkeys(setting.span.file for setting in group if origin != "command line"):
+            same = [(t.path, setting.span) for setting, t in found if t is not None and setting.span.file == file]
+            self.report.extend(settings.twice(same))
+        if origin == "command line":
+            self.report.extend(settings.twice((t.path, setting.span) for setting, t in found if t is not None))
+        for setting, target in found:
+            if target is not None and target.kind == "key":  # a key before it may have changed the section
+                target = self._find(scope, setting, bare=origin == "command line")
+            if target is not None:
+                self._apply(scope, setting, target, origin, strength)
+
+    def _find(self, scope: FileScope, setting: syntax.Setting, *, bare: bool = False) -> Target | None:
+        try:
+            return Finder(scope).find(setting.path, bare=bare)
+        except Failed as failure:
+            self.report.add(failure.diagnostic)
+        except Abandoned:
+            pass
+        return None
+
+    def _apply(self, scope: FileScope, setting: syntax.Setting, target: Target, origin: Origin, strength: int) -> None:
+        if target.slot is not None:
+            target.slot.override(setting.value, scope, setting.span, strength)
+            if scope is self.project.root:
+                self.project.overridden[target.path] = (target.slot, setting.span)
+            return
+        value = SettingValue(target.path, setting.value, setting.span, scope, origin, target, setting.path.text)
+        assert target.owner is not None
+        if target.kind == "static":
+            self.project.settings[target.path] = value
+            return
+        try:
+            changed = settings.with_key(target.owner, target.keys, value, setting.path)
+        except Failed as failure:
+            self.report.add(failure.diagnostic)
+            return
+        self._replace(target.owner, changed)
+        if scope is self.project.root:
+            self.project.settings[target.path] = value
+            self.project.mark_used(target.path)
+
+    def _replace(self, before: Definition, after: Definition) -> None:
+        for scope in self.project.scopes:
+            scope.sections = [after if section is before else section for section in scope.sections]
+            for name, found in scope.definitions.items():
+                if found is before:
+                    scope.definitions[name] = after
+            for name, found in scope.imported.items():
+                if found is before:
+                    scope.imported[name] = after
+
+    def check_statics(self) -> None:
+        """Drops the settings whose value is of the wrong type; they are reported."""
+        for path, value in list(self.project.settings.items()):
+            if value.target.kind == "static" and not self._static_fits(value.target, value):
+                del self.project.settings[path]
+
+    def _static_fits(self, target: Target, value: SettingValue) -> bool:
+        """Checks a static's type as far as it is plain; what takes functions or layers is the elaborator's to check."""
+        assert target.owner is not None
+        decl = next(decl for decl in statics_of(target.owner) if decl.name.text == target.keys[0])
+        kind = decl.type.name.text if decl.type is not None and decl.type.name is not None else ""
+        default: Any = None
+        try:
+            if decl.default is not None:
+                default = evaluate_static(decl.default, target.owner.scope.value)
+            kind = kind or scopes.kind_of(default)
+            if kind not in scopes.EXPECTED:
+                return True
+            found = evaluate_static(value.node, value.scope.value)
+        except (Failed, Abandoned):
+            return True
+        try:
+            scopes.convert(found, kind, decl.name.text)
+        except statics.StaticError as error:
+            shown = statics.describe(default) if decl.default is not None else None
+            self.report.add(
+                errors.wrong_value(
+                    value.node.span, target.path, scopes.EXPECTED[kind], f"`{statics.describe(found)}`", decl.span, shown,
+                    error.code,
+                )
+            )  # fmt: skip
+            return False
+        return True
+
+
+__all__ = [
+    "Definition", "FileScope", "Finder", "ParamSlot", "Project", "SettingValue", "Target", "evaluate_static",
+    "project_root", "resolve", "statics_of",
+]  # fmt: skip

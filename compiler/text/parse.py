@@ -1,0 +1,170 @@
+"""Text to syntax tree."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, cast, get_args
+
+from ...grammar.machine import HOLE, Machine
+from ...grammar.scanner import Token, scan
+from ...grammar.tables import Tables, load
+from ..messages.diagnostics import Diagnostic
+from ..messages.source import Source, Span
+from . import syntax as s
+from .brackets import HEADER
+from .tree_builder import TreeBuilder
+
+if TYPE_CHECKING:
+    from .recovery import Recovery
+
+
+def parse(source: Source) -> tuple[s.File | None, list[Diagnostic]]:
+    """The tree of a whole spec, or None and what is wrong with it."""
+    file, _, diagnostics = parse_remains(source)
+    return file, diagnostics
+
+
+@dataclass(frozen=True)
+class Remains:
+    """What is left of a text with mistakes: the items that have none. What the rest may define is in `missing`; with
+    `nameless` a definition whose name could not be read is among it."""
+
+    file: s.File
+    missing: frozenset[str]
+    nameless: bool
+
+
+def parse_remains(source: Source) -> tuple[s.File | None, Remains | None, list[Diagnostic]]:
+    """As `parse`; where there are mistakes, also the items that they do not touch."""
+    value, comments, diagnostics, skipped = _run_all(source, "start")
+    version, items = value
+    whole = Span(source.name, 0, len(source.text))
+    if not diagnostics:
+        return s.File(whole, version, items, comments), None, []
+    skipped = [(start + len(found[0]), end) for start, end in skipped if (found := _BLANK.match(source.text, start))]
+    places = [(d.span.start, d.span.end) for d in diagnostics]
+    holes = [*skipped, *(place for place in places if not any(a <= place[0] < b for a, b in skipped))]
+    ordered = sorted(items, key=lambda item: item.span.start)
+    starts = [item.span.start for item in ordered]
+    hurt: set[int] = set()
+    for start, end in holes:
+        first = max(bisect_right(starts, start) - 1, 0)
+        touched = [n for n in range(first, bisect_right(starts, max(end - 1, start))) if ordered[n].span.end > start]
+        if not touched and not HEADER.match(source.text, start):
+            touched = [
+                bisect_right(starts, start) - 1
+            ]  # a brace too many closes an item before the place where it is seen
+        hurt.update(touched)
+    sound = [item for n, item in enumerate(ordered) if n not in hurt]
+    rest, at = "", 0
+    for item in sound:
+        rest, at = f"{rest}{source.text[at : item.span.start]}\n", item.span.end
+    rest += source.text[at:]
+    file = s.File(whole, version, tuple(sound), ())
+    return None, Remains(file, _defined(rest), _NAMELESS.search(rest) is not None), diagnostics
+
+
+#: What may define names of a file in a text that could not be read: the word behind a keyword, an import, and the
+#: beginning of a line that is not indented (its keyword may be what is misspelled).
+_DEFINES = (
+    re.compile(r"\b(?:param|block|model|data|weights|train|variant)\s+(\w+)"),
+    re.compile(r"\bimport\b(.*)"),
+    re.compile(r"^\W{0,3}((?:\w+[^\S\n]*){1,3})", re.MULTILINE),
+)
+_BLANK = re.compile(r"[\s;]*")
+_NAMELESS = re.compile(r"^(?:override )?(?:param|block|model|data|weights)\b(?!\s*[^\W\d])", re.MULTILINE)
+
+
+def _defined(text: str) -> frozenset[str]:
+    parts = [part for pattern in _DEFINES for part in pattern.findall(text)]
+    return frozenset(word for part in parts for word in re.findall(r"\w+", part))
+
+
+def parse_pipe(source: Source) -> tuple[s.Pipe | None, list[Diagnostic]]:
+    """One expression or pipeline: the right side of an override."""
+    value, _, diagnostics = _run(source, "pipe")
+    return (None if diagnostics else value), diagnostics
+
+
+def parse_setting(source: Source) -> tuple[s.Setting | None, list[Diagnostic]]:
+    """`path=value` as given on the command line."""
+    value, _, diagnostics = _run(source, "setting")
+    return (None if diagnostics else value), diagnostics
+
+
+def parse_settings(source: Source) -> tuple[list[s.Setting], list[Diagnostic]]:
+    """`path=a,b,c`: one setting for each value, with exact places; empty with what is wrong."""
+    tokens, _ = scan(source.text, load())
+    depth = 0
+    cuts: list[int] = []  # commas outside of brackets
+    for token in tokens:
+        depth += (token.text in ("(", "[", "{")) - (token.text in (")", "]", "}"))
+        if token.text == "," and depth == 0:
+            cuts.append(token.start)
+    equals = next((token.end for token in tokens if token.text == "="), 0)
+    if not cuts or cuts[0] < equals:
+        setting, diagnostics = parse_setting(source)
+        return [setting] if setting is not None else [], diagnostics
+    settings: list[s.Setting] = []
+    for start, stop in pairwise([equals, *(cut + 1 for cut in cuts), len(source.text) + 1]):
+        # the other values are blanked, so that places stay what they are
+        alone = source.text[:equals] + " " * (start - equals) + source.text[start : stop - 1]
+        setting, diagnostics = parse_setting(Source(source.name, alone))
+        if setting is None:
+            return [], diagnostics
+        settings.append(setting)
+    return settings, []
+
+
+class _Listener:
+    """Loads what is needed for mistakes when there is one."""
+
+    def __init__(self, source: Source, tables: Tables, diagnostics: list[Diagnostic]) -> None:
+        self.source, self.tables, self.diagnostics = source, tables, diagnostics
+        self.recovery: Recovery | None = None
+
+    def _loaded(self) -> Recovery:
+        from .recovery import Recovery
+
+        self.recovery = self.recovery or Recovery(self.source, self.tables, self.diagnostics)
+        return self.recovery
+
+    def unexpected(self, machine: Machine, token: Token) -> bool:
+        return self._loaded().unexpected(machine, token)
+
+    def too_deep(self, machine: Machine, start: int, end: int) -> bool:
+        return self._loaded().too_deep(machine, start, end)
+
+
+def _run(source: Source, start: str) -> tuple[Any, tuple[s.Comment, ...], list[Diagnostic]]:
+    return _run_all(source, start)[:3]
+
+
+def _run_all(source: Source, start: str) -> tuple[Any, tuple[s.Comment, ...], list[Diagnostic], list[tuple[int, int]]]:
+    """Value, comments, mistakes, and the parts that were left out."""
+    tables = load()
+    builder = TreeBuilder(source.name, tables)
+    tokens, found = scan(source.text, tables)
+    listener = _Listener(source, tables, builder.diagnostics)
+    machine = Machine(tables, source.text, tokens, builder.builders, builder.make, listener)
+    value = machine.run(start)
+    builder.finish()
+    comments = tuple(
+        s.Comment(Span(source.name, begin, end), source.text[begin + 1 : end], own_line)
+        for begin, end, own_line in found
+    )
+    diagnostics = sorted(builder.diagnostics, key=lambda d: (d.span.start, d.span.end))
+    skipped = listener.recovery.skipped if listener.recovery is not None else []
+    if value is HOLE and start == "start":  # reading stopped: what was complete lies on the stack
+        parts = [
+            part
+            for value in machine.values
+            for part in (cast("list[Any]", value) if isinstance(value, list) else [value])
+        ]
+        items = [part for part in parts if isinstance(part, get_args(s.Item))]
+        stopped = max((item.span.end for item in items), default=0)
+        return (None, items), comments, diagnostics, [*skipped, (stopped, len(source.text))]
+    return (None if value is HOLE else value), comments, diagnostics, skipped

@@ -1,0 +1,47 @@
+"""Spec files to texts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..messages.diagnostics import Diagnostic
+from ..messages.source import Source, Span
+
+LARGEST = 1 << 20  # bytes; the largest spec known has nine thousand
+
+
+def read_source(path: Path | str, name: str | None = None, *, code: str = "E0315") -> Source | Diagnostic:
+    """The text of a spec, UTF-8 with or without a byte-order mark, line ends as they are; or why it cannot be read.
+
+    `name` is how diagnostics call it (the path as written by default), `code` what a missing file is.
+    """
+    path = Path(path)
+    name = name if name is not None else str(path)
+    nowhere = Span(name, 0, 0)
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)
+    except FileNotFoundError:
+        return Diagnostic(code, f"there is no file `{name}`", nowhere)
+    except IsADirectoryError:
+        return Diagnostic(code, f"`{name}` is a directory, not a spec", nowhere)
+    except OSError as error:
+        return Diagnostic(code, f"`{name}` cannot be read: {(error.strerror or 'unknown reason').lower()}", nowhere)
+    except ValueError:  # a NUL in the path
+        return Diagnostic(code, f"`{name}` is not a path", nowhere)
+    if len(data) > LARGEST:
+        return Diagnostic("E0101", f"`{name}` is too large for a spec", nowhere, notes=("a spec has at most 1 MiB",))
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        column = error.start - data.rfind(b"\n", 0, error.start)
+        looks = "UTF-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "another encoding"
+        return Diagnostic(
+            "E0101",
+            f"`{name}` is not UTF-8",
+            nowhere,
+            notes=(f"byte 0x{data[error.start]:02x} at line {line}, byte {column}",),
+            helps=(f"the file looks like {looks}: save it as UTF-8",),
+        )
+    return Source(name, text)

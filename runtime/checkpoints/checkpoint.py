@@ -1,0 +1,188 @@
+"""Checkpoints: weights as safetensors, the optimizer and the loop apart, whole or not there at all.
+
+A checkpoint is a directory. It is written beside its place, flushed, and renamed; `settle` finishes what a crash between
+two renames left. Nothing that is read is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from ..failure import BadInput
+
+WEIGHTS = "model.safetensors"
+AVERAGED = "ema.safetensors"
+STATE = "state.safetensors"
+LOOP = "loop.json"
+MADE_BY = "dlc"
+
+
+@dataclass
+class Checkpoint:
+    """Everything a run needs to go on. `state` are tensors of the optimizers and generators, `loop` plain numbers."""
+
+    weights: dict[str, Tensor]
+    averaged: dict[str, Tensor] | None = None
+    state: dict[str, Tensor] = field(default_factory=dict[str, Tensor])
+    loop: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+def write(place: Path, checkpoint: Checkpoint, metadata: Mapping[str, str]) -> None:
+    """Puts a checkpoint at `place`; a crash at any instant leaves the old one or the new one there (see `settle`)."""
+    fresh = place.with_name(place.name + ".new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    _save(checkpoint.weights, fresh / WEIGHTS, metadata)
+    if checkpoint.averaged is not None:
+        _save(checkpoint.averaged, fresh / AVERAGED, metadata)
+    if checkpoint.state:
+        _save(checkpoint.state, fresh / STATE, metadata)
+    sizes = {file.name: file.stat().st_size for file in sorted(fresh.iterdir())}
+    write_text(fresh / LOOP, json.dumps({**checkpoint.loop, "files": sizes}, indent=1))
+    _flush(fresh)
+    replace(fresh, place)
+
+
+def _save(tensors: Mapping[str, Tensor], file: Path, metadata: Mapping[str, str]) -> None:
+    # copies: safetensors refuses tensors that share memory, and CPU ones are needed anyway
+    plain = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
+    save_file(plain, file, {"format": "pt", "made_by": MADE_BY, **metadata})
+    _flush(file)
+
+
+def replace(fresh: Path, place: Path) -> None:
+    """Puts the complete directory `fresh` at `place`."""
+    old = place.with_name(place.name + ".old")
+    shutil.rmtree(old, ignore_errors=True)
+    if place.exists():
+        os.rename(place, old)
+    os.rename(fresh, place)
+    _flush(place.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def settle(place: Path) -> bool:
+    """Finishes what a crash left at `place`; whether there is a checkpoint."""
+    fresh, old = place.with_name(place.name + ".new"), place.with_name(place.name + ".old")
+    if not place.exists():
+        if (
+            old.exists()
+        ):  # the crash came between the two renames, so `fresh` was complete; if it is gone, `old` is whole
+            os.rename(fresh if (fresh / LOOP).exists() else old, place)
+        elif (fresh / LOOP).exists():  # the first checkpoint of a run: LOOP is written last
+            os.rename(fresh, place)
+    shutil.rmtree(fresh, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
+    return place.exists()
+
+
+def _flush(path: Path) -> None:
+    """To the disk, where the system can."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:
+        return  # Windows does not open directories
+    try:
+        os.fsync(handle)
+    except OSError:
+        pass
+    finally:
+        os.close(handle)
+
+
+def write_text(path: Path, text: str) -> None:
+    """A file that is there whole or not at all."""
+    fresh = path.with_name(path.name + ".new")
+    with fresh.open("w", encoding="utf-8", newline="\n") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(fresh, path)
+
+
+def read(place: Path, *, everything: bool = True) -> Checkpoint:
+    """A checkpoint; a damaged one is a message that names the file."""
+    try:
+        loop = json.loads((place / LOOP).read_text("utf-8"))
+        sizes: dict[str, int] = loop.pop("files")
+    except FileNotFoundError:
+        raise BadInput(f"there is no checkpoint in {place}") from None
+    except (ValueError, KeyError, AttributeError) as error:
+        raise damaged(place / LOOP, str(error)) from None
+    for name, size in sizes.items():
+        found = (place / name).stat().st_size if (place / name).exists() else -1
+        if found != size:
+            why = "it is missing" if found < 0 else f"it has {found:,} bytes, {size:,} were written"
+            raise damaged(place / name, why)
+    averaged = tensors(place / AVERAGED) if AVERAGED in sizes else None
+    state = tensors(place / STATE) if everything and STATE in sizes else {}
+    return Checkpoint(tensors(place / WEIGHTS), averaged, state, loop)
+
+
+def damaged(file: Path, why: str) -> BadInput:
+    return BadInput(
+        f"`{file}` is damaged: {why}",
+        helps=("`best/` and `last/` of a run are separate: `dlc evaluate` and `dlc export` take either directory",),
+    )  # fmt: skip
+
+
+def tensors(file: Path) -> dict[str, Tensor]:
+    """All tensors of a safetensors file."""
+    try:
+        with safe_open(file, "pt") as opened:
+            return {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+    except FileNotFoundError:
+        raise BadInput(f"there is no file `{file}`") from None
+    except (SafetensorError, OSError, ValueError) as error:
+        raise damaged(file, str(error).splitlines()[0]) from None
+
+
+def compare(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor], where: Path) -> None:
+    """Raises when names or shapes of a checkpoint are not those of the model."""
+    missing = [name for name in ours if name not in theirs]
+    unused = [name for name in theirs if name not in ours]
+    changed = [
+        f"`{name}` is {list(theirs[name].shape)} there, {list(ours[name].shape)} here"
+        for name in ours if name in theirs and ours[name].shape != theirs[name].shape
+    ]  # fmt: skip
+    if not (missing or unused or changed):
+        return
+    notes = tuple(
+        f"{what}: {', '.join(names[:4])}{f' and {len(names) - 4} more' if len(names) > 4 else ''}"
+        for what, names in (
+            ("only in the model", missing),
+            ("only in the checkpoint", unused),
+            ("shapes differ", changed),
+        )
+        if names
+    )
+    raise BadInput(
+        f"the checkpoint in {where} is of another model", notes=notes,
+        helps=("undo the change of the spec to resume, or train anew without `--resume`",),
+    )  # fmt: skip
+
+
+def random_state(device: torch.device) -> dict[str, Tensor]:
+    """The states of the generators that dropout and its kin draw from."""
+    state = {"random.cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        state["random.cuda"] = torch.cuda.get_rng_state(device)
+    return state
+
+
+def set_random_state(state: Mapping[str, Tensor], device: torch.device) -> None:
+    if "random.cpu" in state:
+        torch.set_rng_state(state["random.cpu"])
+    if device.type == "cuda" and "random.cuda" in state:
+        torch.cuda.set_rng_state(state["random.cuda"], device)

@@ -1,0 +1,187 @@
+"""Run directories: `runs/<spec>[@variant]/<n>/` with everything that a run is made of.
+
+spec.dlspec   the resolved spec           metrics.csv   a row a validation
+ir.json       the typed IR                log.txt       what was said
+model.py      the PyTorch source          best/ last/   kept and last weights, optimizer and loop state
+recipe.py     losses and metrics          data.json     files with sizes and hashes, what was fitted
+env.json      versions and machine        result.json   the figures, when the run is complete
+weights.json  where first weights came from, when they came from elsewhere
+images/       what `log { images = .. }` names, a grid at a time
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..failure import BadInput
+from . import checkpoint
+
+PACKAGES = ("dlc", "torch", "numpy", "safetensors", "scikit-learn", "onnx", "onnxruntime")
+
+
+@dataclass(frozen=True)
+class RunDir:
+    """A run on disk. `best` and `last` are checkpoint directories."""
+
+    path: Path
+
+    @property
+    def best(self) -> Path:
+        return self.path / "best"
+
+    @property
+    def last(self) -> Path:
+        return self.path / "last"
+
+    @property
+    def finished(self) -> bool:
+        return (self.path / "result.json").exists()
+
+    def text(self, name: str) -> str:
+        try:
+            return (self.path / name).read_text("utf-8")
+        except FileNotFoundError:
+            raise BadInput(f"`{self.path}` is no run: it has no `{name}`") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise checkpoint.damaged(self.path / name, str(error)) from None
+
+    def json(self, name: str) -> Any:
+        try:
+            return json.loads(self.text(name))
+        except ValueError as error:
+            raise checkpoint.damaged(self.path / name, str(error)) from None
+
+    def write(self, name: str, text: str) -> None:
+        checkpoint.write_text(self.path / name, text)
+
+    def write_json(self, name: str, value: Any) -> None:
+        self.write(name, json.dumps(value, indent=2) + "\n")
+
+    def log(self, text: str) -> None:
+        with (self.path / "log.txt").open("a", encoding="utf-8") as file:
+            file.write(f"{datetime.now(UTC).strftime('%Y-%m-%d %H:%M:%S')}  {text}\n")
+
+    def kept(self) -> Path:
+        """The checkpoint that evaluation and export use: `best/` where the run keeps one, else `last/`."""
+        for place in (self.best, self.last):
+            if checkpoint.settle(place):
+                return place
+        raise BadInput(
+            f"the run `{self.path}` has no weights yet", helps=("train it: `dlc train FILE --resume`",),
+        )  # fmt: skip
+
+
+def create(base: Path, name: str, out: Path | None) -> RunDir:
+    """A new run: `out` itself, or the next number under `base/name`."""
+    if out is not None:
+        if is_run(out):
+            raise BadInput(
+                f"`{out}` already holds a run", helps=("choose another `--out`, or continue it with `--resume`",)
+            )
+        if out.exists() and not (out.is_dir() and all(map(_never_began, out.iterdir()))):
+            raise BadInput(f"`{out}` is there and is not empty", helps=("choose another `--out`",))
+        out.mkdir(parents=True, exist_ok=True)
+        return RunDir(out)
+    folder = base / name
+    folder.mkdir(parents=True, exist_ok=True)
+    number = max((int(entry.name) for entry in folder.iterdir() if entry.name.isdecimal()), default=0)
+    while True:
+        number += 1
+        try:
+            (folder / str(number)).mkdir()
+        except FileExistsError:
+            continue  # another run began at the same time
+        return RunDir(folder / str(number))
+
+
+def _never_began(entry: Path) -> bool:
+    """Whether a file is of a run that ended before its `ir.json` was written."""
+    name = entry.name.removesuffix(".new")
+    known = ("recipe.py", "spec.dlspec", "ir.json", "env.json", "data.json", "weights.json", "log.txt")
+    return entry.is_file() and (name in known or (name.startswith("model") and name.endswith(".py")))
+
+
+def is_run(path: Path) -> bool:
+    return (path / "ir.json").exists()
+
+
+def find(path: Path) -> RunDir:
+    """The run at `path`; also when its `best/` or `last/` is named."""
+    for candidate in (path, path.parent) if path.name in ("best", "last") else (path,):
+        if is_run(candidate):
+            return RunDir(candidate)
+    if not path.exists():
+        raise BadInput(f"there is no run `{path}`")
+    raise BadInput(f"`{path}` is no run", helps=("a run is a directory such as `runs/digits_mlp/1`",))
+
+
+def newest_unfinished(base: Path, name: str) -> RunDir:
+    """The run to resume when none is named."""
+    folder = base / name
+    numbers = [int(entry.name) for entry in folder.iterdir() if entry.name.isdecimal()] if folder.is_dir() else []
+    runs = [RunDir(folder / str(number)) for number in sorted(numbers, reverse=True)]
+    for run in runs:
+        if is_run(run.path) and not run.finished:
+            return run
+    if runs:
+        raise BadInput(f"all runs in `{folder}` are complete", helps=(f"name one: `--resume {runs[0].path}`",))
+    raise BadInput(f"there is no run in `{folder}`", helps=("`--resume RUN` names one",))
+
+
+def environment(device: torch.device) -> dict[str, Any]:
+    """Versions and machine, as the run records them."""
+    versions: dict[str, str] = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    machine: dict[str, Any] = {"system": platform.platform(), "cores": os.cpu_count(), "device": str(device)}
+    if device.type == "cuda":
+        machine["gpu"] = torch.cuda.get_device_name(device)
+    return {
+        "python": platform.python_version(), "versions": versions, "machine": machine, "command": sys.argv,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+    }  # fmt: skip
+
+
+class MetricsFile:
+    """`metrics.csv`: a row a validation. Rows after the step a run resumes from are dropped."""
+
+    def __init__(self, path: Path, columns: Sequence[str], resumed: int | None) -> None:
+        self.path, self.columns = path, ("step", "epoch", *columns)
+        rows: list[dict[str, str]] = []
+        if resumed is not None and path.exists():
+            with path.open(encoding="utf-8", newline="") as file:
+                rows = [row for row in csv.DictReader(file) if _step(row) <= resumed]
+        lines = [",".join(self.columns)]
+        lines += [",".join(row.get(name) or "" for name in self.columns) for row in rows]
+        checkpoint.write_text(path, "\n".join(lines) + "\n")
+
+    def add(self, values: Mapping[str, float | int]) -> None:
+        row = ",".join(_cell(values.get(name)) for name in self.columns)
+        with self.path.open("a", encoding="utf-8", newline="\n") as file:
+            file.write(row + "\n")
+
+
+def _step(row: Mapping[str, str]) -> int:
+    try:
+        return int(row["step"])
+    except (KeyError, ValueError, TypeError):
+        return sys.maxsize
+
+
+def _cell(value: float | None) -> str:
+    return "" if value is None else str(value) if isinstance(value, int) else f"{value:.9g}"

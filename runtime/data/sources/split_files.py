@@ -1,0 +1,45 @@
+"""What a reader gives: the columns of the files of one `{split}` (or the only ones); and reading a whole file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from ....compiler.messages.names import nearest
+from ....compiler.messages.source import Span
+from .. import mistakes
+from ..table import Column
+
+#: Columns, number of records, the place of each record, and the files that were read.
+Part: TypeAlias = "tuple[dict[str, Column], int, Callable[[int], str], list[Path]]"
+Resolve: TypeAlias = Callable[[str], Path]  # a path as written to one that can be opened
+Reader: TypeAlias = "Callable[[Mapping[str, Any], Resolve, Span], Part]"
+
+
+def read_bytes(path: Path, span: Span) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+        near = nearest(path.name, siblings)
+        raise mistakes.missing(span, path, str(path.parent / near) if near else None) from None
+    except IsADirectoryError:
+        raise mistakes.unreadable(span, path, "it is a directory") from None
+    except OSError as error:
+        raise mistakes.unreadable(span, path, (error.strerror or str(error)).lower()) from None
+
+
+def read_text(path: Path, span: Span) -> str:
+    data = read_bytes(path, span)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise mistakes.not_utf8(span, path, data.count(b"\n", 0, error.start) + 1, data[error.start]) from None
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines of a file, without their ends. `str.splitlines` would also cut at form feeds and the line separators of
+    Unicode, which stand inside of sentences: parallel files would lose their correspondence."""
+    lines = text.replace("\r\n", "\n").split("\n")
+    return lines if lines[-1] else lines[:-1]

@@ -1,0 +1,381 @@
+"""Whether an exported file computes what the model does.
+
+The same inputs go through the PyTorch module and through ONNX Runtime, at optimization levels none and all, at batch 1 and
+7 and at another length of every other dimension. A difference is measured against the scale of the output, its largest
+magnitude in PyTorch. A cached form is fed each sequence in several ways, whole and piece by piece, and has to give what
+PyTorch gives for the whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...compiler.ir.liveness import reached
+from ...compiler.ir.model import Body, CallNode, Model, ModeNode, OpNode, RepeatNode, ScanNode, Spec
+from ...compiler.sizes.dims import Size, evaluate, var, variables
+from ...compiler.sizes.types import is_float, is_integer
+from ..failure import BadInput, RunFailure
+from ..inference.session import Session, as_size
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Array: TypeAlias = "NDArray[Any]"
+Level: TypeAlias = Literal["none", "all"]
+
+#: Largest difference as a share of the output's scale, by the precision inside the graph, or that of its weights.
+TOLERANCES = {"f32": 1e-4, "f16": 2e-2, "bf16": 1e-1, "int8": 1e-1, "int4": 5e-1}
+LEVELS: tuple[Level, ...] = ("none", "all")
+BATCHES = (1, 7)
+_DTYPES = {
+    "f16": np.float16, "f32": np.float32, "f64": np.float64, "i8": np.int8, "i16": np.int16, "i32": np.int32,
+    "i64": np.int64, "u8": np.uint8, "bool": np.bool_,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Row:
+    """One output compared once: at these sizes, at this optimization level."""
+
+    output: str
+    sizes: Mapping[str, int]
+    level: Level
+    difference: float
+    scale: float
+    tolerance: float
+    steps: tuple[int, ...] = ()  # of a cached form: how many positions were fed at a time
+
+    @property
+    def share(self) -> float:
+        """The difference as a share of the output's scale."""
+        return self.difference / self.scale if self.scale else self.difference
+
+    @property
+    def ok(self) -> bool:
+        return self.share <= self.tolerance  # false for NaN
+
+
+@dataclass(frozen=True)
+class Parity:
+    """Everything that was compared."""
+
+    rows: tuple[Row, ...]
+
+    @property
+    def ok(self) -> bool:
+        return all(row.ok for row in self.rows)
+
+    @property
+    def worst(self) -> tuple[Row, ...]:
+        """The row of the largest difference of each output, in order."""
+        found: dict[str, Row] = {}
+        for row in self.rows:
+            known = found.get(row.output)
+            if known is None or not row.share <= known.share:
+                found[row.output] = row
+        return tuple(found.values())
+
+
+class Disagrees(RunFailure):
+    """The exported file and the model differ beyond the tolerance."""
+
+    def __init__(self, parity: Parity) -> None:
+        bad = [row for row in parity.worst if not row.ok]
+        notes = tuple(
+            f"`{row.output}`: {row.difference:.3g}, {row.share:.2g} of its scale {row.scale:.3g} (at most {row.tolerance:g}), "
+            f"at {sizes_text(row)}, optimization level {row.level}"
+            for row in bad
+        )
+        names = ", ".join(f"`{row.output}`" for row in bad)
+        super().__init__(f"the exported file gives other values than the model for {names}", notes=notes)
+        self.parity = parity
+
+
+def verify(
+    module: nn.Module, path: Path, spec: Spec, model: Model, *, precision: str = "f32", fix: Mapping[str, int] | None = None,
+    seed: int = 0,
+) -> Parity:  # fmt: skip
+    """Compares a file with the module it was made from; `spec` and `model` say what the inputs are."""
+    import torch
+
+    body = spec.body_of(model)
+    sessions: dict[Level, Session] = {level: Session(path, "cpu", optimization=level) for level in LEVELS}
+    names = [result.name or "output" for result in body.outputs]
+    reference = module.eval()
+    rows: list[Row] = []
+    for number, sizes in enumerate(choose_sizes(spec, model, sessions["all"], fix or {})):
+        inputs = sample_inputs(spec, body, {**sizes, **(fix or {})}, np.random.default_rng((seed, number)))
+        with torch.no_grad():
+            made: Any = reference(*(torch.from_numpy(inputs[value.name].copy()) for value in body.inputs))
+        expected = {
+            n: v.cpu().numpy() for n, v in zip(names, made if isinstance(made, tuple) else (made,), strict=False)
+        }
+        for level, session in sessions.items():
+            for steps in _ways(session, sizes):
+                found = _predicted(session, body, inputs, steps)
+                rows += [
+                    _compare(Row(name, sizes, level, 0.0, 0.0, TOLERANCES[precision], steps), wanted, found[name])
+                    for name, wanted in expected.items()
+                ]
+    return Parity(tuple(rows))
+
+
+def _ways(session: Session, sizes: Mapping[str, int]) -> list[tuple[int, ...]]:
+    """How a sequence is fed to a cached form: at once, with one more step, in uneven pieces, one by one."""
+    if session.cached is None:
+        return [()]
+    n = sizes[session.cached.length]
+    third = n // 3
+    ways = [(n,), (n - 1, 1), (third, 1, n - third - 1), (1,) * n]
+    return list(dict.fromkeys(tuple(part for part in way if part) for way in ways))
+
+
+def _predicted(session: Session, body: Body, inputs: Mapping[str, Array], steps: Sequence[int]) -> dict[str, Array]:
+    """What a file says of inputs; a cached form is fed `steps` positions at a time."""
+    if session.cached is None:
+        return session.predict(inputs)
+    length = var(session.cached.length)
+    axes = {value.name: value.type.shape.index(length) for value in body.inputs if length in value.type.shape}
+    joined = {
+        result.name or "output": shape.index(length)
+        for result in body.outputs
+        if length in (shape := body.value(result.value).type.shape)
+    }
+    batch = next(iter(inputs.values())).shape[0]
+    past = session.cached.empty(batch)
+    parts: dict[str, list[Array]] = {}
+    start = 0
+    for count in steps:
+        fed = {
+            name: array if name not in axes else array.take(range(start, start + count), axes[name])
+            for name, array in inputs.items()
+        }
+        found = session.predict({**fed, **past})
+        past = session.cached.following(found)
+        for port in session.outputs:
+            parts.setdefault(port.name, []).append(found[port.name])
+        start += count
+    return {name: np.concatenate(made, joined[name]) if name in joined else made[-1] for name, made in parts.items()}
+
+
+def _compare(row: Row, wanted: Array, found: Array) -> Row:
+    if wanted.shape != found.shape:
+        return replace(row, difference=float("inf"))
+    a, b = wanted.astype(np.float64), found.astype(np.float64)
+    if not np.array_equal(np.isnan(a), np.isnan(b)):
+        return replace(row, difference=float("nan"))
+    finite = np.isfinite(a) & np.isfinite(b)
+    if not np.array_equal(a[~finite & ~np.isnan(a)], b[~finite & ~np.isnan(b)]):
+        return replace(row, difference=float("inf"))
+    difference = float(np.abs(a - b)[finite].max(initial=0.0))
+    return replace(row, difference=difference, scale=float(np.abs(a)[finite].max(initial=0.0)))
+
+
+def sizes_text(row: Row) -> str:
+    """`B = 7, T = 5 as 4+1`."""
+    text = ", ".join(f"{name} = {size}" for name, size in row.sizes.items()) or "its sizes"
+    return f"{text} as {'+'.join(map(str, row.steps))}" if len(row.steps) > 1 else text
+
+
+# ---- sizes -------------------------------------------------------------------------------------------------------------------
+
+
+def choose_sizes(spec: Spec, model: Model, session: Session, fix: Mapping[str, int]) -> list[dict[str, int]]:
+    """Sizes to compare at: every batch size of BATCHES, and another value of every other dimension, all within the facts."""
+    if session.cached is not None:
+        fix = {**fix, session.cached.past: 0}  # the whole sequence; how it is fed is decided by `_ways`
+    free = [name for name in session.dimensions if name not in fix]
+    if not free:
+        return [{}]
+    first = [port.shape[0] for port in session.inputs if port.shape]
+    batch = next((name for name in free if first and all(axis == name for axis in first)), None)
+    batch = batch or next((name for name in free if name in first), None)
+    sizes = _all_sizes(spec, model.body)
+
+    def fits(chosen: Mapping[str, int]) -> bool:
+        known = {**chosen, **fix}
+        try:
+            if any(evaluate(size, known) < 1 for size in sizes if variables(size) <= known.keys()):
+                return False
+            session.check_sizes(
+                {port.name: [evaluate(as_size(a), known) for a in port.shape] for port in session.inputs}
+            )
+        except (BadInput, ValueError):
+            return False
+        return True
+
+    others = [name for name in free if name != batch]
+    start = _first_fit(others, {batch: 1} if batch else {}, session, fits)
+    if start is None:
+        raise RunFailure(
+            "no sizes were found at which the exported file can be checked",
+            notes=(f"free dimensions: {', '.join(free)}",),
+            helps=("`fix { .. }` in the export gives them sizes", "`--no-verify` exports without the check"),
+        )
+    found = [start]
+    if batch:
+        found += [{**start, batch: n} for n in BATCHES if n != 1 and fits({**start, batch: n})]
+    for name in others:
+        for candidate in _candidates(name, session):
+            changed = {**start, name: candidate, **({batch: 2} if batch else {})}
+            if candidate != start[name] and fits(changed):
+                found.append(changed)
+                break
+    return found
+
+
+def _first_fit(
+    names: Sequence[str], start: dict[str, int], session: Session, fits: Callable[[Mapping[str, int]], bool]
+) -> dict[str, int] | None:
+    """Small sizes, different for different dimensions if that fits, growing until the model has room for them."""
+    for scale in range(8):
+        spread: dict[str, int] = dict(start)
+        for position, name in enumerate(names):
+            options = _candidates(name, session)
+            spread[name] = options[min(scale + position, len(options) - 1)]
+        for chosen in (spread, {**start, **{name: _candidates(name, session)[min(scale, 7)] for name in names}}):
+            if fits(chosen):
+                return chosen
+    return None
+
+
+def _candidates(name: str, session: Session) -> list[int]:
+    """Sizes of a dimension within its facts; eight or more, the last ones repeated where there is little room."""
+    step = session.divisors.get(name, 1)
+    low, high = session.bounds.get(name, (1, None))
+    low = -(-low // step) * step
+    raw = (
+        [5, 11, 4, 17, 32, 64, 96, 128, 224, 256, 512] if step == 1 else [step * n for n in (1, 2, 3, 4, 6, 8, 14, 16)]
+    )
+    kept = [size for size in raw if size >= low and (high is None or size <= high)]
+    kept += [low + step * n for n in range(8) if high is None or low + step * n <= high]
+    unique = list(dict.fromkeys(kept))
+    return unique + [unique[-1]] * max(0, 8 - len(unique)) if unique else [low] * 8
+
+
+def _all_sizes(spec: Spec, index: int) -> set[Size]:
+    """Every symbolic size in the bodies that a model reaches."""
+    found: set[Size] = set()
+    for body in reached(spec.bodies, index):
+        for value in body.values():
+            found.update(size for size in value.type.shape if not isinstance(size, int))
+    return found
+
+
+# ---- inputs ------------------------------------------------------------------------------------------------------------------
+
+
+def sample_inputs(spec: Spec, body: Body, sizes: Mapping[str, int], random: np.random.Generator) -> dict[str, Array]:
+    """Inputs of these sizes: standard normal floats, whole numbers within what the model looks up with them."""
+    limits = {value.id: limit for value, limit in zip(body.inputs, input_limits(spec, body), strict=True)}
+    found: dict[str, Array] = {}
+    for value in body.inputs:
+        shape = tuple(evaluate(size, sizes) for size in value.type.shape)
+        dtype: Any = _DTYPES[value.type.dtype]
+        if is_float(value.type.dtype):
+            found[value.name] = random.standard_normal(shape).astype(dtype)
+        elif is_integer(value.type.dtype):
+            low, high = limits[value.id]
+            top = high if isinstance(high, int) else evaluate(high, sizes)
+            most = 256 if value.type.dtype == "u8" else 1 << 62
+            found[value.name] = random.integers(low, max(low + 1, min(top, most)), shape).astype(dtype)
+        else:
+            found[value.name] = random.random(shape) < 0.75
+    return found
+
+
+def input_limits(spec: Spec, body: Body) -> list[tuple[int, Size]]:
+    """For every input the range [low, high) of whole numbers that the model can take: rows of the tables it indexes, the
+    lengths of sequences; bytes and anything else that is only computed with is small."""
+    found = [_limit(spec, body, value.id, 0) for value in body.inputs]
+    result: list[tuple[int, Size]] = []
+    for value, (low, highs) in zip(body.inputs, found, strict=True):
+        default = 256 if value.type.dtype == "u8" else 10
+        concrete = [high for high in highs if isinstance(high, int)]
+        result.append((low, min(concrete) if concrete else highs[0] if highs else default))
+    return result
+
+
+#: Functions whose result holds the same numbers as their first input.
+_KEEPING = frozenset(
+    [
+        "index",
+        "rearrange",
+        "squeeze",
+        "flatten",
+        "take",
+        "unbind",
+        "split",
+        "chunk",
+        "expand",
+        "identity",
+        "stop_grad",
+        "transpose",
+        "roll",
+        "concat",
+        "stack",
+    ]
+)
+
+
+def _limit(spec: Spec, body: Body, identifier: int, depth: int) -> tuple[int, list[Size]]:
+    """Follows a value to the operators that index with it."""
+    low, highs = 0, list[Size]()
+    if depth > 100:
+        return low, highs
+
+    def merge(found: tuple[int, list[Size]]) -> None:
+        nonlocal low
+        low = max(low, found[0])
+        highs.extend(found[1])
+
+    for node in body.nodes:
+        places = [at for at, operand in enumerate(node.inputs) if operand == identifier]
+        match node:
+            case OpNode():
+                for at in places:
+                    if node.op == "Embedding":
+                        highs.append(node.args["count"])
+                    elif node.op == "gather" and at == 1:
+                        highs.append(_axis_size(body, node))
+                    elif node.op == "scatter" and at == 1:
+                        highs.append(node.args["size"])
+                    elif node.op in ("LSTM", "GRU", "RNN") and at == 1:
+                        low = max(low, 1)
+                        source = node.inputs[0]
+                        assert isinstance(source, int)
+                        highs.append(body.value(source).type.shape[1] + 1)
+                    elif node.op in _KEEPING:
+                        for output in node.outputs:
+                            merge(_limit(spec, body, output.id, depth + 1))
+            case CallNode() | ScanNode():
+                for at in places:
+                    inner = spec.bodies[node.body]
+                    merge(_limit(spec, inner, inner.inputs[at].id, depth + 1))
+            case ModeNode():
+                for at in places:
+                    inner = spec.bodies[node.evaluation]
+                    merge(_limit(spec, inner, inner.inputs[at].id, depth + 1))
+            case RepeatNode():
+                for run in node.runs:
+                    inner = spec.bodies[run.body]
+                    given = (*node.inputs, *run.captures)
+                    for at, operand in enumerate(given):
+                        if operand == identifier:
+                            merge(_limit(spec, inner, inner.inputs[at].id, depth + 1))
+            case _:
+                pass
+    return low, highs
+
+
+def _axis_size(body: Body, node: OpNode) -> Size:
+    source = node.inputs[0]
+    assert isinstance(source, int)
+    shape = body.value(source).type.shape
+    return shape[node.args["axis"] % len(shape)]

@@ -1,0 +1,282 @@
+"""The part of a data pipeline that goes into the exported graph: `scale normalize standardize one_hot rgb` and the like.
+
+A model input fed by a batch field is followed back through the transforms of the field as evaluation applies them, as far
+as operators of the catalogue can say them. The graph's input is then what goes into the first of these: a decoded, resized
+image, the numbers of a table. They are added to the IR, so that both backends lower them and the comparison covers them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...compiler.ir.model import Init, Instance, Model, Operand, OpNode, Parameter, Scalar, Spec, Value, WeightNode
+from ...compiler.ir.recipe import DataNode, DataSet, Train
+from ...compiler.messages.source import Span
+from ...compiler.sizes.dims import Size
+from ...compiler.sizes.types import TensorType, is_float
+
+#: Transforms that the graph can hold, and those of training only, which evaluation passes by.
+IN_GRAPH = frozenset(
+    ("scale", "normalize", "standardize", "one_hot", "clip", "log1p", "to_float", "threshold", "impute",
+     "color_jitter", "noise", "rgb")
+)  # fmt: skip
+PASSED = frozenset(("hflip", "vflip", "shift", "rotate", "affine", "erase"))
+#: Pick some values of a record. What stands before them goes into the graph where it treats each value alike: on a
+#: stream.
+_PICKS = frozenset(("slice", "index", "window", "random_window"))
+_LEARNED = frozenset(("standardize", "impute"))
+#: Read u8 as value / 255.
+_OF_BYTES = frozenset(("normalize", "to_float", "color_jitter", "noise"))
+
+
+def with_preprocessing(
+    spec: Spec, model: Model, data: DataSet, train: Train, fitted: Mapping[int, Mapping[str, Any]]
+) -> tuple[Spec, Model, dict[str, np.ndarray[Any, Any]]]:
+    """The model with the transforms of its inputs before it, and their constants by path.
+
+    What has learned nothing yet (an export without a run) stays outside, with everything before it.
+    """
+    body = spec.body_of(model)
+    builder = _Builder(max((value.id for value in body.values()), default=-1) + 1)
+    inputs: list[Value] = []
+    fields = {field.name: field for field in data.fields}
+    own = {value.name for value in spec.body_of(next(m for m in spec.models if m.name == model.name)).inputs}
+    for value in body.inputs:
+        field = fields.get(train.inputs.get(value.name, value.name))
+        chain = _chain(data, field.node, fitted) if field is not None and value.name in own else []
+        inputs.append(builder.apply(value, chain, data, fitted) if chain else value)
+    if not builder.nodes:
+        return spec, model, {}
+    changed = body.model_copy(
+        update={
+            "inputs": tuple(inputs),
+            "nodes": (*builder.nodes, *body.nodes),
+            "instances": (*builder.instances, *body.instances),
+        }
+    )
+    made = model.model_copy(update={"body": len(spec.bodies)})
+    models = tuple(made if other is model else other for other in spec.models)
+    return spec.model_copy(update={"bodies": (*spec.bodies, changed), "models": models}), made, builder.constants
+
+
+def pipeline(
+    data: DataSet, train: Train, names: Sequence[str], fitted: Mapping[int, Mapping[str, Any]] | None
+) -> str:  # fmt: skip
+    """The whole pipeline of the inputs as JSON, for the metadata: every transform with its arguments and what it learned,
+    in order, and whether the graph holds it. `fitted` is None when the graph holds none of it."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for name in names:
+        field = next((f for f in data.fields if f.name == train.inputs.get(name, name)), None)
+        if field is None:
+            continue
+        inside = {node.id for node in _chain(data, field.node, fitted)} if fitted is not None else set[int]()
+        found[name] = [
+            {"op": node.op, "args": _plain(node.args), "in_graph": node.id in inside}
+            | ({"fitted": dict(fitted[node.id])} if fitted is not None and node.id in fitted else {})
+            for node in _path(data, field.node)
+        ]
+    return json.dumps(found)
+
+
+def _plain(args: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value if isinstance(value, (int, float, str, bool, tuple, type(None))) else str(value)
+            for name, value in args.items()}  # fmt: skip
+
+
+def _path(data: DataSet, last: int) -> list[DataNode]:
+    """The nodes that lead to a field in evaluation, first to last."""
+    found: list[DataNode] = []
+    node = data.node(last)
+    while True:
+        if node.op != "choose":
+            found.append(node)
+        if not node.inputs:
+            return found[::-1]
+        node = data.node(node.inputs[1] if node.op == "choose" else node.inputs[0])
+
+
+def _chain(data: DataSet, last: int, fitted: Mapping[int, Mapping[str, Any]]) -> list[DataNode]:
+    """The last transforms of a field that the graph can hold, first to last."""
+    found: list[DataNode] = []
+    picked = False
+    for node in reversed(_path(data, last)):
+        source = data.node(node.inputs[0]) if node.inputs else None
+        if node.op in PASSED:
+            continue
+        if node.op in _PICKS:
+            picked = True
+            continue
+        if picked and node.type.kind != "stream":
+            break
+        learned = node.op not in _LEARNED or node.id in fitted
+        if node.op not in IN_GRAPH or not learned or source is None or _dtype_before(data, node) is None:
+            break
+        if node.op == "rgb" and _channels_before(data, node) is None:
+            break
+        found.append(node)
+    return found[::-1]
+
+
+def _channels_before(data: DataSet, node: DataNode) -> Size | None:
+    """How many channels the image has that `rgb` reads; None where only the data would say it."""
+    shape = data.node(node.inputs[0]).type.shape
+    return shape[0] if shape else None
+
+
+def _dtype_before(data: DataSet, node: DataNode) -> str | None:
+    """The dtype that goes into a transform. Where only the data would say it, what the transform makes of numbers; None
+    where its meaning depends on it (bytes are read as shares of 255), and for what is no tensor."""
+    source = data.node(node.inputs[0])
+    while source.op in PASSED or source.op == "choose":
+        source = data.node(source.inputs[1] if source.op == "choose" else source.inputs[0])
+    if source.type.kind not in ("tensor", "column", "stream"):
+        return None
+    if source.type.dtype is not None:
+        return source.type.dtype
+    if node.op == "one_hot":
+        return "i64"
+    return None if node.op in _OF_BYTES else "f32"
+
+
+class _Builder:
+    """Operator nodes in front of a body."""
+
+    def __init__(self, first: int) -> None:
+        self.next = first
+        self.nodes: list[OpNode | WeightNode] = []
+        self.instances: list[Instance] = []
+        self.constants: dict[str, np.ndarray[Any, Any]] = {}
+
+    def apply(
+        self, value: Value, chain: Sequence[DataNode], data: DataSet, fitted: Mapping[int, Mapping[str, Any]]
+    ) -> Value:
+        """Adds the transforms that make `value`; the input that takes its place."""
+        shape = value.type.shape
+        for node in reversed(chain):
+            if node.op == "one_hot":
+                shape = shape[:-1]
+            if node.op == "rgb":
+                channels = _channels_before(data, node)
+                assert channels is not None
+                shape = (shape[0], channels, *shape[2:])
+        dtype = _dtype_before(data, chain[0])
+        assert dtype is not None
+        raw = Value(id=self._id(), type=TensorType(dtype, shape), name=value.name)
+        x = raw
+        for number, node in enumerate(chain):
+            x = self._transform(x, node, fitted.get(node.id, {}), f"preprocess.{value.name}.{number}")
+        if x.type.dtype != value.type.dtype or x is raw:
+            x = self._cast(x, value.type.dtype, chain[-1].span)
+        last = self.nodes[-1]
+        self.nodes[-1] = last.model_copy(update={"outputs": (value.model_copy(update={"name": ""}),)})
+        return raw
+
+    def _id(self) -> int:
+        self.next += 1
+        return self.next - 1
+
+    def _op(
+        self, op: str, inputs: tuple[Operand, ...], type: TensorType, span: Span, args: dict[str, Any] | None = None
+    ) -> Value:
+        made = Value(id=self._id(), type=type)
+        self.nodes.append(OpNode(op=op, args=args or {}, inputs=inputs, outputs=(made,), span=span))
+        return made
+
+    def _cast(self, x: Value, dtype: str, span: Span) -> Value:
+        return self._op("cast", (x.id,), TensorType(dtype, x.type.shape), span, {"dtype": dtype})
+
+    def _float(self, x: Value, span: Span) -> Value:
+        return x if x.type.dtype == "f32" else self._cast(x, "f32", span)
+
+    def _as_float(self, x: Value, span: Span) -> Value:
+        """Floats; bytes are read as value / 255."""
+        if x.type.dtype != "u8":
+            return x if is_float(x.type.dtype) else self._cast(x, "f32", span)
+        x = self._cast(x, "f32", span)
+        return self._op("divide", (x.id, Scalar(value=255.0)), x.type, span)
+
+    def _constant(self, path: str, value: Any, span: Span, shape: tuple[int, ...] | None = None) -> Operand:
+        """A number as it is, a list as a buffer."""
+        array = np.asarray(value, np.float32)
+        if array.ndim == 0:
+            return Scalar(value=float(array))
+        array = array.reshape(shape) if shape is not None else array
+        self.constants[path] = array
+        nested = _nested(array.tolist())
+        parameter = Parameter(
+            name="", shape=array.shape, init=Init(name="constant", args={"v": nested}), buffer=True
+        )  # fmt: skip
+        self.instances.append(
+            Instance(path=path, op="Buffer", args={"value": nested}, parameters=(parameter,), span=span)
+        )
+        made = Value(id=self._id(), type=TensorType("f32", array.shape))
+        self.nodes.append(
+            OpNode(op="Buffer", args={"value": nested}, instance=path, inputs=(), outputs=(made,), span=span)
+        )
+        return made.id
+
+    def _binary(self, op: str, x: Value, y: Operand, span: Span) -> Value:
+        return self._op(op, (x.id, y), x.type, span)
+
+    def _transform(self, x: Value, node: DataNode, fitted: Mapping[str, Any], path: str) -> Value:
+        args, span = node.args, node.span
+        match node.op:
+            case "scale":
+                return self._binary("times", self._float(x, span), Scalar(value=float(args["k"])), span)
+            case "normalize":
+                from ..data.images import IMAGENET_MEAN, IMAGENET_STD
+
+                named = args["mean"] == "imagenet"
+                mean, std = (IMAGENET_MEAN, IMAGENET_STD) if named else (args["mean"], args["std"])
+                channels = (-1, 1, 1) if x.type.rank == 4 else None
+                x = self._as_float(x, span)
+                x = self._binary("minus", x, self._constant(f"{path}.mean", mean, span, channels), span)
+                return self._binary("divide", x, self._constant(f"{path}.std", std, span, channels), span)
+            case "standardize":
+                x = self._float(x, span)
+                x = self._binary("minus", x, self._constant(f"{path}.mean", fitted["mean"], span), span)
+                return self._binary("divide", x, self._constant(f"{path}.std", fitted["std"], span), span)
+            case "impute":
+                x = self._float(x, span)
+                missing = self._op("not_equal", (x.id, x.id), TensorType("bool", x.type.shape), span)
+                fill = self._constant(f"{path}.fill", fitted["fill"], span)
+                return self._op("where", (missing.id, fill, x.id), x.type, span)
+            case "clip":
+                x = self._float(x, span)
+                bounds = {name: args[name] for name in ("min", "max") if args[name] is not None}
+                return self._op("clamp", (x.id,), x.type, span, {"min": None, "max": None, **bounds}) if bounds else x
+            case "log1p":
+                x = self._float(x, span)
+                x = self._binary("plus", x, Scalar(value=1.0), span)
+                return self._op("log", (x.id,), x.type, span)
+            case "threshold":
+                above = self._op(
+                    "greater", (x.id, Scalar(value=args["v"])), TensorType("bool", x.type.shape), span
+                )  # fmt: skip
+                return self._cast(above, "i64", span)
+            case "one_hot":
+                return self._one_hot(x, int(args["n"]), span)
+            case "rgb":
+                if x.type.shape[1] == 3:
+                    return x
+                shape = (x.type.shape[0], 3, *x.type.shape[2:])
+                return self._op("expand", (x.id,), TensorType(x.type.dtype, shape), span, {"shape": shape})
+            case _:
+                assert node.op in ("to_float", "color_jitter", "noise"), node.op
+                return self._as_float(x, span)
+
+    def _one_hot(self, x: Value, n: int, span: Span) -> Value:
+        x = x if x.type.dtype == "i64" else self._cast(x, "i64", span)
+        raised: tuple[Size, ...] = (*x.type.shape, 1)
+        column = self._op("index", (x.id,), TensorType("i64", raised), span, {"items": ("...", None)})
+        numbers = self._op("arange", (), TensorType("i64", (n,)), span, {"n": n})
+        same = self._op("equal", (column.id, numbers.id), TensorType("bool", (*x.type.shape, n)), span)
+        return self._cast(same, "f32", span)
+
+
+def _nested(value: Any) -> Any:
+    return tuple(_nested(item) for item in value) if isinstance(value, list) else value

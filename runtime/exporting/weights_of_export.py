@@ -1,0 +1,95 @@
+"""Where the weights of an export come from: a run, a file, given arrays, or what a spec begins with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...compiler.ir.model import Model, Spec
+from ...compiler.ir.recipe import Train
+from ..failure import BadInput
+
+if TYPE_CHECKING:
+    from ...backends.onnx.weights import Weight
+    from ..api import Run
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Weights by parameter path, the safetensors file they lie in (if they do), and words on where they come from."""
+
+    values: Mapping[str, Weight]
+    file: Path | None
+    words: str
+
+
+def origin_of(
+    spec: Spec,
+    model: Model,
+    net: str,
+    train: Train | None,
+    run: Run | None,
+    given: Mapping[str, Any] | str | Path | None,
+) -> Origin:
+    """The weights of a model: those given, else the run's kept ones, else those that the spec begins with."""
+    if isinstance(given, Mapping):
+        return Origin({name: _numpy(value) for name, value in given.items()}, None, "given arrays")
+    if given is not None:
+        return _from_file(Path(given), "", f"the file {Path(given).name}")
+    if run is not None:
+        from ..checkpoints.checkpoint import AVERAGED, WEIGHTS
+
+        kept = run.directory.kept()
+        file = kept / AVERAGED if (kept / AVERAGED).exists() else kept / WEIGHTS
+        return _from_file(file, f"{net}." if net else "", f"the run {run.path.name}, {kept.name}")
+    from ..weights.load import first_values
+
+    root = Path(spec.sources[0].name).parent  # paths of weights are relative to the spec
+    made, words = first_values(spec, model, train, net, root)
+    return Origin({path: _numpy(value) for path, value in made.items()}, None, words)
+
+
+def _from_file(file: Path, prefix: str, words: str) -> Origin:
+    from ...backends.onnx import stored
+
+    try:
+        table = stored(file)
+    except FileNotFoundError:
+        raise BadInput(f"there is no weights file `{file}`") from None
+    except (ValueError, OSError) as error:
+        raise BadInput(f"`{file}` cannot be read as weights", notes=(str(error),)) from None
+    return Origin({n[len(prefix) :]: v for n, v in table.items() if n.startswith(prefix)}, file, words)
+
+
+def saved(origin: Origin, file: Path) -> Origin:
+    """The weights in a safetensors file, to link to."""
+    from safetensors.numpy import save_file
+
+    save_file({name: np.array(array_of(value), order="C") for name, value in origin.values.items()}, file)
+    return _from_file(file, "", origin.words)
+
+
+def _numpy(value: Any) -> np.ndarray[Any, Any]:
+    if hasattr(value, "detach"):
+        value = value.detach().cpu().numpy()
+    return np.asarray(value)
+
+
+def array_of(value: Weight) -> np.ndarray[Any, Any]:
+    """The numbers of a weight, wherever they lie."""
+    return value if isinstance(value, np.ndarray) else value.array()
+
+
+def missing(error: Any, origin: Origin) -> BadInput:
+    """What is wrong with weights of which the graph needs one that they lack, or have in another shape."""
+    wanted, found = list(error.wanted), error.found
+    if found is not None:
+        return BadInput(
+            f"`{error.path}` is {wanted} in the model and {list(found)} in the weights",
+            notes=(f"the weights: {origin.words}",), helps=("export with the spec that the weights were trained with",),
+        )  # fmt: skip
+    return BadInput(f"the weights have no `{error.path}` {wanted}", notes=(f"the weights: {origin.words}",))

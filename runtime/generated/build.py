@@ -1,0 +1,181 @@
+"""From the IR to running code: generated files written, imported, given their first weights, and tied together."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import sys
+import tempfile
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ...backends.pytorch.load import empty
+from ...backends.pytorch.module import class_name, module_source
+from ...backends.pytorch.parameter_groups import group_functions
+from ...backends.pytorch.recipe import (
+    logged_functions,
+    metric_parts,
+    nets_of,
+    recipe_source,
+    shared_functions,
+    update_functions,
+)
+from ...compiler.ir.model import CallNode, Model, Spec
+from ...compiler.ir.recipe import Train
+from ..data.feed import Batch
+from . import initialize
+from .functions import Part, Program, Shared
+
+_numbers = itertools.count()
+
+
+class _Loss:
+    """One update's functions over its nets."""
+
+    def __init__(self, recipe: ModuleType, name: str, nets: Sequence[nn.Module]) -> None:
+        self._loss: Callable[..., Sequence[Tensor]] = getattr(recipe, name)
+        self._counts: Callable[..., Sequence[Tensor]] = getattr(recipe, f"{name}_counts")
+        self._part: Callable[..., Sequence[Tensor]] = getattr(recipe, f"{name}_part")
+        self._nets = tuple(nets)
+
+    def __call__(self, batch: Batch) -> Sequence[Tensor]:
+        return self._loss(*self._nets, batch)
+
+    def counts(self, batch: Batch) -> Sequence[Tensor]:
+        return self._counts(batch)
+
+    def part(self, batch: Batch, counts: Sequence[Tensor], share: float) -> Sequence[Tensor]:
+        return self._part(*self._nets, batch, counts, share)
+
+
+class _Evaluation:
+    def __init__(self, recipe: ModuleType, nets: Sequence[nn.Module]) -> None:
+        self._evaluate: Callable[..., Any] = recipe.evaluate
+        self._nets = tuple(nets)
+        self.counts: Callable[[Batch], Sequence[Any]] = recipe.evaluate_counts
+        self.figures: Callable[[Sequence[float]], Mapping[str, float]] = recipe.figures
+
+    def __call__(self, batch: Batch) -> tuple[Sequence[Tensor], Sequence[Sequence[Tensor]]]:
+        return self._evaluate(*self._nets, batch)
+
+
+def build(
+    spec: Spec, train: Train, folder: Path | None, device: torch.device, *, initial: bool = True, records: int | None = None,
+    given: Collection[str] = (),
+) -> Program:  # fmt: skip
+    """The program of a section. Generated files lie in `folder` (else in a temporary one), so that a stack trace points
+    at lines one can read; weights are the initial ones unless `initial` is false, and those at the paths `given` are left
+    for whoever has them. `records` of the train split are needed to train: lengths of schedules follow from them."""
+    files = sources(spec, train, records)
+    with tempfile.TemporaryDirectory() as temporary:
+        home = folder if folder is not None else Path(temporary)
+        for name, text in files.items():
+            if not (home / name).exists() or (home / name).read_text("utf-8") != text:
+                (home / name).write_text(text, "utf-8", newline="\n")
+        modules = {name: load(home / name) for name in files}
+    nets: dict[str, nn.Module] = {}
+    for net in train.nets:
+        model = spec.models[net.model]
+        made = construct(modules[file_of(net.name)], model)
+        if initial:
+            prefix = f"{net.name}." if net.name else ""
+            initialize.fill(made, spec, model, train.seed, prefix, given)
+        nets[net.name] = made.to(device)
+    recipe = modules["recipe.py"]
+    phases = [
+        [_Loss(recipe, functions.loss, [nets[name] for name in functions.nets]) for functions in row]
+        for row in update_functions(spec, train)
+    ]
+    shared = [
+        None if functions is None else _shared(recipe, functions.loss, {name: nets[name] for name in functions.nets})
+        for functions in shared_functions(spec, train)
+    ]
+    logged = [
+        None
+        if functions is None
+        else partial(getattr(recipe, functions.loss), *(nets[name] for name in functions.nets))
+        for functions in logged_functions(spec, train)
+    ]
+    groups = [
+        [partial(getattr(recipe, function.name), *(nets[name] for name in function.nets)) for function in row]
+        for row in (group_functions(spec, train) if records is not None else ())
+    ]
+    evaluated = nets_of(spec, train, train.evaluation.body)
+    return Program(
+        nets, phases, _Evaluation(recipe, [nets[name] for name in evaluated]),
+        [Part(part.op, part.args) for part in metric_parts(spec, train)],
+        [term.name for term in train.evaluation.terms], files, shared, logged, groups,
+    )  # fmt: skip
+
+
+def _shared(recipe: ModuleType, name: str, nets: Mapping[str, nn.Module]) -> Shared:
+    function: Callable[..., Batch] = getattr(recipe, name)
+    return Shared(lambda batch: function(*nets.values(), batch), tuple(nets))
+
+
+def file_of(net: str) -> str:
+    """The generated file of a net."""
+    return f"model_{net}.py" if net else "model.py"
+
+
+def sources(spec: Spec, train: Train, records: int | None = None) -> dict[str, str]:
+    """The generated files of a section by name."""
+    found = {
+        file_of(net.name): module_source(
+            spec, spec.models[net.model], extra_outputs=extra_outputs(spec, train, net.name)
+        )
+        for net in train.nets
+    }
+    return {**found, "recipe.py": recipe_source(spec, train, records)}
+
+
+def extra_outputs(spec: Spec, train: Train, net: str) -> tuple[str, ...]:
+    """The taps and emits of a net that the expressions of the section read, beyond its declared outputs."""
+    bodies = {train.evaluation.body, *(update.body for phase in train.phases for update in phase.updates)}
+    bodies |= {body for phase in train.phases for body in (phase.shared, phase.log.body) if body is not None}
+    model = spec.models[next(item.model for item in train.nets if item.name == net)]
+    declared = len(spec.body_of(model).outputs)
+    found: dict[str, None] = {}
+    for index in sorted(bodies):
+        for node in spec.bodies[index].nodes:
+            if isinstance(node, CallNode) and node.instance == (net or "model"):
+                found.update(dict.fromkeys(value.name for value in node.outputs[declared:]))
+    return tuple(found)
+
+
+def construct(module: ModuleType, model: Model) -> nn.Module:
+    """The generated class, made without drawing PyTorch's default weights: all of them have to be filled."""
+    return empty(getattr(module, class_name(model)))
+
+
+def initial_module(spec: Spec, model: Model, seed: int) -> nn.Module:
+    """A model with its initial weights."""
+    with tempfile.TemporaryDirectory() as temporary:
+        file = Path(temporary) / "model.py"
+        file.write_text(module_source(spec, model), "utf-8")
+        module = load(file)
+    made = construct(module, model)
+    initialize.fill(made, spec, model, seed)
+    return made
+
+
+def load(file: Path) -> ModuleType:
+    """Imports a generated file under a name of its own."""
+    name = f"_dlc_generated_{next(_numbers)}_{file.stem}"
+    found = importlib.util.spec_from_file_location(name, file)
+    assert found is not None
+    assert found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    sys.modules[name] = module  # NamedTuple looks its module up
+    bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        found.loader.exec_module(module)
+    finally:
+        sys.dont_write_bytecode = bytecode
+    return module

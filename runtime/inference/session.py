@@ -1,0 +1,280 @@
+"""An exported model in ONNX Runtime. Works without torch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ...compiler.ir.expand import compare
+from ...compiler.messages.names import nearest
+from ...compiler.sizes.dims import Size, evaluate, from_text, var, variables
+from ..failure import BadInput, RunFailure
+from . import key_values
+from .providers import CUDA, Choice, Provider, choose
+
+Array: TypeAlias = "NDArray[Any]"
+
+_DTYPES: dict[str, Any] = {
+    "tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(float16)": np.float16,
+    "tensor(int64)": np.int64, "tensor(int32)": np.int32, "tensor(int16)": np.int16, "tensor(int8)": np.int8,
+    "tensor(uint8)": np.uint8, "tensor(bool)": np.bool_,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Port:
+    """An input or output: its name, numpy dtype and shape (ints, and names or terms of dimensions)."""
+
+    name: str
+    dtype: Any
+    shape: tuple[int | str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {np.dtype(self.dtype).name}[{', '.join(map(str, self.shape))}]"
+
+
+@dataclass(frozen=True)
+class _Requirement:
+    left: Size
+    op: str
+    right: Size
+    text: str
+    message: str | None
+
+
+class Session:
+    """Runs a model. `inputs`, `outputs`, `metadata` and `provider` say what it is and where it runs; `cached` what it
+    keeps from step to step (None: nothing).
+
+    `predict` takes arrays by input name and gives arrays by output name; facts that the spec states about sizes
+    (`require H % 16 == 0`, `T <= ctx`) are checked first. Raises BadInput for what the caller got wrong.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        providers: Choice = "auto",
+        *,
+        threads: int | None = None,
+        optimization: Literal["all", "none"] = "all",
+        verify_weights: bool = True,
+    ) -> None:
+        import onnxruntime
+
+        self.path = Path(path)
+        if not self.path.is_file():
+            raise BadInput(f"there is no model `{path}`")
+        self.provider: Provider = choose(providers)
+        options = onnxruntime.SessionOptions()
+        levels = onnxruntime.GraphOptimizationLevel
+        options.graph_optimization_level = levels.ORT_ENABLE_ALL if optimization == "all" else levels.ORT_DISABLE_ALL
+        options.log_severity_level = 4
+        # Several live sessions called in turn would otherwise steal each other's cores by spinning (2.6 times slower).
+        options.add_session_config_entry("session.force_spinning_stop", "1")
+        if self.provider.name == CUDA:
+            options.add_session_config_entry("session.disable_cpu_ep_fallback", "0")
+        if threads is not None:
+            options.intra_op_num_threads = threads
+        try:
+            self._session: Any = onnxruntime.InferenceSession(
+                str(self.path), options, providers=[self.provider.name]
+            )  # fmt: skip
+        except Exception as error:  # noqa: BLE001 - ONNX Runtime's exceptions share no base class
+            raise _unreadable(self.path, error) from None
+        self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
+        self.inputs = _ports(self._session.get_inputs())
+        self.outputs = _ports(self._session.get_outputs())
+        self.cached = key_values.of(self.metadata, self.inputs)
+        facts = json.loads(self.metadata.get("dlc.facts", "{}"))
+        self.bounds: dict[str, tuple[int, int | None]] = {k: (v[0], v[1]) for k, v in facts.get("bounds", {}).items()}
+        self.divisors: dict[str, int] = facts.get("divisors", {})
+        self._requirements = [
+            _Requirement(as_size(r["left"]), r["op"], as_size(r["right"]), r["text"], r["message"])
+            for r in facts.get("requirements", ())
+        ]
+        if verify_weights:
+            self._verify_weights()
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """Names of the sizes that the caller chooses."""
+        found: dict[str, None] = {}
+        for port in self.inputs:
+            for size in port.shape:
+                found.update(dict.fromkeys(sorted(variables(as_size(size)))))
+        return tuple(found)
+
+    def __repr__(self) -> str:
+        inputs, outputs = (", ".join(map(str, ports)) for ports in (self.inputs, self.outputs))
+        return f"<dlc session {self.path.name} on {self.provider.device}: {inputs} -> {outputs}>"
+
+    def __call__(self, **inputs: ArrayLike) -> dict[str, Array]:
+        return self.predict(inputs)
+
+    def predict(self, inputs: Mapping[str, ArrayLike], outputs: Sequence[str] | None = None) -> dict[str, Array]:
+        """Runs the model once: arrays by input name to arrays by output name (all, or those named)."""
+        feeds = self._feeds(inputs)
+        wanted = [port.name for port in self.outputs] if outputs is None else list(outputs)
+        for name in wanted:
+            if name not in {port.name for port in self.outputs}:
+                raise self._unknown("output", name, self.outputs)
+        try:
+            return dict(zip(wanted, self._session.run(wanted, feeds), strict=True))
+        except Exception as error:  # noqa: BLE001 - see above
+            raise RunFailure(f"ONNX Runtime failed: {_first_line(error)}") from None
+
+    def generate(
+        self, prompt: Sequence[int], count: int, *, temperature: float = 0.0, top_k: int | None = None, seed: int = 0,
+        below: int | None = None,
+    ) -> Iterator[int]:  # fmt: skip
+        """`count` tokens that follow the tokens `prompt`, one after another; see `runtime/inference/generate.py`."""
+        from .generate import generate
+
+        return generate(self, prompt, count, temperature=temperature, top_k=top_k, seed=seed, below=below)
+
+    def classes(self, count: int) -> tuple[str, ...] | None:
+        """The names of `count` classes, where the data that the model was trained on has one field of so many."""
+        known: dict[str, list[str]] = json.loads(self.metadata.get("dlc.classes", "{}"))
+        found = [tuple(names) for names in known.values() if len(names) == count]
+        return found[0] if len(found) == 1 else None
+
+    @property
+    def raw(self) -> Any:
+        """The `onnxruntime.InferenceSession`."""
+        return self._session
+
+    # ---- checks ----------------------------------------------------------------------------------------------------
+
+    def _feeds(self, inputs: Mapping[str, ArrayLike]) -> dict[str, Array]:
+        ports = {port.name: port for port in self.inputs}
+        for name in inputs:
+            if name not in ports:
+                raise self._unknown("input", name, self.inputs)
+        missing = [str(port) for name, port in ports.items() if name not in inputs]
+        if missing:
+            raise BadInput(f"no value for the input `{missing[0]}`", notes=(f"the model takes {_listed(self.inputs)}",))
+        feeds = {name: _array(inputs[name], port) for name, port in ports.items()}
+        self.check_sizes({name: array.shape for name, array in feeds.items()})
+        return feeds
+
+    def check_sizes(self, shapes: Mapping[str, Sequence[int]]) -> None:
+        """Whether shapes fit the model and its facts; BadInput if not."""
+        sizes: dict[str, tuple[int, str]] = {}
+        terms: list[tuple[Size, int, str]] = []
+        for port in self.inputs:
+            shape = shapes[port.name]
+            if len(shape) != len(port.shape):
+                raise BadInput(
+                    f"`{port.name}` has {len(port.shape)} axes, not {len(shape)}", notes=(f"the input is `{port}`",)
+                )
+            for axis, (wanted, found) in enumerate(zip(port.shape, shape, strict=True)):
+                size, place = as_size(wanted), f"axis {axis} of `{port.name}`"
+                if isinstance(size, int):
+                    if size != found:
+                        raise BadInput(f"{place} is {size}, not {found}", notes=(f"the input is `{port}`",))
+                    continue
+                if found < 1 and self.bounds.get(str(wanted), (1, None))[0] > 0:
+                    raise BadInput(f"{place} is empty", notes=(f"the input is `{port}`",))
+                if isinstance(wanted, str) and wanted.isidentifier():
+                    if wanted in sizes and sizes[wanted][0] != found:
+                        before, where = sizes[wanted]
+                        raise BadInput(f"`{wanted}` is {before} on {where} and {found} on {place}")
+                    sizes[wanted] = (found, place)
+                else:
+                    terms.append((size, found, place))
+        known = {name: value for name, (value, _) in sizes.items()}
+        for size, found, place in terms:
+            if variables(size) <= known.keys() and evaluate(size, known) != found:
+                raise BadInput(f"{place} has to be {size} = {evaluate(size, known)}, not {found}")
+        self._check_facts(known)
+
+    def _check_facts(self, sizes: Mapping[str, int]) -> None:
+        for name, value in sizes.items():
+            low, high = self.bounds.get(name, (1, None))
+            if high is not None and value > high:
+                raise BadInput(f"`{name}` is {value}; the model takes at most {high}")
+            if value < low:
+                raise BadInput(f"`{name}` is {value}; the model takes at least {low}")
+            divisor = self.divisors.get(name, 1)
+            if value % divisor:
+                raise BadInput(f"`{name}` is {value}, which is no multiple of {divisor}")
+        for requirement in self._requirements:
+            names = variables(requirement.left) | variables(requirement.right)
+            if names <= sizes.keys():
+                left, right = evaluate(requirement.left, sizes), evaluate(requirement.right, sizes)
+                if not compare(left, requirement.op, right):
+                    given = ", ".join(f"{name} = {sizes[name]}" for name in sorted(names))
+                    raise BadInput(
+                        requirement.message or f"`require {requirement.text}` does not hold",
+                        notes=(f"`{requirement.text}` with {given}",),
+                    )
+
+    def _verify_weights(self) -> None:
+        """A linked model breaks silently when its weights file is replaced: E.g. trained further in place."""
+        from ...backends.onnx.weights import fingerprint
+        from ...backends.onnx.write import LINKED_FILE, LINKED_HASH
+
+        name = self.metadata.get(LINKED_FILE)
+        if name is None:
+            return
+        if fingerprint(self.path.resolve().parent / name) != self.metadata.get(LINKED_HASH):
+            raise BadInput(
+                f"`{name}` is not the weights file that `{self.path.name}` was exported with",
+                helps=("export again", "an export without `--linked` holds its own weights"),
+            )
+
+    def _unknown(self, what: str, name: str, ports: Sequence[Port]) -> BadInput:
+        near = nearest(name, [port.name for port in ports])
+        helps = (f"did you mean `{near}`?",) if near else ()
+        return BadInput(f"the model has no {what} `{name}`", notes=(f"it has {_listed(ports)}",), helps=helps)
+
+
+def _ports(entries: Sequence[Any]) -> tuple[Port, ...]:
+    return tuple(Port(entry.name, _DTYPES.get(entry.type, np.float32), tuple(entry.shape)) for entry in entries)
+
+
+def as_size(text: int | str | None) -> Size:
+    """A dimension of a graph as a size of the checker."""
+    if text is None:
+        return var("unnamed")
+    try:
+        return from_text(int(text) if isinstance(text, str) and text.lstrip("-").isdecimal() else text)
+    except ValueError:
+        return from_text("".join(c if c.isalnum() else "_" for c in str(text)))
+
+
+def _array(value: ArrayLike, port: Port) -> Array:
+    """The value in the input's dtype; whole numbers become floats, and other conversions must lose nothing."""
+    try:
+        array: Array = np.asarray(value)
+    except (ValueError, TypeError) as error:
+        raise BadInput(f"`{port.name}` is no array: {error}") from None
+    wanted = np.dtype(port.dtype)
+    if array.dtype != wanted:
+        number = array.dtype.kind in "biuf"
+        widening = number and (np.can_cast(array.dtype, wanted, "same_kind") or wanted.kind == "f")
+        if not widening:
+            raise BadInput(f"`{port.name}` is {wanted.name}, not {array.dtype}", notes=(f"the input is `{port}`",))
+        array = array.astype(wanted)
+    return array if array.flags.c_contiguous else array.copy(order="C")
+
+
+def _listed(ports: Sequence[Port]) -> str:
+    return ", ".join(f"`{port}`" for port in ports)
+
+
+def _first_line(error: Exception) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
+def _unreadable(path: Path, error: Exception) -> BadInput:
+    return BadInput(
+        f"`{path}` is no ONNX model that can be loaded", notes=(_first_line(error),),
+        helps=("a linked model needs its `.safetensors` file in the same folder",),
+    )  # fmt: skip

@@ -1,0 +1,59 @@
+"""Losses and metrics over a split: every record once, however it is batched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from ..data.feed import Feed
+from ..generated.functions import Program
+from .metrics import accumulator
+
+
+@contextmanager
+def evaluating(program: Program) -> Iterator[None]:
+    """Evaluation mode without gradients; afterwards every module is in the mode it was in."""
+    modes = [(module, module.training) for net in program.nets.values() for module in net.modules()]
+    program.train(False)
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+def evaluate(
+    program: Program, feed: Feed, batch: int, limit: int | None = None
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Figures and loss terms of a split: (`{"acc": ..}`, `{"loss": ..}`). One host read at the end of each.
+
+    What is random in them (the noise of a diffusion model) is drawn alike every time: figures of two moments compare, and
+    validation does not change what training draws.
+    """
+    parts = [accumulator(part.op, part.args) for part in program.parts]
+    sums: list[Tensor] = []
+    with torch.random.fork_rng([feed.device] if feed.device.type == "cuda" else []), evaluating(program):
+        torch.manual_seed(0)
+        for data in feed.batches(batch, limit):
+            terms, inputs = program.evaluation(data)
+            counts = program.evaluation.counts(data)
+            for part, values in zip(parts, inputs, strict=True):
+                part.update(*values)
+            wide = [
+                torch.stack((term.double() * count, torch.as_tensor(count, dtype=torch.float64, device=term.device)))
+                for term, count in zip(terms, counts, strict=True)
+            ]
+            sums = [a + b for a, b in zip(sums, wide, strict=True)] if sums else wide
+    losses: dict[str, float] = {}
+    for name, total in zip(program.terms, sums, strict=True):
+        value, count = total.tolist()
+        losses[name] = value / count if count else 0.0
+    if len(losses) > 1:
+        losses = {"loss": sum(losses.values()), **losses}
+    elif losses:
+        losses = {"loss": next(iter(losses.values()))}
+    return dict(program.evaluation.figures([part.value() for part in parts])), losses
