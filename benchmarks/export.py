@@ -74,9 +74,13 @@ def measured(rounds: int, overrides: dict[str, Any] | None = None) -> dict[str, 
             with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
                 warnings.simplefilter("ignore")
                 program = torch.onnx.export(
-                    module, (tokens,), dynamo=True, opset_version=23, verbose=False,
+                    module,
+                    (tokens,),
+                    dynamo=True,
+                    opset_version=23,
+                    verbose=False,
                     dynamic_shapes=({0: batch, 1: length},),
-                )  # fmt: skip
+                )
                 assert program is not None
                 program.save(removed("peer.onnx"))
 

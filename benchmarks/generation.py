@@ -41,9 +41,16 @@ def reference(sizes: dict[str, int]) -> Any:
     import transformers
 
     config = transformers.GPT2Config(
-        vocab_size=sizes["GPT2.vocab"], n_positions=sizes["ctx"], n_embd=sizes["GPT2.d"], n_layer=sizes["GPT2.depth"],
-        n_head=sizes["GPT2.heads"], initializer_range=0.05, bos_token_id=0, eos_token_id=None, pad_token_id=0,
-    )  # fmt: skip
+        vocab_size=sizes["GPT2.vocab"],
+        n_positions=sizes["ctx"],
+        n_embd=sizes["GPT2.d"],
+        n_layer=sizes["GPT2.depth"],
+        n_head=sizes["GPT2.heads"],
+        initializer_range=0.05,
+        bos_token_id=0,
+        eos_token_id=None,
+        pad_token_id=0,
+    )
     torch.manual_seed(0)
     return transformers.GPT2LMHeadModel(config).eval()
 
@@ -79,9 +86,11 @@ def measured(sizes: dict[str, int], prompt: int, tokens: int, rounds: int, trace
             with torch.no_grad(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 answer = peer.generate(
-                    torch.from_numpy(start)[None], attention_mask=torch.ones((1, prompt), dtype=torch.int64),
-                    max_new_tokens=tokens, do_sample=False,
-                )  # fmt: skip
+                    torch.from_numpy(start)[None],
+                    attention_mask=torch.ones((1, prompt), dtype=torch.int64),
+                    max_new_tokens=tokens,
+                    do_sample=False,
+                )
             generated["theirs"] = answer[0, prompt:].tolist()
 
         times = alternate({"ours": ours, "theirs": theirs}, rounds)
@@ -124,7 +133,7 @@ def _by_past(session: Any, tokens: np.ndarray[Any, Any], rounds: int) -> float:
     one = tokens[:1][None]
     times = _in_turn(
         {name: lambda past=past: session.predict({"tokens": one, **past}) for name, past in pasts.items()}, rounds
-    )  # fmt: skip
+    )
     return times["stepped"] / times["prefilled"]
 
 
@@ -161,16 +170,18 @@ def _one_token(loaded: Any, weights: dict[str, Any], folder: Path, rounds: int) 
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
-            module, (torch.zeros((2, 16), dtype=torch.int64),), dynamo=True, opset_version=23, verbose=False,
+            module,
+            (torch.zeros((2, 16), dtype=torch.int64),),
+            dynamo=True,
+            opset_version=23,
+            verbose=False,
             dynamic_shapes=({0: batch, 1: length},),
-        )  # fmt: skip
+        )
         assert program is not None
         program.save(folder / "traced.onnx")
     sessions = [dlc.Session(made.path, "cpu"), dlc.Session(folder / "traced.onnx", "cpu")]
     token = np.zeros((1, 1), np.int64)
-    ours, theirs = (
-        lambda session=session: session.predict({session.inputs[0].name: token}) for session in sessions
-    )  # fmt: skip
+    ours, theirs = (lambda session=session: session.predict({session.inputs[0].name: token}) for session in sessions)
     times = _in_turn({"ours": ours, "theirs": theirs}, rounds)
     return times["ours"] / times["theirs"]
 

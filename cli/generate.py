@@ -20,8 +20,13 @@ from . import console
 )
 @click.option("--top-k", "top_k", metavar="K", type=click.IntRange(1), help="Draw among the K likeliest only.")
 @click.option("--seed", default=0, metavar="N", help="Of the draws (default: 0).")
-@click.option("--device", default="auto", metavar="auto|cpu|cuda", type=click.Choice(["auto", "cpu", "cuda"]),
-              help="Where to compute (default: auto).")  # fmt: skip
+@click.option(
+    "--device",
+    default="auto",
+    metavar="auto|cpu|cuda",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    help="Where to compute (default: auto).",
+)
 def command(model: Path, prompt: str, count: int, temperature: float, top_k: int | None, seed: int, device: str) -> int:
     """Continue TEXT with an exported model; `dlc export RUN --cached` makes one that does it fast. Needs no torch."""
     from ..runtime.failure import BadInput

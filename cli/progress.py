@@ -121,9 +121,14 @@ class Moving(Lines):
         from rich.progress import Progress as Bar
 
         self.bar = Bar(
-            BarColumn(bar_width=30), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn(),
-            console=Console(stderr=True), transient=True, refresh_per_second=4,
-        )  # fmt: skip
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TextColumn("{task.description}"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
+            refresh_per_second=4,
+        )
         self.task = self.bar.add_task("", total=event.steps, completed=event.step)
         self.bar.start()
 

@@ -48,9 +48,14 @@ def command(
         listener = progress.listener()
         try:
             run = api.train(
-                loaded, section=section, out=out, resume=resume or resume is not None, device=device,
-                data_root=data_root, listener=listener,
-            )  # fmt: skip
+                loaded,
+                section=section,
+                out=out,
+                resume=resume or resume is not None,
+                device=device,
+                data_root=data_root,
+                listener=listener,
+            )
             return run.path
         finally:
             listener.close()

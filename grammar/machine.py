@@ -13,8 +13,30 @@ from .scanner import BAD, NEWLINE, WORD, Token
 from .tables import Tables
 
 # a line does not end after these
-CONTINUING = ["PLUS", "MINUS", "MUL", "POWER", "RANGE", "CMP", "OR", "AND", "NOT", "COMMA", "COLON", "EQUAL", "TILDE", "DOT",
-              "LPAR", "LSQB", "LBRACE", "_NL", "__ANON_0", "__ANON_1", "__ANON_2", "__ANON_3"]  # fmt: skip
+CONTINUING = [
+    "PLUS",
+    "MINUS",
+    "MUL",
+    "POWER",
+    "RANGE",
+    "CMP",
+    "OR",
+    "AND",
+    "NOT",
+    "COMMA",
+    "COLON",
+    "EQUAL",
+    "TILDE",
+    "DOT",
+    "LPAR",
+    "LSQB",
+    "LBRACE",
+    "_NL",
+    "__ANON_0",
+    "__ANON_1",
+    "__ANON_2",
+    "__ANON_3",
+]
 OPENS = frozenset("([{")
 CLOSES = frozenset(")]}")
 MOST_BRACKETS = 100

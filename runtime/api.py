@@ -147,10 +147,17 @@ def train(
     with told(loaded):
         return Run(
             prepare.train(
-                loaded, section=section, out=Path(out) if out else None, resume=resume, device=device,
-                data_root=Path(data_root) if data_root else None, listener=listener, base=Path(base), save_every=save_every,
+                loaded,
+                section=section,
+                out=Path(out) if out else None,
+                resume=resume,
+                device=device,
+                data_root=Path(data_root) if data_root else None,
+                listener=listener,
+                base=Path(base),
+                save_every=save_every,
             )
-        )  # fmt: skip
+        )
 
 
 def evaluate(

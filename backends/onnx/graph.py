@@ -75,17 +75,25 @@ class GraphBuilder:
     # ---- nodes -----------------------------------------------------------------------------------------------------
 
     def nodes_of(
-        self, kind: str, inputs: Sequence[ir.Value | None], attributes: Mapping[str, Attribute] | None = None,
-        outputs: int = 1, domain: str = "",
-    ) -> Sequence[ir.Value]:  # fmt: skip
+        self,
+        kind: str,
+        inputs: Sequence[ir.Value | None],
+        attributes: Mapping[str, Attribute] | None = None,
+        outputs: int = 1,
+        domain: str = "",
+    ) -> Sequence[ir.Value]:
         """Adds a node and returns its outputs."""
         name = self.unique(f"{self.scope}/{kind}" if self.scope else kind)
         while inputs and inputs[-1] is None:
             inputs = inputs[:-1]
         node = ir.Node(
-            domain, kind, inputs, [attribute(key, value) for key, value in (attributes or {}).items()],
-            num_outputs=outputs, name=name,
-        )  # fmt: skip
+            domain,
+            kind,
+            inputs,
+            [attribute(key, value) for key, value in (attributes or {}).items()],
+            num_outputs=outputs,
+            name=name,
+        )
         for index, value in enumerate(node.outputs):
             value.name = name if outputs == 1 else f"{name}/{index}"
         self.nodes.append(node)
@@ -133,9 +141,7 @@ class GraphBuilder:
         """A new tensor of the file."""
         name = self.unique(name)
         tensor = external(value, name) if isinstance(value, Stored) else ir.Tensor(value, name=name)
-        result = ir.Value(
-            name=name, shape=ir.Shape(value.shape), type=ir.TensorType(tensor.dtype), const_value=tensor
-        )  # fmt: skip
+        result = ir.Value(name=name, shape=ir.Shape(value.shape), type=ir.TensorType(tensor.dtype), const_value=tensor)
         self.initializers[name] = result
         return result
 

@@ -13,7 +13,7 @@ from ...compiler.analysis.cached import cached_length
 from ...compiler.catalogue.ops import find
 from ...compiler.ir.expand import join, turns
 from ...compiler.ir.liveness import Liveness, reached
-from ...compiler.ir.model import (  # fmt: skip
+from ...compiler.ir.model import (
     AnyNode,
     Body,
     CallNode,
@@ -89,9 +89,15 @@ def lower(
 
 class _Lowering:
     def __init__(
-        self, spec: Spec, model: Model, weights: Weights, fix: Mapping[str, int], precision: str, length: str | None,
+        self,
+        spec: Spec,
+        model: Model,
+        weights: Weights,
+        fix: Mapping[str, int],
+        precision: str,
+        length: str | None,
         quantize: str | None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.spec, self.model, self.fix = spec, model, fix
         self.graph = GraphBuilder(weights, precision, quantize)
         self.cache = Cache(self.graph, length) if length is not None else None
@@ -148,7 +154,7 @@ class _Lowering:
         imports = {"": OPSET, **{node.domain: 1 for node in nodes if node.domain}}
         graph = ir.Graph(
             inputs, outputs, nodes=nodes, initializers=initializers, opset_imports=imports, name=self.model.name
-        )  # fmt: skip
+        )
         model = ir.Model(graph, ir_version=IR_VERSION, producer_name="dlc", producer_version=version("dlc"))
         model.metadata_props.update(self.facts())
         if self.graph.quantize is not None:
@@ -164,10 +170,15 @@ class _Lowering:
         divisors = {name: divisor for name, divisor in self.model.divisors.items() if name in free}
         whole: Callable[[Size], Size] = self.cache.whole if self.cache is not None else lambda size: size
         requirements = [
-            {"left": str(dimension_text(whole(r.left))), "op": r.op, "right": str(dimension_text(whole(r.right))),
-             "text": r.text, "message": r.message}
+            {
+                "left": str(dimension_text(whole(r.left))),
+                "op": r.op,
+                "right": str(dimension_text(whole(r.right))),
+                "text": r.text,
+                "message": r.message,
+            }
             for r in self.requirements()
-        ]  # fmt: skip
+        ]
         found = {"dlc.model": self.model.name, "dlc.edition": self.spec.edition}
         if self.cache is not None:
             length = str(self.cache.length)
@@ -197,9 +208,7 @@ class _Lowering:
                     self.graph.rename(tensor.raw, f"{frame.prefix}/{value.name}")
         return [environment[target] for target in targets]
 
-    def node(
-        self, body: Body, node: AnyNode, frame: Frame, environment: Mapping[int, Tensor]
-    ) -> Sequence[Tensor]:  # fmt: skip
+    def node(self, body: Body, node: AnyNode, frame: Frame, environment: Mapping[int, Tensor]) -> Sequence[Tensor]:
         def tensor(operand: Operand) -> Tensor | None:
             """None for a value that only training reads."""
             assert isinstance(operand, int), "a number is only an operand of an operator"
@@ -253,10 +262,13 @@ class _Lowering:
         if self.fix:
             args = {name: self.fixed(value) for name, value in args.items()}
         inputs = tuple(
-            environment[operand] if isinstance(operand, int)
-            else Scalar(value=self.fixed(operand.value)) if isinstance(operand, Scalar) else None
+            environment[operand]
+            if isinstance(operand, int)
+            else Scalar(value=self.fixed(operand.value))
+            if isinstance(operand, Scalar)
+            else None
             for operand in node.inputs
-        )  # fmt: skip
+        )
         use = Use(self.graph, node.op, args, inputs, types, path, node.span, self.cache)
         result = lowering(use, *inputs)
         results = [result] if isinstance(result, (ir.Value, Tensor)) else list(result)
@@ -264,7 +276,7 @@ class _Lowering:
         return [
             item if isinstance(item, Tensor) else Tensor(self.graph, item, type)
             for item, type in zip(results, types, strict=True)
-        ]  # fmt: skip
+        ]
 
     def scan(self, node: ScanNode, frame: Frame, inputs: Sequence[Tensor]) -> list[Tensor]:
         """One `Scan`: carries, then sequences, over a body that reads everything else from outside."""
@@ -311,7 +323,7 @@ class _Lowering:
         ordered = [made[-1], *made[:-1]]
         return [
             Tensor(self.graph, value, self.type_of(output)) for value, output in zip(ordered, node.outputs, strict=True)
-        ]  # fmt: skip
+        ]
 
     # ---- types -----------------------------------------------------------------------------------------------------
 

@@ -38,9 +38,7 @@ def _int8(graph: GraphBuilder, name: str, x: ir.Value, weight: np.ndarray[Any, A
     assert rounded is not None
     quantized, step, zero = rounded.outputs
     sums = graph.node("MatMulInteger", quantized, table, zero)
-    scaled = graph.node(
-        "Mul", graph.node("Cast", sums, to=int(ir.DataType.FLOAT)), graph.node("Mul", step, scales)
-    )  # fmt: skip
+    scaled = graph.node("Mul", graph.node("Cast", sums, to=int(ir.DataType.FLOAT)), graph.node("Mul", step, scales))
     return scaled if bias is None else graph.node("Add", scaled, bias)
 
 

@@ -86,9 +86,14 @@ def skeleton(model: ir.Model) -> onnx.ModelProto:
 def external(value: Stored, name: str) -> ir.ExternalTensor:
     """An initializer's value that lies in a safetensors file."""
     return ir.ExternalTensor(
-        value.file.name, value.offset, value.length, value.dtype,
-        shape=ir.Shape(value.shape), name=name, base_dir=str(value.file.parent),
-    )  # fmt: skip
+        value.file.name,
+        value.offset,
+        value.length,
+        value.dtype,
+        shape=ir.Shape(value.shape),
+        name=name,
+        base_dir=str(value.file.parent),
+    )
 
 
 @contextmanager
@@ -181,9 +186,14 @@ def _write_external(model: ir.Model, destination: Path) -> list[Path]:
                     _write(stream, _bytes(tensor))
                     swapped.append((value, tensor))
                     value.const_value = ir.ExternalTensor(
-                        data.name, position, tensor.nbytes, tensor.dtype,
-                        shape=tensor.shape, name=value.name or "", base_dir=str(data.parent),  # pyright: ignore[reportArgumentType]
-                    )  # fmt: skip
+                        data.name,
+                        position,
+                        tensor.nbytes,
+                        tensor.dtype,
+                        shape=tensor.shape,
+                        name=value.name or "",
+                        base_dir=str(data.parent),  # pyright: ignore[reportArgumentType]
+                    )
                     position += tensor.nbytes
             temporary.write_bytes(ir.serde.serialize_model(model).SerializeToString())
         finally:

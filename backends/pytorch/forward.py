@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ...compiler.ir.expand import join, turns
-from ...compiler.ir.model import (  # fmt: skip
+from ...compiler.ir.model import (
     AnyNode,
     CallNode,
     ModeNode,
@@ -80,9 +80,13 @@ class Forward:
     """Writes the statements of one function."""
 
     def __init__(
-        self, classes: Classes, scopes: Scopes | None, sizes: Sizes, reserved: set[str],
+        self,
+        classes: Classes,
+        scopes: Scopes | None,
+        sizes: Sizes,
+        reserved: set[str],
         emits: Mapping[str, str] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.classes, self.scopes, self.sizes = classes, scopes, sizes
         #: The list that collects the values of each wanted `emit`.
         self.emits = dict(emits or {})
@@ -486,9 +490,16 @@ class Forward:
         self.add(f"{', '.join(carried)} = {element}({', '.join(arguments)})")
 
     def turn(
-        self, frame: Frame, position: int, index: int, carried: list[str], locate: Callable[[str], str],
-        prefix: str = "", offsets: dict[str, int] | None = None, busy: set[str] | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        frame: Frame,
+        position: int,
+        index: int,
+        carried: list[str],
+        locate: Callable[[str], str],
+        prefix: str = "",
+        offsets: dict[str, int] | None = None,
+        busy: set[str] | None = None,
+    ) -> None:
         """Writes one turn in place, from the carried variables to the carried variables."""
         nodes = frame.group.nodes(position)
         group = frame.group.region([n.runs[index].body for n in nodes])

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
-from ...compiler.ir.model import (  # fmt: skip
+from ...compiler.ir.model import (
     AnyNode,
     Body,
     CallNode,
@@ -96,11 +96,7 @@ class Group:
         return first
 
     def args(self, records: Sequence[dict[str, Any]]) -> dict[str, Arg]:
-        return {
-            name: self.arg([record[name] for record in records])
-            for name in records[0]
-            if name not in ("init",)
-        }  # fmt: skip
+        return {name: self.arg([record[name] for record in records]) for name in records[0] if name not in ("init",)}
 
     def tensor(self, types: Sequence[TensorType]) -> Tensor:
         first = types[0]
@@ -147,11 +143,20 @@ def structure(spec: Spec, body: Body, class_of: Callable[[int], Any], *, activat
             case CallNode():
                 return (*shared, n.instance, class_of(n.body), tuple(n.instances.items()))
             case RepeatNode():
-                return (*shared, n.scope, tuple(
-                    (region(run.body), tuple(run.offsets.items()), tuple(run.strides.items()),
-                     tuple(map(value, run.captures)), tuple(run.instances.items()))
-                    for run in n.runs
-                ))  # fmt: skip
+                return (
+                    *shared,
+                    n.scope,
+                    tuple(
+                        (
+                            region(run.body),
+                            tuple(run.offsets.items()),
+                            tuple(run.strides.items()),
+                            tuple(map(value, run.captures)),
+                            tuple(run.instances.items()),
+                        )
+                        for run in n.runs
+                    ),
+                )
             case ModeNode():
                 return (*shared, region(n.training), region(n.evaluation), tuple(n.instances.items()))
             case ScanNode():

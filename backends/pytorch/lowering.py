@@ -96,9 +96,12 @@ class Layer(_Arguments):
     """A layer in the constructor of a class: its arguments and the shapes of its weights."""
 
     def __init__(
-        self, args: dict[str, Arg], weights: dict[str, tuple[Number, ...]], dtypes: dict[str, str],
+        self,
+        args: dict[str, Arg],
+        weights: dict[str, tuple[Number, ...]],
+        dtypes: dict[str, str],
         inputs: Sequence[Tensor | None],
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__(args)
         self.weights, self.dtypes = weights, dtypes
         #: Types of the inputs where it is applied first; empty when only its weights are read.
@@ -124,9 +127,16 @@ class Use(_Arguments):
     """
 
     def __init__(
-        self, op: str, args: dict[str, Arg], inputs: Sequence[Operand | None], outputs: Sequence[Tensor],
-        size: Callable[[Number], str], module: str | None, wanted: Sequence[bool], device: str = "",
-    ) -> None:  # fmt: skip
+        self,
+        op: str,
+        args: dict[str, Arg],
+        inputs: Sequence[Operand | None],
+        outputs: Sequence[Tensor],
+        size: Callable[[Number], str],
+        module: str | None,
+        wanted: Sequence[bool],
+        device: str = "",
+    ) -> None:
         super().__init__(args)
         self.op, self.inputs, self.outputs, self.module = op, tuple(inputs), tuple(outputs), module
         self.wanted, self.device = tuple(wanted), device
@@ -341,10 +351,21 @@ def unsupported(op: str, span: Span, why: str = "") -> Diagnostic:
 
 def dtype(name: str) -> str:
     """`torch.float32` for `f32`."""
-    return "torch." + {
-        "f16": "float16", "bf16": "bfloat16", "f32": "float32", "f64": "float64", "i8": "int8", "i16": "int16",
-        "i32": "int32", "i64": "int64", "u8": "uint8", "bool": "bool",
-    }[name]  # fmt: skip
+    return (
+        "torch."
+        + {
+            "f16": "float16",
+            "bf16": "bfloat16",
+            "f32": "float32",
+            "f64": "float64",
+            "i8": "int8",
+            "i16": "int16",
+            "i32": "int32",
+            "i64": "int64",
+            "u8": "uint8",
+            "bool": "bool",
+        }[name]
+    )
 
 
 __all__ = [

@@ -123,9 +123,16 @@ class _Groups:
     """Writes the function of one update."""
 
     def __init__(
-        self, spec: Spec, train: Train, phase: Phase, update: Update, nets: tuple[str, ...], records: int,
-        variables: Mapping[str, str], schedules: Schedules,
-    ) -> None:  # fmt: skip
+        self,
+        spec: Spec,
+        train: Train,
+        phase: Phase,
+        update: Update,
+        nets: tuple[str, ...],
+        records: int,
+        variables: Mapping[str, str],
+        schedules: Schedules,
+    ) -> None:
         clock = clock_of(phase, records)
         self.phase, self.update, self.schedules = phase, update, schedules
         self.clock, self.total = clock.of_updates(update), length_of(phase, clock) * update.repeat
@@ -198,9 +205,10 @@ class _Groups:
         body = self.divided(names, keys, rules, frozen) if len(groups) > 1 else self.all_but(frozen)
         told = {key: self.told(group, names[key]) for key, group in groups.items()}
         common = {
-            name: value for name, value in next(iter(told.values())).items()
+            name: value
+            for name, value in next(iter(told.values())).items()
             if len(told) > 1 and all(items.get(name) == value for items in told.values())
-        }  # fmt: skip
+        }
         if common:
             body.append(Line(f"common = {{{_items(common)}}}", 1))
         kinds: dict[str, list[str]] = {}
@@ -211,9 +219,7 @@ class _Groups:
             kinds.setdefault(group.kind, []).append(f"{{{text}}}")
         result = ", ".join(f"{quoted(kind)}: [{', '.join(items)}]" for kind, items in kinds.items())
         say = '"""The parameters in groups, with what the optimizer is told of each."""'
-        return [
-            Line(f"def {name}({', '.join(self.arguments)}):"), Line(say, 1), *body, Line(f"return {{{result}}}", 1)
-        ]  # fmt: skip
+        return [Line(f"def {name}({', '.join(self.arguments)}):"), Line(say, 1), *body, Line(f"return {{{result}}}", 1)]
 
     def told(self, group: _Group, word: str) -> dict[str, str]:
         """Hyperparameters as source."""
@@ -241,9 +247,7 @@ class _Groups:
         short = f"params = [p for {each} if {moves}]"
         if len(short) + 4 <= WIDTH:
             return [Line(short, 1)]
-        return [
-            Line("params = []", 1), Line(f"for {each}:", 1), Line(f"if {moves}:", 2), Line("params.append(p)", 3)
-        ]  # fmt: skip
+        return [Line("params = []", 1), Line(f"for {each}:", 1), Line(f"if {moves}:", 2), Line("params.append(p)", 3)]
 
     def each(self, conditions: str) -> str:
         """`name, p in model.named_parameters()`, without the names where none is looked at."""

@@ -184,9 +184,13 @@ class _Reader:
                 if "positions" in given or any(self._axes(value.type) for value in node.outputs):
                     raise Failed(
                         errors.no_cached_form(
-                            self.model.name, "scan", f"goes through the positions along `{self.length}`", node.span, place,
+                            self.model.name,
+                            "scan",
+                            f"goes through the positions along `{self.length}`",
+                            node.span,
+                            place,
                         )
-                    )  # fmt: skip
+                    )
                 return tuple("last" if "last" in given else "still" for _ in node.outputs)
 
     # ---- operators -------------------------------------------------------------------------------------------------
@@ -303,9 +307,10 @@ class _Reader:
             self._reject(use, f"has `{rows}` rows over `{columns}` keys, not `{self.length}` over `{self.length}`")
         if self._axes(mask):
             self._reject(
-                use, f"takes a mask over `{self.length}`: a step has it for its own positions only",
+                use,
+                f"takes a mask over `{self.length}`: a step has it for its own positions only",
                 "leave the mask out: `causal = true` is enough where nothing is padded",
-            )  # fmt: skip
+            )
         self.kept += 1
 
     def rope(self, use: _Use) -> Kind:

@@ -55,9 +55,7 @@ class DataGraph:
         self.training: bool | None = None
 
     def add(self, op: str, type: ItemType, span: Span, inputs: tuple[int, ...] = (), **args: Any) -> int:
-        self.nodes.append(
-            DataNode(id=len(self.nodes), op=op, args=args, inputs=inputs, type=type, span=span)
-        )  # fmt: skip
+        self.nodes.append(DataNode(id=len(self.nodes), op=op, args=args, inputs=inputs, type=type, span=span))
         return len(self.nodes) - 1
 
     def type(self, id: int) -> ItemType:

@@ -71,9 +71,18 @@ class ExportBinder:
             return None
         inputs, tail = cut
         return Export(
-            name=name, onnx=onnx, train=train, net=net, model=index, inputs=inputs, tail=tail, fix=fix,
-            quantize=quantize, span=self.span, **plain,
-        )  # fmt: skip
+            name=name,
+            onnx=onnx,
+            train=train,
+            net=net,
+            model=index,
+            inputs=inputs,
+            tail=tail,
+            fix=fix,
+            quantize=quantize,
+            span=self.span,
+            **plain,
+        )
 
     # ---- keys ----------------------------------------------------------------------------------------------------------
 
@@ -247,9 +256,13 @@ class ExportBinder:
         return outputs
 
     def _check_reach(
-        self, body: Body, tail: Body, values: dict[str, int], listed: tuple[str, ...] | None,
+        self,
+        body: Body,
+        tail: Body,
+        values: dict[str, int],
+        listed: tuple[str, ...] | None,
         outputs: list[tuple[str, Tensor, Span]],
-    ) -> tuple[str, ...]:  # fmt: skip
+    ) -> tuple[str, ...]:
         """E0504 for an output that needs an input that is not listed, E0502 for randomness; the inputs in order."""
         names = {value.id: value.name for value in body.inputs}
         stops = {values[name] for name in listed} if listed is not None else set(names)
@@ -311,9 +324,14 @@ class ExportBinder:
                 low, high = model.bounds.get(name, (1, None))
                 step = model.divisors.get(name, 1)
                 broken = (
-                    f"{name} >= {low}" if value < low else f"{name} <= {high}" if high is not None and value > high
-                    else f"{name} % {step} == 0" if value % step else None
-                )  # fmt: skip
+                    f"{name} >= {low}"
+                    if value < low
+                    else f"{name} <= {high}"
+                    if high is not None and value > high
+                    else f"{name} % {step} == 0"
+                    if value % step
+                    else None
+                )
                 if broken is not None:
                     self.report.add(errors.fix_outside(item.value.span, name, value, broken))
                 fixed[name] = value

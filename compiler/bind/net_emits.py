@@ -26,9 +26,14 @@ class NetEmits:
     """
 
     def __init__(
-        self, context: Context, net: str, names: tuple[str, ...], known: tuple[str, ...], widened: dict[int, Checked],
+        self,
+        context: Context,
+        net: str,
+        names: tuple[str, ...],
+        known: tuple[str, ...],
+        widened: dict[int, Checked],
         elsewhere: Function[[str, Span], Tensor | None],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.context, self.net, self.names, self.known = context, net, names, known
         self.widened, self.elsewhere = widened, elsewhere
         self.made: dict[str, list[Tensor]] = {name: [] for name in names}

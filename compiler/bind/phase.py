@@ -10,7 +10,7 @@ from ..elaborate.elaborator import Elaborator, reachable
 from ..elaborate.values import Tensor
 from ..ir.expand import ParameterEntry, enclosing, glob
 from ..ir.model import OpNode, Selector
-from ..ir.recipe import (  # fmt: skip
+from ..ir.recipe import (
     Batch,
     Clip,
     Duration,
@@ -56,9 +56,14 @@ class PhaseBinder:
     """The phases of one section, over the parameters of its nets (`entries`, with full paths)."""
 
     def __init__(
-        self, elaborator: Elaborator, reader: Reader, scope: FileScope, binder: Binder, names: Names,
+        self,
+        elaborator: Elaborator,
+        reader: Reader,
+        scope: FileScope,
+        binder: Binder,
+        names: Names,
         entries: list[tuple[str, ParameterEntry]],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.elaborator, self.reader, self.scope = elaborator, reader, scope
         self.binder, self.names, self.entries = binder, names, entries
         self.report = elaborator.report
@@ -100,9 +105,10 @@ class PhaseBinder:
             if not isinstance(entry, (syntax.Draw, syntax.Rule)) and entry.name.text in NOT_IN_PHASE:
                 self.report.add(errors.phase_key(entry.name.span, entry.name.text))
         kept = tuple(
-            entry for entry in entries.items
+            entry
+            for entry in entries.items
             if isinstance(entry, (syntax.Draw, syntax.Rule)) or entry.name.text not in NOT_IN_PHASE
-        )  # fmt: skip
+        )
         return self.reader.section(f"phase {name}", syntax.Entries(entries.span, kept), span, PHASE)
 
     def _phase(self, outer: Section, inner: Section | None, name: str, span: Span) -> Phase | None:
@@ -121,10 +127,12 @@ class PhaseBinder:
         updated = [net for update in updates for net in update.nets]
         fixed = [item for item in freeze if item.until is None]
         free = [
-            path for path, entry in self.entries
-            if not entry.buffer and not any(bind_optimizer.chosen(item.selectors, entry, path) for item in fixed)
+            path
+            for path, entry in self.entries
+            if not entry.buffer
+            and not any(bind_optimizer.chosen(item.selectors, entry, path) for item in fixed)
             and any(path.startswith(f"{net}.") if net else True for net in updated)
-        ]  # fmt: skip
+        ]
         if self.entries and updates and not free:
             self.report.add(errors.everything_frozen(span))
         phase_validate = self.reader.attempt(lambda: self._validate(both))
@@ -139,10 +147,20 @@ class PhaseBinder:
         if len(self.report.errors) > before or duration is None or batch is None or phase_validate is None:
             return None
         return Phase(
-            name=name, duration=duration, shared=shared, updates=tuple(updates), freeze=tuple(freeze), batch=batch,
-            validate_every=phase_validate, precision=precision, mixup=mixup, log=log, runtime=runtime,
-            fresh=inner is None or "optimizer" in inner.keys, span=span,
-        )  # fmt: skip
+            name=name,
+            duration=duration,
+            shared=shared,
+            updates=tuple(updates),
+            freeze=tuple(freeze),
+            batch=batch,
+            validate_every=phase_validate,
+            precision=precision,
+            mixup=mixup,
+            log=log,
+            runtime=runtime,
+            fresh=inner is None or "optimizer" in inner.keys,
+            span=span,
+        )
 
     def _across(self, section: Section, updates: list[Update], micro: int, batch: int) -> None:
         """W0405 for what sees one micro-batch: batch statistics, and losses that join examples."""
@@ -341,9 +359,12 @@ class PhaseBinder:
                 self.report.add(errors.step_net(span, name, nearest(name, known), known))
                 continue
             inner = self.reader.section(
-                f"step {name}", item.entries or syntax.Entries(item.span, ()), span, STEP,
+                f"step {name}",
+                item.entries or syntax.Entries(item.span, ()),
+                span,
+                STEP,
                 elsewhere=dict.fromkeys((key for key in TRAIN if key not in STEP), "train"),
-            )  # fmt: skip
+            )
             update = self._update(inner, name, span, [name], shared)
             if update is not None:
                 updates.append(update)
@@ -375,9 +396,17 @@ class PhaseBinder:
         if len(self.report.errors) > before or optimizer is None:
             return None
         return Update(
-            name=name, body=body, terms=tuple(terms), nets=tuple(nets), optimizer=optimizer, groups=tuple(groups),
-            clip=clip, repeat=repeat, lets=lets, span=span,
-        )  # fmt: skip
+            name=name,
+            body=body,
+            terms=tuple(terms),
+            nets=tuple(nets),
+            optimizer=optimizer,
+            groups=tuple(groups),
+            clip=clip,
+            repeat=repeat,
+            lets=lets,
+            span=span,
+        )
 
     def _penalties(self, opened: Open) -> None:
         """E0402 for an `l1` that chooses nothing."""

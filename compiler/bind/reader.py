@@ -87,9 +87,18 @@ class Reader:
     # ---- sections ----------------------------------------------------------------------------------------------------
 
     def section(
-        self, name: str, entries: syntax.Entries, span: Span, forms: Mapping[str, Form], *,
-        lets: bool = False, fields: bool = False, draws: bool = False, rules: bool = False, elsewhere: Mapping[str, str] | None = None,
-    ) -> Section:  # fmt: skip
+        self,
+        name: str,
+        entries: syntax.Entries,
+        span: Span,
+        forms: Mapping[str, Form],
+        *,
+        lets: bool = False,
+        fields: bool = False,
+        draws: bool = False,
+        rules: bool = False,
+        elsewhere: Mapping[str, str] | None = None,
+    ) -> Section:
         """Sorts entries by the table of keys; what does not belong is reported (E0401, E0408)."""
         found = Section(name, span)
         for item in entries.items:
@@ -273,9 +282,8 @@ class Reader:
         return name, args, node.span
 
     def bind(
-        self, entry: type[Entry], items: Sequence[syntax.Pipe | syntax.Kwarg], span: Span,
-        special: Special,
-    ) -> dict[str, Any]:  # fmt: skip
+        self, entry: type[Entry], items: Sequence[syntax.Pipe | syntax.Kwarg], span: Span, special: Special
+    ) -> dict[str, Any]:
         """Arguments of a use, complete with defaults. `special` reads the kinds that are no plain values: it gets the
         expression, and what it is called."""
         names = [name for name, _, _ in entry.arguments]

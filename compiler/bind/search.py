@@ -29,9 +29,13 @@ class SearchBinder:
     """One `search` section."""
 
     def __init__(
-        self, project: Project, report: Report, definition: Definition, trains: dict[str, Train | None],
+        self,
+        project: Project,
+        report: Report,
+        definition: Definition,
+        trains: dict[str, Train | None],
         data: dict[str, DataSet | None],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.project, self.report, self.trains, self.data = project, report, trains, data
         self.node: syntax.Search = definition.node
         self.name = definition.name
@@ -54,9 +58,14 @@ class SearchBinder:
         if len(self.report.errors) > before or method is None or train is None or objective is None:
             return None
         return Search(
-            name=self.name, train=train.name, method=method, objective=objective, prune=prune, draws=tuple(draws),
+            name=self.name,
+            train=train.name,
+            method=method,
+            objective=objective,
+            prune=prune,
+            draws=tuple(draws),
             span=self.span,
-        )  # fmt: skip
+        )
 
     # ---- keys ----------------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from ..elaborate.elaborator import Elaborator
 from ..elaborate.values import Callable
 from ..ir.expand import ParameterEntry, parameters
 from ..ir.model import Spec
-from ..ir.recipe import DataSet, Evaluation, Keep, Metric, Net, Phase, Stop, Train, Watched, WeightSource  # fmt: skip
+from ..ir.recipe import DataSet, Evaluation, Keep, Metric, Net, Phase, Stop, Train, Watched, WeightSource
 from ..ir.recipe import Entry as EntryRecord
 from ..messages import recipe as errors
 from ..messages.diagnostics import Abandoned, Failed
@@ -133,9 +133,10 @@ class TrainBinder:
         if not isinstance(definition, Definition) or definition.kind != "model":
             scope = self.definition.scope
             known = [
-                key for key, found in [*scope.definitions.items(), *scope.imported.items()]
+                key
+                for key, found in [*scope.definitions.items(), *scope.imported.items()]
                 if isinstance(found, Definition) and found.kind == "model"
-            ]  # fmt: skip
+            ]
             raise Failed(
                 errors.unknown_definition(callee.span, callee.name, "model", nearest(callee.name, known), known)
             )

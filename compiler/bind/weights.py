@@ -49,8 +49,11 @@ def _model(elaborator: Elaborator, definition: Definition, node: syntax.Weights)
     found = definition.scope.lookup(node.model.text)
     if not isinstance(found, Definition) or found.kind != "model":
         scope = definition.scope
-        known = [n for n, d in [*scope.definitions.items(), *scope.imported.items()]
-                 if isinstance(d, Definition) and d.kind == "model"]  # fmt: skip
+        known = [
+            n
+            for n, d in [*scope.definitions.items(), *scope.imported.items()]
+            if isinstance(d, Definition) and d.kind == "model"
+        ]
         near = nearest(node.model.text, known)
         raise Failed(recipe_errors.unknown_definition(node.model.span, node.model.text, "model", near, known))
     used = next((model for model in elaborator.models if model.name == found.name), None)

@@ -187,9 +187,21 @@ class Builtin(Source):
 
 
 SOURCES = Table(
-    "a data source", Csv, Parquet, Jsonl, Hub, Npz, ImageFolder, ImagePairs, Idx, TextStream, TokenFile, TextLines,
-    ParallelText, Builtin,
-)  # fmt: skip
+    "a data source",
+    Csv,
+    Parquet,
+    Jsonl,
+    Hub,
+    Npz,
+    ImageFolder,
+    ImagePairs,
+    Idx,
+    TextStream,
+    TokenFile,
+    TextLines,
+    ParallelText,
+    Builtin,
+)
 
 
 # ---- splits ----------------------------------------------------------------------------------------------------------

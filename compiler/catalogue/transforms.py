@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from ..ir.recipe import Classes, ItemType
 from ..sizes.dims import Size
 from ..sizes.types import is_float
-from .entry import (  # fmt: skip
+from .entry import (
     Bool,
     Count,
     Entry,
@@ -530,7 +530,40 @@ class Window(Transform):
 
 
 TRANSFORMS = Table(
-    "a transform", Resize, CenterCrop, RandomCrop, RandomResizedCrop, Hflip, Vflip, Shift, Rotate, Affine, Blur, Noise,
-    Erase, ColorJitter, RandAugment, Rgb, Normalize, ScaleBy, Threshold, Standardize, Impute, Clip, Log1p, OneHot,
-    Category, Lower, Words, Chars, Vocab, Bpe, Wordpiece, MlmMask, Truncate, Pad, RandomWindow, Window,
-)  # fmt: skip
+    "a transform",
+    Resize,
+    CenterCrop,
+    RandomCrop,
+    RandomResizedCrop,
+    Hflip,
+    Vflip,
+    Shift,
+    Rotate,
+    Affine,
+    Blur,
+    Noise,
+    Erase,
+    ColorJitter,
+    RandAugment,
+    Rgb,
+    Normalize,
+    ScaleBy,
+    Threshold,
+    Standardize,
+    Impute,
+    Clip,
+    Log1p,
+    OneHot,
+    Category,
+    Lower,
+    Words,
+    Chars,
+    Vocab,
+    Bpe,
+    Wordpiece,
+    MlmMask,
+    Truncate,
+    Pad,
+    RandomWindow,
+    Window,
+)

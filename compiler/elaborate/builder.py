@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ..ir.model import (  # fmt: skip
+from ..ir.model import (
     AnyNode,
     Body,
     CallNode,

@@ -130,18 +130,24 @@ class Elaborator:
         if not notes:
             return diagnostic
         return Diagnostic(
-            diagnostic.code, diagnostic.message, diagnostic.span, diagnostic.label, diagnostic.labels,
-            (*diagnostic.notes, *notes), diagnostic.helps,
-        )  # fmt: skip
+            diagnostic.code,
+            diagnostic.message,
+            diagnostic.span,
+            diagnostic.label,
+            diagnostic.labels,
+            (*diagnostic.notes, *notes),
+            diagnostic.helps,
+        )
 
     def given(self, diagnostic: Diagnostic) -> tuple[str, ...]:
         """A note about the sizes that the command line or a variant gives: those whose name stands where the mistake is,
         or all when none does."""
         project = self.project
         found = [
-            (setting.path, setting.span) for setting in project.settings.values()
+            (setting.path, setting.span)
+            for setting in project.settings.values()
             if setting.target.kind == "static" and setting.origin != "set"
-        ]  # fmt: skip
+        ]
         found += [(path, span) for path, (slot, span) in project.overridden.items() if slot.strength > SET]
         if not found or diagnostic.span.file not in project.sources:
             return ()
@@ -174,9 +180,15 @@ class Elaborator:
     # ---- facts -----------------------------------------------------------------------------------------------------
 
     def assume(
-        self, context: Context, left: Size, op: str, right: Size, span: Span, message: str | None,
+        self,
+        context: Context,
+        left: Size,
+        op: str,
+        right: Size,
+        span: Span,
+        message: str | None,
         divisor: tuple[Size, int] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """A claim about sizes: an error when it cannot hold, nothing when it does, else a fact checked at run time."""
         answer = expressions.compare_sizes(left, op, right, self.facts)
         if answer is True:
@@ -211,8 +223,8 @@ class Elaborator:
         self.versions[id(definition.node)] = count
 
     def apply_block(
-        self, definition: Definition, statics: dict[str, Any], inputs: list[TensorType | None], span: Span, path: str,
-    ) -> Checked:  # fmt: skip
+        self, definition: Definition, statics: dict[str, Any], inputs: list[TensorType | None], span: Span, path: str
+    ) -> Checked:
         """The checked body of a block for these statics and input types; each distinct one is run once."""
         node = definition.node
         key = (

@@ -145,9 +145,16 @@ def plain_statics(statics: dict[str, Any]) -> dict[str, Any]:
 
 
 def operator_node(
-    context: Context, operator: type[Op], arguments: dict[str, Any], tensors: list[Any], span: Span, *,
-    instance: Instance | None = None, path: str | None = None, spelled: str | None = None,
-) -> Any:  # fmt: skip
+    context: Context,
+    operator: type[Op],
+    arguments: dict[str, Any],
+    tensors: list[Any],
+    span: Span,
+    *,
+    instance: Instance | None = None,
+    path: str | None = None,
+    spelled: str | None = None,
+) -> Any:
     """Adds an operator: its shape rule gives the outputs' types, its Rejected becomes a diagnostic at `span`."""
     given: list[Any] = []
     operands: list[Any] = []
@@ -352,9 +359,13 @@ def part(context: Context, found: SubInstance, node: syntax.Attr) -> Any:
             if (parameter.name,) == names:
                 instance.used = True
                 weight = context.builder.node(
-                    WeightNode, [TensorType(parameter.dtype, parameter.shape)], inputs=(),
-                    instance=context.builder.reference(instance), name=parameter.name, span=node.span,
-                )  # fmt: skip
+                    WeightNode,
+                    [TensorType(parameter.dtype, parameter.shape)],
+                    inputs=(),
+                    instance=context.builder.reference(instance),
+                    name=parameter.name,
+                    span=node.span,
+                )
                 return weight[0]
         known = [parameter.name for parameter in instance.parameters]
         raise Failed(
@@ -381,9 +392,13 @@ def part_of_block(context: Context, found: SubInstance, body_index: int, node: s
             if (parameter.name,) == rest or (parameter.name == "" and not rest):
                 reference = context.builder.reference(found.instance)
                 return context.builder.node(
-                    WeightNode, [TensorType(parameter.dtype, parameter.shape)], inputs=(),
-                    instance=f"{reference}.{prefix}", name=parameter.name, span=node.span,
-                )[0]  # fmt: skip
+                    WeightNode,
+                    [TensorType(parameter.dtype, parameter.shape)],
+                    inputs=(),
+                    instance=f"{reference}.{prefix}",
+                    name=parameter.name,
+                    span=node.span,
+                )[0]
     known = [instance.path for instance in body.instances]
     name = ".".join(found.names)
     if any(path.startswith(name) for path in known):

@@ -48,6 +48,11 @@ def whole_net(context: Context, operator: type[Op], values: list[Any], keyword: 
         raise Failed(errors.rejected(rejected, operator.name, span)) from None
     assert isinstance(output, TensorType)
     return context.builder.node(
-        OpNode, [output], op=operator.name, args={"body": checked.body}, span=span,
-        inputs=tuple(context.builder.use(tensor) for tensor in tensors), instance=context.builder.reference(net),
-    )[0]  # fmt: skip
+        OpNode,
+        [output],
+        op=operator.name,
+        args={"body": checked.body},
+        span=span,
+        inputs=tuple(context.builder.use(tensor) for tensor in tensors),
+        instance=context.builder.reference(net),
+    )[0]

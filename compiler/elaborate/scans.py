@@ -86,15 +86,20 @@ def run(context: Context, statement: syntax.Scan) -> Any:
     place = min(axis % (stacked.type.rank + 1), stacked.type.rank)
     shape = (*stacked.type.shape[:place], length, *stacked.type.shape[place:])
     made = context.builder.node(
-        ScanNode, [TensorType(stacked.type.dtype, shape), *(tensor.type for tensor in carries.values())],
+        ScanNode,
+        [TensorType(stacked.type.dtype, shape), *(tensor.type for tensor in carries.values())],
         inputs=(
             *(context.builder.use(tensor) for tensor in sequences.values()),
             *(context.builder.use(tensor) for tensor in carries.values()),
             *captured,
         ),
-        axis=axis, body=context.elaborator.add_body(body), sequences=len(sequences), carries=len(carries),
-        instances=builder.instance_arguments(), span=value.span,
-    )  # fmt: skip
+        axis=axis,
+        body=context.elaborator.add_body(body),
+        sequences=len(sequences),
+        carries=len(carries),
+        instances=builder.instance_arguments(),
+        span=value.span,
+    )
     result: Any = made[0]
     if isinstance(statement.target, syntax.List):
         names = statements.names_of(statement.target)

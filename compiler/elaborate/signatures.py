@@ -106,9 +106,13 @@ NO_PLACES: Mapping[str, Span] = {}
 
 
 def bind_statics(
-    context: Context, callable: Callable, signature: Signature, definition: Any, span: Span,
+    context: Context,
+    callable: Callable,
+    signature: Signature,
+    definition: Any,
+    span: Span,
     spans: Mapping[str, Span] = NO_PLACES,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """Values of a block's statics from the arguments of a use; defaults may use earlier statics and the file's params.
 
     `callable` carries evaluated arguments, `spans` their places as far as they are known. Keyword arguments that name
@@ -215,9 +219,14 @@ def convert(context: Context, decl: syntax.Decl, value: Any, span: Span, inner: 
 
 
 def bind_operator(
-    context: Context, operator: type[Op], positional: list[Any], keyword: dict[str, Any], spelled: str, span: Span,
+    context: Context,
+    operator: type[Op],
+    positional: list[Any],
+    keyword: dict[str, Any],
+    spelled: str,
+    span: Span,
     spans: dict[str, Span],
-) -> tuple[dict[str, Any], list[Any]]:  # fmt: skip
+) -> tuple[dict[str, Any], list[Any]]:
     """Splits what a use gives into static arguments and tensor inputs.
 
     For a layer all positional arguments are static; for a function tensors come first, in order, then arguments.
@@ -312,9 +321,15 @@ def declared_dtype(type: syntax.Type) -> str:
 
 
 def unify(
-    context: Context, type: syntax.Type, actual: TensorType, what: str, *, bind: bool, required: Span | None,
+    context: Context,
+    type: syntax.Type,
+    actual: TensorType,
+    what: str,
+    *,
+    bind: bool,
+    required: Span | None,
     value: str = "the tensor",
-) -> None:  # fmt: skip
+) -> None:
     """Matches a declared tensor type against the actual one, left to right.
 
     With `bind` capitalised names that are not known yet become sizes of the body (inputs); without it they are E0301.
@@ -331,9 +346,17 @@ def unify(
 
 
 def match_shape(
-    context: Context, items: tuple[syntax.Pipe, ...], actual: TensorType, what: str, span: Span, *, bind: bool,
-    required: Span | None, value: str = "the tensor", source: Span | None = None,
-) -> None:  # fmt: skip
+    context: Context,
+    items: tuple[syntax.Pipe, ...],
+    actual: TensorType,
+    what: str,
+    span: Span,
+    *,
+    bind: bool,
+    required: Span | None,
+    value: str = "the tensor",
+    source: Span | None = None,
+) -> None:
     sizes = list(actual.shape)
     leading = next((index for index, item in enumerate(items) if isinstance(item, syntax.Ellipsis)), None)
     if leading is not None:
@@ -354,9 +377,18 @@ def match_shape(
 
 
 def match_axis(
-    context: Context, item: syntax.Pipe, size: Size, axis: int, actual: TensorType, what: str, *, bind: bool,
-    required: Span | None, value: str, source: Span | None,
-) -> None:  # fmt: skip
+    context: Context,
+    item: syntax.Pipe,
+    size: Size,
+    axis: int,
+    actual: TensorType,
+    what: str,
+    *,
+    bind: bool,
+    required: Span | None,
+    value: str,
+    source: Span | None,
+) -> None:
     item, bound = split_bound(item)
     if isinstance(item, syntax.Ref):
         if item.name == "_":

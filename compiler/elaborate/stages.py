@@ -134,9 +134,16 @@ def place(context: Context, label: syntax.Path | str | None, spelled: str | None
 
 
 def apply(
-    context: Context, target: Callable, flow: Flow, extra: dict[str, Any], span: Span, *,
-    label: syntax.Path | str | None, select: syntax.Name | None, args: syntax.Args | None = None,
-) -> Any:  # fmt: skip
+    context: Context,
+    target: Callable,
+    flow: Flow,
+    extra: dict[str, Any],
+    span: Span,
+    *,
+    label: syntax.Path | str | None,
+    select: syntax.Name | None,
+    args: syntax.Args | None = None,
+) -> Any:
     """Applies a function, or makes a fresh layer or block and applies it."""
     positional, keyword, spans = expressions.arguments(context, target, args)
     keyword = {**dict(target.keyword), **keyword, **extra}
@@ -318,11 +325,14 @@ def apply_made(context: Context, instance: Instance, flow: Flow, inputs: dict[st
     if instance.emits is not None:
         checked = instance.emits.widen(checked)
     outputs = context.builder.node(
-        CallNode, [type for _, type in checked.outputs],
+        CallNode,
+        [type for _, type in checked.outputs],
         inputs=tuple(None if tensor is None else context.builder.use(tensor) for tensor in tensors_in),
-        instance=context.builder.reference(instance), body=checked.body,
-        instances={name: context.builder.reference(inner) for name, inner in checked.instances.items()}, span=span,
-    )  # fmt: skip
+        instance=context.builder.reference(instance),
+        body=checked.body,
+        instances={name: context.builder.reference(inner) for name, inner in checked.instances.items()},
+        span=span,
+    )
     given = [(name, tensor) for (name, _), tensor in zip(checked.outputs, outputs, strict=True)]
     if instance.emits is not None:
         instance.emits.applied(given[declared:])
@@ -402,9 +412,12 @@ def if_stage(context: Context, flow: Flow, unit: syntax.IfStage, label: syntax.P
 
 
 def by_mode(
-    context: Context, training: Function[[Context], Any], evaluation: Function[[Context], Any],
-    carried: tuple[Tensor, ...], span: Span,
-) -> Any:  # fmt: skip
+    context: Context,
+    training: Function[[Context], Any],
+    evaluation: Function[[Context], Any],
+    carried: tuple[Tensor, ...],
+    span: Span,
+) -> Any:
     """Runs both branches of `if training` as bodies over the same inputs; numbers are those of training."""
     from .elaborator import Context as New
 
@@ -454,11 +467,14 @@ def by_mode(
         context.elaborator.add_body(builder.finish(outputs, statics={}, dims={})) for builder, outputs in branches
     ]
     made = context.builder.node(
-        ModeNode, [tensor.type for _, tensor in first[1]],
+        ModeNode,
+        [tensor.type for _, tensor in first[1]],
         inputs=tuple(context.builder.use(outer) for outer in union.values()),
-        training=bodies[0], evaluation=bodies[1],
-        instances=first[0].instance_arguments(), span=span,
-    )  # fmt: skip
+        training=bodies[0],
+        evaluation=bodies[1],
+        instances=first[0].instance_arguments(),
+        span=span,
+    )
     return made[0] if len(made) == 1 else tuple(made)
 
 
@@ -554,9 +570,13 @@ def repeat(context: Context, flow: Flow, unit: syntax.Repeat | syntax.For, label
         raise Failed(errors.too_many_instances(unit.span))
     scope = scope_path if label is not None else ""
     made = context.builder.node(
-        RepeatNode, types, inputs=tuple(context.builder.use(tensor) for tensor in carried), scope=scope,
-        runs=tuple(runs), span=unit.span,
-    )  # fmt: skip
+        RepeatNode,
+        types,
+        inputs=tuple(context.builder.use(tensor) for tensor in carried),
+        scope=scope,
+        runs=tuple(runs),
+        span=unit.span,
+    )
     return made[0] if len(made) == 1 else tuple(made)
 
 
@@ -592,9 +612,13 @@ def turn_statics(context: Context, unit: syntax.Repeat | syntax.For) -> list[dic
 
 
 def run_turn(
-    context: Context, unit: syntax.Repeat | syntax.For, statics: dict[str, Any], types: list[TensorType],
-    numbered: bool, prefix: str,
-) -> tuple[Builder, Body, list[tuple[str, Tensor]], dict[str, int]]:  # fmt: skip
+    context: Context,
+    unit: syntax.Repeat | syntax.For,
+    statics: dict[str, Any],
+    types: list[TensorType],
+    numbered: bool,
+    prefix: str,
+) -> tuple[Builder, Body, list[tuple[str, Tensor]], dict[str, int]]:
     from .elaborator import Context as New
 
     builder = Builder(context.builder.report, "turn", "turn", unit.body.span, context.builder)

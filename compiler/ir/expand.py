@@ -160,13 +160,21 @@ def parameters(spec: Spec, model: Model, *, first_turns: bool = False) -> Iterat
             init = parameter.init
             if instance.args.get("init") is None:
                 for scoped in entry.rules:
-                    if any(selects(s, path, instance.op or "", parameter.name, len(parameter.shape), scoped.prefix)
-                           for s in scoped.rule.selectors):  # fmt: skip
+                    if any(
+                        selects(s, path, instance.op or "", parameter.name, len(parameter.shape), scoped.prefix)
+                        for s in scoped.rule.selectors
+                    ):
                         init = scoped.rule.init
             yield ParameterEntry(
-                path, parameter.shape, parameter.dtype, init, parameter.buffer, instance.op or "", parameter.name,
+                path,
+                parameter.shape,
+                parameter.dtype,
+                init,
+                parameter.buffer,
+                instance.op or "",
+                parameter.name,
                 instance.span,
-            )  # fmt: skip
+            )
 
 
 def selects(selector: Selector, path: str, layer: str, leaf: str, rank: int, prefix: str = "") -> bool:
@@ -187,9 +195,13 @@ def selects(selector: Selector, path: str, layer: str, leaf: str, rank: int, pre
 def compare(left: int, operator: str, right: int) -> bool:
     """`left operator right` for the comparison signs of the language."""
     return {
-        "<": left < right, "<=": left <= right, ">": left > right,
-        ">=": left >= right, "==": left == right, "!=": left != right,
-    }[operator]  # fmt: skip
+        "<": left < right,
+        "<=": left <= right,
+        ">": left > right,
+        ">=": left >= right,
+        "==": left == right,
+        "!=": left != right,
+    }[operator]
 
 
 @lru_cache(maxsize=256)

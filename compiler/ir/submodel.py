@@ -62,11 +62,9 @@ def cut(
             "taps": {name: i for name, i in body.taps.items() if i in kept},
             "emits": (),
             "instances": tuple(i for i in body.instances if any(_within(r, i.path) for r in references)),
-            "requirements": tuple(
-                r for r in body.requirements if variables(r.left) | variables(r.right) <= carried
-            ),
+            "requirements": tuple(r for r in body.requirements if variables(r.left) | variables(r.right) <= carried),
         }
-    )  # fmt: skip
+    )
     changed = model.model_copy(
         update={
             "body": len(spec.bodies),
@@ -139,9 +137,7 @@ def _check_inputs(body: Body, fed: Mapping[str, int], wanted: Mapping[str, int],
             raise Failed(errors.input_not_listed(output, name, tuple(fed), body.span, place))
 
 
-def _check_sizes(
-    body: Body, fed: Mapping[str, int], made: Sequence[Result], values: Mapping[int, Value]
-) -> None:  # fmt: skip
+def _check_sizes(body: Body, fed: Mapping[str, int], made: Sequence[Result], values: Mapping[int, Value]) -> None:
     carried = {name for i in fed.values() for size in values[i].type.shape for name in variables(size)}
     declared = {name for value in body.inputs for size in value.type.shape for name in variables(size)}
     for result in made:

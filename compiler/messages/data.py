@@ -14,36 +14,46 @@ def _meant(near: str | None) -> tuple[str, ...]:
 
 def unknown_name(span: Span, name: str, near: str | None) -> Diagnostic:
     return Diagnostic(
-        "E0301", f"unknown name `{name}`", span, "not found",
+        "E0301",
+        f"unknown name `{name}`",
+        span,
+        "not found",
         helps=_meant(near) or ("a pipeline begins with `source.field` or a `let`",),
-    )  # fmt: skip
+    )
 
 
 def unknown_source_field(span: Span, source: str, name: str, near: str | None, known: Sequence[str]) -> Diagnostic:
     return Diagnostic(
-        "E0301", f"`{source}` has no field `{name}`", span, "not a field",
+        "E0301",
+        f"`{source}` has no field `{name}`",
+        span,
+        "not a field",
         helps=_meant(near) or (f"it has: {' '.join(known)}",),
-    )  # fmt: skip
+    )
 
 
 def unknown_member(span: Span, name: str, near: str | None, known: Sequence[str]) -> Diagnostic:
     return Diagnostic(
-        "E0301", f"there is no member `{name}` here", span, "not a member",
+        "E0301",
+        f"there is no member `{name}` here",
+        span,
+        "not a member",
         helps=_meant(near) or ((f"it has: {' '.join(known)}",) if known else ("this is a single value",)),
-    )  # fmt: skip
+    )
 
 
 def source_whole(span: Span) -> Diagnostic:
-    return Diagnostic(
-        "E0305", "`source` is a whole record", span, "select a field", helps=("write `source.name`",)
-    )  # fmt: skip
+    return Diagnostic("E0305", "`source` is a whole record", span, "select a field", helps=("write `source.name`",))
 
 
 def not_a_pipeline(span: Span) -> Diagnostic:
     return Diagnostic(
-        "E0303", "this cannot stand in a data pipeline", span, "not a field or transform",
+        "E0303",
+        "this cannot stand in a data pipeline",
+        span,
+        "not a field or transform",
         helps=("a pipeline is `source.field -> transform -> ..`; models compute, data only prepares",),
-    )  # fmt: skip
+    )
 
 
 def label_here(span: Span) -> Diagnostic:
@@ -64,41 +74,58 @@ def field_is(span: Span, field: str, found: str, help: str) -> Diagnostic:
 
 def field_dtype(span: Span, field: str, declared: str, found: str, place: Span) -> Diagnostic:
     return Diagnostic(
-        "E0204", f"field `{field}` is declared `{declared}`, the pipeline gives `{found}`", place, f"gives `{found}`",
+        "E0204",
+        f"field `{field}` is declared `{declared}`, the pipeline gives `{found}`",
+        place,
+        f"gives `{found}`",
         (Label(span, f"declared `{declared}`"),),
         helps=("only whole numbers become `i64` and numbers `f32` by declaration",),
-    )  # fmt: skip
+    )
 
 
 def raw_image(span: Span, field: str, place: Span) -> Diagnostic:
     return Diagnostic(
-        "E0204", f"field `{field}` is `f32`, but its image still has whole numbers from 0 to 255", place, "u8",
+        "E0204",
+        f"field `{field}` is `f32`, but its image still has whole numbers from 0 to 255",
+        place,
+        "u8",
         (Label(span, "declared here"),),
         helps=("`-> scale(1 / 255)` or `-> normalize(mean, std)` converts it",),
-    )  # fmt: skip
+    )
 
 
 def field_size(span: Span, field: str, declared: str, found: str, axis: int, shape: str, place: Span) -> Diagnostic:
     return Diagnostic(
-        "E0201", f"field `{field}`: expected {declared}, found {found}", span, f"axis {axis}; the pipeline gives {shape}",
-        (Label(place, f"gives {shape}"),), helps=(f"declare what the pipeline gives, {shape}, or change the pipeline",),
-    )  # fmt: skip
+        "E0201",
+        f"field `{field}`: expected {declared}, found {found}",
+        span,
+        f"axis {axis}; the pipeline gives {shape}",
+        (Label(place, f"gives {shape}"),),
+        helps=(f"declare what the pipeline gives, {shape}, or change the pipeline",),
+    )
 
 
 def field_rank(span: Span, field: str, declared: int, shape: str, place: Span) -> Diagnostic:
     axes = "axis" if declared == 1 else "axes"
     return Diagnostic(
-        "E0201", f"field `{field}` is declared with {declared} {axes}, the pipeline gives {shape}", span, "",
-        (Label(place, f"gives {shape}"),), notes=("the batch axis is not written: it is put before",),
+        "E0201",
+        f"field `{field}` is declared with {declared} {axes}, the pipeline gives {shape}",
+        span,
+        "",
+        (Label(place, f"gives {shape}"),),
+        notes=("the batch axis is not written: it is put before",),
         helps=(f"declare what the pipeline gives, {shape}, or change the pipeline",),
-    )  # fmt: skip
+    )
 
 
 def field_shape(span: Span, field: str) -> Diagnostic:
     return Diagnostic(
-        "E0304", f"field `{field}` needs a dtype and a shape", span, "not a tensor type",
+        "E0304",
+        f"field `{field}` needs a dtype and a shape",
+        span,
+        "not a tensor type",
         helps=("for example `f32[3, 64, 64]`, `i64[T <= 128]`, or `i64` for a single number",),
-    )  # fmt: skip
+    )
 
 
 def field_unsized(span: Span) -> Diagnostic:
@@ -109,23 +136,33 @@ def field_unsized(span: Span) -> Diagnostic:
 
 def field_batch(span: Span) -> Diagnostic:
     return Diagnostic(
-        "E0311", "`B` is the batch, which is put before the axes of every field", span, "not written",
+        "E0311",
+        "`B` is the batch, which is put before the axes of every field",
+        span,
+        "not written",
         helps=("drop this axis",),
-    )  # fmt: skip
+    )
 
 
 def ragged(span: Span, field: str, name: str, place: Span) -> Diagnostic:
     return Diagnostic(
-        "E0410", f"field `{field}` has records of different length `{name}`", place, "no `pad`",
-        (Label(span, f"`{name}` varies"),), helps=("`-> pad(0)` fills up to the longest of the batch",),
-    )  # fmt: skip
+        "E0410",
+        f"field `{field}` has records of different length `{name}`",
+        place,
+        "no `pad`",
+        (Label(span, f"`{name}` varies"),),
+        helps=("`-> pad(0)` fills up to the longest of the batch",),
+    )
 
 
 def pad_not_last(span: Span) -> Diagnostic:
     return Diagnostic(
-        "E0410", "`pad` stands last: it fills up to the longest record of a batch", span, "not last",
+        "E0410",
+        "`pad` stands last: it fills up to the longest record of a batch",
+        span,
+        "not last",
         helps=("move it to the end of the field",),
-    )  # fmt: skip
+    )
 
 
 # ---- splits ------------------------------------------------------------------------------------------------------------
@@ -137,9 +174,12 @@ def fractions(span: Span, total: str, mended: str) -> Diagnostic:
 
 def fractions_taken(span: Span, total: str) -> Diagnostic:
     return Diagnostic(
-        "E0411", f"fractions of {total} are taken from train: nothing is left of it", span, f"sum {total}",
+        "E0411",
+        f"fractions of {total} are taken from train: nothing is left of it",
+        span,
+        f"sum {total}",
         helps=("they are shares of the train part, and sum to less than 1",),
-    )  # fmt: skip
+    )
 
 
 def no_train(span: Span) -> Diagnostic:
@@ -148,31 +188,42 @@ def no_train(span: Span) -> Diagnostic:
 
 def group_missing(span: Span, source: str, group: str) -> Diagnostic:
     return Diagnostic(
-        "W0408", f'records of "{source}" overlap where their `{group}` is equal, and may come into several splits', span,
+        "W0408",
+        f'records of "{source}" overlap where their `{group}` is equal, and may come into several splits',
+        span,
         "divides them one by one",
         helps=(f"`random(train = 0.7, val = 0.15, test = 0.15, group = source.{group})` keeps them together",),
-    )  # fmt: skip
+    )
 
 
 def stream_random(span: Span, source: str) -> Diagnostic:
     return Diagnostic(
-        "E0304", f"`{source}` is a stream: it is split in order", span, "records only",
+        "E0304",
+        f"`{source}` is a stream: it is split in order",
+        span,
+        "records only",
         helps=("`contiguous(train = 0.9, val = 0.1)`",),
-    )  # fmt: skip
+    )
 
 
 def split_placeholder(span: Span, split: str, path: str) -> Diagnostic:
     return Diagnostic(
-        "E0304", f'`{split}` names a directory or file a split, but the path has no `{{split}}`', span, f'"{path}"',
+        "E0304",
+        f"`{split}` names a directory or file a split, but the path has no `{{split}}`",
+        span,
+        f'"{path}"',
         helps=("put `{split}` where the name goes",),
-    )  # fmt: skip
+    )
 
 
 def placeholder_without(span: Span, split: str) -> Diagnostic:
     return Diagnostic(
-        "E0304", f"the path has `{{split}}`, but `{split}` names none", span, "`{split}`",
+        "E0304",
+        f"the path has `{{split}}`, but `{split}` names none",
+        span,
+        "`{split}`",
         helps=('`split = folders(train = "train", val = "val")`',),
-    )  # fmt: skip
+    )
 
 
 def not_a_column(span: Span, what: str) -> Diagnostic:
@@ -185,6 +236,9 @@ def skip_without_folder(span: Span) -> Diagnostic:
 
 def not_a_condition(span: Span) -> Diagnostic:
     return Diagnostic(
-        "E0304", "`where` compares fields of the source and sizes of the section", span, "not a condition",
+        "E0304",
+        "`where` compares fields of the source and sizes of the section",
+        span,
+        "not a condition",
         helps=("for example `T <= 400 and source.year >= 2000`",),
-    )  # fmt: skip
+    )

@@ -99,8 +99,13 @@ def unknown_size(name: str, span: Span, known: Sequence[str], *, names_new: bool
 
 
 def training_as_value(span: Span) -> Diagnostic:
-    return Diagnostic("E0208", "`training` is no value", span, "decided by what the model is used for",
-                      helps=("it stands in conditions: `if training { .. } else { .. }`",))  # fmt: skip
+    return Diagnostic(
+        "E0208",
+        "`training` is no value",
+        span,
+        "decided by what the model is used for",
+        helps=("it stands in conditions: `if training { .. } else { .. }`",),
+    )
 
 
 def unknown_stage(name: str, span: Span, near: str | None) -> Diagnostic:
@@ -135,9 +140,13 @@ def not_an_init(span: Span) -> Diagnostic:
 
 def hides_size(name: str, span: Span, size: Span) -> Diagnostic:
     return Diagnostic(
-        "E0311", f"`{name}` is a size of this body already", span, "a value", (Label(size, "a size"),),
+        "E0311",
+        f"`{name}` is a size of this body already",
+        span,
+        "a value",
+        (Label(size, "a size"),),
         helps=("give the value another name",),
-    )  # fmt: skip
+    )
 
 
 def unused_binding(name: str, span: Span) -> Diagnostic:
@@ -188,40 +197,58 @@ def path_taken(path: str, first: Span, span: Span) -> Diagnostic:
 
 def path_inside(path: str, outer: str, first: Span, span: Span) -> Diagnostic:
     return Diagnostic(
-        "E0306", f"`{path}` would stand inside of `{outer}`, which is a layer or block of its own", span, "inside",
-        (Label(first, f"`{outer}`"),), helps=(f"give it a label outside of `{outer}`, or move it into the block",),
-    )  # fmt: skip
+        "E0306",
+        f"`{path}` would stand inside of `{outer}`, which is a layer or block of its own",
+        span,
+        "inside",
+        (Label(first, f"`{outer}`"),),
+        helps=(f"give it a label outside of `{outer}`, or move it into the block",),
+    )
 
 
 def path_around(path: str, first: Span, span: Span) -> Diagnostic:
     return Diagnostic(
-        "E0306", f"a layer has a label inside of `{path}` already", span, f"`{path}` is a layer or block of its own",
-        (Label(first, "inside"),), helps=("give one another label, or move the one inside into the block",),
-    )  # fmt: skip
+        "E0306",
+        f"a layer has a label inside of `{path}` already",
+        span,
+        f"`{path}` is a layer or block of its own",
+        (Label(first, "inside"),),
+        helps=("give one another label, or move the one inside into the block",),
+    )
 
 
 def unlabelled_again(kind: str, first: Span, span: Span) -> Diagnostic:
     return Diagnostic(
-        "W0404", f"several `{kind}` without a label: they are named by their order", span, "a second one",
-        (Label(first, "the first"),), notes=("inserting one renames those after it, and their weights no longer load",),
+        "W0404",
+        f"several `{kind}` without a label: they are named by their order",
+        span,
+        "a second one",
+        (Label(first, "the first"),),
+        notes=("inserting one renames those after it, and their weights no longer load",),
         helps=(f"label them: `name: {kind}(..)`",),
-    )  # fmt: skip
+    )
 
 
 def unlabelled_weight(path: str, span: Span) -> Diagnostic:
     plain = path.replace("#", "_")
     return Diagnostic(
-        "W0402", f"foreign weights are loaded into `{plain}`, a name that follows from the kind", span, "no label",
+        "W0402",
+        f"foreign weights are loaded into `{plain}`, a name that follows from the kind",
+        span,
+        "no label",
         helps=(f"label it, `{plain}: ..`, so that its name is not changed by an edit",),
-    )  # fmt: skip
+    )
 
 
 def branches_share(path: str, training: str, evaluation: str, first: Span, span: Span) -> Diagnostic:
     return Diagnostic(
-        "E0310", f"the branches of `if training` use `{path.replace('#', '')}` differently", span,
-        f"`{evaluation}` in evaluation", (Label(first, f"`{training}` in training"),),
+        "E0310",
+        f"the branches of `if training` use `{path.replace('#', '')}` differently",
+        span,
+        f"`{evaluation}` in evaluation",
+        (Label(first, f"`{training}` in training"),),
         helps=("make them equal to share the weights, or give one another label",),
-    )  # fmt: skip
+    )
 
 
 def label_in_repeat(path: str, span: Span) -> Diagnostic:
@@ -232,8 +259,13 @@ def label_in_repeat(path: str, span: Span) -> Diagnostic:
 
 
 def label_on_shape(label: str, span: Span) -> Diagnostic:
-    return Diagnostic("E0313", f"a shape cannot be labelled `{label}`", span, "names a layer, not a value",
-                      helps=(f"bind the value: `{label} = ..`",))  # fmt: skip
+    return Diagnostic(
+        "E0313",
+        f"a shape cannot be labelled `{label}`",
+        span,
+        "names a layer, not a value",
+        helps=(f"bind the value: `{label} = ..`",),
+    )
 
 
 def lowercase_owns_weights(name: str, span: Span) -> Diagnostic:
@@ -245,8 +277,13 @@ def lowercase_owns_weights(name: str, span: Span) -> Diagnostic:
 
 
 def not_applicable(name: str, value: Any, span: Span) -> Diagnostic:
-    return Diagnostic("E0303", f"`{name}` is a value, not a stage", span, f"it is {_kind(value)}",
-                      helps=("to combine values write `x + y`, `concat(x, y, axis = 1)`",))  # fmt: skip
+    return Diagnostic(
+        "E0303",
+        f"`{name}` is a value, not a stage",
+        span,
+        f"it is {_kind(value)}",
+        helps=("to combine values write `x + y`, `concat(x, y, axis = 1)`",),
+    )
 
 
 def _kind(value: Any) -> str:
@@ -268,8 +305,13 @@ def cannot_call(span: Span) -> Diagnostic:
 
 
 def instance_called(name: str, span: Span) -> Diagnostic:
-    return Diagnostic("E0303", f"`{name}` is an instance and is applied by a pipe", span, "called here",
-                      helps=(f"write `x -> {name}`",))  # fmt: skip
+    return Diagnostic(
+        "E0303",
+        f"`{name}` is an instance and is applied by a pipe",
+        span,
+        "called here",
+        helps=(f"write `x -> {name}`",),
+    )
 
 
 def instance_labelled(name: str, span: Span) -> Diagnostic:
@@ -277,13 +319,23 @@ def instance_labelled(name: str, span: Span) -> Diagnostic:
 
 
 def instance_select(name: str, output: str, span: Span) -> Diagnostic:
-    return Diagnostic("E0303", "an output is selected from the result", span, "selected from the instance",
-                      helps=(f"write `(x -> {name}).{output}`",))  # fmt: skip
+    return Diagnostic(
+        "E0303",
+        "an output is selected from the result",
+        span,
+        "selected from the instance",
+        helps=(f"write `(x -> {name}).{output}`",),
+    )
 
 
 def instance_arguments(name: str, span: Span) -> Diagnostic:
-    return Diagnostic("E0303", f"`{name}` is made already: only inputs by name may follow it", span, "a positional argument",
-                      helps=(f"further inputs go by name: `x -> {name}(memory = m)`",))  # fmt: skip
+    return Diagnostic(
+        "E0303",
+        f"`{name}` is made already: only inputs by name may follow it",
+        span,
+        "a positional argument",
+        helps=(f"further inputs go by name: `x -> {name}(memory = m)`",),
+    )
 
 
 def dotted_stage(path: str, span: Span) -> Diagnostic:
@@ -294,18 +346,29 @@ def dotted_stage(path: str, span: Span) -> Diagnostic:
 def constructor_as_value(name: str, span: Span, is_function: bool) -> Diagnostic:
     if is_function:
         return function_bound(name, span)
-    return Diagnostic("E0303", f"`{name}` needs an input", span, "made here, fed by nothing",
-                      helps=(f"feed it: `x -> {name}(..)`, or bind it first: `name = {name}(..)`",))  # fmt: skip
+    return Diagnostic(
+        "E0303",
+        f"`{name}` needs an input",
+        span,
+        "made here, fed by nothing",
+        helps=(f"feed it: `x -> {name}(..)`, or bind it first: `name = {name}(..)`",),
+    )
 
 
 def function_bound(name: str, span: Span) -> Diagnostic:
-    return Diagnostic("E0303", f"`{name}` is a function and needs its argument", span, "not a value",
-                      helps=(f"write `x -> {name}`",))  # fmt: skip
+    return Diagnostic(
+        "E0303", f"`{name}` is a function and needs its argument", span, "not a value", helps=(f"write `x -> {name}`",)
+    )
 
 
 def not_applied_yet(path: str, span: Span) -> Diagnostic:
-    return Diagnostic("E0303", f"the weights of `{path}` are not known yet", span, "read before it is applied",
-                      helps=("apply it first: its sizes follow from its input",))  # fmt: skip
+    return Diagnostic(
+        "E0303",
+        f"the weights of `{path}` are not known yet",
+        span,
+        "read before it is applied",
+        helps=("apply it first: its sizes follow from its input",),
+    )
 
 
 def unknown_argument(callee: str, name: str, known: Sequence[str], span: Span, near: str | None) -> Diagnostic:
@@ -339,8 +402,13 @@ def too_many_inputs(callee: str, most: int, found: int, span: Span) -> Diagnosti
 
 
 def input_missing(callee: str, name: str, span: Span) -> Diagnostic:
-    return Diagnostic("E0304", f"input `{name}` of `{callee}` is not fed", span, f"`{name}` is missing",
-                      helps=(f"pipe it, or give it by name: `{name} = ..`",))  # fmt: skip
+    return Diagnostic(
+        "E0304",
+        f"input `{name}` of `{callee}` is not fed",
+        span,
+        f"`{name}` is missing",
+        helps=(f"pipe it, or give it by name: `{name} = ..`",),
+    )
 
 
 def input_not_tensor(callee: str, name: str, value: Any, span: Span) -> Diagnostic:
@@ -360,18 +428,33 @@ def not_static(span: Span, what: str) -> Diagnostic:
 
 
 def data_condition(span: Span) -> Diagnostic:
-    return Diagnostic("E0208", "a condition cannot depend on data", span, "known only when the model runs",
-                      helps=("choose between tensors with `where(c, a, b)`",))  # fmt: skip
+    return Diagnostic(
+        "E0208",
+        "a condition cannot depend on data",
+        span,
+        "known only when the model runs",
+        helps=("choose between tensors with `where(c, a, b)`",),
+    )
 
 
 def inverted_mode(span: Span) -> Diagnostic:
-    return Diagnostic("E0208", "write the training branch first", span, "true in evaluation only",
-                      helps=("`if training { .. } else { .. }`",))  # fmt: skip
+    return Diagnostic(
+        "E0208",
+        "write the training branch first",
+        span,
+        "true in evaluation only",
+        helps=("`if training { .. } else { .. }`",),
+    )
 
 
 def several_outputs(of: str, names: list[str], span: Span) -> Diagnostic:
-    return Diagnostic("E0305", f"`{of}` has several outputs, one is needed", span, f"outputs {_listed(names)}",
-                      helps=(f"select one: `.{names[0]}`",))  # fmt: skip
+    return Diagnostic(
+        "E0305",
+        f"`{of}` has several outputs, one is needed",
+        span,
+        f"outputs {_listed(names)}",
+        helps=(f"select one: `.{names[0]}`",),
+    )
 
 
 def tuple_as_tensor(count: int, span: Span) -> Diagnostic:
@@ -418,8 +501,13 @@ def unknown_parameter(path: str, name: str, known: Sequence[str], span: Span, ne
 
 
 def unpack_outputs(of: str, names: list[str], span: Span) -> Diagnostic:
-    return Diagnostic("E0202", "named outputs are not unpacked by position", span, f"outputs {_listed(names)}",
-                      helps=(f"bind them: `r = ..`, then `r.{names[0]}`",))  # fmt: skip
+    return Diagnostic(
+        "E0202",
+        "named outputs are not unpacked by position",
+        span,
+        f"outputs {_listed(names)}",
+        helps=(f"bind them: `r = ..`, then `r.{names[0]}`",),
+    )
 
 
 def unpack_axis(type: TensorType, span: Span) -> Diagnostic:
@@ -457,9 +545,12 @@ def too_many_instances(span: Span) -> Diagnostic:
 
 def too_many_versions(name: str, most: int, span: Span) -> Diagnostic:
     return Diagnostic(
-        "E0316", f"`{name}` is used with more than {most:,} different settings or inputs", span,
-        "each would be checked on its own", helps=("uses with equal settings and inputs are checked once",),
-    )  # fmt: skip
+        "E0316",
+        f"`{name}` is used with more than {most:,} different settings or inputs",
+        span,
+        "each would be checked on its own",
+        helps=("uses with equal settings and inputs are checked once",),
+    )
 
 
 def negative_count(count: int, span: Span) -> Diagnostic:
@@ -485,8 +576,14 @@ def turn_count(before: int, after: int, span: Span) -> Diagnostic:
 def shared_differs(path: str, before: Any, now: Any, span: Span, first: Span) -> Diagnostic:
     message = f"`{path}.{now.name if hasattr(now, 'name') else now.leaf}` would have two shapes"
     label = f"here {shape_text(now.shape)}, before {shape_text(before.shape)}"
-    return Diagnostic("E0302", message, span, label, (Label(first, "made here"),),
-                      helps=("all uses of a shared layer see inputs of one width",))  # fmt: skip
+    return Diagnostic(
+        "E0302",
+        message,
+        span,
+        label,
+        (Label(first, "made here"),),
+        helps=("all uses of a shared layer see inputs of one width",),
+    )
 
 
 def between(found: Diagnostic, operator: Span, sides: Sequence[tuple[Span, TensorType]]) -> Diagnostic:
@@ -499,9 +596,16 @@ def between(found: Diagnostic, operator: Span, sides: Sequence[tuple[Span, Tenso
 
 
 def size_differs(
-    what: str, declared: Size, size: Size, axis: int, actual: TensorType, span: Span, required: Span | None, value: str,
+    what: str,
+    declared: Size,
+    size: Size,
+    axis: int,
+    actual: TensorType,
+    span: Span,
+    required: Span | None,
+    value: str,
     source: Span | None = None,
-) -> Diagnostic:  # fmt: skip
+) -> Diagnostic:
     label = f"axis {axis}; {value} is `{actual}`"
     labels = (*_needed(required, what), *_made(source, actual))
     return Diagnostic("E0201", f"{what}: expected {declared}, found {size}", span, label, labels)
@@ -532,15 +636,24 @@ def size_unproved(
 ) -> Diagnostic:
     helps = (f"they are equal when this holds: `require {fact}`",) if fact else ("say the missing fact with `require`",)
     return Diagnostic(
-        "E0207", f"{what}: cannot prove that `{size}` equals `{declared}`", span,
-        f"axis {axis}; the tensor is `{actual}`", _needed(required, what), helps=helps,
-    )  # fmt: skip
+        "E0207",
+        f"{what}: cannot prove that `{size}` equals `{declared}`",
+        span,
+        f"axis {axis}; the tensor is `{actual}`",
+        _needed(required, what),
+        helps=helps,
+    )
 
 
 def rank_differs(
-    what: str, expected: int, actual: TensorType, span: Span, required: Span | None, at_least: bool = False,
+    what: str,
+    expected: int,
+    actual: TensorType,
+    span: Span,
+    required: Span | None,
+    at_least: bool = False,
     source: Span | None = None,
-) -> Diagnostic:  # fmt: skip
+) -> Diagnostic:
     axes = f"{'at least ' if at_least else ''}{expected} ax{'is' if expected == 1 else 'es'}"
     labels = (*_needed(required, what), *_made(source, actual))
     return Diagnostic(
@@ -550,8 +663,14 @@ def rank_differs(
 
 def dtype_differs(what: str, expected: str, actual: TensorType, span: Span, required: Span | None) -> Diagnostic:
     helps = (f"convert it in the open: `-> cast({expected})`",)
-    return Diagnostic("E0204", f"{what}: expected {expected}, found {actual.dtype}", span, f"the tensor is `{actual}`",
-                      _needed(required, what), helps=helps)  # fmt: skip
+    return Diagnostic(
+        "E0204",
+        f"{what}: expected {expected}, found {actual.dtype}",
+        span,
+        f"the tensor is `{actual}`",
+        _needed(required, what),
+        helps=helps,
+    )
 
 
 def open_model_input(span: Span) -> Diagnostic:
@@ -567,8 +686,13 @@ def input_without_type(name: str, span: Span) -> Diagnostic:
 
 
 def not_divisible(size: Size, parts: Size, axis: int, actual: TensorType, span: Span) -> Diagnostic:
-    return Diagnostic("E0206", f"`{size}` is not a multiple of `{parts}`", span, f"axis {axis}; the tensor is `{actual}`",
-                      helps=(f"choose sizes so that {parts} divides {size}",))  # fmt: skip
+    return Diagnostic(
+        "E0206",
+        f"`{size}` is not a multiple of `{parts}`",
+        span,
+        f"axis {axis}; the tensor is `{actual}`",
+        helps=(f"choose sizes so that {parts} divides {size}",),
+    )
 
 
 def rearrange_unknown(key: str, span: Span, left: list[str]) -> Diagnostic:
@@ -582,8 +706,13 @@ def rearrange_unknown(key: str, span: Span, left: list[str]) -> Diagnostic:
 
 
 def rearrange_dropped(key: str, span: Span) -> Diagnostic:
-    return Diagnostic("E0202", f"axis `{key}` is missing on the right of `=>`", span, "every axis goes somewhere",
-                      helps=("a rearrangement moves axes; reduce them with `mean`, `sum`, ..",))  # fmt: skip
+    return Diagnostic(
+        "E0202",
+        f"axis `{key}` is missing on the right of `=>`",
+        span,
+        "every axis goes somewhere",
+        helps=("a rearrangement moves axes; reduce them with `mean`, `sum`, ..",),
+    )
 
 
 def rearrange_two_unknown(first: str, second: str, span: Span) -> Diagnostic:
@@ -620,8 +749,13 @@ def requirement(message: str | None, span: Span, names: dict[str, Any]) -> Diagn
 
 
 def not_a_selector(span: Span) -> Diagnostic:
-    return Diagnostic("E0402", "this is not a selector", span, "selects nothing",
-                      helps=('selectors are `"glob"`, `Kind.weight` and `rank < 2`',))  # fmt: skip
+    return Diagnostic(
+        "E0402",
+        "this is not a selector",
+        span,
+        "selects nothing",
+        helps=('selectors are `"glob"`, `Kind.weight` and `rank < 2`',),
+    )
 
 
 def selector_matches_nothing(text: str, span: Span, near: str | None, paths: Sequence[str]) -> Diagnostic:
@@ -631,16 +765,26 @@ def selector_matches_nothing(text: str, span: Span, near: str | None, paths: Seq
 
 
 def parameter_without_init(path: str, span: Span) -> Diagnostic:
-    return Diagnostic("E0409", f"parameter `{path}` has no init", span, "no first value",
-                      helps=("`Param(shape, init = normal(0.02))`, or an `init` rule that selects it",))  # fmt: skip
+    return Diagnostic(
+        "E0409",
+        f"parameter `{path}` has no init",
+        span,
+        "no first value",
+        helps=("`Param(shape, init = normal(0.02))`, or an `init` rule that selects it",),
+    )
 
 
 # ---- scan ----------------------------------------------------------------------------------------------------------
 
 
 def scan_argument(span: Span) -> Diagnostic:
-    return Diagnostic("E0304", "`scan` takes named sequences and carries", span, "no name",
-                      helps=("`scan(axis = 1, x_t = x, h = carry(zeros([B, n])))`",))  # fmt: skip
+    return Diagnostic(
+        "E0304",
+        "`scan` takes named sequences and carries",
+        span,
+        "no name",
+        helps=("`scan(axis = 1, x_t = x, h = carry(zeros([B, n])))`",),
+    )
 
 
 def carry_argument(span: Span) -> Diagnostic:

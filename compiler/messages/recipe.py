@@ -33,9 +33,12 @@ def unknown_key(span: Span, name: str, section: str, near: str | None, known: It
 
 def key_elsewhere(span: Span, name: str, section: str, owner: str) -> Diagnostic:
     return Diagnostic(
-        "E0401", f"`{name}` does not stand in `{section}`", span, f"belongs to `{owner}`",
+        "E0401",
+        f"`{name}` does not stand in `{section}`",
+        span,
+        f"belongs to `{owner}`",
         helps=(f"move it to `{owner}`",),
-    )  # fmt: skip
+    )
 
 
 def key_form(span: Span, name: str, section: str, form: str) -> Diagnostic:
@@ -44,9 +47,12 @@ def key_form(span: Span, name: str, section: str, form: str) -> Diagnostic:
 
 def not_a_field_here(span: Span, name: str, section: str) -> Diagnostic:
     return Diagnostic(
-        "E0401", f"`{section}` has no typed fields", span, "a field",
+        "E0401",
+        f"`{section}` has no typed fields",
+        span,
+        "a field",
         helps=(f"settings are written `{name} = value`; typed fields belong to `data`",),
-    )  # fmt: skip
+    )
 
 
 def entry_misplaced(span: Span, what: str, section: str) -> Diagnostic:
@@ -88,15 +94,18 @@ def not_a_duration(span: Span, what: str, found: str) -> Diagnostic:
 
 def rest_here(span: Span) -> Diagnostic:
     return Diagnostic(
-        "E0403", "`rest` is the time that is left, for the last segment of a schedule", span, "not here",
+        "E0403",
+        "`rest` is the time that is left, for the last segment of a schedule",
+        span,
+        "not here",
         helps=("write a duration such as `10 epochs`",),
-    )  # fmt: skip
+    )
 
 
 def after_the_end(span: Span, before: Span) -> Diagnostic:
     return Diagnostic(
-        "E0304", "a segment after the schedule's end", span, "never reached", (Label(before, "lasts to the end"),),
-    )  # fmt: skip
+        "E0304", "a segment after the schedule's end", span, "never reached", (Label(before, "lasts to the end"),)
+    )
 
 
 def epochs_unknown(span: Span, why: str) -> Diagnostic:
@@ -148,9 +157,12 @@ def wrong_value(span: Span, key: str, expected: str, found: str) -> Diagnostic:
 
 def absolute_path(span: Span, path: str) -> Diagnostic:
     return Diagnostic(
-        "E0412", f"`{path}` is an absolute path", span, "not relative",
+        "E0412",
+        f"`{path}` is an absolute path",
+        span,
+        "not relative",
         helps=("paths are relative to the spec; `--data-root DIR` says where the data lies on this machine",),
-    )  # fmt: skip
+    )
 
 
 # ---- train -------------------------------------------------------------------------------------------------------------
@@ -167,38 +179,58 @@ def unknown_definition(span: Span, name: str, what: str, near: str | None, known
 
 
 def not_a_root(span: Span, what: str) -> Diagnostic:
-    return Diagnostic("E0304", f"{what} names a model, maybe with arguments", span, "not a model",
-                      helps=("for example `model = Mlp` or `model = Mlp(hidden = 32)`",))  # fmt: skip
+    return Diagnostic(
+        "E0304",
+        f"{what} names a model, maybe with arguments",
+        span,
+        "not a model",
+        helps=("for example `model = Mlp` or `model = Mlp(hidden = 32)`",),
+    )
 
 
 def no_net(span: Span) -> Diagnostic:
     return Diagnostic(
-        "E0408", "`train` trains nothing", span, "no model",
+        "E0408",
+        "`train` trains nothing",
+        span,
+        "no model",
         helps=("`model = Mlp`, or several nets with `let gen = Generator()`",),
-    )  # fmt: skip
+    )
 
 
-def input_unfed(span: Span, model: str, name: str, type: str, near: str | None, fields: Sequence[str], data: str,
-                place: Span) -> Diagnostic:  # fmt: skip
+def input_unfed(
+    span: Span, model: str, name: str, type: str, near: str | None, fields: Sequence[str], data: str, place: Span
+) -> Diagnostic:
     help = f"`inputs {{ {name} = {near or (fields[0] if fields else 'field')} }}` feeds it another field"
     return Diagnostic(
-        "E0404", f"nothing feeds input `{name}` of `{model}`", span, f"`{data}` has no field `{name}`",
-        (Label(place, f"`{type}`"),), notes=(f"`{data}` has: {_listed(fields)}",), helps=(help,),
-    )  # fmt: skip
+        "E0404",
+        f"nothing feeds input `{name}` of `{model}`",
+        span,
+        f"`{data}` has no field `{name}`",
+        (Label(place, f"`{type}`"),),
+        notes=(f"`{data}` has: {_listed(fields)}",),
+        helps=(help,),
+    )
 
 
 def inputs_unknown(span: Span, model: str, name: str, near: str | None, known: Sequence[str]) -> Diagnostic:
     return Diagnostic(
-        "E0301", f"`{model}` has no input `{name}`", span, "unknown input",
+        "E0301",
+        f"`{model}` has no input `{name}`",
+        span,
+        "unknown input",
         helps=_meant(near) or (f"its inputs: {_listed(known)}",),
-    )  # fmt: skip
+    )
 
 
 def field_unknown(span: Span, data: str, name: str, near: str | None, known: Sequence[str]) -> Diagnostic:
     return Diagnostic(
-        "E0301", f"`{data}` has no field `{name}`", span, "unknown field",
+        "E0301",
+        f"`{data}` has no field `{name}`",
+        span,
+        "unknown field",
         helps=_meant(near) or (f"its fields: {_listed(known)}",),
-    )  # fmt: skip
+    )
 
 
 def namespace_clash(span: Span, name: str, one: str, other: str, first: Span, helps: tuple[str, ...]) -> Diagnostic:
@@ -207,9 +239,8 @@ def namespace_clash(span: Span, name: str, one: str, other: str, first: Span, he
 
 def loss_not_scalar(span: Span, name: str, type: str) -> Diagnostic:
     return Diagnostic(
-        "E0203", f"the loss `{name}` is `{type}`, not a number", span, "not reduced",
-        helps=("`mean(..)` reduces it",),
-    )  # fmt: skip
+        "E0203", f"the loss `{name}` is `{type}`, not a number", span, "not reduced", helps=("`mean(..)` reduces it",)
+    )
 
 
 def not_a_loss(span: Span, name: str, found: str) -> Diagnostic:
@@ -222,16 +253,22 @@ def unknown_emit(span: Span, net: str, name: str, near: str) -> Diagnostic:
 
 def emit_without_use(span: Span, net: str, name: str) -> Diagnostic:
     return Diagnostic(
-        "E0301", f"`{net}` emits `{name}` when it is applied, and nothing applies it above", span, "no value yet",
+        "E0301",
+        f"`{net}` emits `{name}` when it is applied, and nothing applies it above",
+        span,
+        "no value yet",
         helps=(f"bind the application: `let y = x -> {net}`",),
-    )  # fmt: skip
+    )
 
 
 def emits_differ(span: Span, name: str, one: str, other: str) -> Diagnostic:
     return Diagnostic(
-        "E0201", f"`{name}` is emitted as `{one}` and as `{other}`", span, "types differ",
+        "E0201",
+        f"`{name}` is emitted as `{one}` and as `{other}`",
+        span,
+        "types differ",
         helps=("all values of one name have one type: give the two different names",),
-    )  # fmt: skip
+    )
 
 
 def metric_in_loss(span: Span, name: str, near: str | None) -> Diagnostic:
@@ -241,25 +278,34 @@ def metric_in_loss(span: Span, name: str, near: str | None) -> Diagnostic:
 
 def metric_mixes(span: Span, name: str) -> Diagnostic:
     return Diagnostic(
-        "E0304", f"the metric `{name}` mixes a figure of the whole split with values of one batch", span, "mixed",
+        "E0304",
+        f"the metric `{name}` mixes a figure of the whole split with values of one batch",
+        span,
+        "mixed",
         helps=("keep the two in metrics of their own",),
-    )  # fmt: skip
+    )
 
 
 def probabilities_into(span: Span, loss: str, producer: str, place: Span, reads: str) -> Diagnostic:
     return Diagnostic(
-        "W0401", f"`{loss}` takes {reads}, but this is already a probability", span, "",
+        "W0401",
+        f"`{loss}` takes {reads}, but this is already a probability",
+        span,
+        "",
         (Label(place, f"`{producer}` here"),),
         helps=(f"drop the {producer}; `export {{ outputs {{ probs = {producer}(logits) }} }}` adds it for inference",),
-    )  # fmt: skip
+    )
 
 
 def across_examples(span: Span, what: str, place: Span, micro: int, batch: int) -> Diagnostic:
     return Diagnostic(
-        "W0405", f"{what} is computed over each micro-batch of {micro}, not over the batch of {batch}", span,
-        "smaller than the batch", (Label(place, "joins examples"),),
+        "W0405",
+        f"{what} is computed over each micro-batch of {micro}, not over the batch of {batch}",
+        span,
+        "smaller than the batch",
+        (Label(place, "joins examples"),),
         helps=("on one device: a larger `micro_batch` if memory allows, or a norm that does not join examples",),
-    )  # fmt: skip
+    )
 
 
 #: Folders beside those of the classes that are likely no class.
@@ -269,8 +315,9 @@ STRAY = frozenset((
 ))  # fmt: skip
 
 
-def class_count(span: Span, field: str, classes: int, axis: int, names: Sequence[str] | None, what: str,
-                place: Span, folder: bool) -> Diagnostic:  # fmt: skip
+def class_count(
+    span: Span, field: str, classes: int, axis: int, names: Sequence[str] | None, what: str, place: Span, folder: bool
+) -> Diagnostic:
     notes: tuple[str, ...] = (f"the classes: {_listed(names, 12)}",) if names else ()
     helps = [f"`classes = {classes}`"]
     if names and classes > axis and folder:
@@ -279,23 +326,35 @@ def class_count(span: Span, field: str, classes: int, axis: int, names: Sequence
         listed = ", ".join(f'"{name}"' for name in (stray if len(stray) == extra else names[-extra:]))
         helps.append(f"`skip = [{listed}]` leaves {'one' if extra == 1 else extra} out")
     return Diagnostic(
-        "E0205", f"{classes} classes, {what} end in {axis}", span, f"`{field}` has {classes} classes",
-        (Label(place, f"`{field}`"),), notes=notes, helps=(" or ".join(helps),),
-    )  # fmt: skip
+        "E0205",
+        f"{classes} classes, {what} end in {axis}",
+        span,
+        f"`{field}` has {classes} classes",
+        (Label(place, f"`{field}`"),),
+        notes=notes,
+        helps=(" or ".join(helps),),
+    )
 
 
 def vocabulary(span: Span, field: str, size: int, count: int, place: Span) -> Diagnostic:
     return Diagnostic(
-        "E0205", f"`{field}` has ids up to {size - 1}, the embedding has {count} rows", span, f"{count} rows",
-        (Label(place, f"`{field}`"),), helps=(f"it needs at least {size} rows",),
-    )  # fmt: skip
+        "E0205",
+        f"`{field}` has ids up to {size - 1}, the embedding has {count} rows",
+        span,
+        f"{count} rows",
+        (Label(place, f"`{field}`"),),
+        helps=(f"it needs at least {size} rows",),
+    )
 
 
 def batch_not_whole(span: Span, batch: int, micro: int) -> Diagnostic:
     return Diagnostic(
-        "E0206", f"`batch` is {batch}, which is no multiple of `micro_batch`, {micro}", span, "not whole",
+        "E0206",
+        f"`batch` is {batch}, which is no multiple of `micro_batch`, {micro}",
+        span,
+        "not whole",
         helps=(f"for example `batch = {max(batch // micro, 1) * micro}`",),
-    )  # fmt: skip
+    )
 
 
 def selector_matches_nothing(span: Span, text: str, suggestion: str | None, paths: Sequence[str]) -> Diagnostic:
@@ -321,30 +380,43 @@ def unknown_figure(span: Span, name: str, near: str | None, known: Sequence[str]
 
 def not_a_figure(span: Span) -> Diagnostic:
     return Diagnostic(
-        "E0304", "a figure of a split belongs here", span, "not a figure",
+        "E0304",
+        "a figure of a split belongs here",
+        span,
+        "not a figure",
         helps=("for example `val.acc` or `val.loss`",),
-    )  # fmt: skip
+    )
 
 
 def no_direction(span: Span, name: str) -> Diagnostic:
     return Diagnostic(
-        "E0304", f"whether more or less of `{name}` is better does not follow from it", span, "no direction",
+        "E0304",
+        f"whether more or less of `{name}` is better does not follow from it",
+        span,
+        "no direction",
         helps=("follow a built-in metric or the loss",),
-    )  # fmt: skip
+    )
 
 
 def no_split(span: Span, split: str, data: str) -> Diagnostic:
     return Diagnostic(
-        "E0304", f"`{data}` has no `{split}` split", span, "no such split",
+        "E0304",
+        f"`{data}` has no `{split}` split",
+        span,
+        "no such split",
         helps=(f"give it a share: `split = random(train = 0.8, {split} = 0.2)`",),
-    )  # fmt: skip
+    )
 
 
 def duration_in_both(span: Span, first: Span) -> Diagnostic:
     return Diagnostic(
-        "E0407", "`duration` stands in the phases and in `train`", span, "in `train` too",
-        (Label(first, "in a phase"),), helps=("each phase has its own: drop this one",),
-    )  # fmt: skip
+        "E0407",
+        "`duration` stands in the phases and in `train`",
+        span,
+        "in `train` too",
+        (Label(first, "in a phase"),),
+        helps=("each phase has its own: drop this one",),
+    )
 
 
 def duration_missing(span: Span, phase: str) -> Diagnostic:
@@ -353,23 +425,35 @@ def duration_missing(span: Span, phase: str) -> Diagnostic:
 
 def phase_key(span: Span, name: str) -> Diagnostic:
     return Diagnostic(
-        "E0401", f"`{name}` does not change between phases", span, "not a key of `phase`",
+        "E0401",
+        f"`{name}` does not change between phases",
+        span,
+        "not a key of `phase`",
         helps=("it stands in `train`",),
-    )  # fmt: skip
+    )
 
 
 def unknown_logged(span: Span, name: str, near: str | None, known: Sequence[str]) -> Diagnostic:
     return Diagnostic(
-        "E0301", f"there is nothing called `{name}` to log", span, "unknown",
+        "E0301",
+        f"there is nothing called `{name}` to log",
+        span,
+        "unknown",
         helps=_meant(near) or (f"there are: {_listed(known, 12)}",),
-    )  # fmt: skip
+    )
 
 
 def logged_no_image(span: Span, name: str, type: str) -> Diagnostic:
     return Diagnostic(
-        "E0202", f"`{name}` is no image", span, f"it is `{type}`",
-        helps=("an image is [B, H, W], or [B, channels, H, W] of one channel or three", f"`values = [{name}]` logs its mean"),
-    )  # fmt: skip
+        "E0202",
+        f"`{name}` is no image",
+        span,
+        f"it is `{type}`",
+        helps=(
+            "an image is [B, H, W], or [B, channels, H, W] of one channel or three",
+            f"`values = [{name}]` logs its mean",
+        ),
+    )
 
 
 def step_net(span: Span, name: str, near: str | None, nets: Sequence[str]) -> Diagnostic:
@@ -383,9 +467,12 @@ def unused_let(span: Span, name: str) -> Diagnostic:
 
 def unused_net(span: Span, name: str) -> Diagnostic:
     return Diagnostic(
-        "W0403", f"`{name}` is made and never applied", span, "unused",
+        "W0403",
+        f"`{name}` is made and never applied",
+        span,
+        "unused",
         helps=(f"apply it, `x -> {name}`, or drop the `let`",),
-    )  # fmt: skip
+    )
 
 
 def base_unknown(span: Span, name: str, near: str | None) -> Diagnostic:
@@ -394,9 +481,12 @@ def base_unknown(span: Span, name: str, near: str | None) -> Diagnostic:
 
 def base_used(span: Span) -> Diagnostic:
     return Diagnostic(
-        "E0304", "`base` gives a value that can be multiplied or divided by a number", span, "nothing else",
+        "E0304",
+        "`base` gives a value that can be multiplied or divided by a number",
+        span,
+        "nothing else",
         helps=("for example `base.lr / 3`",),
-    )  # fmt: skip
+    )
 
 
 # ---- export ------------------------------------------------------------------------------------------------------------
@@ -404,15 +494,22 @@ def base_used(span: Span) -> Diagnostic:
 
 def which_train(span: Span, names: Sequence[str]) -> Diagnostic:
     return Diagnostic(
-        "E0408", "several `train` sections: which one is exported?", span, "no `train`",
+        "E0408",
+        "several `train` sections: which one is exported?",
+        span,
+        "no `train`",
         helps=(f"`train = {names[0]}`",),
-    )  # fmt: skip
+    )
 
 
 def which_net(span: Span, names: Sequence[str]) -> Diagnostic:
     return Diagnostic(
-        "E0408", "several nets are trained: which one is exported?", span, "no `model`", helps=(f"`model = {names[0]}`",)
-    )  # fmt: skip
+        "E0408",
+        "several nets are trained: which one is exported?",
+        span,
+        "no `model`",
+        helps=(f"`model = {names[0]}`",),
+    )
 
 
 def which_model(span: Span, names: Sequence[str]) -> Diagnostic:
@@ -437,9 +534,12 @@ def fix_outside(span: Span, name: str, value: int, why: str) -> Diagnostic:
 
 def cut_needs(span: Span, output: str, needed: Sequence[str]) -> Diagnostic:
     return Diagnostic(
-        "E0504", f"output `{output}` needs {_listed(f'`{n}`' for n in needed)}, which is not listed", span,
-        "needs more inputs", helps=(f"`inputs = [.., {', '.join(needed)}]`",),
-    )  # fmt: skip
+        "E0504",
+        f"output `{output}` needs {_listed(f'`{n}`' for n in needed)}, which is not listed",
+        span,
+        "needs more inputs",
+        helps=(f"`inputs = [.., {', '.join(needed)}]`",),
+    )
 
 
 def two_outputs(span: Span, name: str) -> Diagnostic:
@@ -448,14 +548,20 @@ def two_outputs(span: Span, name: str) -> Diagnostic:
 
 def random_output(span: Span, output: str, function: str, place: Span) -> Diagnostic:
     return Diagnostic(
-        "E0502", f"output `{output}` depends on chance: `{function}` is reached in evaluation", span, "random",
+        "E0502",
+        f"output `{output}` depends on chance: `{function}` is reached in evaluation",
+        span,
+        "random",
         (Label(place, "drawn here"),),
         helps=("keep it under `if training`, or make the random values an input",),
-    )  # fmt: skip
+    )
 
 
 def open_size(span: Span, output: str, size: str) -> Diagnostic:
     return Diagnostic(
-        "E0308", f"size `{size}` of output `{output}` comes from no input that is listed", span, f"`{size}` is open",
+        "E0308",
+        f"size `{size}` of output `{output}` comes from no input that is listed",
+        span,
+        f"`{size}` is open",
         helps=("list an input that has it",),
-    )  # fmt: skip
+    )

@@ -30,9 +30,12 @@ def _has(names: Sequence[str]) -> str:
 
 def edition_unknown(span: Span, text: str) -> Diagnostic:
     return Diagnostic(
-        "E0101", f"this spec is written in edition {text}, and this dlc knows edition 1", span, "unknown edition",
+        "E0101",
+        f"this spec is written in edition {text}, and this dlc knows edition 1",
+        span,
+        "unknown edition",
         helps=("the first line of a spec is `dlspec 1`",),
-    )  # fmt: skip
+    )
 
 
 def import_missing(span: Span, shown: str, why: str, near: str | None) -> Diagnostic:
@@ -45,17 +48,23 @@ def import_unreadable(found: Diagnostic, span: Span, near: str | None) -> Diagno
 
 def import_absolute(span: Span) -> Diagnostic:
     return Diagnostic(
-        "E0315", "an import path is relative to the file that says it", span, "absolute path",
-        helps=("write it relative, e.g. `\"parts/block.dlspec\"`",),
-    )  # fmt: skip
+        "E0315",
+        "an import path is relative to the file that says it",
+        span,
+        "absolute path",
+        helps=('write it relative, e.g. `"parts/block.dlspec"`',),
+    )
 
 
 def import_outside(span: Span, shown: str, root: str) -> Diagnostic:
     return Diagnostic(
-        "E0315", f"`{shown}` lies outside the project", span, "outside the project root",
+        "E0315",
+        f"`{shown}` lies outside the project",
+        span,
+        "outside the project root",
         notes=(f"the project root is `{root}`",),
         helps=("the root is the nearest directory upward with `pyproject.toml` or `.git`, else that of the spec",),
-    )  # fmt: skip
+    )
 
 
 def import_cycle(span: Span, chain: Sequence[str]) -> Diagnostic:
@@ -88,9 +97,13 @@ def argument_twice(span: Span, name: str, first: Span) -> Diagnostic:
 
 def second_extends(span: Span, first: Span) -> Diagnostic:
     return Diagnostic(
-        "E0315", "a spec extends one other", span, "second `extends`", (Label(first, "first"),),
+        "E0315",
+        "a spec extends one other",
+        span,
+        "second `extends`",
+        (Label(first, "first"),),
         helps=("let one of the two extend the other, or import what is needed",),
-    )  # fmt: skip
+    )
 
 
 # ---- definitions -----------------------------------------------------------------------------------------------------
@@ -103,23 +116,34 @@ def defined_twice(span: Span, name: str, first: Span, helps: tuple[str, ...] = (
 def section_twice(span: Span, kind: str, name: str, first: Span) -> Diagnostic:
     what = f"two `{kind}` sections are called `{name}`" if name else f"two `{kind}` sections have no name"
     return Diagnostic(
-        "E0311", what, span, "second", (Label(first, "first"),),
+        "E0311",
+        what,
+        span,
+        "second",
+        (Label(first, "first"),),
         helps=(f"name them, `{kind} first {{ .. }}`; `set {kind}.key = value` changes one key of an extended spec",),
-    )  # fmt: skip
+    )
 
 
 def levels(span: Span, name: str, this: str, other: str, first: Span) -> Diagnostic:
     return Diagnostic(
-        "E0311", f"`{name}` is both {other} and {this}", span, this, (Label(first, other),),
+        "E0311",
+        f"`{name}` is both {other} and {this}",
+        span,
+        this,
+        (Label(first, other),),
         helps=("give one of the two another name",),
-    )  # fmt: skip
+    )
 
 
 def hides_table_name(span: Span, name: str, what: str) -> Diagnostic:
     return Diagnostic(
-        "W0406", f"`{name}` hides the language's own `{name}`", span, what,
+        "W0406",
+        f"`{name}` hides the language's own `{name}`",
+        span,
+        what,
         helps=("in this file the name means this one; give it another name to use both",),
-    )  # fmt: skip
+    )
 
 
 def overrides_nothing(span: Span, name: str, near: str | None) -> Diagnostic:
@@ -136,16 +160,22 @@ def override_not_reached(span: Span, name: str, used: Sequence[str]) -> Diagnost
 
 def override_without_extends(span: Span, name: str) -> Diagnostic:
     return Diagnostic(
-        "E0301", f"there is no block `{name}` to override: this spec extends none", span, "overrides nothing",
+        "E0301",
+        f"there is no block `{name}` to override: this spec extends none",
+        span,
+        "overrides nothing",
         helps=('`extends "base.dlspec"` takes over a spec; without it, drop `override`',),
-    )  # fmt: skip
+    )
 
 
 def too_many_of_a_name(span: Span, name: str) -> Diagnostic:
     return Diagnostic(
-        "E0311", f"too many blocks called `{name}` to write them into one file", span, "one of them",
+        "E0311",
+        f"too many blocks called `{name}` to write them into one file",
+        span,
+        "one of them",
         helps=("label their uses, `name: Block(..)`: then parameters do not depend on how the block is called",),
-    )  # fmt: skip
+    )
 
 
 # ---- parameters ------------------------------------------------------------------------------------------------------
@@ -163,9 +193,12 @@ def without_quotes(span: Span, name: str, setting: str | None) -> Diagnostic:
     """A word where a string is meant; `setting` is the key on the command line, where the shell takes a pair of quotes."""
     written = f'`"{name}"`' if setting is None else f"the shell takes one pair of them: `'{setting}=\"{name}\"'`"
     return Diagnostic(
-        "E0301", f"unknown name `{name}`", span, "not found",
+        "E0301",
+        f"unknown name `{name}`",
+        span,
+        "not found",
         helps=(f"strings have quotes: {written}" if setting is None else f"strings have quotes, and {written}",),
-    )  # fmt: skip
+    )
 
 
 def not_a_value(span: Span, name: str, what: str) -> Diagnostic:
@@ -174,9 +207,13 @@ def not_a_value(span: Span, name: str, what: str) -> Diagnostic:
 
 def param_below(span: Span, name: str, first: Span) -> Diagnostic:
     return Diagnostic(
-        "E0301", f"`{name}` is declared below", span, "not known yet", (Label(first, "declared here"),),
+        "E0301",
+        f"`{name}` is declared below",
+        span,
+        "not known yet",
+        (Label(first, "declared here"),),
         helps=("a parameter can use those above it",),
-    )  # fmt: skip
+    )
 
 
 def param_cycle(span: Span, names: Iterable[str]) -> Diagnostic:
@@ -186,9 +223,12 @@ def param_cycle(span: Span, names: Iterable[str]) -> Diagnostic:
 def param_type_unknown(span: Span, text: str, near: str | None) -> Diagnostic:
     near = {"integer": "int", "str": "string", "boolean": "bool", "number": "float", "double": "float"}.get(text, near)
     return Diagnostic(
-        "E0304", f"`{text}` is not a type of parameters", span, "unknown type",
+        "E0304",
+        f"`{text}` is not a type of parameters",
+        span,
+        "unknown type",
         helps=_meant(near) or ("parameters are `int`, `float`, `bool`, `string`, `one_of(..)`, `fn` or `layer`",),
-    )  # fmt: skip
+    )
 
 
 def wrong_value(
@@ -200,9 +240,14 @@ def wrong_value(
 
 def not_static(span: Span) -> Diagnostic:
     return Diagnostic(
-        "E0208", "this is not a static value", span, "not static",
-        helps=("numbers, bools, strings, lists of them, parameters, arithmetic and `sqrt exp log sin cos floor min max`",),
-    )  # fmt: skip
+        "E0208",
+        "this is not a static value",
+        span,
+        "not static",
+        helps=(
+            "numbers, bools, strings, lists of them, parameters, arithmetic and `sqrt exp log sin cos floor min max`",
+        ),
+    )
 
 
 def unknown_function(span: Span, name: str, near: str | None) -> Diagnostic:
@@ -225,17 +270,19 @@ def unknown_setting(span: Span, path: str, near: str | None, has: Sequence[str])
 
 def several_values(span: Span, count: int) -> Diagnostic:
     return Diagnostic(
-        "E0101", f"{count} values for one setting", span, "another value",
+        "E0101",
+        f"{count} values for one setting",
+        span,
+        "another value",
         helps=("`dlc train` starts one run for each; every other command takes one value",),
-    )  # fmt: skip
+    )
 
 
 def ambiguous_setting(span: Span, path: str, fits: Sequence[str]) -> Diagnostic:
     shown = ", ".join(f"`{name}`" for name in fits)
     return Diagnostic(
-        "E0301", f"`{path}` could be several settings: {shown}", span, "write which one",
-        helps=(f"`{fits[0]} = ..`",),
-    )  # fmt: skip
+        "E0301", f"`{path}` could be several settings: {shown}", span, "write which one", helps=(f"`{fits[0]} = ..`",)
+    )
 
 
 def no_section(span: Span, kind: str) -> Diagnostic:

@@ -22,22 +22,32 @@ def draw_value(span: Span, path: str, expected: str, found: str) -> Diagnostic:
 
 def draw_open_grid(span: Span, path: str, distribution: str) -> Diagnostic:
     return Diagnostic(
-        "E0304", f"`grid()` cannot try all of `{distribution}`", span, f"`{path}` has no list of values",
+        "E0304",
+        f"`grid()` cannot try all of `{distribution}`",
+        span,
+        f"`{path}` has no list of values",
         helps=("`choice(..)` lists values; `random(trials = 50)` draws from anything",),
-    )  # fmt: skip
+    )
 
 
 def draw_condition(span: Span) -> Diagnostic:
     return Diagnostic(
-        "E0304", "a draw depends on other settings of the search, compared with constants", span, "not a condition",
+        "E0304",
+        "a draw depends on other settings of the search, compared with constants",
+        span,
+        "not a condition",
         helps=('for example `if opt == "sgd" { uniform(0.8, 0.99) } else { fixed(0.9) }`',),
-    )  # fmt: skip
+    )
 
 
 def which_train(span: Span, names: Sequence[str]) -> Diagnostic:
     return Diagnostic(
-        "E0408", "several `train` sections: which one is searched?", span, "no `train`", helps=(f"`train = {names[0]}`",)
-    )  # fmt: skip
+        "E0408",
+        "several `train` sections: which one is searched?",
+        span,
+        "no `train`",
+        helps=(f"`train = {names[0]}`",),
+    )
 
 
 def no_train(span: Span) -> Diagnostic:

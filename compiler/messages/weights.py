@@ -10,17 +10,23 @@ from .source import Span
 
 def not_foreign(span: Span) -> Diagnostic:
     return Diagnostic(
-        "E0304", "the right side names foreign tensors", span, "not a tensor",
+        "E0304",
+        "the right side names foreign tensors",
+        span,
+        "not a tensor",
         helps=('`"name"`, `"name".T`, `"name"[:512]`, or `concat("a", "b", axis = 0)`',),
-    )  # fmt: skip
+    )
 
 
 def wildcards(span: Span, ours: Sequence[str], theirs: Sequence[str]) -> Diagnostic:
     here, there = (" ".join(f"`{star}`" for star in side) or "none" for side in (ours, theirs))
     return Diagnostic(
-        "E0405", f"the wildcards of the two sides do not correspond: {here} here, {there} there", span, "",
+        "E0405",
+        f"the wildcards of the two sides do not correspond: {here} here, {there} there",
+        span,
+        "",
         helps=("wildcards correspond in order, `**` to `**` and `*` to `*`",),
-    )  # fmt: skip
+    )
 
 
 def rule_matches_nothing(span: Span, ours: str, model: str, near: str | None) -> Diagnostic:
@@ -31,6 +37,9 @@ def rule_matches_nothing(span: Span, ours: str, model: str, near: str | None) ->
 def not_produced(span: Span, paths: Sequence[str], model: str) -> Diagnostic:
     shown = ", ".join(f"`{path}`" for path in paths[:3]) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
     return Diagnostic(
-        "E0405", f"no rule produces {shown} of `{model}`", span, "not total",
+        "E0405",
+        f"no rule produces {shown} of `{model}`",
+        span,
+        "not total",
         helps=('a last rule `"**" <- "**"` takes the rest under its own name',),
-    )  # fmt: skip
+    )

@@ -41,9 +41,8 @@ def report_idle_overrides(project: Project) -> None:
     """
     root = project.root
     idle = [
-        found for found in root.definitions.values()
-        if found.override_of is not None and found.place.file == root.name
-    ]  # fmt: skip
+        found for found in root.definitions.values() if found.override_of is not None and found.place.file == root.name
+    ]
     used = [*(found for found in root.definitions.values() if found.kind != "block"), *root.sections]
     if not idle or not used:
         return

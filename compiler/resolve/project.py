@@ -228,10 +228,15 @@ class _Settings:
             shown = statics.describe(default) if decl.default is not None else None
             self.report.add(
                 errors.wrong_value(
-                    value.node.span, target.path, scopes.EXPECTED[kind], f"`{statics.describe(found)}`", decl.span, shown,
+                    value.node.span,
+                    target.path,
+                    scopes.EXPECTED[kind],
+                    f"`{statics.describe(found)}`",
+                    decl.span,
+                    shown,
                     error.code,
                 )
-            )  # fmt: skip
+            )
             return False
         return True
 

@@ -52,8 +52,10 @@ class Facts:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Facts) and (self.divisors, self.bounds, self.claims) == (
-            other.divisors, other.bounds, other.claims
-        )  # fmt: skip
+            other.divisors,
+            other.bounds,
+            other.claims,
+        )
 
     def __hash__(self) -> int:
         return hash((frozenset(self.divisors.items()), frozenset(self.bounds.items()), frozenset(self.claims.items())))

@@ -68,9 +68,12 @@ class TensorType:
         size = {"anyOf": [{"type": "integer"}, {"type": "string"}]}  # a symbolic one by its text
         properties = {"dtype": {"type": "string", "enum": [*DTYPES]}, "shape": {"type": "array", "items": size}}
         return {
-            "title": "TensorType", "type": "object", "properties": properties, "required": ["dtype", "shape"],
+            "title": "TensorType",
+            "type": "object",
+            "properties": properties,
+            "required": ["dtype", "shape"],
             "additionalProperties": False,
-        }  # fmt: skip
+        }
 
 
 def _from_json(value: Any) -> TensorType:

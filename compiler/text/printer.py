@@ -13,8 +13,19 @@ __all__ = ["format_file", "print_expression", "print_file"]
 
 # how tightly things bind; a value stands bare where at least that is asked for
 PIPE, IF, OR, AND, NOT, COMPARE, RANGE, SUM, TERM, UNARY, POWER, POSTFIX, ATOM = range(13)
-LEVELS = {"or": OR, "and": AND, "..": RANGE, "+": SUM, "-": SUM, "*": TERM, "/": TERM, "//": TERM, "%": TERM, "@": TERM,
-          "**": POWER}  # fmt: skip
+LEVELS = {
+    "or": OR,
+    "and": AND,
+    "..": RANGE,
+    "+": SUM,
+    "-": SUM,
+    "*": TERM,
+    "/": TERM,
+    "//": TERM,
+    "%": TERM,
+    "@": TERM,
+    "**": POWER,
+}
 ESCAPES = str.maketrans({'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t"})
 
 

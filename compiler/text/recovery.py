@@ -18,7 +18,21 @@ from ..messages.source import Source, Span
 from .brackets import CLOSERS, HEADER, OPENERS, Brackets
 
 MOST_ERRORS = 20
-ITEMS = ("from", "extends", "param", "override", "block", "model", "data", "train", "export", "search", "weights", "variant", "set")  # fmt: skip
+ITEMS = (
+    "from",
+    "extends",
+    "param",
+    "override",
+    "block",
+    "model",
+    "data",
+    "train",
+    "export",
+    "search",
+    "weights",
+    "variant",
+    "set",
+)
 CLOSED = re.compile(
     r"(?<= )([(\[]) (?:(?:[^()\[\] ]\S*|\(\)|\[\]) )*([)\]])(?= )"
 )  # brackets within one line of symbols

@@ -574,9 +574,25 @@ def children(node: Node) -> Iterator[Node]:
 Unit: TypeAlias = Ascribe | Rearrange | Apply | Group | IfStage | Repeat | For
 Stage: TypeAlias = Unit | Labelled
 Pipe: TypeAlias = (
-    Ref | Number | Quantity | String | Bool | NoneLiteral | Ellipsis | List | Tuple | Paren | Attr | Call | Index
-    | Unary | Binary | IfExpr | Pipeline | LabelledValue
-)  # fmt: skip
+    Ref
+    | Number
+    | Quantity
+    | String
+    | Bool
+    | NoneLiteral
+    | Ellipsis
+    | List
+    | Tuple
+    | Paren
+    | Attr
+    | Call
+    | Index
+    | Unary
+    | Binary
+    | IfExpr
+    | Pipeline
+    | LabelledValue
+)
 Statement: TypeAlias = Bind | Accum | Require | Init | Emit | Scan | Pipe
 Entry: TypeAlias = Key | Field | Let | Draw | Rule | Sub | SubFor
 Item: TypeAlias = (

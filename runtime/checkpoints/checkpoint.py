@@ -134,7 +134,7 @@ def damaged(file: Path, why: str) -> BadInput:
     return BadInput(
         f"`{file}` is damaged: {why}",
         helps=("`best/` and `last/` of a run are separate: `dlc evaluate` and `dlc export` take either directory",),
-    )  # fmt: skip
+    )
 
 
 def tensors(file: Path) -> dict[str, Tensor]:
@@ -154,8 +154,9 @@ def compare(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor], where: Pat
     unused = [name for name in theirs if name not in ours]
     changed = [
         f"`{name}` is {list(theirs[name].shape)} there, {list(ours[name].shape)} here"
-        for name in ours if name in theirs and ours[name].shape != theirs[name].shape
-    ]  # fmt: skip
+        for name in ours
+        if name in theirs and ours[name].shape != theirs[name].shape
+    ]
     if not (missing or unused or changed):
         return
     notes = tuple(
@@ -168,9 +169,10 @@ def compare(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor], where: Pat
         if names
     )
     raise BadInput(
-        f"the checkpoint in {where} is of another model", notes=notes,
+        f"the checkpoint in {where} is of another model",
+        notes=notes,
         helps=("undo the change of the spec to resume, or train anew without `--resume`",),
-    )  # fmt: skip
+    )
 
 
 def random_state(device: torch.device) -> dict[str, Tensor]:

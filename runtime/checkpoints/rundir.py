@@ -78,9 +78,7 @@ class RunDir:
         for place in (self.best, self.last):
             if checkpoint.settle(place):
                 return place
-        raise BadInput(
-            f"the run `{self.path}` has no weights yet", helps=("train it: `dlc train FILE --resume`",),
-        )  # fmt: skip
+        raise BadInput(f"the run `{self.path}` has no weights yet", helps=("train it: `dlc train FILE --resume`",))
 
 
 def create(base: Path, name: str, out: Path | None) -> RunDir:
@@ -152,9 +150,12 @@ def environment(device: torch.device) -> dict[str, Any]:
     if device.type == "cuda":
         machine["gpu"] = torch.cuda.get_device_name(device)
     return {
-        "python": platform.python_version(), "versions": versions, "machine": machine, "command": sys.argv,
+        "python": platform.python_version(),
+        "versions": versions,
+        "machine": machine,
+        "command": sys.argv,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
-    }  # fmt: skip
+    }
 
 
 class MetricsFile:

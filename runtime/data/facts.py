@@ -64,9 +64,7 @@ def of(data: Data) -> DataFacts:
             if field.name not in fields:
                 fields[field.name] = found
             elif fields[field.name].shape != found.shape:
-                shape = tuple(
-                    a if a == b else None for a, b in zip(fields[field.name].shape, found.shape, strict=True)
-                )  # fmt: skip
+                shape = tuple(a if a == b else None for a, b in zip(fields[field.name].shape, found.shape, strict=True))
                 fields[field.name] = found.model_copy(update={"shape": shape})
     return DataFacts(records=records, fields=fields)
 

@@ -103,9 +103,15 @@ class Feed:
     """Batches of one split in one mode."""
 
     def __init__(
-        self, data: Data, split: Split, *, training: bool, device: torch.device, only: frozenset[str] | None = None,
+        self,
+        data: Data,
+        split: Split,
+        *,
+        training: bool,
+        device: torch.device,
+        only: frozenset[str] | None = None,
         share: float = SHARE_OF_MEMORY,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.data, self.training, self.device = data, training, device
         self.part = data.part(split)
         self.graph = data.graph
@@ -174,9 +180,14 @@ class Feed:
         if rest:
             draw = None if base is None else Draw(base, self.part.records[positions], self.device)
             values = self.graph.evaluate(
-                [self.targets[f.name] for f in rest], self.part, positions, training=self.training, draw=draw, known=known,
+                [self.targets[f.name] for f in rest],
+                self.part,
+                positions,
+                training=self.training,
+                draw=draw,
+                known=known,
                 device=self.device,
-            )  # fmt: skip
+            )
             for f in rest:
                 value = values[self.targets[f.name]]
                 columns[f.name] = declared.as_field(self.graph, f, value, self.part, positions, look=self.ahead)

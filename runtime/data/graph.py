@@ -23,7 +23,7 @@ from .. import randomness
 from . import decode, images, mistakes, streams
 from .streams import Part, Records
 from .table import Cells, Images, Numbers, Ragged, Stream, Table, column_numbers
-from .values import (  # fmt: skip
+from .values import (
     ELEMENTWISE,
     FIT,
     TEXT,
@@ -111,9 +111,16 @@ class Graph:
     # ---- evaluation ----------------------------------------------------------------------------------------------------------
 
     def evaluate(
-        self, targets: list[int], part: Part, positions: Records, *, training: bool, draw: Draw | None = None,
-        known: Mapping[int, Value] | None = None, device: torch.device | None = None,
-    ) -> dict[int, Value]:  # fmt: skip
+        self,
+        targets: list[int],
+        part: Part,
+        positions: Records,
+        *,
+        training: bool,
+        draw: Draw | None = None,
+        known: Mapping[int, Value] | None = None,
+        device: torch.device | None = None,
+    ) -> dict[int, Value]:
         """The values of `targets` for the records at these positions of a split. `known` values are not computed again."""
         values: dict[int, Value] = dict(known or {})
         known_ids = set(values)
@@ -136,9 +143,15 @@ class Graph:
         return sorted(found)
 
     def _node(
-        self, node: DataNode, inputs: list[Value], part: Part, positions: Records, training: bool, draw: Draw | None,
+        self,
+        node: DataNode,
+        inputs: list[Value],
+        part: Part,
+        positions: Records,
+        training: bool,
+        draw: Draw | None,
         device: torch.device,
-    ) -> Value:  # fmt: skip
+    ) -> Value:
         if node.type.kind == "stream":  # nothing until it is cut
             return {}
         op = node.op

@@ -13,8 +13,16 @@ from ...compiler.messages.names import nearest
 from ...compiler.messages.source import Span
 
 
-def _fail(code: str, message: str, span: Span, label: str = "", *, notes: tuple[str, ...] = (),
-          helps: tuple[str, ...] = (), labels: tuple[Label, ...] = ()) -> Failed:  # fmt: skip
+def _fail(
+    code: str,
+    message: str,
+    span: Span,
+    label: str = "",
+    *,
+    notes: tuple[str, ...] = (),
+    helps: tuple[str, ...] = (),
+    labels: tuple[Label, ...] = (),
+) -> Failed:
     return Failed(Diagnostic(code, message, span, label, labels, notes, helps))
 
 
@@ -47,9 +55,12 @@ def empty(span: Span, path: Path, what: str = "records") -> Failed:
 
 def extra_missing(span: Span, what: str, extra: str, package: str) -> Failed:
     return _fail(
-        "E0412", f"{what} needs `{package}`, which is not installed", span, "an optional dependency",
+        "E0412",
+        f"{what} needs `{package}`, which is not installed",
+        span,
+        "an optional dependency",
         helps=(f'pip install "dlc[{extra}]"',),
-    )  # fmt: skip
+    )
 
 
 def not_of_format(span: Span, path: Path, form: str, why: str) -> Failed:
@@ -60,9 +71,11 @@ def not_of_format(span: Span, path: Path, form: str, why: str) -> Failed:
 
 def hub_unreadable(span: Span, name: str, why: str) -> Failed:
     return _fail(
-        "E0412", f'the data set "{name}" cannot be read: {why}', span,
+        "E0412",
+        f'the data set "{name}" cannot be read: {why}',
+        span,
         helps=("without a network, name a directory with its files instead",),
-    )  # fmt: skip
+    )
 
 
 def files_differ(span: Span, first: Path, second: Path, why: str) -> Failed:
@@ -74,9 +87,11 @@ def files_differ(span: Span, first: Path, second: Path, why: str) -> Failed:
 
 def csv_columns(span: Span, path: Path, line: int, found: int, expected: int) -> Failed:
     return _fail(
-        "E0412", f"{path}:{line}: {found} cells where the header has {expected}", span,
+        "E0412",
+        f"{path}:{line}: {found} cells where the header has {expected}",
+        span,
         helps=("a text with commas or line ends stands in double quotes",),
-    )  # fmt: skip
+    )
 
 
 def csv_duplicate(span: Span, path: Path, name: str) -> Failed:
@@ -99,16 +114,20 @@ def not_a_number(span: Span, place: str, column: str, cell: str, text_column: bo
 
 def empty_cell(span: Span, place: str, column: str) -> Failed:
     return _fail(
-        "E0201", f"{place}, column `{column}`: the cell is empty", span,
+        "E0201",
+        f"{place}, column `{column}`: the cell is empty",
+        span,
         helps=('fill it, or say `-> impute("mean")` (or `"median"`, or a value)',),
-    )  # fmt: skip
+    )
 
 
 def not_whole(span: Span, field: str, place: str, value: float) -> Failed:
     return _fail(
-        "E0204", f"{place}: {value:g} in field `{field}` is not a whole number", span,
+        "E0204",
+        f"{place}: {value:g} in field `{field}` is not a whole number",
+        span,
         helps=("declare the field `f32`, or mend the value",),
-    )  # fmt: skip
+    )
 
 
 def unknown_category(span: Span, place: str, name: str, known: Sequence[str], fitted: bool) -> Failed:
@@ -126,17 +145,22 @@ def unknown_category(span: Span, place: str, name: str, known: Sequence[str], fi
 def unknown_field(span: Span, source: str, name: str, known: Sequence[str]) -> Failed:
     near = nearest(name, known)
     return _fail(
-        "E0301", f"{source} has no field `{name}`", span, "not a field",
+        "E0301",
+        f"{source} has no field `{name}`",
+        span,
+        "not a field",
         notes=(f"it has: {', '.join(known[:20])}{', ...' if len(known) > 20 else ''}",),
         helps=(f"did you mean `{near}`?" if near else "write one of these",),
-    )  # fmt: skip
+    )
 
 
 def lengths_differ(span: Span, path: Path, one: str, first: int, other: str, second: int) -> Failed:
     return _fail(
-        "E0202", f"`{path}`: `{one}` has {first} records, `{other}` has {second}", span,
+        "E0202",
+        f"`{path}`: `{one}` has {first} records, `{other}` has {second}",
+        span,
         helps=("every array has a row for every record",),
-    )  # fmt: skip
+    )
 
 
 def array_kind(span: Span, path: Path, name: str, kind: str) -> Failed:
@@ -147,9 +171,8 @@ def array_kind(span: Span, path: Path, name: str, kind: str) -> Failed:
 
 def not_numbers(span: Span, source: str, name: str) -> Failed:
     return _fail(
-        "E0204", f"field `{name}` of {source} is not one number a record", span,
-        helps=("a column of numbers is meant",),
-    )  # fmt: skip
+        "E0204", f"field `{name}` of {source} is not one number a record", span, helps=("a column of numbers is meant",)
+    )
 
 
 # ---- records ---------------------------------------------------------------------------------------------------------
@@ -157,9 +180,12 @@ def not_numbers(span: Span, source: str, name: str) -> Failed:
 
 def field_shape(span: Span, field: str, place: str, found: str, declared: str) -> Failed:
     return _fail(
-        "E0201", f"{place}: field `{field}` has the shape {found}, declared is {declared}", span, f"declared {declared}",
+        "E0201",
+        f"{place}: field `{field}` has the shape {found}, declared is {declared}",
+        span,
+        f"declared {declared}",
         helps=(_reshape(found, declared),),
-    )  # fmt: skip
+    )
 
 
 def _reshape(found: str, declared: str) -> str:
@@ -170,30 +196,38 @@ def _reshape(found: str, declared: str) -> str:
 
 def too_long(span: Span, field: str, place: str, length: int, name: str, limit: int) -> Failed:
     return _fail(
-        "E0201", f"{place}: field `{field}` has {name} = {length}, declared is {name} <= {limit}", span,
+        "E0201",
+        f"{place}: field `{field}` has {name} = {length}, declared is {name} <= {limit}",
+        span,
         helps=(f"`truncate({limit})` cuts, `where = {name} <= {limit}` drops longer records",),
-    )  # fmt: skip
+    )
 
 
 def lengths_of_record(span: Span, place: str, name: str, one: str, first: int, other: str, second: int) -> Failed:
     return _fail(
-        "E0201", f"{place}: {name} is {first} in field `{one}` and {second} in field `{other}`", span,
+        "E0201",
+        f"{place}: {name} is {first} in field `{one}` and {second} in field `{other}`",
+        span,
         helps=(f"both fields declare the length {name}; another letter makes them independent",),
-    )  # fmt: skip
+    )
 
 
 def not_finite(span: Span, field: str, place: str) -> Failed:
     return _fail(
-        "E0201", f"{place}: field `{field}` is not a finite number", span,
+        "E0201",
+        f"{place}: field `{field}` is not a finite number",
+        span,
         helps=('`-> impute("mean")` fills missing numbers',),
-    )  # fmt: skip
+    )
 
 
 def infinite(span: Span, place: str, column: str, cell: str) -> Failed:
     return _fail(
-        "E0201", f'{place}, column `{column}`: "{cell}" is not a finite number', span,
+        "E0201",
+        f'{place}, column `{column}`: "{cell}" is not a finite number',
+        span,
         helps=("mend the cell, or leave it empty and say `-> impute(..)`",),
-    )  # fmt: skip
+    )
 
 
 def not_an_image(span: Span, path: object, why: str) -> Failed:
@@ -220,16 +254,20 @@ def split_missing(span: Span, split: str, known: Sequence[str]) -> Failed:
 
 def class_too_small(span: Span, name: str, count: int) -> Failed:
     return _fail(
-        "E0411", f"class `{name}` has {count} record(s), too few to stand in every split", span,
+        "E0411",
+        f"class `{name}` has {count} record(s), too few to stand in every split",
+        span,
         helps=("leave out `stratify`, or add records",),
-    )  # fmt: skip
+    )
 
 
 def stream_too_short(span: Span, split: str, length: int, window: int) -> Failed:
     return _fail(
-        "E0411", f"the {split} part of the stream has {length} tokens, a window takes {window}", span,
+        "E0411",
+        f"the {split} part of the stream has {length} tokens, a window takes {window}",
+        span,
         helps=("take a shorter window or a larger share",),
-    )  # fmt: skip
+    )
 
 
 def nothing_left(span: Span) -> Failed:

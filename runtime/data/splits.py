@@ -108,9 +108,7 @@ def _by_groups(group: Records, fractions: Mapping[Split, float]) -> dict[Split, 
     middle = np.cumsum(sizes) - sizes / 2
     bounds = np.cumsum(list(fractions.values())) * len(group)
     home = np.searchsorted(bounds, middle)
-    return {
-        split: np.flatnonzero(home[group] == i).astype(np.int64) for i, split in enumerate(fractions)
-    }  # fmt: skip
+    return {split: np.flatnonzero(home[group] == i).astype(np.int64) for i, split in enumerate(fractions)}
 
 
 def _by_groups_of_kinds(group: Records, kinds: Records, fractions: Mapping[Split, float]) -> dict[Split, Records]:

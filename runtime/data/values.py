@@ -82,9 +82,7 @@ def size_of(value: Value) -> int:
         return value.numel() * value.element_size()
     if isinstance(value, dict):
         return sum(size_of(member) for member in value.values())
-    return sum(
-        item.numel() * item.element_size() if isinstance(item, Tensor) else 64 + len(item) for item in value
-    )  # fmt: skip
+    return sum(item.numel() * item.element_size() if isinstance(item, Tensor) else 64 + len(item) for item in value)
 
 
 # ---- transforms that learn nothing ---------------------------------------------------------------------------------------
@@ -217,9 +215,12 @@ def vocab(lists: list[list[str]], args: Mapping[str, Any], fitted: Mapping[str, 
     first = Vocab.first_word(args)
     lookup = {word: first + number for number, word in enumerate(fitted["words"])}
     before, after = ([] if args.get(name) is None else [args[name]] for name in ("bos", "eos"))
-    return packed([
-        torch.tensor([*before, *(lookup.get(word, 1) for word in words), *after], dtype=torch.int64) for words in lists
-    ])  # fmt: skip
+    return packed(
+        [
+            torch.tensor([*before, *(lookup.get(word, 1) for word in words), *after], dtype=torch.int64)
+            for words in lists
+        ]
+    )
 
 
 def vocabulary_size(args: Mapping[str, Any], fitted: Mapping[str, Any]) -> int:

@@ -121,9 +121,15 @@ def export(
         }  # fmt: skip
         try:
             made = lower(
-                part, part_model, origin.values, fix=fix, precision=precision, cached=cached, quantize=quantize,
+                part,
+                part_model,
+                origin.values,
+                fix=fix,
+                precision=precision,
+                cached=cached,
+                quantize=quantize,
                 metadata=metadata,
-            )  # fmt: skip
+            )
         except MissingWeight as error:
             raise missing(error, origin) from None
         if chosen is not None and chosen.quantize is not None and made.metadata_props["dlc.quantized"] == "0":
@@ -147,11 +153,18 @@ def export(
         placed = _place(files, path)
     graph = made.graph
     return Exported(
-        path, tuple(placed), len(graph), sum(file.stat().st_size for file in placed),
-        _ports(graph.inputs), _ports(graph.outputs),
-        quantize or precision, origin.words, seconds, parity,
+        path,
+        tuple(placed),
+        len(graph),
+        sum(file.stat().st_size for file in placed),
+        _ports(graph.inputs),
+        _ports(graph.outputs),
+        quantize or precision,
+        origin.words,
+        seconds,
+        parity,
         sum((value.name or "").startswith("past_key_values.") for value in graph.inputs) // 2,
-    )  # fmt: skip
+    )
 
 
 # ---- what is exported ----------------------------------------------------------------------------------------------------------
@@ -286,9 +299,7 @@ def _check(made: Any) -> None:
         raise AssertionError(f"the graph of {made.graph.name} is not valid ONNX: {first}") from error
 
 
-def _verified(
-    spec: Spec, model: Model, origin: Origin, staged: Path, precision: str, fix: Mapping[str, int]
-) -> Parity:  # fmt: skip
+def _verified(spec: Spec, model: Model, origin: Origin, staged: Path, precision: str, fix: Mapping[str, int]) -> Parity:
     from .parity import Disagrees, verify
     from .reference_model import module_of
 
@@ -297,9 +308,10 @@ def _verified(
         parity = verify(module, staged, spec, model, precision=precision, fix=fix)
     except BadInput as error:  # it is not the user's input that is bad here
         raise RunFailure(
-            f"ONNX Runtime cannot run what was exported in {precision}, so nothing was compared", notes=(str(error.notes[0]),)
-            if error.notes else (str(error),), helps=("`--no-verify` exports without the comparison",),
-        ) from None  # fmt: skip
+            f"ONNX Runtime cannot run what was exported in {precision}, so nothing was compared",
+            notes=(str(error.notes[0]),) if error.notes else (str(error),),
+            helps=("`--no-verify` exports without the comparison",),
+        ) from None
     if not parity.ok:
         raise Disagrees(parity)
     return parity

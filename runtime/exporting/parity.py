@@ -98,9 +98,15 @@ class Disagrees(RunFailure):
 
 
 def verify(
-    module: nn.Module, path: Path, spec: Spec, model: Model, *, precision: str = "f32", fix: Mapping[str, int] | None = None,
+    module: nn.Module,
+    path: Path,
+    spec: Spec,
+    model: Model,
+    *,
+    precision: str = "f32",
+    fix: Mapping[str, int] | None = None,
     seed: int = 0,
-) -> Parity:  # fmt: skip
+) -> Parity:
     """Compares a file with the module it was made from; `spec` and `model` say what the inputs are."""
     import torch
 

@@ -63,9 +63,7 @@ def with_preprocessing(
     return spec.model_copy(update={"bodies": (*spec.bodies, changed), "models": models}), made, builder.constants
 
 
-def pipeline(
-    data: DataSet, train: Train, names: Sequence[str], fitted: Mapping[int, Mapping[str, Any]] | None
-) -> str:  # fmt: skip
+def pipeline(data: DataSet, train: Train, names: Sequence[str], fitted: Mapping[int, Mapping[str, Any]] | None) -> str:
     """The whole pipeline of the inputs as JSON, for the metadata: every transform with its arguments and what it learned,
     in order, and whether the graph holds it. `fitted` is None when the graph holds none of it."""
     found: dict[str, list[dict[str, Any]]] = {}
@@ -83,8 +81,10 @@ def pipeline(
 
 
 def _plain(args: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value if isinstance(value, (int, float, str, bool, tuple, type(None))) else str(value)
-            for name, value in args.items()}  # fmt: skip
+    return {
+        name: value if isinstance(value, (int, float, str, bool, tuple, type(None))) else str(value)
+        for name, value in args.items()
+    }
 
 
 def _path(data: DataSet, last: int) -> list[DataNode]:
@@ -207,9 +207,7 @@ class _Builder:
         array = array.reshape(shape) if shape is not None else array
         self.constants[path] = array
         nested = _nested(array.tolist())
-        parameter = Parameter(
-            name="", shape=array.shape, init=Init(name="constant", args={"v": nested}), buffer=True
-        )  # fmt: skip
+        parameter = Parameter(name="", shape=array.shape, init=Init(name="constant", args={"v": nested}), buffer=True)
         self.instances.append(
             Instance(path=path, op="Buffer", args={"value": nested}, parameters=(parameter,), span=span)
         )
@@ -254,9 +252,7 @@ class _Builder:
                 x = self._binary("plus", x, Scalar(value=1.0), span)
                 return self._op("log", (x.id,), x.type, span)
             case "threshold":
-                above = self._op(
-                    "greater", (x.id, Scalar(value=args["v"])), TensorType("bool", x.type.shape), span
-                )  # fmt: skip
+                above = self._op("greater", (x.id, Scalar(value=args["v"])), TensorType("bool", x.type.shape), span)
                 return self._cast(above, "i64", span)
             case "one_hot":
                 return self._one_hot(x, int(args["n"]), span)

@@ -90,6 +90,7 @@ def missing(error: Any, origin: Origin) -> BadInput:
     if found is not None:
         return BadInput(
             f"`{error.path}` is {wanted} in the model and {list(found)} in the weights",
-            notes=(f"the weights: {origin.words}",), helps=("export with the spec that the weights were trained with",),
-        )  # fmt: skip
+            notes=(f"the weights: {origin.words}",),
+            helps=("export with the spec that the weights were trained with",),
+        )
     return BadInput(f"the weights have no `{error.path}` {wanted}", notes=(f"the weights: {origin.words}",))

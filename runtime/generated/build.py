@@ -66,9 +66,15 @@ class _Evaluation:
 
 
 def build(
-    spec: Spec, train: Train, folder: Path | None, device: torch.device, *, initial: bool = True, records: int | None = None,
+    spec: Spec,
+    train: Train,
+    folder: Path | None,
+    device: torch.device,
+    *,
+    initial: bool = True,
+    records: int | None = None,
     given: Collection[str] = (),
-) -> Program:  # fmt: skip
+) -> Program:
     """The program of a section. Generated files lie in `folder` (else in a temporary one), so that a stack trace points
     at lines one can read; weights are the initial ones unless `initial` is false, and those at the paths `given` are left
     for whoever has them. `records` of the train split are needed to train: lengths of schedules follow from them."""
@@ -108,10 +114,16 @@ def build(
     ]
     evaluated = nets_of(spec, train, train.evaluation.body)
     return Program(
-        nets, phases, _Evaluation(recipe, [nets[name] for name in evaluated]),
+        nets,
+        phases,
+        _Evaluation(recipe, [nets[name] for name in evaluated]),
         [Part(part.op, part.args) for part in metric_parts(spec, train)],
-        [term.name for term in train.evaluation.terms], files, shared, logged, groups,
-    )  # fmt: skip
+        [term.name for term in train.evaluation.terms],
+        files,
+        shared,
+        logged,
+        groups,
+    )
 
 
 def _shared(recipe: ModuleType, name: str, nets: Mapping[str, nn.Module]) -> Shared:

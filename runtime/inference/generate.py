@@ -23,9 +23,15 @@ Array: TypeAlias = "NDArray[Any]"
 
 
 def generate(
-    session: Session, prompt: Sequence[int], count: int, *, temperature: float = 0.0, top_k: int | None = None, seed: int = 0,
+    session: Session,
+    prompt: Sequence[int],
+    count: int,
+    *,
+    temperature: float = 0.0,
+    top_k: int | None = None,
+    seed: int = 0,
     below: int | None = None,
-) -> Iterator[int]:  # fmt: skip
+) -> Iterator[int]:
     """`count` tokens that follow `prompt`, each as soon as it is known.
 
     At temperature 0 the likeliest token, otherwise one drawn by softmax(logits / temperature), among the `top_k` likeliest

@@ -185,7 +185,7 @@ def _table(opened: Opened, section: DataSet, inputs: Any) -> Table:
     raise BadInput(
         f"`{file}`: a file that ends in `{suffix}` is not read",
         helps=("`.npz`, `.csv`, `.jsonl`, `.parquet`, `.txt` and images are",),
-    )  # fmt: skip
+    )
 
 
 def _read(kind: str, file: Path, span: Span) -> Table:

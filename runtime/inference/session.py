@@ -82,9 +82,7 @@ class Session:
         if threads is not None:
             options.intra_op_num_threads = threads
         try:
-            self._session: Any = onnxruntime.InferenceSession(
-                str(self.path), options, providers=[self.provider.name]
-            )  # fmt: skip
+            self._session: Any = onnxruntime.InferenceSession(str(self.path), options, providers=[self.provider.name])
         except Exception as error:  # noqa: BLE001 - ONNX Runtime's exceptions share no base class
             raise _unreadable(self.path, error) from None
         self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
@@ -130,9 +128,15 @@ class Session:
             raise RunFailure(f"ONNX Runtime failed: {_first_line(error)}") from None
 
     def generate(
-        self, prompt: Sequence[int], count: int, *, temperature: float = 0.0, top_k: int | None = None, seed: int = 0,
+        self,
+        prompt: Sequence[int],
+        count: int,
+        *,
+        temperature: float = 0.0,
+        top_k: int | None = None,
+        seed: int = 0,
         below: int | None = None,
-    ) -> Iterator[int]:  # fmt: skip
+    ) -> Iterator[int]:
         """`count` tokens that follow the tokens `prompt`, one after another; see `runtime/inference/generate.py`."""
         from .generate import generate
 
@@ -275,6 +279,7 @@ def _first_line(error: Exception) -> str:
 
 def _unreadable(path: Path, error: Exception) -> BadInput:
     return BadInput(
-        f"`{path}` is no ONNX model that can be loaded", notes=(_first_line(error),),
+        f"`{path}` is no ONNX model that can be loaded",
+        notes=(_first_line(error),),
         helps=("a linked model needs its `.safetensors` file in the same folder",),
-    )  # fmt: skip
+    )

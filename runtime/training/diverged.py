@@ -71,8 +71,13 @@ class Watch:
         for path, tensor in self.program.tensors().items():
             if not _finite(tensor):
                 entry = self.entries.get(path)
-                return Origin(step, f"the parameter `{path}` is not finite before the step", path, "",
-                              entry.span if entry else None)  # fmt: skip
+                return Origin(
+                    step,
+                    f"the parameter `{path}` is not finite before the step",
+                    path,
+                    "",
+                    entry.span if entry else None,
+                )
         checkpoint.set_random_state(self.random, self.device)
         with torch.no_grad():
             tensors = self.program.tensors()

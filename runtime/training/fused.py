@@ -52,10 +52,22 @@ class Fused:
         foreach.add_(steps, 1)
         kernel = foreach.fused_adamw_ if self.kind == "AdamW" else foreach.fused_adam_
         kernel(
-            params, grads, averages, squares, [], steps, lr=group["lr"], beta1=near, beta2=far,
-            weight_decay=group["weight_decay"], eps=group["eps"], amsgrad=False, maximize=False, grad_scale=None,
+            params,
+            grads,
+            averages,
+            squares,
+            [],
+            steps,
+            lr=group["lr"],
+            beta1=near,
+            beta2=far,
+            weight_decay=group["weight_decay"],
+            eps=group["eps"],
+            amsgrad=False,
+            maximize=False,
+            grad_scale=None,
             found_inf=None,
-        )  # fmt: skip
+        )
 
     def _state_of(self, number: int, params: list[nn.Parameter]) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
         """Averages, squares and step counts as lists, made once for a set of parameters (which only grows)."""
@@ -83,6 +95,16 @@ class Fused:
                     self.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
             momenta = [self.state[p]["momentum_buffer"] for p in params]
         foreach.fused_sgd_(
-            params, grads, momenta, weight_decay=group["weight_decay"], momentum=group["momentum"], lr=group["lr"],
-            dampening=0.0, nesterov=group["nesterov"], maximize=False, is_first_step=first, grad_scale=None, found_inf=None,
-        )  # fmt: skip
+            params,
+            grads,
+            momenta,
+            weight_decay=group["weight_decay"],
+            momentum=group["momentum"],
+            lr=group["lr"],
+            dampening=0.0,
+            nesterov=group["nesterov"],
+            maximize=False,
+            is_first_step=first,
+            grad_scale=None,
+            found_inf=None,
+        )

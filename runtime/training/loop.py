@@ -203,8 +203,10 @@ class Loop:
                 report.validated(now, self.validate(self.val, phase))
                 if self.train.stop and at.step - at.stop_step >= patience:
                     at.stopped = True
-                    self.say(f"stopped at step {at.step}: {watched(self.train.stop.metric)} has not improved for "
-                             f"{patience} steps; leave out `stop` to train on")  # fmt: skip
+                    self.say(
+                        f"stopped at step {at.step}: {watched(self.train.stop.metric)} has not improved for "
+                        f"{patience} steps; leave out `stop` to train on"
+                    )
                     break
             elif measure or (log_every and at.phase_step % log_every == 0):
                 report.trained(now)
@@ -453,8 +455,10 @@ class Loop:
         loop.pop("torch", None)
         self.at = Position(**loop)
         self.averages.restore(saved, self.job.device)
-        self.running = [saved.state[f"running.{i}"].to(self.job.device) for i in range(sum(
-            name.startswith("running.") for name in saved.state))]  # fmt: skip
+        self.running = [
+            saved.state[f"running.{i}"].to(self.job.device)
+            for i in range(sum(name.startswith("running.") for name in saved.state))
+        ]
         self._waiting = {name: value for name, value in saved.state.items() if name.startswith("optimizer.")}
         checkpoint.set_random_state(saved.state, self.job.device)
         if checkpoint.settle(self.job.run.best):
@@ -501,9 +505,16 @@ class Reporter:
         left = self.total - at.phase_step
         memory = torch.cuda.max_memory_allocated() if self.loop.job.device.type == "cuda" else None
         return Progress(
-            at.step, at.step + left, at.epoch, losses, self.lr(), rate * self.clock.batch, left / max(rate, 1e-9), memory,
+            at.step,
+            at.step + left,
+            at.epoch,
+            losses,
+            self.lr(),
+            rate * self.clock.batch,
+            left / max(rate, 1e-9),
+            memory,
             self.phase.name,
-        )  # fmt: skip
+        )
 
     def progress(self, now: float) -> None:
         """Looks at the sums without ending them, so that when it is called changes nothing that is recorded."""
@@ -588,9 +599,12 @@ class only:
             p for net in program.nets.values() for p in net.parameters() if id(p) not in chosen and p.requires_grad
         ]
         self.norms = [
-            module for name, net in program.nets.items() if name not in nets for module in net.modules()
+            module
+            for name, net in program.nets.items()
+            if name not in nets
+            for module in net.modules()
             if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.track_running_stats
-        ]  # fmt: skip
+        ]
 
     def __enter__(self) -> None:
         for parameter in self.others:

@@ -29,9 +29,11 @@ def explained(phase: Phase, device: torch.device) -> Iterator[None]:
 
 def is_out_of_memory(error: BaseException) -> bool:
     text = str(error)
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "DefaultCPUAllocator" in text or (
-        "out of memory" in text.lower()
-    )  # fmt: skip
+    return (
+        isinstance(error, (torch.OutOfMemoryError, MemoryError))
+        or "DefaultCPUAllocator" in text
+        or ("out of memory" in text.lower())
+    )
 
 
 def message(error: BaseException, phase: Phase, device: torch.device) -> RunFailure:
@@ -45,9 +47,10 @@ def message(error: BaseException, phase: Phase, device: torch.device) -> RunFail
     notes.append(f"free on {device}: {_shown(free_memory(device))}")
     smaller = max((n for n in range(1, size // 2 + 1) if batch.amount % n == 0), default=None)
     helps = (
-        (f"`train.micro_batch={smaller}` computes the same step in {batch.amount // smaller} parts",) if smaller else
-        ("make the model or its input smaller: a single example does not fit",)
-    )  # fmt: skip
+        (f"`train.micro_batch={smaller}` computes the same step in {batch.amount // smaller} parts",)
+        if smaller
+        else ("make the model or its input smaller: a single example does not fit",)
+    )
     return RunFailure(f"out of memory on {device}", notes=tuple(notes), helps=helps)
 
 

@@ -267,7 +267,7 @@ def _grams(tokens: list[int], n: int) -> Counter[tuple[int, ...]]:
 
 ACCUMULATORS: dict[str, type[Accumulator]] = {
     kind.name: kind for kind in (Mean, Accuracy, F1, Precision, Recall, Auroc, Iou, Perplexity, Rmse, Mae, R2, Bleu)
-}  # fmt: skip
+}
 
 
 def accumulator(name: str, args: Mapping[str, Any]) -> Accumulator:

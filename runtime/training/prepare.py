@@ -72,9 +72,17 @@ def metadata(spec: Spec) -> dict[str, str]:
 
 
 def train(
-    loaded: Loaded, *, section: str | None, out: Path | None, resume: bool | str | Path, device: str,
-    data_root: Path | None, listener: Listener, base: Path, save_every: float | None,
-) -> Path:  # fmt: skip
+    loaded: Loaded,
+    *,
+    section: str | None,
+    out: Path | None,
+    resume: bool | str | Path,
+    device: str,
+    data_root: Path | None,
+    listener: Listener,
+    base: Path,
+    save_every: float | None,
+) -> Path:
     """Trains (or goes on with) a run; its directory."""
     from ..api import SpecError, find_section
 
@@ -177,9 +185,8 @@ def _diverged(job: loop.Job, spec: Spec, seen: int, found: Sequence[weights.Fitt
     for one in found:
         weights.fill(one, program.tensors())
     again = loop.Job(
-        job.train, program, job.entries, job.data, job.run, job.device, silent,
-        job.metadata, save_every=float("inf"),
-    )  # fmt: skip
+        job.train, program, job.entries, job.data, job.run, job.device, silent, job.metadata, save_every=float("inf")
+    )
     again.careful = Watch(again.program, job.entries, job.device)
     again.records = False
     saved = checkpoint.read(job.run.last) if checkpoint.settle(job.run.last) else None
@@ -199,9 +206,10 @@ def _diverged(job: loop.Job, spec: Spec, seen: int, found: Sequence[weights.Fitt
         notes.append(f"{job.run.last} holds the weights of step {saved.loop['step']}")
     job.run.log(f"diverged at step {origin.step}: {'; '.join(notes)}")
     return Diverged(
-        f"diverged at step {origin.step}: the loss is not a finite number", notes=tuple(notes),
+        f"diverged at step {origin.step}: the loss is not a finite number",
+        notes=tuple(notes),
         helps=("a smaller learning rate, `clip = norm(1.0)` or a warm-up (`lr = 0 -> linear(..)`) often help",),
-    )  # fmt: skip
+    )
 
 
 def _place(spec: Spec, origin: Origin) -> str:
@@ -226,13 +234,20 @@ def _write(
     run.write("ir.json", spec.model_dump_json(indent=1))
     run.write_json("env.json", {**rundir.environment(device), "overrides": loaded.overrides, "variant": loaded.variant})
     files = [{"path": str(f.path.resolve()), "size": f.size, "mtime_ns": f.mtime_ns} for f in data.table.files]
-    run.write_json("data.json", {
-        "section": train.data, "train": train.name, "root": str(root), "digest": data.table.digest, "files": files[:10_000],
-        "records": {split: len(part) for split, part in data.parts.items()},
-        "classes": {name: found.classes for name, found in facts.of(data).fields.items() if found.classes},
-        "texts": facts.texts(data),
-        "fitted": {str(node): learned for node, learned in data.graph.fitted.items()},
-    })  # fmt: skip
+    run.write_json(
+        "data.json",
+        {
+            "section": train.data,
+            "train": train.name,
+            "root": str(root),
+            "digest": data.table.digest,
+            "files": files[:10_000],
+            "records": {split: len(part) for split, part in data.parts.items()},
+            "classes": {name: found.classes for name, found in facts.of(data).fields.items() if found.classes},
+            "texts": facts.texts(data),
+            "fitted": {str(node): learned for node, learned in data.graph.fitted.items()},
+        },
+    )
 
 
 # ---- an existing run ---------------------------------------------------------------------------------------------------------
@@ -301,7 +316,14 @@ def reopen(run: Run, device: str = "auto", data_root: Path | None = None) -> Ope
     for source in spec.sources:
         sources.add(source.name, source.text)
     return Opened(
-        directory, spec, chosen, program, place, data_root or Path(about["root"]),
-        {int(node): learned for node, learned in about["fitted"].items()}, about["digest"], sources,
+        directory,
+        spec,
+        chosen,
+        program,
+        place,
+        data_root or Path(about["root"]),
+        {int(node): learned for node, learned in about["fitted"].items()},
+        about["digest"],
+        sources,
         {name: tuple(names) for name, names in about["classes"].items()},
-    )  # fmt: skip
+    )

@@ -83,9 +83,10 @@ def _map(spec: Spec, layout: str) -> WeightMap | None:
     close = near(layout, names, 1)
     listed = ", ".join(f"`{name}`" for name in names) or "none"
     raise BadInput(
-        f"`{spec.name}` has no weight map `{layout}`", notes=(f"its maps: {listed}",),
+        f"`{spec.name}` has no weight map `{layout}`",
+        notes=(f"its maps: {listed}",),
         helps=(f"did you mean `{close[0]}`?" if close else f"`--weights {OWN}` writes the spec's own names",),
-    )  # fmt: skip
+    )
 
 
 def _net(
@@ -96,9 +97,11 @@ def _net(
     if run is not None:
         trains = (spec.recipe.train(run.directory.json("data.json")["train"]),)
     nets = [
-        (train, net.name, spec.models[net.model]) for train in trains for net in train.nets
+        (train, net.name, spec.models[net.model])
+        for train in trains
+        for net in train.nets
         if (weight_map is None or spec.models[net.model].name == weight_map.model) and wanted in (None, net.name)
-    ]  # fmt: skip
+    ]
     if not nets and wanted is None and run is None:
         nets = [(None, "", m) for m in spec.models if weight_map is None or m.name == weight_map.model]
     if len(nets) == 1 or (nets and len({(name, model.name) for _, name, model in nets}) == 1):

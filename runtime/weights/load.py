@@ -148,10 +148,15 @@ def record(found: Fitted) -> dict[str, object]:
     files = found.foreign.paths
     digests = {str(file.resolve()): _digest(file) for file in files}
     return {
-        "net": found.net, "source": sources.words(found.source.entry), "map": found.source.map, "files": digests,
-        "loaded": len(found.plan.sources), "of": len(found.plan.ours), "skipped": list(found.plan.skipped),
+        "net": found.net,
+        "source": sources.words(found.source.entry),
+        "map": found.source.map,
+        "files": digests,
+        "loaded": len(found.plan.sources),
+        "of": len(found.plan.ours),
+        "skipped": list(found.plan.skipped),
         "shapes": {name: list(shape) for name, shape in found.foreign.shapes.items()},
-    }  # fmt: skip
+    }
 
 
 def _digest(file: Path) -> str:

@@ -18,23 +18,34 @@ def no_file(span: Span, path: Path, close: str | None) -> Diagnostic:
 
 def no_weights_inside(span: Span, folder: Path, names: Sequence[str]) -> Diagnostic:
     return Diagnostic(
-        "E0412", f"there are no weights in `{folder}`", span, MISSING,
-        notes=(f"looked for {', '.join(names)}, or a single *.safetensors file",), helps=("name the file: `file(\"..\")`",),
-    )  # fmt: skip
+        "E0412",
+        f"there are no weights in `{folder}`",
+        span,
+        MISSING,
+        notes=(f"looked for {', '.join(names)}, or a single *.safetensors file",),
+        helps=('name the file: `file("..")`',),
+    )
 
 
 def no_repository(span: Span, repository: str) -> Diagnostic:
     return Diagnostic(
-        "E0412", f'"{repository}" is neither a directory nor the name of a repository', span, MISSING,
+        "E0412",
+        f'"{repository}" is neither a directory nor the name of a repository',
+        span,
+        MISSING,
         helps=('a repository is called `hf("organisation/name")`',),
-    )  # fmt: skip
+    )
 
 
 def not_cached(span: Span, repository: str, cache: Path) -> Diagnostic:
     return Diagnostic(
-        "E0412", f"`{repository}` is not in the Hugging Face cache", span, MISSING, notes=(f"looked in `{cache}`",),
+        "E0412",
+        f"`{repository}` is not in the Hugging Face cache",
+        span,
+        MISSING,
+        notes=(f"looked in `{cache}`",),
         helps=(f"get it: `hf download {repository}` (of the package `huggingface_hub`)",),
-    )  # fmt: skip
+    )
 
 
 def no_torchvision_model(span: Span, model: str, close: Sequence[str]) -> Diagnostic:
@@ -55,16 +66,23 @@ def no_torchvision_weights(span: Span, model: str, weights: str, known: Sequence
 def not_downloaded(span: Span, model: str, weights: str, path: Path) -> Diagnostic:
     url = f"https://download.pytorch.org/models/{path.name}"
     return Diagnostic(
-        "E0412", f"the weights {weights} of torchvision's `{model}` are not in the cache of torch.hub", span, MISSING,
-        notes=(f"looked for `{path}`",), helps=(f"get them: `curl --create-dirs -o {path} {url}`",),
-    )  # fmt: skip
+        "E0412",
+        f"the weights {weights} of torchvision's `{model}` are not in the cache of torch.hub",
+        span,
+        MISSING,
+        notes=(f"looked for `{path}`",),
+        helps=(f"get them: `curl --create-dirs -o {path} {url}`",),
+    )
 
 
 def unreadable(span: Span, path: Path, why: str) -> Diagnostic:
     return Diagnostic(
-        "E0412", f"`{path}` cannot be read as weights: {why}", span, "",
+        "E0412",
+        f"`{path}` cannot be read as weights: {why}",
+        span,
+        "",
         helps=("safetensors files and PyTorch files that hold tensors only are read",),
-    )  # fmt: skip
+    )
 
 
 # ---- maps ----------------------------------------------------------------------------------------------------------------------
@@ -81,21 +99,30 @@ def not_made(span: Span, path: str) -> Diagnostic:
 
 def not_invertible(span: Span, path: str, what: str) -> Diagnostic:
     return Diagnostic(
-        "E0405", f"the map cannot be turned round at `{path}`: the sizes of {what} are not known", span, "not invertible",
+        "E0405",
+        f"the map cannot be turned round at `{path}`: the sizes of {what} are not known",
+        span,
+        "not invertible",
         helps=('say every size: `concat("a"[:512], "b"[:256])`, or keep the file that the weights came from',),
-    )  # fmt: skip
+    )
 
 
 def untied(span: Span, name: str, paths: Sequence[str]) -> Diagnostic:
     listed = " and ".join(f"`{path}`" for path in paths)
     return Diagnostic(
-        "E0405", f"{listed} both become `{name}`, and their values differ", span, "not invertible",
+        "E0405",
+        f"{listed} both become `{name}`, and their values differ",
+        span,
+        "not invertible",
         notes=("they were one tensor there, and two that moved apart here",),
-    )  # fmt: skip
+    )
 
 
 def partly_made(span: Span, name: str, shape: Sequence[int]) -> Diagnostic:
     return Diagnostic(
-        "E0405", f"the rules do not produce all of `{name}` {list(shape)}", span, "not invertible",
+        "E0405",
+        f"the rules do not produce all of `{name}` {list(shape)}",
+        span,
+        "not invertible",
         helps=("slices of one tensor have to meet: `[:512]`, `[512:1024]`, `[1024:]`",),
-    )  # fmt: skip
+    )

@@ -129,22 +129,35 @@ def plan(
             _use_whole(used, names, shapes)
     seen = {tied[actual[name]] for name in used if name in actual and actual[name] in tied} if tied else set()
     left = [
-        name for name, theirs in actual.items()
-        if name not in used and name not in ignored and name not in skipped_there
+        name
+        for name, theirs in actual.items()
+        if name not in used
+        and name not in ignored
+        and name not in skipped_there
         and not (tied and tied.get(theirs) in seen)
-    ]  # fmt: skip
+    ]
     idle = [p for p in skip if not any(_any((p,), name) for name in itertools.chain(skipped, skipped_there))]
     partly = [
         name for name in used if name in shapes and name not in skipped_there and not _covered(used[name], shapes[name])
     ]
     mistakes = Mistakes(
-        tuple(missing), tuple(misfits), tuple(actual[name] for name in left),
-        tuple(actual[name] for name in partly), tuple(doubled), tuple(idle),
-    )  # fmt: skip
+        tuple(missing),
+        tuple(misfits),
+        tuple(actual[name] for name in left),
+        tuple(actual[name] for name in partly),
+        tuple(doubled),
+        tuple(idle),
+    )
     return Plan(
-        ours, foreign, sources, tuple(skipped), tuple(absent), tuple(actual[name] for name in actual if name in skipped_there),
-        tuple(actual[name] for name in actual if name in ignored), mistakes,
-    )  # fmt: skip
+        ours,
+        foreign,
+        sources,
+        tuple(skipped),
+        tuple(absent),
+        tuple(actual[name] for name in actual if name in skipped_there),
+        tuple(actual[name] for name in actual if name in ignored),
+        mistakes,
+    )
 
 
 def _use_whole(used: dict[str, list[Box]], names: Iterable[str], shapes: Mapping[str, Shape]) -> None:
@@ -227,9 +240,7 @@ def pieces(source: Foreign, shape: Shape, known: Mapping[str, Shape]) -> list[Pi
     at = 0
     for item, size in zip(source.items, _parts(source, shape[axis], axis, known), strict=True):
         part = (*shape[:axis], size, *shape[axis + 1 :])
-        made += [
-            Piece(p.name, p.at, _moved(p.of, axis, at), p.transposed) for p in pieces(item, part, known)
-        ]  # fmt: skip
+        made += [Piece(p.name, p.at, _moved(p.of, axis, at), p.transposed) for p in pieces(item, part, known)]
         at += size
     return made
 

@@ -33,9 +33,13 @@ def weight_map(
     stripped = {path.removeprefix(proposal.prefix) for path in foreign}
     left = {member for family in proposal.left for member in family.members.values()}
     made = WeightMap(
-        name=name, model=model, strip=proposal.prefix, ignore=tuple(_ignored(left, stripped)), span=NOWHERE,
+        name=name,
+        model=model,
+        strip=proposal.prefix,
+        ignore=tuple(_ignored(left, stripped)),
+        span=NOWHERE,
         rules=tuple(WeightRule(ours=rule.ours, theirs=rule.theirs, span=NOWHERE) for rule in told),
-    )  # fmt: skip
+    )
     return made, {rule.ours: rule.why for rule in told if rule.why}
 
 

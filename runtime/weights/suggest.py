@@ -203,9 +203,10 @@ def _resized(state: _State) -> None:
     """The same tensor in another size: a head of another number of classes, positions of another length."""
     for ours in list(state.ours):
         alike = [
-            (likeness(ours.pattern, t.pattern), t) for t in state.theirs
+            (likeness(ours.pattern, t.pattern), t)
+            for t in state.theirs
             if t.shapes.keys() == ours.shapes.keys() and len(t.shape) == len(ours.shape)
-        ]  # fmt: skip
+        ]
         score, theirs = max(alike, key=lambda item: item[0], default=(0.0, None))
         if theirs is not None and score >= LEAST:
             state.take(Pair(ours, theirs, resized=True))
@@ -220,9 +221,12 @@ def _squares(pairs: Sequence[Pair]) -> Iterator[Pair]:
             and all(len(s) == 2 and s[0] == s[1] for s in pair.ours.shapes.values())
         )
         around = [
-            other.transposed for other in pairs
-            if _area(other.ours) == _area(pair.ours) and len(other.ours.shape) == 2 and other.ours.shape[0] != other.ours.shape[1]
-        ]  # fmt: skip
+            other.transposed
+            for other in pairs
+            if _area(other.ours) == _area(pair.ours)
+            and len(other.ours.shape) == 2
+            and other.ours.shape[0] != other.ours.shape[1]
+        ]
         if square and around and all(around):
             yield replace(pair, transposed=True, why="square: transposed as its neighbours are")
         else:

@@ -150,10 +150,14 @@ def test_a_damaged_header_is_a_value_error(data: bytes, at: int) -> None:
 
 @pytest.mark.parametrize(
     "header",
-    [b"[]", b'{"a": 1}', b'{"a": {"dtype": "F32", "shape": [-1], "data_offsets": [0, 4]}}',
-     b'{"a": {"dtype": "F99", "shape": [1], "data_offsets": [0, 4]}}',
-     b'{"a": {"dtype": "F32", "shape": [9], "data_offsets": [0, 4]}}'],
-)  # fmt: skip
+    [
+        b"[]",
+        b'{"a": 1}',
+        b'{"a": {"dtype": "F32", "shape": [-1], "data_offsets": [0, 4]}}',
+        b'{"a": {"dtype": "F99", "shape": [1], "data_offsets": [0, 4]}}',
+        b'{"a": {"dtype": "F32", "shape": [9], "data_offsets": [0, 4]}}',
+    ],
+)
 def test_a_hostile_header(tmp_path: Path, header: bytes) -> None:
     file = tmp_path / "w.safetensors"
     file.write_bytes(len(header).to_bytes(8, "little") + header + bytes(16))

@@ -58,9 +58,11 @@ def batch() -> dict[str, Tensor]:
     g = torch.Generator().manual_seed(1)
     values = {name: torch.randn(B, C, generator=g) for name in "abc"}
     return values | {
-        "image": torch.randn(B, 3, 4, 5, generator=g), "label": torch.randint(0, C, (B,), generator=g),
-        "mask": torch.randint(0, 3, (B, 4, 5), generator=g), "share": torch.rand(B, C, generator=g),
-    }  # fmt: skip
+        "image": torch.randn(B, 3, 4, 5, generator=g),
+        "label": torch.randint(0, C, (B,), generator=g),
+        "mask": torch.randint(0, 3, (B, 4, 5), generator=g),
+        "share": torch.rand(B, C, generator=g),
+    }
 
 
 def chosen(log_probs: Tensor, target: Tensor, axis: int = -1) -> Tensor:

@@ -67,8 +67,11 @@ model M(x: [B, 4]) -> (y: [B, 4]) { y = x -> a: Pair(hard_swish) -> b: Pair(silu
     assert "self.c = Unit(4, 4, act=nn.ReLU)" in source
     module = load_source(source).M()
     assert [name for name in module.state_dict() if name.startswith("a.one")] == [
-        "a.one.0.weight", "a.one.0.bias", "a.one.2.weight", "a.one.2.bias",
-    ]  # fmt: skip
+        "a.one.0.weight",
+        "a.one.0.bias",
+        "a.one.2.weight",
+        "a.one.2.bias",
+    ]
     assert [type(unit[1]) for unit in (module.a.one, module.b.one, module.c)] == [nn.Hardswish, nn.SiLU, nn.ReLU]
 
 

@@ -43,9 +43,18 @@ def shape(function: Callable[..., object]) -> list[str]:
 
 def test_names() -> None:
     assert sorted(dlc.__all__) == [
-        "Loaded", "Run", "RunFailure", "Session", "SpecError", "evaluate", "export", "load", "predict", "runs",
+        "Loaded",
+        "Run",
+        "RunFailure",
+        "Session",
+        "SpecError",
+        "evaluate",
+        "export",
+        "load",
+        "predict",
+        "runs",
         "train",
-    ]  # fmt: skip
+    ]
     assert set(dlc.__all__) <= set(dir(dlc))
     assert all(callable(getattr(dlc, name)) for name in dlc.__all__)
     with pytest.raises(AttributeError, match="no attribute 'lod'"):

@@ -69,8 +69,10 @@ def test_more_folders_than_classes(tmp_path: Path, dlc: Callable[..., Any], more
     assert dlc("build", "cnn.dlspec", code=2).stderr == SAID.format(count=5 + len(more), names=names, remedy=remedy)
 
 
-@pytest.mark.parametrize("old, new", [('image_folder("flowers")', 'image_folder("flowers")\n  skip   = ["unsorted"]'),
-                                      ("classes = 5", "classes = 6")])  # fmt: skip
+@pytest.mark.parametrize(
+    "old, new",
+    [('image_folder("flowers")', 'image_folder("flowers")\n  skip   = ["unsorted"]'), ("classes = 5", "classes = 6")],
+)
 def test_each_remedy_helps(tmp_path: Path, dlc: Callable[..., Any], old: str, new: str) -> None:
     (tmp_path / "cnn.dlspec").write_text(SPEC.replace(old, new), "utf-8")
     folders(tmp_path, *KINDS, "unsorted")

@@ -48,8 +48,11 @@ def test_every_combination_is_a_run_as_it_would_be_alone(iris: str, capsys: pyte
     assert dlc_line(["train", iris, "seed=1,2", "width=3,5"]) == 0
     said = capsys.readouterr().out
     assert [line for line in said.splitlines() if " of 4 " in line] == [
-        "1 of 4     seed=1  width=3", "2 of 4     seed=1  width=5", "3 of 4     seed=2  width=3", "4 of 4     seed=2  width=5",
-    ]  # fmt: skip
+        "1 of 4     seed=1  width=3",
+        "2 of 4     seed=1  width=5",
+        "3 of 4     seed=2  width=3",
+        "4 of 4     seed=2  width=5",
+    ]
     assert dlc_line(["train", iris, "seed=2", "width=3"]) == 0
     alone, among = (load_file(f"runs/iris/{number}/last/model.safetensors") for number in (5, 3))
     assert alone and all(torch.equal(alone[name], among[name]) for name in {**alone, **among})
@@ -80,8 +83,9 @@ def test_one_that_fails_does_not_stop_the_others(iris: str, capsys: pytest.Captu
     table = said.out.splitlines()[-3:]
     assert table[0].split() == ["run", "state", "train.optimizer", "val.loss", "val.acc", "test.loss", "test.acc"]
     assert [line.split()[:3] for line in table[1:]] == [
-        ["runs/iris/1", "done", "SGD(0.1)"], ["runs/iris/3", "done", "SGD(0.2)"],
-    ]  # fmt: skip
+        ["runs/iris/1", "done", "SGD(0.1)"],
+        ["runs/iris/3", "done", "SGD(0.2)"],
+    ]
     assert [row["state"] for row in dlc.runs("runs/iris")] == ["done", "diverged", "done"]
 
 
@@ -95,9 +99,11 @@ def test_an_interrupt_stops_all(iris: str, capsys: pytest.CaptureFixture[str], m
     monkeypatch.setattr(api, "train", interrupted)
     assert dlc_line(["train", iris, "seed=1,2,3"]) == 130
     assert capsys.readouterr().err.splitlines() == [
-        "not started: seed=2", "not started: seed=3", "error: interrupted; the run is saved in runs/iris/1",
+        "not started: seed=2",
+        "not started: seed=3",
+        "error: interrupted; the run is saved in runs/iris/1",
         "  = help: `--resume` continues it",
-    ]  # fmt: skip
+    ]
 
 
 def test_mistakes_are_told_before_anything_runs(iris: str, dlc: Dlc) -> None:

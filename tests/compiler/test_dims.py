@@ -19,7 +19,7 @@ from dlc.compiler.sizes.dims import (
     var,
     variables,
 )
-from dlc.compiler.sizes.facts import Facts, equal, exact_div, missing_divisor, missing_fact  # fmt: skip
+from dlc.compiler.sizes.facts import Facts, equal, exact_div, missing_divisor, missing_fact
 
 H, W, T, C = var("H"), var("W"), var("T"), var("C")
 KNOWN = Facts({"H": 16, "W": 6}, {"T": (5, 1024)})

@@ -99,8 +99,15 @@ def test_spans_of_an_expression() -> None:
         span(n) for n in (value, stage, stage.label, unit, unit.callee, unit.args, unit.args.items[0], unit.select)
     ]
     assert [text[p.start : p.end] for p in pieces] == [
-        "x  -> a.b:  Linear( 3 ).h", "a.b:  Linear( 3 ).h", "a.b", "Linear( 3 ).h", "Linear", "( 3 )", "3", "h",
-    ]  # fmt: skip
+        "x  -> a.b:  Linear( 3 ).h",
+        "a.b:  Linear( 3 ).h",
+        "a.b",
+        "Linear( 3 ).h",
+        "Linear",
+        "( 3 )",
+        "3",
+        "h",
+    ]
 
 
 def test_offsets_count_characters() -> None:
@@ -115,11 +122,22 @@ def test_offsets_count_characters() -> None:
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        ("0", 0), ("10k", 10_000), ("1.5M", 1_500_000), ("64Ki", 65_536), ("2Gi", 2**31), ("1_000", 1000),
-        ("1e-3", 0.001), ("2.0", 2.0), ("1e3", 1000.0), ("1.2345k", 1234.5), ("0.1M", 100_000), ("1e3k", 1e6),
-        ("9223372036854775808", 2**63), ("1e30", 1e30),
+        ("0", 0),
+        ("10k", 10_000),
+        ("1.5M", 1_500_000),
+        ("64Ki", 65_536),
+        ("2Gi", 2**31),
+        ("1_000", 1000),
+        ("1e-3", 0.001),
+        ("2.0", 2.0),
+        ("1e3", 1000.0),
+        ("1.2345k", 1234.5),
+        ("0.1M", 100_000),
+        ("1e3k", 1e6),
+        ("9223372036854775808", 2**63),
+        ("1e30", 1e30),
     ],
-)  # fmt: skip
+)
 def test_numbers(text: str, value: float) -> None:
     number = pipe(text)
     assert isinstance(number, s.Number)

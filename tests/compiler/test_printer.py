@@ -111,8 +111,11 @@ def grow(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     groups = tuples(st.deferred(lambda: stages), 1).map(lambda items: s.Group(HERE, items))
     ifs = st.builds(
         lambda c, t, e, last: s.IfStage(HERE, c, t, s.IfStage(HERE, c, t, last) if e else last),
-        inner, groups, st.booleans(), st.none() | groups,
-    )  # fmt: skip
+        inner,
+        groups,
+        st.booleans(),
+        st.none() | groups,
+    )
     units = st.one_of(
         shapes.map(lambda shape: s.Ascribe(HERE, shape)),
         st.builds(lambda a, b: s.Rearrange(HERE, a, b), shapes, shapes),
@@ -135,10 +138,11 @@ def grow(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         st.builds(lambda c, a, b: s.IfExpr(HERE, c, a, b), inner, inner, inner),
         st.builds(
             lambda v, stages: s.Pipeline(HERE, v, stages),
-            inner.filter(lambda v: not isinstance(v, s.Pipeline)), tuples(stages, 1),
+            inner.filter(lambda v: not isinstance(v, s.Pipeline)),
+            tuples(stages, 1),
         ),
         st.builds(lambda p, u: s.LabelledValue(HERE, p, u), paths, units),
-    )  # fmt: skip
+    )
 
 
 @settings(max_examples=300, deadline=None)

@@ -87,9 +87,12 @@ def test_columns_of_tabs_and_wide_characters() -> None:
 def test_several_marks_on_one_line() -> None:
     source = "a = first + second * third"
     d = Diagnostic(
-        "E0201", "m", at(source, "second", "x"), "two",
+        "E0201",
+        "m",
+        at(source, "second", "x"),
+        "two",
         labels=(Label(at(source, "first", "x"), "one"), Label(at(source, "third", "x"), "three")),
-    )  # fmt: skip
+    )
     assert (
         one(d, ("x", source))
         == """\
@@ -183,14 +186,19 @@ def test_json() -> None:
         "warnings": 1,
         "diagnostics": [
             {
-                "code": "W0401", "severity": "warning", "message": "m ☃", "file": "a",
-                "start": {"offset": 2, "line": 2, "column": 1}, "end": {"offset": 4, "line": 2, "column": 3},
+                "code": "W0401",
+                "severity": "warning",
+                "message": "m ☃",
+                "file": "a",
+                "start": {"offset": 2, "line": 2, "column": 1},
+                "end": {"offset": 4, "line": 2, "column": 3},
                 "label": "l",
                 "labels": [{"file": "b", "start": {"offset": 0}, "end": {"offset": 1}, "text": "t"}],
-                "notes": ["n"], "helps": ["h"],
+                "notes": ["n"],
+                "helps": ["h"],
             }
         ],
-    }  # fmt: skip
+    }
 
 
 def test_github() -> None:

@@ -55,9 +55,12 @@ def test_gpt2_as_a_process(tmp_path: Path, record_figure: Record) -> None:
     def once() -> float:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run(
-            [sys.executable, "-m", "dlc", "check", str(GPT2)], cwd=tmp_path, env=environment, check=True,
+            [sys.executable, "-m", "dlc", "check", str(GPT2)],
+            cwd=tmp_path,
+            env=environment,
+            check=True,
             capture_output=True,
-        )  # fmt: skip
+        )
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 

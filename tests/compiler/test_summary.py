@@ -39,21 +39,35 @@ def repeated(turns: int) -> Spec:
     kind = TensorType("f32", (B, T, 8))
     x = Value(id=0, type=kind, name="x")
     block = Body(
-        name="Block", role="block", inputs=(x,), instances=(linear("fc", 8, 8),), nodes=(apply("fc", 0, 1, kind),),
-        outputs=(Result(name="", value=1),), span=HERE,
-    )  # fmt: skip
+        name="Block",
+        role="block",
+        inputs=(x,),
+        instances=(linear("fc", 8, 8),),
+        nodes=(apply("fc", 0, 1, kind),),
+        outputs=(Result(name="", value=1),),
+        span=HERE,
+    )
     call = CallNode(instance="#0", body=0, inputs=(0,), outputs=(Value(id=1, type=kind),), span=HERE)
     turn = Body(
-        name="", role="turn", inputs=(x,), instances=(Instance(path="#0", body=0, span=HERE),), nodes=(call,),
-        outputs=(Result(name="", value=1),), span=HERE,
-    )  # fmt: skip
+        name="",
+        role="turn",
+        inputs=(x,),
+        instances=(Instance(path="#0", body=0, span=HERE),),
+        nodes=(call,),
+        outputs=(Result(name="", value=1),),
+        span=HERE,
+    )
     run = Run(body=1, count=turns, offsets={"": 0}, strides={"": 1})
     loop = RepeatNode(scope="h", runs=(run,), inputs=(1,), outputs=(Value(id=2, type=kind),), span=HERE)
     model = Body(
-        name="Net", role="model", inputs=(x,), instances=(linear("embed", 8, 8),),
+        name="Net",
+        role="model",
+        inputs=(x,),
+        instances=(linear("embed", 8, 8),),
         nodes=(apply("embed", 0, 1, kind), loop, apply("embed", 2, 3, kind)),
-        outputs=(Result(name="y", value=3),), span=HERE,
-    )  # fmt: skip
+        outputs=(Result(name="y", value=3),),
+        span=HERE,
+    )
     root = Model(name="Net", statics={}, body=2, bounds={"T": (1, 16)})
     return Spec(edition="1", name="test", bodies=(block, turn, model), models=(root,))
 

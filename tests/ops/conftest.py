@@ -86,9 +86,15 @@ def conv_transpose(args: dict[str, Any], inputs: Values, weights: dict[str, Tens
     (x,) = inputs
     function = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)[x.ndim - 3]
     return function(
-        x, weights["weight"], weights.get("bias"), args["stride"], args["pad"], args["output_pad"], args["groups"],
+        x,
+        weights["weight"],
+        weights.get("bias"),
+        args["stride"],
+        args["pad"],
+        args["output_pad"],
+        args["groups"],
         args["dilation"],
-    )  # fmt: skip
+    )
 
 
 def recurrent(kind: type[nn.RNNBase]) -> Reference:

@@ -95,9 +95,11 @@ def fed(built: Built, draw: Any, sizes: dict[str, int]) -> dict[str, Tensor]:
     """The model's inputs by name; `like` only carries sizes."""
     given = dict(enumerate(draw.inputs(built.sample, sizes)))
     return {
-        value.name: torch.zeros([evaluate(size, sizes) for size in value.type.shape]) if value.name == "like" else given[value.id]
+        value.name: torch.zeros([evaluate(size, sizes) for size in value.type.shape])
+        if value.name == "like"
+        else given[value.id]
         for value in built.spec.bodies[0].inputs
-    }  # fmt: skip
+    }
 
 
 def run(module: nn.Module, inputs: dict[str, Tensor]) -> list[Tensor]:
@@ -228,8 +230,10 @@ def test_onnx_infers_our_shapes(name: str, at: int, symbolic: bool, build: Any) 
     made = onnx.shape_inference.infer_shapes(proto, check_type=True, strict_mode=True, data_prop=True)
     found = [sizes_of(output) for output in made.graph.output]
     if symbolic:
-        known = [[theirs if str(theirs).startswith("unk__") else mine for mine, theirs in zip(*both, strict=True)]
-                 for both in zip(ours, found, strict=True)]  # fmt: skip
+        known = [
+            [theirs if str(theirs).startswith("unk__") else mine for mine, theirs in zip(*both, strict=True)]
+            for both in zip(ours, found, strict=True)
+        ]
         assert found == known
     else:
         assert found == ours

@@ -200,5 +200,7 @@ def test_conv_on_symbolic_sizes() -> None:
 def test_named_outputs() -> None:
     outputs = operator("LSTM")(hidden=4, bidirectional=True).infer(Facts(), f32(B, T, 3))
     assert {name: str(type) for name, type in outputs.items()} == {  # type: ignore[union-attr]
-        "y": "f32[B, T, 8]", "h": "f32[2, B, 4]", "c": "f32[2, B, 4]",
-    }  # fmt: skip
+        "y": "f32[B, T, 8]",
+        "h": "f32[2, B, 4]",
+        "c": "f32[2, B, 4]",
+    }

@@ -86,8 +86,10 @@ def torch_index(x: torch.Tensor, items: tuple[Any, ...]) -> torch.Tensor:
         elif item is not None:
             if isinstance(item, tuple) and axis < x.ndim:
                 size = x.shape[axis]
-                first, last = (default if at is None else at + size if at < 0 else at
-                               for at, default in zip(item[1:], (0, size), strict=True))  # fmt: skip
+                first, last = (
+                    default if at is None else at + size if at < 0 else at
+                    for at, default in zip(item[1:], (0, size), strict=True)
+                )
                 if not 0 <= first < last <= size:
                     raise IndexError(item)
             axis += 1

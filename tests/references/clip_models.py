@@ -18,8 +18,9 @@ def clip(text: Mapping[str, Any], vision: Mapping[str, Any], dim: int) -> nn.Mod
 
     config = transformers.CLIPConfig(
         text_config={"eos_token_id": 3, "bos_token_id": 2, "pad_token_id": 0, **text},
-        vision_config=dict(vision), projection_dim=dim,
-    )  # fmt: skip
+        vision_config=dict(vision),
+        projection_dim=dim,
+    )
     return transformers.CLIPModel(config)
 
 
@@ -36,12 +37,34 @@ def answers(module: nn.Module, given: Mapping[str, Tensor]) -> dict[str, Tensor]
     return {"logits": found.logits_per_image, "image_embeds": found.image_embeds, "text_embeds": found.text_embeds}
 
 
-_TEXT = {"vocab_size": 97, "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4,
-         "intermediate_size": 128, "max_position_embeddings": 12}  # fmt: skip
-_VISION = {"image_size": 16, "patch_size": 4, "hidden_size": 48, "num_hidden_layers": 3, "num_attention_heads": 4,
-           "intermediate_size": 192}  # fmt: skip
-_SMALL = ("size=16", "ctx=12", "vocab=97", "Clip.dim=24", "Clip.patch=4", "Clip.depth=3", "Clip.width=48",
-          "Clip.heads=4", "Clip.text_width=32", "Clip.text_heads=4")  # fmt: skip
+_TEXT = {
+    "vocab_size": 97,
+    "hidden_size": 32,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "intermediate_size": 128,
+    "max_position_embeddings": 12,
+}
+_VISION = {
+    "image_size": 16,
+    "patch_size": 4,
+    "hidden_size": 48,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "intermediate_size": 192,
+}
+_SMALL = (
+    "size=16",
+    "ctx=12",
+    "vocab=97",
+    "Clip.dim=24",
+    "Clip.patch=4",
+    "Clip.depth=3",
+    "Clip.width=48",
+    "Clip.heads=4",
+    "Clip.text_width=32",
+    "Clip.text_heads=4",
+)
 
 REFERENCES: list[Reference] = [
     Reference(

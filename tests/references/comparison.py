@@ -69,11 +69,20 @@ def measure(row: Reference) -> Comparison:
         wanted = row.answers(theirs, inputs)
         pytorch = differences(named(ours, spec, model, inputs), wanted)
     return Comparison(
-        id=row.id, spec=row.spec, overrides=row.overrides, reference=row.name, version=version(row.library),
-        map=row.weights, tensors=len(ours.state_dict()), parameters=summarize(spec, model).parameters,
-        published=published(row), pytorch=pytorch, onnx=onnx_differences(ours, spec, model, inputs, wanted),
-        gradients=gradient_differences(ours, theirs, spec, model, inputs, row) if row.gradients else None, full=row.full,
-    )  # fmt: skip
+        id=row.id,
+        spec=row.spec,
+        overrides=row.overrides,
+        reference=row.name,
+        version=version(row.library),
+        map=row.weights,
+        tensors=len(ours.state_dict()),
+        parameters=summarize(spec, model).parameters,
+        published=published(row),
+        pytorch=pytorch,
+        onnx=onnx_differences(ours, spec, model, inputs, wanted),
+        gradients=gradient_differences(ours, theirs, spec, model, inputs, row) if row.gradients else None,
+        full=row.full,
+    )
 
 
 def checked(row: Reference, *, whole: bool = False) -> tuple[Spec, Model]:

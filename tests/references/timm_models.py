@@ -16,9 +16,13 @@ def vit(**settings: int) -> nn.Module:
 
 
 VIT = partial(
-    Reference, spec="vit_b16@imagenet", library="timm", name="timm vit_base_patch16_224", parameters=86_567_656,
+    Reference,
+    spec="vit_b16@imagenet",
+    library="timm",
+    name="timm vit_base_patch16_224",
+    parameters=86_567_656,
     answers=logits,
-)  # fmt: skip
+)
 
 REFERENCES: list[Reference] = [
     VIT(

@@ -40,9 +40,12 @@ def masked(module: nn.Module, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def translation(module: nn.Module, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
     found = module(
-        input_ids=given["src"], attention_mask=(given["src"] != 0).long(),
-        decoder_input_ids=given["tgt"], decoder_attention_mask=(given["tgt"] != 0).long(), use_cache=False,
-    )  # fmt: skip
+        input_ids=given["src"],
+        attention_mask=(given["src"] != 0).long(),
+        decoder_input_ids=given["tgt"],
+        decoder_attention_mask=(given["tgt"] != 0).long(),
+        use_cache=False,
+    )
     return {"logits": found.logits}
 
 
@@ -64,19 +67,38 @@ def bert(model: str, **settings: int) -> Callable[[], nn.Module]:
 
 def marian() -> nn.Module:
     model = build(
-        "MarianMTModel", "MarianConfig", vocab_size=97, d_model=32, encoder_layers=3, decoder_layers=3,
-        encoder_attention_heads=4, decoder_attention_heads=4, encoder_ffn_dim=56, decoder_ffn_dim=56,
-        max_position_embeddings=24, activation_function="relu", scale_embedding=True, pad_token_id=0, eos_token_id=3,
-        forced_eos_token_id=3, decoder_start_token_id=2,
-    )  # fmt: skip
+        "MarianMTModel",
+        "MarianConfig",
+        vocab_size=97,
+        d_model=32,
+        encoder_layers=3,
+        decoder_layers=3,
+        encoder_attention_heads=4,
+        decoder_attention_heads=4,
+        encoder_ffn_dim=56,
+        decoder_ffn_dim=56,
+        max_position_embeddings=24,
+        activation_function="relu",
+        scale_embedding=True,
+        pad_token_id=0,
+        eos_token_id=3,
+        forced_eos_token_id=3,
+        decoder_start_token_id=2,
+    )
     bias = model._buffers.pop("final_logits_bias")  # not trained there; as a parameter its gradient can be compared
     assert bias is not None
     model.register_parameter("final_logits_bias", nn.Parameter(bias))
     return model
 
 
-_BERT = {"vocab_size": 97, "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4,
-         "intermediate_size": 128, "max_position_embeddings": 24}  # fmt: skip
+_BERT = {
+    "vocab_size": 97,
+    "hidden_size": 32,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "intermediate_size": 128,
+    "max_position_embeddings": 24,
+}
 _LLAMA = {"vocab_size": 97, "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4,
           "num_key_value_heads": 2, "intermediate_size": 56, "rms_norm_eps": 1e-5,
           "tie_word_embeddings": False}  # fmt: skip

@@ -104,9 +104,10 @@ def test_another_model_is_told_apart(tmp_path: Path) -> None:
         checkpoint.compare(ours, theirs, tmp_path)
     assert "of another model" in str(caught.value)
     assert caught.value.notes == (
-        "only in the model: head.weight", "only in the checkpoint: old.weight",
+        "only in the model: head.weight",
+        "only in the checkpoint: old.weight",
         "shapes differ: `fc.weight` is [3, 4] there, [3, 2] here",
-    )  # fmt: skip
+    )
 
 
 def test_nothing_is_unpickled() -> None:

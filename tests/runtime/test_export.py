@@ -139,17 +139,13 @@ def test_preprocessing_and_outputs_of_the_section(folder: Path) -> None:
     assert made.outputs == ("probs f32[B, 10]",)
     session = dlc.Session(made.path, "cpu")
     image = np.full((1, 1, 8, 8), 16, np.float32)
-    weights = {
-        tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in onnx.load("net.onnx").graph.initializer
-    }  # fmt: skip
+    weights = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in onnx.load("net.onnx").graph.initializer}
     hidden = np.maximum(weights["fc1.weight"].sum(1) + weights["fc1.bias"], 0)
     logits = weights["fc2.weight"] @ hidden + weights["fc2.bias"]
     wanted = np.exp(logits) / np.exp(logits).sum()
     np.testing.assert_allclose(session(image=image)["probs"][0], wanted, rtol=1e-4)
     recorded = json.loads(session.metadata["dlc.preprocessing"])
-    assert [(step["op"], step["in_graph"]) for step in recorded["image"]] == [
-        ("source", False), ("scale", True)
-    ]  # fmt: skip
+    assert [(step["op"], step["in_graph"]) for step in recorded["image"]] == [("source", False), ("scale", True)]
 
 
 def test_a_trained_run(folder: Path) -> None:

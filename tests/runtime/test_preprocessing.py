@@ -41,9 +41,16 @@ def compared(
 
 @pytest.mark.parametrize(
     "transforms",
-    ["scale(1 / 16)", "standardize", "clip(min = -1, max = 1)", "clip(min = 0) -> log1p", "scale(2) -> normalize(0.5, 0.25)",
-     'impute("mean") -> standardize', "scale(3) -> standardize -> clip(max = 1)"],
-)  # fmt: skip
+    [
+        "scale(1 / 16)",
+        "standardize",
+        "clip(min = -1, max = 1)",
+        "clip(min = 0) -> log1p",
+        "scale(2) -> normalize(0.5, 0.25)",
+        'impute("mean") -> standardize',
+        "scale(3) -> standardize -> clip(max = 1)",
+    ],
+)
 def test_table_transforms(tmp_path: Path, transforms: str) -> None:
     raw = np.random.default_rng(0).standard_normal((32, 4)).astype(np.float32) * 3 + 1
     if "impute" in transforms:

@@ -197,10 +197,13 @@ def test_a_stream_shorter_than_its_window(workspace) -> None:
 @pytest.mark.parametrize(
     ("name", "records", "shape"),
     [
-        ("digits", 1797, (1, 8, 8)), ("iris", 150, (4,)), ("wine", 178, (13,)), ("breast_cancer", 569, (30,)),
+        ("digits", 1797, (1, 8, 8)),
+        ("iris", 150, (4,)),
+        ("wine", 178, (13,)),
+        ("breast_cancer", 569, (30,)),
         ("diabetes", 442, (10,)),
     ],
-)  # fmt: skip
+)
 def test_builtin(workspace, name: str, records: int, shape: tuple[int, ...]) -> None:
     x = "image" if name == "digits" else "x"
     sizes = ", ".join(map(str, shape))

@@ -25,10 +25,15 @@ def test_columns_of_parquet(workspace) -> None:
 
     parquet(
         workspace.path / "a.parquet",
-        x=[1.5, None, 3.0], count=[1, 2, 2**53 + 1], city=["Rome", "Oslo", "Rome"], done=[True, False, None],
-        kind=pyarrow.array(["u", "v", "u"]).dictionary_encode(), half=pyarrow.array(np.array([1, 2, 3], np.float16)),
-        vector=[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], tokens=[[4], [5, 6], [7, 8, 9]],
-    )  # fmt: skip
+        x=[1.5, None, 3.0],
+        count=[1, 2, 2**53 + 1],
+        city=["Rome", "Oslo", "Rome"],
+        done=[True, False, None],
+        kind=pyarrow.array(["u", "v", "u"]).dictionary_encode(),
+        half=pyarrow.array(np.array([1, 2, 3], np.float16)),
+        vector=[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]],
+        tokens=[[4], [5, 6], [7, 8, 9]],
+    )
     batch = workspace.everything(
         f"""source = parquet("a.parquet")\n{ALL}
         x: f32 = source.x -> impute("mean")

@@ -87,9 +87,18 @@ def test_a_run_directory_is_complete(tmp_path: Path) -> None:
     events: list[Event] = []
     run = fit(spec(tmp_path), tmp_path / "run", listener=events.append)
     assert sorted(path.name for path in run.path.iterdir()) == [
-        "best", "data.json", "env.json", "ir.json", "last", "log.txt", "metrics.csv", "model.py", "recipe.py", "result.json",
+        "best",
+        "data.json",
+        "env.json",
+        "ir.json",
+        "last",
+        "log.txt",
+        "metrics.csv",
+        "model.py",
+        "recipe.py",
+        "result.json",
         "spec.dlspec",
-    ]  # fmt: skip
+    ]
     assert set(run.figures) == {"val.loss", "val.acc", "test.loss", "test.acc"}
     rows = rows_of(run)
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]
@@ -219,10 +228,15 @@ def test_a_schedule_is_followed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "optimizer",
     [
-        "SGD(0.05, momentum = 0.9, nesterov = true)", "Adam(1e-2, weight_decay = 0.01)", "RMSprop(1e-3)", "Adagrad(0.05)",
-        "Adadelta(1.0)", "Lion(2e-3, weight_decay = 0.1)", "Muon(0.02)",
+        "SGD(0.05, momentum = 0.9, nesterov = true)",
+        "Adam(1e-2, weight_decay = 0.01)",
+        "RMSprop(1e-3)",
+        "Adagrad(0.05)",
+        "Adadelta(1.0)",
+        "Lion(2e-3, weight_decay = 0.1)",
+        "Muon(0.02)",
     ],
-)  # fmt: skip
+)
 def test_every_optimizer_learns_and_resumes(tmp_path: Path, optimizer: str) -> None:
     file = spec(
         tmp_path, duration="duration", **{"AdamW(lr = 0 -> linear(1e-2, 5 steps) -> cosine(0, rest))": optimizer}

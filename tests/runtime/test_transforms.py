@@ -48,9 +48,9 @@ def test_categories_by_name_and_unknown_ones(workspace) -> None:
 
 def test_numeric_names_are_in_their_order(workspace) -> None:
     workspace.write("a.csv", "k\n10\n9\n100\n")
-    assert workspace.everything(
-        'source = csv("a.csv")\nsplit = all("train")\nk: i64 = source.k -> category'
-    )["k"].tolist() == [1, 0, 2]  # fmt: skip
+    assert workspace.everything('source = csv("a.csv")\nsplit = all("train")\nk: i64 = source.k -> category')[
+        "k"
+    ].tolist() == [1, 0, 2]
 
 
 TEXT = "t\nthe cat and the dog\nThe Cat\na\n"

@@ -67,8 +67,17 @@ def spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]
 def theirs() -> dict[str, torch.Tensor]:
     """Weights of the net, as if from elsewhere."""
     torch.manual_seed(5)
-    shapes = {"conv.weight": (4, 1, 3, 3), "bn.weight": (4,), "bn.bias": (4,), "bn.running_mean": (4,), "bn.running_var": (4,),
-              "hidden.weight": (16, 144), "hidden.bias": (16,), "head.weight": (10, 16), "head.bias": (10,)}  # fmt: skip
+    shapes = {
+        "conv.weight": (4, 1, 3, 3),
+        "bn.weight": (4,),
+        "bn.bias": (4,),
+        "bn.running_mean": (4,),
+        "bn.running_var": (4,),
+        "hidden.weight": (16, 144),
+        "hidden.bias": (16,),
+        "head.weight": (10, 16),
+        "head.bias": (10,),
+    }
     return {name: torch.rand(shape) for name, shape in shapes.items()}
 
 
@@ -259,8 +268,17 @@ def test_a_file_cut_short(spec: Callable[..., Path], theirs: dict[str, torch.Ten
         assert "E0412" in said(spec(f'  weights = file("{name}")', name=name[2:4]))
 
 
-@pytest.mark.parametrize("saved", [[1, 2], {"a": 1}, {"state_dict": {"a": torch.zeros(1)}, "model": {"b": torch.zeros(1)}},
-                                   {"conv.weight": torch.zeros(2, 2).to_sparse()}, torch.zeros(3)], ids=range(5))  # fmt: skip
+@pytest.mark.parametrize(
+    "saved",
+    [
+        [1, 2],
+        {"a": 1},
+        {"state_dict": {"a": torch.zeros(1)}, "model": {"b": torch.zeros(1)}},
+        {"conv.weight": torch.zeros(2, 2).to_sparse()},
+        torch.zeros(3),
+    ],
+    ids=range(5),
+)
 def test_a_pytorch_file_of_something_else(spec: Callable[..., Path], tmp_path: Path, saved: object) -> None:
     torch.save(saved, tmp_path / "w.pt")
     assert "cannot be read as weights" in said(spec('  weights = file("w.pt")'))

@@ -104,9 +104,17 @@ def statics(model: str, **more: Any) -> dict[str, Any]:
 
 def vit(num_labels: int = 3) -> nn.Module:
     return transformers_model(
-        "ViTForImageClassification", "ViTConfig", hidden_size=32, num_hidden_layers=2, num_attention_heads=4,
-        intermediate_size=128, image_size=32, patch_size=8, num_labels=num_labels, layer_norm_eps=1e-6,
-    )  # fmt: skip
+        "ViTForImageClassification",
+        "ViTConfig",
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=128,
+        image_size=32,
+        patch_size=8,
+        num_labels=num_labels,
+        layer_norm_eps=1e-6,
+    )
 
 
 CASES: dict[str, tuple[str, dict[str, Any], Callable[[], nn.Module], Callable[[nn.Module], Tensor], Tensor]] = {

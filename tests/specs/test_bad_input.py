@@ -234,9 +234,7 @@ def test_several_mistakes_are_told_together(
     for command in ("check", "build", "train", "export"):
         said = said_by(capsys, command, "spec.dlspec")
         found = re.findall(r"^error\[(E\d+)\].*\n +--> spec\.dlspec:(\d+):", said, re.MULTILINE)
-        assert sorted(found) == [
-            ("E0201", "11"), ("E0301", "5"), ("E0301", "9"), ("E0401", "16"), ("E0411", "4"),
-        ], said  # fmt: skip
+        assert sorted(found) == [("E0201", "11"), ("E0301", "5"), ("E0301", "9"), ("E0401", "16"), ("E0411", "4")], said
         for word in ("did you mean `scale`", "did you mean `Linear`", "did you mean `optimizer`", "sum 1.1"):
             assert word in said, said
     assert [path.name for path in tmp_path.rglob("*")] == ["spec.dlspec"]

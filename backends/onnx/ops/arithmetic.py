@@ -15,7 +15,5 @@ def unary(use: Use, x: Tensor) -> Result:
 
 @lowers("clamp")
 def clamp(use: Use, x: Tensor) -> Result:
-    low, high = (
-        None if use[name] is None else scalar(use.graph, use[name], x.dtype) for name in ("min", "max")
-    )  # fmt: skip
+    low, high = (None if use[name] is None else scalar(use.graph, use[name], x.dtype) for name in ("min", "max"))
     return x.like(use.graph.node("Clip", x.raw, low, high))

@@ -118,9 +118,10 @@ def _without_empty_rows(use: Use, result: Tensor, allowed: Tensor) -> Tensor:
     graph = use.graph
     shape = (1,) * (4 - allowed.rank) + allowed.shape
     some = Tensor(
-        graph, graph.kept(("some", allowed.value), lambda: _any(use, allowed)),
+        graph,
+        graph.kept(("some", allowed.value), lambda: _any(use, allowed)),
         TensorType("bool", (*allowed.shape[:-1], 1)),
-    )  # fmt: skip
+    )
     zero = graph.constant(0.0, result.dtype)
     if result.layout.is_dense or shape[1] != 1:
         return Tensor(graph, graph.node("Where", some.value, result.value, zero), result.type)
@@ -178,9 +179,10 @@ def _angles(use: Use, batch: Size, length: Size, width: int) -> tuple[ir.Value, 
     before, graph.scope = graph.scope, "rope"
     try:
         return (
-            graph.kept((*key, "cos"), lambda: function("Cos")), graph.kept((*key, "sin"), lambda: function("Sin")),
+            graph.kept((*key, "cos"), lambda: function("Cos")),
+            graph.kept((*key, "sin"), lambda: function("Sin")),
             graph.kept(("positions", batch, length), positions),
-        )  # fmt: skip
+        )
     finally:
         graph.scope = before
 

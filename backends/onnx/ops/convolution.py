@@ -19,10 +19,16 @@ def conv(use: Use, x: Tensor) -> Result:
     weight = use.weight("weight", rule.out, channels, *kernel)
     bias = use.weight("bias", rule.out) if rule.bias else None
     return use.graph.node(
-        "Conv", x.value, weight, bias, kernel_shape=kernel, group=rule.groups,
-        strides=spread(rule.stride, axes, "stride"), dilations=spread(rule.dilation, axes, "dilation"),
+        "Conv",
+        x.value,
+        weight,
+        bias,
+        kernel_shape=kernel,
+        group=rule.groups,
+        strides=spread(rule.stride, axes, "stride"),
+        dilations=spread(rule.dilation, axes, "dilation"),
         pads=(*(before for before, _ in padding), *(after for _, after in padding)),
-    )  # fmt: skip
+    )
 
 
 @lowers("ConvTranspose")
@@ -33,7 +39,14 @@ def conv_transpose(use: Use, x: Tensor) -> Result:
     weight = use.weight("weight", channels, use["out"] // use["groups"], *kernel)
     bias = use.weight("bias", use["out"]) if use["bias"] else None
     return use.graph.node(
-        "ConvTranspose", x.value, weight, bias, kernel_shape=kernel, group=use["groups"],
-        strides=spread(use["stride"], axes, "stride"), dilations=spread(use["dilation"], axes, "dilation"),
-        output_padding=spread(use["output_pad"], axes, "output_pad"), pads=spread(use["pad"], axes, "pad") * 2,
-    )  # fmt: skip
+        "ConvTranspose",
+        x.value,
+        weight,
+        bias,
+        kernel_shape=kernel,
+        group=use["groups"],
+        strides=spread(use["stride"], axes, "stride"),
+        dilations=spread(use["dilation"], axes, "dilation"),
+        output_padding=spread(use["output_pad"], axes, "output_pad"),
+        pads=spread(use["pad"], axes, "pad") * 2,
+    )

@@ -96,9 +96,7 @@ def as_rows(use: Use, x: Tensor, made: ir.Value, type: TensorType) -> Tensor:
     layout = x.layout.rows()
     size = type.shape[-1]
     last = () if size == 1 else (Factor(size),)
-    return Tensor(
-        use.graph, made, type, Layout((layout.physical[0], last), (*layout.logical[:-1], last))
-    )  # fmt: skip
+    return Tensor(use.graph, made, type, Layout((layout.physical[0], last), (*layout.logical[:-1], last)))
 
 
 def _lies_transposed(layout: Layout) -> bool:

@@ -20,9 +20,7 @@ def avg_pool(use: Use, x: Tensor) -> Result:
     if use["adaptive"]:
         return _adaptive(use, x)
     kernel, stride, pads = _window(use, x)
-    return use.graph.node(
-        "AveragePool", x.value, kernel_shape=kernel, strides=stride, pads=pads, count_include_pad=1
-    )  # fmt: skip
+    return use.graph.node("AveragePool", x.value, kernel_shape=kernel, strides=stride, pads=pads, count_include_pad=1)
 
 
 def _window(use: Use, x: Tensor) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:

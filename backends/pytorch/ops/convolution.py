@@ -53,7 +53,11 @@ def conv_transpose(layer: Layer) -> str:
     axes = len(weight) - 2
     arguments = [str(weight[0]), layer.text(layer.arg("out")), layer.text(collapse(layer.arg("kernel")))]
     arguments += layer.options(
-        stride=("stride", 1), padding=("pad", 0), output_padding=("output_pad", 0), groups=("groups", 1),
-        bias=("bias", True), dilation=("dilation", 1),
-    )  # fmt: skip
+        stride=("stride", 1),
+        padding=("pad", 0),
+        output_padding=("output_pad", 0),
+        groups=("groups", 1),
+        bias=("bias", True),
+        dilation=("dilation", 1),
+    )
     return f"nn.ConvTranspose{axes}d({', '.join(arguments)})"

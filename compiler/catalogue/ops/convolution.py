@@ -120,9 +120,10 @@ class ConvTranspose(Layer):
         for size, k, s, p, o, d in zip(x.shape[2:], kernel, stride, pad, output_pad, dilation, strict=True):
             if o >= max(s, d):
                 raise Rejected(
-                    "E0304", "`output_pad` has to be smaller than the stride or the dilation",
+                    "E0304",
+                    "`output_pad` has to be smaller than the stride or the dilation",
                     f"output_pad {o}, stride {s}, dilation {d}",
-                )  # fmt: skip
+                )
             result = (size - 1) * s - 2 * p + d * (k - 1) + o + 1
             if facts.at_most(result, 0):
                 raise Rejected("E0201", f"nothing is left of an axis of {size}", f"pad = {p}, kernel = {k}")

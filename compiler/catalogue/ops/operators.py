@@ -69,9 +69,11 @@ class Divide(_Arithmetic):
         result = super().infer(facts, x, y)
         if not is_float(result.dtype):
             raise Rejected(
-                "E0204", f"`/` takes floats, not `{result.dtype}`", "whole numbers",
+                "E0204",
+                f"`/` takes floats, not `{result.dtype}`",
+                "whole numbers",
                 helps=("`//` divides and rounds down", "`cast(f32)` converts"),
-            )  # fmt: skip
+            )
         return result
 
 

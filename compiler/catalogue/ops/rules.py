@@ -59,9 +59,11 @@ def common_dtype(*tensors: TensorType) -> str:
     for other in tensors[1:]:
         if other.dtype != first.dtype:
             raise Rejected(
-                "E0204", f"cannot combine `{first}` with `{other}`", "dtypes differ",
+                "E0204",
+                f"cannot combine `{first}` with `{other}`",
+                "dtypes differ",
                 helps=(f"`cast({_wider(first.dtype, other.dtype)})` converts; nothing converts by itself",),
-            )  # fmt: skip
+            )
     return first.dtype
 
 

@@ -51,27 +51,40 @@ def sample_spec(operator: type[Op], sample: Sample, *, symbolic: bool = True) ->
             at if isinstance(operand, TensorType) else None if operand is None else Scalar(value=operand)
             for at, operand in enumerate(given)
         ),
-        outputs=tuple(outputs), span=span, op=operator.name, args=args, instance="layer" if layer else None,
-    )  # fmt: skip
+        outputs=tuple(outputs),
+        span=span,
+        op=operator.name,
+        args=args,
+        instance="layer" if layer else None,
+    )
     instance = Instance(path="layer", op=operator.name, args=args, parameters=rule.parameters(*types), span=span)
     body = Body(
-        name="Sample", role="model",
-        dims={str(size): size for size in sorted({s for v in inputs for s in v.type.shape}, key=str) if variables(size)},
-        inputs=tuple(inputs), instances=(instance,) if layer else (), nodes=(node,),
-        outputs=tuple(Result(name=value.name, value=value.id) for value in outputs), span=span,
-    )  # fmt: skip
+        name="Sample",
+        role="model",
+        dims={
+            str(size): size for size in sorted({s for v in inputs for s in v.type.shape}, key=str) if variables(size)
+        },
+        inputs=tuple(inputs),
+        instances=(instance,) if layer else (),
+        nodes=(node,),
+        outputs=tuple(Result(name=value.name, value=value.id) for value in outputs),
+        span=span,
+    )
     return Spec(
-        edition="1", name="sample", bodies=(body,), models=(Model(name="Sample", statics={}, body=0),),
+        edition="1",
+        name="sample",
+        bodies=(body,),
+        models=(Model(name="Sample", statics={}, body=0),),
         sources=(Source(name="sample.dlspec", text=text),),
-    )  # fmt: skip
+    )
 
 
 def bind(operator: type[Op], sample: Sample, sizes: Mapping[str, Size]) -> Op:
     """The operator with the sample's arguments, sizes by name filled in."""
     kinds = {name: kind for name, kind, _ in operator.arguments}
-    return operator(**{
-        name: _filled(value, sizes) if kinds[name] in _SIZED else value for name, value in sample.args.items()
-    })  # fmt: skip
+    return operator(
+        **{name: _filled(value, sizes) if kinds[name] in _SIZED else value for name, value in sample.args.items()}
+    )
 
 
 def operands(sample: Sample, sizes: Mapping[str, Size]) -> tuple[Operand, ...]:

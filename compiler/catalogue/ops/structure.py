@@ -277,9 +277,10 @@ class Pad(Function):
         pairs = list(zip(self.amounts[::2], self.amounts[1::2], strict=False))
         if len(self.amounts) % 2 or len(pairs) > x.rank:
             raise Rejected(
-                "E0202", "`amounts` are pairs of before and after, from the last axis backwards",
+                "E0202",
+                "`amounts` are pairs of before and after, from the last axis backwards",
                 f"{len(self.amounts)} numbers for {x.rank} axes",
-            )  # fmt: skip
+            )
         if isinstance(self.value, float) and x.dtype not in ("f16", "bf16", "f32", "f64"):
             raise Rejected("E0204", f"`{self.value}` cannot stand beside `{x.dtype}`", f"the tensor is `{x}`")
         shape = list(x.shape)
@@ -329,6 +330,7 @@ def _static(size: Size, axis: int, x: TensorType, name: str) -> int:
     if isinstance(size, int):
         return size
     raise Rejected(
-        "E0208", f"`{name}` needs a concrete axis {axis}: how many parts there are depends on `{size}`",
+        "E0208",
+        f"`{name}` needs a concrete axis {axis}: how many parts there are depends on `{size}`",
         f"the tensor is `{x}`",
-    )  # fmt: skip
+    )

@@ -31,9 +31,7 @@ def textures() -> dict[str, Column]:
     division by regions has the classes in equal numbers."""
     regions = _regions()
     places = [(y, x) for y in range(0, REGION - PATCH + 1, STRIDE) for x in range(0, REGION - PATCH + 1, STRIDE)]
-    images = [
-        region[y : y + PATCH, x : x + PATCH] for pictures in regions for region in pictures for y, x in places
-    ]  # fmt: skip
+    images = [region[y : y + PATCH, x : x + PATCH] for pictures in regions for region in pictures for y, x in places]
     count, classes = len(regions), len(TEXTURES)
     labels = np.tile(np.repeat(np.arange(classes, dtype=np.int64), len(places)), count)
     return {

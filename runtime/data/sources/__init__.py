@@ -53,9 +53,15 @@ def _table(section: DataSet, part: Part, parts: Mapping[Split, NDArray[np.int64]
     source = section.source
     first = next((str(source.args[key]) for key in ("path", "name", "first") if key in source.args), "")
     return Table(
-        columns, count, place, f'`{source.name}("{first}")`', tuple(_stat(path) for path in paths), parts,
-        digest_of(columns), tuple(columns),
-    )  # fmt: skip
+        columns,
+        count,
+        place,
+        f'`{source.name}("{first}")`',
+        tuple(_stat(path) for path in paths),
+        parts,
+        digest_of(columns),
+        tuple(columns),
+    )
 
 
 def _stat(path: Path) -> SourceFile:

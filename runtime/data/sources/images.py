@@ -21,9 +21,10 @@ IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".
 
 def _image_files(folder: Path) -> list[Path]:
     return sorted(
-        path for path in folder.rglob("*")
+        path
+        for path in folder.rglob("*")
         if path.suffix.lower() in IMAGE_SUFFIXES and not any(p.startswith(".") for p in path.relative_to(folder).parts)
-    )  # fmt: skip
+    )
 
 
 def image_folder(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:

@@ -103,8 +103,14 @@ data D {
 """
     _, recipe = recipe_of(text, tmp_path)
     assert ops(recipe.dataset("D")) == [
-        "source", "random_crop", "color_jitter", "center_crop", "to_float", "choose", "normalize"
-    ]  # fmt: skip
+        "source",
+        "random_crop",
+        "color_jitter",
+        "center_crop",
+        "to_float",
+        "choose",
+        "normalize",
+    ]
 
 
 def test_ragged_lengths_have_their_bound(tmp_path: Path) -> None:
