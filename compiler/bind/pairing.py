@@ -89,7 +89,7 @@ class _Checker:
             if producer is not None and producer.op in PROBABILITIES:
                 words = "logits"
                 self.report.add(errors.probabilities_into(node.span, node.op, producer.op, producer.span, words))
-        if not operator.classes:
+        if operator.target != "class":
             return
         logits, target = node.inputs[0], node.inputs[1]
         field = self.field(body, target)

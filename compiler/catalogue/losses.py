@@ -6,7 +6,7 @@ joins examples (`across`) is computed a micro-batch and averaged.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeAlias
 
 from ..sizes.dims import Size
 from ..sizes.facts import Facts, equal, missing_fact
@@ -15,15 +15,24 @@ from .ops.base import Constant, Function, Outputs, Rejected
 
 SCALAR = TensorType("f32", ())
 
+#: What the target of a loss or metric means.
+Target: TypeAlias = Literal["class", "value"] | None
+
 
 class Loss(Function):
-    """Base of all losses. `reads` says what the first input is: `logits` (a probability there is W0401)."""
+    """Base of all losses. Input `prediction` is compared with input `against`, where there is a target."""
 
     counted: ClassVar[bool] = True
     across: ClassVar[bool] = False
+    #: What the prediction is; a probability where a loss reads logits is W0401.
     reads: ClassVar[Literal["logits", "log_probs", "values"]] = "values"
-    #: The second input holds class numbers, whose count must fit the class axis of the first.
-    classes: ClassVar[bool] = False
+    #: What the target means: "class" - class numbers, one for each vector of scores along `axis` (the last where a loss
+    #: has no such argument); "value" - what the prediction is too, in the same units, so that a prediction is read as the
+    #: target is; None - neither (shares of 0 to 1 against logits, a teacher, a second view).
+    target: ClassVar[Target]
+    #: Places of the prediction and of its target among the inputs.
+    prediction: ClassVar[int] = 0
+    against: ClassVar[int] = 1
     #: Takes a net whole as its first argument.
     needs_net: ClassVar[bool] = False
 
@@ -153,7 +162,7 @@ class CrossEntropy(Loss):
     weight: Constant | None = None
 
     reads = "logits"
-    classes = True
+    target = "class"
 
     def infer(self, facts: Facts, logits: TensorType, target: TensorType) -> Outputs:
         pair_classes(logits, target, self.axis, facts)
@@ -172,6 +181,7 @@ class Bce(Loss):
     """Mean binary cross-entropy of sigmoid(logits) with targets of the same shape (numbers from 0 to 1)."""
 
     reads = "logits"
+    target = None
 
     def infer(self, facts: Facts, logits: TensorType, target: TensorType) -> Outputs:
         pair_equal(logits, target, facts, word="logits")
@@ -184,7 +194,7 @@ class Nll(Loss):
     axis: int = -1
 
     reads = "log_probs"
-    classes = True
+    target = "class"
 
     def infer(self, facts: Facts, log_probs: TensorType, target: TensorType) -> Outputs:
         pair_classes(log_probs, target, self.axis, facts, word="log-probabilities")
@@ -201,7 +211,7 @@ class Focal(Loss):
     alpha: float | None = None
 
     reads = "logits"
-    classes = True
+    target = "class"
 
     def infer(self, facts: Facts, logits: TensorType, target: TensorType) -> Outputs:
         if is_integer(target.dtype):
@@ -217,6 +227,7 @@ class KlDivergence(Loss):
     axis: int = -1
 
     reads = "logits"
+    target = None
 
     def infer(self, facts: Facts, student: TensorType, teacher: TensorType) -> Outputs:
         pair_equal(student, teacher, facts, word="student", other="teacher")
@@ -226,6 +237,8 @@ class KlDivergence(Loss):
 
 class Mse(Loss):
     """Mean squared error of equal shapes."""
+
+    target = "value"
 
     def infer(self, facts: Facts, pred: TensorType, y: TensorType) -> Outputs:
         pair_equal(pred, y, facts)
@@ -237,6 +250,8 @@ class L1Loss(Loss):
 
     name = "l1_loss"
 
+    target = "value"
+
     def infer(self, facts: Facts, pred: TensorType, y: TensorType) -> Outputs:
         pair_equal(pred, y, facts)
         return scalar(pred)
@@ -246,6 +261,8 @@ class Huber(Loss):
     """Mean Huber loss: squared below `delta`, absolute above."""
 
     delta: float = 1.0
+
+    target = "value"
 
     def infer(self, facts: Facts, pred: TensorType, y: TensorType) -> Outputs:
         pair_equal(pred, y, facts)
@@ -262,7 +279,7 @@ class DiceLoss(Loss):
     reads = "logits"
     counted = False
     across = True
-    classes = True
+    target = "class"
 
     def infer(self, facts: Facts, logits: TensorType, target: TensorType) -> Outputs:
         pair_classes(logits, target, self.axis, facts)
@@ -276,6 +293,7 @@ class Triplet(Loss):
 
     counted = False
     across = True
+    target = None
 
     def infer(self, facts: Facts, anchor: TensorType, positive: TensorType, negative: TensorType) -> Outputs:
         pair_equal(anchor, positive, facts, word="anchor", other="positive")
@@ -290,6 +308,7 @@ class Contrastive(Loss):
 
     counted = False
     across = True
+    target = None
 
     def infer(self, facts: Facts, a: TensorType, b: TensorType) -> Outputs:
         pair_equal(a, b, facts, word="first view", other="second view")
@@ -304,6 +323,7 @@ class GradientPenalty(Loss):
 
     counted = False
     needs_net = True
+    target = None
 
     def infer(self, facts: Facts, real: TensorType, fake: TensorType) -> Outputs:
         pair_equal(real, fake, facts, word="real example", other="generated one")
@@ -323,6 +343,7 @@ class L1(Loss):
     pattern: str
 
     counted = False
+    target = None
 
     def infer(self, facts: Facts) -> Outputs:
         return SCALAR

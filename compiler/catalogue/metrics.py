@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from ..sizes.facts import Facts
 from ..sizes.types import TensorType, is_integer
-from .losses import class_axis, pair_classes, pair_equal, scalar
+from .losses import Target, class_axis, pair_classes, pair_equal, scalar
 from .ops.base import Function, Outputs, Rejected
 
 
@@ -16,14 +16,15 @@ class Metric(Function):
     direction: ClassVar[Literal["max", "min"]] = "max"
     #: What the first input is: order is all that matters (`scores`), or the values themselves.
     reads: ClassVar[Literal["scores", "logits", "values"]] = "values"
-    classes: ClassVar[bool] = False
+    #: As of a loss.
+    target: ClassVar[Target]
 
 
 class _OfClasses(Metric):
     """Class numbers against logits along `axis`."""
 
     reads = "scores"
-    classes = True
+    target = "class"
 
 
 class Accuracy(_OfClasses):
@@ -88,7 +89,7 @@ class Auroc(Metric):
     numbers: two classes by the second's score, more by the mean of each against the rest."""
 
     reads = "logits"
-    classes = True
+    target = "class"
 
     def infer(self, facts: Facts, logits: TensorType, target: TensorType) -> Outputs:
         if logits.rank == target.rank:
@@ -116,7 +117,7 @@ class Perplexity(Metric):
 
     direction = "min"
     reads = "logits"
-    classes = True
+    target = "class"
 
     def infer(self, facts: Facts, logits: TensorType, target: TensorType) -> Outputs:
         pair_classes(logits, target, self.axis, facts)
@@ -125,6 +126,8 @@ class Perplexity(Metric):
 
 class _OfValues(Metric):
     """Predictions against values of equal shape."""
+
+    target = "value"
 
     def infer(self, facts: Facts, pred: TensorType, y: TensorType) -> Outputs:
         pair_equal(pred, y, facts)
@@ -162,7 +165,7 @@ class Bleu(Metric):
     ignore: int | None = None
 
     reads = "scores"
-    classes = True
+    target = "class"
 
     def infer(self, facts: Facts, logits: TensorType, target: TensorType) -> Outputs:
         pair_classes(logits, target, -1, facts)
