@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from . import programs
 from .diagnostics import Diagnostic, Label
+from .explanation import Explanation
 from .source import Span
 
 
@@ -242,3 +244,41 @@ def not_a_condition(span: Span) -> Diagnostic:
         "not a condition",
         helps=("for example `T <= 400 and source.year >= 2000`",),
     )
+
+
+def explanations() -> dict[str, Explanation]:
+    return {
+        "E0410": Explanation(
+            "ragged field without `pad`",
+            "Records of different lengths become a batch only with a value to fill up with: `-> pad(0)`, last.",
+            programs.reviews(" -> truncate(64)"),
+            programs.reviews(" -> truncate(64) -> pad(0)"),
+        ),
+        "E0411": Explanation(
+            "split fractions",
+            "Fractions of `random` and `contiguous` sum to 1.",
+            programs.digits("val = 0.2", "val = 0.3"),
+            programs.DIGITS,
+        ),
+        "E0412": Explanation(
+            "source, weights or vocabulary file missing or unreadable",
+            "A file that the spec names is not there, is of another format, or has a cell that does not fit its field. Data paths\n"
+            "are relative to the spec; `--data-root` says where the data has moved. `dlc check` looks at no file but specs.",
+            programs.digits('builtin("digits")', 'npz("/home/me/digits.npz")'),
+            programs.digits('builtin("digits")', 'npz("digits.npz")'),
+        ),
+        "W0407": Explanation(
+            "fewer records than `batch`",
+            "The step then uses one smaller batch. Known when the data is there.",
+            programs.digits("batch     = 64", "batch     = 5000"),
+            programs.DIGITS,
+            "dlc train",
+        ),
+        "W0408": Explanation(
+            "records that overlap are divided one by one",
+            "Patches of one photograph share pixels. In two splits they would let a model be tried on what it was trained on, "
+            "and its figures would be too good. A random split with the `group` of the source keeps them together.",
+            programs.TEXTURES.replace(", group = source.region", ""),
+            programs.TEXTURES,
+        ),
+    }

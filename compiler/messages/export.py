@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from . import programs
 from .diagnostics import Diagnostic, Label
+from .explanation import Explanation
 from .source import Span
+from .wording import meant, spaced
 
 
 def inexpressible(operator: str, backend: str, reason: str, span: Span, *helps: str) -> Diagnostic:
@@ -131,3 +136,129 @@ def nothing_to_quantize(least: int, span: Span) -> Diagnostic:
         f"those with {least:,} weights or more are rounded",
         helps=("leave `quantize` out",),
     )
+
+
+# ---- what the section asks for --------------------------------------------------------------------------------------
+
+
+def which_train(span: Span, names: Sequence[str]) -> Diagnostic:
+    return Diagnostic(
+        "E0408",
+        "several `train` sections: which one is exported?",
+        span,
+        "no `train`",
+        helps=(f"`train = {names[0]}`",),
+    )
+
+
+def which_net(span: Span, names: Sequence[str]) -> Diagnostic:
+    return Diagnostic(
+        "E0408",
+        "several nets are trained: which one is exported?",
+        span,
+        "no `model`",
+        helps=(f"`model = {names[0]}`",),
+    )
+
+
+def which_model(span: Span, names: Sequence[str]) -> Diagnostic:
+    helps = (f"`model = {names[0]}`",) if names else ("this spec has no model",)
+    return Diagnostic("E0408", "which model is exported?", span, "no `model`", helps=helps)
+
+
+def no_tap(span: Span, model: str, name: str, near: str | None) -> Diagnostic:
+    return Diagnostic(
+        "E0301", f"`{model}` has no input, output or binding `{name}`", span, "not found", helps=meant(near)
+    )
+
+
+def fix_unknown(span: Span, name: str, near: str | None, known: Sequence[str]) -> Diagnostic:
+    helps = meant(near) or ((f"the sizes are: {spaced(known)}",) if known else ("no size is symbolic",))
+    return Diagnostic("E0301", f"the inputs have no symbolic size `{name}`", span, "unknown size", helps=helps)
+
+
+def fix_outside(span: Span, name: str, value: int, why: str) -> Diagnostic:
+    return Diagnostic("E0210", f"`{name} = {value}` breaks `{why}`", span, "does not hold")
+
+
+def cut_needs(span: Span, output: str, needed: Sequence[str]) -> Diagnostic:
+    return Diagnostic(
+        "E0504",
+        f"output `{output}` needs {spaced(f'`{n}`' for n in needed)}, which is not listed",
+        span,
+        "needs more inputs",
+        helps=(f"`inputs = [.., {', '.join(needed)}]`",),
+    )
+
+
+def two_outputs(span: Span, name: str) -> Diagnostic:
+    return Diagnostic("E0408", f"two outputs are called `{name}`", span, "second")
+
+
+def random_output(span: Span, output: str, function: str, place: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0502",
+        f"output `{output}` depends on chance: `{function}` is reached in evaluation",
+        span,
+        "random",
+        (Label(place, "drawn here"),),
+        helps=("keep it under `if training`, or make the random values an input",),
+    )
+
+
+def open_size(span: Span, output: str, size: str) -> Diagnostic:
+    return Diagnostic(
+        "E0308",
+        f"size `{size}` of output `{output}` comes from no input that is listed",
+        span,
+        f"`{size}` is open",
+        helps=("list an input that has it",),
+    )
+
+
+def explanations() -> dict[str, Explanation]:
+    return {
+        "E0501": Explanation(
+            "the backend cannot express it",
+            "The message names the operator, its place and the backend. Nothing is skipped silently.",
+            programs.body("y = x -> avg_pool(3, adaptive = true)", "x: [B, 4, 8, 8]", "y: [B, 4, 3, 3]"),
+            programs.body("y = x -> avg_pool(4, adaptive = true)", "x: [B, 4, 8, 8]", "y: [B, 4, 4, 4]"),
+            "dlc export",
+        ),
+        "E0502": Explanation(
+            "random function in an exported output",
+            "Two runs of the exported model would differ, so parity could not be checked. Put it under `if training`, or make\n"
+            "the random values an input.",
+            programs.DIGITS.replace("flatten ->", "flatten -> noise ->").replace(
+                "model M", "block noise(x: [B, D]) -> [B, D] {\n  x + randn(x)\n}\n\nmodel M"
+            )
+            + programs.EXPORT,
+            programs.DIGITS.replace("flatten ->", "flatten -> noise ->").replace(
+                "model M", "block noise(x: [B, D]) -> [B, D] {\n  x -> if training { add(randn(x)) }\n}\n\nmodel M"
+            )
+            + programs.EXPORT,
+        ),
+        "E0503": Explanation(
+            "no cached form",
+            "The form for generation feeds a few positions at a time and keeps the keys and values of those before. So the length\n"
+            "may reach only causal attention, stages that work position by position, and `arange(T)`, `sinusoid(T, ..)` and\n"
+            "`rope`, which then begin at the positions already seen. The stage that needs the whole sequence is shown.",
+            programs.body(
+                "y = tokens -> wte: Embedding(32, 16) -> attn: MultiHeadAttention(2)",
+                "tokens: i64[B, T]",
+                "y: [B, T, 16]",
+            ),
+            programs.body(
+                "y = tokens -> wte: Embedding(32, 16) -> attn: MultiHeadAttention(2, causal = true)",
+                "tokens: i64[B, T]",
+                "y: [B, T, 16]",
+            ),
+            "dlc export --cached",
+        ),
+        "E0504": Explanation(
+            "an output of a cut needs an input that is not listed",
+            "`inputs = [z]` cuts the model at `z`; every listed output must follow from the listed inputs.",
+            programs.cut("[code]", "[out]"),
+            programs.cut("[code, x]", "[out]"),
+        ),
+    }

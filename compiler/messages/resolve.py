@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from .diagnostics import Diagnostic, Label
+from .explanation import Explanation
 from .names import nearest
 from .source import Span
 from .statics import StaticError
@@ -314,3 +315,33 @@ def changes_nothing(span: Span, path: str) -> Diagnostic:
 
 def with_near(diagnostic: Diagnostic, near: str) -> Diagnostic:
     return replace(diagnostic, helps=_meant(near))
+
+
+def explanations() -> dict[str, Explanation]:
+    return {
+        "E0311": Explanation(
+            "two names of different levels are equal; a collision in `train`",
+            "A reader could not tell which is meant. Give one of them another name; in `train`, write `data.x` or `model.x`.",
+            "dlspec 1\n\nparam x = 3\n\nmodel M(x: [B, 8]) -> (y: [B, 8]) {\n  y = x\n}\n",
+            "dlspec 1\n\nparam n = 3\n\nmodel M(x: [B, 8]) -> (y: [B, 8]) {\n  y = x * n\n}\n",
+        ),
+        "E0315": Explanation(
+            "import or `extends`: missing, outside the project root, a cycle",
+            "Paths are relative to the importing file and stay inside the project.",
+            'dlspec 1\nfrom "nowhere.dlspec" import Block\n',
+            "dlspec 1\nfrom std.attention import SelfAttention\n",
+        ),
+        "E0406": Explanation(
+            "override that changes nothing reachable",
+            "A setting or `override block` names something that this spec does not use.",
+            "dlspec 1\n\nparam n = 3\n\nmodel M(x: [B, 8]) -> (y: [B, 8]) {\n  y = x\n}\n\nset n = 4\n",
+            "dlspec 1\n\nparam n = 3\n\nmodel M(x: [B, 8]) -> (y: [B, 8]) {\n  y = x * n\n}\n\nset n = 4\n",
+        ),
+        "W0406": Explanation(
+            "a name of the file hides a table name",
+            "The tables may grow, so a file's own name always wins; here it wins over one that another reader knows.",
+            "dlspec 1\n\nblock relu(x: [B, D]) -> [B, D] {\n  x -> clamp(0, 6)\n}\n\nmodel M(x: [B, 8]) -> (y: [B, 8]) {\n  y = x -> relu\n}\n",
+            "dlspec 1\n\nblock relu1(x: [B, D]) -> [B, D] {\n  x -> clamp(0, 1)\n}\n\n"
+            "model M(x: [B, 8]) -> (y: [B, 8]) {\n  y = x -> relu1\n}\n",
+        ),
+    }

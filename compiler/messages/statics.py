@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from . import programs
+from .explanation import Explanation
+
 
 class StaticError(Exception):
     """An operation on static values that has no result; the caller attaches the span.
@@ -103,3 +106,26 @@ def unknown_function(name: str) -> StaticError:
 
 def argument_count(name: str, expected: str, found: int) -> StaticError:
     return StaticError("E0304", f"`{name}` takes {expected}, {found} given")
+
+
+def explanations() -> dict[str, Explanation]:
+    return {
+        "E0206": Explanation(
+            "not whole",
+            "`/` on sizes is exact, and a size or count must be whole. Where rounding is meant, write `//`.",
+            programs.body("y = x -> Linear(7 / 2)", outputs="y: [B, _]"),
+            programs.body("y = x -> Linear(7 // 2)", outputs="y: [B, _]"),
+        ),
+        "E0208": Explanation(
+            "not static: a symbolic dim or data as static argument, condition, count",
+            "The structure of a model never depends on the data it sees. A choice by data is `where(c, a, b)`.",
+            programs.body("y = x -> repeat B { relu }"),
+            programs.body("y = x -> repeat 3 { relu }"),
+        ),
+        "E0211": Explanation(
+            "division by zero",
+            "A static expression divides by zero.",
+            "dlspec 1\n\nparam n = 0\n\nmodel M(x: [B, 8]) -> (y: [B, 8]) {\n  y = x * (1 / n)\n}\n",
+            "dlspec 1\n\nparam n = 2\n\nmodel M(x: [B, 8]) -> (y: [B, 8]) {\n  y = x * (1 / n)\n}\n",
+        ),
+    }

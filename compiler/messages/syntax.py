@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 
 from ..text import syntax as s
+from . import programs
 from .diagnostics import Diagnostic, Label
+from .explanation import Explanation
 from .names import nearest
 from .source import Span
 
@@ -155,3 +157,40 @@ def too_deep(span: Span) -> Diagnostic:
         "too deep",
         helps=("give a part of it a name, and use the name",),
     )
+
+
+def explanations() -> dict[str, Explanation]:
+    return {
+        "E0101": Explanation(
+            "syntax",
+            "The text does not follow the grammar. The message says what was expected; a bracket that is never closed is\n"
+            "shown where it opens. Reading goes on at the next statement, so all mistakes of a file are told at once.",
+            programs.digits("batch     = 64", "batch: 64"),
+            programs.DIGITS,
+        ),
+        "E0102": Explanation(
+            "operator after a pipeline",
+            "`->` binds loosest, so in `x -> f + y` the sum could belong to the stage or to the result. It is never guessed:\n"
+            "put the flow, or what the stage gets, in parentheses.",
+            programs.body("y = x -> relu + x"),
+            programs.body("y = (x -> relu) + x"),
+        ),
+        "E0103": Explanation(
+            "not something that can be assigned",
+            "The left side of `=` is a name, or a list of names that unpacks several outputs.",
+            programs.body("f(x) = x -> relu\ny = f"),
+            programs.body("f = x -> relu\ny = f"),
+        ),
+        "E0104": Explanation(
+            "a body after `name = e`, where `e` is no `scan`",
+            "Braces with statements follow a signature or `scan(..)`. Arguments stand in parentheses.",
+            programs.body("y = x { x }"),
+            programs.body("y = x"),
+        ),
+        "E0105": Explanation(
+            "nesting over 100; a literal or static integer above 2^63",
+            "Limits that no real spec meets; they keep every tool that reads specs safe from hostile ones.",
+            "dlspec 1\n\nparam big = 9223372036854775809\n",
+            "dlspec 1\n\nparam big = 9223372036854775807\n",
+        ),
+    }

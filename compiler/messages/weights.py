@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from . import programs
 from .diagnostics import Diagnostic
+from .explanation import Explanation
 from .source import Span
 
 
@@ -43,3 +45,16 @@ def not_produced(span: Span, paths: Sequence[str], model: str) -> Diagnostic:
         "not total",
         helps=('a last rule `"**" <- "**"` takes the rest under its own name',),
     )
+
+
+def explanations() -> dict[str, Explanation]:
+    return {
+        "E0405": Explanation(
+            "weight map not total",
+            "Each parameter is produced exactly once, and each foreign tensor is used, skipped or ignored; otherwise both lists\n"
+            "are shown. `skip = [..]` leaves ours at their initial values, `ignore = [..]` leaves theirs out. What the file holds\n"
+            "is compared when it is read.",
+            programs.body("y = x -> fc: Linear(8)") + '\nweights theirs for M {\n  "fc.weight" <- "dense.weight"\n}\n',
+            programs.body("y = x -> fc: Linear(8)") + '\nweights theirs for M {\n  "fc.*" <- "dense.*"\n}\n',
+        ),
+    }

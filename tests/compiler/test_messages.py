@@ -15,7 +15,7 @@ import pytest
 
 import dlc.compiler.messages
 from dlc.compiler.check import check
-from dlc.compiler.messages import export, recipe, resolve, statics
+from dlc.compiler.messages import export, resolve, statics, training
 from dlc.compiler.messages.diagnostics import Diagnostic
 from dlc.compiler.messages.register import REGISTER
 from dlc.compiler.messages.render import render
@@ -82,8 +82,8 @@ SAID_AT_BUILD: dict[str, tuple[Callable[[], Diagnostic | StaticError], str]] = {
             "with an axis `T`, or give its size: `fix { T = .. }`"
         ),
     ),
-    "recipe.vocabulary": (
-        lambda: recipe.vocabulary(AT, "tokens", 65, 50, OTHER),
+    "training.vocabulary": (
+        lambda: training.vocabulary(AT, "tokens", 65, 50, OTHER),
         (
             "error[E0205]: `tokens` has ids up to 64, the embedding has 50 rows: 50 rows; `tokens`; help: it needs at least "
             "65 rows"
@@ -125,15 +125,19 @@ def test_said_at_build(name: str) -> None:
     assert line(make()) == text
 
 
+NO_THEMES = ("__main__", "diagnostics", "explanation", "names", "programs", "register", "render", "source", "wording")
+
+
 def messages() -> dict[str, FunctionType]:
     """The public functions of compiler/messages by `module.name`."""
     found: dict[str, FunctionType] = {}
     for info in pkgutil.iter_modules(dlc.compiler.messages.__path__):
-        if info.name in ("__main__", "diagnostics", "names", "register", "render", "source"):
+        if info.name in NO_THEMES:
             continue
         module = importlib.import_module(f"dlc.compiler.messages.{info.name}")
         for name, value in vars(module).items():
-            if isinstance(value, FunctionType) and value.__module__ == module.__name__ and not name.startswith("_"):
+            own = isinstance(value, FunctionType) and value.__module__ == module.__name__
+            if own and not name.startswith("_") and name != "explanations":
                 found[f"{info.name}.{name}"] = value
     return found
 

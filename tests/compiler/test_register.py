@@ -11,7 +11,7 @@ from dlc.backends.onnx import lower
 from dlc.backends.onnx.text import placeholders
 from dlc.compiler.check import check
 from dlc.compiler.messages.diagnostics import Failed
-from dlc.compiler.messages.register import REGISTER, explain, reference
+from dlc.compiler.messages.register import REGISTER, THEMES, explain, reference
 from dlc.compiler.messages.source import Source
 from dlc.compiler.text.layout import format_file
 from dlc.compiler.text.parse import parse
@@ -80,6 +80,11 @@ def test_each_code_in_the_compiler_is_registered() -> None:
         code for path in COMPILER.rglob("*.py") for code in re.findall(r'"([EW]0[1-5]\d\d)"', path.read_text("utf-8"))
     }
     assert used <= set(REGISTER)
+
+
+def test_a_code_is_explained_by_one_theme() -> None:
+    explained = [code for theme in THEMES for code in theme.explanations()]
+    assert sorted(explained) == list(REGISTER)
 
 
 def test_explain() -> None:

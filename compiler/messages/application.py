@@ -1,0 +1,225 @@
+"""Applying layers, functions and instances: what can be applied, its arguments, its outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from . import programs
+from .diagnostics import Diagnostic, Label
+from .explanation import Explanation
+from .source import Source, Span
+from .wording import kind, listed, meant
+
+if TYPE_CHECKING:
+    from ..catalogue.ops.base import Rejected
+    from ..elaborate.elaborator import Context
+    from .statics import StaticError
+
+
+def static(error: StaticError, span: Span, context: Context) -> Diagnostic:
+    """A static computation that failed, at its place."""
+    return Diagnostic(error.code, error.message, span, error.label, helps=tuple(error.helps))
+
+
+def rejected(rejected: Rejected, spelled: str, span: Span) -> Diagnostic:
+    """An operator's rule that does not hold."""
+    return Diagnostic(rejected.code, rejected.message, span, rejected.label, notes=rejected.notes, helps=rejected.helps)
+
+
+def instantiated(name: str, source: Source, span: Span, path: str) -> str:
+    """The note that says where the block around a mistake was used."""
+    line, _ = source.position(span.start)
+    where = f"in `{name}` instantiated at {source.name}:{line}"
+    return f"{where} as `{path.replace('#', '')}`" if path else where
+
+
+def given(settings: Sequence[tuple[str, str]]) -> str:
+    """The note that says which values were given from outside: (as written, where)."""
+    return "with " + ", ".join(f"`{written}` ({where})" for written, where in settings)
+
+
+def overridden(name: str, source: Source, span: Span) -> str:
+    """The note that names the file that replaced a block of another."""
+    line, _ = source.position(span.start)
+    return f"`{name}` is overridden in {source.name}:{line}"
+
+
+def not_applicable(name: str, value: Any, span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0303",
+        f"`{name}` is a value, not a stage",
+        span,
+        f"it is {kind(value)}",
+        helps=("to combine values write `x + y`, `concat(x, y, axis = 1)`",),
+    )
+
+
+def cannot_call(span: Span) -> Diagnostic:
+    return Diagnostic("E0303", "this cannot be called", span, "not a function")
+
+
+def instance_called(name: str, span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0303",
+        f"`{name}` is an instance and is applied by a pipe",
+        span,
+        "called here",
+        helps=(f"write `x -> {name}`",),
+    )
+
+
+def instance_labelled(name: str, span: Span) -> Diagnostic:
+    return Diagnostic("E0303", f"`{name}` has a path already", span, "a second label", helps=(f"write `-> {name}`",))
+
+
+def instance_select(name: str, output: str, span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0303",
+        "an output is selected from the result",
+        span,
+        "selected from the instance",
+        helps=(f"write `(x -> {name}).{output}`",),
+    )
+
+
+def instance_arguments(name: str, span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0303",
+        f"`{name}` is made already: only inputs by name may follow it",
+        span,
+        "a positional argument",
+        helps=(f"further inputs go by name: `x -> {name}(memory = m)`",),
+    )
+
+
+def dotted_stage(path: str, span: Span) -> Diagnostic:
+    last = path.rpartition(".")[2]
+    return Diagnostic("E0303", f"`{path}` cannot be applied", span, "a stage is one name", helps=(f"write `{last}`",))
+
+
+def constructor_as_value(name: str, span: Span, is_function: bool) -> Diagnostic:
+    if is_function:
+        return function_bound(name, span)
+    return Diagnostic(
+        "E0303",
+        f"`{name}` needs an input",
+        span,
+        "made here, fed by nothing",
+        helps=(f"feed it: `x -> {name}(..)`, or bind it first: `name = {name}(..)`",),
+    )
+
+
+def function_bound(name: str, span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0303", f"`{name}` is a function and needs its argument", span, "not a value", helps=(f"write `x -> {name}`",)
+    )
+
+
+def not_applied_yet(path: str, span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0303",
+        f"the weights of `{path}` are not known yet",
+        span,
+        "read before it is applied",
+        helps=("apply it first: its sizes follow from its input",),
+    )
+
+
+def unknown_argument(callee: str, name: str, known: Sequence[str], span: Span, near: str | None) -> Diagnostic:
+    takes = f"it takes {listed(known)}" if known else "it takes no arguments"
+    # `padding`, `kernel_size`, `num_classes`: another library's longer word for ours.
+    near = near or next((k for k in known if len(k) > 2 and (name.startswith(k) or k in name.split("_"))), None)
+    return Diagnostic("E0304", f"`{callee}` has no argument `{name}`", span, "unknown", helps=meant(near) or (takes,))
+
+
+def missing_argument(callee: str, name: str, span: Span, declared: Span | None) -> Diagnostic:
+    labels = (Label(declared, "declared without default"),) if declared is not None else ()
+    return Diagnostic(
+        "E0304", f"`{callee}` needs `{name}`", span, f"`{name}` is missing", labels, helps=(f"add `{name} = ..`",)
+    )
+
+
+def argument_twice(callee: str, name: str, span: Span) -> Diagnostic:
+    return Diagnostic("E0304", f"`{name}` of `{callee}` is given twice", span, "again")
+
+
+def too_many_arguments(callee: str, most: int, found: int, span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0304", f"`{callee}` takes {most} positional argument{'s' * (most != 1)}, {found} given", span, "too many"
+    )
+
+
+def too_many_inputs(callee: str, most: int, found: int, span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0304", f"`{callee}` takes {most} input{'s' * (most != 1)}, {found} piped", span, "too many values"
+    )
+
+
+def input_missing(callee: str, name: str, span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0304",
+        f"input `{name}` of `{callee}` is not fed",
+        span,
+        f"`{name}` is missing",
+        helps=(f"pipe it, or give it by name: `{name} = ..`",),
+    )
+
+
+def input_not_tensor(callee: str, name: str, value: Any, span: Span) -> Diagnostic:
+    return Diagnostic("E0304", f"input `{name}` of `{callee}` must be a tensor", span, f"it is {kind(value)}")
+
+
+def wrong_argument(callee: str, name: str, expected: str, value: Any, span: Span) -> Diagnostic:
+    return Diagnostic("E0304", f"`{name}` of `{callee}` must be {expected}", span, f"it is {kind(value)}")
+
+
+def wrong_static(name: str, expected: str, value: Any, span: Span, near: str | None = None) -> Diagnostic:
+    return Diagnostic("E0304", f"`{name}` must be {expected}", span, f"it is {kind(value)}", helps=meant(near))
+
+
+def several_outputs(of: str, names: list[str], span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0305",
+        f"`{of}` has several outputs, one is needed",
+        span,
+        f"outputs {listed(names)}",
+        helps=(f"select one: `.{names[0]}`",),
+    )
+
+
+def tuple_as_tensor(count: int, span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0305", f"{count} values where one is needed", span, "a tuple", helps=("unpack it: `[a, b] = ..`",)
+    )
+
+
+def not_a_tensor(value: Any, span: Span) -> Diagnostic:
+    return Diagnostic("E0303", "a tensor is needed here", span, f"this is {kind(value)}")
+
+
+def operator_on_tensors(op: str, span: Span) -> Diagnostic:
+    return Diagnostic("E0303", f"`{op}` does not work on tensors", span, "an operator of static values")
+
+
+def explanations() -> dict[str, Explanation]:
+    return {
+        "E0303": Explanation(
+            "cannot be applied here",
+            "An instance is applied by a pipe, `x -> tower`, never called; a value is not a stage.",
+            programs.body("fc = Linear(8)\ny = fc(x)"),
+            programs.body("fc = Linear(8)\ny = x -> fc"),
+        ),
+        "E0304": Explanation(
+            "arguments: unknown, missing, twice, too many, of the wrong static type",
+            "Argument names are checked, so that none is silently ignored.",
+            programs.body("y = x -> Linear(8, biass = false)"),
+            programs.body("y = x -> Linear(8, bias = false)"),
+        ),
+        "E0305": Explanation(
+            "several outputs where one is needed",
+            "A layer with several outputs is selected from: `.y`, `.h`.",
+            programs.body("y = x -> LSTM(8) -> relu", "x: [B, T, 4]", "y: [B, T, 8]"),
+            programs.body("y = x -> LSTM(8).y -> relu", "x: [B, T, 4]", "y: [B, T, 8]"),
+        ),
+    }

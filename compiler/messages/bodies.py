@@ -1,0 +1,107 @@
+"""What a body binds, drops, unpacks and returns, and the inputs it declares."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..sizes.types import TensorType
+from . import programs
+from .diagnostics import Diagnostic
+from .explanation import Explanation
+from .source import Span
+from .wording import kind, listed
+
+
+def unused_binding(name: str, span: Span) -> Diagnostic:
+    helps = (f"remove it, or write `_{name}` when it is kept on purpose",)
+    return Diagnostic("E0309", f"`{name}` is never read", span, "bound and not used", helps=helps)
+
+
+def value_dropped(span: Span) -> Diagnostic:
+    helps = (
+        "a line starting with an operator does not continue the one before: end that line with the operator, or use parentheses",
+    )
+    return Diagnostic("E0309", "this value is not used", span, "computed and dropped", helps=helps)
+
+
+def no_result(span: Span, bound: Sequence[str] = ()) -> Diagnostic:
+    last = f"`{bound[0]}`" if bound else "an expression"
+    helps = (f"end the body with {last}; or name the outputs in the signature and assign them",)
+    return Diagnostic("E0307", "this body has no result", span, "the last statement is no value", helps=helps)
+
+
+def output_not_assigned(name: str, span: Span) -> Diagnostic:
+    helps = (f"assign it in the body: `{name} = ..`",)
+    return Diagnostic("E0307", f"output `{name}` is not assigned", span, "declared here", helps=helps)
+
+
+def model_outputs_unnamed(name: str, span: Span) -> Diagnostic:
+    helps = (f"write `model {name}(..) -> (logits: [B, classes])` and assign `logits` in the body",)
+    return Diagnostic("E0307", "the outputs of a model are named", span, "a root's outputs have names", helps=helps)
+
+
+def ellipsis_here(span: Span) -> Diagnostic:
+    return Diagnostic("E0304", "`...` stands for axes, and there are none here", span, "not a value")
+
+
+def unpack_outputs(of: str, names: list[str], span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0202",
+        "named outputs are not unpacked by position",
+        span,
+        f"outputs {listed(names)}",
+        helps=(f"bind them: `r = ..`, then `r.{names[0]}`",),
+    )
+
+
+def unpack_axis(type: TensorType, span: Span) -> Diagnostic:
+    helps = ("another axis is taken apart by `x -> unbind(axis = 1)` or `x -> chunk(2, axis = -1)`",)
+    return Diagnostic("E0202", f"`{type}` cannot be unpacked", span, "its first axis has no concrete size", helps=helps)
+
+
+def unpack_count(names: int, values: int, span: Span) -> Diagnostic:
+    helps = ("`_` skips a value",) if names < values else ()
+    message = f"{names} name{'s' * (names != 1)} for {values} value{'s' * (values != 1)}"
+    return Diagnostic("E0202", message, span, "counts differ", helps=helps)
+
+
+def unpack_other(value: Any, span: Span) -> Diagnostic:
+    return Diagnostic("E0202", "this value cannot be unpacked", span, f"it is {kind(value)}")
+
+
+def open_model_input(span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0308", "an input of a model states every axis", span, "open", helps=("give the axis a name: `T`",)
+    )
+
+
+def input_without_type(name: str, span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0304", f"input `{name}` needs a type", span, "no type", helps=(f"`{name}: [B, 8]`, `{name}: i64[B, T]`",)
+    )
+
+
+def explanations() -> dict[str, Explanation]:
+    return {
+        "E0307": Explanation(
+            "output not assigned",
+            "Outputs that the signature names are assigned by name, so that two cannot be swapped.",
+            programs.body("z = x -> relu"),
+            programs.body("y = x -> relu"),
+        ),
+        "E0308": Explanation(
+            "dim that no input binds",
+            "Each axis of a model's input has a name or a size, and each size of an output comes from one of them. Where a\n"
+            "model is cut for export, the listed inputs have to carry them.",
+            programs.body("y = x -> flatten -> Linear(8)", "x: [B, _]"),
+            programs.body("y = x -> flatten -> Linear(8)", "x: [B, 4]"),
+        ),
+        "E0309": Explanation(
+            "value or binding not used",
+            "What is computed and dropped is nearly always a mistake: a line that begins with an operator does not continue\n"
+            "the one before. A leading `_` allows an unused binding.",
+            programs.body("y = x\n  - 1"),
+            programs.body("y = x -\n  1"),
+        ),
+    }

@@ -1,0 +1,14 @@
+"""What a code means and why, with a program that has it and one that does not."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Explanation(NamedTuple):
+    meaning: str
+    why: str
+    wrong: str = ""
+    right: str = ""
+    #: The command that finds it, where a check cannot: the wrong program checks clean.
+    when: str = ""

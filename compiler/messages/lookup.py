@@ -1,0 +1,105 @@
+"""Names that are not defined where they are used."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from . import programs
+from .diagnostics import Diagnostic, Label
+from .explanation import Explanation
+from .names import nearest
+from .source import Span
+from .wording import kind, listed, meant
+
+#: PyTorch's and NumPy's words for ours.
+DTYPE_HABITS = {
+    "half": "f16", "float16": "f16", "bfloat16": "bf16", "float": "f32", "float32": "f32", "double": "f64",
+    "float64": "f64", "int8": "i8", "int16": "i16", "short": "i16", "int": "i64", "int32": "i32", "int64": "i64",
+    "long": "i64", "uint8": "u8", "byte": "u8",
+}  # fmt: skip
+
+
+def unknown_name(name: str, span: Span, near: str | None) -> Diagnostic:
+    return Diagnostic("E0301", f"unknown name `{name}`", span, "nothing is called so here", helps=meant(near))
+
+
+def unknown_size(name: str, span: Span, known: Sequence[str], *, names_new: bool) -> Diagnostic:
+    alike = [k for k in known if name.startswith(k) or k.startswith(name) or name.lower() == k.lower()]
+    near = nearest(name, known) or (alike[0] if len(alike) == 1 else None)
+    helps = meant(near) or ((f"known here: {listed(known)}",) if known else ())
+    if names_new:
+        capital = f"a new size is capitalised: `{name[0].upper()}{name[1:]}`"
+        return Diagnostic(
+            "E0301", f"unknown size `{name}`", span, "no size of this name", helps=(*meant(near), capital)
+        )
+    note = ("only inputs and the left side of `=>` name new sizes",)
+    return Diagnostic("E0301", f"unknown size `{name}`", span, "no size of this name", notes=note, helps=helps)
+
+
+def unknown_stage(name: str, span: Span, near: str | None) -> Diagnostic:
+    return Diagnostic(
+        "E0301", f"unknown layer or function `{name}`", span, "no layer, function, block or instance", helps=meant(near)
+    )
+
+
+def unknown_static_type(name: str, span: Span) -> Diagnostic:
+    ours = {"integer": "int", "str": "string", "boolean": "bool", "number": "float", "double": "float"}.get(name)
+    helps = meant(ours) or ("static types are int, float, bool, string, fn, layer, one_of(..), or a layer kind",)
+    return Diagnostic("E0301", f"unknown type `{name}`", span, "not a static type", helps=helps)
+
+
+def unknown_dtype(name: str, span: Span, near: str | None) -> Diagnostic:
+    helps = meant(DTYPE_HABITS.get(name, near)) or ("dtypes are f16 bf16 f32 f64 i8 i16 i32 i64 u8 bool",)
+    return Diagnostic("E0301", f"unknown dtype `{name}`", span, "not a dtype", helps=helps)
+
+
+def unknown_output(of: str, name: str, known: list[str], span: Span, near: str | None) -> Diagnostic:
+    return Diagnostic("E0301", f"`{of}` has no output `{name}`", span, f"outputs {listed(known)}", helps=meant(near))
+
+
+def nothing_to_select(name: str, span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0301", f"no output `{name}`: there is only one", span, "nothing to select", helps=("leave it out",)
+    )
+
+
+def attribute_of_tensor(name: str, span: Span) -> Diagnostic:
+    if name in ("shape", "size", "ndim", "dim"):
+        helps = ("sizes have names in the signature: `x: [B, T, D]`, and then `T` is a number",)
+    elif name in ("y", "h", "c"):
+        helps = ("this is one tensor already: leave it out",)
+    else:
+        helps = ("`.T` swaps the last two axes; functions stand in a stage, `x -> relu`",)
+    return Diagnostic("E0301", f"a tensor has no `{name}`", span, "unknown", helps=helps)
+
+
+def attribute_of(value: Any, name: str, span: Span) -> Diagnostic:
+    return Diagnostic("E0301", f"no `{name}` here", span, f"the value is {kind(value)}")
+
+
+def unknown_parameter(path: str, name: str, known: Sequence[str], span: Span, near: str | None) -> Diagnostic:
+    helps = meant(near) or ((f"it has {listed(known)}",) if known else ())
+    return Diagnostic("E0301", f"`{path}` has no parameter `{name}`", span, "unknown", helps=helps)
+
+
+def hides_size(name: str, span: Span, size: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0311",
+        f"`{name}` is a size of this body already",
+        span,
+        "a value",
+        (Label(size, "a size"),),
+        helps=("give the value another name",),
+    )
+
+
+def explanations() -> dict[str, Explanation]:
+    return {
+        "E0301": Explanation(
+            "unknown name, parameter or size",
+            "Nothing is called so here. Near names are suggested. New sizes are named only by inputs and left of `=>`.",
+            programs.body("y = x -> ReLU"),
+            programs.body("y = x -> relu"),
+        ),
+    }

@@ -1,0 +1,67 @@
+"""`Param`, init rules and the selectors that name parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from . import programs
+from .diagnostics import Diagnostic
+from .explanation import Explanation
+from .source import Span
+from .wording import listed, meant
+
+
+def unknown_init(name: str, span: Span, near: str | None) -> Diagnostic:
+    from ..elaborate.initializers import TABLE
+
+    starts = [entry for entry in TABLE if entry.startswith(name)]
+    helps = meant(near) or (f"there is {listed(starts or TABLE, 16)}",)
+    return Diagnostic("E0301", f"unknown init `{name}`", span, "not in the init table", helps=helps)
+
+
+def not_an_init(span: Span) -> Diagnostic:
+    helps = ("for example `normal(0.02)`, `zeros`, `kaiming_normal`",)
+    return Diagnostic("E0304", "this is not an init", span, "expected an entry of the init table", helps=helps)
+
+
+def not_a_selector(span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0402",
+        "this is not a selector",
+        span,
+        "selects nothing",
+        helps=('selectors are `"glob"`, `Kind.weight` and `rank < 2`',),
+    )
+
+
+def selector_matches_nothing(text: str, span: Span, near: str | None, paths: Sequence[str]) -> Diagnostic:
+    heads = sorted({path.split(".")[0] for path in paths})
+    helps = meant(near) or ((f"parameters start with {listed(heads)}",) if heads else ())
+    return Diagnostic("E0402", "this selector matches no parameter", span, helps=helps)
+
+
+def parameter_without_init(path: str, span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0409",
+        f"parameter `{path}` has no init",
+        span,
+        "no first value",
+        helps=("`Param(shape, init = normal(0.02))`, or an `init` rule that selects it",),
+    )
+
+
+def explanations() -> dict[str, Explanation]:
+    return {
+        "E0402": Explanation(
+            "selector that matches nothing",
+            "`init`, `group` and `freeze` name parameters by path; a selector without a match would have no effect.",
+            programs.body('y = x -> fc: Linear(8)\ninit "fcc.weight" = zeros'),
+            programs.body('y = x -> fc: Linear(8)\ninit "fc.weight" = zeros'),
+        ),
+        "E0409": Explanation(
+            "`Param` without init",
+            "A bare parameter has no default initial value: give `init =` or an `init` rule.",
+            programs.body("y = x + Param([8])"),
+            programs.body("y = x + Param([8], init = zeros)"),
+        ),
+    }

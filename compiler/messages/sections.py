@@ -1,0 +1,214 @@
+"""Sections: their keys, units and table entries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from . import programs
+from .diagnostics import Diagnostic, Label
+from .explanation import Explanation
+from .source import Span
+from .wording import meant, spaced
+
+KEY_WORDS = {
+    "train": "a training key", "data": "a data key", "export": "an export key", "search": "a search key",
+    "weights": "a key of weight maps",
+}  # fmt: skip
+
+
+def unknown_key(span: Span, name: str, section: str, near: str | None, known: Iterable[str]) -> Diagnostic:
+    word = KEY_WORDS.get(section, f"a key of `{section}`")
+    helps = meant(near) or (f"`{section}` has: {spaced(known)}",)
+    return Diagnostic("E0401", f"unknown key `{name}` in `{section}`", span, f"not {word}", helps=helps)
+
+
+def key_elsewhere(span: Span, name: str, section: str, owner: str) -> Diagnostic:
+    return Diagnostic(
+        "E0401",
+        f"`{name}` does not stand in `{section}`",
+        span,
+        f"belongs to `{owner}`",
+        helps=(f"move it to `{owner}`",),
+    )
+
+
+def key_form(span: Span, name: str, section: str, form: str) -> Diagnostic:
+    return Diagnostic("E0401", f"`{name}` in `{section}` is not written like this", span, "another form", helps=(form,))
+
+
+def not_a_field_here(span: Span, name: str, section: str) -> Diagnostic:
+    return Diagnostic(
+        "E0401",
+        f"`{section}` has no typed fields",
+        span,
+        "a field",
+        helps=(f"settings are written `{name} = value`; typed fields belong to `data`",),
+    )
+
+
+def entry_misplaced(span: Span, what: str, section: str) -> Diagnostic:
+    return Diagnostic("E0401", f"{what} does not stand in `{section}`", span, "not here")
+
+
+def key_twice(span: Span, name: str, first: Span) -> Diagnostic:
+    return Diagnostic("E0408", f"`{name}` stands here twice", span, "second", (Label(first, "first"),))
+
+
+def key_missing(span: Span, name: str, section: str, example: str) -> Diagnostic:
+    return Diagnostic("E0408", f"`{section}` needs `{name}`", span, f"no `{name}`", helps=(f"for example `{example}`",))
+
+
+def unit_missing(span: Span, number: str, what: str, units: Sequence[str]) -> Diagnostic:
+    helps = (" or ".join(f"`{number} {unit}`" for unit in units),)
+    return Diagnostic("E0403", f"{what} needs a unit", span, "no unit", helps=helps)
+
+
+def unit_wrong(span: Span, number: str, unit: str, what: str, units: Sequence[str], near: str | None) -> Diagnostic:
+    helps = meant(near and f"{number} {near}") or (" or ".join(f"`{number} {unit}`" for unit in units),)
+    return Diagnostic("E0403", f"{what} is in {' or '.join(units)}, not in `{unit}`", span, "wrong unit", helps=helps)
+
+
+def unit_unwanted(span: Span, what: str, text: str) -> Diagnostic:
+    return Diagnostic("E0403", f"{what} has no unit", span, f"`{text}`", helps=("write the number alone",))
+
+
+def duration_not_positive(span: Span, what: str, text: str) -> Diagnostic:
+    return Diagnostic("E0304", f"{what} is above 0, not `{text}`", span)
+
+
+def not_a_duration(span: Span, what: str, found: str) -> Diagnostic:
+    return Diagnostic("E0304", f"{what} is a number with a unit, not {found}", span, "expected e.g. `10 epochs`")
+
+
+def rest_here(span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0403",
+        "`rest` is the time that is left, for the last segment of a schedule",
+        span,
+        "not here",
+        helps=("write a duration such as `10 epochs`",),
+    )
+
+
+def after_the_end(span: Span, before: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0304", "a segment after the schedule's end", span, "never reached", (Label(before, "lasts to the end"),)
+    )
+
+
+def epochs_unknown(span: Span, why: str) -> Diagnostic:
+    return Diagnostic("E0403", f"epochs cannot become steps: {why}", span, "in epochs", helps=("write it in steps",))
+
+
+def not_an_entry(span: Span, what: str, example: str) -> Diagnostic:
+    return Diagnostic("E0304", f"{what} belongs here", span, f"not {what}", helps=(f"for example `{example}`",))
+
+
+def unknown_entry(span: Span, name: str, what: str, near: str | None, known: Iterable[str]) -> Diagnostic:
+    helps = meant(near) or (f"known: {spaced(known, 40)}",)
+    return Diagnostic("E0301", f"`{name}` is not {what}", span, "unknown", helps=helps)
+
+
+def unknown_argument(span: Span, owner: str, name: str, near: str | None, known: Sequence[str]) -> Diagnostic:
+    helps = meant(near) or ((f"`{owner}` takes: {spaced(known)}",) if known else (f"`{owner}` takes no arguments",))
+    return Diagnostic("E0304", f"`{owner}` has no argument `{name}`", span, "unknown argument", helps=helps)
+
+
+def too_many_arguments(span: Span, owner: str, count: int, known: Sequence[str]) -> Diagnostic:
+    takes = f"it takes {spaced(known)}" if known else "it takes none"
+    return Diagnostic("E0304", f"too many arguments for `{owner}`: {takes}", span, f"{count} given")
+
+
+def argument_twice(span: Span, owner: str, name: str) -> Diagnostic:
+    return Diagnostic("E0304", f"`{name}` of `{owner}` is given twice", span, "second")
+
+
+def argument_missing(span: Span, owner: str, name: str, required: Sequence[str]) -> Diagnostic:
+    helps = (f"it is written `{owner}({', '.join(required)})`",)
+    return Diagnostic("E0304", f"`{owner}` needs `{name}`", span, f"no `{name}`", helps=helps)
+
+
+def wrong_argument(span: Span, owner: str, name: str, expected: str, found: str) -> Diagnostic:
+    return Diagnostic("E0304", f"`{name}` of `{owner}` is {expected}, not `{found}`", span, f"expected {expected}")
+
+
+def wrong_arguments(span: Span, owner: str, why: str) -> Diagnostic:
+    return Diagnostic("E0304", f"`{owner}`: {why}", span)
+
+
+def wrong_value(span: Span, key: str, expected: str, found: str) -> Diagnostic:
+    return Diagnostic("E0304", f"`{key}` is {expected}, not `{found}`", span, f"expected {expected}")
+
+
+def absolute_path(span: Span, path: str) -> Diagnostic:
+    return Diagnostic(
+        "E0412",
+        f"`{path}` is an absolute path",
+        span,
+        "not relative",
+        helps=("paths are relative to the spec; `--data-root DIR` says where the data lies on this machine",),
+    )
+
+
+def section_as_value(span: Span, name: str, kind: str) -> Diagnostic:
+    what = {"weights": "a weight map"}.get(kind, f"a `{kind}` section")
+    return Diagnostic("E0303", f"`{name}` is {what}, not a value or stage", span, "cannot stand here")
+
+
+def unknown_definition(span: Span, name: str, what: str, near: str | None, known: Iterable[str] = ()) -> Diagnostic:
+    helps = meant(near) or ((f"there is: {spaced(known, 8)}",) if known else ())
+    return Diagnostic("E0301", f"there is no {what} `{name}`", span, "not found", helps=helps)
+
+
+def duration_in_both(span: Span, first: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0407",
+        "`duration` stands in the phases and in `train`",
+        span,
+        "in `train` too",
+        (Label(first, "in a phase"),),
+        helps=("each phase has its own: drop this one",),
+    )
+
+
+def duration_missing(span: Span, phase: str) -> Diagnostic:
+    return Diagnostic("E0407", f"phase `{phase}` has no `duration`", span, "", helps=("`duration = 3 epochs`",))
+
+
+def phase_key(span: Span, name: str) -> Diagnostic:
+    return Diagnostic(
+        "E0401",
+        f"`{name}` does not change between phases",
+        span,
+        "not a key of `phase`",
+        helps=("it stands in `train`",),
+    )
+
+
+def explanations() -> dict[str, Explanation]:
+    return {
+        "E0401": Explanation(
+            "unknown key",
+            "Sections are closed: a misspelled key is an error, never ignored.",
+            programs.digits("  optimizer = ", "  optimiser = "),
+            programs.DIGITS,
+        ),
+        "E0403": Explanation(
+            "unit missing or of the wrong dimension; epochs that cannot become steps",
+            "A duration says what it counts.",
+            programs.digits("2 epochs", "2"),
+            programs.DIGITS,
+        ),
+        "E0407": Explanation(
+            "`duration` in phases and in `train`, or missing in a phase",
+            "With phases, each has its own duration and `train` has none.",
+            programs.digits("  duration  = 2 epochs\n", "  duration  = 2 epochs\n  phase a { duration = 1 epochs }\n"),
+            programs.digits("  duration  = 2 epochs\n", "  phase a { duration = 1 epochs }\n"),
+        ),
+        "E0408": Explanation(
+            "required key missing, or a key twice",
+            "One place for each setting.",
+            programs.digits("  batch     = 64\n", "  batch     = 64\n  batch     = 32\n"),
+            programs.DIGITS,
+        ),
+    }
