@@ -17,47 +17,11 @@ from collections.abc import Iterator
 from typing import Annotated, Any, Literal, TypeAlias
 
 from ..messages.source import Span
-from ..sizes.dims import Dim, Size, from_text, to_text
+from ..sizes.dims import Size
 from ..sizes.types import TensorType
-from .record import Record, as_dataclasses, field
-
-
-def _argument_from_json(value: Any) -> Any:
-    if isinstance(value, list):
-        return tuple(_argument_from_json(item) for item in value)  # pyright: ignore[reportUnknownVariableType]
-    if isinstance(value, dict) and set(value) == {"dim"}:  # pyright: ignore[reportUnknownArgumentType]
-        return from_text(value["dim"])  # pyright: ignore[reportUnknownArgumentType]
-    return value  # pyright: ignore[reportUnknownVariableType]
-
-
-def _argument_to_json(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return [_argument_to_json(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
-    if isinstance(value, Dim):
-        return {"dim": to_text(value)}
-    return value
-
-
-class _Argument:
-    """How JSON holds an argument."""
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, _source: Any, _handler: Any) -> Any:
-        from pydantic_core import core_schema
-
-        return core_schema.no_info_before_validator_function(
-            _argument_from_json,
-            core_schema.any_schema(),
-            serialization=core_schema.plain_serializer_function_ser_schema(_argument_to_json),
-        )
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, _core: Any, _handler: Any) -> dict[str, Any]:
-        return {"description": 'a static value; a symbolic size is {"dim": its text}'}
-
-
-#: A static value: None, bool, int, float, str, a symbolic size, or a tuple of these.
-Argument: TypeAlias = Annotated[Any, _Argument]
+from .arguments import Argument, Selector
+from .recipe import Recipe
+from .record import Record, field
 
 
 class _ByKind:
@@ -109,15 +73,6 @@ class Parameter(Record):
     init: Init | None = None
     dtype: str = "f32"
     buffer: bool = False
-
-
-class Selector(Record):
-    """Chooses parameters: `path` (a glob, `*` one segment, `**` any), `layer` (`Linear.weight`: kind and leaf name), or
-    `rank` (a comparison of the number of axes, `rank < 2`)."""
-
-    kind: Literal["path", "layer", "rank"]
-    text: str  # the glob; "Linear.weight"; "< 2"
-    span: Span
 
 
 class InitRule(Record):
@@ -326,26 +281,15 @@ class Source(Record):
     text: str
 
 
-class _Recipe:
-    """The recipe's classes use those of this module; they meet when JSON is read."""
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, _source: Any, handler: Any) -> Any:
-        from .recipe import Recipe
-
-        as_dataclasses(Record)  # those that came with this import
-        return handler.generate_schema(Recipe | None)
-
-
 class Spec(Record):
-    """A whole checked spec. `recipe` is a `Recipe` of `compiler/ir/recipe.py`, or None."""
+    """A whole checked spec."""
 
     edition: str
     name: str  # the file's stem
     bodies: tuple[Body, ...]
     models: tuple[Model, ...]
     params: dict[str, Argument] = field(default_factory=dict)
-    recipe: Annotated[Any, _Recipe] = None
+    recipe: Recipe | None = None
     sources: tuple[Source, ...] = ()
 
     def model(self, name: str) -> Model:

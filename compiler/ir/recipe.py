@@ -21,7 +21,7 @@ from typing import Literal, TypeAlias
 from ..messages.source import Span
 from ..sizes.dims import Size
 from ..sizes.types import TensorType
-from .model import Argument, Selector
+from .arguments import Argument, Selector
 from .record import Record, field
 
 Split: TypeAlias = Literal["train", "val", "test"]
