@@ -392,4 +392,4 @@ def to_text(size: Size) -> int | str:
 
 def from_text(text: int | str) -> Size:
     """Reads what `to_text` wrote; ValueError for anything else."""
-    return text if isinstance(text, int) else read(text)
+    return text if isinstance(text, int) else read(text, var, floordiv)

@@ -1,16 +1,38 @@
-"""Sizes as text: `2*⌊H/16⌋ + 1` for people, `2*floor(H/16) + 1` for JSON, and back."""
+"""Sizes as text: `2*⌊H/16⌋ + 1` for people, `2*floor(H/16) + 1` for JSON, and back.
+
+This file knows how a size is built (`Polynomial`) but makes none: `dims.py`, which writes its sizes by it, hands the
+reader what makes a variable and a floor.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from .dims import Dim, Floor, Monomial, Number, Size
+from typing import Any, Protocol, TypeAlias
 
 
-def write(dim: Dim, opening: str, closing: str) -> str:
+class Polynomial(Protocol):
+    """A sum of terms: powers of variables and floors, and their coefficient (`dims.Dim`)."""
+
+    @property
+    def terms(self) -> tuple[tuple[Monomial, Number], ...]: ...
+
+
+class Floored(Protocol):
+    """⌊numerator / divisor⌋ (`dims.Floor`)."""
+
+    @property
+    def numerator(self) -> Polynomial: ...
+    @property
+    def divisor(self) -> int: ...
+
+
+Number: TypeAlias = "int | Fraction"
+Monomial: TypeAlias = "tuple[tuple[str | Floored, int], ...]"
+
+
+def write(dim: Polynomial, opening: str, closing: str) -> str:
     parts: list[str] = []
     for monomial, coefficient in dim.terms:
         sign = "-" if coefficient < 0 else "+"
@@ -30,7 +52,7 @@ def write_term(monomial: Monomial, coefficient: Number, opening: str, closing: s
     return text if coefficient.denominator == 1 else f"{text}/{coefficient.denominator}"
 
 
-def write_floor(floor: Floor, opening: str, closing: str) -> str:
+def write_floor(floor: Floored, opening: str, closing: str) -> str:
     inner = write(floor.numerator, opening, closing)
     if len(floor.numerator.terms) > 1:
         inner = f"({inner})"
@@ -40,9 +62,9 @@ def write_floor(floor: Floor, opening: str, closing: str) -> str:
 _TOKEN = re.compile(r"\s*(?:(\d+)|([^\W\d]\w*)|(.))")
 
 
-def read(text: str) -> Size:
-    """Reads what `dims.to_text` wrote; ValueError for anything else."""
-    reader = _Reader(text)
+def read(text: str, variable: Callable[[str], Any], floor: Callable[[Any, int], Any]) -> Any:
+    """The size that `dims.to_text` wrote, made by `variable(name)` and `floor(size, divisor)`; ValueError for other text."""
+    reader = _Reader(text, variable, floor)
     size = reader.sum()
     if reader.position != len(reader.tokens) or (isinstance(size, Fraction) and size.denominator != 1):
         raise reader.mistake()
@@ -52,7 +74,8 @@ def read(text: str) -> Size:
 class _Reader:
     """Recursive descent over `+ - * / ^ ( ) floor( )`. Parts may be fractions; the whole is a size."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, variable: Callable[[str], Any], floor: Callable[[Any, int], Any]) -> None:
+        self.variable, self.floor = variable, floor
         self.tokens: list[tuple[str, str, str]] = _TOKEN.findall(text.strip())
         self.text, self.position, self.depth = text, 0, 0
 
@@ -109,8 +132,6 @@ class _Reader:
         return result
 
     def atom(self) -> Any:
-        from .dims import floordiv, var
-
         if self.take("("):
             inner = self.sum()
             self.expect(")")
@@ -126,5 +147,5 @@ class _Reader:
         if name == "floor" and self.take("("):
             inner = self.sum()
             self.expect(")")
-            return floordiv(inner, 1)
-        return var(name)
+            return self.floor(inner, 1)
+        return self.variable(name)
