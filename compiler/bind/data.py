@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..catalogue.builtin import BUILTIN
+from ..catalogue.sections import DATA
 from ..catalogue.sources import SOURCES, SPLITS, Source
 from ..ir.recipe import Condition, DataField, DataSet, ItemType
 from ..ir.recipe import Entry as EntryRecord
@@ -22,7 +23,6 @@ from ..text import syntax
 from .data_graph import DataGraph, described
 from .reader import Reader, Section
 
-KEYS = {"source": "key", "split": "key", "where": "key", "skip": "key"}
 SPLITS_WITH_NAMES = ("folders", "files")
 COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 
@@ -43,8 +43,9 @@ class _Binder:
         self.sizes: dict[str, int | None] = {}
 
     def run(self) -> DataSet | None:
-        forms: Any = KEYS
-        section = self.reader.section("data", self.node.entries, self.node.name.span, forms, lets=True, fields=True)
+        section = self.reader.section(
+            "data", self.node.entries, self.node.name.span, DATA.forms, lets=True, fields=True
+        )
         self.reader.attempt(lambda: self._source(section))
         split = self.reader.attempt(lambda: self._split(section))
         skip = self.reader.attempt(lambda: self._skip(section)) or ()

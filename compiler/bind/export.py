@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from ..catalogue.ops import find
+from ..catalogue.sections import EXPORT, Form
 from ..elaborate import expressions
 from ..elaborate.builder import Builder, Scope
 from ..elaborate.elaborator import Context, Elaborator
@@ -23,12 +24,7 @@ from ..sizes.dims import variables
 from ..sizes.facts import Facts
 from ..sizes.statics import describe
 from ..text import syntax
-from .reader import Form, Reader, Section
-
-EXPORT: dict[str, Form] = {
-    "onnx": "key", "train": "key", "model": "key", "inputs": "key", "outputs": "key or sub", "precision": "key",
-    "opset": "key", "fix": "sub", "preprocess": "key", "quantize": "key",
-}  # fmt: skip
+from .reader import Reader, Section
 
 
 class ExportBinder:
@@ -50,7 +46,7 @@ class ExportBinder:
 
     def run(self) -> Export | None:
         before = len(self.report.errors)
-        section = self.reader.section("export", self.node.entries, self.span, EXPORT)
+        section = self.reader.section("export", self.node.entries, self.span, EXPORT.forms)
         root: tuple[str | None, str, int] | None = self.reader.attempt(lambda: self._root(section))
         plain: dict[str, Any] = {
             "precision": self._choice(section, "precision", "f32", ("f32", "f16", "bf16")),

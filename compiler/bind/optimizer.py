@@ -8,6 +8,7 @@ from typing import Any
 from ..catalogue.entry import Entry
 from ..catalogue.optimizers import OPTIMIZERS
 from ..catalogue.schedules import SEGMENTS
+from ..catalogue.sections import FREEZE
 from ..ir.expand import ParameterEntry, selects
 from ..ir.model import Selector
 from ..ir.recipe import Freeze, Optimizer, ParameterGroup, Schedule, Segment
@@ -175,7 +176,7 @@ def bind_freeze(reader: Reader, item: syntax.SubFor, selectors: tuple[Selector, 
     """`freeze "layer2.**" { until = 3 epochs }`."""
     until = None
     if item.entries is not None:
-        section = reader.section("freeze", item.entries, item.span, {"until": "key"})
+        section = reader.section("freeze", item.entries, item.span, FREEZE.forms)
         node = section.value("until")
         if node is not None:
             until = reader.duration(node, "`until`")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from ..catalogue.schedules import CLIPS, VALIDATIONS
+from ..catalogue.sections import LOG, NOT_IN_PHASE, PHASE, RUNTIME, STEP, TRAIN
 from ..elaborate import expressions, statements
 from ..elaborate.elaborator import Elaborator, reachable
 from ..elaborate.values import Tensor
@@ -35,21 +36,7 @@ from ..sizes.types import TensorType
 from ..text import syntax
 from . import optimizer as bind_optimizer
 from .expressions import Binder, Names, Open
-from .reader import Form, Reader, Section
-
-TRAIN: dict[str, Form] = {
-    "model": "key", "data": "key", "inputs": "sub", "loss": "key or sub", "metrics": "sub", "optimizer": "key",
-    "group": "sub_for", "freeze": "sub_for", "step": "sub_for", "phase": "sub_for", "weights": "key or sub",
-    "batch": "key", "micro_batch": "key", "duration": "key", "validate": "key", "keep": "key", "stop": "key",
-    "clip": "key", "precision": "key", "seed": "key", "ema": "key", "mixup": "key", "log": "sub", "runtime": "sub",
-}  # fmt: skip
-STEP: dict[str, Form] = {
-    "loss": "key or sub", "optimizer": "key", "group": "sub_for", "clip": "key", "repeat": "key"
-}  # fmt: skip
-NOT_IN_PHASE = ("model", "data", "inputs", "weights", "step", "phase", "keep", "stop", "metrics", "ema", "seed")
-PHASE: dict[str, Form] = {name: form for name, form in TRAIN.items() if name not in NOT_IN_PHASE}
-LOG: dict[str, Form] = {"every": "key", "images": "key", "values": "key"}
-RUNTIME: dict[str, Form] = {"shard": "key", "recompute": "key", "sync_batch_norm": "key", "workers": "key"}
+from .reader import Reader, Section
 
 
 class PhaseBinder:
@@ -109,7 +96,7 @@ class PhaseBinder:
             for entry in entries.items
             if isinstance(entry, (syntax.Draw, syntax.Rule)) or entry.name.text not in NOT_IN_PHASE
         )
-        return self.reader.section(f"phase {name}", syntax.Entries(entries.span, kept), span, PHASE)
+        return self.reader.section(f"phase {name}", syntax.Entries(entries.span, kept), span, PHASE.forms)
 
     def _phase(self, outer: Section, inner: Section | None, name: str, span: Span) -> Phase | None:
         """A phase complete with what it takes over from the section."""
@@ -273,7 +260,7 @@ class PhaseBinder:
         sub = section.sub("log")
         if sub is None:
             return Log()
-        inner = self.reader.section("log", sub.entries, sub.name.span, LOG)
+        inner = self.reader.section("log", sub.entries, sub.name.span, LOG.forms)
         node = inner.value("every")
         every = self.reader.attempt(lambda: self.reader.duration(node, "`every`")) if node is not None else None
         images, values = self._logged(inner, "images"), self._logged(inner, "values")
@@ -321,7 +308,7 @@ class PhaseBinder:
         sub = section.sub("runtime")
         if sub is None:
             return Runtime()
-        inner = self.reader.section("runtime", sub.entries, sub.name.span, RUNTIME)
+        inner = self.reader.section("runtime", sub.entries, sub.name.span, RUNTIME.forms)
         shard = self.reader.setting(inner, "shard", "Text", None)
         if shard not in (None, "fsdp"):
             self.report.add(errors.wrong_value(inner.keys["shard"].span, "shard", '`"fsdp"`', describe(shard)))
@@ -362,8 +349,8 @@ class PhaseBinder:
                 f"step {name}",
                 item.entries or syntax.Entries(item.span, ()),
                 span,
-                STEP,
-                elsewhere=dict.fromkeys((key for key in TRAIN if key not in STEP), "train"),
+                STEP.forms,
+                elsewhere={key: "train" for key in TRAIN.forms if key not in STEP.forms},
             )
             update = self._update(inner, name, span, [name], shared)
             if update is not None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 from ..catalogue import arguments as kinds
 from ..catalogue.entry import MISSING, Entry, Table
+from ..catalogue.sections import Form
 from ..ir.recipe import Duration
 from ..ir.recipe import Entry as EntryRecord
 from ..messages import recipe as errors
@@ -21,8 +22,6 @@ from ..sizes.statics import Quantity, StaticError, describe, truth
 from ..text import syntax
 
 Item: TypeAlias = syntax.Key | syntax.Field | syntax.Let | syntax.Draw | syntax.Rule | syntax.Sub | syntax.SubFor
-#: How a key is written: `name = value`, `name { .. }`, `name argument { .. }`.
-Form: TypeAlias = Literal["key", "sub", "sub_for", "key or sub"]
 #: Reads an argument that is no plain value: gets the expression and what it is called.
 Special: TypeAlias = Mapping[str, Callable[[syntax.Pipe, str], Any]]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from ..catalogue.search import DRAWS, METHODS, PRUNERS
+from ..catalogue.sections import SEARCH
 from ..elaborate.values import Callable
 from ..ir.recipe import Condition, DataSet, Draw, DrawCase, Entry, Prune, Search, Train
 from ..messages import recipe as errors
@@ -18,10 +19,9 @@ from ..resolve.scopes import EXPECTED, Definition, convert, kind_of
 from ..resolve.settings import Target, statics_of
 from ..sizes.statics import StaticError, describe
 from ..text import syntax
-from .reader import Form, Reader, Section, Special
+from .reader import Reader, Section, Special
 from .train import watch
 
-SEARCH: dict[str, Form] = {"method": "key", "objective": "key", "prune": "key", "train": "key"}
 COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 
 
@@ -49,7 +49,7 @@ class SearchBinder:
 
     def run(self) -> Search | None:
         before = len(self.report.errors)
-        section = self.reader.section("search", self.node.entries, self.span, SEARCH, draws=True)
+        section = self.reader.section("search", self.node.entries, self.span, SEARCH.forms, draws=True)
         method = self.reader.attempt(lambda: self._method(section))
         train: Train | None = self.reader.attempt(lambda: self._train(section))
         objective = self.reader.attempt(lambda: self._objective(section, train)) if train is not None else None

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from ..catalogue.schedules import KEEPS, STOPS, WEIGHT_SOURCES
+from ..catalogue.sections import TRAIN
 from ..elaborate import expressions, signatures
 from ..elaborate.elaborator import Elaborator
 from ..elaborate.values import Callable
@@ -22,7 +23,7 @@ from ..text import syntax
 from . import optimizer as bind_optimizer
 from .expression_values import read_names
 from .expressions import Binder, Names, NetUse
-from .phase import TRAIN, PhaseBinder
+from .phase import PhaseBinder
 from .reader import Reader, Section
 
 
@@ -45,7 +46,7 @@ class TrainBinder:
 
     def run(self) -> Train | None:
         before = len(self.report.errors)
-        section = self.reader.section("train", self.node.entries, self.span, TRAIN, lets=True)
+        section = self.reader.section("train", self.node.entries, self.span, TRAIN.forms, lets=True)
         dataset = self.reader.attempt(lambda: self._dataset(section))
         nets = self._nets(section)
         scalars = self._scalars(section)

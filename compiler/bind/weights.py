@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..catalogue.sections import WEIGHTS
 from ..elaborate.elaborator import Elaborator
 from ..ir.expand import COUNTER, glob, parameters
 from ..ir.model import Model, Spec
@@ -13,9 +14,7 @@ from ..messages.diagnostics import Failed
 from ..messages.names import nearest
 from ..resolve.scopes import Definition
 from ..text import syntax
-from .reader import Form, Reader
-
-KEYS: dict[str, Form] = {"ignore": "key", "strip": "key"}
+from .reader import Reader
 
 
 def bind_weights(elaborator: Elaborator, definition: Definition, name: str) -> WeightMap | None:
@@ -24,7 +23,7 @@ def bind_weights(elaborator: Elaborator, definition: Definition, name: str) -> W
     before = len(report.errors)
     node: syntax.Weights = definition.node
     reader = Reader(definition.scope, report, elaborator.project.root)
-    section = reader.section("weights", node.entries, node.name.span, KEYS, rules=True)
+    section = reader.section("weights", node.entries, node.name.span, WEIGHTS.forms, rules=True)
     ignore = reader.setting(section, "ignore", "Names", ())
     strip = reader.setting(section, "strip", "Text", "")
     rules: list[WeightRule] = []

@@ -1,0 +1,550 @@
+"""The keys of every section: how each is written, what it takes, its default, what it means.
+
+The binder takes the keys that a section may hold from here, `dlc explain batch` and docs/recipe_keys.md show them, and a
+test checks every example in a whole spec.
+
+    data Pets { .. }            DATA
+    train { .. }                TRAIN      with  step NAME { .. }  phase NAME { .. }  group .. { .. }  freeze .. { .. }
+    export { .. }               EXPORT           log { .. }  runtime { .. }
+    search { .. }               SEARCH
+    weights NAME for Model      WEIGHTS
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, TypeAlias
+
+#: How a key is written: `name = value`, `name { .. }`, `name argument { .. }`.
+Form: TypeAlias = Literal["key", "sub", "sub_for", "key or sub"]
+
+REQUIRED = "required"
+DURATION = "a duration in `epochs` or `steps`"
+SELECTORS = 'selectors of parameters: `"glob"`, `Kind.weight`, `rank < 2`'
+
+
+class Key(NamedTuple):
+    """One key of a section. `default` is `REQUIRED`, the value that is taken when the key is left out, or words for it."""
+
+    name: str
+    takes: str
+    default: str
+    meaning: str
+    example: str
+    form: Form = "key"
+
+
+@dataclass(frozen=True)
+class SectionKeys:
+    """The keys of one kind of section. `opening` is how it begins in a spec."""
+
+    name: str
+    opening: str
+    meaning: str
+    keys: tuple[Key, ...]
+    #: What the section holds besides keys: `name: type = pipeline` in `data`, draws in `search`.
+    also: str = ""
+
+    @property
+    def forms(self) -> dict[str, Form]:
+        """How each key is written, by name: what the binder checks a section against."""
+        return {key.name: key.form for key in self.keys}
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self.keys)
+
+
+DATA = SectionKeys(
+    "data",
+    "data Name { .. }",
+    "Where records come from, how they are split, and what a batch contains.",
+    (
+        Key(
+            "source",
+            "a source: `csv`, `image_folder`, `builtin`, ..",
+            REQUIRED,
+            "Where the records come from. Paths are relative to the spec; `{split}` in a path selects files by split.",
+            'source = csv("train.csv")',
+        ),
+        Key(
+            "split",
+            "a split: `random`, `contiguous`, `folders`, `files`, `all`",
+            REQUIRED,
+            "Which records are for training, validation and test. Fractions sum to 1.",
+            "split = random(train = 0.8, val = 0.1, test = 0.1, seed = 0)",
+        ),
+        Key(
+            "where",
+            "a condition on fields of the source and on lengths of the section",
+            "every record",
+            "Keeps the records for which the condition holds; it is applied before the split.",
+            "where = source.age >= 18",
+        ),
+        Key(
+            "skip",
+            "a list of names",
+            "`[]`",
+            "Folders of an `image_folder` that are not classes.",
+            'skip = ["unsorted"]',
+        ),
+    ),
+    also="Fields, `name: type = pipeline`: each is a tensor of the batch, with the batch axis `B` in front. `let` names a "
+    "value that several fields use.",
+)
+
+_LOSS = Key(
+    "loss",
+    "an expression, or `{ name = expression }` for a sum of named terms",
+    REQUIRED,
+    "What training minimises. Named terms are added and logged one by one.",
+    "loss = cross_entropy(logits, label)",
+    "key or sub",
+)
+_OPTIMIZER = Key(
+    "optimizer",
+    "an optimizer: `AdamW`, `SGD`, ..",
+    REQUIRED,
+    "How the parameters are updated. A hyperparameter may be a schedule: `lr = 1e-3 -> cosine(0, rest)`.",
+    "optimizer = AdamW(lr = 1e-3 -> cosine(0, rest), weight_decay = 0.01)",
+)
+_GROUP = Key(
+    "group",
+    f"{SELECTORS}; inside, arguments of the optimizer",
+    "none: every parameter has the optimizer's arguments",
+    "Overrides the optimizer's arguments for the parameters it selects; a later group wins. `base.lr` is the value that "
+    "it overrides.",
+    "group rank < 2 { weight_decay = 0 }",
+    "sub_for",
+)
+_CLIP = Key(
+    "clip",
+    "`norm(x)` or `value(x)`",
+    "no clipping",
+    "Limits gradients before each update: their norm over all parameters, or each value.",
+    "clip = norm(1.0)",
+)
+
+TRAIN = SectionKeys(
+    "train",
+    "train { .. }, or train Name { .. } when there are several",
+    "The training recipe: which model learns from which data, towards what, how long.",
+    (
+        Key(
+            "model",
+            "a model, with statics if wanted: `GPT2(depth = 6)`",
+            "required, unless a `let` makes a net",
+            "The model that is trained. `let gen = Generator()` trains several nets, each under its own name.",
+            "model = Classifier",
+        ),
+        Key("data", "the name of a `data` section", REQUIRED, "The data that the model is trained on.", "data = Wine"),
+        Key(
+            "inputs",
+            "`{ input = field }`",
+            "each input takes the field of its own name",
+            "Feeds inputs of the model from data fields with other names.",
+            "inputs { x = measurements }",
+            "sub",
+        ),
+        _LOSS,
+        Key(
+            "metrics",
+            "`{ name = metric }`",
+            "none",
+            "What is measured over the whole validation split, and over the test split with the kept weights.",
+            "metrics { acc = accuracy(logits, label) }",
+            "sub",
+        ),
+        _OPTIMIZER,
+        _GROUP,
+        Key(
+            "freeze",
+            f"{SELECTORS}; inside, `until`",
+            "nothing is frozen",
+            "Stops gradients and batch statistics of the parameters it selects. A net that is frozen whole runs in "
+            "evaluation mode.",
+            'freeze "fc.**" { until = 1 epochs }',
+            "sub_for",
+        ),
+        Key(
+            "step",
+            "the name of a net; inside, `loss`, `optimizer`, `group`, `clip`, `repeat`",
+            "one update of all nets",
+            "One update of one net, with its own loss and optimizer; steps run in the order in which they are written.",
+            "step gen { loss = bce(fake, ones([B])); optimizer = Adam(2e-4) }",
+            "sub_for",
+        ),
+        Key(
+            "phase",
+            "a name; inside, keys of `train`",
+            "one phase with the keys of `train`",
+            "A part of the run with keys of its own. Phases run in order; what a phase does not set comes from `train`.",
+            'phase warm { duration = 1 epochs; freeze "fc.**" }',
+            "sub_for",
+        ),
+        Key(
+            "weights",
+            "`file(..)`, `hf(..)`, `torchvision(..)`, or a weight map of one; `{ net = .. }` for several nets",
+            "the initial values of the spec",
+            "The weights that training starts from.",
+            'weights = file("start.safetensors")',
+            "key or sub",
+        ),
+        Key(
+            "batch",
+            "a number of samples, or of tokens (`25k tokens`)",
+            REQUIRED,
+            "Samples in one optimizer step, over all devices and micro-batches together. `dlc train` refuses batches in tokens "
+            "for now (E0501).",
+            "batch = 64",
+        ),
+        Key(
+            "micro_batch",
+            "a number of samples that divides `batch`",
+            "`batch`",
+            "Samples that go through the network at once. Gradients of the micro-batches of one step are accumulated, "
+            "which saves memory and leaves the result unchanged.",
+            "micro_batch = 16",
+        ),
+        Key(
+            "duration",
+            DURATION,
+            REQUIRED,
+            "How long to train. An epoch is one pass over the training split. With phases, each phase has its own.",
+            "duration = 10 epochs",
+        ),
+        Key(
+            "validate",
+            "`every(n, batches)`",
+            "`every(1 epochs)`",
+            "How often the validation split is evaluated, and on how many batches of it (all by default).",
+            "validate = every(100 steps)",
+        ),
+        Key(
+            "keep",
+            "`best(metric)`, `last`, `average(last = n)`",
+            "`last`",
+            "Which weights the run keeps for evaluation and export.",
+            "keep = best(val.loss)",
+        ),
+        Key(
+            "stop",
+            "`plateau(metric, patience)`",
+            "never",
+            "Ends the phase when the metric has not improved for the duration `patience`.",
+            "stop = plateau(val.loss, patience = 20 epochs)",
+        ),
+        _CLIP,
+        Key(
+            "precision",
+            '`"f32"`, `"bf16"` or `"f16"`',
+            '`"f32"`',
+            "The dtype of matrix products and convolutions (autocast). Weights, losses and norms stay in f32. `dlc train` "
+            'refuses `"f16"` for now (E0501).',
+            'precision = "bf16"',
+        ),
+        Key(
+            "seed",
+            "a whole number of at least 0",
+            "`0`",
+            "Seeds initial weights, data order, augmentation and dropout.",
+            "seed = 7",
+        ),
+        Key(
+            "ema",
+            "a number from 0 to 1: the decay per step",
+            "no average",
+            "Keeps an exponential moving average of the weights; validation, `keep` and export use it.",
+            "ema = 0.999",
+        ),
+        Key(
+            "mixup",
+            "a number above 0: the alpha of the beta distribution",
+            "no mixup",
+            "Mixes pairs of examples and their targets. `dlc train` refuses it for now (E0501).",
+            "mixup = 0.2",
+        ),
+        Key(
+            "log",
+            "`{ every = ..; images = ..; values = .. }`",
+            "see `log`",
+            "What is logged, and how often.",
+            "log { every = 10 steps }",
+            "sub",
+        ),
+        Key(
+            "runtime",
+            "`{ shard = ..; recompute = ..; workers = .. }`",
+            "see `runtime`",
+            "How the machine is used. It may change speed and memory, not the result.",
+            "runtime { workers = 2 }",
+            "sub",
+        ),
+    ),
+    also="`let name = expression`: a value that losses, metrics and steps share, or a net (`let gen = Generator()`).",
+)
+
+STEP = SectionKeys(
+    "step",
+    "step net { .. } in `train`",
+    "One update of one net.",
+    (
+        _LOSS,
+        _OPTIMIZER,
+        _GROUP,
+        _CLIP,
+        Key(
+            "repeat",
+            "a whole number of at least 1",
+            "`1`",
+            "How many times the update runs in one round; each time draws a new batch.",
+            "repeat = 5",
+        ),
+    ),
+)
+
+#: Keys that hold for the whole run.
+NOT_IN_PHASE = ("model", "data", "inputs", "weights", "step", "phase", "keep", "stop", "metrics", "ema", "seed")
+
+PHASE = SectionKeys(
+    "phase",
+    "phase name { .. } in `train`",
+    "A part of the run with keys of its own. Schedules and `until` count from its start; an `optimizer` in a phase starts "
+    "with fresh state.",
+    tuple(key for key in TRAIN if key.name not in NOT_IN_PHASE),
+)
+
+GROUP = SectionKeys(
+    "group",
+    "group selector, .. { .. } in `train`, `phase` or `step`",
+    "Arguments of the optimizer for some parameters. The keys are those of the optimizer (`dlc explain AdamW`).",
+    (),
+)
+
+FREEZE = SectionKeys(
+    "freeze",
+    "freeze selector, .., or freeze selector, .. { until = .. } in `train` or `phase`",
+    "Parameters that are not trained.",
+    (
+        Key(
+            "until",
+            DURATION,
+            "the end of the phase",
+            "When the parameters begin to be trained, counted from the start of the phase.",
+            "until = 1 epochs",
+        ),
+    ),
+)
+
+LOG = SectionKeys(
+    "log",
+    "log { .. } in `train` or `phase`",
+    "What a run logs besides losses and metrics.",
+    (
+        Key(
+            "every",
+            DURATION,
+            "at each validation",
+            "How often a row with the training losses goes to `metrics.csv`.",
+            "every = 10 steps",
+        ),
+        Key(
+            "images",
+            "a list of data fields, `let`s or model values that are images",
+            "`[]`",
+            "Written as image grids to `images/` of the run, with each row of `metrics.csv`.",
+            "images = [image]",
+        ),
+        Key(
+            "values",
+            "a list of data fields, `let`s or model values",
+            "`[]`",
+            "Their means over the same few records every time become columns of `metrics.csv`.",
+            "values = [logits]",
+        ),
+    ),
+)
+
+RUNTIME = SectionKeys(
+    "runtime",
+    "runtime { .. } in `train` or `phase`",
+    "How the machine is used. It may change speed and memory, not the result.",
+    (
+        Key(
+            "shard",
+            '`"fsdp"`',
+            "not sharded",
+            "Shards parameters, gradients and optimizer state over devices; on one device it changes nothing.",
+            'shard = "fsdp"',
+        ),
+        Key(
+            "recompute",
+            "a list of globs over paths of layers",
+            "`[]`",
+            "Layers that keep only their inputs and compute their inside again in the backward pass: less memory, more time.",
+            'recompute = ["fc"]',
+        ),
+        Key(
+            "sync_batch_norm",
+            "`true` or `false`",
+            "`false`",
+            "Shares the batch statistics between devices; on one device it changes nothing.",
+            "sync_batch_norm = true",
+        ),
+        Key(
+            "workers",
+            "a whole number of at least 0",
+            "chosen by the data",
+            "Threads that read and transform records.",
+            "workers = 2",
+        ),
+    ),
+)
+
+EXPORT = SectionKeys(
+    "export",
+    "export { .. }, or export Name { .. } when there are several",
+    "What goes into the ONNX file.",
+    (
+        Key(
+            "onnx",
+            "a path",
+            "the name of the section or of the spec, with `.onnx`",
+            "The file. It is written to `RUN/export/` for a run and to the current directory for a spec; `-o` overrides it.",
+            'onnx = "classifier.onnx"',
+        ),
+        Key(
+            "train",
+            "the name of a `train` section",
+            "the only one",
+            "Whose model and weights are exported.",
+            "train = Recipe",
+        ),
+        Key(
+            "model",
+            "a model, or a net that a `let` of the train section names",
+            "the model of the train section",
+            "What is exported.",
+            "model = Classifier",
+        ),
+        Key(
+            "inputs",
+            "a list of inputs or named values of the model",
+            "the inputs that the outputs need",
+            "Cuts the model: the graph begins at these values.",
+            "inputs = [x]",
+        ),
+        Key(
+            "outputs",
+            "a list of outputs or named values, or `{ name = expression }`",
+            "the outputs of the model",
+            "Exactly the outputs of the graph. Expressions may add functions: `probs = softmax(logits)`.",
+            "outputs { probs = softmax(logits) }",
+            "key or sub",
+        ),
+        Key(
+            "precision",
+            '`"f32"`, `"f16"` or `"bf16"`',
+            '`"f32"`',
+            "The dtype of the weights and the computation in the graph.",
+            'precision = "f16"',
+        ),
+        Key("opset", "a whole number", "`23`", "The ONNX opset. Only 23 is supported.", "opset = 23"),
+        Key(
+            "fix",
+            "`{ size = number }`",
+            "every size with a letter stays dynamic",
+            "Gives dynamic sizes a fixed value in the graph.",
+            "fix { B = 1 }",
+            "sub",
+        ),
+        Key(
+            "preprocess",
+            "`true` or `false`",
+            "`false`",
+            "Puts the transforms of the data that ONNX can express into the graph (`scale`, `normalize`, `one_hot`, ..).",
+            "preprocess = true",
+        ),
+        Key(
+            "quantize",
+            '`"int8"` or `"int4"`',
+            "weights as trained",
+            "Rounds the weights of linear layers: a smaller file, and less memory to read for each token.",
+            'quantize = "int8"',
+        ),
+    ),
+)
+
+SEARCH = SectionKeys(
+    "search",
+    "search { .. }",
+    "Which settings are drawn from what, towards which figure. The section is checked; no command runs it yet.",
+    (
+        Key(
+            "method",
+            "`grid()`, `random(trials, seed)` or `bayes(trials, seed)`",
+            REQUIRED,
+            "How settings are chosen.",
+            "method = random(trials = 20)",
+        ),
+        Key(
+            "objective",
+            "`val.loss` or `val.METRIC`",
+            REQUIRED,
+            "The figure to improve; a metric knows its direction.",
+            "objective = val.loss",
+        ),
+        Key(
+            "prune",
+            "`asha(min, factor)` or `median(min)`",
+            "every trial runs to its end",
+            "Stops trials that fall behind.",
+            "prune = median(min = 1 epochs)",
+        ),
+        Key("train", "the name of a `train` section", "the only one", "The recipe that is tuned.", "train = Recipe"),
+    ),
+    also="Draws, `setting ~ distribution`: `lr ~ log_uniform(1e-4, 1e-1)`, `depth ~ choice(1, 2)`.",
+)
+
+WEIGHTS = SectionKeys(
+    "weights",
+    "weights name for Model { .. }",
+    "A map between the parameters of a model and the tensors of a foreign file.",
+    (
+        Key("ignore", "a list of globs", "`[]`", "Foreign tensors that are not wanted.", 'ignore = ["head.*"]'),
+        Key(
+            "strip",
+            "a prefix",
+            '`""`',
+            "A prefix that is removed from the foreign names that have it.",
+            'strip = "module."',
+        ),
+    ),
+    also='Rules, `"ours" <- "theirs"`: the first that matches wins; wildcards correspond in order.',
+)
+
+SECTIONS: Mapping[str, SectionKeys] = {
+    section.name: section
+    for section in (DATA, TRAIN, STEP, PHASE, GROUP, FREEZE, LOG, RUNTIME, EXPORT, SEARCH, WEIGHTS)
+}
+
+
+def find(name: str) -> list[tuple[SectionKeys, Key]]:
+    """The keys of that name, each with a section that has it: `precision` of `train` and of `export`.
+
+    `train.precision` names one of them. A phase or step that repeats a key of `train` is not listed again.
+    """
+    owner, _, leaf = name.rpartition(".")
+    found = [
+        (section, key)
+        for section in SECTIONS.values()
+        for key in section
+        if key.name == leaf and owner in ("", section.name)
+    ]
+    whole = {key for section, key in found if section is TRAIN}
+    return [(section, key) for section, key in found if owner or section is TRAIN or key not in whole]
+
+
+def names() -> list[str]:
+    """Every name that `find` or `SECTIONS` knows."""
+    return list(dict.fromkeys([*SECTIONS, *(key.name for section in SECTIONS.values() for key in section)]))
