@@ -1,1 +1,22 @@
+"""The PyTorch backend: typed IR to the source that one would have written by hand.
 
+    module.py        model.py as a whole: head, support, classes in order
+    classes.py       one class a block: which bodies share it, its constructor, its `forward`
+    scopes.py        where the layers of a class live: attributes, `nn.Sequential`, `nn.ModuleList`
+    regions.py       a `forward`: nodes in order; `repeat`, `if training`, `scan`
+    statements.py    one operator, block or chain of stages
+    variables.py     which values get a variable, and its name
+    requirements.py  claims about sizes that only the input decides
+    lowering.py      what a lowering sees, and the table of lowerings; ops/ holds them, in files as in the catalogue
+    group.py         bodies that share a class, side by side
+    constants.py     their numbers: equal ones are literals, the others arguments of the constructor
+    sizes.py         symbolic sizes: `B, T, _ = x.shape`
+    python.py        expressions, literals, names, layout; lines.py: a line before its layout
+    support.py       functions and classes that a file needs beside its own
+    recipe.py        recipe.py as a whole; parameter_groups.py, parameter_rules.py, schedules.py: its parts
+    load.py          source as a running class
+
+`Classes -> Scopes -> Forward`: classes are written from the innermost block to the model. Each makes its tree of layers
+(`Scopes`), then its statements (`Forward`). What a tree asks about the classes before it comes as four functions
+(`Builders`), what a `forward` asks as one (`emitting`), so that none knows who uses it.
+"""

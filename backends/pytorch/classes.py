@@ -1,4 +1,12 @@
-"""One class a block: groups bodies, writes each class once, and names them in order of use."""
+"""One class a block: groups bodies, writes each class once, and names them in order of use.
+
+Bodies of one block that are equal up to numbers share a class; what differs becomes an argument of its constructor:
+
+    down1: Down(2 * width) .. down2: Down(4 * width)        the spec, with width = 64
+    body 3 "Down" (x: [B, 64, H, W]), body 5 "Down" ..      the IR: a body for each distinct use
+    self.down1 = Down(64, 128)                              the source
+    self.down2 = Down(128, 256)
+"""
 
 from __future__ import annotations
 
@@ -11,12 +19,15 @@ from ...compiler.ir.model import Body, CallNode, Model, ModeNode, OpNode, Repeat
 from ...compiler.sizes.dims import Dim, Size
 from ...compiler.sizes.facts import Facts
 from .constants import Constants, ModuleClass, Parameter, Symbolic, Varies, marks, resolve
-from .forward import Forward, Frame, Line
 from .group import Group, structure
-from .lowering import Operand, Tensor, Use, lowering, module_class
+from .lines import Line
+from .lowering import Application, Operand, SharedType, lowering, module_class
 from .python import Expr, camel, identifier, quoted, unique, unique_class
-from .scopes import Scopes, Slot, owns, regions_of, singular
+from .regions import Forward
+from .requirements import require
+from .scopes import Builders, Scopes, Slot, owns, regions_of, singular
 from .sizes import Sizes
+from .variables import Region
 
 _CLASS_MARK = re.compile("\x03(\\d+)\x04")
 
@@ -61,7 +72,7 @@ class Classes:
         self._emitting: dict[int, tuple[str, ...]] = {}
         self.classes: list[Class] = []
         self.by_body: dict[int, Class] = {}
-        self.current: Class | None = None
+        self._uses: list[int] = []  # the classes that the one being written constructs
         self._sizes = Sizes([], [], [])
         self.members: dict[int, Member] = {}
         self.heights: dict[int, int] = {}
@@ -151,9 +162,9 @@ class Classes:
         body = bodies[0]
         constants.statics = _statics(bodies)
         constants.sizes = _input_sizes(bodies)
-        cls = Class(len(self.classes), members[0].name, tuple(m.index for m in members), [], None)  # type: ignore[arg-type]
-        self.current = cls
-        cls.scopes = Scopes(group, self, members[0].strip)
+        self._uses = []
+        scopes = Scopes(group, Builders(self.construct, self.stage, self.tree, self.emitting), members[0].strip)
+        cls = Class(len(self.classes), members[0].name, tuple(m.index for m in members), [], scopes, uses=self._uses)
         if cls.scopes.root.kind in ("sequential", "dict"):
             cls.base = "nn.Sequential" if cls.scopes.whole is not None else "nn.ModuleDict"
         forward = [] if cls.scopes.whole is not None else self._forward(cls, group, body)
@@ -162,7 +173,6 @@ class Classes:
         self.classes.append(cls)
         for member in members:
             self.by_body[member.index] = cls
-        self.current = None
 
     def _forward(self, cls: Class, group: Group, body: Body) -> list[Line]:
         taken: list[str] = []
@@ -176,7 +186,7 @@ class Classes:
         letters = _letters(group)
         tensors = [group.tensor([b.inputs[at].type for b in group.bodies]) for at in range(len(body.inputs))]
         sizes = Sizes.of([(n, t.sizes) for n, t in zip(taken, tensors, strict=True)], letters)
-        writer = Forward(self, cls.scopes, sizes, {*instances.values(), *emits.values()}, emits)
+        writer = Forward(cls.scopes, sizes, {*instances.values(), *emits.values()}, self.emitting, emits)
 
         def locate(path: str) -> str:
             if path.startswith("@"):
@@ -187,15 +197,15 @@ class Classes:
                 return text
             return cls.scopes.access("self", path)
 
-        frame = Frame(group, locate)
+        region = Region(group, locate)
         for value, name, tensor in zip(body.inputs, taken, tensors, strict=True):
-            frame.env[value.id] = Expr(name, names=frozenset((name,)))
+            region.env[value.id] = Expr(name, names=frozenset((name,)))
             writer.shown[name] = tensor.sizes
         outputs = self.outputs if root else [(r.name, r.value) for r in body.outputs]
-        writer.require(frame, list(zip(*(b.requirements for b in group.bodies), strict=True)))
+        require(writer, region, list(zip(*(b.requirements for b in group.bodies), strict=True)))
         checks, writer.lines = writer.lines, []
-        found = writer.run(frame, [value for _, value in outputs])
-        shape = writer.type(frame, outputs[0][1]).sizes
+        found = writer.run(region, [value for _, value in outputs])
+        shape = writer.type(region, outputs[0][1]).sizes
         if root and len(outputs) + len(self.emits) > 1:
             fields = [f"{identifier(name)}={e.text}" for (name, _), e in zip(outputs, found, strict=True)]
             fields += [f"{identifier(name)}=torch.stack({emits[name]})" for name in self.emits]
@@ -264,16 +274,16 @@ class Classes:
 
     # ---- what the class asks for while it is written -----------------------------------------------------------------
 
-    def of(self, body: int) -> Class:
-        return self.by_body[body]
+    def tree(self, body: int) -> Slot:
+        """Where the layers of the class of a body live."""
+        return self.by_body[body].scopes.root
 
     def construct(self, bodies: Sequence[int], group: Group) -> str:
         """The constructor call of the class of these bodies, one for each body of the group."""
         cls = self.by_body[bodies[0]]
         if any(self.by_body[index] is not cls for index in bodies):
             raise Varies
-        assert self.current is not None
-        self.current.uses.append(cls.number)
+        self._uses.append(cls.number)
         places = [cls.bodies.index(index) for index in bodies]
         arguments: list[str] = []
         for at, parameter in enumerate(cls.parameters):
@@ -306,7 +316,7 @@ class Classes:
         group.constants.hints.setdefault(number.values, next(named, "act"))
         return f"{number}()"
 
-    def _use(self, group: Group, nodes: Sequence[OpNode]) -> Use:
+    def _use(self, group: Group, nodes: Sequence[OpNode]) -> Application:
         """A function as a stage: its numbers are those of the constructor."""
         first = nodes[0]
         inputs: list[Operand | None] = []
@@ -316,8 +326,8 @@ class Classes:
                 raise Symbolic
             types = [b.value(n.inputs[at]).type for b, n in zip(group.bodies, nodes, strict=True)]  # pyright: ignore[reportArgumentType]
             inputs.append(Operand(Expr("x"), group.tensor(types)))
-        outputs: list[Tensor] = [group.tensor([b.value(o.id).type for b in group.bodies]) for o in first.outputs]
-        return Use(first.op, group.args([n.args for n in nodes]), inputs, outputs, str, None, [True])
+        outputs: list[SharedType] = [group.tensor([b.value(o.id).type for b in group.bodies]) for o in first.outputs]
+        return Application(first.op, group.args([n.args for n in nodes]), inputs, outputs, str, None, [True])
 
     # ---- names and order -------------------------------------------------------------------------------------------
 

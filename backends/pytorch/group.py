@@ -24,7 +24,7 @@ from ...compiler.sizes.dims import Dim
 from ...compiler.sizes.facts import NO_FACTS, Facts
 from ...compiler.sizes.types import TensorType
 from .constants import Constants, Number, Varies
-from .lowering import Arg, Tensor, module_class
+from .lowering import Arg, SharedType, module_class
 
 
 def _is_number(value: Any) -> bool:
@@ -36,7 +36,7 @@ class Group:
 
     def __init__(self, spec: Spec, bodies: Sequence[Body], constants: Constants, facts: Facts = NO_FACTS) -> None:
         self.spec, self.bodies, self.constants, self.facts = spec, tuple(bodies), constants, facts
-        self._types: dict[int, Tensor] = {}
+        self._types: dict[int, SharedType] = {}
 
     @property
     def first(self) -> Body:
@@ -54,7 +54,7 @@ class Group:
         """The values of each body by their ids."""
         return [{value.id: value for value in body.values()} for body in self.bodies]
 
-    def type(self, value: int) -> Tensor:
+    def type(self, value: int) -> SharedType:
         """The type of a value, known in all bodies by the same id."""
         if value not in self._types:
             self._types[value] = self.tensor([values[value].type for values in self.values])
@@ -98,11 +98,13 @@ class Group:
     def args(self, records: Sequence[dict[str, Any]]) -> dict[str, Arg]:
         return {name: self.arg([record[name] for record in records]) for name in records[0] if name not in ("init",)}
 
-    def tensor(self, types: Sequence[TensorType]) -> Tensor:
+    def tensor(self, types: Sequence[TensorType]) -> SharedType:
         first = types[0]
         if any(type.dtype != first.dtype or type.rank != first.rank for type in types):
             raise Varies
-        return Tensor(first.dtype, tuple(self.number(sizes) for sizes in zip(*(t.shape for t in types), strict=True)))
+        return SharedType(
+            first.dtype, tuple(self.number(sizes) for sizes in zip(*(t.shape for t in types), strict=True))
+        )
 
 
 def handed(node: AnyNode) -> dict[str, str]:

@@ -29,7 +29,7 @@ Arg: TypeAlias = "Number | bool | str | None | tuple[Arg, ...]"
 
 
 @dataclass(frozen=True)
-class Tensor:
+class SharedType:
     """What is known of a tensor: its dtype and its sizes."""
 
     dtype: str
@@ -45,7 +45,7 @@ class Operand:
     """An input of a node: an expression, and the type of the tensor (None: a number in a tensor's place)."""
 
     expr: Expr
-    type: Tensor | None
+    type: SharedType | None
     number: Any = None
 
 
@@ -92,7 +92,7 @@ def _plain_or_none(arg: Arg) -> Any:
         return None
 
 
-class Layer(_Arguments):
+class Construction(_Arguments):
     """A layer in the constructor of a class: its arguments and the shapes of its weights."""
 
     def __init__(
@@ -100,7 +100,7 @@ class Layer(_Arguments):
         args: dict[str, Arg],
         weights: dict[str, tuple[Number, ...]],
         dtypes: dict[str, str],
-        inputs: Sequence[Tensor | None],
+        inputs: Sequence[SharedType | None],
     ) -> None:
         super().__init__(args)
         self.weights, self.dtypes = weights, dtypes
@@ -119,7 +119,7 @@ class Layer(_Arguments):
         return options_text(self, options, str)
 
 
-class Use(_Arguments):
+class Application(_Arguments):
     """An operator in `forward`: its arguments, inputs and the types of its outputs.
 
     `use[0]` is the source of the first input where an argument of a call stands; `use.at(0, SUM)` where an operand
@@ -131,7 +131,7 @@ class Use(_Arguments):
         op: str,
         args: dict[str, Arg],
         inputs: Sequence[Operand | None],
-        outputs: Sequence[Tensor],
+        outputs: Sequence[SharedType],
         size: Callable[[Number], str],
         module: str | None,
         wanted: Sequence[bool],
@@ -159,7 +159,7 @@ class Use(_Arguments):
     def at(self, index: int, level: int = ATOM) -> str:
         return self.operand(index).expr.at(level)
 
-    def tensor(self, index: int = 0) -> Tensor:
+    def tensor(self, index: int = 0) -> SharedType:
         type = self.operand(index).type
         assert type is not None, f"input {index} of {self.op} is a number"
         return type
@@ -233,8 +233,8 @@ def collapsed_is(arg: Arg, value: object) -> bool:
 
 # ---- the table -------------------------------------------------------------------------------------------------------
 
-FunctionLowering: TypeAlias = Callable[[Use], Expr]
-ConstructorLowering: TypeAlias = Callable[[Layer], str]
+FunctionLowering: TypeAlias = Callable[[Application], Expr]
+ConstructorLowering: TypeAlias = Callable[[Construction], str]
 
 
 @dataclass
@@ -247,8 +247,8 @@ class Lowering:
 
     forward: FunctionLowering | None = None
     constructor: ConstructorLowering | None = None
-    module: Callable[[Use], str | None] | None = None
-    targets: Callable[[Use, Sequence[str]], str] | None = None
+    module: Callable[[Application], str | None] | None = None
+    targets: Callable[[Application, Sequence[str]], str] | None = None
     #: Whether the module of a layer with a `forward` of its own is simply called, for these arguments.
     plain_call: Callable[[dict[str, Any]], bool] | None = None
 
@@ -282,10 +282,10 @@ def constructor(*names: str) -> Callable[[ConstructorLowering], ConstructorLower
     return register
 
 
-def module(*names: str) -> Callable[[Callable[[Use], str | None]], Callable[[Use], str | None]]:
+def module(*names: str) -> Callable[[Callable[[Application], str | None]], Callable[[Application], str | None]]:
     """Registers the `nn.Module` form of a function, used where a group becomes an `nn.Sequential`."""
 
-    def register(lowering: Callable[[Use], str | None]) -> Callable[[Use], str | None]:
+    def register(lowering: Callable[[Application], str | None]) -> Callable[[Application], str | None]:
         for name in names:
             entry(name).module = lowering
         return lowering
@@ -293,10 +293,12 @@ def module(*names: str) -> Callable[[Callable[[Use], str | None]], Callable[[Use
     return register
 
 
-def targets(*names: str) -> Callable[[Callable[[Use, Sequence[str]], str]], Callable[[Use, Sequence[str]], str]]:
+def targets(
+    *names: str,
+) -> Callable[[Callable[[Application, Sequence[str]], str]], Callable[[Application, Sequence[str]], str]]:
     """Registers the assignment pattern of an operator with several outputs."""
 
-    def register(pattern: Callable[[Use, Sequence[str]], str]) -> Callable[[Use, Sequence[str]], str]:
+    def register(pattern: Callable[[Application, Sequence[str]], str]) -> Callable[[Application, Sequence[str]], str]:
         for name in names:
             entry(name).targets = pattern
         return pattern
@@ -334,7 +336,7 @@ def module_class(node: OpNode) -> str | None:
     if node.instance is not None or len(node.inputs) != 1 or not named or not has_lowering(node.op):
         return None
     form = _TABLE[node.op].module
-    text = None if form is None else form(Use(node.op, node.args, [], [], str, None, [True]))
+    text = None if form is None else form(Application(node.op, node.args, [], [], str, None, [True]))
     return text.removesuffix("()") if text is not None and text.endswith("()") else None
 
 
@@ -369,7 +371,29 @@ def dtype(name: str) -> str:
 
 
 __all__ = [
-    "ATOM", "POWER", "PRODUCT", "SUM", "UNARY", "Arg", "Expr", "Layer", "Lowering", "Number", "Operand", "Tensor",
-    "Use", "Varies", "collapse", "constructor", "dtype", "function", "has_lowering", "lowering", "module", "plain",
-    "targets", "unsupported", "write",
+    "ATOM",
+    "POWER",
+    "PRODUCT",
+    "SUM",
+    "UNARY",
+    "Application",
+    "Arg",
+    "Construction",
+    "Expr",
+    "Lowering",
+    "Number",
+    "Operand",
+    "SharedType",
+    "Varies",
+    "collapse",
+    "constructor",
+    "dtype",
+    "function",
+    "has_lowering",
+    "lowering",
+    "module",
+    "plain",
+    "targets",
+    "unsupported",
+    "write",
 ]  # fmt: skip

@@ -30,13 +30,15 @@ from ...compiler.ir.expand import glob, parameters
 from ...compiler.ir.model import AnyNode, Body, OpNode, Spec
 from ...compiler.ir.recipe import Metric, Term, Train
 from .constants import Constants
-from .forward import Forward, Frame, Line
 from .group import Group
+from .lines import Line
 from .ops.losses import SUMS
 from .parameter_groups import optimization
 from .python import ATOM, PRODUCT, Expr, comment, identifier, layout, quoted, unique, variable
+from .regions import Forward
 from .sizes import Sizes
 from .support import named, rename, source
+from .variables import Region
 
 #: A metric that is no entry of the table: the mean over examples of what each batch gives.
 MEAN = "mean"
@@ -326,18 +328,18 @@ class _Function:
         self.totals: dict[int, str] = {}
         self.given: dict[int, Expr] = {}
 
-    def frame(self) -> Frame:
-        frame = Frame(self.group, self.locate)
+    def region(self) -> Region:
+        region = Region(self.group, self.locate)
         for value in self.body.inputs:
-            frame.env[value.id] = Expr(f"batch[{quoted(value.name)}]")
-        return frame
+            region.env[value.id] = Expr(f"batch[{quoted(value.name)}]")
+        return region
 
     def locate(self, path: str) -> str:
         name, _, rest = path.partition(".")
         return f"{self.writer.variables[name]}{'.' if rest else ''}{rest}"
 
     def run_exprs(self, values: Sequence[int]) -> list[Expr]:
-        return self.forward.run(self.frame(), values)
+        return self.forward.run(self.region(), values)
 
     def run(self, values: Sequence[int]) -> list[str]:
         return [expr.text for expr in self.run_exprs(values)]
@@ -357,26 +359,26 @@ class _Function:
         """How many targets a counted loss divides by, without running a net."""
         node = self.body.nodes[position]
         assert isinstance(node, OpNode)
-        frame = self.frame()
-        frame.at = position
+        region = self.region()
+        region.at = position
         for operand in node.inputs:
-            if not isinstance(operand, int) or operand in frame.env:
+            if not isinstance(operand, int) or operand in region.env:
                 continue
             size = self.body.value(operand).type
-            frame.env[operand] = Expr(f"<{size}>")
-        text = SUMS[node.op][1](self.forward.use(frame, (node,)))
+            region.env[operand] = Expr(f"<{size}>")
+        text = SUMS[node.op][1](self.forward.use(region, (node,)))
         if "<" not in text:
             return text
         # Which targets count depends on a target that is no field: what leads to it is computed.
         target = node.inputs[1]
         assert isinstance(target, int)
-        frame = self.frame()
-        self.forward.run(frame, [target])
-        frame.at = position
+        region = self.region()
+        self.forward.run(region, [target])
+        region.at = position
         for operand in node.inputs:
-            if isinstance(operand, int) and operand not in frame.env:
-                frame.env[operand] = variable("_")
-        return SUMS[node.op][1](self.forward.use(frame, (node,)))
+            if isinstance(operand, int) and operand not in region.env:
+                region.env[operand] = variable("_")
+        return SUMS[node.op][1](self.forward.use(region, (node,)))
 
     def only_counted(self, term: Term) -> bool:
         """Whether a term is made of counted losses and numbers alone."""
@@ -407,42 +409,42 @@ class _RecipeForward(Forward):
     """Statements of a recipe's body: losses may be sums, metrics are left to whoever gathers them."""
 
     def __init__(self, function: _Function, sizes: Sizes, reserved: set[str]) -> None:
-        super().__init__(None, None, sizes, reserved)  # type: ignore[arg-type]
+        super().__init__(None, sizes, reserved)
         self.function = function
 
-    def operator(self, frame: Frame, node: OpNode, position: int) -> None:
+    def operator(self, region: Region, node: OpNode, position: int) -> None:
         given = self.function.given.get(node.outputs[0].id) if node.outputs else None
         if given is not None:
-            frame.env[node.outputs[0].id] = given
+            region.env[node.outputs[0].id] = given
             return
         total = self.function.totals.get(position)
         if total is not None and node.op in SUMS:
             value = node.outputs[0].id
-            expr = self.lighten(frame, node, lambda: SUMS[node.op][0](self.use(frame, (node,))))
+            expr = self.lighten(region, node, lambda: SUMS[node.op][0](self.use(region, (node,))))
             self.function.names.pop(value, None)
-            self.assign(frame, value, expr, threshold=position + 1)
-            mean = frame.env[value]
-            frame.env[value] = Expr(f"{mean.text} / {total}", PRODUCT, mean.names, 0)
+            self.assign(region, value, expr, threshold=position + 1)
+            mean = region.env[value]
+            region.env[value] = Expr(f"{mean.text} / {total}", PRODUCT, mean.names, 0)
             return
         if node.op == "l1" and node.op in LOSSES:
-            self.finish(frame, node, self.penalty(node))
+            self.finish(region, node, self.penalty(node))
             return
-        super().operator(frame, node, position)
+        super().operator(region, node, position)
 
     def reads(self, node: AnyNode) -> list[int]:
         return [] if any(output.id in self.function.given for output in node.outputs) else super().reads(node)
 
-    def device(self, frame: Frame) -> str:
+    def device(self, region: Region) -> str:
         return self.function.device
 
-    def keep(self, frame: Frame, value: int, name: str, expr: Expr) -> None:
-        super().keep(frame, value, name or self.function.names.get(value, ""), expr)
+    def keep(self, region: Region, value: int, name: str, expr: Expr) -> None:
+        super().keep(region, value, name or self.function.names.get(value, ""), expr)
 
-    def name(self, frame: Frame, value: int, expr: Expr, threshold: int) -> str:
+    def name(self, region: Region, value: int, expr: Expr, threshold: int) -> str:
         wanted = self.function.names.get(value)
         if wanted is not None:
-            return unique(wanted, self.busy(frame, value, threshold))
-        return super().name(frame, value, expr, threshold)
+            return unique(wanted, self.busy(region, value, threshold))
+        return super().name(region, value, expr, threshold)
 
     def penalty(self, node: OpNode) -> Expr:
         """`l1("glob")` over the parameters of all nets."""

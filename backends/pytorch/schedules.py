@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from ...compiler.catalogue.clock import Clock
 from ...compiler.ir.recipe import Schedule, Segment
-from .forward import Line
+from .lines import Line
 from .python import identifier, literal
 
 #: What the values of a hyperparameter are called.

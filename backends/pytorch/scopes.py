@@ -3,6 +3,12 @@
 The paths of a body are a tree. A numbered group whose stages are a unary chain becomes an `nn.Sequential` with the
 same numbers; a labelled repeat becomes an `nn.ModuleList` of equal elements; any other numbered scope an
 `nn.ModuleDict`; a dotted label nested plain modules.
+
+    x -> mlp: { Linear(8) -> relu -> Linear(2) } -> outc.conv: Conv(2, 1)    the spec
+    mlp.0, mlp.1 (no weights), mlp.2, outc.conv                              the IR's paths
+    self.mlp = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))    the source
+    self.outc = nn.Module()
+    self.outc.conv = nn.Conv2d(8, 2, 1)
 """
 
 from __future__ import annotations
@@ -10,17 +16,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from ...compiler.ir.expand import join, turns
 from ...compiler.ir.model import AnyNode, Body, CallNode, Instance, ModeNode, OpNode, RepeatNode, ScanNode
 from .constants import Number, Symbolic, Varies
 from .group import Group, handed
-from .lowering import Layer, Tensor, lowering
+from .lowering import Construction, SharedType, lowering
 from .python import quoted, snake
-
-if TYPE_CHECKING:
-    from .classes import Class, Classes
 
 Kind: TypeAlias = Literal["leaf", "module", "sequential", "list", "dict"]
 
@@ -34,7 +37,7 @@ class Slot:
     text: str = ""
     entries: list[str] = field(default_factory=list[str])
     buffer: bool = False
-    cls: Class | None = None
+    inner: Slot | None = None  # the tree of the block or of the elements of the list
 
     def at(self, segments: Sequence[str]) -> Slot:
         slot = self
@@ -97,11 +100,25 @@ def uses(body: Body) -> Counter[int]:
     return count
 
 
+@dataclass(frozen=True)
+class Builders:
+    """What the tree of a class asks about the classes that are written already.
+
+    `construct` gives the constructor call of the class of a body (one body for each of the group), `stage` that of a
+    function's module, `tree` where the layers of a body's class live, `emitting` the wanted `emit` names of a body.
+    """
+
+    construct: Callable[[Sequence[int], Group], str]
+    stage: Callable[[Group, Sequence[OpNode]], str | None]
+    tree: Callable[[int], Slot]
+    emitting: Callable[[int], Sequence[str]]
+
+
 class Scopes:
     """The tree of one class, its chains and its loops by node position."""
 
-    def __init__(self, group: Group, classes: Classes, strip: str = "") -> None:
-        self.group, self.classes, self.strip = group, classes, strip
+    def __init__(self, group: Group, build: Builders, strip: str = "") -> None:
+        self.group, self.build, self.strip = group, build, strip
         self.root = Slot()
         self.chains: dict[int, Chain] = {}
         self.loops: dict[int, Loop] = {}
@@ -216,8 +233,8 @@ class Scopes:
                 self.loops[position] = Loop("sequential", singular(node.scope))
                 return
             bodies = [[n.runs[index].body for n in nodes] for index in range(len(node.runs))]
-            self.fill(slot, nodes, [self.classes.construct(b, self.group) for b in bodies])
-            slot.cls = self.classes.of(bodies[0][0])
+            self.fill(slot, nodes, [self.build.construct(b, self.group) for b in bodies])
+            slot.inner = self.build.tree(bodies[0][0])
             self.loops[position] = Loop("class", singular(node.scope))
             return
         entries = None if start is None else self.spliced(self.group, nodes, (), 0)
@@ -230,7 +247,7 @@ class Scopes:
         region = self.group.region([n.runs[index].body for n in nodes])
         instances = region.instances("#0")
         if instances[0].body is not None:
-            slot.cls = self.classes.of(instances[0].body)
+            slot.inner = self.build.tree(instances[0].body)
         return self.construct(region, instances)
 
     def turn_chains(self, nodes: Sequence[RepeatNode]) -> list[str] | None:
@@ -340,11 +357,11 @@ class Scopes:
         node = nodes[0]
         try:
             if isinstance(node, CallNode):
-                if self.classes.emitting(node.body):
+                if self.build.emitting(node.body):
                     return None
                 if node.instance.startswith("@") or node.instances or len(self._body(node.body).inputs) != 1:
                     return None
-                return self.classes.construct([n.body for n in nodes], group)
+                return self.build.construct([n.body for n in nodes], group)
             if not isinstance(node, OpNode):
                 return None
             if node.instance is not None:
@@ -353,7 +370,7 @@ class Scopes:
                 if len(node.outputs) != 1 or not called or lowered.constructor is None:
                     return None
                 return self.construct(group, group.instances(node.instance))
-            return self.classes.stage(group, nodes)
+            return self.build.stage(group, nodes)
         except Symbolic:
             return None
 
@@ -402,7 +419,7 @@ class Scopes:
         slot.text = self.construct(group, instances)
         slot.buffer = instances[0].op == "Buffer"
         if instances[0].body is not None:
-            slot.cls = self.classes.of(instances[0].body)
+            slot.inner = self.build.tree(instances[0].body)
 
     def segments(self, path: str) -> tuple[str, ...]:
         parts = tuple(path.split("."))
@@ -413,7 +430,7 @@ class Scopes:
         first = instances[0]
         if first.op is None:
             assert all(i.body is not None for i in instances), f"`{first.path}` was never applied"
-            return self.classes.construct([i.body for i in instances if i.body is not None], group)
+            return self.build.construct([i.body for i in instances if i.body is not None], group)
         build = lowering(first.op, first.span).constructor
         assert build is not None, f"{first.op} has no constructor"
         weights = {
@@ -422,9 +439,9 @@ class Scopes:
         }
         dtypes = {p.name: p.dtype for p in first.parameters}
         inputs = self.inputs_of(group, first.path)
-        return build(Layer(group.args([i.args for i in instances]), weights, dtypes, inputs))
+        return build(Construction(group.args([i.args for i in instances]), weights, dtypes, inputs))
 
-    def inputs_of(self, group: Group, path: str) -> list[Tensor | None]:
+    def inputs_of(self, group: Group, path: str) -> list[SharedType | None]:
         """Types of what a layer is applied to first, here, in a region or in a block that takes it."""
         position = group.applied.get(path)
         if position is None:
@@ -476,8 +493,8 @@ def reach(root: str, slot: Slot | None, segments: Sequence[str]) -> str:
     """Source for a path below a slot; beyond a block's instance it goes on in the block's own tree."""
     text = root
     for segment in segments:
-        if slot is not None and slot.cls is not None and slot.kind == "leaf":
-            slot = slot.cls.scopes.root
+        if slot is not None and slot.inner is not None and slot.kind == "leaf":
+            slot = slot.inner
         kind = slot.kind if slot is not None else "module"
         if kind in ("sequential", "list"):
             text += f"[{segment}]"
@@ -486,8 +503,7 @@ def reach(root: str, slot: Slot | None, segments: Sequence[str]) -> str:
         else:
             text += f".{segment}"
         if slot is not None:
-            element = slot.cls.scopes.root if kind == "list" and slot.cls is not None else None
-            slot = element or slot.children.get(segment)
+            slot = slot.inner if kind == "list" and slot.inner is not None else slot.children.get(segment)
     return text
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..lowering import Use, function, module
+from ..lowering import Application, function, module
 from ..python import Expr
 
 _PLAIN = {
@@ -19,61 +19,61 @@ _PLAIN = {
 
 
 @function(*_PLAIN)
-def plain(use: Use) -> Expr:
+def plain(use: Application) -> Expr:
     return use.call(_PLAIN[use.op][0], use[0])
 
 
 @module(*_PLAIN)
-def plain_module(use: Use) -> str:
+def plain_module(use: Application) -> str:
     return _PLAIN[use.op][1]
 
 
 @function("identity")
-def identity(use: Use) -> Expr:
+def identity(use: Application) -> Expr:
     return use.operand(0).expr
 
 
 @module("identity")
-def identity_module(use: Use) -> str:
+def identity_module(use: Application) -> str:
     return "nn.Identity()"
 
 
 @function("gelu")
-def gelu(use: Use) -> Expr:
+def gelu(use: Application) -> Expr:
     return use.call("F.gelu", use[0], *use.options(approximate=("approx", "none")))
 
 
 @module("gelu")
-def gelu_module(use: Use) -> str:
+def gelu_module(use: Application) -> str:
     return f"nn.GELU({', '.join(use.options(approximate=('approx', 'none')))})"
 
 
 @function("leaky_relu")
-def leaky_relu(use: Use) -> Expr:
+def leaky_relu(use: Application) -> Expr:
     return use.call("F.leaky_relu", use[0], "" if use.is_("slope", 0.01) else use.text(use.arg("slope")))
 
 
 @module("leaky_relu")
-def leaky_relu_module(use: Use) -> str:
+def leaky_relu_module(use: Application) -> str:
     return f"nn.LeakyReLU({'' if use.is_('slope', 0.01) else use.text(use.arg('slope'))})"
 
 
 @function("elu")
-def elu(use: Use) -> Expr:
+def elu(use: Application) -> Expr:
     return use.call("F.elu", use[0], "" if use.is_("alpha", 1.0) else use.text(use.arg("alpha")))
 
 
 @module("elu")
-def elu_module(use: Use) -> str:
+def elu_module(use: Application) -> str:
     return f"nn.ELU({'' if use.is_('alpha', 1.0) else use.text(use.arg('alpha'))})"
 
 
 @function("softmax", "log_softmax")
-def softmax(use: Use) -> Expr:
+def softmax(use: Application) -> Expr:
     return use.call(f"F.{use.op}", use[0], f"dim={use.text(use.arg('axis'))}")
 
 
 @module("softmax", "log_softmax")
-def softmax_module(use: Use) -> str:
+def softmax_module(use: Application) -> str:
     kind = "nn.Softmax" if use.op == "softmax" else "nn.LogSoftmax"
     return f"{kind}(dim={use.text(use.arg('axis'))})"

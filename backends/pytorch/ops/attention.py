@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ..lowering import Layer, Use, Varies, constructor, function
+from ..lowering import Application, Construction, Varies, constructor, function
 from ..python import BIT_AND, Expr
 from ..support import support
 
 
 @function("attention")
-def attention(use: Use) -> Expr:
+def attention(use: Application) -> Expr:
     """`is_causal` only when there is no mask and rows and columns are equal; else one merged mask."""
     q, k = use.tensor(0), use.tensor(1)
     options: list[str] = []
@@ -30,7 +30,7 @@ def attention(use: Use) -> Expr:
     return use.call("F.scaled_dot_product_attention", use[0], use[1], use[2], *options, weight=2)
 
 
-def _causal(use: Use) -> str:
+def _causal(use: Application) -> str:
     rows, columns = use.tensor(0).sizes[2], use.tensor(1).sizes[2]
     return f"{support('causal_mask')}({use.size(rows)}, {use.size(columns)}, {use.device})"
 
@@ -42,12 +42,12 @@ def _all_or_none(answers: list[bool]) -> bool:
 
 
 @function("rope")
-def rope(use: Use) -> Expr:
+def rope(use: Application) -> Expr:
     return use.call(support("rope"), use[0], use.text(use.arg("theta")))
 
 
 @constructor("MultiHeadAttention")
-def multi_head_attention(layer: Layer) -> str:
+def multi_head_attention(layer: Construction) -> str:
     width = layer.inputs[0]
     assert width is not None
     arguments = [str(width.sizes[2]), layer.text(layer.arg("heads"))]
@@ -59,7 +59,7 @@ def multi_head_attention(layer: Layer) -> str:
 
 
 @function("MultiHeadAttention")
-def multi_head_attention_call(use: Use) -> Expr:
+def multi_head_attention_call(use: Application) -> Expr:
     arguments = [use[0]]
     if use.has(1):
         arguments.append(use[1])

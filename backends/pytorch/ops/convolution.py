@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from operator import mul
 
-from ..lowering import Layer, Number, Use, collapse, constructor, entry, function
+from ..lowering import Application, Construction, Number, collapse, constructor, entry, function
 from ..python import Expr
 
 
 @constructor("Conv")
-def conv(layer: Layer) -> str:
+def conv(layer: Construction) -> str:
     weight = layer.weight()
     axes = len(weight) - 2
     out, channels = weight[:2]
@@ -29,7 +29,7 @@ def conv(layer: Layer) -> str:
 
 
 @function("Conv")
-def conv_call(use: Use) -> Expr:
+def conv_call(use: Application) -> Expr:
     assert use.module is not None
     if use.arg("pad") != "causal":
         return use.call(use.module, use[0])
@@ -48,7 +48,7 @@ entry("Conv").plain_call = lambda args: args.get("pad") != "causal"
 
 
 @constructor("ConvTranspose")
-def conv_transpose(layer: Layer) -> str:
+def conv_transpose(layer: Construction) -> str:
     weight = layer.weight()
     axes = len(weight) - 2
     arguments = [str(weight[0]), layer.text(layer.arg("out")), layer.text(collapse(layer.arg("kernel")))]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..lowering import Layer, constructor
+from ..lowering import Construction, constructor
 
 
 @constructor("Embedding")
-def embedding(layer: Layer) -> str:
+def embedding(layer: Construction) -> str:
     count, dim = layer.weight()
     return f"nn.Embedding({', '.join([str(count), str(dim), *layer.options(padding_idx=('pad', None))])})"

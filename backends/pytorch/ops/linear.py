@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..lowering import Layer, constructor
+from ..lowering import Construction, constructor
 
 
 @constructor("Linear")
-def linear(layer: Layer) -> str:
+def linear(layer: Construction) -> str:
     out, inputs = layer.weight()
     return f"nn.Linear({', '.join([str(inputs), str(out), *layer.options(bias=('bias', True))])})"

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from ..constants import Number
-from ..lowering import Operand, Use, function
+from ..lowering import Application, Operand, function
 from ..python import COMPARISON, Expr
 from ..support import support
 
-Total: TypeAlias = Callable[[Use], Expr]
-Count: TypeAlias = Callable[[Use], str]
+Total: TypeAlias = Callable[[Application], Expr]
+Count: TypeAlias = Callable[[Application], str]
 
 _FIELD = re.compile(r'batch\["\w+"\]')
 
@@ -23,7 +23,7 @@ _FIELD = re.compile(r'batch\["\w+"\]')
 SUMS: dict[str, tuple[Total, Count]] = {}
 
 
-def counted(name: str, lower: Callable[[Use, bool], Expr], count: Count) -> None:
+def counted(name: str, lower: Callable[[Application, bool], Expr], count: Count) -> None:
     """Registers a loss: `lower(use, total)` is its sum with `total`, else its mean."""
     function(name)(lambda use: lower(use, False))
     SUMS[name] = (lambda use: lower(use, True), count)
@@ -36,7 +36,7 @@ def _reduction(total: bool) -> str:
 # ---- classes ---------------------------------------------------------------------------------------------------------
 
 
-def _pair(use: Use, axis: int) -> tuple[str, str]:
+def _pair(use: Application, axis: int) -> tuple[str, str]:
     """Logits with their class axis second, and targets to match."""
     logits = use.tensor(0)
     axis %= logits.rank
@@ -48,23 +48,23 @@ def _pair(use: Use, axis: int) -> tuple[str, str]:
     return f"{use.at(0)}.movedim({axis}, 1)", target
 
 
-def _weights(use: Use) -> str:
+def _weights(use: Application) -> str:
     weight: Any = use.arg("weight")
     return f"torch.tensor({use.text(weight)}, device={use.at(0)}.device)"
 
 
-def _cross_entropy(use: Use, total: bool) -> Expr:
+def _cross_entropy(use: Application, total: bool) -> Expr:
     options = use.options(ignore_index=("ignore", None), label_smoothing=("smoothing", 0.0))
     if use.arg("weight") is not None:
         options.append(f"weight={_weights(use)}")
     return use.call("F.cross_entropy", *_pair(use, use.value("axis")), *options, _reduction(total))
 
 
-def _nll(use: Use, total: bool) -> Expr:
+def _nll(use: Application, total: bool) -> Expr:
     return use.call("F.nll_loss", *_pair(use, use.value("axis")), _reduction(total))
 
 
-def _class_count(use: Use) -> str:
+def _class_count(use: Application) -> str:
     """Targets that count; with class weights their sum."""
     ignore = use.args.get("ignore")
     weight = use.args.get("weight")
@@ -79,7 +79,7 @@ counted("cross_entropy", _cross_entropy, _class_count)
 counted("nll", _nll, _class_count)
 
 
-def _focal(use: Use, total: bool) -> Expr:
+def _focal(use: Application, total: bool) -> Expr:
     options = use.options(gamma=("gamma", 2.0), alpha=("alpha", None))
     return use.call(support("focal_loss"), use[0], use[1], *options, _reduction(total))
 
@@ -87,11 +87,11 @@ def _focal(use: Use, total: bool) -> Expr:
 counted("focal", _focal, lambda use: _targets(use))
 
 
-def _kl(use: Use, total: bool) -> Expr:
+def _kl(use: Application, total: bool) -> Expr:
     return use.call(support("kl_divergence"), use[0], use[1], *use.options(axis=("axis", -1)), _reduction(total))
 
 
-def _vectors(use: Use) -> str:
+def _vectors(use: Application) -> str:
     sizes = list(use.tensor(0).sizes)
     del sizes[use.value("axis")]
     return _product(use, sizes)
@@ -103,7 +103,7 @@ counted("kl_divergence", _kl, _vectors)
 # ---- values ----------------------------------------------------------------------------------------------------------
 
 
-def _target(use: Use) -> str:
+def _target(use: Application) -> str:
     """The second input at the shape of the first: a number stands for a whole target."""
     operand: Operand = use.operand(1)
     if operand.type is None:
@@ -111,32 +111,32 @@ def _target(use: Use) -> str:
     return f"{use.at(1)}.expand_as({use[0]})" if operand.type.rank == 0 and use.tensor(0).rank else use[1]
 
 
-def _float(use: Use) -> str:
+def _float(use: Application) -> str:
     text = use[1]
     return f"{text}.0" if text.lstrip("-").isdigit() else text
 
 
-def _values(name: str, *options: tuple[str, str, object]) -> Callable[[Use, bool], Expr]:
-    def lower(use: Use, total: bool) -> Expr:
+def _values(name: str, *options: tuple[str, str, object]) -> Callable[[Application, bool], Expr]:
+    def lower(use: Application, total: bool) -> Expr:
         given = use.options(**{keyword: (arg, default) for keyword, arg, default in options})
         return use.call(name, use[0], _target(use), *given, _reduction(total))
 
     return lower
 
 
-def _elements(use: Use) -> str:
+def _elements(use: Application) -> str:
     alike = use.operand(1).type is not None and use.tensor(1).rank == use.tensor(0).rank
     return _targets(use) if alike else _product(use, use.tensor(0).sizes)
 
 
-def _targets(use: Use) -> str:
+def _targets(use: Application) -> str:
     """Elements of the target: of a batch field its own, else from sizes."""
     if _FIELD.fullmatch(use.at(1)):
         return f"{use.at(1)}.numel()"
     return _product(use, use.tensor(1).sizes)
 
 
-def _product(use: Use, sizes: Any) -> str:
+def _product(use: Application, sizes: Any) -> str:
     """A count from sizes, so that no net has to run for it."""
     factor = 1
     texts: list[str] = []
@@ -162,23 +162,23 @@ counted("huber", _values("F.huber_loss", ("delta", "delta", 1.0)), _elements)
 
 
 @function("dice_loss")
-def dice_loss(use: Use) -> Expr:
+def dice_loss(use: Application) -> Expr:
     return use.call(support("dice_loss"), *_pair(use, use.value("axis")))
 
 
 @function("triplet")
-def triplet(use: Use) -> Expr:
+def triplet(use: Application) -> Expr:
     flat = ".flatten(0, -2)" if use.tensor(0).rank > 2 else ""
     vectors = [f"{use.at(at)}{flat}" if flat else use[at] for at in range(3)]
     return use.call("F.triplet_margin_loss", *vectors, *use.options(margin=("margin", 1.0)))
 
 
 @function("contrastive")
-def contrastive(use: Use) -> Expr:
+def contrastive(use: Application) -> Expr:
     return use.call(support("contrastive"), use[0], use[1], use.text(use.arg("temperature")))
 
 
 @function("gradient_penalty")
-def gradient_penalty(use: Use) -> Expr:
+def gradient_penalty(use: Application) -> Expr:
     assert use.module is not None
     return use.call(support("gradient_penalty"), use.module, use[0], use[1])

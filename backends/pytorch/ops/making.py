@@ -4,35 +4,35 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..lowering import Number, Use, function
+from ..lowering import Application, Number, function
 from ..python import Expr
 from ..support import support
 
 
-def _shape(use: Use) -> str:
+def _shape(use: Application) -> str:
     """Sizes as arguments: `B, 3`."""
     sizes: tuple[Any, ...] = use.arg("shape")
     return ", ".join(use.size(size) for size in sizes) if sizes else "()"
 
 
 @function("zeros", "ones", "randn", "rand")
-def filled(use: Use) -> Expr:
+def filled(use: Application) -> Expr:
     return use.call(f"torch.{use.op}", _shape(use), f"device={use.device}")
 
 
 @function("arange")
-def arange(use: Use) -> Expr:
+def arange(use: Application) -> Expr:
     size: Number = use.arg("n")
     return use.call("torch.arange", use.size(size), f"device={use.device}")
 
 
 @function("sinusoid")
-def sinusoid(use: Use) -> Expr:
+def sinusoid(use: Application) -> Expr:
     return use.call(support("sinusoid"), use.size(use.arg("n")), use.size(use.arg("d")), use.device)
 
 
 @function("randint")
-def randint(use: Use) -> Expr:
+def randint(use: Application) -> Expr:
     low, high = use.text(use.arg("low")), use.text(use.arg("high"))
     shape = _shape(use)
     if shape != "()":
@@ -41,5 +41,5 @@ def randint(use: Use) -> Expr:
 
 
 @function("bernoulli")
-def bernoulli(use: Use) -> Expr:
+def bernoulli(use: Application) -> Expr:
     return use.call(f"torch.empty({_shape(use)}, device={use.device}).bernoulli_", use.text(use.arg("p")))

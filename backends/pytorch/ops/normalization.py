@@ -2,43 +2,43 @@
 
 from __future__ import annotations
 
-from ..lowering import Layer, constructor
+from ..lowering import Construction, constructor
 
 
 @constructor("BatchNorm")
-def batch_norm(layer: Layer) -> str:
+def batch_norm(layer: Construction) -> str:
     (channels,) = layer.weight()
     options = layer.options(eps=("eps", 1e-5), momentum=("momentum", 0.1))
     return f"nn.BatchNorm{_axes(layer)}d({', '.join([str(channels), *options])})"
 
 
-def _axes(layer: Layer) -> int:
+def _axes(layer: Construction) -> int:
     """Spatial axes of the input; BatchNorm1d takes [B, C] too."""
     x = layer.inputs[0] if layer.inputs else None
     return max(x.rank - 2, 1) if x is not None else 1
 
 
 @constructor("LayerNorm")
-def layer_norm(layer: Layer) -> str:
+def layer_norm(layer: Construction) -> str:
     (size,) = layer.weight()
     return f"nn.LayerNorm({', '.join([str(size), *layer.options(eps=('eps', 1e-5))])})"
 
 
 @constructor("RMSNorm")
-def rms_norm(layer: Layer) -> str:
+def rms_norm(layer: Construction) -> str:
     (size,) = layer.weight()
     return f"nn.RMSNorm({size}, eps={layer.text(layer.arg('eps'))})"
 
 
 @constructor("GroupNorm")
-def group_norm(layer: Layer) -> str:
+def group_norm(layer: Construction) -> str:
     (channels,) = layer.weight()
     options = [layer.text(layer.arg("groups")), str(channels), *layer.options(eps=("eps", 1e-5))]
     return f"nn.GroupNorm({', '.join(options)})"
 
 
 @constructor("InstanceNorm")
-def instance_norm(layer: Layer) -> str:
+def instance_norm(layer: Construction) -> str:
     x = layer.inputs[0]
     assert x is not None
     options = [str(x.sizes[1]), *layer.options(eps=("eps", 1e-5))]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from ..lowering import Number, Use, dtype, function
+from ..lowering import Application, Number, dtype, function
 from ..python import Expr
 
 
 @function("index")
-def index(use: Use) -> Expr:
+def index(use: Application) -> Expr:
     items: tuple[Any, ...] = use.arg("items")
     parts = [_item(use, item) for item in items]
     if parts[0] == "..." and len(parts) == 1:
@@ -17,7 +17,7 @@ def index(use: Use) -> Expr:
     return use.expr(f"{use.at(0)}[{', '.join(parts)}]", weight=0)
 
 
-def _item(use: Use, item: Any) -> str:
+def _item(use: Application, item: Any) -> str:
     if item is None:
         return "None"
     if item == "...":
@@ -31,12 +31,12 @@ def _item(use: Use, item: Any) -> str:
 
 
 @function("transpose")
-def transpose(use: Use) -> Expr:
+def transpose(use: Application) -> Expr:
     return use.expr(f"{use.at(0)}.mT" if use.tensor().rank != 2 else f"{use.at(0)}.T", weight=0)
 
 
 @function("rearrange")
-def rearrange(use: Use) -> Expr:
+def rearrange(use: Application) -> Expr:
     """`reshape` to split axes, `permute` to move them, `flatten` to merge them; what does nothing is left out."""
     x = use.tensor()
     expanded: tuple[Any, ...] = use.arg("expanded")
@@ -56,7 +56,7 @@ def rearrange(use: Use) -> Expr:
     return use.expr(text, weight=1)
 
 
-def _merge(use: Use, merged: tuple[int, ...]) -> str:
+def _merge(use: Application, merged: tuple[int, ...]) -> str:
     wide = [at for at, count in enumerate(merged) if count != 1]
     if len(wide) == 1 and merged[wide[0]] > 1:
         start, count = wide[0], merged[wide[0]]
@@ -66,12 +66,12 @@ def _merge(use: Use, merged: tuple[int, ...]) -> str:
 
 
 @function("constant")
-def constant(use: Use) -> Expr:
+def constant(use: Application) -> Expr:
     return use.call(
         "torch.tensor", use.text(use.arg("value")), f"dtype={dtype(use.value('dtype'))}", f"device={use.device}"
     )
 
 
 @function("size")
-def size(use: Use) -> Expr:
+def size(use: Application) -> Expr:
     return use.call("torch.tensor", use.size(use.arg("value")), f"device={use.device}")

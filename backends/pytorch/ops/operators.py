@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..lowering import Use, function
+from ..lowering import Application, function
 from ..python import BIT_AND, BIT_OR, COMPARISON, POWER, PRODUCT, SUM, UNARY, Expr
 
 _SIGNS = {
@@ -16,26 +16,26 @@ _COMPARISONS = {
 
 
 @function(*_SIGNS)
-def sign(use: Use) -> Expr:
+def sign(use: Application) -> Expr:
     return use.binary(*_SIGNS[use.op])
 
 
 @function("matmul")
-def matmul(use: Use) -> Expr:
+def matmul(use: Application) -> Expr:
     """A product of elements before it stands in brackets, though the signs bind alike."""
     return use.expr(f"{use.at(0, UNARY)} @ {use.at(1, UNARY)}", PRODUCT, 0)
 
 
 @function(*_COMPARISONS)
-def comparison(use: Use) -> Expr:
+def comparison(use: Application) -> Expr:
     return use.expr(f"{use.at(0, COMPARISON + 1)} {_COMPARISONS[use.op]} {use.at(1, COMPARISON + 1)}", COMPARISON, 0)
 
 
 @function("negative")
-def negative(use: Use) -> Expr:
+def negative(use: Application) -> Expr:
     return use.expr(f"-{use.at(0, UNARY)}", UNARY, 0)
 
 
 @function("logical_not")
-def logical_not(use: Use) -> Expr:
+def logical_not(use: Application) -> Expr:
     return use.expr(f"~{use.at(0, UNARY)}", UNARY, 0)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..lowering import Layer, Use, constructor, function, targets
+from ..lowering import Application, Construction, constructor, function, targets
 from ..python import Expr
 from ..support import support
 
 
-def _constructor(kind: str, layer: Layer) -> str:
+def _constructor(kind: str, layer: Construction) -> str:
     hidden = layer.text(layer.arg("hidden"))
     arguments = [str(layer.weight("weight_ih_l0")[1]), hidden, *layer.options(num_layers=("layers", 1))]
     arguments.append("batch_first=True")
@@ -25,14 +25,14 @@ for _kind in ("RNN", "GRU", "LSTM"):
 
 
 @function("RNN", "GRU")
-def recurrent(use: Use) -> Expr:
+def recurrent(use: Application) -> Expr:
     assert use.module is not None
     arguments = [use[i] for i in range(len(use)) if use.has(i)]
     return use.call(use.module, *arguments)
 
 
 @function("LSTM")
-def lstm(use: Use) -> Expr:
+def lstm(use: Application) -> Expr:
     assert use.module is not None
     arguments = [use[0]]
     if use.has(1):
@@ -43,6 +43,6 @@ def lstm(use: Use) -> Expr:
 
 
 @targets("LSTM")
-def lstm_targets(use: Use, names: Sequence[str]) -> str:
+def lstm_targets(use: Application, names: Sequence[str]) -> str:
     y, h, c = names
     return f"{y}, _" if h == c == "_" else f"{y}, ({h}, {c})"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ..lowering import Use, function
+from ..lowering import Application, function
 from ..python import Expr
 
 
 @function("take")
-def take(use: Use) -> Expr:
+def take(use: Application) -> Expr:
     axis = use.value("axis")
     at = use.size(use.arg("i"))
     if 0 <= axis <= 2:
@@ -18,24 +18,24 @@ def take(use: Use) -> Expr:
 
 
 @function("gather")
-def gather(use: Use) -> Expr:
+def gather(use: Application) -> Expr:
     axis = use.text(use.arg("axis"))
     return use.call("torch.gather", use[0], axis, use[1] if use.tensor(1).dtype == "i64" else f"{use.at(1)}.long()")
 
 
 @function("where")
-def where(use: Use) -> Expr:
+def where(use: Application) -> Expr:
     return use.call("torch.where", use[0], use[1], use[2])
 
 
 @function("topk")
-def topk(use: Use) -> Expr:
+def topk(use: Application) -> Expr:
     axis = [] if use.is_("axis", -1) else [f"dim={use.text(use.arg('axis'))}"]
     return use.call("torch.topk", use[0], use.text(use.arg("k")), *axis)
 
 
 @function("scatter")
-def scatter(use: Use) -> Expr:
+def scatter(use: Application) -> Expr:
     values = use.tensor(0)
     sizes = [use.size(size) for size in (*values.sizes[:-1], use.arg("size"))]
     index = use[1] if use.tensor(1).dtype == "i64" else f"{use.at(1)}.long()"

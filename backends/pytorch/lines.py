@@ -1,0 +1,21 @@
+"""A line of a generated function before it is laid out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .constants import Number
+
+
+@dataclass
+class Line:
+    """A logical line of a function; `shapes`, maybe with names, become a trailing comment where it fits."""
+
+    text: str
+    indent: int = 0
+    shapes: Sequence[tuple[Number, ...]] = ()
+    names: Sequence[str] = ("",)
+
+
+__all__ = ["Line"]

@@ -1,0 +1,150 @@
+"""Statements of single nodes: an operator, a block, an `nn.Sequential` in the place of its stages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ...compiler.ir.model import CallNode, OpNode, Scalar
+from ...compiler.ir.model import Operand as IrOperand
+from ...compiler.sizes.dims import Dim
+from .constants import Number, Varies
+from .lowering import Application, Operand, lowering
+from .python import ATOM, SUM, UNARY, Expr, literal
+from .scopes import Chain, Scopes
+from .sizes import Sizes
+from .variables import Region, Unnamed, Variables
+
+
+class Statements(Variables):
+    """Writes nodes that hold no region."""
+
+    def __init__(
+        self,
+        scopes: Scopes | None,
+        sizes: Sizes,
+        reserved: set[str],
+        emitting: Callable[[int], Sequence[str]],
+        emits: Mapping[str, str],
+    ) -> None:
+        super().__init__(sizes, reserved)
+        self.scopes = scopes
+        #: The wanted `emit` names that a body gives values for, and the list that collects the values of each.
+        self.emitting, self.emits = emitting, dict(emits)
+        #: A variable that always holds a tensor: where it is, what the function makes belongs.
+        self.home = sizes.inputs[0] if sizes.inputs else ""
+
+    def operand(self, region: Region, values: Sequence[IrOperand]) -> Operand | None:
+        first = values[0]
+        if first is None:
+            return None
+        if isinstance(first, Scalar):
+            number = region.group.arg([v.value for v in values if isinstance(v, Scalar)])
+            if isinstance(number, Number):
+                text = self.size(region, number)
+                negative = text.startswith("-")
+                level = ATOM if text.replace("self.", "").isidentifier() or _plain(text) else UNARY if negative else SUM
+                return Operand(Expr(text, level), None, number)
+            return Operand(Expr(literal(number)), None, number)
+        return Operand(region.env[first], self.type(region, first))
+
+    def size(self, region: Region, number: Number) -> str:
+        """Source of a number in `forward`."""
+        if number.same and not isinstance(number.values[0], Dim):
+            return number.in_forward()
+        values: Any = number.values
+        text = self.sizes.code(values) if not all(isinstance(v, float) for v in values) else None
+        if text is not None:
+            return text
+        if number.concrete:
+            return number.in_forward()
+        searched: Region | None = region
+        while searched is not None:
+            for value, expr in searched.env.items():
+                if expr.weight == 0 and expr.text.isidentifier():
+                    for axis, have in enumerate(self.type(searched, value).sizes):
+                        if have.values == number.values:
+                            return f"{expr.text}.shape[{axis}]"
+            searched = searched.parent
+        for value in region.env:
+            if any(have.values == number.values for have in self.type(region, value).sizes):
+                raise Unnamed(value)
+        raise AssertionError(f"no input of the class carries the size {number.values[0]}")
+
+    def use(self, region: Region, nodes: Sequence[OpNode]) -> Application:
+        first = nodes[0]
+        if any(node.op != first.op for node in nodes):
+            raise Varies
+        module = region.locate(first.instance) if first.instance is not None else None
+        return Application(
+            first.op,
+            region.group.args([node.args for node in nodes]),
+            [self.operand(region, values) for values in zip(*(node.inputs for node in nodes), strict=True)],
+            [self.type(region, output.id) for output in first.outputs],
+            lambda number: self.size(region, number),
+            module,
+            [region.count.get(output.id, 0) > 0 for output in first.outputs],
+            self.device(region),
+        )
+
+    def device(self, region: Region) -> str:
+        """Where a tensor that the function makes belongs: with the first variable that is one."""
+        return f"{self.home}.device" if self.home else "next(self.parameters()).device"
+
+    def operator(self, region: Region, node: OpNode, position: int) -> None:
+        nodes = region.group.nodes(position)
+        lowered = lowering(node.op, node.span)
+
+        def make() -> Expr:
+            use = self.use(region, nodes)
+            if lowered.forward is not None:
+                return lowered.forward(use)
+            assert use.module is not None
+            return use.call(use.module, *(use[i] for i in range(len(use)) if use.has(i)))
+
+        expr = self.lighten(region, node, make)
+        if len(node.outputs) == 1:
+            self.finish(region, node, expr)
+            return
+        use = self.use(region, nodes)
+        targets = lowered.targets
+        self.several(region, node, expr, lambda names: targets(use, names) if targets else ", ".join(names))
+
+    def block(self, region: Region, node: CallNode, position: int) -> None:
+        nodes = region.group.nodes(position)
+        module = region.locate(node.instance)
+        instances = [region.locate(reference) for reference in node.instances.values()]
+        if self.emits:
+            instances += [self.emits[name] for name in self.emitting(node.body)]
+
+        def make() -> Expr:
+            inputs = [self.operand(region, values) for values in zip(*(n.inputs for n in nodes), strict=True)]
+            given = [operand.expr for operand in inputs if operand is not None]
+            names = frozenset[str]().union(*(e.names for e in given))
+            arguments = [*(e.text for e in given), *instances]
+            return Expr(f"{module}({', '.join(arguments)})", ATOM, names, 2 + sum(e.weight for e in given))
+
+        expr = self.lighten(region, node, make)
+        if len(node.outputs) == 1:
+            self.finish(region, node, expr)
+        else:
+            self.several(region, node, expr, lambda names: ", ".join(names))
+
+    def sequential(self, region: Region, chain: Chain) -> None:
+        assert self.scopes is not None
+        module = self.scopes.access("self", chain.path)
+        first = region.group.first.nodes[chain.positions[0]]
+        last = region.group.first.nodes[chain.positions[-1]]
+
+        def make() -> Expr:
+            start = region.env[chain.start]
+            return Expr(f"{module}({start.text})", ATOM, start.names, 2 + start.weight)
+
+        self.finish(region, last, self.lighten(region, first, make))
+
+
+def _plain(text: str) -> bool:
+    return text.replace(".", "", 1).replace("e-", "", 1).isalnum()
+
+
+__all__ = ["Statements"]
