@@ -1,7 +1,8 @@
-"""`dlc export`: an ONNX file that was proven to agree with PyTorch, or the weights in another library's layout."""
+"""`dlc export`: an ONNX file that was compared with PyTorch, or the weights in another library's layout."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,7 +75,7 @@ def command(
 
 
 def story(made: Exported) -> list[str]:
-    """What was written, from which weights, and how well it agrees."""
+    """What was written, from which weights, and how far it differs from PyTorch."""
     files = "".join(f" + {file.name}" for file in made.files if file.name != made.path.name)
     seconds = made.seconds.get("lower", 0.0) + made.seconds.get("write", 0.0)
     lines = [
@@ -88,13 +89,25 @@ def story(made: Exported) -> list[str]:
             f"  keeps    keys and values of {made.kept} attention{'s' * (made.kept > 1)}: outputs `present.*` are the next step's `past_key_values.*`",
         )
     if made.parity is None:
-        return [*lines, "  agrees   not compared (--no-verify)"]
+        return [*lines, "  verified not compared with PyTorch (--no-verify)"]
     for row in made.parity.worst:
-        tried = dict.fromkeys(
-            " ".join(f"{n} = {size}" for n, size in other.sizes.items()) for other in made.parity.rows
-        )
-        sizes = "; ".join(tried) + (", whole and in steps" if made.kept else "")
+        steps = ", whole and in steps" if made.kept else ""
         lines.append(
-            f"  agrees   {row.output}: largest difference {row.share:.1g} of its scale (at most {row.tolerance:g}) at {sizes}"
+            f"  verified {row.output}: max relative difference {row.share:.1g} (limit {_limit(row.tolerance)}) "
+            f"at {_sizes([other.sizes for other in made.parity.rows])}{steps}"
         )
     return lines
+
+
+def _limit(tolerance: float) -> str:
+    """`1e-4`."""
+    return f"{tolerance:.0e}".replace("e-0", "e-")
+
+
+def _sizes(tried: Iterable[Mapping[str, int]]) -> str:
+    """`B = 1, 7`, and with several sizes `B = 1, T = 5; B = 7, T = 5`."""
+    distinct = [dict(sizes) for sizes in dict.fromkeys(tuple(sizes.items()) for sizes in tried)]
+    if all(len(sizes) == 1 for sizes in distinct) and len({name for sizes in distinct for name in sizes}) == 1:
+        (name,) = distinct[0]
+        return f"{name} = {', '.join(str(sizes[name]) for sizes in distinct)}"
+    return "; ".join(", ".join(f"{name} = {size}" for name, size in sizes.items()) for sizes in distinct)

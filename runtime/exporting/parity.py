@@ -88,12 +88,12 @@ class Disagrees(RunFailure):
     def __init__(self, parity: Parity) -> None:
         bad = [row for row in parity.worst if not row.ok]
         notes = tuple(
-            f"`{row.output}`: {row.difference:.3g}, {row.share:.2g} of its scale {row.scale:.3g} (at most {row.tolerance:g}), "
-            f"at {sizes_text(row)}, optimization level {row.level}"
+            f"`{row.output}`: max difference {row.difference:.3g}, relative to its largest value {row.scale:.3g}: "
+            f"{row.share:.2g} (limit {row.tolerance:g}), at {sizes_text(row)}, optimization level {row.level}"
             for row in bad
         )
         names = ", ".join(f"`{row.output}`" for row in bad)
-        super().__init__(f"the exported file gives other values than the model for {names}", notes=notes)
+        super().__init__(f"the exported file and the model disagree on {names}", notes=notes)
         self.parity = parity
 
 

@@ -112,9 +112,9 @@ def test_disagreement_is_seen(exported: tuple[Spec, dict[str, np.ndarray[Any, An
     found = parity.verify(module, path, spec, spec.models[0])
     assert not found.ok
     failure = parity.Disagrees(found)
-    assert str(failure) == "the exported file gives other values than the model for `y`, `s`"
+    assert str(failure) == "the exported file and the model disagree on `y`, `s`"
     assert len(failure.notes) == 2
-    assert "at most 0.0001" in failure.notes[0]
+    assert "(limit 0.0001)" in failure.notes[0]
 
 
 def test_the_tolerances_are_published() -> None:
