@@ -1,4 +1,4 @@
-"""`dlc explain`: what a code means, or what an operator or an entry of a recipe table does."""
+"""`dlc explain`: what a code means, or what an operator, an entry of a recipe, or a key of a section does."""
 
 from __future__ import annotations
 
@@ -9,25 +9,29 @@ from .failure import complain
 
 
 @click.command("explain")
-@click.argument("name", metavar="CODE|OPERATOR")
+@click.argument("name", metavar="CODE|NAME")
 def command(name: str) -> int:
-    """Explain a message (E0207), an operator (LayerNorm) or an entry of a recipe (AdamW, accuracy)."""
+    """Explain a message (E0207), an operator (LayerNorm), an entry of a recipe (AdamW, accuracy), a section (train) or a
+    key (batch, train.precision)."""
     from ..compiler.catalogue import explain as entries
-    from ..compiler.catalogue.ops import explain, find, names
+    from ..compiler.catalogue import sections, sections_page
+    from ..compiler.catalogue.ops import explain as operators
+    from ..compiler.catalogue.ops import find, names
     from ..compiler.messages import register
 
-    page = register.explain(name)
     operator = find(name)
-    if page is not None:
-        console.out(page.rstrip("\n"))
-    elif operator is not None:
-        console.out(explain.explain(operator))
-    elif entries.explain(name) is not None:
-        console.out((entries.explain(name) or "").rstrip("\n"))
-    else:
-        from difflib import get_close_matches
+    pages = [
+        register.explain(name),
+        operators.explain(operator) if operator is not None else entries.explain(name),
+        sections_page.explain(name),
+    ]
+    found = [page.rstrip("\n") for page in pages if page is not None]
+    if found:
+        console.out("\n\n".join(found))
+        return 0
+    from difflib import get_close_matches
 
-        near = get_close_matches(name, [*register.REGISTER, *names(), *entries.names()], 1, 0.5)
-        complain(f"nothing is called `{name}`", (f"did you mean `{near[0]}`?",) if near else ())
-        return 2
-    return 0
+    known = [*register.REGISTER, *names(), *entries.names(), *sections.names()]
+    near = get_close_matches(name, known, 1, 0.5)
+    complain(f"nothing is called `{name}`", (f"did you mean `{near[0]}`?",) if near else ())
+    return 2

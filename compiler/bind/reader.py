@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, cast
 
 from ..catalogue import arguments as kinds
 from ..catalogue.entry import MISSING, Entry, Table
-from ..catalogue.sections import Form
+from ..catalogue.sections import Form, renamed
 from ..ir.recipe import Duration
 from ..ir.recipe import Entry as EntryRecord
 from ..messages import recipe as errors
@@ -134,7 +134,8 @@ class Reader:
         owner = (elsewhere or {}).get(name.text)
         if owner is not None:
             return errors.key_elsewhere(name.span, name.text, section.name, owner)
-        near = nearest(name.text, forms)
+        other = renamed(name.text)
+        near = other if other in forms else nearest(name.text, forms)
         if near is not None:
             section.meant.add(near)
         return errors.unknown_key(name.span, name.text, section.name, near, forms)

@@ -33,6 +33,8 @@ class Key(NamedTuple):
     meaning: str
     example: str
     form: Form = "key"
+    #: What other tools call it: for `batch_size = 64` the message names `batch`, and `dlc explain batch_size` finds it.
+    elsewhere: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ DATA = SectionKeys(
             "a source: `csv`, `image_folder`, `builtin`, ..",
             REQUIRED,
             "Where the records come from. Paths are relative to the spec; `{split}` in a path selects files by split.",
-            'source = csv("train.csv")',
+            'source = builtin("digits")',
         ),
         Key(
             "split",
@@ -79,7 +81,7 @@ DATA = SectionKeys(
             "a condition on fields of the source and on lengths of the section",
             "every record",
             "Keeps the records for which the condition holds; it is applied before the split.",
-            "where = source.age >= 18",
+            "where = source.label < 5",
         ),
         Key(
             "skip",
@@ -100,6 +102,7 @@ _LOSS = Key(
     "What training minimises. Named terms are added and logged one by one.",
     "loss = cross_entropy(logits, label)",
     "key or sub",
+    elsewhere=("criterion",),
 )
 _OPTIMIZER = Key(
     "optimizer",
@@ -107,6 +110,7 @@ _OPTIMIZER = Key(
     REQUIRED,
     "How the parameters are updated. A hyperparameter may be a schedule: `lr = 1e-3 -> cosine(0, rest)`.",
     "optimizer = AdamW(lr = 1e-3 -> cosine(0, rest), weight_decay = 0.01)",
+    elsewhere=("optim", "lr", "learning_rate", "lr_scheduler"),
 )
 _GROUP = Key(
     "group",
@@ -116,6 +120,7 @@ _GROUP = Key(
     "it overrides.",
     "group rank < 2 { weight_decay = 0 }",
     "sub_for",
+    elsewhere=("param_groups", "parameter_groups"),
 )
 _CLIP = Key(
     "clip",
@@ -123,12 +128,14 @@ _CLIP = Key(
     "no clipping",
     "Limits gradients before each update: their norm over all parameters, or each value.",
     "clip = norm(1.0)",
+    elsewhere=("clip_grad_norm", "gradient_clip_val", "max_grad_norm"),
 )
 
 TRAIN = SectionKeys(
     "train",
-    "train { .. }, or train Name { .. } when there are several",
-    "The training recipe: which model learns from which data, towards what, how long.",
+    "train { .. }, or train Name { .. }",
+    "The training recipe: the model, its data, the loss, the optimizer, and how long to train. Sections have names when there "
+    "are several.",
     (
         Key(
             "model",
@@ -137,7 +144,9 @@ TRAIN = SectionKeys(
             "The model that is trained. `let gen = Generator()` trains several nets, each under its own name.",
             "model = Classifier",
         ),
-        Key("data", "the name of a `data` section", REQUIRED, "The data that the model is trained on.", "data = Wine"),
+        Key(
+            "data", "the name of a `data` section", REQUIRED, "The data that the model is trained on.", "data = Digits"
+        ),
         Key(
             "inputs",
             "`{ input = field }`",
@@ -171,7 +180,7 @@ TRAIN = SectionKeys(
             "the name of a net; inside, `loss`, `optimizer`, `group`, `clip`, `repeat`",
             "one update of all nets",
             "One update of one net, with its own loss and optimizer; steps run in the order in which they are written.",
-            "step gen { loss = bce(fake, ones([B])); optimizer = Adam(2e-4) }",
+            "step gen { loss = bce(fake -> disc, ones([B])); optimizer = Adam(2e-4) }",
             "sub_for",
         ),
         Key(
@@ -189,6 +198,7 @@ TRAIN = SectionKeys(
             "The weights that training starts from.",
             'weights = file("start.safetensors")',
             "key or sub",
+            elsewhere=("pretrained",),
         ),
         Key(
             "batch",
@@ -197,6 +207,7 @@ TRAIN = SectionKeys(
             "Samples in one optimizer step, over all devices and micro-batches together. `dlc train` refuses batches in tokens "
             "for now (E0501).",
             "batch = 64",
+            elsewhere=("batch_size",),
         ),
         Key(
             "micro_batch",
@@ -205,6 +216,13 @@ TRAIN = SectionKeys(
             "Samples that go through the network at once. Gradients of the micro-batches of one step are accumulated, "
             "which saves memory and leaves the result unchanged.",
             "micro_batch = 16",
+            elsewhere=(
+                "accumulate",
+                "accumulation",
+                "gradient_accumulation",
+                "gradient_accumulation_steps",
+                "accumulate_grad_batches",
+            ),
         ),
         Key(
             "duration",
@@ -212,6 +230,7 @@ TRAIN = SectionKeys(
             REQUIRED,
             "How long to train. An epoch is one pass over the training split. With phases, each phase has its own.",
             "duration = 10 epochs",
+            elsewhere=("epochs", "max_epochs", "num_epochs", "max_steps"),
         ),
         Key(
             "validate",
@@ -219,6 +238,7 @@ TRAIN = SectionKeys(
             "`every(1 epochs)`",
             "How often the validation split is evaluated, and on how many batches of it (all by default).",
             "validate = every(100 steps)",
+            elsewhere=("validation", "val_check_interval", "eval_steps"),
         ),
         Key(
             "keep",
@@ -226,6 +246,7 @@ TRAIN = SectionKeys(
             "`last`",
             "Which weights the run keeps for evaluation and export.",
             "keep = best(val.loss)",
+            elsewhere=("checkpoint", "save_best", "model_checkpoint"),
         ),
         Key(
             "stop",
@@ -233,6 +254,7 @@ TRAIN = SectionKeys(
             "never",
             "Ends the phase when the metric has not improved for the duration `patience`.",
             "stop = plateau(val.loss, patience = 20 epochs)",
+            elsewhere=("early_stopping", "patience"),
         ),
         _CLIP,
         Key(
@@ -242,6 +264,7 @@ TRAIN = SectionKeys(
             "The dtype of matrix products and convolutions (autocast). Weights, losses and norms stay in f32. `dlc train` "
             'refuses `"f16"` for now (E0501).',
             'precision = "bf16"',
+            elsewhere=("amp", "autocast", "mixed_precision"),
         ),
         Key(
             "seed",
@@ -249,6 +272,7 @@ TRAIN = SectionKeys(
             "`0`",
             "Seeds initial weights, data order, augmentation and dropout.",
             "seed = 7",
+            elsewhere=("random_state", "random_seed"),
         ),
         Key(
             "ema",
@@ -289,7 +313,7 @@ STEP = SectionKeys(
     "step net { .. } in `train`",
     "One update of one net.",
     (
-        _LOSS,
+        _LOSS._replace(example="loss = bce(fake -> disc, ones([B]))"),
         _OPTIMIZER,
         _GROUP,
         _CLIP,
@@ -383,6 +407,7 @@ RUNTIME = SectionKeys(
             "`[]`",
             "Layers that keep only their inputs and compute their inside again in the backward pass: less memory, more time.",
             'recompute = ["fc"]',
+            elsewhere=("activation_checkpointing", "gradient_checkpointing"),
         ),
         Key(
             "sync_batch_norm",
@@ -397,14 +422,15 @@ RUNTIME = SectionKeys(
             "chosen by the data",
             "Threads that read and transform records.",
             "workers = 2",
+            elsewhere=("num_workers",),
         ),
     ),
 )
 
 EXPORT = SectionKeys(
     "export",
-    "export { .. }, or export Name { .. } when there are several",
-    "What goes into the ONNX file.",
+    "export { .. }, or export Name { .. }",
+    "What goes into the ONNX file. Sections have names when there are several.",
     (
         Key(
             "onnx",
@@ -449,7 +475,14 @@ EXPORT = SectionKeys(
             "The dtype of the weights and the computation in the graph.",
             'precision = "f16"',
         ),
-        Key("opset", "a whole number", "`23`", "The ONNX opset. Only 23 is supported.", "opset = 23"),
+        Key(
+            "opset",
+            "a whole number",
+            "`23`",
+            "The ONNX opset. Only 23 is supported.",
+            "opset = 23",
+            elsewhere=("opset_version",),
+        ),
         Key(
             "fix",
             "`{ size = number }`",
@@ -457,6 +490,7 @@ EXPORT = SectionKeys(
             "Gives dynamic sizes a fixed value in the graph.",
             "fix { B = 1 }",
             "sub",
+            elsewhere=("dynamic_axes", "dynamic_shapes"),
         ),
         Key(
             "preprocess",
@@ -486,6 +520,7 @@ SEARCH = SectionKeys(
             REQUIRED,
             "How settings are chosen.",
             "method = random(trials = 20)",
+            elsewhere=("sampler",),
         ),
         Key(
             "objective",
@@ -493,6 +528,7 @@ SEARCH = SectionKeys(
             REQUIRED,
             "The figure to improve; a metric knows its direction.",
             "objective = val.loss",
+            elsewhere=("monitor",),
         ),
         Key(
             "prune",
@@ -500,6 +536,7 @@ SEARCH = SectionKeys(
             "every trial runs to its end",
             "Stops trials that fall behind.",
             "prune = median(min = 1 epochs)",
+            elsewhere=("pruner",),
         ),
         Key("train", "the name of a `train` section", "the only one", "The recipe that is tuned.", "train = Recipe"),
     ),
@@ -529,17 +566,23 @@ SECTIONS: Mapping[str, SectionKeys] = {
 }
 
 
+def renamed(word: str) -> str | None:
+    """The key that other tools call `word`: `batch` for `batch_size`."""
+    return next((key.name for section in SECTIONS.values() for key in section if word in key.elsewhere), None)
+
+
 def find(name: str) -> list[tuple[SectionKeys, Key]]:
     """The keys of that name, each with a section that has it: `precision` of `train` and of `export`.
 
-    `train.precision` names one of them. A phase or step that repeats a key of `train` is not listed again.
+    `train.precision` names one of them, and a key is found under the names that other tools give it. A phase or step that
+    repeats a key of `train` is not listed again.
     """
     owner, _, leaf = name.rpartition(".")
     found = [
         (section, key)
         for section in SECTIONS.values()
         for key in section
-        if key.name == leaf and owner in ("", section.name)
+        if (key.name == leaf or leaf in key.elsewhere) and owner in ("", section.name)
     ]
     whole = {key for section, key in found if section is TRAIN}
     return [(section, key) for section, key in found if owner or section is TRAIN or key not in whole]
