@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -119,6 +120,8 @@ def export(
             "dlc.precision": quantize or precision, "dlc.preprocessing": described, "dlc.classes": json.dumps(_classes(run)),
             "dlc.vocabulary": json.dumps(_vocabulary(run, train, chosen)),
         }  # fmt: skip
+        if verify:
+            metadata["dlc.compared_on"] = processor()
         try:
             made = lower(
                 part,
@@ -236,6 +239,15 @@ def _destination(spec: Spec, run: Run | None, section: Export | None, wanted: st
     if path.is_dir():
         raise BadInput(f"`{path}` is a directory", helps=("name the file: `-o model.onnx`",))
     return path
+
+
+def processor() -> str:
+    """The processor that compares, and the kernels that PyTorch and ONNX Runtime choose for it: `x86_64 AVX2, ...`."""
+    import onnxruntime
+    import torch
+
+    features = torch.backends.cpu.get_cpu_capability()
+    return f"{platform.machine()} {features}, onnxruntime {onnxruntime.__version__}, torch {torch.__version__}"
 
 
 # ---- what the run knew --------------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from ..data.feed import Data, Feed, open_data
 from ..failure import BadInput, Diverged
 from ..generated import build
 from ..weights import load as weights
-from . import limits, loop, memory
+from . import limits, loop, memory, precision
 from .diverged import Found, Origin, Watch
 from .evaluate import evaluate
 from .events import Listener, Note, silent
@@ -161,15 +161,28 @@ def _job(
     listener: Listener,
     found: Sequence[weights.Fitted],
 ) -> loop.Job:
-    program = _program(spec, train, data, run, device, found)
+    program = _program(spec, train, data, run, device, listener, found)
     return loop.Job(train, program, paths(spec, train), data, run, device, listener, metadata(spec))
 
 
 def _program(
-    spec: Spec, train: Train, data: Data, run: RunDir, device: torch.device, found: Sequence[weights.Fitted]
+    spec: Spec,
+    train: Train,
+    data: Data,
+    run: RunDir,
+    device: torch.device,
+    listener: Listener,
+    found: Sequence[weights.Fitted],
 ) -> build.Program:
+    """The section's program with its initial weights, on `device`."""
     given = {path for one in found for path in one.paths}
-    return build.build(spec, train, run.path, device, records=len(data.part("train")), given=given)
+    program = build.build(spec, train, run.path, device, records=len(data.part("train")), given=given)
+    if device.type == "cpu" and any(phase.precision == "bf16" for phase in train.phases):
+        kinds = precision.in_f32(program.nets.values(), torch.bfloat16)
+        if kinds:
+            names = ", ".join(f"`{kind}`" for kind in kinds)
+            listener(Note(f"{names} computes in f32: this processor has no bf16 kernel for it"))
+    return program
 
 
 def _run(job: loop.Job, saved: Checkpoint | None, spec: Spec, found: Sequence[weights.Fitted]) -> None:
@@ -181,7 +194,7 @@ def _run(job: loop.Job, saved: Checkpoint | None, spec: Spec, found: Sequence[we
 
 def _diverged(job: loop.Job, spec: Spec, seen: int, found: Sequence[weights.Fitted]) -> Diverged:
     """Goes on once more from the last checkpoint, watching, and says where the first such number comes from."""
-    program = _program(spec, job.train, job.data, job.run, job.device, found)
+    program = _program(spec, job.train, job.data, job.run, job.device, silent, found)
     for one in found:
         weights.fill(one, program.tensors())
     again = loop.Job(

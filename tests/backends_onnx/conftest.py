@@ -78,9 +78,13 @@ def spec_of(tmp_path: Path) -> Callable[[str], Spec]:
 
 @pytest.fixture
 def lowered(spec_of: Callable[[str], Spec]) -> Callable[..., Lowered]:
-    def make(text: str, **options: Any) -> Lowered:
+    def make(text: str, weights: Callable[[np.ndarray[Any, Any]], Any] | None = None, **options: Any) -> Lowered:
+        """`weights` changes the random ones, one array after another."""
         spec = spec_of(text)
         model = spec.models[0]
-        return Lowered(spec, model, weights_of(spec, model), **options)
+        arrays = weights_of(spec, model)
+        if weights is not None:
+            arrays = {path: weights(array) for path, array in arrays.items()}
+        return Lowered(spec, model, arrays, **options)
 
     return make

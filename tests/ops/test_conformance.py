@@ -27,6 +27,7 @@ from dlc.compiler.catalogue.ops.sampling import bind, sample_spec
 from dlc.compiler.ir.model import Init, Spec
 from dlc.compiler.messages.diagnostics import Failed
 from dlc.compiler.sizes.dims import evaluate
+from dlc.runtime.training import precision
 
 #: ONNX Runtime rewrites graphs before it runs them; both what we wrote and what it makes of it must be right.
 LEVELS = {
@@ -277,6 +278,7 @@ def test_module_in_half_precision(name: str, at: int, form: str, build: Any, dra
     with torch.no_grad():
         wanted = run(built.module, inputs)
         if form == "autocast":
+            precision.in_f32([built.module], torch.bfloat16)
             with torch.autocast("cpu", torch.bfloat16):
                 return assert_half(run(built.module, inputs), wanted, "bf16")
         dtype = draw.dtypes[form]

@@ -294,6 +294,17 @@ def test_rounded_weights(folder: Path, kind: str, tolerance: float) -> None:
     assert dlc.Session(made.path, "cpu").metadata["dlc.quantized"] == "1"
 
 
+def test_a_file_names_the_processor_that_compared_it(folder: Path) -> None:
+    import platform
+
+    import torch
+
+    compared = dlc.Session(export("m.dlspec").path, "cpu").metadata["dlc.compared_on"]
+    assert compared.startswith(f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}, onnxruntime ")
+    unseen = dlc.Session(export("m.dlspec", verify=False).path, "cpu").metadata
+    assert "dlc.compared_on" not in unseen
+
+
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
