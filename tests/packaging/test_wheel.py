@@ -36,7 +36,7 @@ def test_the_wheel_holds_the_whole_package_and_nothing_else(tmp_path: Path) -> N
     ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
     for part in HOUSE:
         shutil.copytree(ROOT / part, tree / part, ignore=ignored)
-    for path in (*ROOT.glob("*.py"), ROOT / "py.typed", ROOT / "pyproject.toml", ROOT / "README.md"):
+    for path in (*ROOT.glob("*.py"), ROOT / "py.typed", ROOT / "pyproject.toml", ROOT / "README.md", ROOT / "LICENSE"):
         shutil.copy(path, tree)
     done = subprocess.run(
         [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path / "dist"), str(tree)],
@@ -51,3 +51,6 @@ def test_the_wheel_holds_the_whole_package_and_nothing_else(tmp_path: Path) -> N
     assert held == package_files()
     assert {Path(name).suffix for name in held} <= SHIPPED
     assert any(name.endswith("entry_points.txt") for name in names)
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+    metadata = zipfile.ZipFile(wheel).read(next(name for name in names if name.endswith(".dist-info/METADATA"))).decode()
+    assert "License-Expression: Apache-2.0\n" in metadata and "Author: the dlc authors\n" in metadata
