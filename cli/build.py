@@ -12,7 +12,7 @@ from . import console, spec
 
 if TYPE_CHECKING:
     from ..compiler.check import Checked
-    from ..compiler.ir.recipe import DataFacts
+    from ..compiler.ir.data import DataFacts
 
 STAGES = ("summary", "ast", "ir", "pytorch", "onnx")
 
@@ -138,7 +138,7 @@ def _sources(checked: Checked, facts: Mapping[str, DataFacts]) -> dict[str, str]
 
     assert checked.spec is not None
     recipe = checked.spec.recipe
-    trains = recipe.trains if recipe else ()
+    trains = recipe.trains
     found: dict[str, str] = {}
     with spec.places(checked):
         for train in trains:

@@ -10,21 +10,12 @@ from ..compiler.ir.expand import parameter_count, parameters, selects
 from ..compiler.sizes.types import shape_text
 
 if TYPE_CHECKING:
+    from ..compiler.ir.data import DataFacts, DataSet
     from ..compiler.ir.expand import ParameterEntry
+    from ..compiler.ir.export import Export
     from ..compiler.ir.model import Body, Spec
-    from ..compiler.ir.recipe import (
-        DataFacts,
-        DataSet,
-        Duration,
-        Export,
-        Freeze,
-        Optimizer,
-        ParameterGroup,
-        Phase,
-        Recipe,
-        Schedule,
-        Train,
-    )
+    from ..compiler.ir.recipe import Recipe
+    from ..compiler.ir.train import Duration, Freeze, Optimizer, ParameterGroup, Phase, Schedule, Train
 
 NAMES_SHOWN = 8
 
@@ -38,11 +29,9 @@ def plan_lines(
 ) -> list[str]:
     """The lines of a whole spec. `facts` by data section; `missing` says by section why there are none; `weights` tells by
     train section what its nets begin with."""
-    recipe: Recipe | None = spec.recipe
+    recipe = spec.recipe
     counts = [f"{model.name}  {parameter_count(spec, model):,} parameters" for model in spec.models]
     lines = [f"{file}   {'   '.join(counts)}".rstrip()]
-    if recipe is None:
-        return lines
     for train in recipe.trains:
         section = recipe.dataset(train.data)
         lines += _row("data", data(section, facts.get(section.name), (missing or {}).get(section.name, "")))

@@ -11,7 +11,7 @@ from . import console
 
 if TYPE_CHECKING:
     from ..compiler.check import Checked
-    from ..compiler.ir.recipe import DataFacts
+    from ..compiler.ir.data import DataFacts
     from ..compiler.messages.diagnostics import Diagnostic
     from ..compiler.messages.source import Source
 
@@ -134,8 +134,7 @@ def gather(checked: Checked, root: Path, cache: Path | None) -> tuple[dict[str, 
 
     facts: dict[str, DataFacts] = {}
     missing: dict[str, str] = {}
-    recipe = checked.spec.recipe if checked.spec else None
-    for section in recipe.data if recipe else ():
+    for section in checked.spec.recipe.data if checked.spec else ():
         try:
             facts[section.name] = gather(section, root, cache / f"{section.name}.json" if cache else None)
         except Failed as failure:

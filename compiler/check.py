@@ -15,8 +15,8 @@ from .messages.source import Sources
 from .resolve.project import Project, resolve
 
 if TYPE_CHECKING:
+    from .ir.data import DataFacts
     from .ir.model import Spec
-    from .ir.recipe import DataFacts
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def elaborate(project: Project, facts: Mapping[str, DataFacts] | None = None) ->
     project.report_unused()
     if project.report.ok:
         report_idle_overrides(project)
-    if not project.report.ok:
+    if recipe is None or not project.report.ok:
         return None
     return Spec(
         edition=project.edition,

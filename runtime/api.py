@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from ..compiler.ir.model import Spec
-    from ..compiler.ir.recipe import Train
+    from ..compiler.ir.train import Train
     from ..compiler.messages.source import Source
     from .checkpoints.rundir import RunDir
     from .exporting.export import Exported
@@ -61,7 +61,7 @@ class Loaded:
         from .generated.build import initial_module
 
         spec = self.spec
-        train = spec.recipe.trains[0] if spec.recipe and spec.recipe.trains else None
+        train = spec.recipe.trains[0] if spec.recipe.trains else None
         if model is not None:
             chosen = spec.model(model)
         else:
@@ -259,7 +259,7 @@ def find_section(spec: Spec, name: str | None) -> Train:
     """The `train` section to use."""
     from .failure import BadInput
 
-    trains = spec.recipe.trains if spec.recipe else ()
+    trains = spec.recipe.trains
     if not trains:
         raise BadInput(f"`{spec.name}` has no `train` section", helps=("add one: `train { model = .. data = .. }`",))
     if name is None and len(trains) == 1:

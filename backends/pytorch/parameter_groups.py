@@ -29,7 +29,7 @@ from ...compiler.catalogue.clock import clock_of, length_of
 from ...compiler.catalogue.optimizers import OPTIMIZERS
 from ...compiler.ir.expand import parameters
 from ...compiler.ir.model import Selector, Spec
-from ...compiler.ir.recipe import Phase, Schedule, Train, Update
+from ...compiler.ir.train import Phase, Schedule, Train, Update
 from .lines import Line
 from .parameter_rules import by_name, by_rank, chosen
 from .python import WIDTH, identifier, literal, quoted, unique

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from ...compiler.ir.arguments import Selector
 from ...compiler.ir.expand import ParameterEntry, selects
-from ...compiler.ir.model import Selector
 from .python import quoted
 
 #: Up to here names are listed when nothing simpler says which they are.

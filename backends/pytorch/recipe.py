@@ -28,7 +28,7 @@ from typing import Any, cast
 from ...compiler.catalogue.losses import LOSSES
 from ...compiler.ir.expand import glob, parameters
 from ...compiler.ir.model import AnyNode, Body, OpNode, Spec
-from ...compiler.ir.recipe import Metric, Term, Train
+from ...compiler.ir.train import Metric, Term, Train
 from .constants import Constants
 from .group import Group
 from .lines import Line

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ...compiler.catalogue.clock import Clock
-from ...compiler.ir.recipe import Schedule, Segment
+from ...compiler.ir.train import Schedule, Segment
 from .lines import Line
 from .python import identifier, literal
 

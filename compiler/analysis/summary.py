@@ -13,7 +13,6 @@ from ..catalogue.ops import find
 from ..catalogue.ops.base import Op
 from ..ir.expand import join
 from ..ir.model import AnyNode, Body, CallNode, Instance, Model, ModeNode, OpNode, RepeatNode, Run, ScanNode, Spec
-from ..ir.recipe import Recipe
 from ..sizes.dims import Size, evaluate, variables
 from ..sizes.types import TensorType, byte_size
 
@@ -87,11 +86,11 @@ def default_sizes(spec: Spec, model: Model) -> dict[str, int]:
 def _fed_sizes(spec: Spec, model: Model) -> dict[str, int]:
     """Sizes that the fields of a `train` section give to the model's own symbolic axes."""
     sizes: dict[str, int] = {}
-    recipe: Recipe | None = spec.recipe
-    for train in recipe.trains if recipe else ():
+    recipe = spec.recipe
+    for train in recipe.trains:
         if not any(net.name == "" and spec.models[net.model] is model for net in train.nets):
             continue
-        fields = {field.name: field.type for field in recipe.dataset(train.data).fields} if recipe else {}
+        fields = {field.name: field.type for field in recipe.dataset(train.data).fields}
         for value in spec.body_of(model).inputs:
             fed = fields.get(train.inputs.get(value.name, value.name))
             for own, given in zip(value.type.shape[1:], fed.shape[1:] if fed else (), strict=False):

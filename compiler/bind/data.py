@@ -8,8 +8,8 @@ from typing import Any
 from ..catalogue.builtin import BUILTIN
 from ..catalogue.sections import DATA
 from ..catalogue.sources import SOURCES, SPLITS, Source
-from ..ir.recipe import Condition, DataField, DataSet, ItemType
-from ..ir.recipe import Entry as EntryRecord
+from ..ir.arguments import EntryUse
+from ..ir.data import Condition, DataField, DataSet, ItemType
 from ..messages import data as errors
 from ..messages import recipe as section_errors
 from ..messages.diagnostics import Abandoned, Failed, Report
@@ -98,7 +98,7 @@ class _Binder:
         self.graph.source = found
         self.graph.fields = found.fields(self.graph.record.args)
 
-    def _split(self, section: Section) -> EntryRecord:
+    def _split(self, section: Section) -> EntryUse:
         node = section.value("split")
         if node is None:
             example = "split = random(train = 0.8, val = 0.1, test = 0.1, seed = 0)"
@@ -123,7 +123,7 @@ class _Binder:
         self._check_group(split)
         return split
 
-    def _check_group(self, split: EntryRecord) -> None:
+    def _check_group(self, split: EntryUse) -> None:
         """Records of a built-in set that overlap belong in one split."""
         record = self.graph.record
         if record is None or record.name != "builtin" or split.name == "all":
@@ -132,7 +132,7 @@ class _Binder:
         if group and split.args.get("group") != group:
             self.report.add(errors.group_missing(split.span, record.args["name"], group))
 
-    def _check_places(self, split: EntryRecord) -> None:
+    def _check_places(self, split: EntryUse) -> None:
         if self.graph.record is None or self.graph.source is None:
             return
         paths = self.graph.source.paths(self.graph.record.args)

@@ -8,8 +8,8 @@ from typing import Any
 
 from ..catalogue.sources import Source
 from ..catalogue.transforms import TRANSFORMS, Transform, Unsuited
-from ..ir.recipe import Classes, DataNode, ItemType
-from ..ir.recipe import Entry as EntryRecord
+from ..ir.arguments import EntryUse
+from ..ir.data import Classes, DataNode, ItemType
 from ..messages import data as errors
 from ..messages import recipe as section_errors
 from ..messages.diagnostics import Abandoned, Failed
@@ -49,7 +49,7 @@ class DataGraph:
         self.let_spans: dict[str, Span] = {}
         self.read: set[str] = set()
         self.source: type[Source] | None = None
-        self.record: EntryRecord | None = None
+        self.record: EntryUse | None = None
         self.fields: dict[str, ItemType] | None = None
         #: What `training` is here: None where both modes are meant.
         self.training: bool | None = None

@@ -12,9 +12,11 @@ from ..elaborate.builder import Builder, Scope
 from ..elaborate.elaborator import Context, Elaborator
 from ..elaborate.environment import Environment
 from ..elaborate.values import Callable, Outputs, Tensor
+from ..ir.arguments import EntryUse
+from ..ir.export import Export
 from ..ir.liveness import Liveness, entered
 from ..ir.model import AnyNode, Body, Model, OpNode, RepeatNode
-from ..ir.recipe import Entry, Export, Train
+from ..ir.train import Train
 from ..messages import recipe as errors
 from ..messages.diagnostics import Abandoned, Failed
 from ..messages.names import nearest
@@ -97,11 +99,11 @@ class ExportBinder:
         self.report.add(errors.wrong_value(section.keys[name].span, name, expected, describe(value)))
         return default
 
-    def _quantize(self, section: Section) -> Entry | None:
+    def _quantize(self, section: Section) -> EntryUse | None:
         if "quantize" not in section.keys:
             return None
         value = self._choice(section, "quantize", "int8", ("int8", "int4"))
-        return Entry(name=value, span=section.keys["quantize"].span)
+        return EntryUse(name=value, span=section.keys["quantize"].span)
 
     def _root(self, section: Section) -> tuple[str | None, str, int]:
         """The train section, the net in it, and the model: (name or None, name, index)."""

@@ -15,8 +15,9 @@ from ..elaborate.builder import Builder, Scope
 from ..elaborate.elaborator import Checked, Context, Elaborator, sizes
 from ..elaborate.environment import Environment
 from ..elaborate.values import POISON, Callable, Instance, Outputs, Tensor
+from ..ir.data import DataSet
 from ..ir.model import CallNode, OpNode, Result
-from ..ir.recipe import DataSet, Metric, Term
+from ..ir.train import Metric, Term
 from ..messages import recipe as errors
 from ..messages.diagnostics import Abandoned, Diagnostic, Failed, Label
 from ..messages.names import nearest

@@ -9,9 +9,9 @@ from ..catalogue.entry import Entry
 from ..catalogue.optimizers import OPTIMIZERS
 from ..catalogue.schedules import SEGMENTS
 from ..catalogue.sections import FREEZE
+from ..ir.arguments import Selector
 from ..ir.expand import ParameterEntry, selects
-from ..ir.model import Selector
-from ..ir.recipe import Freeze, Optimizer, ParameterGroup, Schedule, Segment
+from ..ir.train import Freeze, Optimizer, ParameterGroup, Schedule, Segment
 from ..messages import recipe as errors
 from ..messages.diagnostics import Failed
 from ..messages.names import nearest

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from ..catalogue.losses import LOSSES
 from ..catalogue.metrics import METRICS
 from ..elaborate.elaborator import Elaborator
+from ..ir.data import Classes, DataFacts, DataField, DataSet
 from ..ir.model import Body, CallNode, ModeNode, Operand, OpNode, RepeatNode
-from ..ir.recipe import Classes, DataFacts, DataField, DataSet, Train
+from ..ir.train import Train
 from ..messages import data as data_errors
 from ..messages import recipe as errors
 from ..sizes.dims import Size

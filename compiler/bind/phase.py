@@ -9,9 +9,10 @@ from ..catalogue.sections import LOG, NOT_IN_PHASE, PHASE, RUNTIME, STEP, TRAIN
 from ..elaborate import expressions, statements
 from ..elaborate.elaborator import Elaborator, reachable
 from ..elaborate.values import Tensor
+from ..ir.arguments import Selector
 from ..ir.expand import ParameterEntry, enclosing, glob
-from ..ir.model import OpNode, Selector
-from ..ir.recipe import (
+from ..ir.model import OpNode
+from ..ir.train import (
     Batch,
     Clip,
     Duration,
@@ -25,7 +26,7 @@ from ..ir.recipe import (
     Update,
     Validate,
 )
-from ..ir.recipe import Optimizer as OptimizerRecord
+from ..ir.train import Optimizer as OptimizerRecord
 from ..messages import recipe as errors
 from ..messages.diagnostics import Abandoned, Failed
 from ..messages.names import nearest

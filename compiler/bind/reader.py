@@ -9,8 +9,8 @@ from typing import Any, TypeAlias, cast
 from ..catalogue import arguments as kinds
 from ..catalogue.entry import MISSING, Entry, Table
 from ..catalogue.sections import Form, renamed
-from ..ir.recipe import Duration
-from ..ir.recipe import Entry as EntryRecord
+from ..ir.arguments import EntryUse
+from ..ir.train import Duration
 from ..messages import recipe as errors
 from ..messages import resolve as resolve_errors
 from ..messages.diagnostics import Abandoned, Diagnostic, Failed, Report
@@ -260,11 +260,11 @@ class Reader:
 
     def entry(
         self, node: syntax.Pipe, table: Table, example: str, special: Special | None = None
-    ) -> tuple[type[Entry], EntryRecord]:
+    ) -> tuple[type[Entry], EntryUse]:
         """A use of an entry of `table`: `AdamW(1e-3)` or `last`. E0301 for a name that is not in it."""
         name, args, whole = self.used(node, table, example)
         entry = table[name.text]
-        return entry, EntryRecord(name=name.text, args=self.bind(entry, args, whole, special or {}), span=whole)
+        return entry, EntryUse(name=name.text, args=self.bind(entry, args, whole, special or {}), span=whole)
 
     def used(
         self, node: syntax.Pipe, table: Table, example: str

@@ -6,7 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..elaborate.elaborator import Elaborator
-from ..ir.recipe import DataFacts, DataSet, Export, Recipe, Search, Train
+from ..ir.data import DataFacts, DataSet
+from ..ir.export import Export
+from ..ir.recipe import Recipe
+from ..ir.search import Search
+from ..ir.train import Train
 from ..resolve.project import Project
 from ..resolve.scopes import Definition
 from .data import bind_data

@@ -7,7 +7,10 @@ from typing import Any, cast
 from ..catalogue.search import DRAWS, METHODS, PRUNERS
 from ..catalogue.sections import SEARCH
 from ..elaborate.values import Callable
-from ..ir.recipe import Condition, DataSet, Draw, DrawCase, Entry, Prune, Search, Train
+from ..ir.arguments import EntryUse
+from ..ir.data import Condition, DataSet
+from ..ir.search import Draw, DrawCase, Prune, Search
+from ..ir.train import Train
 from ..messages import recipe as errors
 from ..messages import search as search_errors
 from ..messages.diagnostics import Abandoned, Failed, Report
@@ -69,7 +72,7 @@ class SearchBinder:
 
     # ---- keys ----------------------------------------------------------------------------------------------------------
 
-    def _method(self, section: Section) -> Entry:
+    def _method(self, section: Section) -> EntryUse:
         node = section.value("method")
         if node is None:
             missing = errors.key_missing(self.span, "method", "search", "method = random(trials = 50)")
@@ -116,7 +119,7 @@ class SearchBinder:
 
     # ---- draws ---------------------------------------------------------------------------------------------------------
 
-    def _draws(self, section: Section, method: Entry | None) -> list[Draw]:
+    def _draws(self, section: Section, method: EntryUse | None) -> list[Draw]:
         drawn: dict[str, Span] = {}
         targets: list[tuple[syntax.Draw, Target]] = []
         for item in section.draws:
@@ -136,7 +139,9 @@ class SearchBinder:
                 draws.append(Draw(path=target.path, cases=tuple(cases), span=item.path.span))
         return draws
 
-    def _cases(self, node: syntax.Pipe, target: Target, drawn: dict[str, Span], method: Entry | None) -> list[DrawCase]:
+    def _cases(
+        self, node: syntax.Pipe, target: Target, drawn: dict[str, Span], method: EntryUse | None
+    ) -> list[DrawCase]:
         """`if` chooses between distributions by other draws."""
         while isinstance(node, syntax.Paren):
             node = node.value
@@ -193,7 +198,7 @@ class SearchBinder:
             return value
         raise Failed(search_errors.draw_condition(node.span))
 
-    def _check(self, entry: Entry, target: Target) -> None:
+    def _check(self, entry: EntryUse, target: Target) -> None:
         """Drawn values have the setting's type."""
         kind = self._kind(target)
         allowed = self._allowed(target)

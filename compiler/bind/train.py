@@ -10,10 +10,11 @@ from ..catalogue.sections import TRAIN
 from ..elaborate import expressions, signatures
 from ..elaborate.elaborator import Elaborator
 from ..elaborate.values import Callable
+from ..ir.arguments import EntryUse
+from ..ir.data import DataSet
 from ..ir.expand import ParameterEntry, parameters
 from ..ir.model import Spec
-from ..ir.recipe import DataSet, Evaluation, Keep, Metric, Net, Phase, Stop, Train, Watched, WeightSource
-from ..ir.recipe import Entry as EntryRecord
+from ..ir.train import Evaluation, Keep, Metric, Net, Phase, Stop, Train, Watched, WeightSource
 from ..messages import recipe as errors
 from ..messages.diagnostics import Abandoned, Failed
 from ..messages.names import nearest
@@ -328,7 +329,7 @@ class TrainBinder:
         )
         if found is None:
             return None
-        entry: EntryRecord = found[1]
+        entry: EntryUse = found[1]
         return Keep(kind=cast(Any, entry.name), metric=entry.args.get("metric"), last=entry.args.get("last"))
 
     def _stop(self, section: Section, dataset: DataSet, evaluation: Evaluation | None) -> Stop | None:
@@ -390,7 +391,7 @@ class TrainBinder:
         _, entry = self.reader.entry(node, WEIGHT_SOURCES, 'file("weights.safetensors")')
         args = dict(entry.args)
         skip = args.pop("skip")
-        return WeightSource(entry=EntryRecord(name=entry.name, args=args, span=entry.span), map=map_name, skip=skip)
+        return WeightSource(entry=EntryUse(name=entry.name, args=args, span=entry.span), map=map_name, skip=skip)
 
 
 def watch(reader: Reader, node: syntax.Pipe, dataset: DataSet, evaluation: Evaluation | None) -> Watched:

@@ -6,7 +6,7 @@ from ..catalogue.sections import WEIGHTS
 from ..elaborate.elaborator import Elaborator
 from ..ir.expand import COUNTER, glob, parameters
 from ..ir.model import Model, Spec
-from ..ir.recipe import Foreign, WeightMap, WeightRule
+from ..ir.weights import Foreign, WeightMap, WeightRule
 from ..ir.wildcards import wildcards
 from ..messages import recipe as recipe_errors
 from ..messages import weights as errors

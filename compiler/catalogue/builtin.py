@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from ..ir.recipe import Classes, ItemType
+from ..ir.data import Classes, ItemType
 
 
 @dataclass(frozen=True)

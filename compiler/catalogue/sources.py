@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..ir.recipe import Classes, ItemType
+from ..ir.data import Classes, ItemType
 from .builtin import BUILTIN
 from .entry import (
     Column,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from ..ir.recipe import Classes, ItemType
+from ..ir.data import Classes, ItemType
 from ..sizes.dims import Size
 from ..sizes.types import is_float
 from .entry import (

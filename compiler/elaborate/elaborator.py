@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from ..ir.arguments import Selector
 from ..ir.expand import parameters, selects
-from ..ir.model import Body, Init, InitRule, Model, ModeNode, RepeatNode, Requirement, ScanNode, Selector, Spec
+from ..ir.model import Body, Init, InitRule, Model, ModeNode, RepeatNode, Requirement, ScanNode, Spec
 from ..messages import elaborate as errors
 from ..messages.diagnostics import Abandoned, Diagnostic, Failed, Report
 from ..messages.names import nearest

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..catalogue.ops import find
-from ..ir.model import InitRule, Result, Selector
+from ..ir.arguments import Selector
+from ..ir.model import InitRule, Result
 from ..messages import elaborate as errors
 from ..messages.diagnostics import Abandoned, Failed
 from ..messages.source import Span

@@ -1,4 +1,4 @@
-"""What models and recipes are both written with: static arguments, and selectors of parameters."""
+"""What models and recipes are both written with: static arguments, uses of catalogue entries, selectors of parameters."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from ..messages.source import Span
 from ..sizes.dims import Dim, from_text, to_text
-from .record import Record
+from .record import Record, field
 
 
 def _argument_from_json(value: Any) -> Any:
@@ -53,4 +53,12 @@ class Selector(Record):
 
     kind: Literal["path", "layer", "rank"]
     text: str  # the glob; "Linear.weight"; "< 2"
+    span: Span
+
+
+class EntryUse(Record):
+    """A use of an entry of a recipe table: its name and all its arguments, defaults included."""
+
+    name: str
+    args: dict[str, Argument] = field(default_factory=dict)
     span: Span

@@ -12,20 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ..messages.source import Span
-from .model import (
-    Body,
-    CallNode,
-    Init,
-    InitRule,
-    Instance,
-    Model,
-    ModeNode,
-    OpNode,
-    RepeatNode,
-    ScanNode,
-    Selector,
-    Spec,
-)
+from .arguments import Selector
+from .model import Body, CallNode, Init, InitRule, Instance, Model, ModeNode, OpNode, RepeatNode, ScanNode, Spec
 
 _NO_OFFSETS: Mapping[str, int] = {}
 

@@ -289,7 +289,7 @@ class Spec(Record):
     bodies: tuple[Body, ...]
     models: tuple[Model, ...]
     params: dict[str, Argument] = field(default_factory=dict)
-    recipe: Recipe | None = None
+    recipe: Recipe = Recipe()
     sources: tuple[Source, ...] = ()
 
     def model(self, name: str) -> Model:
@@ -297,32 +297,3 @@ class Spec(Record):
 
     def body_of(self, model: Model) -> Body:
         return self.bodies[model.body]
-
-
-__all__ = [
-    "AnyNode",
-    "Argument",
-    "Body",
-    "CallNode",
-    "Init",
-    "InitRule",
-    "Instance",
-    "ModeNode",
-    "Model",
-    "Node",
-    "OpNode",
-    "Operand",
-    "Parameter",
-    "Record",
-    "RepeatNode",
-    "Requirement",
-    "Result",
-    "Run",
-    "Scalar",
-    "ScanNode",
-    "Selector",
-    "Source",
-    "Spec",
-    "Value",
-    "WeightNode",
-]  # fmt: skip

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...compiler.ir.recipe import Condition
+from ...compiler.ir.data import Condition
 from ...compiler.sizes.dims import Dim
 from .graph import Graph, Part, Records
 

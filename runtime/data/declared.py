@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...compiler.ir.recipe import DataField
+from ...compiler.ir.data import DataField
 from ...compiler.messages.diagnostics import Failed
 from ...compiler.sizes.dims import Dim
 from ...compiler.sizes.types import shape_text

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import ValidationError
 from torch import Tensor
 
-from ...compiler.ir.recipe import DataFacts, DataField, DataSet, FieldFacts
+from ...compiler.ir.data import DataFacts, DataField, DataSet, FieldFacts
 from . import declared, vocabulary
 from .feed import Data, open_data
 from .streams import Part

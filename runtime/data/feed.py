@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...compiler.ir.recipe import DataSet, Split
+from ...compiler.ir.data import DataSet, Split
 from .. import randomness
 from . import conditions, declared, fitting, mistakes, sources, splits, streams
 from .graph import Draw, Graph, padded

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...compiler.ir.recipe import DataNode
+from ...compiler.ir.data import DataNode
 from ...compiler.messages.diagnostics import Failed
 from ...compiler.messages.source import Span
 from . import mistakes, streams

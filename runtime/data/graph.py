@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...compiler.catalogue.transforms import TRANSFORMS, Transform
-from ...compiler.ir.recipe import DataNode, DataSet
+from ...compiler.ir.data import DataNode, DataSet
 from .. import randomness
 from . import decode, images, mistakes, streams
 from .streams import Part, Records

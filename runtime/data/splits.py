@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...compiler.ir.recipe import DataSet, Split
+from ...compiler.ir.data import DataSet, Split
 from ...compiler.messages.source import Span
 from .. import randomness
 from . import mistakes

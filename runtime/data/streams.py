@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...compiler.ir.recipe import DataNode, DataSet, Split
+from ...compiler.ir.data import DataNode, DataSet, Split
 from .. import randomness
 from . import mistakes
 from .table import Stream, Table, column_numbers

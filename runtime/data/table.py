@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ...compiler.ir.recipe import Split
+from ...compiler.ir.data import Split
 from ...compiler.messages.source import Span
 from . import mistakes
 

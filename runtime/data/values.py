@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ...compiler.catalogue.transforms import Vocab
-from ...compiler.ir.recipe import DataNode
+from ...compiler.ir.data import DataNode
 from . import mistakes
 from .images import as_float
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...compiler.catalogue.transforms import Vocab
-from ...compiler.ir.recipe import DataNode, DataSet
+from ...compiler.ir.data import DataNode, DataSet
 
 UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 _KEPT = ("slice", "index", "truncate", "pad", "window", "random_window", "choose", "mlm_mask", "member")

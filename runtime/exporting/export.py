@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...compiler.ir.expand import parameters
+from ...compiler.ir.export import Export
 from ...compiler.ir.model import Model, Spec
-from ...compiler.ir.recipe import Export, Train
 from ...compiler.ir.submodel import cut
+from ...compiler.ir.train import Train
 from ...compiler.messages import export as errors
 from ...compiler.messages.diagnostics import Failed
 from ..failure import BadInput, RunFailure
@@ -49,7 +50,7 @@ class Exported:
 def sections(source: Loaded | Run | str | Path) -> list[str]:
     """Names of the `export` sections; [""] when there is none, since the model can be exported all the same."""
     spec, _ = _opened(source)
-    found = [section.name for section in spec.recipe.exports] if spec.recipe else []
+    found = [section.name for section in spec.recipe.exports]
     return found or [""]
 
 
@@ -190,7 +191,7 @@ def _opened(source: Loaded | Run | str | Path) -> tuple[Spec, Run | None]:
 
 
 def _section(spec: Spec, name: str | None) -> Export | None:
-    found: tuple[Export, ...] = spec.recipe.exports if spec.recipe else ()
+    found = spec.recipe.exports
     if name is None:
         if len(found) > 1:
             listed = ", ".join(f"`{section.name}`" for section in found)
@@ -207,7 +208,7 @@ def _section(spec: Spec, name: str | None) -> Export | None:
 
 def _default_model(spec: Spec) -> Model:
     """The model of the only `train` section, else the only model."""
-    trains: tuple[Train, ...] = spec.recipe.trains if spec.recipe else ()
+    trains = spec.recipe.trains
     if len(trains) == 1 and len(trains[0].nets) == 1:
         return spec.models[trains[0].nets[0].model]
     if len(spec.models) == 1:
@@ -220,7 +221,7 @@ def _default_model(spec: Spec) -> Model:
 
 def _train_of(spec: Spec, section: Export | None) -> Train | None:
     """The `train` section whose weights are exported; None for a model that none trains."""
-    trains: tuple[Train, ...] = spec.recipe.trains if spec.recipe else ()
+    trains = spec.recipe.trains
     if section is not None:
         return (
             next((train for train in trains if train.name == section.train), None)

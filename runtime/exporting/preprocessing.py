@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from ...compiler.ir.data import DataNode, DataSet
 from ...compiler.ir.model import Init, Instance, Model, Operand, OpNode, Parameter, Scalar, Spec, Value, WeightNode
-from ...compiler.ir.recipe import DataNode, DataSet, Train
+from ...compiler.ir.train import Train
 from ...compiler.messages.source import Span
 from ...compiler.sizes.dims import Size
 from ...compiler.sizes.types import TensorType, is_float

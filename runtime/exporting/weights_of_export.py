@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...compiler.ir.model import Model, Spec
-from ...compiler.ir.recipe import Train
+from ...compiler.ir.train import Train
 from ..failure import BadInput
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from ...backends.pytorch.recipe import (
     update_functions,
 )
 from ...compiler.ir.model import CallNode, Model, Spec
-from ...compiler.ir.recipe import Train
+from ...compiler.ir.train import Train
 from ..data.feed import Batch
 from . import initialize
 from .functions import Part, Program, Shared

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ...compiler.ir.data import DataNode, DataSet
 from ...compiler.ir.model import Body, CallNode, OpNode, Value
-from ...compiler.ir.recipe import DataNode, DataSet
 from ...compiler.messages.source import Span
 from ..data import sources, streams, vocabulary
 from ..data.feed import Data, Feed

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from ...compiler.ir.recipe import Train
+from ...compiler.ir.train import Train
 from ..checkpoints.checkpoint import Checkpoint
 from ..generated.functions import Program
 from . import foreach

@@ -8,7 +8,7 @@ from torch import nn
 
 from ...compiler.catalogue.clock import Clock
 from ...compiler.ir.expand import ParameterEntry, selects
-from ...compiler.ir.recipe import Freeze, Phase
+from ...compiler.ir.train import Freeze, Phase
 from ..generated.functions import Program
 
 

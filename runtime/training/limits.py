@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from ...compiler.ir.recipe import Train
+from ...compiler.ir.train import Train
 from ...compiler.messages.diagnostics import Diagnostic, Failed
 from ...compiler.messages.source import Span
 from ..failure import BadInput

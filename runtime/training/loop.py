@@ -20,8 +20,9 @@ import torch
 from torch import Tensor, nn
 
 from ...compiler.catalogue.clock import Clock, clock_of, length_of, seconds
+from ...compiler.ir.data import Split
 from ...compiler.ir.expand import ParameterEntry
-from ...compiler.ir.recipe import Phase, Split, Train
+from ...compiler.ir.train import Phase, Train
 from .. import randomness
 from ..checkpoints import checkpoint
 from ..checkpoints.checkpoint import Checkpoint

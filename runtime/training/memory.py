@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import torch
 
-from ...compiler.ir.recipe import Phase
+from ...compiler.ir.train import Phase
 from ..data.feed import free_memory
 from ..failure import RunFailure
 

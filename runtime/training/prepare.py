@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ...compiler.check import check
+from ...compiler.ir.data import DataSet, Split
 from ...compiler.ir.expand import ParameterEntry, parameters
 from ...compiler.ir.model import Spec
-from ...compiler.ir.recipe import DataSet, Split, Train
+from ...compiler.ir.train import Train
 from ...compiler.messages.source import Source, Sources
 from ..checkpoints import checkpoint, rundir
 from ..checkpoints.checkpoint import Checkpoint

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from ...compiler.ir.expand import parameters
 from ...compiler.ir.model import Model, Spec
-from ...compiler.ir.recipe import Train, WeightMap
+from ...compiler.ir.train import Train
+from ...compiler.ir.weights import WeightMap
 from ...compiler.messages.names import near
 from ..checkpoints import checkpoint
 from ..failure import BadInput
@@ -73,7 +74,7 @@ def export_weights(
 
 
 def _map(spec: Spec, layout: str) -> WeightMap | None:
-    maps = spec.recipe.maps if spec.recipe else ()
+    maps = spec.recipe.maps
     for found in maps:
         if found.name == layout:
             return found
@@ -93,7 +94,7 @@ def _net(
     spec: Spec, run: Run | None, weight_map: WeightMap | None, wanted: str | None
 ) -> tuple[Train | None, str, Model]:
     """The `train` section, the net and its model that have the map's model."""
-    trains = spec.recipe.trains if spec.recipe else ()
+    trains = spec.recipe.trains
     if run is not None:
         trains = (spec.recipe.train(run.directory.json("data.json")["train"]),)
     nets = [

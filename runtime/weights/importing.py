@@ -10,7 +10,7 @@ import torch
 
 from ...compiler.ir.expand import ParameterEntry, parameters
 from ...compiler.ir.model import Model, Spec
-from ...compiler.ir.recipe import WeightMap
+from ...compiler.ir.weights import WeightMap
 from ...compiler.messages.diagnostics import Failed
 from ...compiler.messages.names import near
 from ...compiler.messages.source import Span
@@ -66,7 +66,7 @@ def opened(file: Path) -> Foreign:
 def model_of(spec: Spec, wanted: str | None, found: WeightMap | None) -> Model:
     """The model whose weights these are: the named one, the map's, or the only one that is trained."""
     name = wanted or (found.model if found else None)
-    trained = [spec.models[net.model] for train in (spec.recipe.trains if spec.recipe else ()) for net in train.nets]
+    trained = [spec.models[net.model] for train in spec.recipe.trains for net in train.nets]
     models = {model.name: model for model in [*reversed(spec.models), *reversed(trained)]}
     if name in models:
         return models[name]
@@ -80,7 +80,7 @@ def model_of(spec: Spec, wanted: str | None, found: WeightMap | None) -> Model:
 
 def map_of(spec: Spec, wanted: str | None) -> WeightMap | None:
     """The named map, the only one, or none: names are then equal."""
-    maps = {found.name: found for found in (spec.recipe.maps if spec.recipe else ())}
+    maps = {found.name: found for found in spec.recipe.maps}
     if wanted is not None and wanted not in maps:
         close = near(wanted, maps, 1)
         helps = (f"did you mean `{close[0]}`?",) if close else (f"its maps: {', '.join(maps) or 'none'}",)

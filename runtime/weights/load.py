@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ...compiler.ir.expand import COUNTER, ParameterEntry, parameters
 from ...compiler.ir.model import Model, Spec
-from ...compiler.ir.recipe import Train, WeightSource
+from ...compiler.ir.train import Train, WeightSource
 from ...compiler.messages.diagnostics import Failed
 from ..data.values import DTYPES
 from ..generated.initialize import initial_values

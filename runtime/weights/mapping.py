@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ...compiler.ir.expand import COUNTER, ParameterEntry
-from ...compiler.ir.recipe import Foreign, WeightMap
+from ...compiler.ir.weights import Foreign, WeightMap
 from ...compiler.messages.diagnostics import Failed
 from ...compiler.messages.source import Span
 from . import mistakes

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from ...compiler.ir.expand import COUNTER, ParameterEntry, glob
-from ...compiler.ir.recipe import Foreign, WeightMap
+from ...compiler.ir.weights import Foreign, WeightMap
 from ...compiler.ir.wildcards import capture, fill
 
 Shape: TypeAlias = tuple[int, ...]

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ...compiler.ir.expand import glob
-from ...compiler.ir.recipe import Foreign, WeightMap, WeightRule
+from ...compiler.ir.weights import Foreign, WeightMap, WeightRule
 from .mapping import NOWHERE
 from .suggest import Pair, Proposal
 

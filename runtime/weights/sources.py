@@ -13,7 +13,7 @@ import re
 from pathlib import Path
 from typing import NoReturn
 
-from ...compiler.ir.recipe import Entry
+from ...compiler.ir.arguments import EntryUse
 from ...compiler.messages.diagnostics import Failed
 from ...compiler.messages.names import near
 from . import mistakes
@@ -27,7 +27,7 @@ NAMES = (
 REPOSITORY = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
-def locate(entry: Entry, root: Path) -> Path:
+def locate(entry: EntryUse, root: Path) -> Path:
     """The weights file (or index of shards) that a spec at `root` names. Raises Failed (E0412) when it is not there."""
     args = entry.args
     if entry.name == "file":
@@ -37,7 +37,7 @@ def locate(entry: Entry, root: Path) -> Path:
     return _torchvision(entry, args["model"], args["weights"])
 
 
-def words(entry: Entry) -> str:
+def words(entry: EntryUse) -> str:
     """The source in a few words: `resnet50 IMAGENET1K_V2`, the repository, the path as written."""
     args = entry.args
     if entry.name == "torchvision":
@@ -45,7 +45,7 @@ def words(entry: Entry) -> str:
     return args["repo"] if entry.name == "hf" else args["path"]
 
 
-def _file(entry: Entry, path: Path) -> Path:
+def _file(entry: EntryUse, path: Path) -> Path:
     if path.is_dir():
         return inside(path) or _lacks(entry, path)
     if path.is_file():
@@ -64,11 +64,11 @@ def inside(folder: Path) -> Path | None:
     return only[0] if len(only) == 1 else None
 
 
-def _lacks(entry: Entry, folder: Path) -> NoReturn:
+def _lacks(entry: EntryUse, folder: Path) -> NoReturn:
     raise Failed(mistakes.no_weights_inside(entry.span, folder, NAMES))
 
 
-def _huggingface(entry: Entry, repository: str, root: Path) -> Path:
+def _huggingface(entry: EntryUse, repository: str, root: Path) -> Path:
     local = root / repository
     if local.is_dir():
         return inside(local) or _lacks(entry, local)
@@ -100,7 +100,7 @@ def torch_cache() -> Path:
     return Path(home).expanduser() / "hub" / "checkpoints"
 
 
-def _torchvision(entry: Entry, model: str, weights: str) -> Path:
+def _torchvision(entry: EntryUse, model: str, weights: str) -> Path:
     if model not in FILES:
         raise Failed(mistakes.no_torchvision_model(entry.span, model, near(model, FILES, 1)))
     if weights not in FILES[model]:

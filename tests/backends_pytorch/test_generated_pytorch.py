@@ -37,7 +37,7 @@ def test_ruff_finds_nothing_to_change(width: int, example: Callable[[str], Spec]
         spec = example(path)
         for model in spec.models:
             (tmp_path / f"{at}_{model.name}.py").write_text(module_source(spec, model), encoding="utf-8")
-        for train in spec.recipe.trains if spec.recipe else ():
+        for train in spec.recipe.trains:
             (tmp_path / f"{at}_{train.name}_recipe.py").write_text(recipe_source(spec, train), encoding="utf-8")
     for name in names(syntax=True):
         operator = find(name)

@@ -16,7 +16,7 @@ from dlc.backends.pytorch.recipe import recipe_source
 from dlc.compiler.check import check
 from dlc.compiler.ir.expand import parameters, selects
 from dlc.compiler.ir.model import Spec
-from dlc.compiler.ir.recipe import Train
+from dlc.compiler.ir.train import Train
 
 TEXT = """dlspec 1
 data D {

@@ -90,7 +90,7 @@ def checked(row: Reference, *, whole: bool = False) -> tuple[Spec, Model]:
     spec = loaded(row, () if whole else row.overrides).spec
     if row.model:
         return spec, spec.model(row.model)
-    train = spec.recipe.trains[0] if spec.recipe and spec.recipe.trains else None
+    train = spec.recipe.trains[0] if spec.recipe.trains else None
     return spec, spec.models[train.nets[0].model if train else 0]
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from dlc.compiler.check import check
-from dlc.compiler.ir.recipe import DataSet
+from dlc.compiler.ir.data import DataSet
 from dlc.compiler.messages.diagnostics import Failed
 from dlc.runtime.data.feed import Data, Feed, open_data
 

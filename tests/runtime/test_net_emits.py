@@ -52,7 +52,6 @@ def test_values(tmp_path: Path) -> None:
         folder.mkdir()
         (folder / "a.dlspec").write_text(HEAD + text + TAIL, "utf-8")
         spec = dlc.load(folder / "a.dlspec").spec
-        assert spec.recipe is not None
         train = spec.recipe.trains[0]
         program = programs.build(spec, train, folder, torch.device("cpu"), records=120)
         gen, other = program.nets["gen"], program.nets["other"]

@@ -11,7 +11,7 @@ import torch
 
 from dlc.backends.pytorch.schedules import Schedules
 from dlc.compiler.catalogue.clock import Clock
-from dlc.compiler.ir.recipe import Duration, Schedule, Segment
+from dlc.compiler.ir.train import Duration, Schedule, Segment
 from dlc.compiler.messages.source import Span
 
 NOWHERE = Span("x", 0, 0)

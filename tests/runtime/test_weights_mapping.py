@@ -9,7 +9,7 @@ import torch
 
 from dlc.compiler.check import check
 from dlc.compiler.ir.expand import ParameterEntry, parameters
-from dlc.compiler.ir.recipe import WeightMap
+from dlc.compiler.ir.weights import WeightMap
 from dlc.compiler.messages.diagnostics import Diagnostic, Failed
 from dlc.runtime.weights.mapping import foreign_from, ours_from
 

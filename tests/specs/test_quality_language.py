@@ -75,7 +75,6 @@ def unigram(task: Task, settings: Mapping[str, Any]) -> float:
     """Nats a target of the validation part by how frequent each is in the training part."""
     name, _, variant = task.spec.partition("@")
     spec = dlc.load(SPECS / f"{name}.dlspec", variant, **settings).spec
-    assert spec.recipe is not None
     data = open_data(spec.recipe.data[0], SPECS)
     counts = torch.ones(1)
     found: dict[str, torch.Tensor] = {}

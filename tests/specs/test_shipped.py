@@ -15,7 +15,7 @@ from safetensors.numpy import load_file
 import dlc
 from dlc.cli.app import run as command_line
 from dlc.compiler.check import check
-from dlc.compiler.ir.recipe import Train
+from dlc.compiler.ir.train import Train
 from dlc.compiler.sizes.dims import evaluate, from_text
 from dlc.runtime.inference.session import Session
 from dlc.runtime.training.events import Event, Validated
@@ -110,7 +110,6 @@ def test_from_text_to_predictions(
         compile(source.read_text("utf-8"), str(source), "exec")
 
     recipe = dlc.load(spec).spec.recipe
-    assert recipe is not None
     runs: dict[str, str] = {}
     for train in recipe.trains:
         settings = two_steps(train) | SMALLER.get(name, {})

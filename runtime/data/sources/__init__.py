@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....compiler.catalogue.builtin import BUILTIN
-from ....compiler.ir.recipe import DataSet, Split
+from ....compiler.ir.data import DataSet, Split
 from ....compiler.messages.source import Span
 from .. import mistakes
 from ..table import Cells, Column, Encoded, Images, Numbers, Ragged, SourceFile, Stream, Table

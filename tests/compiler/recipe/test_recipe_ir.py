@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from dlc.compiler.check import Checked, check
+from dlc.compiler.ir.data import DataFacts, DataSet, FieldFacts
 from dlc.compiler.ir.model import CallNode, OpNode, Spec
-from dlc.compiler.ir.recipe import DataFacts, DataSet, FieldFacts, Recipe, Train
+from dlc.compiler.ir.recipe import Recipe
+from dlc.compiler.ir.train import Train
 
 DIGITS = """dlspec 1
 data Digits {

@@ -1,0 +1,133 @@
+"""`data` sections: a small graph a record, and the batch fields that point at its nodes.
+
+`DataSet.nodes` stand in an order in which each reads only earlier ones. A node that several fields read is computed once
+(so a random window is drawn once for tokens and targets).
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from ..messages.source import Span
+from ..sizes.dims import Size
+from ..sizes.types import TensorType
+from .arguments import Argument, EntryUse
+from .record import Record, field
+
+Split: TypeAlias = Literal["train", "val", "test"]
+
+
+class Classes(Record):
+    """What is known of a class field: the count, and the names in the order of their numbers. None: known only from
+    the data."""
+
+    count: int | None = None
+    names: tuple[str, ...] | None = None
+
+
+class ItemType(Record):
+    """What one record holds at a node, as far as it is known without looking at the data.
+
+    `tensor`: dtype and shape (None: unknown; a None axis is one too). `column`: a cell of a table, a number or a text
+    (or, where the shape is unknown, an array), known only from the data. `stream`: a sequence of i64 or f32 that is no record yet
+    (`random_window` cuts it). `text`: a string. `words`: a list of strings. `record`: named members.
+    """
+
+    kind: Literal["tensor", "column", "stream", "text", "words", "record"]
+    dtype: str | None = None
+    shape: tuple[Size | None, ...] | None = None
+    classes: Classes | None = None
+    members: dict[str, ItemType] = field(default_factory=dict)
+
+
+class DataNode(Record):
+    """One value of a record. `op` is a transform of the table, or one of
+
+    - `source` (args: field): a field of the source;
+    - `columns` (args: except): all columns of a table but these, as f32[n], in the file's order;
+    - `tuple`: a record of the inputs, members `first`, `second`, ...;
+    - `member` (args: name): a member of a record;
+    - `slice` (args: start, stop; None is open): along the first axis;
+    - `index` (args: at): one element of the first axis, which is dropped;
+    - `to_float`: u8 as value / 255, f32;
+    - `choose`: inputs[0] in training, inputs[1] in evaluation; the other is not computed.
+
+    A transform of a record applies to each member, with one random draw for all.
+    """
+
+    id: int
+    op: str
+    args: dict[str, Argument] = field(default_factory=dict)
+    inputs: tuple[int, ...] = ()
+    type: ItemType
+    name: str = ""
+    span: Span
+
+
+class DataField(Record):
+    """A batch field: `type` has the batch axis `B` first, and what follows is the declared type of a record."""
+
+    name: str
+    type: TensorType
+    node: int
+    classes: Classes | None = None
+    span: Span
+
+
+class Condition(Record):
+    """`where`: `op` is `and`, `or`, `not` over `items`, or a comparison sign over `left` and `right`: a dimension of the
+    fields (`{"dim": name}` as a `Dim`), `("node", id)`, or a constant."""
+
+    op: str
+    items: tuple[Condition, ...] = ()
+    left: Argument = None
+    right: Argument = None
+    span: Span
+
+
+class DataSet(Record):
+    """A `data` section.
+
+    `split` is one of
+    - `random` (train, val, test: fractions; stratify, group: source fields or None; seed),
+    - `contiguous` (train, val, test; by: source field or None),
+    - `folders`, `files` (train, val, test: a name, a fraction taken from train, or None; seed),
+    - `all` (split).
+
+    `lengths` are the ragged dimensions with their largest value (None: unbounded), each one length a record.
+    Paths are as written, relative to the spec.
+    """
+
+    name: str
+    source: EntryUse
+    split: EntryUse
+    skip: tuple[str, ...] = ()
+    where: Condition | None = None
+    nodes: tuple[DataNode, ...]
+    fields: tuple[DataField, ...]
+    lengths: dict[str, int | None] = field(default_factory=dict)
+    span: Span
+
+    def node(self, identifier: int) -> DataNode:
+        return next(node for node in self.nodes if node.id == identifier)
+
+    def field(self, name: str) -> DataField:
+        return next(field for field in self.fields if field.name == name)
+
+
+class FieldFacts(Record):
+    """What the data says of a field: dtype and shape of one record (an axis that varies is None), its classes, and for
+    a fitted or fixed vocabulary the largest id + 1."""
+
+    dtype: str
+    shape: tuple[int | None, ...]
+    classes: tuple[str, ...] | None = None
+    vocabulary: int | None = None
+
+
+class DataFacts(Record):
+    """What was found by looking at the data of one section: records a split (windows of a stream; the train split's are
+    those of one epoch), and fields by name."""
+
+    records: dict[str, int]
+    fields: dict[str, FieldFacts] = field(default_factory=dict)
