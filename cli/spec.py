@@ -152,7 +152,7 @@ def weights(checked: Checked, root: Path) -> dict[str, list[str]]:
 
     assert checked.spec is not None
     told: dict[str, list[str]] = {}
-    for train in checked.spec.recipe.trains if checked.spec.recipe else ():
+    for train in checked.spec.recipe.trains:
         if not train.weights:
             continue
         from ..runtime.weights import load  # torch takes a second, and few specs have weights
