@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from .collector import paused
 from .elaborate.elaborator import Elaborator
-from .elaborate.values import Callable
 from .messages.diagnostics import Abandoned, Failed, Report
 from .messages.source import Sources
+from .resolve.definitions import Callable
+from .resolve.parameters import value_of
 from .resolve.project import Project, resolve
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def elaborate(project: Project, facts: Mapping[str, DataFacts] | None = None) ->
         name=Path(project.root.name).stem,
         bodies=tuple(elaborator.bodies),
         models=tuple(elaborator.models),
-        params={name: _plain(slot.result()) for name, slot in project.root.params.items()},
+        params={name: _plain(value_of(slot)) for name, slot in project.root.params.items()},
         recipe=recipe,
         sources=tuple(SourceRecord(name=name, text=source.text) for name, source in project.sources.items()),
     )

@@ -14,8 +14,8 @@ from ..messages import data as errors
 from ..messages import recipe as section_errors
 from ..messages.diagnostics import Abandoned, Failed, Report
 from ..messages.names import nearest
+from ..resolve.definitions import Definition, FileScope
 from ..resolve.evaluate import evaluate_static
-from ..resolve.scopes import Definition, FileScope
 from ..sizes.dims import Dim, Size, var
 from ..sizes.statics import describe
 from ..sizes.types import TensorType, is_dtype, is_float, is_integer, shape_text

@@ -11,7 +11,7 @@ from ..elaborate import expressions
 from ..elaborate.builder import Builder, Scope
 from ..elaborate.elaborator import Context, Elaborator
 from ..elaborate.environment import Environment
-from ..elaborate.values import Callable, Outputs, Tensor
+from ..elaborate.values import Outputs, Tensor
 from ..ir.arguments import EntryUse
 from ..ir.export import Export
 from ..ir.liveness import Liveness, entered
@@ -21,7 +21,7 @@ from ..messages import recipe as errors
 from ..messages.diagnostics import Abandoned, Failed
 from ..messages.names import nearest
 from ..messages.source import Span
-from ..resolve.scopes import Definition
+from ..resolve.definitions import Callable, Definition
 from ..sizes.dims import variables
 from ..sizes.facts import Facts
 from ..sizes.statics import describe

@@ -14,7 +14,7 @@ from ..elaborate import expressions, signatures
 from ..elaborate.builder import Builder, Scope
 from ..elaborate.elaborator import Checked, Context, Elaborator, sizes
 from ..elaborate.environment import Environment
-from ..elaborate.values import POISON, Callable, Instance, Outputs, Tensor
+from ..elaborate.values import POISON, Instance, Outputs, Tensor
 from ..ir.data import DataSet
 from ..ir.model import CallNode, OpNode, Result
 from ..ir.train import Metric, Term
@@ -22,7 +22,7 @@ from ..messages import recipe as errors
 from ..messages.diagnostics import Abandoned, Diagnostic, Failed, Label
 from ..messages.names import nearest
 from ..messages.source import Span
-from ..resolve.scopes import Definition, FileScope
+from ..resolve.definitions import Callable, Definition, FileScope
 from ..sizes.dims import var
 from ..sizes.facts import NO_FACTS, Facts
 from ..sizes.types import TensorType, is_float

@@ -31,7 +31,7 @@ from ..messages import recipe as errors
 from ..messages.diagnostics import Abandoned, Failed
 from ..messages.names import nearest
 from ..messages.source import Span
-from ..resolve.scopes import FileScope
+from ..resolve.definitions import FileScope
 from ..sizes.statics import Quantity, describe
 from ..sizes.types import TensorType
 from ..text import syntax

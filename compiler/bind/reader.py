@@ -16,8 +16,9 @@ from ..messages import resolve as resolve_errors
 from ..messages.diagnostics import Abandoned, Diagnostic, Failed, Report
 from ..messages.names import nearest
 from ..messages.source import Span
+from ..resolve.definitions import FileScope
 from ..resolve.evaluate import evaluate_static
-from ..resolve.scopes import FileScope
+from ..resolve.parameters import value_of_name
 from ..sizes.statics import Quantity, StaticError, describe, truth
 from ..text import syntax
 
@@ -178,7 +179,7 @@ class Reader:
 
     def lookup(self, ref: syntax.Ref) -> Any:
         scope = self.scope if ref.span.file == self.scope.name else self.root
-        return scope.value(ref)
+        return value_of_name(scope, ref)
 
     def condition(self, node: syntax.Pipe) -> bool:
         value = self.static(node)

@@ -11,8 +11,8 @@ from ..ir.export import Export
 from ..ir.recipe import Recipe
 from ..ir.search import Search
 from ..ir.train import Train
+from ..resolve.definitions import Definition
 from ..resolve.project import Project
-from ..resolve.scopes import Definition
 from .data import bind_data
 from .export import ExportBinder
 from .pairing import check_pairing

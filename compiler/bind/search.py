@@ -6,7 +6,6 @@ from typing import Any, cast
 
 from ..catalogue.search import DRAWS, METHODS, PRUNERS
 from ..catalogue.sections import SEARCH
-from ..elaborate.values import Callable
 from ..ir.arguments import EntryUse
 from ..ir.data import Condition, DataSet
 from ..ir.search import Draw, DrawCase, Prune, Search
@@ -17,9 +16,10 @@ from ..messages.diagnostics import Abandoned, Failed, Report
 from ..messages.names import nearest
 from ..messages.source import Span
 from ..resolve.callables import APPLIED, applied_kind, evaluate_callable
+from ..resolve.definitions import Callable, Definition, statics_of
+from ..resolve.parameters import EXPECTED, applied, convert, default_of, kind_of
 from ..resolve.project import Project
-from ..resolve.scopes import EXPECTED, Definition, convert, kind_of
-from ..resolve.settings import Target, statics_of
+from ..resolve.settings import Target
 from ..sizes.statics import StaticError, describe
 from ..text import syntax
 from .reader import Reader, Section, Special
@@ -241,12 +241,12 @@ class SearchBinder:
         """The type of a setting by name, or "" when anything may stand there."""
         try:
             if target.slot is not None:
-                if target.slot.applied:
-                    return target.slot.applied
+                if kind := applied(target.slot):
+                    return kind
                 declared = target.slot.node.type
                 if declared is not None and declared.name is not None:
                     return declared.name.text
-                return kind_of(target.slot.default())
+                return kind_of(default_of(target.slot))
             if target.kind == "static" and target.owner is not None:
                 decl = next(decl for decl in statics_of(target.owner) if decl.name.text == target.keys[0])
                 if decl.type is not None and decl.type.name is not None:

@@ -9,7 +9,6 @@ from ..catalogue.schedules import KEEPS, STOPS, WEIGHT_SOURCES
 from ..catalogue.sections import TRAIN
 from ..elaborate import expressions, signatures
 from ..elaborate.elaborator import Elaborator
-from ..elaborate.values import Callable
 from ..ir.arguments import EntryUse
 from ..ir.data import DataSet
 from ..ir.expand import ParameterEntry, parameters
@@ -19,7 +18,7 @@ from ..messages import recipe as errors
 from ..messages.diagnostics import Abandoned, Failed
 from ..messages.names import nearest
 from ..messages.source import Span
-from ..resolve.scopes import Definition
+from ..resolve.definitions import Callable, Definition
 from ..text import syntax
 from . import optimizer as bind_optimizer
 from .expression_values import read_names

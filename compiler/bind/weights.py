@@ -12,7 +12,7 @@ from ..messages import recipe as recipe_errors
 from ..messages import weights as errors
 from ..messages.diagnostics import Failed
 from ..messages.names import nearest
-from ..resolve.scopes import Definition
+from ..resolve.definitions import Definition
 from ..text import syntax
 from .reader import Reader
 

@@ -24,9 +24,10 @@ from ..ir.model import Instance as InstanceRecord
 from ..messages import elaborate as errors
 from ..messages.diagnostics import Failed, Report
 from ..messages.source import Span
-from ..sizes.dims import Size
+from ..messages.wording import describe
+from ..sizes.dims import Dim, Size
 from ..sizes.types import TensorType
-from .values import Instance, Tensor
+from .values import InitValue, Instance, Tensor
 
 NodeClass = type[OpNode] | type[WeightNode] | type[CallNode] | type[RepeatNode] | type[ModeNode] | type[ScanNode]
 
@@ -45,12 +46,6 @@ RESERVED = frozenset(
     while with yield
     """.split()  # noqa: SIM905 - a list takes a line a name
 )
-
-
-def snake(name: str) -> str:
-    """`RMSNorm` -> `rms_norm`, `ConvBN` -> `conv_bn`."""
-    name = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name)
-    return re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", name).lower()
 
 
 class Scope:
@@ -247,13 +242,10 @@ def json_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    from ..sizes.dims import Dim
-    from .values import InitValue, text
-
     if value is None or isinstance(value, (bool, int, float, str, Dim)):
         return value
     if isinstance(value, tuple):
         return tuple(_plain(item) for item in value)  # pyright: ignore[reportUnknownVariableType]
     if isinstance(value, InitValue):
         return (value.name, *((name, _plain(argument)) for name, argument in value.args))
-    return text(value)
+    return describe(value)

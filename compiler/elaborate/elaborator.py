@@ -15,8 +15,8 @@ from ..messages import elaborate as errors
 from ..messages.diagnostics import Abandoned, Diagnostic, Failed, Report
 from ..messages.names import nearest
 from ..messages.source import Span
-from ..resolve.project import Definition, FileScope, Project
-from ..resolve.scopes import SET
+from ..resolve.definitions import SET, Callable, Definition, FileScope
+from ..resolve.project import Project
 from ..sizes.dims import Dim, DimOverflow, Size, var
 from ..sizes.facts import NO_FACTS, Facts
 from ..sizes.types import TensorType
@@ -24,7 +24,7 @@ from ..text import syntax
 from . import expressions, signatures, stages, statements
 from .builder import Builder, Scope
 from .environment import Environment
-from .values import POISON, Callable, Instance, Outputs, Tensor
+from .values import POISON, Instance, Outputs, Tensor
 
 MAX_INSTANCES = 100_000
 MAX_VERSIONS = 500  # of one block: each is checked on its own, which takes about a millisecond

@@ -11,10 +11,11 @@ from ..messages import recipe as section_errors
 from ..messages.diagnostics import Abandoned, Failed
 from ..messages.names import nearest
 from ..messages.source import Span
-from ..resolve.project import Definition, FileScope, ParamSlot
+from ..resolve.definitions import Callable, Definition, FileScope, ParamSlot
+from ..resolve.parameters import value_of_param
 from ..sizes.dims import Size
 from ..sizes.statics import CONSTANTS, STATIC_FUNCTIONS
-from .values import POISON, Binding, Callable, Instance
+from .values import POISON, Binding, Instance
 
 
 def is_whole(value: Any) -> bool:
@@ -81,7 +82,7 @@ class Environment:
             return value
         found = self.file.lookup(name)
         if isinstance(found, ParamSlot):
-            return self.file.param(name)
+            return value_of_param(self.file, name)
         if isinstance(found, Definition):
             if found.kind not in ("block", "model"):
                 raise Failed(section_errors.section_as_value(span, name, found.kind))
@@ -117,7 +118,7 @@ class Environment:
                 raise Failed(section_errors.section_as_value(span, name, found.kind))
             return Callable(found, name)
         if isinstance(found, ParamSlot):
-            value = self.file.param(name)
+            value = value_of_param(self.file, name)
             if isinstance(value, Callable):  # an unlabelled layer is named after the parameter
                 return Callable(value.target, name, value.positional, value.keyword)
         operator = find(name)

@@ -11,6 +11,7 @@ from ..messages import elaborate as errors
 from ..messages.diagnostics import Abandoned, Failed
 from ..messages.names import nearest
 from ..messages.source import Span
+from ..resolve.definitions import Callable
 from ..sizes.dims import Dim, Size
 from ..sizes.facts import Facts, equal
 from ..sizes.statics import STATIC_FUNCTIONS, Quantity, StaticError, binary, cut, truth, unary
@@ -19,7 +20,8 @@ from ..sizes.statics import item as static_item
 from ..sizes.types import TensorType
 from ..text import syntax
 from . import initializers, signatures, stages
-from .values import POISON, Callable, Instance, Outputs, SubInstance, Tensor
+from .builder import json_arguments
+from .values import POISON, Instance, Outputs, SubInstance, Tensor
 
 if TYPE_CHECKING:
     from .elaborator import Context
@@ -136,8 +138,6 @@ def as_outputs(context: Context, value: Any, span: Span) -> list[tuple[str, Tens
 
 
 def plain_statics(statics: dict[str, Any]) -> dict[str, Any]:
-    from .builder import json_arguments
-
     return json_arguments(statics)
 
 

@@ -48,7 +48,7 @@ def read(context: Context, node: syntax.Pipe) -> InitValue:
     else:
         raise Failed(errors.not_an_init(node.span))
     if name not in TABLE:
-        raise Failed(errors.unknown_init(name, span, nearest(name, TABLE)))
+        raise Failed(errors.unknown_init(name, span, TABLE))
     table = TABLE[name]
     given: dict[str, Any] = {}
     for position, item in enumerate(items):

@@ -13,13 +13,15 @@ from ..messages import elaborate as errors
 from ..messages.diagnostics import Abandoned, Failed
 from ..messages.names import nearest
 from ..messages.source import Span
+from ..messages.wording import describe
+from ..resolve.definitions import Callable, ParamSlot
 from ..sizes.dims import Size
 from ..sizes.facts import equal, missing_fact
 from ..sizes.statics import StaticError, as_bool, as_float, as_int, as_size, as_string
 from ..sizes.types import DTYPES, TensorType
 from ..text import syntax
 from . import expressions
-from .values import POISON, Callable, Instance, Tensor, text
+from .values import POISON, Instance, Tensor
 
 if TYPE_CHECKING:
     from .elaborator import Context
@@ -32,7 +34,7 @@ def guarded(context: Context, span: Span, operation: Any, *arguments: Any) -> An
     try:
         return operation(*arguments)
     except StaticError as error:
-        raise Failed(errors.static(error, span, context)) from None
+        raise Failed(errors.static(error, span)) from None
 
 
 def size_of(context: Context, node: syntax.Pipe, what: str, *, names_new: bool = False) -> Size:
@@ -194,7 +196,7 @@ def convert(context: Context, decl: syntax.Decl, value: Any, span: Span, inner: 
                 nearest(value, [item for item in allowed if isinstance(item, str)]) if isinstance(value, str) else None
             )
             near = f'"{near}"' if near else None
-            raise Failed(errors.wrong_static(name, "one of " + ", ".join(map(text, allowed)), value, span, near))
+            raise Failed(errors.wrong_static(name, "one of " + ", ".join(map(describe, allowed)), value, span, near))
         return value
     if kind == "fn":
         if not (isinstance(value, Callable) and value.is_function):
@@ -301,7 +303,7 @@ def check(context: Context, spelled: str, name: str, kind: str, value: Any, span
     try:
         return check_argument(kind, value)
     except StaticError as error:
-        raise Failed(errors.static(error, span, context)) from None
+        raise Failed(errors.static(error, span)) from None
     except ValueError as error:
         raise Failed(errors.wrong_argument(spelled, name, str(error), value, span)) from None
 
@@ -416,8 +418,6 @@ def fresh_size(context: Context, name: str) -> bool:
         return False
     if context.environment.binding(name) is not None or context.environment.static(name)[0]:
         return False
-    from ..resolve.project import ParamSlot
-
     try:
         return not isinstance(context.environment.file.lookup(name), ParamSlot)
     except Abandoned:  # it may be a parameter that could not be read

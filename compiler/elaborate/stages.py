@@ -12,13 +12,13 @@ from ..messages import elaborate as errors
 from ..messages.diagnostics import Abandoned, Failed
 from ..messages.names import nearest
 from ..messages.source import Span
-from ..resolve.project import Definition
+from ..resolve.definitions import Callable, Definition, snake
 from ..sizes.types import TensorType
 from ..text import syntax
 from . import expressions, rearrangement, signatures
-from .builder import Builder, Scope, snake
+from .builder import Builder, Scope
 from .environment import Environment
-from .values import POISON, Callable, Flow, Instance, Outputs, Tensor
+from .values import POISON, Flow, Instance, Outputs, Tensor
 
 if TYPE_CHECKING:
     from .elaborator import Context

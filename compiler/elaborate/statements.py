@@ -10,11 +10,12 @@ from ..ir.model import InitRule, Result
 from ..messages import elaborate as errors
 from ..messages.diagnostics import Abandoned, Failed
 from ..messages.source import Span
+from ..resolve.definitions import Callable
 from ..sizes.dims import Dim, Size
 from ..sizes.statics import binary
 from ..text import syntax
 from . import expressions, initializers, scans, signatures, stages
-from .values import POISON, Callable, Outputs, Tensor
+from .values import POISON, Outputs, Tensor
 
 if TYPE_CHECKING:
     from .elaborator import Context

@@ -8,13 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from ..catalogue.ops.base import Function, Op
 from ..ir.model import Parameter
 from ..messages.source import Span
+from ..resolve.definitions import Callable
 from ..sizes.types import TensorType
 
 if TYPE_CHECKING:
-    from ..resolve.project import Definition
     from .builder import Builder
     from .elaborator import Checked
 
@@ -27,6 +26,9 @@ class Tensor:
     def __init__(self, builder: Builder, id: int, type: TensorType) -> None:
         self.builder, self.id, self.type = builder, id, type
 
+    def __str__(self) -> str:
+        return str(self.type)
+
 
 @dataclass(frozen=True, eq=False)
 class Outputs:
@@ -35,29 +37,8 @@ class Outputs:
     tensors: dict[str, Tensor]
     of: str
 
-
-@dataclass(frozen=True)
-class Callable:
-    """Something that can stand in a stage: a function, a layer kind, a block, each maybe with arguments.
-
-    `target` is the operator class or the block's definition. As a `layer` parameter (`RMSNorm(1e-5)`) it is a recipe,
-    fresh at each use; as an `fn` parameter it is the function itself.
-    """
-
-    target: type[Op] | Definition
-    spelled: str
-    positional: tuple[Any, ...] = ()
-    keyword: tuple[tuple[str, Any], ...] = ()
-
-    @property
-    def is_function(self) -> bool:
-        if isinstance(self.target, type):
-            return issubclass(self.target, Function)
-        return self.target.name[:1].islower()
-
-    def __str__(self) -> str:
-        given = [*map(text, self.positional), *(f"{name} = {text(value)}" for name, value in self.keyword)]
-        return f"{self.spelled}({', '.join(given)})" if given else self.spelled
+    def in_words(self) -> str:
+        return f"the outputs of `{self.of}`"
 
 
 class Instance:
@@ -76,6 +57,12 @@ class Instance:
         self.body: int | None = None
         self.used = False
         self.emits: Emits | None = None  # of a net of a recipe whose emits are read
+
+    def __str__(self) -> str:
+        return self.path
+
+    def in_words(self) -> str:
+        return f"an instance of `{self.callable.spelled}`"
 
     @property
     def signature(self) -> tuple[Any, ...]:
@@ -136,20 +123,3 @@ class InitValue:
 
 #: What flows through a pipe: one value, or several fed as several arguments.
 Flow: TypeAlias = Any
-
-
-def text(value: Any) -> str:
-    """A static value as the language writes it, for messages."""
-    if value is True or value is False:
-        return "true" if value else "false"
-    if value is None:
-        return "none"
-    if isinstance(value, str):
-        return f'"{value}"'
-    if isinstance(value, tuple):
-        return f"[{', '.join(map(text, value))}]"  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-    if isinstance(value, Tensor):
-        return str(value.type)
-    if isinstance(value, Instance):
-        return value.path
-    return str(value)

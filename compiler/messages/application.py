@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from . import programs
 from .diagnostics import Diagnostic, Label
 from .explanation import Explanation
 from .source import Source, Span
+from .statics import StaticError
 from .wording import kind, listed, meant
 
-if TYPE_CHECKING:
-    from ..catalogue.ops.base import Rejected
-    from ..elaborate.elaborator import Context
-    from .statics import StaticError
+
+class Rejected(Protocol):
+    """Why an operator's rule does not hold (`catalogue.ops.base.Rejected`)."""
+
+    code: str
+    message: str
+    label: str
+    notes: tuple[str, ...]
+    helps: tuple[str, ...]
 
 
-def static(error: StaticError, span: Span, context: Context) -> Diagnostic:
+def static(error: StaticError, span: Span) -> Diagnostic:
     """A static computation that failed, at its place."""
     return Diagnostic(error.code, error.message, span, error.label, helps=tuple(error.helps))
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..sizes.types import TensorType
 from . import programs
 from .diagnostics import Diagnostic
 from .explanation import Explanation
 from .source import Span
-from .wording import kind, listed
+from .wording import TensorType, kind, listed
 
 
 def unused_binding(name: str, span: Span) -> Diagnostic:

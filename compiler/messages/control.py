@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..sizes.dims import Size
-from ..sizes.types import TensorType
 from . import programs
 from .diagnostics import Diagnostic
 from .explanation import Explanation
 from .source import Span
-from .wording import kind, shown
+from .wording import Size, TensorType, describe, kind
 
 
 def training_as_value(span: Span) -> Diagnostic:
@@ -82,7 +80,7 @@ def not_a_list(value: Any, span: Span) -> Diagnostic:
 
 
 def for_count(names: int, item: Any, span: Span) -> Diagnostic:
-    return Diagnostic("E0202", f"an item does not give {names} values", span, f"`{shown(item)}`")
+    return Diagnostic("E0202", f"an item does not give {names} values", span, f"`{describe(item)}`")
 
 
 def turn_count(before: int, after: int, span: Span) -> Diagnostic:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from . import programs
 from .diagnostics import Diagnostic
 from .explanation import Explanation
+from .names import nearest
 from .source import Span
 from .wording import listed, meant
 
 
-def unknown_init(name: str, span: Span, near: str | None) -> Diagnostic:
-    from ..elaborate.initializers import TABLE
-
-    starts = [entry for entry in TABLE if entry.startswith(name)]
-    helps = meant(near) or (f"there is {listed(starts or TABLE, 16)}",)
+def unknown_init(name: str, span: Span, table: Iterable[str]) -> Diagnostic:
+    starts = [entry for entry in table if entry.startswith(name)]
+    helps = meant(nearest(name, table)) or (f"there is {listed(starts or table, 16)}",)
     return Diagnostic("E0301", f"unknown init `{name}`", span, "not in the init table", helps=helps)
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..sizes.types import shape_text
 from . import programs
 from .diagnostics import Diagnostic, Label
 from .explanation import Explanation
 from .source import Span
+from .wording import describe
 
 
 def reserved_label(name: str, span: Span) -> Diagnostic:
@@ -105,7 +105,7 @@ def lowercase_owns_weights(name: str, span: Span) -> Diagnostic:
 
 def shared_differs(path: str, before: Any, now: Any, span: Span, first: Span) -> Diagnostic:
     message = f"`{path}.{now.name if hasattr(now, 'name') else now.leaf}` would have two shapes"
-    label = f"here {shape_text(now.shape)}, before {shape_text(before.shape)}"
+    label = f"here {describe(now.shape)}, before {describe(before.shape)}"
     return Diagnostic(
         "E0302",
         message,

@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..sizes.dims import Size
-from ..sizes.types import TensorType
 from . import programs
 from .diagnostics import Diagnostic, Label
 from .explanation import Explanation
 from .names import nearest
 from .source import Span
-from .wording import kind, listed, meant, shown
+from .wording import Size, TensorType, describe, kind, listed, meant
 
 
 def _needed(required: Span | None, what: str = "") -> tuple[Label, ...]:
@@ -158,7 +156,7 @@ def claim_fails(left: Size, op: str, right: Size, message: str | None, span: Spa
 
 
 def requirement(message: str | None, span: Span, names: dict[str, Any]) -> Diagnostic:
-    notes = (", ".join(f"{name} = {shown(value)}" for name, value in names.items()),) if names else ()
+    notes = (", ".join(f"{name} = {describe(value)}" for name, value in names.items()),) if names else ()
     return Diagnostic("E0210", message or "this requirement does not hold", span, "does not hold", notes=notes)
 
 

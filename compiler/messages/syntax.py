@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from ..text import syntax as s
 from . import programs
 from .diagnostics import Diagnostic, Label
 from .explanation import Explanation
@@ -125,14 +124,15 @@ def not_a_label(span: Span) -> Diagnostic:
     )
 
 
-def not_assignable(target: s.Pipe) -> Diagnostic:
+def not_assignable(span: Span, of_self: str | None) -> Diagnostic:
+    """`of_self`: the name after `self.`, when that is what stands on the left side."""
     help = "the left side is a name, or a list of names as in `[q, k, v] = ..`"
-    if isinstance(target, s.Attr) and isinstance(target.value, s.Ref) and target.value.name == "self":
-        help = f"there is no `self`: bind the instance, `{target.name.text} = ..`"
-    return Diagnostic("E0103", "this cannot be assigned to", target.span, "not a name", helps=(help,))
+    if of_self is not None:
+        help = f"there is no `self`: bind the instance, `{of_self} = ..`"
+    return Diagnostic("E0103", "this cannot be assigned to", span, "not a name", helps=(help,))
 
 
-def body_without_scan(span: Span, value: s.Pipe) -> Diagnostic:
+def body_without_scan(span: Span) -> Diagnostic:
     return Diagnostic(
         "E0104",
         "only `scan(..)` is followed by a body",

@@ -1,9 +1,33 @@
-"""How lists, near names and values are worded in messages."""
+"""How lists, near names and values are worded in messages.
+
+Messages lie at the bottom of the compiler, so they know of sizes, types and layers only what they print.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol, TypeAlias, cast, runtime_checkable
+
+#: A size of an axis, an int or a symbolic one: printed by `str`.
+Size: TypeAlias = object
+
+
+class TensorType(Protocol):
+    """The type of a tensor, printed by `str` (`f32[B, 256]`)."""
+
+    @property
+    def dtype(self) -> str: ...
+    @property
+    def shape(self) -> Sequence[Size]: ...
+    @property
+    def rank(self) -> int: ...
+
+
+@runtime_checkable
+class InWords(Protocol):
+    """A value that is shown by what it is instead of by itself: a layer, an instance, several outputs."""
+
+    def in_words(self) -> str: ...
 
 
 def meant(near: str | None) -> tuple[str, ...]:
@@ -16,24 +40,24 @@ def listed(names: Iterable[str], most: int = 8) -> str:
     return shown + (f" and {len(known) - most} more" if len(known) > most else "")
 
 
-def shown(value: Any) -> str:
-    from ..elaborate.values import text
-
-    return text(value)
+def describe(value: Any) -> str:
+    """A value as the language writes it."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
+        return f'"{escaped}"'
+    if isinstance(value, tuple):
+        items = ", ".join(map(describe, cast("tuple[Any, ...]", value)))
+        return f"[{items}]"
+    return str(value)
 
 
 def kind(value: Any) -> str:
-    from ..elaborate.values import Callable, Instance, Outputs, Tensor
-
-    if isinstance(value, Tensor):
-        return f"`{value.type}`"
-    if isinstance(value, Outputs):
-        return f"the outputs of `{value.of}`"
-    if isinstance(value, Instance):
-        return f"an instance of `{value.callable.spelled}`"
-    if isinstance(value, Callable):
-        return f"the {'function' if value.is_function else 'layer'} `{value.spelled}`"
-    return f"`{shown(value)}`"
+    """What a value is: itself, unless its class says it in words (`an instance of ..`)."""
+    return value.in_words() if isinstance(value, InWords) else f"`{describe(value)}`"
 
 
 def spaced(names: Iterable[str], most: int = 24) -> str:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..catalogue.ops import find
 from ..catalogue.ops import names as operators
-from ..elaborate.values import Callable
 from ..messages import elaborate as elaborate_errors
 from ..messages import resolve as errors
 from ..messages.diagnostics import Failed
 from ..messages.names import nearest
 from ..text import syntax
+from .definitions import Callable, Definition, FileScope, ParamSlot, statics_of
 from .evaluate import Lookup, condition, evaluate_static
-
-if TYPE_CHECKING:
-    from .scopes import FileScope
 
 #: Static types of what is applied, and what they are called in messages.
 APPLIED = {"fn": "a function such as `relu`", "layer": "a layer such as `LayerNorm`"}
@@ -30,20 +27,18 @@ def applied_kind(node: syntax.Pipe, scope: FileScope) -> str:
     name = node.callee if isinstance(node, syntax.Call) else node
     if not isinstance(name, syntax.Ref):
         return ""
-    from .scopes import Definition
-
     found = scope.lookup(name.name)
     operator = find(name.name) if found is None else None
     if isinstance(found, Definition) and found.kind in ("block", "model"):
-        kind = kind_of(Callable(found, name.name))
+        kind = callable_kind(Callable(found, name.name))
     elif operator is not None and not operator.syntax:
-        kind = kind_of(Callable(operator, name.name))
+        kind = callable_kind(Callable(operator, name.name))
     else:
         return ""
     return "" if kind == "fn" and isinstance(node, syntax.Call) else kind
 
 
-def kind_of(value: Callable) -> str:
+def callable_kind(value: Callable) -> str:
     """`fn` or `layer`."""
     return "fn" if value.is_function else "layer"
 
@@ -86,8 +81,6 @@ def _check_names(node: syntax.Call, target: Callable) -> None:
     if isinstance(target.target, type):
         known = [name for name, _, _ in target.target.arguments] + ["init"]
     else:
-        from .settings import statics_of
-
         known = [decl.name.text for decl in statics_of(target.target)]
     for item in node.args.items:
         if isinstance(item, syntax.Kwarg) and item.name.text not in known:
@@ -98,8 +91,6 @@ def _check_names(node: syntax.Call, target: Callable) -> None:
 
 
 def _named(name: syntax.Ref, scope: FileScope, lookup: Lookup, kind: str) -> Any:
-    from .scopes import Definition, ParamSlot
-
     found = scope.lookup(name.name)
     if isinstance(found, ParamSlot):
         return lookup(name)

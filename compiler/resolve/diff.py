@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ..text import syntax
 from ..text.printer import print_expression, print_file
+from .definitions import statics_in
 from .flatten import flatten, rebuilt
 from .project import Project
-from .settings import statics_in
 
 if TYPE_CHECKING:
     from ..ir.model import Spec

@@ -13,15 +13,18 @@ import re
 from collections.abc import Iterator
 from typing import Any, TypeVar, cast
 
-from ..elaborate.values import Callable
+from ..catalogue.ops import find
 from ..messages import resolve as errors
 from ..messages.diagnostics import Failed
 from ..messages.source import Span
 from ..sizes.statics import Quantity
 from ..text import syntax
+from .definitions import Callable, Definition, FileScope, ParamSlot, snake
 from .idle_overrides import words
 from .levels import names_of
-from .project import Definition, FileScope, ParamSlot, Project, SettingValue
+from .parameters import value_of
+from .project import Project
+from .settings import SettingValue
 
 N = TypeVar("N")
 
@@ -68,9 +71,6 @@ def rebuilt(node: N, **changes: object) -> N:
 
 class _Flattener:
     def __init__(self, project: Project) -> None:
-        from ..elaborate.builder import snake
-
-        self.snake = snake
         self.project, self.root = project, project.root
         self.slots = {slot: name for name, slot in self._root_slots()}
         self.carried: dict[ParamSlot, str] = {}  # functions and layers among the parameters of imported files
@@ -79,7 +79,7 @@ class _Flattener:
         self.copies: dict[tuple[Definition, str], str] = {}
         self.order: list[tuple[Definition, str]] = []
         for definition in self.root.definitions.values():
-            self.copies[definition, self.snake(definition.name)] = definition.name
+            self.copies[definition, snake(definition.name)] = definition.name
         self._free_params()
 
     def _root_slots(self) -> Iterator[tuple[str, ParamSlot]]:
@@ -93,7 +93,7 @@ class _Flattener:
     def _reachable(self) -> list[Definition]:
         """The root's definitions and sections, and imported definitions that they name, directly or not."""
         found: dict[Definition, None] = dict.fromkeys((*self.root.definitions.values(), *self.root.sections))
-        applied = [part for slot in self.slots for part in _targets(slot.result())]
+        applied = [part for slot in self.slots for part in _targets(value_of(slot))]
         found |= dict.fromkeys(applied)
         queue = list(found)
         while queue:
@@ -101,9 +101,9 @@ class _Flattener:
             for name in words(definition.node):
                 other = definition.scope.lookup(name)
                 parts = [other] if isinstance(other, Definition) else []
-                if isinstance(other, ParamSlot) and other not in self.slots and isinstance(other.result(), Callable):
+                if isinstance(other, ParamSlot) and other not in self.slots and isinstance(value_of(other), Callable):
                     self.carried[other] = name
-                    parts = _targets(other.result())
+                    parts = _targets(value_of(other))
                 for part in parts:
                     if part not in found:
                         found[part] = None
@@ -120,7 +120,7 @@ class _Flattener:
         """A parameter whose name an imported body uses for something of its own gets another."""
         inner = {name for part in self.parts if part.scope is not self.root for name in names_of(part)}
         for slot, name in self.slots.items():
-            if name in inner and isinstance(slot.result(), Callable):
+            if name in inner and isinstance(value_of(slot), Callable):
                 name = self._free(name, "", True, slot.node.name.span)
             while name in inner:
                 name += "_"
@@ -132,9 +132,9 @@ class _Flattener:
     def _name(self, definition: Definition, spelled: str, matters: bool) -> str:
         """The name of a definition here. Where a use names a path (`matters`), it has to give the same path."""
         first = next((name for (other, _), name in self.copies.items() if other is definition), None)
-        if first is not None and (not matters or self.snake(first) == self.snake(spelled)):
+        if first is not None and (not matters or snake(first) == snake(spelled)):
             return first
-        key = (definition, self.snake(spelled))
+        key = (definition, snake(spelled))
         if key not in self.copies:
             stem = re.sub(r"\W", "", definition.scope.name.rpartition("/")[2].removesuffix(".dlspec").title())
             name = self._free(spelled, stem, matters, definition.place)
@@ -144,15 +144,13 @@ class _Flattener:
         return self.copies[key]
 
     def _free(self, spelled: str, stem: str, matters: bool, place: Span) -> str:
-        from ..catalogue.ops import find
-
         def free(name: str) -> bool:
             return name not in self.taken and find(name) is None
 
         if free(spelled):
             return spelled
         for name in _same_path(spelled):
-            if self.snake(name) == self.snake(spelled) and free(name):
+            if snake(name) == snake(spelled) and free(name):
                 return name
         if matters:
             raise Failed(errors.too_many_of_a_name(place, spelled))
@@ -182,7 +180,7 @@ class _Flattener:
     def _param(self, slot: ParamSlot, name: str) -> syntax.Item:
         node = slot.node
         kept = slot.origin is None and slot.scope is self.root
-        value = self._walk(node.value, slot.scope, False) if kept else self._literal(slot.result(), node.value.span)
+        value = self._walk(node.value, slot.scope, False) if kept else self._literal(value_of(slot), node.value.span)
         type = self._walk(node.type, slot.scope, False)
         return syntax.Param(node.span, syntax.Name(node.name.span, name), type, value)
 
@@ -277,7 +275,7 @@ class _Flattener:
         if isinstance(found, ParamSlot):
             if found in self.slots:
                 return syntax.Ref(node.span, self.slots[found])
-            value = literal(found.result(), node.span)
+            value = literal(value_of(found), node.span)
             return syntax.Paren(node.span, value) if isinstance(value, syntax.Unary) else value
         if isinstance(found, Definition) and found in self.parts:
             return syntax.Ref(node.span, self._name(found, node.name, False))

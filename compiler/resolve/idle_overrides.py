@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..messages import resolve as errors
 from ..text import syntax
-from .scopes import Definition, ParamSlot
+from .definitions import Definition, ParamSlot
 
 if TYPE_CHECKING:
     from .project import Project

@@ -13,8 +13,7 @@ from ..messages import resolve as errors
 from ..messages.source import Span
 from ..sizes.statics import CONSTANTS, STATIC_FUNCTIONS
 from ..text import syntax
-from .scopes import Definition, FileScope, ParamSlot
-from .settings import statics_of
+from .definitions import Definition, FileScope, ParamSlot, statics_of
 
 Named = tuple[str, Span, str]
 

@@ -15,7 +15,7 @@ from ..sizes.statics import CONSTANTS, STATIC_FUNCTIONS
 from ..text import syntax
 from ..text.parse import Remains, parse_remains
 from ..text.read import read_source
-from .scopes import IMPORT_ARGUMENT, Definition, FileScope, Kind, ParamSlot
+from .definitions import IMPORT_ARGUMENT, Definition, FileScope, Kind, ParamSlot
 
 STANDARD = Path(__file__).resolve().parents[2] / "specs" / "std"
 DEEPEST = 50

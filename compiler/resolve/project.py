@@ -18,12 +18,11 @@ from ..messages.source import Sources, Span
 from ..sizes import statics
 from ..text import syntax
 from ..text.parse import parse_setting, parse_settings
-from . import scopes, settings
-from .evaluate import evaluate_static
+from . import definitions, parameters, settings
+from .definitions import Definition, FileScope, ParamSlot, statics_of
 from .levels import check_levels
 from .load import Loader, project_root
-from .scopes import Definition, FileScope, ParamSlot
-from .settings import Finder, SettingValue, Target, statics_of
+from .settings import Finder, SettingValue, Target
 
 Origin = Literal["set", "variant", "command line"]
 
@@ -108,7 +107,7 @@ def resolve(
 def _settle(slot: ParamSlot) -> None:
     """Finds the mistakes of a parameter, used or not."""
     try:
-        slot.result()
+        parameters.value_of(slot)
     except (Abandoned, Failed):
         pass
 
@@ -124,11 +123,11 @@ class _Settings:
         root = self.project.root
         for module in self.project.scopes:
             if module is not root:
-                self._group(module, module.settings, "set", scopes.FILE_SET)
-        self._group(root, root.settings, "set", scopes.SET)
+                self._group(module, module.settings, "set", definitions.FILE_SET)
+        self._group(root, root.settings, "set", definitions.SET)
         for name, node in root.variants.items():
             if name == variant:
-                self._group(root, node.settings, "variant", scopes.VARIANT)
+                self._group(root, node.settings, "variant", definitions.VARIANT)
             else:
                 for setting in node.settings:
                     self._find(root, setting)
@@ -146,7 +145,7 @@ class _Settings:
             self.report.extend(diagnostics)
             if setting is not None:
                 given.append(setting)
-        self._group(root, given, "command line", scopes.COMMAND_LINE)
+        self._group(root, given, "command line", definitions.COMMAND_LINE)
 
     def _group(self, scope: FileScope, group: Sequence[syntax.Setting], origin: Origin, strength: int) -> None:
         found = [(setting, self._find(scope, setting, bare=origin == "command line")) for setting in group]
@@ -215,22 +214,22 @@ class _Settings:
         default: Any = None
         try:
             if decl.default is not None:
-                default = evaluate_static(decl.default, target.owner.scope.value)
-            kind = kind or scopes.kind_of(default)
-            if kind not in scopes.EXPECTED:
+                default = parameters.static(decl.default, target.owner.scope)
+            kind = kind or parameters.kind_of(default)
+            if kind not in parameters.EXPECTED:
                 return True
-            found = evaluate_static(value.node, value.scope.value)
+            found = parameters.static(value.node, value.scope)
         except (Failed, Abandoned):
             return True
         try:
-            scopes.convert(found, kind, decl.name.text)
+            parameters.convert(found, kind, decl.name.text)
         except statics.StaticError as error:
             shown = statics.describe(default) if decl.default is not None else None
             self.report.add(
                 errors.wrong_value(
                     value.node.span,
                     target.path,
-                    scopes.EXPECTED[kind],
+                    parameters.EXPECTED[kind],
                     f"`{statics.describe(found)}`",
                     decl.span,
                     shown,
@@ -241,7 +240,4 @@ class _Settings:
         return True
 
 
-__all__ = [
-    "Definition", "FileScope", "Finder", "ParamSlot", "Project", "SettingValue", "Target", "evaluate_static",
-    "project_root", "resolve", "statics_of",
-]  # fmt: skip
+__all__ = ["Definition", "FileScope", "ParamSlot", "Project", "SettingValue", "project_root", "resolve"]

@@ -11,7 +11,7 @@ from ..messages.diagnostics import Abandoned, Diagnostic, Failed
 from ..messages.names import nearest
 from ..messages.source import Span
 from ..text import syntax
-from .scopes import Definition, FileScope, ParamSlot
+from .definitions import Definition, FileScope, ParamSlot, statics_of
 
 SECTIONS = ("train", "export", "search")
 
@@ -44,27 +44,6 @@ class SettingValue:
     origin: Literal["set", "variant", "command line"]
     target: Target
     written: str = ""
-
-
-def statics_of(definition: Definition) -> tuple[syntax.Decl, ...]:
-    """The static parameters of a block or model."""
-    return statics_in(definition.node)
-
-
-def statics_in(node: syntax.Block | syntax.BlockSeq | syntax.Model) -> tuple[syntax.Decl, ...]:
-    """The static parameters as written: with one list, tensor types make it the inputs."""
-    if isinstance(node, syntax.BlockSeq):
-        return node.statics.items if node.statics is not None else ()
-    if len(node.signature) == 2:
-        return node.signature[0].items
-    only = node.signature[0].items if node.signature else ()
-    return () if any(decl.type is not None and _is_tensor(decl.type) for decl in only) else only
-
-
-def _is_tensor(type: syntax.Type) -> bool:
-    from ..sizes.types import DTYPES
-
-    return type.shape is not None or (type.name is not None and type.name.text in DTYPES)
 
 
 class Finder:

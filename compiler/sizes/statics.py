@@ -15,6 +15,7 @@ from typing import Any, cast
 
 from ..messages import statics as errors
 from ..messages.statics import StaticError
+from ..messages.wording import describe
 from .dims import Dim, DimOverflow, Size, floordiv
 from .facts import NO_FACTS, Facts, equal, exact_div, missing_divisor, missing_fact
 
@@ -40,21 +41,6 @@ class Ratio(float):
 
 
 # ---- kinds and words -------------------------------------------------------------------------------------------------
-
-
-def describe(value: Any) -> str:
-    """A value as the language writes it."""
-    if value is None:
-        return "none"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
-        return f'"{escaped}"'
-    if isinstance(value, tuple):
-        items = ", ".join(map(describe, cast("tuple[Any, ...]", value)))
-        return f"[{items}]"
-    return str(value)
 
 
 def kind(value: Any) -> str:

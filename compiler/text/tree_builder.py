@@ -160,7 +160,7 @@ class TreeBuilder:
         target, value, body = items
         self._assignable(target)
         if not (isinstance(value, s.Call) and isinstance(value.callee, s.Ref) and value.callee.name == "scan"):
-            self.diagnostics.append(errors.body_without_scan(body.span, value))
+            self.diagnostics.append(errors.body_without_scan(body.span))
         return s.Scan(self.span(start, end), target, value, body)
 
     def _assignable(self, target: s.Pipe) -> None:
@@ -168,7 +168,10 @@ class TreeBuilder:
             return
         if isinstance(target, s.List) and target.items and all(isinstance(item, s.Ref) for item in target.items):
             return
-        self.diagnostics.append(errors.not_assignable(target))
+        of_self = None
+        if isinstance(target, s.Attr) and isinstance(target.value, s.Ref) and target.value.name == "self":
+            of_self = target.name.text
+        self.diagnostics.append(errors.not_assignable(target.span, of_self))
 
     def on_require(self, items: Items, start: int, end: int) -> s.Require:
         return s.Require(self.span(start, end), items[0], items[1])

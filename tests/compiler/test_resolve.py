@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dlc.compiler.resolve.parameters import value_of_param
 from dlc.compiler.resolve.project import Definition, ParamSlot, Project, resolve
 from dlc.compiler.text import syntax
 
@@ -84,7 +85,7 @@ def test_definitions_parameters_and_sections(write: Write) -> None:
         "train",
         "export",
     ]
-    assert project.root.param("ctx") == 1024
+    assert value_of_param(project.root, "ctx") == 1024
     assert isinstance(project.root.lookup("Mlp"), Definition)
     assert isinstance(project.root.lookup("act"), ParamSlot)
     assert project.root.lookup("nothing") is None
@@ -95,8 +96,8 @@ def test_a_parameter_is_computed_from_those_above(write: Write) -> None:
     path = write(
         base="param a = 4\nparam b = if a > 3 { [a, 2 * a] } else { [1] }\nparam c = max(b[1], sqrt(4)) + pi\n"
     )
-    assert clean(path).root.param("c") == pytest.approx(11.14159265)
-    assert clean(path, "a=10").root.param("b") == (10, 20)
+    assert value_of_param(clean(path).root, "c") == pytest.approx(11.14159265)
+    assert value_of_param(clean(path, "a=10").root, "b") == (10, 20)
 
 
 @pytest.mark.parametrize(
@@ -159,9 +160,9 @@ def test_an_import_brings_definitions_and_their_parameters(write: Write) -> None
     assert isinstance(net, Definition)
     assert net.name == "Net"
     assert net.scope is not project.root
-    assert net.scope.param("ctx") == 1024
-    assert project.root.param("twice") == 2048
-    assert clean(path, "ctx=8").root.param("twice") == 16
+    assert value_of_param(net.scope, "ctx") == 1024
+    assert value_of_param(project.root, "twice") == 2048
+    assert value_of_param(clean(path, "ctx=8").root, "twice") == 16
 
 
 def test_arguments_make_a_module_of_its_own(write: Write) -> None:
@@ -172,8 +173,8 @@ def test_arguments_make_a_module_of_its_own(write: Write) -> None:
     net, rows = project.root.lookup("Net"), project.root.lookup("Rows")
     assert isinstance(net, Definition)
     assert isinstance(rows, Definition)
-    assert net.scope.param("ctx") == 20
-    assert rows.scope.param("ctx") == 1024
+    assert value_of_param(net.scope, "ctx") == 20
+    assert value_of_param(rows.scope, "ctx") == 1024
 
 
 def test_one_file_imported_twice_is_one_module(write: Write) -> None:
@@ -263,10 +264,10 @@ def test_extends_merges_names_and_sections(write: Write) -> None:
     assert net.scope.lookup("Mlp") is mlp
     assert net.scope.lookup("New") is not None
     assert net.scope.lookup("Other") is not None
-    assert project.root.param("ctx") == 16
+    assert value_of_param(project.root, "ctx") == 16
     assert key(project, "train", "batch") == "8"
     assert list(project.settings) == ["train.batch", "Net.d"]
-    assert clean(path, "ctx=4", variant="small").root.param("ctx") == 4
+    assert value_of_param(clean(path, "ctx=4", variant="small").root, "ctx") == 4
 
 
 @pytest.mark.parametrize(
@@ -291,12 +292,12 @@ def test_extends_that_fails(write: Write, line: str, errors: list[tuple[str, str
 
 def test_the_command_line_beats_a_variant_beats_set(write: Write) -> None:
     path = write(base=BASE + "set ctx = 2\nset Net.d = 2\nset train.batch = 2\n")
-    assert clean(path).root.param("ctx") == 2
+    assert value_of_param(clean(path).root, "ctx") == 2
     project = clean(path, variant="small")
-    assert project.root.param("ctx") == 64
+    assert value_of_param(project.root, "ctx") == 64
     assert project.settings["Net.d"].origin == "variant"
     project = clean(path, "ctx=7", "Net.d=5", "train.batch=1", variant="small")
-    assert project.root.param("ctx") == 7
+    assert value_of_param(project.root, "ctx") == 7
     assert project.settings["Net.d"].origin == "command line"
     assert project.settings["Net.d"].span.file == "argument 2"
     assert key(project, "train", "batch") == "1"
@@ -386,7 +387,7 @@ def test_an_override_that_nothing_reads(write: Write) -> None:
     project = clean(
         write(base="param a = 1\nparam b = a\nparam c = 1\n" + BASE), "a=2", "c=3", "Net.d=3", "Net.depth=3"
     )
-    project.root.param("b")
+    value_of_param(project.root, "b")
     project.mark_used("Net.d")
     project.report_unused()
     assert found(project) == [("E0406", "Net.depth=3"), ("E0406", "c=3")]
@@ -394,7 +395,7 @@ def test_an_override_that_nothing_reads(write: Write) -> None:
 
 def test_values_are_read_where_they_are_written(write: Write) -> None:
     path = write(main='param n = 3\nfrom "base.dlspec" import ctx\n', base="param n = 100\nparam ctx = n")
-    values: list[Any] = [clean(path, *given).root.param("ctx") for given in ([], ["ctx=n"], ["ctx=n", "n=5"])]
+    values: list[Any] = [value_of_param(clean(path, *given).root, "ctx") for given in ([], ["ctx=n"], ["ctx=n", "n=5"])]
     assert values == [100, 3, 5]
 
 
@@ -402,5 +403,5 @@ def test_long_chains_of_parameters(write: Write) -> None:
     lines = ["param p0 = 1", *(f"param p{i} = p{i - 1} + 1" for i in range(1, 3000))]
     path = write(main="\n".join(lines) + "\nmodel M(n = p2999)(x: [B, 2]) -> (y: [B, 2]) { y = x }\n")
     project = clean(path, "M.n=3")
-    assert project.root.param("p2999") == 3000
+    assert value_of_param(project.root, "p2999") == 3000
     assert all(slot.used for slot in project.root.slots())
