@@ -16,7 +16,7 @@ from .ops.base import Constant, Function, Outputs, Rejected
 SCALAR = TensorType("f32", ())
 
 #: What the target of a loss or metric means.
-Target: TypeAlias = Literal["class", "value"] | None
+Target: TypeAlias = Literal["class", "share", "value"] | None
 
 
 class Loss(Function):
@@ -28,7 +28,8 @@ class Loss(Function):
     reads: ClassVar[Literal["logits", "log_probs", "values"]] = "values"
     #: What the target means: "class" - class numbers, one for each vector of scores along `axis` (the last where a loss
     #: has no such argument); "value" - what the prediction is too, in the same units, so that a prediction is read as the
-    #: target is; None - neither (shares of 0 to 1 against logits, a teacher, a second view).
+    #: target is; "share" - numbers from 0 to 1, which the sigmoid of the prediction estimates; None - none of these (a
+    #: teacher, a second view).
     target: ClassVar[Target]
     #: Places of the prediction and of its target among the inputs.
     prediction: ClassVar[int] = 0
@@ -181,7 +182,7 @@ class Bce(Loss):
     """Mean binary cross-entropy of sigmoid(logits) with targets of the same shape (numbers from 0 to 1)."""
 
     reads = "logits"
-    target = None
+    target = "share"
 
     def infer(self, facts: Facts, logits: TensorType, target: TensorType) -> Outputs:
         pair_equal(logits, target, facts, word="logits")

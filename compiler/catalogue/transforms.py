@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 from ..ir.data import Classes, ItemType
 from ..sizes.dims import Size
@@ -32,6 +32,10 @@ from .entry import (
     Table,
 )
 
+#: A step back from what a transform gives: x * scale + shift (numbers, or nested lists that broadcast over a record), or a
+#: function of NumPy.
+Undo: TypeAlias = "tuple[str, Any, Any] | tuple[str]"
+
 
 class Unsuited(Exception):
     """The transform does not apply to this item; `needs` says to what it does."""
@@ -53,6 +57,15 @@ class Transform(Entry):
     def infer(cls, item: ItemType, args: dict[str, Any]) -> ItemType:
         """The type after the transform; raises Unsuited."""
         raise NotImplementedError(cls.name)
+
+    @classmethod
+    def inverse(cls, item: ItemType, args: Mapping[str, Any], learned: Mapping[str, Any]) -> tuple[Undo, ...] | None:
+        """How predicted numbers after the transform become numbers before it: `dlc predict` answers in the units of the data.
+
+        `item` is what the transform gave. () where units do not change (places, sizes, holes filled); None where there is no
+        way back.
+        """
+        return None
 
 
 def _tensor(item: ItemType, what: str = "numbers") -> ItemType:
@@ -94,6 +107,10 @@ class ImageTransform(Transform):
     @classmethod
     def size(cls, size: tuple[Size | None, ...], args: dict[str, Any]) -> tuple[Size | None, ...]:
         return size
+
+    @classmethod
+    def inverse(cls, item: ItemType, args: Mapping[str, Any], learned: Mapping[str, Any]) -> tuple[Undo, ...] | None:
+        return ()
 
 
 class _Cropped(ImageTransform):
@@ -252,6 +269,20 @@ class Normalize(ImageTransform):
             return None
         return 'it takes `"imagenet"`, or a mean and a std'
 
+    @classmethod
+    def inverse(cls, item: ItemType, args: Mapping[str, Any], learned: Mapping[str, Any]) -> tuple[Undo, ...] | None:
+        if args["mean"] == "imagenet":
+            return None
+        std, mean = (_by_channel(args[name], item) for name in ("std", "mean"))
+        return (("affine", std, mean),)
+
+
+def _by_channel(values: Any, item: ItemType) -> Any:
+    """One number a channel, so that it broadcasts over an image [channels, height, width]."""
+    if isinstance(values, tuple) and item.shape is not None and len(item.shape) == 3:
+        return [[[value]] for value in values]  # pyright: ignore[reportUnknownVariableType]
+    return values  # pyright: ignore[reportUnknownVariableType]
+
 
 class ScaleBy(Transform):
     """Multiplies the raw values."""
@@ -262,6 +293,10 @@ class ScaleBy(Transform):
     @classmethod
     def infer(cls, item: ItemType, args: dict[str, Any]) -> ItemType:
         return _float(item if item.kind == "stream" else _tensor(item))
+
+    @classmethod
+    def inverse(cls, item: ItemType, args: Mapping[str, Any], learned: Mapping[str, Any]) -> tuple[Undo, ...] | None:
+        return (("affine", 1 / args["k"], 0.0),) if args["k"] else None
 
 
 class Threshold(Transform):
@@ -291,12 +326,20 @@ class Standardize(_Numeric):
 
     fitted = True
 
+    @classmethod
+    def inverse(cls, item: ItemType, args: Mapping[str, Any], learned: Mapping[str, Any]) -> tuple[Undo, ...] | None:
+        return (("affine", learned["std"], learned["mean"]),) if learned else None
+
 
 class Impute(_Numeric):
     """Fills missing numbers by the train split's mean or median, or by a value."""
 
     fitted = True
     value: Fill
+
+    @classmethod
+    def inverse(cls, item: ItemType, args: Mapping[str, Any], learned: Mapping[str, Any]) -> tuple[Undo, ...] | None:
+        return ()
 
 
 class Clip(_Numeric):
@@ -310,9 +353,17 @@ class Clip(_Numeric):
         low, high = args["min"], args["max"]
         return "`min` is above `max`" if low is not None and high is not None and low > high else None
 
+    @classmethod
+    def inverse(cls, item: ItemType, args: Mapping[str, Any], learned: Mapping[str, Any]) -> tuple[Undo, ...] | None:
+        return ()
+
 
 class Log1p(_Numeric):
     """log(1 + x)."""
+
+    @classmethod
+    def inverse(cls, item: ItemType, args: Mapping[str, Any], learned: Mapping[str, Any]) -> tuple[Undo, ...] | None:
+        return (("expm1",),)
 
 
 class OneHot(Transform):
@@ -488,6 +539,10 @@ class _Sequence(Transform):
     def length(cls, length: Size | None, args: dict[str, Any]) -> Size | None:
         return length
 
+    @classmethod
+    def inverse(cls, item: ItemType, args: Mapping[str, Any], learned: Mapping[str, Any]) -> tuple[Undo, ...] | None:
+        return ()
+
 
 class Truncate(_Sequence):
     """Keeps the first `n`."""
@@ -517,6 +572,10 @@ class RandomWindow(Transform):
             raise Unsuited("a stream")
         return ItemType(kind="tensor", dtype=item.dtype, shape=(args["n"],))
 
+    @classmethod
+    def inverse(cls, item: ItemType, args: Mapping[str, Any], learned: Mapping[str, Any]) -> tuple[Undo, ...] | None:
+        return ()
+
 
 class Window(Transform):
     """Windows of `n` from a stream, one every `stride`, in order."""
@@ -527,6 +586,10 @@ class Window(Transform):
     @classmethod
     def infer(cls, item: ItemType, args: dict[str, Any]) -> ItemType:
         return RandomWindow.infer(item, args)
+
+    @classmethod
+    def inverse(cls, item: ItemType, args: Mapping[str, Any], learned: Mapping[str, Any]) -> tuple[Undo, ...] | None:
+        return ()
 
 
 TRANSFORMS = Table(
