@@ -25,7 +25,7 @@ from typing import Any, Literal, TypeAlias
 from ..catalogue.losses import LOSSES, Loss
 from ..catalogue.ops import find
 from ..ir.model import Body, CallNode, ModeNode, Operand, OpNode, Scalar, Spec
-from ..ir.recipe import Train
+from ..ir.train import Train
 from ..sizes.dims import Size
 from ..sizes.types import TensorType, is_float, is_integer
 
