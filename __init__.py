@@ -18,20 +18,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .runtime.api import Loaded, Run, SpecError, evaluate, export, load, predict, runs, train
+    from .runtime.api import evaluate, export, predict, runs, train
     from .runtime.failure import RunFailure
     from .runtime.inference.session import Session
+    from .runtime.run import Run
+    from .runtime.spec import Loaded, SpecError, load
 
 #: Where each public name lives.
 _HOMES = {
-    "Loaded": ".runtime.api",
-    "Run": ".runtime.api",
+    "Loaded": ".runtime.spec",
+    "Run": ".runtime.run",
     "RunFailure": ".runtime.failure",
     "Session": ".runtime.inference.session",
-    "SpecError": ".runtime.api",
+    "SpecError": ".runtime.spec",
     "evaluate": ".runtime.api",
     "export": ".runtime.api",
-    "load": ".runtime.api",
+    "load": ".runtime.spec",
     "predict": ".runtime.api",
     "runs": ".runtime.api",
     "train": ".runtime.api",

@@ -68,7 +68,7 @@ def measured(sizes: dict[str, int], prompt: int, tokens: int, rounds: int, trace
     import torch
 
     import dlc
-    from dlc.runtime.exporting.export import export
+    from dlc.runtime.api import export
 
     peer = reference(sizes)
     start = np.random.default_rng(0).integers(1, sizes["GPT2.vocab"], prompt)
@@ -142,7 +142,7 @@ def _rounded(
 ) -> dict[str, float]:
     """A step with weights in 8 and 4 bits, as a share of one in f32, after the same past."""
     import dlc
-    from dlc.runtime.exporting.export import export
+    from dlc.runtime.api import export
 
     sessions = {"f32": exact}
     for kind in ("int8", "int4"):
@@ -160,7 +160,7 @@ def _one_token(loaded: Any, weights: dict[str, Any], folder: Path, rounds: int) 
     import torch
 
     import dlc
-    from dlc.runtime.exporting.export import export
+    from dlc.runtime.api import export
     from dlc.runtime.exporting.reference_model import module_of
 
     spec = loaded.spec

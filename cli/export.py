@@ -42,7 +42,9 @@ def command(
 ) -> int:
     """Export the kept weights of RUN, or the first ones of FILE; nothing is written unless both backends agree."""
     from ..runtime import api
-    from ..runtime.exporting.export import sections
+    from ..runtime.exporting.request import sections
+    from ..runtime.run import Run
+    from ..runtime.spec import Loaded
 
     if Path(source).is_dir():
         if overrides:
@@ -50,11 +52,11 @@ def command(
                 f"`{overrides[0]}`: a run is exported with the settings it was trained with; settings go with a spec",
                 click.get_current_context(),
             )
-        opened = api.Run(source)
+        opened = Run(source)
     else:
         spec.check(source, overrides)
         path, variant = spec.split(source)
-        opened = api.Loaded(Path(path), overrides, variant)
+        opened = Loaded(Path(path), overrides, variant)
     if weights is not None:
         written = api.export_weights(opened, weights, output, net=net)
         console.out(f"{written.path}   {written.tensors} tensors, {memory(written.bytes)}")

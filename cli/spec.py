@@ -161,7 +161,7 @@ def weights(checked: Checked, root: Path) -> dict[str, list[str]]:
         for net, source in train.weights.items():
             prefix = f"{net}: " if net else ""
             try:
-                text = load.told(load.fit(checked.spec, train, net, root))
+                text = load.summary(load.fit(checked.spec, train, net, root))
             except Failed as failure:
                 found = failure.diagnostic
                 if found.label != MISSING:

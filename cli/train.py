@@ -41,10 +41,11 @@ def command(
 
     def train(settings: tuple[str, ...]) -> Path:
         from ..runtime import api
+        from ..runtime.spec import Loaded
         from . import progress
 
         path, variant = spec.split(file)
-        loaded = api.Loaded(Path(path), settings, variant)
+        loaded = Loaded(Path(path), settings, variant)
         listener = progress.listener()
         try:
             run = api.train(

@@ -38,3 +38,10 @@ class Interrupted(RunFailure):
         super().__init__(f"interrupted; the run is saved in {run}", helps=("`--resume` continues it",))
         self.exit_code = 128 + signal_number
         self.run = run
+
+
+def damaged(file: Path, why: str) -> BadInput:
+    return BadInput(
+        f"`{file}` is damaged: {why}",
+        helps=("`best/` and `last/` of a run are separate: `dlc evaluate` and `dlc export` take either directory",),
+    )

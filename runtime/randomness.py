@@ -83,3 +83,11 @@ def seed(*words: int | str) -> int:
 def generator(*words: int | str, device: Any = "cpu") -> torch.Generator:
     """A torch generator seeded by these words."""
     return torch.Generator(device=device).manual_seed(seed(*words))
+
+
+def seed_torch(seed: int, step: int, device: torch.device) -> None:
+    """Seeds the generators that dropout and its kin draw from, by (seed, rank 0, step)."""
+    number = key(seed, "device", 0, step) & (2**63 - 1)
+    torch.manual_seed(number)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(number)

@@ -1,13 +1,12 @@
 """Checkpoints: weights as safetensors, the optimizer and the loop apart, whole or not there at all.
 
-A checkpoint is a directory. It is written beside its place, flushed, and renamed; `settle` finishes what a crash between
+A checkpoint is a directory. It is written beside its place, flushed, and renamed; `atomic.settle` finishes what a crash between
 two renames left. Nothing that is read is ever unpickled.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,12 +18,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ..failure import BadInput
+from ..failure import BadInput, damaged
+from . import atomic
+from .rundir import AVERAGED, WEIGHTS
 
-WEIGHTS = "model.safetensors"
-AVERAGED = "ema.safetensors"
 STATE = "state.safetensors"
-LOOP = "loop.json"
+LOOP = atomic.LAST_WRITTEN
 MADE_BY = "dlc"
 
 
@@ -39,7 +38,7 @@ class Checkpoint:
 
 
 def write(place: Path, checkpoint: Checkpoint, metadata: Mapping[str, str]) -> None:
-    """Puts a checkpoint at `place`; a crash at any instant leaves the old one or the new one there (see `settle`)."""
+    """Puts a checkpoint at `place`; a crash at any instant leaves the old one or the new one there (see `atomic.settle`)."""
     fresh = place.with_name(place.name + ".new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
@@ -49,66 +48,16 @@ def write(place: Path, checkpoint: Checkpoint, metadata: Mapping[str, str]) -> N
     if checkpoint.state:
         _save(checkpoint.state, fresh / STATE, metadata)
     sizes = {file.name: file.stat().st_size for file in sorted(fresh.iterdir())}
-    write_text(fresh / LOOP, json.dumps({**checkpoint.loop, "files": sizes}, indent=1))
-    _flush(fresh)
-    replace(fresh, place)
+    atomic.write_text(fresh / LOOP, json.dumps({**checkpoint.loop, "files": sizes}, indent=1))
+    atomic.flush(fresh)
+    atomic.replace(fresh, place)
 
 
 def _save(tensors: Mapping[str, Tensor], file: Path, metadata: Mapping[str, str]) -> None:
     # copies: safetensors refuses tensors that share memory, and CPU ones are needed anyway
     plain = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
     save_file(plain, file, {"format": "pt", "made_by": MADE_BY, **metadata})
-    _flush(file)
-
-
-def replace(fresh: Path, place: Path) -> None:
-    """Puts the complete directory `fresh` at `place`."""
-    old = place.with_name(place.name + ".old")
-    shutil.rmtree(old, ignore_errors=True)
-    if place.exists():
-        os.rename(place, old)
-    os.rename(fresh, place)
-    _flush(place.parent)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def settle(place: Path) -> bool:
-    """Finishes what a crash left at `place`; whether there is a checkpoint."""
-    fresh, old = place.with_name(place.name + ".new"), place.with_name(place.name + ".old")
-    if not place.exists():
-        if (
-            old.exists()
-        ):  # the crash came between the two renames, so `fresh` was complete; if it is gone, `old` is whole
-            os.rename(fresh if (fresh / LOOP).exists() else old, place)
-        elif (fresh / LOOP).exists():  # the first checkpoint of a run: LOOP is written last
-            os.rename(fresh, place)
-    shutil.rmtree(fresh, ignore_errors=True)
-    shutil.rmtree(old, ignore_errors=True)
-    return place.exists()
-
-
-def _flush(path: Path) -> None:
-    """To the disk, where the system can."""
-    try:
-        handle = os.open(path, os.O_RDONLY)
-    except OSError:
-        return  # Windows does not open directories
-    try:
-        os.fsync(handle)
-    except OSError:
-        pass
-    finally:
-        os.close(handle)
-
-
-def write_text(path: Path, text: str) -> None:
-    """A file that is there whole or not at all."""
-    fresh = path.with_name(path.name + ".new")
-    with fresh.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(fresh, path)
+    atomic.flush(file)
 
 
 def read(place: Path, *, everything: bool = True) -> Checkpoint:
@@ -128,13 +77,6 @@ def read(place: Path, *, everything: bool = True) -> Checkpoint:
     averaged = tensors(place / AVERAGED) if AVERAGED in sizes else None
     state = tensors(place / STATE) if everything and STATE in sizes else {}
     return Checkpoint(tensors(place / WEIGHTS), averaged, state, loop)
-
-
-def damaged(file: Path, why: str) -> BadInput:
-    return BadInput(
-        f"`{file}` is damaged: {why}",
-        helps=("`best/` and `last/` of a run are separate: `dlc evaluate` and `dlc export` take either directory",),
-    )
 
 
 def tensors(file: Path) -> dict[str, Tensor]:

@@ -13,22 +13,19 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import platform
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import torch
+from ..failure import BadInput, damaged
+from . import atomic
 
-from ..failure import BadInput
-from . import checkpoint
-
-PACKAGES = ("dlc", "torch", "numpy", "safetensors", "scikit-learn", "onnx", "onnxruntime")
+#: Files of a checkpoint: the weights, and their moving average where `ema` is set.
+WEIGHTS = "model.safetensors"
+AVERAGED = "ema.safetensors"
 
 
 @dataclass(frozen=True)
@@ -55,16 +52,16 @@ class RunDir:
         except FileNotFoundError:
             raise BadInput(f"`{self.path}` is no run: it has no `{name}`") from None
         except (OSError, UnicodeDecodeError) as error:
-            raise checkpoint.damaged(self.path / name, str(error)) from None
+            raise damaged(self.path / name, str(error)) from None
 
     def json(self, name: str) -> Any:
         try:
             return json.loads(self.text(name))
         except ValueError as error:
-            raise checkpoint.damaged(self.path / name, str(error)) from None
+            raise damaged(self.path / name, str(error)) from None
 
     def write(self, name: str, text: str) -> None:
-        checkpoint.write_text(self.path / name, text)
+        atomic.write_text(self.path / name, text)
 
     def write_json(self, name: str, value: Any) -> None:
         self.write(name, json.dumps(value, indent=2) + "\n")
@@ -76,9 +73,14 @@ class RunDir:
     def kept(self) -> Path:
         """The checkpoint that evaluation and export use: `best/` where the run keeps one, else `last/`."""
         for place in (self.best, self.last):
-            if checkpoint.settle(place):
+            if atomic.settle(place):
                 return place
         raise BadInput(f"the run `{self.path}` has no weights yet", helps=("train it: `dlc train FILE --resume`",))
+
+    def kept_weights(self) -> Path:
+        """The safetensors file that evaluation and export use."""
+        place = self.kept()
+        return place / (AVERAGED if (place / AVERAGED).exists() else WEIGHTS)
 
 
 def create(base: Path, name: str, out: Path | None) -> RunDir:
@@ -138,26 +140,6 @@ def newest_unfinished(base: Path, name: str) -> RunDir:
     raise BadInput(f"there is no run in `{folder}`", helps=("`--resume RUN` names one",))
 
 
-def environment(device: torch.device) -> dict[str, Any]:
-    """Versions and machine, as the run records them."""
-    versions: dict[str, str] = {}
-    for name in PACKAGES:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    machine: dict[str, Any] = {"system": platform.platform(), "cores": os.cpu_count(), "device": str(device)}
-    if device.type == "cuda":
-        machine["gpu"] = torch.cuda.get_device_name(device)
-    return {
-        "python": platform.python_version(),
-        "versions": versions,
-        "machine": machine,
-        "command": sys.argv,
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-
-
 class MetricsFile:
     """`metrics.csv`: a row a validation. Rows after the step a run resumes from are dropped."""
 
@@ -169,7 +151,7 @@ class MetricsFile:
                 rows = [row for row in csv.DictReader(file) if _step(row) <= resumed]
         lines = [",".join(self.columns)]
         lines += [",".join(row.get(name) or "" for name in self.columns) for row in rows]
-        checkpoint.write_text(path, "\n".join(lines) + "\n")
+        atomic.write_text(path, "\n".join(lines) + "\n")
 
     def add(self, values: Mapping[str, float | int]) -> None:
         row = ",".join(_cell(values.get(name)) for name in self.columns)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from torch import Tensor, nn
 
 from ..data.feed import Batch
-from ..training.optimizers import Groups
+
+#: Groups of parameters by optimizer, as the generated code gives them: a hyperparameter is a number or a function of the
+#: updates completed.
+Groups: TypeAlias = Mapping[str, list[dict[str, Any]]]
 
 
 class LossCode(Protocol):

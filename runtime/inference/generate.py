@@ -8,22 +8,39 @@ token: the same tokens, in time that grows with the length.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
 from ..failure import BadInput
+from .key_values import KeyValues
+from .ports import Array, Port
+from .providers import Provider
 
-if TYPE_CHECKING:
-    from .session import Port, Session
 
-Array: TypeAlias = "NDArray[Any]"
+class TokenModel(Protocol):
+    """What generation needs of a session (`session.py`, which lies above)."""
+
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    cached: KeyValues | None
+    bounds: dict[str, tuple[int, int | None]]  # least and most of a dimension
+    metadata: dict[str, str]
+    provider: Provider
+
+    @property
+    def raw(self) -> Any:
+        """ONNX Runtime's own session."""
+
+    def predict(self, inputs: Mapping[str, ArrayLike], outputs: Sequence[str] | None = None) -> dict[str, Array]:
+        """Arrays by output name."""
+        ...
 
 
 def generate(
-    session: Session,
+    session: TokenModel,
     prompt: Sequence[int],
     count: int,
     *,
@@ -69,7 +86,7 @@ def choose(logits: Array, temperature: float, top_k: int | None, random: np.rand
 class _Sequence:
     """One sequence in a session: its tokens go in, the logits of the token that follows come out."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: TokenModel) -> None:
         self.session = session
         self.port = _tokens(session)
         self.output = _logits(session)
@@ -122,7 +139,7 @@ class _Sequence:
         return logits[0, -1] if logits.ndim == 3 else logits[0]
 
 
-def _tokens(session: Session) -> Port:
+def _tokens(session: TokenModel) -> Port:
     kept = set(session.cached.pairs.values()) if session.cached is not None else set[str]()
     ports = [port for port in session.inputs if port.name not in kept]
     if len(ports) == 1 and len(ports[0].shape) == 2 and np.dtype(ports[0].dtype).kind in "iu":
@@ -133,7 +150,7 @@ def _tokens(session: Session) -> Port:
     )
 
 
-def _logits(session: Session) -> str:
+def _logits(session: TokenModel) -> str:
     kept = session.cached.pairs if session.cached is not None else {}
     ports = [port for port in session.outputs if port.name not in kept]
     chosen = [port for port in ports if port.name == "logits"] or ports
@@ -148,7 +165,7 @@ def _logits(session: Session) -> str:
 class Texts:
     """The text of each token, where the export knows it: a model of characters. Else tokens are written as numbers."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: TokenModel) -> None:
         known: dict[str, list[str]] = json.loads(session.metadata.get("dlc.vocabulary", "{}"))
         self.names = known.get(_tokens(session).name)
 

@@ -6,17 +6,12 @@ import csv
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..failure import BadInput
+from .ports import Array, Port
 
-if TYPE_CHECKING:
-    from .session import Port
-
-Array: TypeAlias = "NDArray[Any]"
 FORMATS = ".npz, .npy, .csv and .json"
 
 

@@ -5,15 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from .session import Port
-
-Array: TypeAlias = "NDArray[Any]"
+from .ports import Array, Port
 
 
 @dataclass(frozen=True)

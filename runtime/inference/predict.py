@@ -26,7 +26,7 @@ from ..data.streams import Part
 from ..data.table import Cells, Column, Images, Numbers, Stream, Table, encode
 from ..failure import BadInput
 from ..training.evaluate import evaluating
-from ..training.prepare import Opened
+from ..training.reopen import Opened
 
 BATCH = 256
 

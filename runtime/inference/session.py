@@ -6,37 +6,25 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ...compiler.ir.expand import compare
 from ...compiler.messages.names import nearest
 from ...compiler.sizes.dims import Size, evaluate, from_text, var, variables
 from ..failure import BadInput, RunFailure
 from . import key_values
+from .generate import generate
+from .ports import Array, Port
 from .providers import CUDA, Choice, Provider, choose
-
-Array: TypeAlias = "NDArray[Any]"
 
 _DTYPES: dict[str, Any] = {
     "tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(float16)": np.float16,
     "tensor(int64)": np.int64, "tensor(int32)": np.int32, "tensor(int16)": np.int16, "tensor(int8)": np.int8,
     "tensor(uint8)": np.uint8, "tensor(bool)": np.bool_,
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Port:
-    """An input or output: its name, numpy dtype and shape (ints, and names or terms of dimensions)."""
-
-    name: str
-    dtype: Any
-    shape: tuple[int | str, ...]
-
-    def __str__(self) -> str:
-        return f"{self.name}: {np.dtype(self.dtype).name}[{', '.join(map(str, self.shape))}]"
 
 
 @dataclass(frozen=True)
@@ -138,8 +126,6 @@ class Session:
         below: int | None = None,
     ) -> Iterator[int]:
         """`count` tokens that follow the tokens `prompt`, one after another; see `runtime/inference/generate.py`."""
-        from .generate import generate
-
         return generate(self, prompt, count, temperature=temperature, top_k=top_k, seed=seed, below=below)
 
     def classes(self, count: int) -> tuple[str, ...] | None:

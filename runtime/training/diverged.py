@@ -1,6 +1,6 @@
 """Why a loss stopped being a number: the failing step again, under hooks.
 
-The run goes on once more from its last checkpoint, looking at every step before the weights change. The first step whose
+The run is trained again from its last checkpoint, looking at every step before the weights change. The first step whose
 loss or gradient is no finite number is repeated with the same batch and the same random numbers, and the first operation
 that makes one names the module, the line of the generated source, and the place in the spec.
 """
@@ -25,14 +25,14 @@ from ..generated.functions import LossCode, Program
 class Found(Exception):
     """The step and what was seen there."""
 
-    def __init__(self, origin: Origin) -> None:
-        super().__init__(origin)
-        self.origin = origin
+    def __init__(self, first: FirstNonFinite) -> None:
+        super().__init__(first)
+        self.first = first
 
 
 @dataclass(frozen=True)
-class Origin:
-    """Where the first number that is not finite comes from. `path` is a module's or parameter's."""
+class FirstNonFinite:
+    """Where the first number that is not finite comes from, at which step. `path` is a module's or parameter's."""
 
     step: int
     what: str
@@ -42,7 +42,7 @@ class Origin:
 
 
 class Watch:
-    """A `Careful` for the loop: looks at each step before the weights change."""
+    """A `StepWatch` for the loop: looks at each step before the weights change."""
 
     def __init__(self, program: Program, entries: Mapping[str, ParameterEntry], device: torch.device) -> None:
         self.program, self.entries, self.device = program, entries, device
@@ -62,16 +62,16 @@ class Watch:
         parameters = {n: t for n, t in self.program.tensors().items() if isinstance(t, nn.Parameter)}
         if all(_finite(loss) for loss in losses) and all(_finite(p.grad) for p in parameters.values()):
             return
-        raise Found(self.origin(step + 1, all(_finite(loss) for loss in losses)))
+        raise Found(self.first(step + 1, all(_finite(loss) for loss in losses)))
 
-    def origin(self, step: int, forward_is_finite: bool) -> Origin:
+    def first(self, step: int, forward_is_finite: bool) -> FirstNonFinite:
         for name, batch in [(name, t) for part in self.batches for name, t in part.items()]:
             if not _finite(batch):
-                return Origin(step, f"the data field `{name}` is not finite")
+                return FirstNonFinite(step, f"the data field `{name}` is not finite")
         for path, tensor in self.program.tensors().items():
             if not _finite(tensor):
                 entry = self.entries.get(path)
-                return Origin(
+                return FirstNonFinite(
                     step,
                     f"the parameter `{path}` is not finite before the step",
                     path,
@@ -93,13 +93,13 @@ class Watch:
                     tracer.backward = True
                     total.backward()
         if tracer.found is None:
-            return Origin(step, "the loss is not finite, but the step repeated alone is")
+            return FirstNonFinite(step, "the loss is not finite, but the step repeated alone is")
         operation, path, line = tracer.found
         entry = (
             next((e for p, e in self.entries.items() if p == path or p.startswith(f"{path}.")), None) if path else None
         )
         what = f"`{operation}`" + (" in the backward pass" if tracer.backward else "")
-        return Origin(
+        return FirstNonFinite(
             step, f"{what} gives the first number that is not finite", path, line, entry.span if entry else None
         )
 

@@ -8,9 +8,15 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
+from ...compiler.ir.train import Phase
 from ..data.feed import Feed
 from ..generated.functions import Program
 from .metrics import accumulator
+
+
+def evaluation_batch(phase: Phase) -> int:
+    """The batch of evaluation; what is measured does not depend on it."""
+    return max(phase.batch.micro or phase.batch.amount, 256)
 
 
 @contextmanager

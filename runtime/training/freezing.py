@@ -1,10 +1,11 @@
-"""What `freeze` stops: gradients, and with them the batch statistics; a net that is frozen whole is in evaluation mode."""
+"""Which parameters get gradients: `freeze` stops them, and with them the batch statistics; a net that is frozen whole is in
+evaluation mode. `only` stops those of the nets that an update does not move."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from torch import nn
+from torch import Tensor, nn
 
 from ...compiler.catalogue.clock import Clock
 from ...compiler.ir.expand import ParameterEntry, selects
@@ -51,3 +52,32 @@ class Freezing:
                 ]
                 if own and isinstance(module, nn.modules.batchnorm._BatchNorm) and all(p in frozen for p in own):
                     module.eval()
+
+
+class only:
+    """Gradients go to these parameters only; the other nets keep their running statistics."""
+
+    def __init__(self, program: Program, parameters: Sequence[Tensor], nets: Sequence[str]) -> None:
+        chosen = {id(parameter) for parameter in parameters}
+        self.others = [
+            p for net in program.nets.values() for p in net.parameters() if id(p) not in chosen and p.requires_grad
+        ]
+        self.norms = [
+            module
+            for name, net in program.nets.items()
+            if name not in nets
+            for module in net.modules()
+            if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.track_running_stats
+        ]
+
+    def __enter__(self) -> None:
+        for parameter in self.others:
+            parameter.requires_grad_(False)
+        for norm in self.norms:
+            norm.track_running_stats = False
+
+    def __exit__(self, *exception: object) -> None:
+        for parameter in self.others:
+            parameter.requires_grad_(True)
+        for norm in self.norms:
+            norm.track_running_stats = True

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
+from ..generated.functions import Groups
 from . import foreach, fused
 from .fused import Fused
 
 #: What steps: torch's own, or the short way to its kernels.
 Optimizer: TypeAlias = "torch.optim.Optimizer | Fused"
-#: Groups of parameters by optimizer, as the generated code gives them: a hyperparameter is a number or a function of the
-#: updates completed.
-Groups: TypeAlias = Mapping[str, list[dict[str, Any]]]
 
 
 class Lion(torch.optim.Optimizer):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from safetensors.torch import save_file
@@ -18,12 +17,11 @@ from ...compiler.ir.weights import WeightMap
 from ...compiler.messages.names import near
 from ..checkpoints import checkpoint
 from ..failure import BadInput
+from ..run import Run
+from ..spec import Loaded
 from .load import first_values
 from .mapping import foreign_from, ours_from
 from .plan import Shape
-
-if TYPE_CHECKING:
-    from ..api import Loaded, Run
 
 OWN = "own"  # the layout of the spec itself, which needs no map
 
@@ -48,15 +46,15 @@ def export_weights(
     `net` names the `let` where several nets have the map's model. What is written is read back through the map and
     compared before it is at its place. Raises BadInput, and Failed (E0405) for a map that cannot be turned round.
     """
-    from ..api import Run
-    from ..training.prepare import read_spec
-
     run = source if isinstance(source, Run) else None
-    spec = read_spec(source.directory) if isinstance(source, Run) else source.spec
+    spec = source.spec
     weight_map = _map(spec, layout)
     train, name, model = _net(spec, run, weight_map, net)
     path = _destination(spec, run, layout, destination)
-    ours, words = _of_run(run, name) if run else first_values(spec, model, train, name, source.path.parent)  # pyright: ignore[reportAttributeAccessIssue]
+    if isinstance(source, Loaded):
+        ours, words = first_values(spec, model, train, name, source.path.parent)
+    else:
+        ours, words = _of_run(source, name)
     theirs = foreign_from(weight_map, ours, _known(run, layout, name))
     entries = [entry for entry in parameters(spec, model) if entry.path in ours]
     again = ours_from(weight_map, entries, theirs)

@@ -126,7 +126,7 @@ def first_values(spec: Spec, model: Model, train: Train | None, net: str, root: 
     return {path.removeprefix(prefix): value for path, value in values.items()}, words
 
 
-def told(found: Fitted) -> str:
+def summary(found: Fitted) -> str:
     """`imagenet: 318 of 320 tensors loaded; skipped fc.weight, fc.bias; 0 unused`."""
     planned = found.plan
     text = f"{found.label}: {len(planned.sources)} of {len(planned.ours)} tensors loaded"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
-from dlc.runtime.checkpoints import checkpoint
+from dlc.runtime.checkpoints import atomic, checkpoint
 from dlc.runtime.checkpoints.checkpoint import Checkpoint
 from dlc.runtime.failure import BadInput
 
@@ -35,7 +36,7 @@ def crash_after(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
 
         return call
 
-    for module, name in ((os, "rename"), (os, "replace"), (checkpoint, "save_file"), (checkpoint.shutil, "rmtree")):
+    for module, name in ((os, "rename"), (os, "replace"), (checkpoint, "save_file"), (shutil, "rmtree")):
         monkeypatch.setattr(module, name, guarded(getattr(module, name)))
 
 
@@ -51,7 +52,7 @@ def test_a_crash_at_any_instant_leaves_a_whole_checkpoint(tmp_path: Path) -> Non
                 finished = True
             except Crash:
                 finished = False
-        assert checkpoint.settle(place)
+        assert atomic.settle(place)
         found = checkpoint.read(place)
         assert float(found.weights["w"][0, 0]) == float(found.state["s"]) == found.loop["step"]
         assert sorted(path.name for path in tmp_path.iterdir()) == ["last"]
@@ -70,7 +71,7 @@ def test_a_crash_in_the_first_checkpoint_leaves_none_or_a_whole_one(tmp_path: Pa
                 checkpoint.write(place, made(1), {})
             except Crash:
                 pass
-        if checkpoint.settle(place):
+        if atomic.settle(place):
             assert checkpoint.read(place).loop["step"] == 1
 
 

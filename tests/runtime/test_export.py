@@ -13,9 +13,9 @@ import pytest
 from safetensors.numpy import save_file
 
 import dlc
-from dlc.compiler.messages.diagnostics import Failed
+from dlc.runtime.api import export
 from dlc.runtime.exporting import parity
-from dlc.runtime.exporting.export import export, sections
+from dlc.runtime.exporting.request import sections
 from dlc.runtime.failure import BadInput, RunFailure
 
 PLAIN = "dlspec 1\nmodel M(x: [B, 40]) -> (y: [B, 30]) { h = x -> a: Linear(40) -> relu\n y = h -> b: Linear(30) }\n"
@@ -215,7 +215,7 @@ def test_several_sections(folder: Path) -> None:
         'export back { onnx = "b.onnx"; model = M; inputs = [h]; outputs = [y] }\n',
         "utf-8",
     )
-    assert sections("two.dlspec") == ["front", "back"]
+    assert sections(dlc.load("two.dlspec")) == ["front", "back"]
     with pytest.raises(BadInput, match="several `export` sections: `front`, `back`"):
         export("two.dlspec")
     front, back = export("two.dlspec", section="front"), export("two.dlspec", section="back")
@@ -273,9 +273,9 @@ def test_the_length_of_a_cached_form_is_checked(folder: Path) -> None:
 
 
 def test_no_cached_form(folder: Path) -> None:
-    with pytest.raises(Failed) as caught:
+    with pytest.raises(dlc.SpecError) as caught:
         export("m.dlspec", cached=True)
-    assert caught.value.diagnostic.code == "E0503"
+    assert [found.code for found in caught.value.diagnostics] == ["E0503"]
     assert not (folder / "m.onnx").exists()
 
 
@@ -315,7 +315,7 @@ def test_a_file_names_the_processor_that_compared_it(folder: Path) -> None:
 )
 def test_what_is_not_written_is_said(folder: Path, keys: str, message: str) -> None:
     (folder / "q.dlspec").write_text(PLAIN + f"export {{ model = M; {keys} }}\n", "utf-8")
-    with pytest.raises(Failed) as caught:
+    with pytest.raises(dlc.SpecError) as caught:
         export("q.dlspec")
-    assert (caught.value.diagnostic.code, caught.value.diagnostic.message) == ("E0501", message)
+    assert [(found.code, found.message) for found in caught.value.diagnostics] == [("E0501", message)]
     assert sorted(os.listdir(folder)) == ["digits.dlspec", "m.dlspec", "q.dlspec"]

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import dlc
-from dlc.runtime.exporting.export import export, sections
+from dlc.runtime.api import export
+from dlc.runtime.exporting.request import sections
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "tests" / "language"

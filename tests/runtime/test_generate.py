@@ -11,7 +11,7 @@ import onnx
 import pytest
 
 import dlc
-from dlc.runtime.exporting.export import export
+from dlc.runtime.api import export
 from dlc.runtime.failure import BadInput
 from dlc.runtime.inference.generate import Texts, choose
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from dlc.runtime.checkpoints import checkpoint
+from dlc.runtime.checkpoints import atomic, checkpoint
 
 SPEC = """dlspec 1
 data D {
@@ -81,7 +81,7 @@ def test_killed_at_random_instants(tmp_path: Path, sizes: Any) -> None:
             process.kill()
             process.communicate()
             killed += 1
-            if checkpoint.settle(out / "last"):
+            if atomic.settle(out / "last"):
                 steps.add(checkpoint.read(out / "last").loop["step"])
         else:
             finish(process)

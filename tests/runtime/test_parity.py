@@ -13,8 +13,8 @@ import dlc
 from dlc.compiler.check import check
 from dlc.compiler.ir.model import Spec
 from dlc.compiler.sizes.dims import var
+from dlc.runtime.api import export
 from dlc.runtime.exporting import parity
-from dlc.runtime.exporting.export import export
 from dlc.runtime.exporting.reference_model import module_of
 
 

@@ -11,8 +11,8 @@ from sklearn.datasets import load_digits
 
 import dlc
 from dlc.compiler.check import check
+from dlc.runtime.api import export
 from dlc.runtime.data.feed import Feed, open_data
-from dlc.runtime.exporting.export import export
 
 MODEL = """
 model M(x: [B, 4]) -> (y: [B, 4]) { gain = Param([], init = ones)\n y = x * gain }

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import dlc
-from dlc.runtime.exporting.export import export
+from dlc.runtime.api import export
 from dlc.runtime.failure import BadInput
 from dlc.runtime.inference.providers import choose, why_not_cuda
 

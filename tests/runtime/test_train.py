@@ -18,8 +18,10 @@ from dlc.runtime import api
 from dlc.runtime.checkpoints import checkpoint
 from dlc.runtime.failure import BadInput, Diverged, Interrupted, RunFailure
 from dlc.runtime.generated import build as programs
-from dlc.runtime.training import loop, precision
+from dlc.runtime.training import loop, precision, reporter
 from dlc.runtime.training.events import Event, Note, Progress, Started, Validated
+from dlc.runtime.training.losses import RunningLosses
+from dlc.runtime.training.state import State
 
 DATA = """dlspec 1
 data D {
@@ -374,16 +376,18 @@ def test_layers_that_have_a_half_kernel_keep_it(monkeypatch: pytest.MonkeyPatch)
 
 def interrupted(file: Path, out: Path, steps: list[int], number: int = signal.SIGINT, **overrides: Any) -> None:
     """Trains to the end with a signal after each of these steps, resuming after each."""
-    add = loop.Loop.add
+    add, step = RunningLosses.add, 0
     for turn, stop in enumerate([*steps, 0]):
 
-        def counting(self: loop.Loop, losses: Any, stop: int = stop) -> None:
-            add(self, losses)
-            if self.at.step + 1 == stop:
+        def counting(self: RunningLosses, terms: Any, stop: int = stop) -> None:
+            nonlocal step
+            add(self, terms)
+            step += 1
+            if step == stop:
                 os.kill(os.getpid(), number)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(loop.Loop, "add", counting)
+            patch.setattr(RunningLosses, "add", counting)
             if stop:
                 with pytest.raises(Interrupted) as caught:
                     fit(file, out, resume=turn > 0, **overrides)
@@ -452,20 +456,20 @@ class HostReads(TorchDispatchMode):
 
 @pytest.mark.parametrize("more", ["", "clip = norm(1.0)", "ema = 0.99", "micro_batch = 16"])
 def test_no_host_reads_between_log_points(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: str) -> None:
-    monkeypatch.setattr(loop, "REPORT_EVERY", 1e9)
+    monkeypatch.setattr(reporter, "REPORT_EVERY", 1e9)
     file = spec(tmp_path, more, "validate = every(1k steps)")
     counts = []
     for steps in (10, 30):
         mode = HostReads()
-        run = loop.Loop.run_phase
+        run = loop.run_phase
 
-        def counted(self: loop.Loop, *args: Any, mode: HostReads = mode, run: Any = run) -> None:
-            self.val = None
+        def counted(state: State, *args: Any, mode: HostReads = mode, run: Any = run) -> None:
+            state.val = None
             with mode:
-                run(self, *args)
+                run(state, *args)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(loop.Loop, "run_phase", counted)
+            patch.setattr(loop, "run_phase", counted)
             fit(file, tmp_path / f"run{steps}", duration=f"{steps} steps")
         counts.append(mode.count)
     assert counts[0] == counts[1]  # twenty more steps read nothing more
@@ -474,7 +478,7 @@ def test_no_host_reads_between_log_points(tmp_path: Path, monkeypatch: pytest.Mo
 def test_progress_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = spec(tmp_path)
     quiet = fit(file, tmp_path / "a")
-    monkeypatch.setattr(loop, "REPORT_EVERY", 0.0)
+    monkeypatch.setattr(reporter, "REPORT_EVERY", 0.0)
     events: list[Event] = []
     chatty = fit(file, tmp_path / "b", listener=events.append)
     assert sum(isinstance(event, Progress) for event in events) >= 24

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 import dlc
 from dlc.runtime.failure import Diverged
 from dlc.runtime.generated.initialize import initial_values
-from dlc.runtime.training.prepare import reopen
+from dlc.runtime.training.reopen import reopen
 
 SPEC = """dlspec 1
 

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...compiler.ir.model import Model, Spec
-from ...compiler.ir.train import Train
 from ..failure import BadInput
+from ..run import Run
+from ..spec import Loaded
+from .request import Request
 
 if TYPE_CHECKING:
     from ...backends.onnx.weights import Weight
-    from ..api import Run
 
 
 @dataclass(frozen=True)
-class Origin:
+class ChosenWeights:
     """Weights by parameter path, the safetensors file they lie in (if they do), and words on where they come from."""
 
     values: Mapping[str, Weight]
@@ -27,33 +27,24 @@ class Origin:
     words: str
 
 
-def origin_of(
-    spec: Spec,
-    model: Model,
-    net: str,
-    train: Train | None,
-    run: Run | None,
-    given: Mapping[str, Any] | str | Path | None,
-) -> Origin:
+def choose_weights(request: Request, source: Loaded | Run) -> ChosenWeights:
     """The weights of a model: those given, else the run's kept ones, else those that the spec begins with."""
+    given, net = request.options.weights, request.net
     if isinstance(given, Mapping):
-        return Origin({name: _numpy(value) for name, value in given.items()}, None, "given arrays")
+        return ChosenWeights({name: _numpy(value) for name, value in given.items()}, None, "given arrays")
     if given is not None:
         return _from_file(Path(given), "", f"the file {Path(given).name}")
-    if run is not None:
-        from ..checkpoints.checkpoint import AVERAGED, WEIGHTS
+    if isinstance(source, Run):
+        file = source.directory.kept_weights()
+        return _from_file(file, f"{net}." if net else "", f"the run {source.path.name}, {file.parent.name}")
+    from ..weights.load import first_values  # loads torch
 
-        kept = run.directory.kept()
-        file = kept / AVERAGED if (kept / AVERAGED).exists() else kept / WEIGHTS
-        return _from_file(file, f"{net}." if net else "", f"the run {run.path.name}, {kept.name}")
-    from ..weights.load import first_values
-
-    root = Path(spec.sources[0].name).parent  # paths of weights are relative to the spec
-    made, words = first_values(spec, model, train, net, root)
-    return Origin({path: _numpy(value) for path, value in made.items()}, None, words)
+    root = source.path.parent  # paths of weights are relative to the spec
+    made, words = first_values(request.spec, request.model, request.train, net, root)
+    return ChosenWeights({path: _numpy(value) for path, value in made.items()}, None, words)
 
 
-def _from_file(file: Path, prefix: str, words: str) -> Origin:
+def _from_file(file: Path, prefix: str, words: str) -> ChosenWeights:
     from ...backends.onnx import stored
 
     try:
@@ -62,15 +53,15 @@ def _from_file(file: Path, prefix: str, words: str) -> Origin:
         raise BadInput(f"there is no weights file `{file}`") from None
     except (ValueError, OSError) as error:
         raise BadInput(f"`{file}` cannot be read as weights", notes=(str(error),)) from None
-    return Origin({n[len(prefix) :]: v for n, v in table.items() if n.startswith(prefix)}, file, words)
+    return ChosenWeights({n[len(prefix) :]: v for n, v in table.items() if n.startswith(prefix)}, file, words)
 
 
-def saved(origin: Origin, file: Path) -> Origin:
+def saved(chosen: ChosenWeights, file: Path) -> ChosenWeights:
     """The weights in a safetensors file, to link to."""
     from safetensors.numpy import save_file
 
-    save_file({name: np.array(array_of(value), order="C") for name, value in origin.values.items()}, file)
-    return _from_file(file, "", origin.words)
+    save_file({name: np.array(array_of(value), order="C") for name, value in chosen.values.items()}, file)
+    return _from_file(file, "", chosen.words)
 
 
 def _numpy(value: Any) -> np.ndarray[Any, Any]:
@@ -84,13 +75,13 @@ def array_of(value: Weight) -> np.ndarray[Any, Any]:
     return value if isinstance(value, np.ndarray) else value.array()
 
 
-def missing(error: Any, origin: Origin) -> BadInput:
+def missing(error: Any, chosen: ChosenWeights) -> BadInput:
     """What is wrong with weights of which the graph needs one that they lack, or have in another shape."""
     wanted, found = list(error.wanted), error.found
     if found is not None:
         return BadInput(
             f"`{error.path}` is {wanted} in the model and {list(found)} in the weights",
-            notes=(f"the weights: {origin.words}",),
+            notes=(f"the weights: {chosen.words}",),
             helps=("export with the spec that the weights were trained with",),
         )
-    return BadInput(f"the weights have no `{error.path}` {wanted}", notes=(f"the weights: {origin.words}",))
+    return BadInput(f"the weights have no `{error.path}` {wanted}", notes=(f"the weights: {chosen.words}",))

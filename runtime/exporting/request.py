@@ -1,0 +1,177 @@
+"""What an export is asked for: which model of the spec, in which precision, to which file; and what the run knows about its data."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...compiler.ir.arguments import EntryUse
+from ...compiler.ir.expand import parameters
+from ...compiler.ir.export import Export
+from ...compiler.ir.model import Model, Spec
+from ...compiler.ir.train import Train
+from ...compiler.messages import export as errors
+from ...compiler.messages.diagnostics import Failed
+from ..failure import BadInput
+from ..run import Run
+from ..spec import Loaded
+from .options import ExportOptions
+
+PRECISIONS = ("f32", "f16", "bf16")
+
+
+@dataclass(frozen=True)
+class Request:
+    """An export of a spec or run, decided: the options, then the `export` section, then what is usual. `section` is None
+    where the spec has none; `train` is the section whose weights are exported, None for a model that none trains."""
+
+    spec: Spec
+    run: Run | None
+    section: Export | None
+    model: Model
+    train: Train | None
+    net: str
+    path: Path
+    precision: str
+    options: ExportOptions
+
+    @property
+    def quantize(self) -> EntryUse | None:
+        return self.section.quantize if self.section is not None else None
+
+    @property
+    def written_as(self) -> str:
+        """The precision of the file: `int8` where it is quantized."""
+        return self.quantize.name if self.quantize is not None else self.precision
+
+    @property
+    def fix(self) -> dict[str, int]:
+        """Sizes that the file fixes, by dimension."""
+        return dict(self.section.fix) if self.section is not None else {}
+
+    # ---- what the run knows -------------------------------------------------------------------------------------------------
+
+    def fitted(self) -> dict[int, dict[str, Any]]:
+        """What the run's data learned, by node; nothing for a spec."""
+        return {int(node): learned for node, learned in self._about().get("fitted", {}).items()}
+
+    def _about(self) -> Mapping[str, Any]:
+        return self.run.directory.json("data.json") if self.run is not None else {}
+
+    def _vocabulary(self) -> dict[str, list[str]]:
+        """What the numbers of an input stand for, by input, where the run's data knew: characters."""
+        texts: dict[str, list[str]] = self._about().get("texts", {})
+        if self.train is None or not texts:
+            return {}
+        inputs = self.section.inputs if self.section is not None else texts
+        fields = {name: self.train.inputs.get(name, name) for name in inputs}
+        return {name: texts[field] for name, field in fields.items() if field in texts}
+
+    def metadata(self, weights: str, preprocessing: str) -> dict[str, str]:
+        """What the file says about itself. Class names and vocabulary are those that the run's data gave."""
+        spec = self.spec
+        count = sum(entry.size for entry in parameters(spec, self.model) if not entry.buffer)
+        return {
+            "dlc.spec": spec.name,
+            "dlc.spec_hash": hashlib.blake2b(spec.model_dump_json().encode(), digest_size=16).hexdigest(),
+            "dlc.weights": weights,
+            "dlc.parameters": str(count),
+            "dlc.precision": self.written_as,
+            "dlc.preprocessing": preprocessing,
+            "dlc.classes": json.dumps(self._about().get("classes", {})),
+            "dlc.vocabulary": json.dumps(self._vocabulary()),
+            **({"dlc.compared_on": processor()} if self.options.verify else {}),
+        }
+
+
+def processor() -> str:
+    """The processor that compares, and the kernels that PyTorch and ONNX Runtime choose for it: `x86_64 AVX2, ...`."""
+    import onnxruntime
+    import torch
+
+    features = torch.backends.cpu.get_cpu_capability()
+    return f"{platform.machine()} {features}, onnxruntime {onnxruntime.__version__}, torch {torch.__version__}"
+
+
+def request_of(source: Loaded | Run, options: ExportOptions) -> Request:
+    """Decides what is exported. Raises BadInput for options, and Failed for what the `export` section asks for and ONNX does
+    not have."""
+    spec, run = source.spec, source if isinstance(source, Run) else None
+    section = _section(spec, options.section)
+    model = spec.models[section.model] if section else _default_model(spec)
+    train = _train_of(spec, section)
+    net = section.net if section else (train.nets[0].name if train else "")
+    path = _destination(spec, run, section, options.path)
+    precision = options.precision or (section.precision if section else "f32")
+    if precision not in PRECISIONS:
+        raise BadInput(f"there is no precision `{precision}`", helps=('`"f32"`, `"f16"` or `"bf16"`',))
+    if section is not None and section.opset not in (None, 23):
+        why = "opset 23 is written: `Attention` and `RMSNormalization` begin with it"
+        raise Failed(errors.inexpressible(f"opset = {section.opset}", "ONNX", why, section.span))
+    if section is not None and section.quantize is not None and precision != "f32":
+        raise Failed(errors.quantized_half(precision, section.quantize.span))
+    return Request(spec, run, section, model, train, net, path, precision, options)
+
+
+def sections(source: Loaded | Run) -> list[str]:
+    """Names of the `export` sections; [""] when there is none, since the model can be exported all the same."""
+    recipe = source.spec.recipe
+    found = [section.name for section in recipe.exports]
+    return found or [""]
+
+
+def _section(spec: Spec, name: str | None) -> Export | None:
+    found: tuple[Export, ...] = spec.recipe.exports
+    if name is None:
+        if len(found) > 1:
+            listed = ", ".join(f"`{section.name}`" for section in found)
+            raise BadInput(f"`{spec.name}` has several `export` sections: {listed}", helps=("name one",))
+        return found[0] if found else None
+    for section in found:
+        if section.name == name:
+            return section
+    if name == "" and not found:
+        return None
+    listed = ", ".join(f"`{section.name}`" for section in found) or "none"
+    raise BadInput(f"`{spec.name}` has no `export` section `{name}`", notes=(f"its sections: {listed}",))
+
+
+def _default_model(spec: Spec) -> Model:
+    """The model of the only `train` section, else the only model."""
+    trains: tuple[Train, ...] = spec.recipe.trains
+    if len(trains) == 1 and len(trains[0].nets) == 1:
+        return spec.models[trains[0].nets[0].model]
+    if len(spec.models) == 1:
+        return spec.models[0]
+    listed = ", ".join(f"`{model.name}`" for model in spec.models) or "none"
+    raise BadInput(
+        f"`{spec.name}` does not say which model to export: {listed}", helps=("`export { model = .. }` names it",)
+    )
+
+
+def _train_of(spec: Spec, section: Export | None) -> Train | None:
+    """The `train` section whose weights are exported; None for a model that none trains."""
+    trains: tuple[Train, ...] = spec.recipe.trains
+    if section is not None:
+        return (
+            next((train for train in trains if train.name == section.train), None)
+            if section.train is not None
+            else None
+        )
+    return trains[0] if len(trains) == 1 and len(trains[0].nets) == 1 else None
+
+
+def _destination(spec: Spec, run: Run | None, section: Export | None, wanted: str | Path | None) -> Path:
+    if wanted is not None:
+        path = Path(wanted)
+    else:
+        name = section.onnx if section is not None else f"{spec.name}.onnx"
+        path = run.path / "export" / name if run is not None else Path(name)
+    if path.is_dir():
+        raise BadInput(f"`{path}` is a directory", helps=("name the file: `-o model.onnx`",))
+    return path

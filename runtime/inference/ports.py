@@ -1,0 +1,23 @@
+"""Inputs and outputs of an ONNX file, as a session describes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array: TypeAlias = "NDArray[Any]"
+
+
+@dataclass(frozen=True)
+class Port:
+    """An input or output: its name, numpy dtype and shape (ints, and names or terms of dimensions)."""
+
+    name: str
+    dtype: Any
+    shape: tuple[int | str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {np.dtype(self.dtype).name}[{', '.join(map(str, self.shape))}]"

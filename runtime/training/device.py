@@ -1,0 +1,28 @@
+"""The device of a run, from the word on the command line."""
+
+from __future__ import annotations
+
+import torch
+
+from ..failure import BadInput
+
+
+def device_of(text: str) -> torch.device:
+    """`auto` is CUDA, else Apple's GPU, else the CPU."""
+    if text == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda", torch.cuda.current_device())
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(text)
+    except RuntimeError:
+        raise BadInput(
+            f"there is no device `{text}`", helps=("it is `auto`, `cpu`, `cuda`, `cuda:N` or `mps`",)
+        ) from None
+    if device.type == "cuda":
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if (device.index or 0) >= count:
+            raise BadInput(f"`{text}` is not usable: torch sees {count} CUDA devices", helps=("`dlc doctor` says why",))
+    elif device.type == "mps" and not torch.backends.mps.is_available():
+        raise BadInput("`mps` is not usable here", helps=("`dlc doctor` says why",))
+    return device

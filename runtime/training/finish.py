@@ -1,0 +1,61 @@
+"""The end of a run: kept weights in place, val and test splits evaluated with them, `result.json`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from ...compiler.ir.data import Split
+from ..checkpoints import checkpoint
+from ..checkpoints.checkpoint import Checkpoint
+from ..data.feed import Feed
+from .evaluate import evaluate, evaluation_batch
+from .events import Finished
+from .state import State
+
+
+def finish(state: State) -> dict[str, Any]:
+    """The result, as `result.json` holds it."""
+    job, at = state.job, state.at
+    use_kept_weights(state)
+    figures = final_figures(state)
+    result = {
+        "figures": figures,
+        "step": at.step,
+        "epoch": at.epoch + 1,
+        "seconds": round(at.seconds, 3),
+        "best_step": at.best_step,
+        "kept": state.train.keep.kind,
+    }
+    if job.records:
+        job.run.write_json("result.json", result)
+    job.listener(Finished(job.run.path, at.step, at.seconds, figures, at.best_step))
+    return result
+
+
+def use_kept_weights(state: State) -> None:
+    """The mean of the last validations, else the best ones, else the moving average, else those of the last step."""
+    job, at = state.job, state.at
+    averaged = state.averages.mean_of_samples() if state.train.keep.kind == "average" else None
+    if averaged is not None and job.records:
+        checkpoint.write(job.run.best, Checkpoint(averaged, loop={"step": at.step, "figures": {}}), job.metadata)
+    kept = averaged or state.kept.tensors or state.averages.weights()
+    if kept is not None:
+        with torch.no_grad():
+            for name, tensor in state.program.tensors().items():
+                tensor.copy_(kept[name])
+
+
+def final_figures(state: State) -> dict[str, float]:
+    """`val.acc`, `test.acc`; how the losses ended where nothing was held back."""
+    job, evaluation = state.job, state.train.evaluation
+    size = evaluation_batch(state.train.phases[-1])
+    figures: dict[str, float] = {}
+    splits: tuple[Split, ...] = ("val", "test")
+    for split in splits if evaluation.terms or evaluation.metrics else ():
+        if split in job.data.parts:
+            feed = Feed(job.data, split, training=False, device=job.device)
+            values, losses = evaluate(state.program, feed, size)
+            figures.update({f"{split}.{name}": value for name, value in {**losses, **values}.items()})
+    return figures or {f"train.{name}": value for name, value in state.losses.last.items()}

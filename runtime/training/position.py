@@ -1,0 +1,41 @@
+"""Where a run is: the part of its state that is plain numbers, all of it in the checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...compiler.catalogue.clock import clock_of, length_of
+from ...compiler.ir.train import Train
+
+
+@dataclass
+class Position:
+    """Where a run is. All of it goes into the checkpoint."""
+
+    step: int = 0
+    phase: int = 0
+    phase_step: int = 0
+    epoch: int = 0
+    epoch_step: int = 0
+    batch: int = 0  # the batch size the epoch was begun with
+    updates: dict[str, int] = field(default_factory=dict[str, int])
+    best: float | None = None
+    best_step: int | None = None
+    best_figures: dict[str, float] = field(default_factory=dict[str, float])
+    stop_best: float | None = None
+    stop_step: int = 0
+    seconds: float = 0.0
+    stopped: bool = False  # by `stop`
+
+
+def complete(train: Train, at: Mapping[str, Any], records: int) -> bool:
+    """Whether nothing is left to do at this position."""
+    if at["phase"] < len(train.phases) - 1:
+        return False
+    phase = train.phases[-1]
+    clock = clock_of(phase, records)
+    if at["stopped"] and train.stop and at["step"] - at["stop_step"] >= clock.steps(train.stop.patience):
+        return True
+    return at["phase_step"] >= length_of(phase, clock)

@@ -1,0 +1,172 @@
+"""A prepared run: everything that training, its explanation when it diverges, and its records are made from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ...compiler.ir.expand import ParameterEntry, parameters
+from ...compiler.ir.model import Spec
+from ...compiler.ir.train import Train
+from ...compiler.messages.source import Source
+from ...compiler.resolve.flatten import flatten
+from ...compiler.text.printer import print_file
+from ..checkpoints import atomic, checkpoint
+from ..checkpoints.checkpoint import Checkpoint
+from ..checkpoints.environment import environment
+from ..checkpoints.rundir import RunDir
+from ..data import facts
+from ..data.feed import Data
+from ..failure import Diverged
+from ..generated import build
+from ..generated.functions import Program
+from ..spec import Loaded
+from ..weights import load as weights
+from . import loop, memory, precision
+from .diverged import FirstNonFinite, Found, Watch
+from .events import Listener, Note, silent
+from .losses import NotFinite
+from .options import TrainOptions
+from .state import SAVE_EVERY, Job
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run that can begin. `pretrained` are the weights from elsewhere that it begins with; none when it is resumed."""
+
+    loaded: Loaded
+    spec: Spec  # checked with the facts of the data
+    section: Train
+    data: Data
+    root: Path  # of the data
+    run: RunDir
+    device: torch.device
+    pretrained: Sequence[weights.Fitted]
+    options: TrainOptions
+
+    def train(self, saved: Checkpoint | None) -> None:
+        """Records what the run is made from and trains, from `saved` on if it is given. Raises Diverged, Interrupted and
+        OutOfMemory."""
+        job = self.job(self.program(self.options.listener))
+        for found in self.pretrained:
+            self.options.listener(Note(f"weights {weights.summary(found)}"))
+        self.record(job.program)
+        try:
+            with memory.explained(self.section.phases[0], self.device):
+                loop.run(job, saved)
+        except NotFinite as failure:
+            raise self.diverged(failure.step) from None
+
+    def program(self, listener: Listener) -> Program:
+        """The generated code with first weights, those from elsewhere among them."""
+        given = {path for found in self.pretrained for path in found.paths}
+        records = len(self.data.part("train"))
+        made = build.build(self.spec, self.section, self.run.path, self.device, records=records, given=given)
+        if self.device.type == "cpu" and any(phase.precision == "bf16" for phase in self.section.phases):
+            kinds = precision.in_f32(made.nets.values(), torch.bfloat16)
+            if kinds:
+                names = ", ".join(f"`{kind}`" for kind in kinds)
+                listener(Note(f"{names} computes in f32: this processor has no bf16 kernel for it"))
+        for found in self.pretrained:
+            weights.fill(found, made.tensors())
+        return made
+
+    def job(self, program: Program) -> Job:
+        seconds = self.options.save_every
+        return Job(
+            self.section,
+            program,
+            checkpoint_entries(self.spec, self.section),
+            self.data,
+            self.run,
+            self.device,
+            self.options.listener,
+            metadata(self.spec),
+            SAVE_EVERY if seconds is None else seconds,
+        )
+
+    def diverged(self, seen: int) -> Diverged:
+        """Trains again from the last checkpoint, looking at every step, until the first number that is not finite: where it
+        comes from. `seen` is the step at which the loss was found not to be finite."""
+        again = self.job(self.program(silent))
+        again.listener, again.save_every, again.records = silent, float("inf"), False
+        again.watch = Watch(again.program, again.entries, self.device)
+        saved = checkpoint.read(self.run.last) if atomic.settle(self.run.last) else None
+        first = FirstNonFinite(
+            seen, "the loss is not finite, and a second run from the last checkpoint did not show it again"
+        )
+        try:
+            loop.run(again, saved)
+        except Found as found:
+            first = found.first
+        except NotFinite as failure:
+            first = FirstNonFinite(failure.step, "the loss is not finite")
+        notes = [first.what]
+        if first.path:
+            notes.append(f"in `{first.path}`" + (f", {_place(self.spec, first)}" if first.span else ""))
+        if first.line:
+            notes.append(first.line)
+        if saved is not None:
+            notes.append(f"{self.run.last} holds the weights of step {saved.loop['step']}")
+        self.run.log(f"diverged at step {first.step}: {'; '.join(notes)}")
+        return Diverged(
+            f"diverged at step {first.step}: the loss is not a finite number",
+            notes=tuple(notes),
+            helps=("a smaller learning rate, `clip = norm(1.0)` or a warm-up (`lr = 0 -> linear(..)`) often help",),
+        )
+
+    def record(self, program: Program) -> None:
+        """Writes what the run is made from into its directory."""
+        run, loaded = self.run, self.loaded
+        if self.pretrained:
+            run.write_json("weights.json", [weights.record(found) for found in self.pretrained])
+        for name, text in program.sources.items():
+            run.write(name, text)
+        run.write("spec.dlspec", print_file(flatten(loaded.checked.project)))
+        run.write("ir.json", self.spec.model_dump_json(indent=1))
+        made_on = {**environment(self.device), "overrides": loaded.overrides, "variant": loaded.variant}
+        run.write_json("env.json", made_on)
+        known, table = facts.of(self.data), self.data.table
+        files = [{"path": str(f.path.resolve()), "size": f.size, "mtime_ns": f.mtime_ns} for f in table.files]
+        run.write_json(
+            "data.json",
+            {
+                "section": self.section.data,
+                "train": self.section.name,
+                "root": str(self.root),
+                "digest": table.digest,
+                "files": files[:10_000],
+                "records": {split: len(part) for split, part in self.data.parts.items()},
+                "classes": {name: field.classes for name, field in known.fields.items() if field.classes},
+                "texts": facts.texts(self.data),
+                "fitted": {str(node): learned for node, learned in self.data.graph.fitted.items()},
+            },
+        )
+
+
+def checkpoint_entries(spec: Spec, section: Train) -> dict[str, ParameterEntry]:
+    """Parameters and buffers of all nets of a section, by the paths of the checkpoint."""
+    found: dict[str, ParameterEntry] = {}
+    for net in section.nets:
+        prefix = f"{net.name}." if net.name else ""
+        found.update({prefix + entry.path: entry for entry in parameters(spec, spec.models[net.model])})
+    return found
+
+
+def metadata(spec: Spec) -> dict[str, str]:
+    """What every weights file of a run says about itself."""
+    digest = hashlib.blake2b(spec.model_dump_json().encode(), digest_size=16).hexdigest()
+    return {"spec": spec.name, "spec_hash": digest, "edition": spec.edition}
+
+
+def _place(spec: Spec, first: FirstNonFinite) -> str:
+    assert first.span is not None
+    for source in spec.sources:
+        if source.name == first.span.file:
+            line, column = Source(source.name, source.text).position(first.span.start)
+            return f"{source.name}:{line}:{column}"
+    return first.span.file

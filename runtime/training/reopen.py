@@ -1,0 +1,87 @@
+"""A run that was trained, opened again with its kept weights: to evaluate it, or to predict with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ...compiler.ir.data import DataSet, Split
+from ...compiler.ir.model import Spec
+from ...compiler.ir.train import Train
+from ...compiler.messages.source import Source
+from ..checkpoints import checkpoint
+from ..checkpoints.rundir import RunDir
+from ..data.feed import Data, Feed, open_data
+from ..failure import BadInput
+from ..generated import build
+from ..generated.functions import Program
+from ..run import Run
+from .device import device_of
+from .evaluate import evaluate, evaluation_batch
+
+
+@dataclass
+class Opened:
+    """A run with its code, kept weights and what its data learned, ready to evaluate or predict."""
+
+    run: RunDir
+    spec: Spec
+    train: Train
+    program: Program
+    device: torch.device
+    root: Path
+    fitted: dict[int, dict[str, Any]]
+    digest: str
+    sources: Mapping[str, Source]
+    classes: Mapping[str, tuple[str, ...]]  # class names by field, where the data gave them
+
+    @property
+    def section(self) -> DataSet:
+        return self.spec.recipe.dataset(self.train.data)
+
+    def data(self) -> Data:
+        """The run's data, read again; fitted values are those of the run."""
+        return open_data(self.section, self.root, self.fitted)
+
+    def evaluate(self, split: str) -> dict[str, float]:
+        known: tuple[Split, ...] = ("train", "val", "test")
+        if split not in known:
+            raise BadInput(f"there is no split `{split}`", helps=("it is `train`, `val` or `test`",))
+        data = self.data()
+        feed = Feed(data, split, training=False, device=self.device)
+        figures, losses = evaluate(self.program, feed, evaluation_batch(self.train.phases[-1]))
+        return {**losses, **figures}
+
+
+def reopen(run: Run, device: str = "auto", data_root: str | Path | None = None) -> Opened:
+    """A run's model with its kept weights."""
+    directory = run.directory
+    spec, place = run.spec, device_of(device)
+    about = directory.json("data.json")
+    chosen = spec.recipe.train(about["train"])
+    weights_at = directory.path / "last" if Path(run.path).name == "last" else directory.kept()
+    saved = checkpoint.read(weights_at, everything=False)
+    records = about["records"].get("train")
+    program = build.build(spec, chosen, directory.path, place, initial=False, records=records)
+    weights = saved.averaged or saved.weights
+    tensors = program.tensors()
+    checkpoint.compare(tensors, weights, weights_at)
+    with torch.no_grad():
+        for name, tensor in tensors.items():
+            tensor.copy_(weights[name])
+    return Opened(
+        directory,
+        spec,
+        chosen,
+        program,
+        place,
+        Path(data_root or about["root"]),
+        {int(node): learned for node, learned in about["fitted"].items()},
+        about["digest"],
+        run.sources,
+        {name: tuple(names) for name, names in about["classes"].items()},
+    )

@@ -1,0 +1,61 @@
+"""Validation within training: figures of the `val` split, which weights are kept, when `stop` counts."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from ...compiler.ir.train import Phase, Watched
+from ..data.feed import Feed
+from .evaluate import evaluate, evaluation_batch
+from .state import State
+
+
+@dataclass(frozen=True)
+class Validation:
+    """`figures` by name (`val.acc`), of which `losses` are the loss terms; `best` when these weights are now the kept
+    ones."""
+
+    figures: dict[str, float]
+    losses: dict[str, float]
+    best: bool
+
+
+def validate(state: State, feed: Feed, phase: Phase) -> Validation:
+    """Measures the weights (their averages where there are some) on the split and keeps them if they are the best so far."""
+    at, size = state.at, evaluation_batch(phase)
+    with state.averages.applied():
+        figures, losses = evaluate(state.program, feed, size, phase.validate_every.batches)
+        named = {f"val.{name}": value for name, value in {**losses, **figures}.items()}
+        keep, stop = state.train.keep, state.train.stop
+        best = False
+        if keep.kind == "best" and keep.metric:
+            value = figure(state, keep.metric, named, size)
+            if better(value, at.best, keep.metric.direction):
+                at.best, at.best_step, at.best_figures, best = value, at.step, named, True
+                state.kept.take(state.program)
+        elif keep.kind == "average":
+            state.averages.sample(keep.last or 5)
+    if stop:
+        value = figure(state, stop.metric, named, size)
+        if better(value, at.stop_best, stop.metric.direction):
+            at.stop_best, at.stop_step = value, at.step
+    return Validation(named, {f"val.{name}": value for name, value in losses.items()}, best)
+
+
+def figure(state: State, metric: Watched, named: dict[str, float], size: int) -> float:
+    """A figure; one of another split is measured now and added to `named`."""
+    key = f"{metric.split}.{metric.name}"
+    if key in named:
+        return named[key]
+    feed = Feed(state.job.data, metric.split, training=False, device=state.job.device)
+    figures, losses = evaluate(state.program, feed, size)
+    named.update({f"{metric.split}.{name}": value for name, value in {**losses, **figures}.items()})
+    return named[key]
+
+
+def better(value: float, best: float | None, direction: str) -> bool:
+    """Whether a figure beats the best so far; one that is no number never does."""
+    if math.isnan(value):
+        return False
+    return best is None or (value > best if direction == "max" else value < best)
