@@ -110,7 +110,6 @@ def _part(request: Request, weights: ChosenWeights) -> tuple[Part, ChosenWeights
         return part, weights, ""
     from .preprocessing import pipeline, with_preprocessing
 
-    assert request.spec.recipe is not None  # it has a `train` section
     data, fitted = request.spec.recipe.dataset(train.data), request.fitted()
     described = pipeline(data, train, section.inputs, fitted if section.preprocess else None)
     if section.preprocess:

@@ -31,7 +31,6 @@ def train(loaded: Loaded, options: TrainOptions) -> Run:
     limits.refuse(section)
     device = device_of(options.device)
     root = Path(options.data_root or loaded.path.parent).resolve()
-    assert loaded.spec.recipe is not None  # it has a `train` section
     data = open_data(loaded.spec.recipe.dataset(section.data), root, workers=section.phases[0].runtime.workers)
     # Class counts, vocabulary sizes and lengths are known now: the spec is checked once more with them.
     checked = check(loaded.path, loaded.overrides, loaded.variant, {section.data: facts.of(data)})

@@ -41,7 +41,6 @@ class Opened:
 
     @property
     def section(self) -> DataSet:
-        assert self.spec.recipe is not None
         return self.spec.recipe.dataset(self.train.data)
 
     def data(self) -> Data:
@@ -63,7 +62,6 @@ def reopen(run: Run, device: str = "auto", data_root: str | Path | None = None) 
     directory = run.directory
     spec, place = run.spec, device_of(device)
     about = directory.json("data.json")
-    assert spec.recipe is not None  # a run was trained
     chosen = spec.recipe.train(about["train"])
     weights_at = directory.path / "last" if Path(run.path).name == "last" else directory.kept()
     saved = checkpoint.read(weights_at, everything=False)

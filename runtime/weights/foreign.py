@@ -94,7 +94,6 @@ def _net(
     """The `train` section, the net and its model that have the map's model."""
     trains = spec.recipe.trains
     if run is not None:
-        assert spec.recipe is not None  # a run was trained
         trains = (spec.recipe.train(run.directory.json("data.json")["train"]),)
     nets = [
         (train, net.name, spec.models[net.model])

@@ -55,7 +55,6 @@ def fit(spec: Spec, train: Train, net: str, root: Path, model: Model | None = No
     source = train.weights[net]
     path = sources.locate(source.entry, root)
     entries = list(parameters(spec, model or spec.models[train.net(net).model]))
-    assert spec.recipe is not None  # it has a `train` section
     weight_map = spec.recipe.weight_map(source.map) if source.map else None
     try:
         foreign = open_weights(path)
