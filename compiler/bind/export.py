@@ -7,10 +7,12 @@ from typing import Any
 
 from ..catalogue.ops import find
 from ..catalogue.sections import EXPORT, Form
-from ..elaborate import expressions
+from ..elaborate.arguments import evaluate_arguments
 from ..elaborate.builder import Builder, Scope
-from ..elaborate.elaborator import Context, Elaborator
+from ..elaborate.elaborator import Elaborator
 from ..elaborate.environment import Environment
+from ..elaborate.nodes import as_tensor
+from ..elaborate.state import Context
 from ..elaborate.values import Outputs, Tensor
 from ..ir.arguments import EntryUse
 from ..ir.export import Export
@@ -160,7 +162,7 @@ class ExportBinder:
         callable = Callable(found, callee.name)
         if isinstance(node, syntax.Call):
             context = self.elaborator.file_context(self.definition.scope)
-            positional, keyword, _ = expressions.arguments(context, callable, node.args)
+            positional, keyword, _ = evaluate_arguments(context, callable, node.args)
             callable = Callable(found, callee.name, tuple(positional), tuple(keyword.items()))
         elif train is not None:
             for net in train.nets:
@@ -246,8 +248,8 @@ class ExportBinder:
                 self.report.add(errors.entry_misplaced(item.span, "this", "outputs"))
                 continue
             with self.elaborator.reporting():
-                value = expressions.evaluate(context, item.value)
-                tensor = expressions.as_tensor(context, value, item.value.span)
+                value = context.evaluate(item.value)
+                tensor = as_tensor(context, value, item.value.span)
                 outputs.append((item.name.text, tensor, item.name.span))
         if not outputs:
             raise Abandoned

@@ -10,17 +10,22 @@ from typing import Any, Literal, cast
 from ..catalogue.losses import LOSSES
 from ..catalogue.metrics import METRICS
 from ..catalogue.ops.base import Op
-from ..elaborate import expressions, signatures
+from ..elaborate.blocks import run_body
 from ..elaborate.builder import Builder, Scope
-from ..elaborate.elaborator import Checked, Context, Elaborator, sizes
+from ..elaborate.elaborator import Elaborator
 from ..elaborate.environment import Environment
-from ..elaborate.values import POISON, Instance, Outputs, Tensor
+from ..elaborate.nodes import as_tensor, plain_statics
+from ..elaborate.shapes import unify
+from ..elaborate.signatures import Signature, signature_of
+from ..elaborate.state import Context
+from ..elaborate.values import POISON, Checked, Instance, Outputs, Tensor
 from ..ir.data import DataSet
 from ..ir.model import CallNode, OpNode, Result
 from ..ir.train import Metric, Term
 from ..messages import recipe as errors
 from ..messages.diagnostics import Abandoned, Diagnostic, Failed, Label
 from ..messages.names import nearest
+from ..messages.shapes import Demand
 from ..messages.source import Span
 from ..resolve.definitions import Callable, Definition, FileScope
 from ..sizes.dims import var
@@ -238,7 +243,7 @@ class Binder:
         self.names.let_read.add(let.name.text)
         name = let.name.text
         try:
-            value = expressions.evaluate(opened.context, let.value)
+            value = opened.context.evaluate(let.value)
         except (Failed, Abandoned) as failure:
             opened.environment.bind(name, POISON, let.name.span)
             if isinstance(failure, Failed):
@@ -252,7 +257,7 @@ class Binder:
 
     def _call_single(self, opened: Open, net: NetUse, instance: Instance, fields: Mapping[str, Tensor]) -> None:
         """Applies `train.model` to its fields; its outputs and the taps that are read become names."""
-        signature = signatures.signature_of(net.definition.node)
+        signature = signature_of(net.definition.node)
         tensors = [fields[self.names.inputs[decl.name.text]] for decl in signature.inputs]
         checked = self._bound_body(net, signature, tensors)
         instance.body = checked.body
@@ -282,7 +287,7 @@ class Binder:
                 environment.bind(decl.name.text, model[decl.name.text], net.span)
         environment.bind("model", Outputs(model, "model"), net.span)
 
-    def _bound_body(self, net: NetUse, signature: signatures.Signature, tensors: list[Tensor]) -> Checked:
+    def _bound_body(self, net: NetUse, signature: Signature, tensors: list[Tensor]) -> Checked:
         """The body of `train.model` on the types of its fields, made once."""
         if self.bound is None:
             self.bound = self._same_body(net, tensors) or self._new_body(net, signature, tensors)
@@ -306,7 +311,7 @@ class Binder:
         types = tuple((result.name, wider.value(result.value).type) for result in wider.outputs)
         return Checked(index, types, {})
 
-    def _new_body(self, net: NetUse, signature: signatures.Signature, tensors: list[Tensor]) -> Checked:
+    def _new_body(self, net: NetUse, signature: Signature, tensors: list[Tensor]) -> Checked:
         node = net.definition.node
         assert isinstance(node, syntax.Model)
         builder = Builder(self.report, net.definition.name, "model", node.span)
@@ -316,13 +321,12 @@ class Binder:
             assert decl.type is not None
             place = self.names.dataset.field(self.names.inputs[decl.name.text])
             try:
-                signatures.unify(
-                    context, decl.type, tensor.type, f"input `{decl.name.text}`", bind=True, required=place.span
-                )
+                demand = Demand(f"input `{decl.name.text}`", tensor.type, required=place.span)
+                unify(context, decl.type, demand, bind=True)
             except Failed as failure:
                 raise Failed(_at_field(failure.diagnostic, place.span, place.type)) from None
             environment.bind(decl.name.text, builder.input(tensor.type, decl.name.text), decl.name.span, is_input=True)
-        outputs = self.elaborator.run_body(context, node.body, signature, is_model=True)
+        outputs = run_body(context, node.body, signature, is_model=True)
         if outputs is None:
             raise Abandoned
         declared = {name for name, _ in outputs}
@@ -330,7 +334,7 @@ class Binder:
             builder.taps[name] = tensor.id
             if name in self.wanted and name not in declared:
                 outputs.append((name, tensor))
-        body = builder.finish(outputs, statics=expressions.plain_statics(net.statics), dims=sizes(environment))
+        body = builder.finish(outputs, statics=plain_statics(net.statics), dims=environment.dims())
         body = with_emits(self.elaborator.bodies, body, self.wanted)
         net.extra = tuple(result.name for result in body.outputs[len(declared) :])
         self.facts = self.elaborator.facts
@@ -350,10 +354,10 @@ class Binder:
     def _number(self, opened: Open, name: str, node: syntax.Pipe) -> Tensor:
         for emits in opened.emits.values():
             emits.began = len(opened.context.builder.types)
-        value = expressions.evaluate(opened.context, node)
+        value = opened.context.evaluate(node)
         if not isinstance(value, (Tensor, Outputs, tuple)):
             raise Failed(errors.not_a_loss(node.span, name, "a constant"))
-        tensor = expressions.as_tensor(opened.context, value, node.span)
+        tensor = as_tensor(opened.context, value, node.span)
         if tensor.type.shape or not is_float(tensor.type.dtype):
             raise Failed(errors.loss_not_scalar(node.span, name, str(tensor.type)))
         return tensor

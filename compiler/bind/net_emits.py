@@ -6,9 +6,9 @@ from collections.abc import Callable as Function
 from typing import Any
 
 from ..catalogue.ops import find
-from ..elaborate import expressions
-from ..elaborate.elaborator import Checked, Context
-from ..elaborate.values import Tensor
+from ..elaborate.nodes import operator_node
+from ..elaborate.state import Context
+from ..elaborate.values import Checked, Tensor
 from ..messages import recipe as errors
 from ..messages.diagnostics import Failed
 from ..messages.names import nearest
@@ -41,7 +41,7 @@ class NetEmits:
 
     def widen(self, checked: Checked) -> Checked:
         if checked.body not in self.widened:
-            elaborator = self.context.elaborator
+            elaborator = self.context.state
             body = with_emits(elaborator.bodies, elaborator.bodies[checked.body], self.names)
             more = [(result.name, body.value(result.value).type) for result in body.outputs[len(checked.outputs) :]]
             self.widened[checked.body] = Checked(
@@ -73,10 +73,10 @@ class NetEmits:
             return made[0]
         concat = find("concat")
         assert concat is not None
-        return expressions.operator_node(self.context, concat, {"axis": 0}, list(made), span)
+        return operator_node(self.context, concat, {"axis": 0}, list(made), span)
 
     def _has_layer(self, body: int, name: str) -> bool:
-        paths = [instance.path for instance in self.context.elaborator.bodies[body].instances]
+        paths = [instance.path for instance in self.context.state.bodies[body].instances]
         return any(path == name or path.startswith(f"{name}.") for path in paths)
 
 

@@ -6,8 +6,10 @@ from typing import Any, cast
 
 from ..catalogue.schedules import CLIPS, VALIDATIONS
 from ..catalogue.sections import LOG, NOT_IN_PHASE, PHASE, RUNTIME, STEP, TRAIN
-from ..elaborate import expressions, statements
-from ..elaborate.elaborator import Elaborator, reachable
+from ..elaborate.elaborator import Elaborator
+from ..elaborate.nodes import as_tensor
+from ..elaborate.statements import selector as selector_of
+from ..elaborate.unmatched import reachable
 from ..elaborate.values import Tensor
 from ..ir.arguments import Selector
 from ..ir.expand import ParameterEntry, enclosing, glob
@@ -271,7 +273,7 @@ class PhaseBinder:
         shown: dict[str, Tensor] = {}
         with self.elaborator.reporting():
             for ref in (*images, *values):
-                tensor = expressions.as_tensor(opened.context, opened.environment.lookup(ref.name, ref.span), ref.span)
+                tensor = as_tensor(opened.context, opened.environment.lookup(ref.name, ref.span), ref.span)
                 if ref in images and not is_image(tensor.type):
                     raise Failed(errors.logged_no_image(ref.span, ref.name, str(tensor.type)))
                 shown[ref.name] = tensor
@@ -416,7 +418,7 @@ class PhaseBinder:
         found: list[Selector] = []
         for node in item.args:
             with self.elaborator.reporting():
-                found.append(statements.selector(context, node))
+                found.append(selector_of(context, node))
         bind_optimizer.check_selectors(found, self.entries, self.reader)
         return tuple(found)
 

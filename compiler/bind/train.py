@@ -7,8 +7,10 @@ from typing import Any, cast
 
 from ..catalogue.schedules import KEEPS, STOPS, WEIGHT_SOURCES
 from ..catalogue.sections import TRAIN
-from ..elaborate import expressions, signatures
+from ..elaborate.arguments import bind_statics, evaluate_arguments
 from ..elaborate.elaborator import Elaborator
+from ..elaborate.signatures import signature_of
+from ..elaborate.unmatched import check_labels
 from ..ir.arguments import EntryUse
 from ..ir.data import DataSet
 from ..ir.expand import ParameterEntry, parameters
@@ -144,15 +146,15 @@ class TrainBinder:
         context = self.elaborator.file_context(self.definition.scope)
         callable = Callable(definition, callee.name)
         if isinstance(node, syntax.Call):
-            positional, keyword, _ = expressions.arguments(context, callable, node.args)
+            positional, keyword, _ = evaluate_arguments(context, callable, node.args)
             callable = Callable(definition, callee.name, tuple(positional), tuple(keyword.items()))
         before = len(self.report.errors)
         model = self.elaborator.model(definition, callable, node.span)
         if model is None or len(self.report.errors) > before:
             raise Abandoned
-        signature = signatures.signature_of(definition.node)
+        signature = signature_of(definition.node)
         settled = self.elaborator.with_settings(callable, definition, signature)
-        statics = signatures.bind_statics(context, settled, signature, definition, node.span)
+        statics = bind_statics(context, settled, signature, definition, node.span)
         return NetUse(name, definition, callable, statics, node.span, model=len(self.models) - 1)
 
     def _inputs(self, section: Section, nets: list[NetUse], dataset: DataSet) -> dict[str, str] | None:
@@ -165,7 +167,7 @@ class TrainBinder:
             if sub is not None:
                 self.report.add(errors.entry_misplaced(sub.name.span, "`inputs`, which feeds `model`,", "train"))
             return {}
-        declared = signatures.signature_of(single.definition.node).inputs
+        declared = signature_of(single.definition.node).inputs
         before = len(self.report.errors)
         for key in sub.entries.items if sub is not None else ():
             if not isinstance(key, syntax.Key):
@@ -373,7 +375,7 @@ class TrainBinder:
                 if source.entry.name != "file":
                     for net in nets:
                         if net.name == name and net.model >= 0:
-                            self.elaborator.mapped(self.elaborator.models[net.model])
+                            check_labels(self.elaborator, self.elaborator.models[net.model])
         return made
 
     def _weight_source(self, node: syntax.Pipe) -> WeightSource:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..catalogue.sections import WEIGHTS
 from ..elaborate.elaborator import Elaborator
+from ..elaborate.unmatched import check_labels
 from ..ir.expand import COUNTER, glob, parameters
 from ..ir.model import Model, Spec
 from ..ir.weights import Foreign, WeightMap, WeightRule
@@ -35,7 +36,7 @@ def bind_weights(elaborator: Elaborator, definition: Definition, name: str) -> W
     model = reader.attempt(lambda: _model(elaborator, definition, node))
     if model is not None and len(report.errors) == before:
         _check_total(elaborator, model, rules, node)
-        elaborator.mapped(model)
+        check_labels(elaborator, model)
     if len(report.errors) > before:
         return None
     return WeightMap(

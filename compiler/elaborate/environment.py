@@ -52,6 +52,10 @@ class Environment:
     def bind_size(self, name: str, size: Size, span: Span) -> None:
         self.bind(name, size, span, is_size=True)
 
+    def dims(self) -> dict[str, Size]:
+        """The sizes that this very body named."""
+        return {name: binding.value for name, binding in self.bindings.items() if binding.is_size}
+
     # ---- reading ---------------------------------------------------------------------------------------------------
 
     def binding(self, name: str) -> Binding | None:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..ir.model import Init
 from ..messages import elaborate as errors
 from ..messages.diagnostics import Failed
 from ..messages.names import nearest
 from ..text import syntax
+from .state import Context
 from .values import InitValue
-
-if TYPE_CHECKING:
-    from .elaborator import Context
 
 REQUIRED: Any = object()
 
@@ -35,8 +33,6 @@ TABLE: dict[str, dict[str, Any]] = {
 
 def read(context: Context, node: syntax.Pipe) -> InitValue:
     """`normal(0.02)`, `zeros`: a name of this table, with arguments."""
-    from . import expressions
-
     while isinstance(node, syntax.Paren):
         node = node.value
     if isinstance(node, syntax.Ref):
@@ -62,7 +58,7 @@ def read(context: Context, node: syntax.Pipe) -> InitValue:
             key, value = list(table)[position], item
         if key in given:
             raise Failed(errors.argument_twice(name, key, item.span))
-        given[key] = number(expressions.evaluate(context, value), table[key], name, key, value)
+        given[key] = number(context.evaluate(value), table[key], name, key, value)
     for key, default in table.items():
         if key not in given and default is REQUIRED:
             raise Failed(errors.missing_argument(name, key, node.span, None))

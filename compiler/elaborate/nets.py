@@ -10,8 +10,9 @@ from ..messages import elaborate as errors
 from ..messages.diagnostics import Failed
 from ..messages.source import Span
 from ..sizes.types import TensorType
-from . import expressions, stages
-from .elaborator import Context
+from .apply import apply_block, settle
+from .nodes import as_tensor
+from .state import Context
 from .values import Instance
 
 
@@ -34,11 +35,11 @@ def whole_net(context: Context, operator: type[Op], values: list[Any], keyword: 
     net = given["net"]
     if not isinstance(net, Instance):
         raise Failed(errors.wrong_static("net", "a net, such as a `let`", net, span))
-    tensors = [expressions.as_tensor(context, given[name], span) for name in names[1:]]
-    stages.settle(context, net)
+    tensors = [as_tensor(context, given[name], span) for name in names[1:]]
+    settle(context, net)
     if net.statics is None or isinstance(net.callable.target, type):
         raise Failed(errors.wrong_static("net", "a model or block", net, span))
-    checked = context.elaborator.apply_block(net.callable.target, net.statics, [tensors[0].type], span, net.path)
+    checked = apply_block(context.state, net.callable.target, net.statics, [tensors[0].type], span, net.path)
     if net.body is None:
         net.body = checked.body
     net.used = True

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 from ..messages import elaborate as errors
 from ..messages.diagnostics import Failed
+from ..messages.shapes import Demand
 from ..sizes.dims import Dim, Size
 from ..sizes.facts import equal, exact_div, missing_fact
 from ..sizes.types import TensorType
 from ..text import syntax
-from .signatures import fresh_size, size_of
-
-if TYPE_CHECKING:
-    from .elaborator import Context
-
-T = TypeVar("T")
+from ..text.printer import print_expression
+from .shapes import fresh_size, size_of
+from .state import Context
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,7 @@ def rearrangement(context: Context, node: syntax.Rearrange, actual: TensorType) 
     lead = next((i for i, item in enumerate(items) if isinstance(item, syntax.Ellipsis)), None)
     missing = len(sizes) - (len(items) - (1 if lead is not None else 0))
     if missing < 0 or (lead is None and missing):
-        raise Failed(errors.rank_differs("this rearrangement", len(items), actual, node.before.span, None))
+        raise Failed(errors.rank_differs(Demand("this rearrangement", actual), len(items), node.before.span))
     position = 0
     for item in items:
         if isinstance(item, syntax.Ellipsis):
@@ -100,8 +98,6 @@ def size_is_one(node: syntax.Pipe) -> bool:
 
 def key_of(node: syntax.Pipe) -> str:
     """The text by which an axis of one side is found on the other."""
-    from ..text.printer import print_expression
-
     node = unparen(node)
     if isinstance(node, syntax.Ref):
         return node.name
@@ -131,14 +127,13 @@ def solve_group(context: Context, item: syntax.Pipe, size: Size, axis: int, actu
         known.append(value)
         product = product * value
     if unknown is None:
+        demand = Demand("this rearrangement", actual)
         answer = equal(product, size, context.facts)
         if answer is False:
-            raise Failed(
-                errors.size_differs("this rearrangement", product, size, axis, actual, item.span, None, "the tensor")
-            )
+            raise Failed(errors.size_differs(demand, axis, product, size, item.span))
         if answer is None:
             fact = missing_fact(product, size)
-            raise Failed(errors.size_unproved("this rearrangement", product, size, axis, actual, item.span, None, fact))
+            raise Failed(errors.size_unproved(demand, axis, product, size, item.span, fact))
     else:
         rest = exact_div(size, product, context.facts)
         if rest is None:

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable as Function
+from typing import Any, TypeAlias
 
-from ..ir.model import ScanNode
+from ..ir.model import (
+    ScanNode,
+)
 from ..messages import elaborate as errors
 from ..messages.diagnostics import Failed
+from ..sizes.statics import (
+    as_int,
+)
 from ..sizes.types import TensorType
 from ..text import syntax
-from . import expressions, signatures, statements
+from .bindings import names_of, rebind
 from .builder import Builder
+from .nodes import as_tensor, guarded, name_value
+from .state import Context
 from .values import Tensor
 
-if TYPE_CHECKING:
-    from .elaborator import Context
+#: `statements.run_statement`, which runs the statements of the body.
+RunStatement: TypeAlias = Function[..., Any]
 
 
-def run(context: Context, statement: syntax.Scan) -> Any:
+def run(context: Context, statement: syntax.Scan, run_statement: RunStatement) -> Any:
     """`y = scan(axis = n, x_t = x, h = carry(start)) { .. }` and `[y, h] = scan(..) { .. }`."""
-    from .elaborator import Context as New
-
     value = statement.value
     assert isinstance(value, syntax.Call), "the parser refuses other bodies"
     axis = 0
@@ -31,16 +37,14 @@ def run(context: Context, statement: syntax.Scan) -> Any:
             raise Failed(errors.scan_argument(item.span))
         name, node = item.name.text, item.value
         if name == "axis":
-            axis = signatures.guarded(
-                context, node.span, signatures.as_int, expressions.evaluate(context, node), "`axis`"
-            )
+            axis = guarded(context, node.span, as_int, context.evaluate(node), "`axis`")
         elif isinstance(node, syntax.Call) and isinstance(node.callee, syntax.Ref) and node.callee.name == "carry":
             if len(node.args.items) != 1 or isinstance(node.args.items[0], syntax.Kwarg):
                 raise Failed(errors.carry_argument(node.span))
-            start = expressions.evaluate(context, node.args.items[0])
-            carries[name] = expressions.as_tensor(context, start, node.span)
+            start = context.evaluate(node.args.items[0])
+            carries[name] = as_tensor(context, start, node.span)
         else:
-            sequences[name] = expressions.as_tensor(context, expressions.evaluate(context, node), node.span)
+            sequences[name] = as_tensor(context, context.evaluate(node), node.span)
     if not sequences:
         raise Failed(errors.scan_without_sequence(value.span))
     length = None
@@ -54,7 +58,7 @@ def run(context: Context, statement: syntax.Scan) -> Any:
     assert length is not None
     builder = Builder(context.builder.report, "scan", "scan", statement.body.span, context.builder)
     environment = context.environment.inner()
-    inner = New(context.elaborator, builder, environment, context.scope)
+    inner = Context(context.state, builder, environment, context.scope)
     for name, tensor in sequences.items():
         position = axis % tensor.type.rank
         shape = (*tensor.type.shape[:position], *tensor.type.shape[position + 1 :])
@@ -65,19 +69,19 @@ def run(context: Context, statement: syntax.Scan) -> Any:
     for position, part in enumerate(statement.body.statements):
         if isinstance(part, (syntax.Emit, syntax.Init)):
             raise Failed(errors.not_in_scan(part.span))
-        last = statements.run_statement(inner, part, final=position == len(statement.body.statements) - 1)
+        last = run_statement(inner, part, final=position == len(statement.body.statements) - 1)
     if last is None:
         raise Failed(errors.no_result(statement.body.span))
     outputs: list[tuple[str, Tensor]] = []
     for name, start in carries.items():
         binding = environment.bindings[name]
-        tensor = expressions.as_tensor(inner, binding.value, binding.span)
+        tensor = as_tensor(inner, binding.value, binding.span)
         if binding.is_input:
             raise Failed(errors.carry_not_assigned(name, statement.body.span))
         if tensor.type != start.type:
             raise Failed(errors.carry_changes(name, start.type, tensor.type, binding.span))
         outputs.append((name, tensor))
-    stacked = expressions.as_tensor(inner, last, statement.body.statements[-1].span)
+    stacked = as_tensor(inner, last, statement.body.statements[-1].span)
     outputs.append(("", stacked))
     for _, tensor in outputs:
         builder.use(tensor)
@@ -94,7 +98,7 @@ def run(context: Context, statement: syntax.Scan) -> Any:
             *captured,
         ),
         axis=axis,
-        body=context.elaborator.add_body(body),
+        body=context.state.add_body(body),
         sequences=len(sequences),
         carries=len(carries),
         instances=builder.instance_arguments(),
@@ -102,15 +106,15 @@ def run(context: Context, statement: syntax.Scan) -> Any:
     )
     result: Any = made[0]
     if isinstance(statement.target, syntax.List):
-        names = statements.names_of(statement.target)
+        names = names_of(statement.target)
         if len(names) != len(made):
             raise Failed(errors.unpack_count(len(names), len(made), statement.target.span))
         for name, item, target in zip(names, made, statement.target.items, strict=True):
             if name != "_":
-                statements.name_value(item, name)
-                statements.rebind(context, name, item, target.span)
+                name_value(item, name)
+                rebind(context, name, item, target.span)
         return result
     assert isinstance(statement.target, syntax.Ref), "the parser refuses other targets"
-    statements.name_value(result, statement.target.name)
-    statements.rebind(context, statement.target.name, result, statement.target.span)
+    name_value(result, statement.target.name)
+    rebind(context, statement.target.name, result, statement.target.span)
     return result

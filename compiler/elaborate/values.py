@@ -6,16 +6,18 @@ Static values are plain Python (int, float, bool, str, None, tuple, Dim, Quantit
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from ..ir.model import Parameter
 from ..messages.source import Span
 from ..resolve.definitions import Callable
 from ..sizes.types import TensorType
 
-if TYPE_CHECKING:
-    from .builder import Builder
-    from .elaborator import Checked
+
+class Owner(Protocol):
+    """The body that a value belongs to (`builder.Builder`), as far as its values know it."""
+
+    names: list[str]
 
 
 class Tensor:
@@ -23,7 +25,7 @@ class Tensor:
 
     __slots__ = ("builder", "id", "type")
 
-    def __init__(self, builder: Builder, id: int, type: TensorType) -> None:
+    def __init__(self, builder: Owner, id: int, type: TensorType) -> None:
         self.builder, self.id, self.type = builder, id, type
 
     def __str__(self) -> str:
@@ -48,7 +50,7 @@ class Instance:
         "args", "body", "builder", "callable", "emits", "parameters", "path", "span", "statics", "types", "used"
     )  # fmt: skip
 
-    def __init__(self, builder: Builder, path: str, callable: Callable, span: Span) -> None:
+    def __init__(self, builder: Owner, path: str, callable: Callable, span: Span) -> None:
         self.builder, self.path, self.callable, self.span = builder, path, callable, span
         self.args: dict[str, Any] | None = None  # bound arguments of a catalogue layer
         self.statics: dict[str, Any] | None = None  # bound statics of a block
@@ -68,6 +70,15 @@ class Instance:
     def signature(self) -> tuple[Any, ...]:
         """What a body that takes this instance as a parameter depends on."""
         return (self.callable, self.path, id(self.builder))
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A body in the cache: its index, its outputs in order, and the instances it takes from outside."""
+
+    body: int
+    outputs: tuple[tuple[str, TensorType], ...]
+    instances: dict[str, Instance]
 
 
 class Emits(Protocol):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
 
 from . import programs
 from .diagnostics import Diagnostic, Label
@@ -13,10 +13,27 @@ from .names import nearest
 from .source import Span
 from .wording import Size, TensorType, describe, kind, listed, meant
 
+T = TypeVar("T", bound=TensorType)
 
-def _needed(required: Span | None, what: str = "") -> tuple[Label, ...]:
-    text = "given here" if what.startswith(("output ", "the result")) else "required here"
-    return (Label(required, text),) if required is not None else ()
+
+@dataclass(frozen=True)
+class Demand(Generic[T]):
+    """What a tensor is asked to be, and where: what all messages about it say."""
+
+    what: str  #: what asks: "input `x` of `Mlp`", "this shape"
+    actual: T
+    required: Span | None = None  #: the use, when the asking type belongs to a signature elsewhere
+    called: str = "the tensor"
+    source: Span | None = None  #: the stage that gave the tensor its shape
+
+
+def _needed(demand: Demand[Any]) -> tuple[Label, ...]:
+    text = "given here" if demand.what.startswith(("output ", "the result")) else "required here"
+    return (Label(demand.required, text),) if demand.required is not None else ()
+
+
+def _made(demand: Demand[Any]) -> tuple[Label, ...]:
+    return (Label(demand.source, f"`{demand.actual}` comes from here"),) if demand.source is not None else ()
 
 
 def between(found: Diagnostic, operator: Span, sides: Sequence[tuple[Span, TensorType]]) -> Diagnostic:
@@ -25,24 +42,10 @@ def between(found: Diagnostic, operator: Span, sides: Sequence[tuple[Span, Tenso
     return replace(found, span=operator, labels=labels)
 
 
-def size_differs(
-    what: str,
-    declared: Size,
-    size: Size,
-    axis: int,
-    actual: TensorType,
-    span: Span,
-    required: Span | None,
-    value: str,
-    source: Span | None = None,
-) -> Diagnostic:
-    label = f"axis {axis}; {value} is `{actual}`"
-    labels = (*_needed(required, what), *_made(source, actual))
-    return Diagnostic("E0201", f"{what}: expected {declared}, found {size}", span, label, labels)
-
-
-def _made(source: Span | None, type: TensorType) -> tuple[Label, ...]:
-    return (Label(source, f"`{type}` comes from here"),) if source is not None else ()
+def size_differs(demand: Demand[Any], axis: int, declared: Size, size: Size, span: Span) -> Diagnostic:
+    label = f"axis {axis}; {demand.called} is `{demand.actual}`"
+    labels = (*_needed(demand), *_made(demand))
+    return Diagnostic("E0201", f"{demand.what}: expected {declared}, found {size}", span, label, labels)
 
 
 def size_too_small(size: int, span: Span) -> Diagnostic:
@@ -55,50 +58,33 @@ def size_too_large(why: str, span: Span) -> Diagnostic:
 
 
 def size_unproved(
-    what: str,
-    declared: Size,
-    size: Size,
-    axis: int,
-    actual: TensorType,
-    span: Span,
-    required: Span | None,
-    fact: str | None,
+    demand: Demand[Any], axis: int, declared: Size, size: Size, span: Span, fact: str | None
 ) -> Diagnostic:
     helps = (f"they are equal when this holds: `require {fact}`",) if fact else ("say the missing fact with `require`",)
     return Diagnostic(
         "E0207",
-        f"{what}: cannot prove that `{size}` equals `{declared}`",
+        f"{demand.what}: cannot prove that `{size}` equals `{declared}`",
         span,
-        f"axis {axis}; the tensor is `{actual}`",
-        _needed(required, what),
+        f"axis {axis}; the tensor is `{demand.actual}`",
+        _needed(demand),
         helps=helps,
     )
 
 
-def rank_differs(
-    what: str,
-    expected: int,
-    actual: TensorType,
-    span: Span,
-    required: Span | None,
-    at_least: bool = False,
-    source: Span | None = None,
-) -> Diagnostic:
+def rank_differs(demand: Demand[Any], expected: int, span: Span, at_least: bool = False) -> Diagnostic:
     axes = f"{'at least ' if at_least else ''}{expected} ax{'is' if expected == 1 else 'es'}"
-    labels = (*_needed(required, what), *_made(source, actual))
-    return Diagnostic(
-        "E0202", f"{what}: expected {axes}, found {actual.rank}", span, f"the tensor is `{actual}`", labels
-    )
+    message = f"{demand.what}: expected {axes}, found {demand.actual.rank}"
+    return Diagnostic("E0202", message, span, f"the tensor is `{demand.actual}`", (*_needed(demand), *_made(demand)))
 
 
-def dtype_differs(what: str, expected: str, actual: TensorType, span: Span, required: Span | None) -> Diagnostic:
+def dtype_differs(demand: Demand[Any], expected: str, span: Span) -> Diagnostic:
     helps = (f"convert it in the open: `-> cast({expected})`",)
     return Diagnostic(
         "E0204",
-        f"{what}: expected {expected}, found {actual.dtype}",
+        f"{demand.what}: expected {expected}, found {demand.actual.dtype}",
         span,
-        f"the tensor is `{actual}`",
-        _needed(required, what),
+        f"the tensor is `{demand.actual}`",
+        _needed(demand),
         helps=helps,
     )
 

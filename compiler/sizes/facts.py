@@ -222,6 +222,19 @@ def equal(a: Size, b: Size, facts: Facts = NO_FACTS) -> bool | None:
     return None
 
 
+def compare(left: Size, op: str, right: Size, facts: Facts = NO_FACTS) -> bool | None:
+    """`left op right` for sizes: True, False, or None when it depends on the input."""
+    difference = left - right
+    same = equal(left, right, facts)
+    if op == "==":
+        return same
+    if op == "!=":
+        return None if same is None else not same
+    if op in ("<", "<="):
+        return facts.at_most(difference, -1 if op == "<" else 0)
+    return facts.at_least(difference, 1 if op == ">" else 0)
+
+
 def missing_fact(a: Size, b: Size, facts: Facts = NO_FACTS) -> str | None:
     """The divisibility that would make two sizes equal, in the language (`H % 16 == 0`); None if there is none."""
     return _missing(facts, lambda extended: equal(a, b, extended) is True, variables(a) | variables(b), (a, b))

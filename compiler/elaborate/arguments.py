@@ -1,0 +1,292 @@
+"""Arguments of a use: evaluated in the table of their position, bound to an operator's fields or a block's statics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..catalogue.ops import find
+from ..catalogue.ops.arguments import check_argument
+from ..catalogue.ops.base import Layer, Op
+from ..messages import elaborate as errors
+from ..messages.diagnostics import Failed
+from ..messages.names import nearest
+from ..messages.source import Span
+from ..messages.wording import describe
+from ..resolve.definitions import Callable
+from ..sizes.statics import (
+    StaticError,
+    as_bool,
+    as_float,
+    as_int,
+    as_string,
+)
+from ..sizes.types import DTYPES
+from ..text import syntax
+from . import initializers
+from .nodes import guarded
+from .signatures import Signature, kind_of, signature_of
+from .state import Context
+from .values import POISON, Instance, Tensor
+
+
+def evaluate_arguments(
+    context: Context, target: Callable, args: syntax.Args | None
+) -> tuple[list[Any], dict[str, Any], dict[str, Span]]:
+    """Evaluated arguments: positional ones, keyword ones, and the places of both (`#0`, `#1`, .. and by name).
+
+    Each is read in the table of its position: `init =` in the init table, a dtype as a dtype.
+    """
+    positional: list[Any] = []
+    keyword: dict[str, Any] = {}
+    spans: dict[str, Span] = {}
+    if args is None:
+        return positional, keyword, spans
+    kinds = argument_kinds(target)
+    order = list(kinds)
+    for item in args.items:
+        if isinstance(item, syntax.Kwarg):
+            name = item.name.text
+            if name in keyword:
+                raise Failed(errors.argument_twice(target.spelled, name, item.span))
+            keyword[name] = evaluate_argument(context, item.value, kinds.get(name, "init" if name == "init" else ""))
+            spans[name] = item.span
+        else:
+            at = len(positional) + len(target.positional)
+            kind = kinds[order[at]] if at < len(order) else ""
+            # The tensors of a function come first; a dtype or init written there is found by its table.
+            if not kind.startswith(("DType", "Init")) and isinstance(item, syntax.Ref):
+                kind = next((k for k in kinds.values() if k.startswith("DType") and item.name in DTYPES), kind)
+            spans[f"#{len(positional)}"] = item.span
+            positional.append(evaluate_argument(context, item, kind))
+    return positional, keyword, spans
+
+
+def argument_kinds(target: Callable) -> dict[str, str]:
+    """Annotation (operators) or declared type (blocks) by argument name, in order."""
+    if isinstance(target.target, type):
+        return {name: kind for name, kind, _ in target.target.arguments}
+    node = target.target.node
+    if isinstance(node, (syntax.Block, syntax.BlockSeq, syntax.Model)):
+        return {decl.name.text: kind_of(decl) for decl in signature_of(node).statics}
+    return {}
+
+
+def evaluate_argument(context: Context, node: syntax.Pipe, kind: str) -> Any:
+    """An argument in the table of its position."""
+    if kind.startswith("Init") or kind == "init":
+        return initializers.read(context, node)
+    if kind.startswith("DType") and isinstance(node, syntax.Ref) and node.name in DTYPES:
+        return node.name
+    if kind in ("fn", "layer"):
+        if isinstance(node, syntax.Ref):
+            return context.environment.callable(node.name, node.span)
+        if isinstance(node, syntax.Call) and isinstance(node.callee, syntax.Ref):
+            target = context.environment.callable(node.callee.name, node.callee.span)
+            if isinstance(target, Instance):
+                raise Failed(errors.instance_called(node.callee.name, node.span))
+            positional, keyword, _ = evaluate_arguments(context, target, node.args)
+            return Callable(
+                target.target, target.spelled, (*target.positional, *positional), (*target.keyword, *keyword.items())
+            )
+    return context.evaluate(node)
+
+
+# ---- statics of blocks ---------------------------------------------------------------------------------------------
+
+
+NO_PLACES: Mapping[str, Span] = {}
+
+
+def bind_statics(
+    context: Context,
+    callable: Callable,
+    signature: Signature,
+    definition: Any,
+    span: Span,
+    spans: Mapping[str, Span] = NO_PLACES,
+) -> dict[str, Any]:
+    """Values of a block's statics from the arguments of a use; defaults may use earlier statics and the file's params.
+
+    `callable` carries evaluated arguments, `spans` their places as far as they are known. Keyword arguments that name
+    inputs are taken out before.
+    """
+    names = [decl.name.text for decl in signature.statics]
+    places = {name: spans.get(f"#{position}", span) for position, name in enumerate(names)} | dict(spans)
+    given: dict[str, Any] = {}
+    if len(callable.positional) > len(names):
+        raise Failed(errors.too_many_arguments(callable.spelled, len(names), len(callable.positional), span))
+    given.update(zip(names, callable.positional, strict=False))
+    for name, value in callable.keyword:
+        if name not in names:
+            raise Failed(
+                errors.unknown_argument(
+                    callable.spelled,
+                    name,
+                    [*names, *signature.input_names],
+                    spans.get(name, span),
+                    nearest(name, names),
+                )
+            )
+        if name in given:
+            raise Failed(errors.argument_twice(callable.spelled, name, spans.get(name, span)))
+        given[name] = value
+    bound: dict[str, Any] = {}
+    inner = context.state.file_context(definition.scope, bound)
+    inner.builder = context.builder
+    for decl in signature.statics:
+        name = decl.name.text
+        if name in given:
+            bound[name] = convert(context, decl, given[name], places[name], inner)
+        elif decl.default is not None:
+            value = evaluate_argument(inner, decl.default, kind_of(decl))
+            bound[name] = convert(inner, decl, value, decl.default.span, inner)
+        else:
+            raise Failed(errors.missing_argument(callable.spelled, name, span, decl.span))
+    return bound
+
+
+def convert(context: Context, decl: syntax.Decl, value: Any, span: Span, inner: Context) -> Any:
+    """A static argument as its declared type demands; E0304 with what was expected."""
+    kind, name = kind_of(decl), decl.name.text
+    if value is POISON:
+        return value
+    if isinstance(value, Tensor):
+        raise Failed(errors.not_static(span, f"static `{name}`"))
+    if kind in ("", "tuple", "list") and decl.default is not None:
+        default = evaluate_argument(inner, decl.default, "")
+        if isinstance(default, bool):
+            kind = "bool"
+        elif isinstance(default, int):
+            kind = "int"
+        elif isinstance(default, float):
+            kind = "float"
+        elif isinstance(default, str):
+            kind = "string"
+    what = f"`{name}`"
+    if kind == "int":
+        return guarded(context, span, as_int, value, what)
+    if kind == "float":
+        return guarded(context, span, as_float, value, what)
+    if kind == "bool":
+        return guarded(context, span, as_bool, value, what)
+    if kind == "string":
+        return guarded(context, span, as_string, value, what)
+    if kind == "one_of":
+        assert decl.type is not None and decl.type.args is not None
+        allowed = [inner.evaluate(item) for item in decl.type.args.items if not isinstance(item, syntax.Kwarg)]
+        if value not in allowed:
+            near = (
+                nearest(value, [item for item in allowed if isinstance(item, str)]) if isinstance(value, str) else None
+            )
+            near = f'"{near}"' if near else None
+            raise Failed(errors.wrong_static(name, "one of " + ", ".join(map(describe, allowed)), value, span, near))
+        return value
+    if kind == "fn":
+        if not (isinstance(value, Callable) and value.is_function):
+            raise Failed(errors.wrong_static(name, "a function such as `relu`", value, span))
+        return value
+    if kind == "layer":
+        if not (isinstance(value, Callable) and not value.is_function):
+            raise Failed(errors.wrong_static(name, "a layer such as `LayerNorm`", value, span))
+        return value
+    if kind and kind[:1].isupper():
+        operator = find(kind)
+        if not isinstance(value, Instance) or (operator is not None and value.callable.target is not operator):
+            raise Failed(errors.wrong_static(name, f"an instance of `{kind}`", value, span))
+        return value
+    if kind not in ("", "tuple", "list"):
+        assert decl.type is not None
+        raise Failed(errors.unknown_static_type(kind, decl.type.span))
+    return value
+
+
+# ---- arguments of operators ----------------------------------------------------------------------------------------
+
+
+def bind_operator(
+    context: Context,
+    operator: type[Op],
+    positional: list[Any],
+    keyword: dict[str, Any],
+    spelled: str,
+    span: Span,
+    spans: dict[str, Span],
+) -> tuple[dict[str, Any], list[Any]]:
+    """Splits what a use gives into static arguments and tensor inputs.
+
+    For a layer all positional arguments are static; for a function tensors come first, in order, then arguments.
+    `positional` begins with the piped values (for functions). Returns arguments by name and tensors by position.
+    """
+    tensors: dict[str, Any] = {}
+    many: list[Any] = []
+    arguments: dict[str, Any] = {}
+    slots = list(operator.tensors)
+    fields = [name for name, _, _ in operator.arguments]
+    rest = list(positional)
+    piped = len(positional) - sum(place.startswith("#") for place in spans)
+    spans = dict(spans)
+    if not issubclass(operator, Layer):
+        for name, kind in slots:
+            if kind == "many":
+                while rest:
+                    many.append(rest.pop(0))
+                break
+            if not rest:
+                break
+            if name in keyword:
+                continue
+            if kind == "optional" and not isinstance(rest[0], Tensor):
+                continue
+            tensors[name] = rest.pop(0)
+    for name in fields:
+        if not rest:
+            break
+        spans.setdefault(name, spans.get(f"#{len(positional) - len(rest) - piped}", span))
+        arguments[name] = rest.pop(0)
+    if rest:
+        raise Failed(errors.too_many_arguments(spelled, len(positional) - len(rest), len(positional), span))
+    tensor_names = [name for name, _ in slots]
+    groups: dict[str, tuple[str, ...]] = getattr(operator, "tensor_groups", {})
+    for name, value in keyword.items():
+        if name in tensors or name in arguments:
+            raise Failed(errors.argument_twice(spelled, name, spans.get(name, span)))
+        if name in groups:
+            parts: tuple[Any, ...] = value if isinstance(value, tuple) else (value,)  # pyright: ignore[reportUnknownVariableType]
+            if len(parts) > len(groups[name]):  # pyright: ignore[reportUnknownArgumentType]
+                raise Failed(errors.too_many_arguments(name, len(groups[name]), len(parts), span))
+            tensors.update(zip(groups[name], parts, strict=False))  # pyright: ignore[reportUnknownArgumentType]
+        elif name in tensor_names:
+            if value is not None:
+                tensors[name] = value
+        elif name in fields or (name == "init" and issubclass(operator, Layer)):
+            arguments[name] = value
+        else:
+            known = [*fields, *tensor_names, *groups]
+            raise Failed(errors.unknown_argument(spelled, name, known, spans.get(name, span), nearest(name, known)))
+    checked: dict[str, Any] = {}
+    for name, kind, default in operator.arguments:
+        if name in arguments:
+            checked[name] = check(context, spelled, name, kind, arguments[name], spans.get(name, span))
+        elif default is Op.MISSING:
+            raise Failed(errors.missing_argument(spelled, name, span, None))
+        else:
+            checked[name] = default
+    if "init" in arguments and "init" not in checked:
+        checked["init"] = arguments["init"]
+    ordered: list[Any] = [tensors.get(name) for name, kind in slots if kind != "many"]
+    return checked, [*ordered, *many]
+
+
+def check(context: Context, spelled: str, name: str, kind: str, value: Any, span: Span) -> Any:
+    """One static argument of an operator against its annotation."""
+    if isinstance(value, Tensor):
+        if kind in ("ShapeLike", "Shape"):
+            return value.type.shape
+        raise Failed(errors.not_static(span, f"argument `{name}` of `{spelled}`"))
+    try:
+        return check_argument(kind, value)
+    except StaticError as error:
+        raise Failed(errors.static(error, span)) from None
+    except ValueError as error:
+        raise Failed(errors.wrong_argument(spelled, name, str(error), value, span)) from None

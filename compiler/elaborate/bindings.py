@@ -1,0 +1,118 @@
+"""Bindings: `x = ..`, `[a, b] = ..`, `x += ..`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..catalogue.ops import find
+from ..messages import elaborate as errors
+from ..messages.diagnostics import Abandoned, Failed
+from ..messages.source import Span
+from ..resolve.definitions import Callable
+from ..sizes.statics import (
+    binary,
+)
+from ..text import syntax
+from .apply import apply, make_instance
+from .nodes import guarded, is_tensor, name_value, operator_node
+from .state import Context
+from .values import POISON, Outputs, Tensor
+
+
+def bind(context: Context, target: syntax.Pipe, value_node: syntax.Pipe, span: Span) -> Any:
+    try:
+        if isinstance(target, syntax.List):
+            return unpack(context, target, context.evaluate(value_node), value_node.span)
+        assert isinstance(target, syntax.Ref), "the parser refuses other targets"
+        value = context.evaluate(value_node)
+        if isinstance(value, Callable):
+            value = instantiate(context, value, target, value_node.span)
+        elif isinstance(value, Tensor):
+            name_value(value, target.name)
+    except (Failed, Abandoned):
+        for name in names_of(target):
+            context.environment.bind(name, POISON, target.span)
+        raise
+    rebind(context, target.name, value, target.span)
+    return value
+
+
+def rebind(context: Context, name: str, value: Any, span: Span) -> None:
+    size = context.environment.binding(name)
+    if size is not None and size.is_size:
+        raise Failed(errors.hides_size(name, span, size.span))
+    before = context.environment.bind(name, value, span)
+    if before is None or before.read or before.is_input or before.value is POISON or name.startswith("_"):
+        return
+    if context.builder.role == "block":
+        context.state.report.add(context.state.located(errors.unused_binding(name, before.span)))
+
+
+def names_of(target: syntax.Pipe | None) -> list[str]:
+    if isinstance(target, syntax.Ref):
+        return [target.name]
+    if isinstance(target, syntax.List):
+        return [item.name for item in target.items if isinstance(item, syntax.Ref)]
+    return []
+
+
+def instantiate(context: Context, value: Callable, target: syntax.Ref, span: Span) -> Any:
+    """`name = Layer(..)`: an instance called `name`, or at once a tensor when the layer takes none (`Param`)."""
+    if value.is_function:
+        raise Failed(errors.function_bound(value.spelled, span))
+    if isinstance(value.target, type) and not value.target.tensors:
+        made = apply(context, value, (), {}, span, label=target.name, select=None)
+        if isinstance(made, Tensor):
+            name_value(made, target.name)
+        return made
+    return make_instance(context, value, context.scope.path(target.name), span)
+
+
+def unpack(context: Context, target: syntax.List, value: Any, span: Span) -> Any:
+    names: list[syntax.Ref] = []
+    for item in target.items:
+        assert isinstance(item, syntax.Ref), "the parser refuses other targets"
+        names.append(item)
+    if isinstance(value, Outputs):
+        raise Failed(errors.unpack_outputs(value.of, list(value.tensors), target.span))
+    if isinstance(value, Tensor):
+        size = value.type.shape[0] if value.type.shape else None
+        if not isinstance(size, int):
+            raise Failed(errors.unpack_axis(value.type, target.span))
+        if size == len(names):
+            operator = find("unbind")
+            assert operator is not None
+            value = operator_node(context, operator, {"axis": 0}, [value], span)
+        else:
+            raise Failed(errors.unpack_count(len(names), size, target.span))
+    if not isinstance(value, tuple):
+        raise Failed(errors.unpack_other(value, target.span))
+    if len(value) != len(names):  # pyright: ignore[reportUnknownArgumentType]
+        raise Failed(errors.unpack_count(len(names), len(value), target.span))  # pyright: ignore[reportUnknownArgumentType]
+    for name, item in zip(names, value, strict=True):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        if name.name == "_":
+            continue
+        if isinstance(item, Tensor):
+            name_value(item, name.name)
+        rebind(context, name.name, item, name.span)
+    return value  # pyright: ignore[reportUnknownVariableType]
+
+
+def accumulate(context: Context, statement: syntax.Accum) -> Any:
+    assert isinstance(statement.target, syntax.Ref), "the parser refuses other targets"
+    name = statement.target.name
+    try:
+        left = context.evaluate(statement.target)
+        right = context.evaluate(statement.value)
+        if is_tensor(left) or is_tensor(right):
+            operator = find("plus")
+            assert operator is not None
+            value = operator_node(context, operator, {}, [left, right], statement.span, spelled="+=")
+            name_value(value, name)
+        else:
+            value = guarded(context, statement.span, binary, "+", left, right, context.facts)
+    except (Failed, Abandoned):
+        context.environment.bind(name, POISON, statement.span)
+        raise
+    rebind(context, name, value, statement.target.span)
+    return value

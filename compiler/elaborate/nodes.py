@@ -1,0 +1,169 @@
+"""Tensors of a body: what counts as one, and the nodes of operators with their shape rules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..catalogue.ops import find
+from ..catalogue.ops.base import Layer, Op, Rejected
+from ..ir.model import (
+    OpNode,
+    Parameter,
+    Scalar,
+)
+from ..messages import elaborate as errors
+from ..messages.diagnostics import Abandoned, Failed
+from ..messages.source import Span
+from ..resolve.definitions import Callable
+from ..sizes.dims import Dim
+from ..sizes.statics import (
+    StaticError,
+)
+from ..sizes.types import TensorType
+from . import initializers
+from .builder import json_arguments
+from .state import Context
+from .values import POISON, Instance, Outputs, Tensor
+
+MOST_OUTPUTS = 1000  # of a body that names none
+
+
+def is_size(value: Any) -> bool:
+    return isinstance(value, (int, Dim)) and not isinstance(value, bool)
+
+
+def is_tensor(value: Any) -> bool:
+    if isinstance(value, Callable) and isinstance(value.target, type):
+        return issubclass(value.target, Layer)
+    return isinstance(value, (Tensor, Outputs))
+
+
+def as_tensor(context: Context, value: Any, span: Span) -> Tensor:
+    """A single tensor; several outputs are E0305, statics E0303."""
+    if value is POISON:
+        raise Abandoned
+    if isinstance(value, Tensor):
+        return value
+    if isinstance(value, Outputs):
+        raise Failed(errors.several_outputs(value.of, list(value.tensors), span))
+    if isinstance(value, Callable):
+        return as_tensor(context, realize(context, value, span), span)
+    if isinstance(value, (Dim, int)) and not isinstance(value, bool):
+        size = find("size")
+        assert size is not None
+        return operator_node(context, size, {"value": value}, [], span)
+    if isinstance(value, tuple):
+        raise Failed(errors.tuple_as_tensor(len(value), span))  # pyright: ignore[reportUnknownArgumentType]
+    raise Failed(errors.not_a_tensor(value, span))
+
+
+def as_outputs(context: Context, value: Any, span: Span) -> list[tuple[str, Tensor]]:
+    """The results of a body without named outputs."""
+    if isinstance(value, Outputs):
+        return list(value.tensors.items())
+    if isinstance(value, tuple):
+        if len(value) > MOST_OUTPUTS:  # pyright: ignore[reportUnknownArgumentType]
+            raise Failed(errors.tuple_as_tensor(len(value), span))  # pyright: ignore[reportUnknownArgumentType]
+        return [("", as_tensor(context, item, span)) for item in value]  # pyright: ignore[reportUnknownVariableType]
+    return [("", as_tensor(context, value, span))]
+
+
+def realize(context: Context, value: Callable, span: Span) -> Any:
+    """A constructor used as a value: `Param(..)` is its tensor, anything else needs a pipe."""
+    if isinstance(value.target, type) and not value.target.tensors:
+        return context.state.realize(context, value, span)
+    raise Failed(errors.constructor_as_value(value.spelled, span, value.is_function))
+
+
+def plain_statics(statics: dict[str, Any]) -> dict[str, Any]:
+    return json_arguments(statics)
+
+
+def name_value(tensor: Tensor, name: str) -> None:
+    if not tensor.builder.names[tensor.id]:
+        tensor.builder.names[tensor.id] = name
+
+
+def guarded(context: Context, span: Span, operation: Any, *arguments: Any) -> Any:
+    """Runs a static operation; its StaticError becomes a diagnostic at `span`."""
+    try:
+        return operation(*arguments)
+    except StaticError as error:
+        raise Failed(errors.static(error, span)) from None
+
+
+# ---- operator nodes ------------------------------------------------------------------------------------------------
+
+
+def operator_node(
+    context: Context,
+    operator: type[Op],
+    arguments: dict[str, Any],
+    tensors: list[Any],
+    span: Span,
+    *,
+    instance: Instance | None = None,
+    path: str | None = None,
+    spelled: str | None = None,
+) -> Any:
+    """Adds an operator: its shape rule gives the outputs' types, its Rejected becomes a diagnostic at `span`."""
+    given: list[Any] = []
+    operands: list[Any] = []
+    for position, value in enumerate(tensors):
+        if value is POISON:
+            raise Abandoned
+        if isinstance(value, Callable):
+            value = realize(context, value, span)
+        if isinstance(value, Outputs):
+            raise Failed(errors.several_outputs(value.of, list(value.tensors), span))
+        name, kind = (
+            operator.tensors[min(position, len(operator.tensors) - 1)] if operator.tensors else ("input", "one")
+        )
+        if (value is None and kind == "many") or not isinstance(value, (Tensor, bool, int, float, Dim, type(None))):
+            raise Failed(errors.input_not_tensor(spelled or operator.name, name, value, span))
+        given.append(value.type if isinstance(value, Tensor) else value)
+        if isinstance(value, Tensor):
+            operands.append(context.builder.use(value))
+        else:
+            operands.append(None if value is None else Scalar(value=value))
+    types = operator.operand_types(given)
+    required = [name for name, kind in operator.tensors if kind == "one"]
+    for position, name in enumerate(required):
+        if position >= len(types) or types[position] is None:
+            raise Failed(errors.input_missing(spelled or operator.name, name, span))
+    plain = {name: value for name, value in arguments.items() if name != "init"}
+    init = arguments.get("init")
+    if any(name == "init" for name, _, _ in operator.arguments):
+        plain["init"] = initializers.to_ir(init)
+    rule = operator(**plain)
+    try:
+        outputs = rule.infer(context.facts, *types)
+        if instance is not None:
+            parameters = rule.parameters(*types)
+            if init is not None and not any(name == "init" for name, _, _ in operator.arguments):
+                first, *others = parameters
+                parameters = (first.model_copy(update={"init": initializers.to_ir(init)}), *others)
+            fix_parameters(instance, parameters, types, span)
+    except Rejected as rejected:
+        raise Failed(errors.rejected(rejected, spelled or operator.name, span)) from None
+    fields: dict[str, Any] = {
+        "op": operator.name, "inputs": tuple(operands), "args": plain_statics(arguments), "span": span, "path": path,
+    }  # fmt: skip
+    if instance is not None:
+        fields["instance"] = context.builder.reference(instance)
+    if isinstance(outputs, TensorType):
+        return context.builder.node(OpNode, [outputs], **fields)[0]
+    if isinstance(outputs, tuple):
+        return tuple(context.builder.node(OpNode, list(outputs), **fields))
+    made = context.builder.node(OpNode, list(outputs.values()), **fields)
+    return Outputs(dict(zip(outputs, made, strict=True)), spelled or operator.name)
+
+
+def fix_parameters(instance: Instance, parameters: tuple[Parameter, ...], types: list[Any], span: Span) -> None:
+    """Records the weights at the first application; later ones must agree (E0302)."""
+    if instance.parameters is not None and instance.types is not None:
+        for before, now in zip(instance.parameters, parameters, strict=True):
+            if before.shape != now.shape:
+                raise Failed(errors.shared_differs(instance.path, before, now, span, instance.span))
+        return
+    instance.parameters, instance.types = parameters, tuple(types)

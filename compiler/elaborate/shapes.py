@@ -1,0 +1,200 @@
+"""Sizes and declared types: what they state, whether a tensor has them, and what is left to check at run time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..ir.model import (
+    Requirement,
+)
+from ..messages import elaborate as errors
+from ..messages.diagnostics import Abandoned, Failed
+from ..messages.names import nearest
+from ..messages.shapes import Demand
+from ..messages.source import Span
+from ..resolve.definitions import ParamSlot
+from ..sizes.dims import Dim, Size, var
+from ..sizes.facts import compare, equal, missing_fact
+from ..sizes.statics import (
+    as_size,
+)
+from ..sizes.types import DTYPES, TensorType
+from ..text import syntax
+from .nodes import guarded
+from .state import Context
+from .values import Tensor
+
+
+def size_of(context: Context, node: syntax.Pipe, what: str, *, names_new: bool = False) -> Size:
+    """The size that an expression states. `names_new`: a capitalised name could stand here for a new one."""
+    for ref in names_in(node):
+        if not context.environment.knows(ref.name):
+            alone = names_new and ref is node
+            raise Failed(errors.unknown_size(ref.name, ref.span, context.environment.sizes(), names_new=alone))
+    value = context.evaluate(node)
+    if isinstance(value, Tensor):
+        raise Failed(errors.not_static(node.span, what))
+    size = guarded(context, node.span, as_size, value, context.facts, what)
+    if isinstance(size, int) and size < 1:
+        raise Failed(errors.size_too_small(size, node.span))
+    return size
+
+
+def names_in(node: Any) -> Iterator[syntax.Ref]:
+    """The names that an arithmetic expression reads."""
+    match node:
+        case syntax.Ref():
+            yield node
+        case syntax.Paren() | syntax.Unary():
+            yield from names_in(node.value)
+        case syntax.Binary():
+            while isinstance(node, syntax.Binary):  # leans to the left and may be long
+                yield from names_in(node.right)
+                node = node.left
+            yield from names_in(node)
+        case _:
+            pass
+
+
+# ---- facts ----------------------------------------------------------------------------------------------------------
+
+
+def assume(
+    context: Context,
+    left: Size,
+    op: str,
+    right: Size,
+    span: Span,
+    message: str | None,
+    divisor: tuple[Size, int] | None = None,
+) -> None:
+    """A claim about sizes: an error when it cannot hold, nothing when it does, else a fact checked at run time."""
+    answer = compare(left, op, right, context.state.facts)
+    if answer is True:
+        return
+    if answer is False:
+        raise Failed(errors.claim_fails(left, op, right, message, span))
+    if divisor is not None:
+        size, number = divisor
+        name = str(size)
+        if isinstance(size, Dim) and name.isidentifier():
+            context.state.facts = context.state.facts.multiple(name, number)
+    elif op in ("<=", "<") and isinstance(right, int):
+        context.state.facts = context.state.facts.bound(left, high=right if op == "<=" else right - 1)
+    elif op in (">=", ">") and isinstance(right, int):
+        context.state.facts = context.state.facts.bound(left, low=right if op == ">=" else right + 1)
+    text = f"{divisor[0]} % {divisor[1]} == 0" if divisor is not None else f"{left} {op} {right}"
+    context.builder.requirements.append(
+        Requirement(left=left, op=op, right=right, text=text, message=message, span=span)
+    )
+
+
+def limit(context: Context, size: Size, bound: syntax.Pipe, item: syntax.Pipe) -> None:
+    """`T <= n`: checked now, or assumed and asserted at run time."""
+    largest = size_of(context, bound, "the bound")
+    assume(context, size, "<=", largest, item.span.to(bound.span), None)
+
+
+# ---- declared types -------------------------------------------------------------------------------------------------
+
+
+def split_bound(node: syntax.Pipe) -> tuple[syntax.Pipe, syntax.Pipe | None]:
+    """`T <= n` in a shape: the size and its bound."""
+    if isinstance(node, syntax.Binary) and node.op == "<=":
+        return node.left, node.right
+    return node, None
+
+
+def declared_dtype(type: syntax.Type) -> str:
+    return type.name.text if type.name is not None else "f32"
+
+
+def fresh_size(context: Context, name: str) -> bool:
+    """Whether a name in a signature introduces a size: capitalised and not known."""
+    if not name[:1].isupper():
+        return False
+    if context.environment.binding(name) is not None or context.environment.static(name)[0]:
+        return False
+    try:
+        return not isinstance(context.environment.file.lookup(name), ParamSlot)
+    except Abandoned:  # it may be a parameter that could not be read
+        return True
+
+
+def declared_type(context: Context, type: syntax.Type) -> TensorType:
+    """The type an input of a root is declared to have: capitalised names are symbolic sizes."""
+    dtype = declared_dtype(type)
+    if dtype not in DTYPES:
+        assert type.name is not None
+        raise Failed(errors.unknown_dtype(dtype, type.name.span, nearest(dtype, DTYPES)))
+    shape: list[Size] = []
+    for item in type.shape.items if type.shape else ():
+        size, bound = split_bound(item)
+        if isinstance(size, syntax.Ellipsis) or (isinstance(size, syntax.Ref) and size.name == "_"):
+            raise Failed(errors.open_model_input(size.span))
+        if isinstance(size, syntax.Ref) and fresh_size(context, size.name):
+            context.environment.bind_size(size.name, var(size.name), size.span)
+        value = size_of(context, size, "this size", names_new=True)
+        shape.append(value)
+        if bound is not None:
+            limit(context, value, bound, size)
+    return TensorType(dtype, tuple(shape))
+
+
+def unify(context: Context, type: syntax.Type, demand: Demand[TensorType], *, bind: bool) -> None:
+    """Matches a declared tensor type against the actual one of `demand`, left to right.
+
+    With `bind` capitalised names that are not known yet become sizes of the body (inputs); without it they are E0301.
+    """
+    dtype = declared_dtype(type)
+    if dtype not in DTYPES:
+        assert type.name is not None
+        raise Failed(errors.unknown_dtype(dtype, type.name.span, nearest(dtype, DTYPES)))
+    if dtype != demand.actual.dtype:
+        raise Failed(errors.dtype_differs(demand, dtype, type.span))
+    match_shape(context, type.shape.items if type.shape is not None else (), demand, type.span, bind=bind)
+
+
+def match_shape(
+    context: Context, items: tuple[syntax.Pipe, ...], demand: Demand[TensorType], span: Span, *, bind: bool
+) -> None:
+    sizes = demand.actual.shape
+    leading = next((index for index, item in enumerate(items) if isinstance(item, syntax.Ellipsis)), None)
+    if leading is not None:
+        skipped = len(sizes) - (len(items) - 1)
+        if skipped < 0:
+            raise Failed(errors.rank_differs(demand, len(items) - 1, span, at_least=True))
+        pairs = [*zip(items[:leading], sizes[:leading], range(leading), strict=True)]
+        after = len(items) - leading - 1
+        if after:
+            axes = range(len(sizes) - after, len(sizes))
+            pairs += [*zip(items[leading + 1 :], sizes[len(sizes) - after :], axes, strict=True)]
+    else:
+        if len(items) != len(sizes):
+            raise Failed(errors.rank_differs(demand, len(items), span))
+        pairs = [*zip(items, sizes, range(len(sizes)), strict=True)]
+    for item, size, axis in pairs:
+        match_axis(context, item, size, axis, demand, bind=bind)
+
+
+def match_axis(
+    context: Context, item: syntax.Pipe, size: Size, axis: int, demand: Demand[TensorType], *, bind: bool
+) -> None:
+    item, bound = split_bound(item)
+    if isinstance(item, syntax.Ref):
+        if item.name == "_":
+            return
+        if bind and fresh_size(context, item.name):
+            context.environment.bind_size(item.name, size, item.span)
+            if bound is not None:
+                limit(context, size, bound, item)
+            return
+    declared = size_of(context, item, "this size", names_new=bind)
+    answer = equal(declared, size, context.facts)
+    if answer is False:
+        raise Failed(errors.size_differs(demand, axis, declared, size, item.span))
+    if answer is None:
+        raise Failed(errors.size_unproved(demand, axis, declared, size, item.span, missing_fact(declared, size)))
+    if bound is not None:
+        limit(context, size, bound, item)

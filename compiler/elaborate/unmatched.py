@@ -1,0 +1,107 @@
+"""Init rules that select nothing, parameters without an initial value, and foreign weights without a label."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..ir.expand import parameters, selects
+from ..ir.model import (
+    Body,
+    InitRule,
+    Model,
+    Selector,
+    Spec,
+)
+from ..messages import elaborate as errors
+from ..messages.names import nearest
+from .state import State
+
+
+def check_parameters(state: State, model: Model) -> None:
+    """Selectors of init rules that match nothing, parameters without an initial value, colliding paths."""
+    spec = Spec(edition="1", name="", bodies=tuple(state.bodies), models=(model,))
+    unmatched: dict[tuple[int, int], tuple[InitRule, Selector]] = {}
+    for body_index in reachable(state.bodies, model.body):
+        for rule in state.bodies[body_index].init_rules:
+            for selector in rule.selectors:
+                unmatched[(rule.span.start, selector.span.start)] = (rule, selector)
+    entries = list(parameters(spec, model, first_turns=True))
+    for entry in entries:
+        if entry.init is None and not entry.buffer:
+            state.report.add(errors.parameter_without_init(entry.path, entry.span))
+    for full in (False, True):
+        if not unmatched:
+            return
+        candidates = entries if not full else list(parameters(spec, model))
+        for key, (_, selector) in list(unmatched.items()):
+            # The prefix of the body that says the rule is any prefix here: a rule of a block is relative to it.
+            if any(
+                selects(selector, tail, entry.layer, entry.leaf, len(entry.shape))
+                for entry in candidates
+                for tail in tails(entry.path, selector)
+            ):
+                del unmatched[key]
+    for _, selector in unmatched.values():
+        paths = [entry.path for entry in entries]
+        state.report.add(
+            errors.selector_matches_nothing(selector.text, selector.span, suggestion(selector, entries), paths)
+        )
+
+
+def tails(path: str, selector: Selector) -> list[str]:
+    """A path and, for globs, what follows each of its segments."""
+    if selector.kind != "path":
+        return [path]
+    parts = path.split(".")
+    return [".".join(parts[start:]) for start in range(len(parts))]
+
+
+def suggestion(selector: Selector, entries: list[Any]) -> str | None:
+    """A selector near the given one that does match."""
+    if selector.kind == "layer":
+        kind, _, leaf = selector.text.partition(".")
+        kinds = sorted({entry.layer for entry in entries})
+        leaves = sorted({entry.leaf for entry in entries})
+        near_kind = kind if kind in kinds else nearest(kind, kinds)
+        near_leaf = leaf if leaf in leaves else nearest(leaf, leaves)
+        return f"{near_kind}.{near_leaf}" if near_kind and near_leaf else None
+    segments = sorted({part for entry in entries for part in entry.path.split(".")})
+    parts = [
+        part if "*" in part or part in segments else (nearest(part, segments) or part)
+        for part in selector.text.split(".")
+    ]
+    written = ".".join(parts)
+    return f'"{written}"' if written != selector.text else None
+
+
+def reachable(bodies: list[Body], root: int) -> list[int]:
+    """Indexes of the bodies a model consists of."""
+    found: dict[int, None] = {}
+    stack = [root]
+    while stack:
+        index = stack.pop()
+        if index in found:
+            continue
+        found[index] = None
+        for node in bodies[index].nodes:
+            for field in ("body", "training", "evaluation"):
+                inner = getattr(node, field, None)
+                if isinstance(inner, int):
+                    stack.append(inner)
+            stack.extend(run.body for run in getattr(node, "runs", ()))
+        stack.extend(i.body for i in bodies[index].instances if i.body is not None)
+    return list(found)
+
+
+def check_labels(state: State, model: Model) -> None:
+    """W0402: weights of foreign files are found by path, so every part of a path should be written."""
+    for index in reachable(state.bodies, model.body):
+        for instance in state.bodies[index].instances:
+            if instance.span in state.unlabelled and (instance.parameters or _owns(state, instance.body)):
+                state.report.add(errors.unlabelled_weight(instance.path, instance.span))
+
+
+def _owns(state: State, body: int | None) -> bool:
+    """Whether a block has parameters in what it consists of."""
+    inside = reachable(state.bodies, body) if body is not None else []
+    return any(part.parameters for index in inside for part in state.bodies[index].instances)
