@@ -1,13 +1,14 @@
 """What an optimizer updates, as a function of its nets: groups of parameters with their hyperparameters.
 
-    def parameter_groups(model):
-        decay, no_decay = [], []
-        for p in model.parameters():
-            if p.ndim < 2:
-                no_decay.append(p)
-            else:
-                decay.append(p)
-        common = {"lr": lr, "betas": (0.9, 0.95), "eps": 1e-8}
+The lines of a spec, what the IR holds of them, and the function that comes out:
+
+    optimizer = AdamW(lr = 1e-3 -> cosine(0, rest), weight_decay = 0.1)     Optimizer("AdamW", {..}, {"lr": Schedule})
+    group rank < 2 { weight_decay = 0 }                                     ParameterGroup([rank "< 2"], {weight_decay: 0})
+
+    def parameter_groups(model: nn.Module) -> dict[str, list[dict]]:
+        decay = [p for p in model.parameters() if p.ndim >= 2]
+        no_decay = [p for p in model.parameters() if p.ndim < 2]
+        common = {"lr": lr, "betas": (0.9, 0.999), "eps": 1e-8}
         return {
             "AdamW": [
                 {"params": decay, "weight_decay": 0.1, **common},
@@ -15,15 +16,16 @@
             ],
         }
 
-Groups stand under the name of their optimizer (Muon leaves what is no matrix to AdamW). A hyperparameter is a number or a
-function of the step.
+Which parameters a selector chooses is known here, by name and shape; `parameter_rules` finds the shortest condition that
+chooses the same ones. Groups are listed under the name of their optimizer (Muon leaves what is not a matrix to AdamW). A
+hyperparameter is a number or a function of the step.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from ...compiler.catalogue.clock import clock_of, length_of
 from ...compiler.catalogue.optimizers import OPTIMIZERS
@@ -33,46 +35,64 @@ from ...compiler.ir.train import Phase, Schedule, Train, Update
 from .lines import Line
 from .parameter_rules import by_name, by_rank, chosen
 from .python import WIDTH, identifier, literal, quoted, unique
+from .recipe_function import definition
 from .schedules import Schedules
 
 
 @dataclass(frozen=True)
-class GroupFunction:
-    """The function of one update and the nets it takes."""
+class NetFunction:
+    """A function of the file and the nets it takes."""
 
     name: str
     nets: tuple[str, ...]
 
 
-def group_functions(spec: Spec, train: Train) -> list[list[GroupFunction]]:
-    """Functions of every update, by phase."""
-    single = len(train.phases) == 1 and len(train.phases[0].updates) == 1
-    taken: set[str] = set()
-    found: list[list[GroupFunction]] = []
-    for phase in train.phases:
-        row: list[GroupFunction] = []
-        for update in phase.updates:
-            words = [] if single else _words(phase, update)
-            name = identifier("_".join([*words, "parameter_groups"]).lower(), taken)
-            taken.add(name)
-            row.append(GroupFunction(name, moving(spec, train, phase, update)))
-        found.append(row)
-    return found
-
-
 def optimization(
     spec: Spec, train: Train, records: int, variables: Mapping[str, str], taken: set[str]
-) -> list[list[Line]]:
-    """Schedules, then parameter groups, of all updates. `variables` are the arguments of nets, `taken` names of the file."""
-    rows = group_functions(spec, train)
-    names = {function.name for row in rows for function in row}
-    schedules = Schedules({*taken, *names, *variables.values(), "math", "name", "p", "re", "step"})
-    found: list[list[Line]] = []
-    for phase, row in zip(train.phases, rows, strict=True):
-        for update, function in zip(phase.updates, row, strict=True):
-            groups = _Groups(spec, train, phase, update, function.nets, records, variables, schedules)
-            found.append(groups.lines(function.name))
-    return [*schedules.functions, *found]
+) -> tuple[tuple[tuple[NetFunction, ...], ...], list[list[Line]]]:
+    """The function of every update, by phase, and the definitions: schedules, then parameter groups.
+
+    `variables` are the arguments of nets, `taken` names of the file. Where all updates ask the same of their nets, one
+    function serves them: it takes any `net`.
+    """
+    updates = [
+        (phase, update, moving(spec, train, phase, update)) for phase in train.phases for update in phase.updates
+    ]
+    reserved = {*taken, *variables.values(), "math", "name", "net", "p", "parameter_groups", "re", "step"}
+
+    def written(words: Sequence[Sequence[str]], variables: Mapping[str, str], names: Sequence[str]) -> _Written:
+        schedules = Schedules({*reserved, *names})
+        found = [
+            _Groups(spec, train, *row, records, variables, schedules, own).lines(name)
+            for row, own, name in zip(updates, words, names, strict=True)
+        ]
+        return schedules.functions, found
+
+    different = {nets for _, _, nets in updates}
+    alone = all(len(nets) == 1 for nets in different)
+    if alone or len(different) == 1:
+        shared = variables if len(different) == 1 else dict.fromkeys(variables, "net")
+        schedules, functions = written([()] * len(updates), shared, ["parameter_groups"] * len(updates))
+        if all(lines == functions[0] for lines in functions):
+            rows = tuple(
+                tuple(NetFunction("parameter_groups", moving(spec, train, phase, update)) for update in phase.updates)
+                for phase in train.phases
+            )
+            return rows, [*schedules, functions[0]]
+    words = [[word for word in (phase.name, update.name) if word] for phase, update, _ in updates]
+    names: list[str] = []
+    for own in words:
+        names.append(unique("_".join([*map(identifier, own), "parameter_groups"]).lower(), {*taken, *names}))
+    schedules, functions = written(words, variables, names)
+    first = {repr(lines[1:]): name for lines, name in reversed([*zip(functions, names, strict=True)])}
+    final = iter([NetFunction(first[repr(f[1:])], nets) for f, (_, _, nets) in zip(functions, updates, strict=True)])
+    rows = tuple(tuple(next(final) for _ in phase.updates) for phase in train.phases)
+    kept = [lines for lines, name in zip(functions, names, strict=True) if name in first.values()]
+    return rows, [*schedules, *kept]
+
+
+#: Definitions of schedules, and of the groups of each update.
+_Written: TypeAlias = tuple[list[list[Line]], list[list[Line]]]
 
 
 def moving(spec: Spec, train: Train, phase: Phase, update: Update) -> tuple[str, ...]:
@@ -87,10 +107,6 @@ def moving(spec: Spec, train: Train, phase: Phase, update: Update) -> tuple[str,
         if net.name in update.nets and len(chosen(frozen, prefix, entries)) < len(entries):
             found.append(net.name)
     return tuple(found) or update.nets
-
-
-def _words(phase: Phase, update: Update) -> list[str]:
-    return [word for word in (phase.name, update.name) if word]
 
 
 @dataclass(frozen=True)
@@ -132,11 +148,12 @@ class _Groups:
         records: int,
         variables: Mapping[str, str],
         schedules: Schedules,
+        words: Sequence[str],
     ) -> None:
         clock = clock_of(phase, records)
         self.phase, self.update, self.schedules = phase, update, schedules
         self.clock, self.total = clock.of_updates(update), length_of(phase, clock) * update.repeat
-        self.words = [] if len(train.phases) == len(phase.updates) == 1 else _words(phase, update)
+        self.words = words  # what tells its schedules from those of other updates
         self.nets, self.arguments = nets, [variables[net or "model"] for net in nets]
         alone = len(nets) == 1
         self.prefix = f"{nets[0]}." if alone and nets[0] else ""
@@ -203,23 +220,40 @@ class _Groups:
             groups.setdefault(group.same(), group)
         names = self.list_names(groups, keys, rules)
         body = self.divided(names, keys, rules, frozen) if len(groups) > 1 else self.all_but(frozen)
+        listed = bool(body)
         told = {key: self.told(group, names[key]) for key, group in groups.items()}
-        common = {
-            name: value
-            for name, value in next(iter(told.values())).items()
-            if len(told) > 1 and all(items.get(name) == value for items in told.values())
-        }
+        first, *others = told.values()
+        common = {n: text for n, text in first.items() if all(items.get(n) == text for items in others)}
+        if not others and len(self.returned([("", {"params": self.params(listed), **common})])) + 4 <= WIDTH:
+            common = {}  # the one group fits into a line
+        word = "common" if others else "options"
         if common:
-            body.append(Line(f"common = {{{_items(common)}}}", 1))
-        kinds: dict[str, list[str]] = {}
+            body.append(Line(f"{word} = {{{_items(common)}}}", 1))
+        rows: list[tuple[str, dict[str, str]]] = []
         for key, group in groups.items():
-            params = names[key] if body else self.all()
-            own = {name: value for name, value in told[key].items() if name not in common}
-            text = _items({"params": params, **own}) + (", **common" if common else "")
-            kinds.setdefault(group.kind, []).append(f"{{{text}}}")
-        result = ", ".join(f"{quoted(kind)}: [{', '.join(items)}]" for kind, items in kinds.items())
-        say = '"""The parameters in groups, with what the optimizer is told of each."""'
-        return [Line(f"def {name}({', '.join(self.arguments)}):"), Line(say, 1), *body, Line(f"return {{{result}}}", 1)]
+            own = {name: text for name, text in told[key].items() if name not in common}
+            params = names[key] if others else self.params(listed)
+            rows.append((group.kind, {"params": params, **own}))
+        body.append(Line(self.returned(rows, f", **{word}" if common else ""), 1))
+        say = "Parameters by optimizer, with optimizer options for each group."
+        arguments = [f"{argument}: nn.Module" for argument in self.arguments]
+        return definition(name, arguments, "dict[str, list[dict]]", say, body)
+
+    def params(self, listed: bool) -> str:
+        """The parameters of the one group there is."""
+        if listed:
+            return "params"
+        if self.single:
+            return f"list({self.arguments[0]}.parameters())"
+        return f"[{', '.join(f'*{argument}.parameters()' for argument in self.arguments)}]"
+
+    def returned(self, rows: Sequence[tuple[str, Mapping[str, str]]], more: str = "") -> str:
+        """The statement that returns the groups under the names of their optimizers."""
+        kinds: dict[str, list[str]] = {}
+        for kind, items in rows:
+            kinds.setdefault(kind or self.update.optimizer.name, []).append(f"{{{_items(items)}{more}}}")
+        texts = [f"{quoted(kind)}: [{', '.join(items)}]" for kind, items in kinds.items()]
+        return f"return {{{', '.join(texts)}}}"
 
     def told(self, group: _Group, word: str) -> dict[str, str]:
         """Hyperparameters as source."""
@@ -234,16 +268,12 @@ class _Groups:
                 found[name] = self.schedules.name(schedule, self.clock, self.total, self.words, own, name)
         return found
 
-    def all(self) -> str:
-        if self.single:
-            return f"list({self.arguments[0]}.parameters())"
-        return f"[{', '.join(f'*{argument}.parameters()' for argument in self.arguments)}]"
-
     def all_but(self, frozen: _Rule) -> list[Line]:
         """Nothing, or the list of the one group without what is frozen."""
         if not frozen.paths:
             return []
-        each, moves = self.each(frozen.text), negated(frozen.text)
+        moves = min(negated(frozen.text), by_name(set(self.known) - frozen.paths, self.known), key=len)
+        each = self.each(moves)
         short = f"params = [p for {each} if {moves}]"
         if len(short) + 4 <= WIDTH:
             return [Line(short, 1)]
@@ -268,6 +298,13 @@ class _Groups:
         """The loop that puts each parameter into its list."""
         chain = _shortest(sorted(keys, key=len, reverse=True), keys)
         lists = list(dict.fromkeys(names.values()))
+        if len(chain) == 2 and not frozen.paths and len(chain[0]) == 1:
+            condition = rules[next(iter(chain[0]))].text
+            opposite = negated(condition)
+            tests = {names[keys[chain[0]]]: condition, names[keys[chain[1]]]: opposite}
+            short = [f"{name} = [p for {self.each(tests[name])} if {tests[name]}]" for name in lists]
+            if " or " not in condition and all(len(line) + 4 <= WIDTH for line in short):
+                return [Line(line, 1) for line in short]
         if len(lists) == 2:
             lines = [Line(f"{', '.join(lists)} = [], []", 1)]
         else:
@@ -331,6 +368,10 @@ def negated(condition: str) -> str:
     """The opposite of a condition on a parameter."""
     if " or " in condition or " and " in condition:
         return f"not ({condition})"
+    if condition.startswith("p.ndim "):
+        sign, number = condition.removeprefix("p.ndim ").split()
+        opposites = {"<": ">=", ">=": "<", "<=": ">", ">": "<=", "==": "!=", "!=": "=="}
+        return f"p.ndim {opposites[sign]} {number}"
     if condition.startswith("name == "):
         return condition.replace("==", "!=", 1)
     if condition.startswith("name in "):
@@ -347,7 +388,8 @@ def _word(selectors: Sequence[Selector], prefix: str) -> str:
         else:
             text = selector.text.removeprefix(prefix)
             words.append("_".join(part for part in text.lower().split(".") if "*" not in part) or "some")
-    return "_".join(dict.fromkeys(words[:2])) + ("_and_more" if len(words) > 2 else "")
+    words = list(dict.fromkeys(words))
+    return "_".join(words) if len(words) <= 2 else f"{words[0]}_to_{words[-1]}"
 
 
-__all__ = ["GroupFunction", "group_functions", "optimization"]
+__all__ = ["NetFunction", "optimization"]

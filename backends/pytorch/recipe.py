@@ -1,155 +1,118 @@
 """`recipe.py`: what a `train` section computes, as plain functions over nets and a batch.
 
-For each update a loss, the counts its means divide by, and its share for a micro-batch; for the section what evaluation
-computes. Every function takes the nets it uses by position, in the order of `Train.nets`, then the batch.
+A section, its evaluation body in the IR, and the functions that come out (the update's body is nodes 0 and 1 alone):
 
-    loss(model, batch)                        terms of a whole batch, a tuple in the order of the recipe
-    loss_counts(batch)                        the targets that each counted loss in the terms divides by
-    loss_part(model, batch, counts, share)    terms of a micro-batch: sums over `counts`, the rest times `share`
-    lets(gen, batch)                          values that several updates share, by name; they go into the batch
-    evaluate(model, batch)                    terms, then the inputs of each part of a metric
-    evaluate_counts(batch)                    the weight of each term
-    logged(model, batch)                      what `log` names, by name
-    figures(parts)                            metrics by name, from the figures of their parts
+    loss    = cross_entropy(logits, label)          %0 = call "model"(batch image)             "logits"
+    metrics = accuracy(logits, label)               %1 = cross_entropy(%0, batch label)        term "loss", counted at 1
+                                                    %2 = accuracy(%0, batch label)             metric "accuracy", part 2
 
-Once the records are counted, and so every length is a number of steps, also
+    def loss(model: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        logits = model(batch["image"])
+        return F.cross_entropy(logits, batch["label"]), logits
 
-    lr(step)                                  a schedule of a hyperparameter
-    parameter_groups(model)                   what the optimizer updates, see parameter_groups.py
+    def loss_count(batch: dict[str, Tensor]) -> int:
+        return batch["label"].numel()
+
+    def metrics(logits: Tensor, batch: dict[str, Tensor]) -> dict[str, tuple[Tensor, ...]]:
+        return {"accuracy": (logits, batch["label"])}
+
+Every loss is stated once: training, micro-batches and evaluation call the same function. It returns its terms and, where
+metrics go on from values it has, these values; only then they are computed once. What nothing asks for is not written:
+no `reduction` without `micro_batch`, no counts of a loss that is neither evaluated nor divided into micro-batches, no
+`metrics` without metrics. `RecipeFunctions` says what a file offers; `runtime/generated/build.py` calls by it.
+
+    parameter_groups(model)          what the optimizer updates, see parameter_groups.py
+    lr(step)                         a schedule of a hyperparameter, see schedules.py
+    lets(gen, batch)                 values that several updates share, by name; they go into the batch
+    loss(model, batch)               the loss terms of a batch, in the order of the recipe, and values for the metrics
+    loss_count(batch)                how many targets the mean of a counted loss divides by
+    metrics(logits, batch)           inputs of each metric
+    figures(values)                  metrics that are computed from other figures
+    logged(model, batch)             what `log` names
 """
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from functools import cached_property
+from typing import Any, Literal, TypeAlias
 
-from ...compiler.catalogue.losses import LOSSES
-from ...compiler.ir.expand import glob, parameters
-from ...compiler.ir.model import AnyNode, Body, OpNode, Spec
+from ...compiler.ir.model import OpNode, Spec
 from ...compiler.ir.train import Metric, Term, Train
-from .constants import Constants
-from .group import Group
 from .lines import Line
-from .ops.losses import SUMS
-from .parameter_groups import optimization
-from .python import ATOM, PRODUCT, Expr, comment, identifier, layout, quoted, unique, variable
-from .regions import Forward
-from .sizes import Sizes
+from .parameter_groups import NetFunction, optimization
+from .python import WIDTH, Expr, comment, identifier, layout, quoted, unique, variable
+from .recipe_function import BATCH, RecipeFunction, definition, live, only_counted
 from .support import named, rename, source
-from .variables import Region
 
-#: A metric that is no entry of the table: the mean over examples of what each batch gives.
+#: A metric that is not an entry of the table: the mean over examples of what each batch gives.
 MEAN = "mean"
+
+#: How a loss takes part in a step of several micro-batches. "sum": it takes `reduction`; whoever calls it divides each
+#: counted term by its targets and multiplies each other one by the share of the micro-batch. "scaled": a counted loss is
+#: inside a larger term, so that it takes `reduction`, `counts` and `share` and does both in place.
+Micro: TypeAlias = Literal["sum", "scaled"]
 
 #: Modules, and what shows that a file needs them.
 IMPORTS = (
-    (("math", "math.cos("), ("math", "math.sqrt("), ("re", "re.fullmatch(")),
-    (("torch", "torch."), ("torch.nn.functional as F", "F.")),
+    (("import math", r"\bmath\."), ("import re", r"\bre\.")),
+    (("import torch", r"\btorch\."), ("import torch.nn.functional as F", r"\bF\.")),
 )
 
 
 @dataclass(frozen=True)
-class UpdateFunctions:
-    """Names of the functions of one update, and the nets they take."""
+class LossFunction:
+    """A loss in the file.
 
-    loss: str
+    `terms` gives for each term which of the counts belong to it; `counts` is the function that gives them ("": not
+    written) and `outputs` the number of values that follow the terms.
+    """
+
+    name: str
     nets: tuple[str, ...]
-
-    @property
-    def counts(self) -> str:
-        return f"{self.loss}_counts"
-
-    @property
-    def part(self) -> str:
-        return f"{self.loss}_part"
+    terms: tuple[tuple[int, ...], ...]
+    counts: str = ""
+    outputs: int = 0
+    micro: Micro | None = None
 
 
 @dataclass(frozen=True)
 class MetricPart:
-    """A figure gathered over a split: an entry of the metric table (or `mean`) with its arguments."""
+    """A figure gathered over a split: an entry of the metric table (or `mean`) with its arguments. `name` is its key in
+    the result of `metrics`."""
 
+    name: str
     op: str
     args: dict[str, Any]
 
 
-def update_functions(spec: Spec, train: Train) -> list[list[UpdateFunctions]]:
-    """Functions of every update, by phase; equal updates share theirs."""
-    names: dict[str, str] = {}
-    keys = {update.body: _content(spec, update.body) for phase in train.phases for update in phase.updates}
-    single = len(set(keys.values())) == 1
-    found: list[list[UpdateFunctions]] = []
-    for phase in train.phases:
-        row: list[UpdateFunctions] = []
-        for update in phase.updates:
-            key = keys[update.body]
-            if key not in names:
-                words = [] if single else [word for word in (phase.name, update.name) if word]
-                names[key] = identifier("_".join([*words, "loss"]).lower(), names.values())
-            row.append(UpdateFunctions(names[key], nets_of(spec, train, update.body)))
-        found.append(row)
-    return found
+@dataclass(frozen=True)
+class EvaluationFunctions:
+    """What is computed of a validation or test batch: `metrics` takes its nets, the outputs of `loss`, and the batch.
+
+    A metric in `direct` is the figure of the part with this name; the others come from the function `figures`. `field`
+    is a field of the batch, for its size.
+    """
+
+    loss: LossFunction | None
+    metrics: NetFunction | None
+    parts: tuple[MetricPart, ...]
+    names: tuple[str, ...]
+    figures: str
+    field: str
 
 
-def _content(spec: Spec, body: int) -> str:
-    """A body as text, to see which phases compute the same."""
-    return json.dumps(_without_places(json.loads(spec.bodies[body].model_dump_json()) | {"name": ""}))
+@dataclass(frozen=True)
+class RecipeFunctions:
+    """What a recipe file offers, by phase. `groups` is empty where the number of records is not known."""
 
-
-def _without_places(value: Any) -> Any:
-    if isinstance(value, dict):
-        record = cast("dict[str, Any]", value)
-        return {key: _without_places(item) for key, item in record.items() if key != "span"}
-    return [_without_places(item) for item in cast("list[Any]", value)] if isinstance(value, list) else value
-
-
-def shared_functions(spec: Spec, train: Train) -> list[UpdateFunctions | None]:
-    """The function of the shared lets of each phase."""
-    names: dict[int, str] = {}
-    found: list[UpdateFunctions | None] = []
-    for phase in train.phases:
-        if phase.shared is None:
-            found.append(None)
-            continue
-        if phase.shared not in names:
-            names[phase.shared] = unique("lets", names.values())
-        found.append(UpdateFunctions(names[phase.shared], nets_of(spec, train, phase.shared)))
-    return found
-
-
-def logged_functions(spec: Spec, train: Train) -> list[UpdateFunctions | None]:
-    """The function of what the `log` of each phase names; None where it names nothing."""
-    names: dict[int, str] = {}
-    found: list[UpdateFunctions | None] = []
-    for phase in train.phases:
-        if phase.log.body is None:
-            found.append(None)
-            continue
-        if phase.log.body not in names:
-            names[phase.log.body] = unique("logged", names.values())
-        found.append(UpdateFunctions(names[phase.log.body], nets_of(spec, train, phase.log.body)))
-    return found
-
-
-def nets_of(spec: Spec, train: Train, body: int) -> tuple[str, ...]:
-    """Names of the nets that a body uses, in the order of the section."""
-    paths = {instance.path for instance in spec.bodies[body].instances}
-    return tuple(net.name for net in train.nets if (net.name or "model") in paths)
-
-
-def metric_parts(spec: Spec, train: Train) -> list[MetricPart]:
-    """Parts of all metrics, in the order in which `evaluate` gives their inputs."""
-    body = spec.bodies[train.evaluation.body]
-    found: list[MetricPart] = []
-    for metric in train.evaluation.metrics:
-        for position in metric.parts:
-            node = body.nodes[position]
-            assert isinstance(node, OpNode)
-            found.append(MetricPart(node.op, dict(node.args)))
-        if not metric.parts:
-            found.append(MetricPart(MEAN, {}))
-    return found
+    losses: tuple[tuple[LossFunction, ...], ...]
+    groups: tuple[tuple[NetFunction, ...], ...]
+    shared: tuple[NetFunction | None, ...]
+    logged: tuple[NetFunction | None, ...]
+    evaluation: EvaluationFunctions
 
 
 def recipe_source(spec: Spec, train: Train, records: int | None = None) -> str:
@@ -157,46 +120,350 @@ def recipe_source(spec: Spec, train: Train, records: int | None = None) -> str:
 
     Raises Failed with E0501 for what cannot be expressed.
     """
-    functions: list[list[Line]] = []
-    done: set[str] = set()
-    writer = _Writer(spec, train)
-    for phase, shared, row in zip(
-        train.phases, shared_functions(spec, train), update_functions(spec, train), strict=True
-    ):
-        if shared is not None and shared.loss not in done:
-            assert phase.shared is not None
-            done.add(shared.loss)
-            functions.append(writer.named(shared, phase.shared, "Values that the updates share."))
-        for update, names in zip(phase.updates, row, strict=True):
-            if names.loss in done:
-                continue
-            done.add(names.loss)
-            functions += [
-                writer.loss(names, update.body, update.terms),
-                writer.counts(names, update.body, update.terms),
-                writer.part(names, update.body, update.terms),
-            ]
-    functions += writer.evaluation()
-    for phase, logged in zip(train.phases, logged_functions(spec, train), strict=True):
-        if logged is not None and logged.loss not in done:
-            assert phase.log.body is not None
-            done.add(logged.loss)
-            functions.append(writer.named(logged, phase.log.body, "What `log` shows of a batch."))
-    if records is not None:
-        taken = {*done, "lets", "evaluate", "evaluate_counts", "figures"}
-        taken |= {f"{name}_{more}" for name in done for more in ("counts", "part")}
-        functions = [*optimization(spec, train, records, writer.variables, taken), *functions]
-    texts = ["\n".join(_written(lines)) for lines in functions]
-    final = rename(texts)
-    parts = [source(name, name_) for name, name_ in final.items()] + [named(text, final) for text in texts]
-    body = "\n\n\n".join(parts)
-    title = f"Training section {comment(train.name)} of " if train.name else "Training section of "
-    head = [f'"""{title}{comment(spec.name)}.dlspec, generated by dlc."""', ""]
-    for group in IMPORTS:
-        imports = list(dict.fromkeys(f"import {name}" for name, sign in group if sign in body))
-        if imports:
-            head += [*imports, ""]
-    return "\n".join([*head, "", body, ""])
+    return RecipeFile(spec, train, records).source
+
+
+def recipe_functions(spec: Spec, train: Train, records: int | None = None) -> RecipeFunctions:
+    """What the file of a section offers."""
+    return RecipeFile(spec, train, records).functions
+
+
+@dataclass(frozen=True)
+class _Loss:
+    """A loss before it is written: an update's, or what evaluation computes of the terms."""
+
+    body: int
+    terms: tuple[Term, ...]
+    text: tuple[str, ...]  # equal for losses that are one function
+
+
+class RecipeFile:
+    """The functions of one section, and their source."""
+
+    def __init__(self, spec: Spec, train: Train, records: int | None) -> None:
+        self.spec, self.train = spec, train
+        self.variables = {net.name or "model": identifier(net.name or "model", {"batch"}) for net in train.nets}
+        self._taken = {"metrics", "figures", "parameter_groups", "math", "re"}
+        self._written: dict[tuple[str, ...], str] = {}  # names of functions by their arguments and statements
+        self._definitions: list[list[Line]] = []
+        self._by_text: dict[tuple[str, ...], LossFunction] = {}
+        shared = tuple(
+            self._values("lets", phase.shared, "Values that several updates share.") for phase in train.phases
+        )
+        losses = self._losses()
+        evaluation = self._evaluation()
+        logged = tuple(self._values("logged", phase.log.body, "Values for the log.") for phase in train.phases)
+        groups: tuple[tuple[NetFunction, ...], ...] = ()
+        if records is not None:
+            groups, definitions = optimization(spec, train, records, self.variables, self._taken)
+            self._definitions = [*definitions, *self._definitions]
+        self.functions = RecipeFunctions(losses, groups, shared, logged, evaluation)
+
+    @cached_property
+    def source(self) -> str:
+        texts = ["\n".join(_written(lines)) for lines in self._definitions]
+        final = rename(texts)
+        parts = [source(name, name_) for name, name_ in final.items()] + [named(text, final) for text in texts]
+        body = "\n\n\n".join(parts)
+        title = f"Training section {comment(self.train.name)} of " if self.train.name else "Training section of "
+        head = [f'"""{title}{comment(self.spec.name)}.dlspec, generated by dlc."""', ""]
+        for group in IMPORTS:
+            imports = [line for line, sign in group if re.search(sign, body)]
+            if group is IMPORTS[-1]:
+                types = [name for name in ("Tensor", "nn") if re.search(rf"(?<![\w.]){name}\b", body)]
+                imports += [f"from torch import {', '.join(types)}"] if types else []
+            if imports:
+                head += [*imports, ""]
+        return "\n".join([*head, "", body, ""])
+
+    # ---- definitions ---------------------------------------------------------------------------------------------------
+
+    def _function(self, body: int, **options: Any) -> RecipeFunction:
+        return RecipeFunction(self.spec, self.train, self.variables, body, **options)
+
+    def _name(self, wanted: str) -> str:
+        name = identifier(wanted.lower(), self._taken)
+        self._taken.add(name)
+        return name
+
+    def _define(
+        self, name: str, arguments: Sequence[str], returns: str, say: str | Sequence[str], body: Sequence[Line]
+    ) -> None:
+        self._definitions.append(definition(name, arguments, returns, say, body))
+
+    def _once(self, wanted: str, arguments: Sequence[str], returns: str, say: str, body: Sequence[Line]) -> str:
+        """Writes a function unless another one does the same; the name of the one that is there."""
+        key = (*arguments, *(line.text for line in body))
+        if key not in self._written:
+            self._written[key] = self._name(wanted)
+            self._define(self._written[key], arguments, returns, say, body)
+        return self._written[key]
+
+    def _values(self, wanted: str, body: int | None, say: str) -> NetFunction | None:
+        """A function that gives the outputs of a body by name."""
+        if body is None:
+            return None
+        function = self._function(body)
+        outputs = self.spec.bodies[body].outputs
+        texts = function.run([output.value for output in outputs])
+        lines = function.statements(_dict([(o.name, text) for o, text in zip(outputs, texts, strict=True)]))
+        nets = function.nets(lines)
+        return NetFunction(self._once(wanted, function.arguments(nets), "dict[str, Tensor]", say, lines), nets)
+
+    # ---- losses --------------------------------------------------------------------------------------------------------
+
+    def _losses(self) -> tuple[tuple[LossFunction, ...], ...]:
+        """The losses of all updates; equal ones are one function."""
+        rows = [[self._loss(update.body, update.terms) for update in phase.updates] for phase in self.train.phases]
+        micro = {
+            loss.text
+            for phase, row in zip(self.train.phases, rows, strict=True)
+            for loss in row
+            if phase.batch.micro is not None
+        }
+        single = len({loss.text for row in rows for loss in row}) == 1
+        for phase, row in zip(self.train.phases, rows, strict=True):
+            for update, loss in zip(phase.updates, row, strict=True):
+                if loss.text not in self._by_text:
+                    words = [] if single else [word for word in (phase.name, update.name) if word]
+                    self._by_text[loss.text] = self._write_loss(
+                        self._name("_".join([*words, "loss"])), loss, micro=loss.text in micro
+                    )
+        return tuple(tuple(self._by_text[loss.text] for loss in row) for row in rows)
+
+    def _loss(self, body: int, terms: tuple[Term, ...]) -> _Loss:
+        function = self._function(body, names=_names(terms))
+        lines = function.statements(function.run([term.value for term in terms]))
+        counts = [self._function(body).count(position) for position in counted(terms)]
+        return _Loss(body, terms, (*(f"{line.indent} {line.text}" for line in lines), *counts))
+
+    def _write_loss(self, name: str, loss: _Loss, *, micro: bool) -> LossFunction:
+        """Writes a loss, and its counts where they are asked for. One that is evaluated too returns what the metrics go
+        on from: it is written from the body that has the metrics."""
+        evaluated = self._evaluated is not None and self._evaluated.text == loss.text
+        outputs = self._metric_outputs if evaluated else ()
+        loss = self._evaluated if evaluated and self._evaluated is not None else loss
+        terms, positions = loss.terms, counted(loss.terms)
+        way = self._micro(loss) if micro else None
+        pure = {term.value: self._pure(loss, term) for term in terms}
+        sums: dict[int, str] = {}
+        arguments: list[str] = [] if way is None else ['reduction: str = "mean"']
+        if way == "sum":
+            sums = dict.fromkeys(positions, "")
+        elif way == "scaled":
+            single = len(positions) == 1
+            for at, position in enumerate(positions):
+                count = "count" if single else f"counts[{at}]"
+                holder = next(term for term in terms if position in term.counts)
+                sums[position] = count if pure[holder.value] else f"({count} * share)"
+            arguments.append(
+                "count: int | Tensor = 1" if single else f"counts: tuple = ({', '.join('1' for _ in positions)})"
+            )
+            arguments.append("share: float = 1.0")
+        function = self._function(loss.body, names=_names(terms), sums=sums)
+        found = function.run([*(term.value for term in terms), *outputs])
+        texts = [
+            f"{function.variable(term.value, text)} * share" if way == "scaled" and not pure[term.value] else text
+            for text, term in zip(found, terms, strict=False)
+        ]
+        more = [function.variable(value, text) for value, text in zip(outputs, found[len(terms) :], strict=True)]
+        if more and len(terms) == 1 and len(f"    return {texts[0]}, {_tuple(more)}") > WIDTH:
+            texts = [function.variable(terms[0].value, texts[0])]
+        lines = function.statements([_tuple(texts), _tuple(more)] if more else texts)
+        nets = function.nets(lines)
+        returns = _tensors(len(terms))
+        if more:
+            returns = f"tuple[{returns}, {_tensors(len(more))}]"
+        say = _about_loss(terms, more, way)
+        weighed = evaluated and any(len(term.counts) == 1 for term in terms)
+        self._define(name, [*function.arguments(nets), *arguments], returns, say, lines)
+        return LossFunction(
+            name,
+            nets,
+            tuple(tuple(positions.index(position) for position in term.counts) for term in terms),
+            self._counts(name, loss) if weighed or (micro and positions) else "",
+            len(more),
+            way,
+        )
+
+    def _micro(self, loss: _Loss) -> Micro:
+        """How a loss takes part in a step of several micro-batches."""
+        nodes = self.spec.bodies[loss.body].nodes
+        direct = all(
+            len(term.counts) == 1 and nodes[term.counts[0]].outputs[0].id == term.value
+            for term in loss.terms
+            if term.counts
+        )
+        return "sum" if direct else "scaled"
+
+    def _pure(self, loss: _Loss, term: Term) -> bool:
+        return only_counted(self.spec.bodies[loss.body], term.value, term.counts)
+
+    def _counts(self, loss_name: str, loss: _Loss) -> str:
+        function = self._function(loss.body)
+        texts = [function.count(position) for position in counted(loss.terms)]
+        types = ["Tensor" if ".sum()" in text else "int" for text in texts]
+        single = len(texts) == 1
+        say = f"Number of targets that {'the loss' if single else 'each loss'} is averaged over."
+        returns = types[0] if single else f"tuple[{', '.join(types)}]"
+        wanted = f"{loss_name}_{'count' if single else 'counts'}"
+        return self._once(wanted, [BATCH], returns, say, function.statements(texts))
+
+    # ---- evaluation ----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _evaluated(self) -> _Loss | None:
+        """The loss terms of evaluation."""
+        evaluation = self.train.evaluation
+        return self._loss(evaluation.body, evaluation.terms) if evaluation.terms else None
+
+    @cached_property
+    def _metric_inputs(self) -> list[tuple[MetricPart, list[Any]]]:
+        """The parts of all metrics, with their operands."""
+        evaluation = self.train.evaluation
+        body = self.spec.bodies[evaluation.body]
+        found: list[tuple[MetricPart, list[Any]]] = []
+        names: set[str] = set()
+
+        def part(name: str, op: str, args: dict[str, Any], inputs: list[Any]) -> None:
+            key = unique(name, names)
+            names.add(key)
+            found.append((MetricPart(key, op, args), inputs))
+
+        for metric in evaluation.metrics:
+            direct = self._direct(metric)
+            for position in metric.parts:
+                node = body.nodes[position]
+                assert isinstance(node, OpNode)
+                name = metric.name if direct else f"{metric.name}.{node.op}"
+                part(name, node.op, dict(node.args), list(node.inputs))
+            if not metric.parts:
+                part(metric.name, MEAN, {}, [metric.value])
+        return found
+
+    def _direct(self, metric: Metric) -> bool:
+        """Whether a metric is the figure of its one part."""
+        if len(metric.parts) != 1:
+            return not metric.parts
+        node = self.spec.bodies[self.train.evaluation.body].nodes[metric.parts[0]]
+        return node.outputs[0].id == metric.value
+
+    @cached_property
+    def _metric_outputs(self) -> tuple[int, ...]:
+        """The values that metrics are computed from and the loss has."""
+        evaluation = self.train.evaluation
+        body = self.spec.bodies[evaluation.body]
+        have = live(body, [term.value for term in evaluation.terms])
+        found: dict[int, None] = {}
+        producers = {output.id: node for node in body.nodes for output in node.outputs}
+        waiting = [operand for _, row in reversed(self._metric_inputs) for operand in row if isinstance(operand, int)]
+        while waiting:
+            value = waiting.pop(0)
+            if value in have:
+                found[value] = None
+            elif value in producers:
+                waiting += [operand for operand in producers[value].inputs if isinstance(operand, int)]
+        return tuple(value for node in body.nodes for value in (o.id for o in node.outputs) if value in found)
+
+    def _evaluation(self) -> EvaluationFunctions:
+        evaluation = self.train.evaluation
+        body = self.spec.bodies[evaluation.body]
+        loss: LossFunction | None = None
+        if self._evaluated is not None:
+            loss = self._by_text.get(self._evaluated.text)
+            if loss is None:
+                loss = self._write_loss(self._name("evaluation_loss"), self._evaluated, micro=False)
+        rows = self._metric_inputs
+        return EvaluationFunctions(
+            loss,
+            self._metrics(rows) if rows else None,
+            tuple(part for part, _ in rows),
+            tuple(metric.name for metric in evaluation.metrics),
+            self._figures(evaluation.metrics),
+            body.inputs[0].name if body.inputs else "",
+        )
+
+    def _metrics(self, rows: Sequence[tuple[MetricPart, list[Any]]]) -> NetFunction:
+        """The inputs of each metric, from what the loss has computed and whatever else they need."""
+        evaluation = self.train.evaluation
+        body = self.spec.bodies[evaluation.body]
+        outputs = self._metric_outputs
+        values = {value.id: value for value in body.values()}
+        names: dict[int, str] = {}
+        for value in outputs:
+            own = values[value].name or self._function(evaluation.body).origin(value)
+            names[value] = unique(identifier(own), {*names.values(), *self.variables.values(), "batch"})
+        function = self._function(evaluation.body, given={value: variable(name) for value, name in names.items()})
+        flat = [operand for _, row in rows for operand in row if isinstance(operand, int)]
+        texts = iter(function.run(flat))
+        items: list[tuple[str, str]] = []
+        for part, row in rows:
+            inputs = [next(texts) if isinstance(o, int) else f"torch.tensor({o.value!r})" for o in row]
+            items.append((part.name, inputs[0] if part.op == MEAN else _row(inputs)))
+        lines = function.statements(_dict(items))
+        nets = function.nets(lines)
+        *before, batch = function.arguments(nets)
+        arguments = [*before, *(f"{name}: Tensor" for name in names.values()), batch]
+        kinds = sorted({"Tensor" if part.op == MEAN else "tuple[Tensor, ...]" for part, _ in rows})
+        self._define("metrics", arguments, f"dict[str, {' | '.join(kinds)}]", "Inputs of each metric.", lines)
+        return NetFunction("metrics", nets)
+
+    def _figures(self, metrics: Sequence[Metric]) -> str:
+        """The metrics that are computed from figures of the table, which are plain numbers."""
+        body = self.spec.bodies[self.train.evaluation.body]
+        given: dict[int, Expr] = {}
+        rows = iter(self._metric_inputs)
+        for metric in metrics:
+            for position in metric.parts or (None,):
+                part, _ = next(rows)
+                if position is not None:
+                    text = f"torch.tensor(values[{quoted(part.name)}])"
+                    given[body.nodes[position].outputs[0].id] = Expr(text, weight=1)
+        computed = [metric for metric in metrics if not self._direct(metric)]
+        if not computed:
+            return ""
+        function = self._function(self.train.evaluation.body, given=given)
+        texts = function.run([metric.value for metric in computed])
+        items = [(metric.name, f"float({text})") for metric, text in zip(computed, texts, strict=True)]
+        say = "Metrics that are computed from other figures."
+        lines = function.statements(_dict(items))
+        self._define("figures", ["values: dict[str, float]"], "dict[str, float]", say, lines)
+        return "figures"
+
+
+def counted(terms: Sequence[Term]) -> list[int]:
+    """Nodes of the counted losses of an update, each once, in the order of its terms."""
+    return list(dict.fromkeys(position for term in terms for position in term.counts))
+
+
+def _names(terms: Sequence[Term]) -> dict[int, str]:
+    """Names of terms, when there are several."""
+    return {term.value: identifier(term.name) for term in terms} if len(terms) > 1 else {}
+
+
+def _about_loss(terms: Sequence[Term], more: Sequence[str], way: Micro | None) -> list[str]:
+    text = "Loss of a batch" if len(terms) == 1 else "Loss terms of a batch"
+    if more:
+        text += f", and {' and '.join(f'`{name}`' for name in more)} for the metrics"
+    more_lines = () if way is None else ("", 'Micro-batches pass `reduction="sum"`.')
+    return [f"{text}.", *more_lines]
+
+
+def _tensors(count: int) -> str:
+    return "Tensor" if count == 1 else f"tuple[{', '.join('Tensor' for _ in range(count))}]"
+
+
+def _tuple(items: Sequence[str]) -> str:
+    """One item as it is, several as a tuple."""
+    return items[0] if len(items) == 1 else f"({', '.join(items)})"
+
+
+def _row(items: Sequence[str]) -> str:
+    return f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})"
+
+
+def _dict(items: Sequence[tuple[str, str]]) -> str:
+    return f"{{{', '.join(f'{quoted(name)}: {text}' for name, text in items)}}}"
 
 
 def _written(lines: Sequence[Line]) -> list[str]:
@@ -206,276 +473,12 @@ def _written(lines: Sequence[Line]) -> list[str]:
     return found
 
 
-class _Writer:
-    """Writes the functions of one section."""
-
-    def __init__(self, spec: Spec, train: Train) -> None:
-        self.spec, self.train = spec, train
-        self.variables = {net.name or "model": identifier(net.name or "model", {"batch"}) for net in train.nets}
-
-    # ---- functions -------------------------------------------------------------------------------------------------
-
-    def loss(self, names: UpdateFunctions, body: int, terms: Sequence[Term]) -> list[Line]:
-        function = _Function(self, body, terms)
-        values = function.run([term.value for term in terms])
-        return function.lines(names.loss, self.arguments(names.nets), _tuple(values), "The terms of the loss.")
-
-    def counts(self, names: UpdateFunctions, body: int, terms: Sequence[Term]) -> list[Line]:
-        function = _Function(self, body)
-        texts = [function.count(position) for position in counted(terms)]
-        return function.lines(names.counts, ["batch"], _tuple(texts), "How many targets each mean divides by.")
-
-    def part(self, names: UpdateFunctions, body: int, terms: Sequence[Term]) -> list[Line]:
-        function = _Function(self, body, terms)
-        pure = {term.value: function.only_counted(term) for term in terms}
-        for at, position in enumerate(counted(terms)):
-            holder = next(term for term in terms if position in term.counts)
-            function.totals[position] = f"counts[{at}]" if pure[holder.value] else f"(counts[{at}] * share)"
-        found = function.run_exprs([term.value for term in terms])
-        values = [
-            expr.text if pure[term.value] else f"{expr.at(PRODUCT)} * share"
-            for term, expr in zip(terms, found, strict=True)
-        ]
-        arguments = [*self.arguments(names.nets), "counts", "share"]
-        return function.lines(names.part, arguments, _tuple(values), "What a micro-batch adds to the terms.")
-
-    def named(self, names: UpdateFunctions, body: int, say: str) -> list[Line]:
-        """A function that gives the outputs of a body by name."""
-        function = _Function(self, body)
-        outputs = self.spec.bodies[body].outputs
-        values = function.run([output.value for output in outputs])
-        items = [f"{quoted(o.name)}: {text}" for o, text in zip(outputs, values, strict=True)]
-        result = f"{{{', '.join(items)}}}"
-        return function.lines(names.loss, self.arguments(names.nets), result, say)
-
-    def evaluation(self) -> list[list[Line]]:
-        evaluation = self.train.evaluation
-        body = self.spec.bodies[evaluation.body]
-        nets = nets_of(self.spec, self.train, evaluation.body)
-        function = _Function(self, evaluation.body, evaluation.terms)
-        rows: list[list[Any]] = []
-        for metric in evaluation.metrics:
-            rows += [list(body.nodes[position].inputs) for position in metric.parts]
-            if not metric.parts:
-                rows.append([metric.value])
-        wanted = [term.value for term in evaluation.terms]
-        flat = [operand for row in rows for operand in row if isinstance(operand, int)]
-        texts = function.run([*wanted, *flat])
-        terms = _tuple(texts[: len(wanted)])
-        rest = iter(texts[len(wanted) :])
-        groups: list[str] = []
-        owners = [metric for metric in evaluation.metrics for _ in (metric.parts or (None,))]
-        for metric, row in zip(owners, rows, strict=True):
-            inputs = [next(rest) if isinstance(operand, int) else function.scalar(operand) for operand in row]
-            if not metric.parts:
-                inputs.append(f"torch.tensor({function.batch_size()}, device={function.device})")
-            groups.append(_tuple(inputs))
-        function.forward.add(f"terms = {terms}")
-        function.forward.add(f"parts = {_tuple(groups)}")
-        counts = _Function(self, evaluation.body)
-        weights = [
-            counts.count(term.counts[0]) if len(term.counts) == 1 else counts.batch_size() for term in evaluation.terms
-        ]
-        say = "The terms of the loss, and the inputs of each part of a metric."
-        return [
-            function.lines("evaluate", self.arguments(nets), "terms, parts", say),
-            counts.lines("evaluate_counts", ["batch"], _tuple(weights), "The weight of each term."),
-            self.figures(evaluation.metrics),
-        ]
-
-    def figures(self, metrics: Sequence[Metric]) -> list[Line]:
-        """Metrics from the figures of their parts, which are plain numbers."""
-        body = self.spec.bodies[self.train.evaluation.body]
-        lines = [Line("def figures(parts):"), Line('"""Metrics by name, from the figures of their parts."""', 1)]
-        items: list[str] = []
-        at = 0
-        for metric in metrics:
-            positions = metric.parts or (None,)
-            direct = len(positions) == 1 and (
-                positions[0] is None or body.nodes[positions[0]].outputs[0].id == metric.value
-            )
-            if direct:
-                items.append(f"{quoted(metric.name)}: parts[{at}]")
-            else:
-                function = _Function(self, self.train.evaluation.body)
-                for offset, position in enumerate(positions):
-                    assert position is not None
-                    value = body.nodes[position].outputs[0].id
-                    function.given[value] = Expr(f"torch.tensor(parts[{at + offset}])", weight=1)
-                (text,) = function.run([metric.value])
-                lines += [Line(line.text, line.indent + 1) for line in function.forward.lines]
-                items.append(f"{quoted(metric.name)}: float({text})")
-            at += len(positions)
-        lines.append(Line(f"return {{{', '.join(items)}}}", 1))
-        return lines
-
-    def arguments(self, nets: Sequence[str]) -> list[str]:
-        return [*(self.variables[net or "model"] for net in nets), "batch"]
-
-
-class _Function:
-    """One function over a body of the recipe."""
-
-    def __init__(self, writer: _Writer, body: int, terms: Sequence[Term] = ()) -> None:
-        self.writer = writer
-        #: Names of terms, when there are several.
-        self.names = {term.value: identifier(term.name) for term in terms} if len(terms) > 1 else {}
-        self.group = Group(writer.spec, [writer.spec.bodies[body]], Constants(1))
-        self.body: Body = self.group.first
-        inputs = [(f"batch[{quoted(value.name)}]", self.group.tensor([value.type]).sizes) for value in self.body.inputs]
-        self.sizes = Sizes.of(inputs, {})
-        self.forward = _RecipeForward(self, self.sizes, {"batch", "counts", "share", *writer.variables.values()})
-        self.totals: dict[int, str] = {}
-        self.given: dict[int, Expr] = {}
-
-    def region(self) -> Region:
-        region = Region(self.group, self.locate)
-        for value in self.body.inputs:
-            region.env[value.id] = Expr(f"batch[{quoted(value.name)}]")
-        return region
-
-    def locate(self, path: str) -> str:
-        name, _, rest = path.partition(".")
-        return f"{self.writer.variables[name]}{'.' if rest else ''}{rest}"
-
-    def run_exprs(self, values: Sequence[int]) -> list[Expr]:
-        return self.forward.run(self.region(), values)
-
-    def run(self, values: Sequence[int]) -> list[str]:
-        return [expr.text for expr in self.run_exprs(values)]
-
-    @property
-    def device(self) -> str:
-        return f"batch[{quoted(self.body.inputs[0].name)}].device"
-
-    def scalar(self, operand: Any) -> str:
-        return f"torch.tensor({operand.value!r})"
-
-    def batch_size(self) -> str:
-        size = self.body.inputs[0]
-        return f"batch[{quoted(size.name)}].shape[0]"
-
-    def count(self, position: int) -> str:
-        """How many targets a counted loss divides by, without running a net."""
-        node = self.body.nodes[position]
-        assert isinstance(node, OpNode)
-        region = self.region()
-        region.at = position
-        for operand in node.inputs:
-            if not isinstance(operand, int) or operand in region.env:
-                continue
-            size = self.body.value(operand).type
-            region.env[operand] = Expr(f"<{size}>")
-        text = SUMS[node.op][1](self.forward.use(region, (node,)))
-        if "<" not in text:
-            return text
-        # Which targets count depends on a target that is no field: what leads to it is computed.
-        target = node.inputs[1]
-        assert isinstance(target, int)
-        region = self.region()
-        self.forward.run(region, [target])
-        region.at = position
-        for operand in node.inputs:
-            if isinstance(operand, int) and operand not in region.env:
-                region.env[operand] = variable("_")
-        return SUMS[node.op][1](self.forward.use(region, (node,)))
-
-    def only_counted(self, term: Term) -> bool:
-        """Whether a term is made of counted losses and numbers alone."""
-        producers = {output.id: (at, node) for at, node in enumerate(self.body.nodes) for output in node.outputs}
-        stack = [term.value]
-        while stack:
-            found = producers.get(stack.pop())
-            if found is None:
-                return False
-            position, node = found
-            if position in term.counts:
-                continue
-            if not isinstance(node, OpNode) or node.op not in ("times", "divide", "plus", "minus", "negative", "add"):
-                return False
-            if node.op in ("plus", "minus") and not all(isinstance(operand, int) for operand in node.inputs):
-                return False
-            stack += [operand for operand in node.inputs if isinstance(operand, int)]
-        return True
-
-    def lines(self, name: str, arguments: Sequence[str], result: str, say: str) -> list[Line]:
-        head = [Line(text, 1) for text in self.sizes.head()]
-        body = [Line(line.text, line.indent + 1) for line in self.forward.lines]
-        first = [Line(f"def {name}({', '.join(arguments)}):"), Line(f'"""{say}"""', 1)]
-        return [*first, *head, *body, Line(f"return {result}", 1)]
-
-
-class _RecipeForward(Forward):
-    """Statements of a recipe's body: losses may be sums, metrics are left to whoever gathers them."""
-
-    def __init__(self, function: _Function, sizes: Sizes, reserved: set[str]) -> None:
-        super().__init__(None, sizes, reserved)
-        self.function = function
-
-    def operator(self, region: Region, node: OpNode, position: int) -> None:
-        given = self.function.given.get(node.outputs[0].id) if node.outputs else None
-        if given is not None:
-            region.env[node.outputs[0].id] = given
-            return
-        total = self.function.totals.get(position)
-        if total is not None and node.op in SUMS:
-            value = node.outputs[0].id
-            expr = self.lighten(region, node, lambda: SUMS[node.op][0](self.use(region, (node,))))
-            self.function.names.pop(value, None)
-            self.assign(region, value, expr, threshold=position + 1)
-            mean = region.env[value]
-            region.env[value] = Expr(f"{mean.text} / {total}", PRODUCT, mean.names, 0)
-            return
-        if node.op == "l1" and node.op in LOSSES:
-            self.finish(region, node, self.penalty(node))
-            return
-        super().operator(region, node, position)
-
-    def reads(self, node: AnyNode) -> list[int]:
-        return [] if any(output.id in self.function.given for output in node.outputs) else super().reads(node)
-
-    def device(self, region: Region) -> str:
-        return self.function.device
-
-    def keep(self, region: Region, value: int, name: str, expr: Expr) -> None:
-        super().keep(region, value, name or self.function.names.get(value, ""), expr)
-
-    def name(self, region: Region, value: int, expr: Expr, threshold: int) -> str:
-        wanted = self.function.names.get(value)
-        if wanted is not None:
-            return unique(wanted, self.busy(region, value, threshold))
-        return super().name(region, value, expr, threshold)
-
-    def penalty(self, node: OpNode) -> Expr:
-        """`l1("glob")` over the parameters of all nets."""
-        from .support import support
-
-        writer = self.function.writer
-        pattern = glob(node.args["pattern"])
-        parts: list[str] = []
-        for net in writer.train.nets:
-            prefix = f"{net.name}." if net.name else ""
-            chosen = [
-                entry.path
-                for entry in parameters(writer.spec, writer.spec.models[net.model])
-                if not entry.buffer and pattern.fullmatch(f"{prefix}{entry.path}.")
-            ]
-            if chosen:
-                names = ", ".join(map(quoted, chosen)) + ("," if len(chosen) == 1 else "")
-                parts.append(f"{support('l1')}({writer.variables[net.name or 'model']}, ({names}))")
-        return Expr(" + ".join(parts), ATOM if len(parts) == 1 else PRODUCT - 1, weight=1)
-
-
-def counted(terms: Sequence[Term]) -> list[int]:
-    """Nodes of the counted losses of an update, each once, in the order of its terms."""
-    return list(dict.fromkeys(position for term in terms for position in term.counts))
-
-
-def _tuple(items: Sequence[str]) -> str:
-    return f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})"
-
-
 __all__ = [
-    "MEAN", "MetricPart", "UpdateFunctions", "metric_parts", "nets_of", "recipe_source", "shared_functions",
-    "update_functions",
-]  # fmt: skip
+    "MEAN",
+    "EvaluationFunctions",
+    "LossFunction",
+    "MetricPart",
+    "RecipeFunctions",
+    "recipe_functions",
+    "recipe_source",
+]

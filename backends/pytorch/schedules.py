@@ -1,6 +1,6 @@
 """Schedules of hyperparameters as functions of the step, with every length a number of steps.
 
-def lr(step):
+def lr(step: int) -> float:
     if step < 100:
         return 0.001 * (step / 100)
     if step < 500:
@@ -18,6 +18,7 @@ from ...compiler.catalogue.clock import Clock
 from ...compiler.ir.train import Schedule, Segment
 from .lines import Line
 from .python import identifier, literal
+from .recipe_function import definition
 
 #: What the values of a hyperparameter are called.
 WORDS = {"lr": "Learning rate", "weight_decay": "Weight decay", "momentum": "Momentum"}
@@ -51,8 +52,8 @@ class Schedules:
             name = identifier("_".join([*words, key]).lower(), self.taken)
             self.taken.add(name)
             self.names[lines] = name
-            say = f'"""{WORDS.get(key, key)} after `step` updates."""'
-            self.functions.append([Line(f"def {name}(step):"), Line(say, 1), *body])
+            say = f"{WORDS.get(key, key)} after `step` updates."
+            self.functions.append(definition(name, ["step: int"], "float", say, body))
         return self.names[lines]
 
 

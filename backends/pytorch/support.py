@@ -79,7 +79,13 @@ class MultiHeadAttention(nn.MultiheadAttention):
         return self.out_proj(y.transpose(1, 2).flatten(2))
 ''',
     "focal_loss": '''
-def focal_loss(logits, target, gamma=2.0, alpha=None, reduction="mean"):
+def focal_loss(
+    logits: Tensor,
+    target: Tensor,
+    gamma: float = 2.0,
+    alpha: float | None = None,
+    reduction: str = "mean",
+) -> Tensor:
     """Cross-entropy that weighs well-known examples down (Lin et al., 2017)."""
     if target.is_floating_point():
         loss = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
@@ -91,14 +97,19 @@ def focal_loss(logits, target, gamma=2.0, alpha=None, reduction="mean"):
     return loss.sum() if reduction == "sum" else loss.mean()
 ''',
     "kl_divergence": '''
-def kl_divergence(student, teacher, axis=-1, reduction="mean"):
+def kl_divergence(
+    student: Tensor,
+    teacher: Tensor,
+    axis: int = -1,
+    reduction: str = "mean",
+) -> Tensor:
     """KL(softmax(teacher) || softmax(student)) along an axis, mean over the others."""
-    student, teacher = F.log_softmax(student, axis), F.log_softmax(teacher, axis)
-    loss = F.kl_div(student, teacher, reduction="none", log_target=True).sum(axis)
+    guess, truth = F.log_softmax(student, axis), F.log_softmax(teacher, axis)
+    loss = F.kl_div(guess, truth, reduction="none", log_target=True).sum(axis)
     return loss.sum() if reduction == "sum" else loss.mean()
 ''',
     "dice_loss": '''
-def dice_loss(logits, target):
+def dice_loss(logits: Tensor, target: Tensor) -> Tensor:
     """1 - the mean Dice overlap of softmax(logits) with the classes, on axis 1."""
     classes = F.one_hot(target, logits.shape[1]).movedim(-1, 1).to(logits.dtype)
     shares = F.softmax(logits, dim=1)
@@ -108,14 +119,14 @@ def dice_loss(logits, target):
     return 1 - ((2 * common + 1e-6) / (total + 1e-6)).mean()
 ''',
     "contrastive": '''
-def contrastive(a, b, temperature):
+def contrastive(a: Tensor, b: Tensor, temperature: float) -> Tensor:
     """InfoNCE: each row of `a` should find its own row of `b`, and the other way round."""
     scores = F.normalize(a, dim=-1) @ F.normalize(b, dim=-1).T / temperature
     own = torch.arange(a.shape[0], device=a.device)
     return (F.cross_entropy(scores, own) + F.cross_entropy(scores.T, own)) / 2
 ''',
     "gradient_penalty": '''
-def gradient_penalty(net, real, fake):
+def gradient_penalty(net: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
     """(|gradient of the net| - 1)^2 between real and fake (Gulrajani et al., 2017)."""
     share = torch.rand(real.shape[:1] + (1,) * (real.ndim - 1), device=real.device)
     with torch.enable_grad():
@@ -125,7 +136,7 @@ def gradient_penalty(net, real, fake):
     return ((gradient.flatten(1).norm(dim=1) - 1) ** 2).mean()
 ''',
     "l1": '''
-def l1(net, names):
+def l1(net: nn.Module, names: tuple[str, ...]) -> Tensor:
     """The sum of the sizes of the named parameters."""
     parameters = dict(net.named_parameters())
     return sum(parameters[name].abs().sum() for name in names)

@@ -6,63 +6,25 @@ import importlib.util
 import itertools
 import sys
 import tempfile
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ...backends.pytorch.load import empty
 from ...backends.pytorch.module import class_name, module_source
-from ...backends.pytorch.parameter_groups import group_functions
-from ...backends.pytorch.recipe import (
-    logged_functions,
-    metric_parts,
-    nets_of,
-    recipe_source,
-    shared_functions,
-    update_functions,
-)
+from ...backends.pytorch.parameter_groups import NetFunction
+from ...backends.pytorch.recipe import recipe_functions, recipe_source
 from ...compiler.ir.model import CallNode, Model, Spec
 from ...compiler.ir.train import Train
-from ..data.feed import Batch
 from . import initialize
-from .functions import Part, Program, Shared
+from .functions import Evaluation, Loss, Program, Shared
 
 _numbers = itertools.count()
-
-
-class _Loss:
-    """One update's functions over its nets."""
-
-    def __init__(self, recipe: ModuleType, name: str, nets: Sequence[nn.Module]) -> None:
-        self._loss: Callable[..., Sequence[Tensor]] = getattr(recipe, name)
-        self._counts: Callable[..., Sequence[Tensor]] = getattr(recipe, f"{name}_counts")
-        self._part: Callable[..., Sequence[Tensor]] = getattr(recipe, f"{name}_part")
-        self._nets = tuple(nets)
-
-    def __call__(self, batch: Batch) -> Sequence[Tensor]:
-        return self._loss(*self._nets, batch)
-
-    def counts(self, batch: Batch) -> Sequence[Tensor]:
-        return self._counts(batch)
-
-    def part(self, batch: Batch, counts: Sequence[Tensor], share: float) -> Sequence[Tensor]:
-        return self._part(*self._nets, batch, counts, share)
-
-
-class _Evaluation:
-    def __init__(self, recipe: ModuleType, nets: Sequence[nn.Module]) -> None:
-        self._evaluate: Callable[..., Any] = recipe.evaluate
-        self._nets = tuple(nets)
-        self.counts: Callable[[Batch], Sequence[Any]] = recipe.evaluate_counts
-        self.figures: Callable[[Sequence[float]], Mapping[str, float]] = recipe.figures
-
-    def __call__(self, batch: Batch) -> tuple[Sequence[Tensor], Sequence[Sequence[Tensor]]]:
-        return self._evaluate(*self._nets, batch)
 
 
 def build(
@@ -94,41 +56,23 @@ def build(
             initialize.fill(made, spec, model, train.seed, prefix, given)
         nets[net.name] = made.to(device)
     recipe = modules["recipe.py"]
-    phases = [
-        [_Loss(recipe, functions.loss, [nets[name] for name in functions.nets]) for functions in row]
-        for row in update_functions(spec, train)
-    ]
-    shared = [
-        None if functions is None else _shared(recipe, functions.loss, {name: nets[name] for name in functions.nets})
-        for functions in shared_functions(spec, train)
-    ]
-    logged = [
-        None
-        if functions is None
-        else partial(getattr(recipe, functions.loss), *(nets[name] for name in functions.nets))
-        for functions in logged_functions(spec, train)
-    ]
-    groups = [
-        [partial(getattr(recipe, function.name), *(nets[name] for name in function.nets)) for function in row]
-        for row in (group_functions(spec, train) if records is not None else ())
-    ]
-    evaluated = nets_of(spec, train, train.evaluation.body)
+    functions = recipe_functions(spec, train, records)
     return Program(
         nets,
-        phases,
-        _Evaluation(recipe, [nets[name] for name in evaluated]),
-        [Part(part.op, part.args) for part in metric_parts(spec, train)],
+        [[Loss(recipe, function, nets) for function in row] for row in functions.losses],
+        Evaluation(recipe, functions.evaluation, nets),
+        functions.evaluation.parts,
         [term.name for term in train.evaluation.terms],
         files,
-        shared,
-        logged,
-        groups,
+        [None if f is None else Shared(_bound(recipe, f, nets), f.nets) for f in functions.shared],
+        [None if f is None else _bound(recipe, f, nets) for f in functions.logged],
+        [[_bound(recipe, function, nets) for function in row] for row in functions.groups],
     )
 
 
-def _shared(recipe: ModuleType, name: str, nets: Mapping[str, nn.Module]) -> Shared:
-    function: Callable[..., Batch] = getattr(recipe, name)
-    return Shared(lambda batch: function(*nets.values(), batch), tuple(nets))
+def _bound(recipe: ModuleType, function: NetFunction, nets: Mapping[str, nn.Module]) -> Callable[..., Any]:
+    """A function of the recipe with its nets."""
+    return partial(getattr(recipe, function.name), *(nets[name] for name in function.nets))
 
 
 def file_of(net: str) -> str:

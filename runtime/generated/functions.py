@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any, Protocol, TypeAlias
 
+import torch
 from torch import Tensor, nn
 
+from ...backends.pytorch.recipe import MEAN, EvaluationFunctions, LossFunction, MetricPart
 from ..data.feed import Batch
 
 #: Groups of parameters by optimizer, as the generated code gives them: a hyperparameter is a number or a function of the
@@ -23,36 +26,105 @@ class LossCode(Protocol):
         ...
 
     def counts(self, batch: Batch, /) -> Sequence[Any]:
-        """How many targets each mean of the terms divides by."""
+        """The number of targets that each counted loss in the terms is averaged over."""
         ...
 
     def part(self, batch: Batch, counts: Sequence[Any], share: float, /) -> Sequence[Tensor]:
-        """What a micro-batch contributes: means divide by the `counts` of the whole batch, the rest is times `share`."""
+        """What a micro-batch contributes: sums divided by the `counts` of the whole batch, the rest times `share`."""
         ...
 
 
-class EvaluationCode(Protocol):
-    """Terms and metric inputs of one application of the nets in evaluation mode."""
+class Loss:
+    """A loss of the recipe over its nets."""
 
-    def __call__(self, batch: Batch, /) -> tuple[Sequence[Tensor], Sequence[Sequence[Tensor]]]:
-        """The terms of the batch, then the inputs of every built-in metric part, in their order."""
-        ...
+    def __init__(self, recipe: ModuleType, function: LossFunction, nets: Mapping[str, nn.Module]) -> None:
+        self._function = function
+        self._loss: Callable[..., Any] = getattr(recipe, function.name)
+        self._counts: Callable[[Batch], Any] | None = getattr(recipe, function.counts) if function.counts else None
+        self._nets = tuple(nets[name] for name in function.nets)
 
-    def counts(self, batch: Batch, /) -> Sequence[Any]:
-        """The weight of each term: its targets."""
-        ...
+    def __call__(self, batch: Batch) -> Sequence[Tensor]:
+        return self.with_outputs(batch)[0]
 
-    def figures(self, parts: Sequence[float], /) -> Mapping[str, float]:
-        """Metrics by name from the values of their parts."""
-        ...
+    def with_outputs(self, batch: Batch) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
+        """The terms of a batch, and the values that metrics are computed from."""
+        return self._parts(self._loss(*self._nets, batch))
+
+    def counts(self, batch: Batch) -> Sequence[Any]:
+        if self._counts is None:
+            return ()
+        found = self._counts(batch)
+        return found if isinstance(found, tuple) else (found,)
+
+    def weights(self, batch: Batch, size: int) -> Sequence[Any]:
+        """What each term weighs in the mean over a split: its targets, or the examples where these are not one number."""
+        counts = self.counts(batch)
+        return [counts[own[0]] if len(own) == 1 else size for own in self._function.terms]
+
+    def part(self, batch: Batch, counts: Sequence[Any], share: float) -> Sequence[Tensor]:
+        match self._function.micro:
+            case "sum":
+                terms, _ = self._parts(self._loss(*self._nets, batch, reduction="sum"))
+                return [
+                    term / counts[own[0]] if own else term * share
+                    for term, own in zip(terms, self._function.terms, strict=True)
+                ]
+            case "scaled":
+                given = counts[0] if len(counts) == 1 else tuple(counts)
+                return self._parts(self._loss(*self._nets, batch, "sum", given, share))[0]
+            case None:
+                raise AssertionError(f"`{self._function.name}` was written for whole batches")
+
+    def _parts(self, found: Any) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
+        """The terms and the outputs of a call, each as a sequence: the file writes a single one bare."""
+        many, outputs = len(self._function.terms) > 1, self._function.outputs
+        terms: Any = found[0] if outputs else found
+        more: Any = found[1] if outputs else ()
+        return terms if many else (terms,), (more,) if outputs == 1 else more
 
 
 @dataclass(frozen=True)
-class Part:
-    """A built-in metric with its arguments."""
+class Measured:
+    """What a batch adds to the figures of a split: loss terms with their weights, and the inputs of each metric part."""
 
-    op: str
-    args: Mapping[str, Any]
+    terms: Sequence[Tensor]
+    weights: Sequence[Any]
+    inputs: Sequence[Sequence[Tensor]]
+
+
+class Evaluation:
+    """What the recipe computes of a validation or test batch; its nets are in evaluation mode then."""
+
+    def __init__(self, recipe: ModuleType, functions: EvaluationFunctions, nets: Mapping[str, nn.Module]) -> None:
+        self._functions = functions
+        self._loss = Loss(recipe, functions.loss, nets) if functions.loss else None
+        metrics = functions.metrics
+        self._metrics: Callable[..., Any] | None = getattr(recipe, metrics.name) if metrics else None
+        self._nets = tuple(nets[name] for name in metrics.nets) if metrics else ()
+        self._figures: Callable[[dict[str, float]], dict[str, float]] | None = (
+            getattr(recipe, functions.figures) if functions.figures else None
+        )
+
+    def __call__(self, batch: Batch) -> Measured:
+        size = batch[self._functions.field].shape[0]
+        terms: Sequence[Tensor] = ()
+        outputs: Sequence[Tensor] = ()
+        weights: Sequence[Any] = ()
+        if self._loss is not None:
+            terms, outputs = self._loss.with_outputs(batch)
+            weights = self._loss.weights(batch, size)
+        inputs: list[Sequence[Tensor]] = []
+        if self._metrics is not None:
+            found = self._metrics(*self._nets, *outputs, batch)
+            for part in self._functions.parts:
+                given = found[part.name]
+                inputs.append((given, torch.tensor(size, device=given.device)) if part.op == MEAN else given)
+        return Measured(terms, weights, inputs)
+
+    def figures(self, values: Mapping[str, float]) -> dict[str, float]:
+        """Metrics by name, in the order of the recipe, from the values of their parts."""
+        computed = self._figures(dict(values)) if self._figures is not None else {}
+        return {name: computed[name] if name in computed else values[name] for name in self._functions.names}
 
 
 @dataclass(frozen=True)
@@ -80,8 +152,8 @@ class Program:
 
     nets: dict[str, nn.Module]
     phases: Sequence[Sequence[LossCode]]
-    evaluation: EvaluationCode
-    parts: Sequence[Part]
+    evaluation: Evaluation
+    parts: Sequence[MetricPart]
     terms: Sequence[str]
     sources: Mapping[str, str]  # file name -> generated text
     shared: Sequence[Shared | None] = ()  # by phase

@@ -45,13 +45,12 @@ def evaluate(
     with torch.random.fork_rng([feed.device] if feed.device.type == "cuda" else []), evaluating(program):
         torch.manual_seed(0)
         for data in feed.batches(batch, limit):
-            terms, inputs = program.evaluation(data)
-            counts = program.evaluation.counts(data)
-            for part, values in zip(parts, inputs, strict=True):
+            found = program.evaluation(data)
+            for part, values in zip(parts, found.inputs, strict=True):
                 part.update(*values)
             wide = [
                 torch.stack((term.double() * count, torch.as_tensor(count, dtype=torch.float64, device=term.device)))
-                for term, count in zip(terms, counts, strict=True)
+                for term, count in zip(found.terms, found.weights, strict=True)
             ]
             sums = [a + b for a, b in zip(sums, wide, strict=True)] if sums else wide
     losses: dict[str, float] = {}
@@ -62,4 +61,5 @@ def evaluate(
         losses = {"loss": sum(losses.values()), **losses}
     elif losses:
         losses = {"loss": next(iter(losses.values()))}
-    return dict(program.evaluation.figures([part.value() for part in parts])), losses
+    values = {given.name: part.value() for given, part in zip(program.parts, parts, strict=True)}
+    return program.evaluation.figures(values), losses

@@ -128,6 +128,22 @@ def test_training_is_one_graph(name: str, instance: Callable[..., nn.Module]) ->
     assert sum(p.grad is not None for p in module.parameters()) > 1
 
 
+@pytest.mark.parametrize("name", ["specs/digits_mlp.dlspec", "specs/char_gpt.dlspec", "i_vae"])
+def test_a_loss_is_one_graph(name: str, instance: Callable[..., nn.Module], example: Callable[[str], Spec]) -> None:
+    """A step's loss with the model inside it, and its backward pass."""
+    torch.compiler.reset()
+    spec = example(name)
+    train = spec.recipe.trains[0]
+    module, recipe = instance(name).train(), load_source(recipe_source(spec, train), "recipe.py")
+    (image,) = INPUTS[name]()
+    batch = {value.name: image for value in spec.bodies[train.phases[0].updates[0].body].inputs}
+    batch |= {"label": torch.tensor([0, 1, 2])} if "label" in batch else {}
+    found = torch.compile(recipe.loss, fullgraph=True, backend="aot_eager")(module, batch)
+    terms = found[0] if isinstance(found, tuple) else found
+    terms.backward()
+    assert sum(p.grad is not None for p in module.parameters()) > 1
+
+
 def test_stack_traces_show_the_generated_line(instance: Callable[..., nn.Module]) -> None:
     module = instance("specs/digits_mlp.dlspec")
     with pytest.raises(RuntimeError) as failure:

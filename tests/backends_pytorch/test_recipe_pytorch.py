@@ -13,9 +13,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dlc.backends.pytorch.load import load_source
-from dlc.backends.pytorch.recipe import metric_parts, nets_of, recipe_source, shared_functions, update_functions
+from dlc.backends.pytorch.recipe import recipe_functions, recipe_source
 from dlc.compiler.check import check
 from dlc.compiler.ir.model import Spec
+from dlc.runtime.generated.functions import Evaluation, Loss
 
 DATA = """
 data D {
@@ -33,7 +34,7 @@ MODEL = "model M(x: [B, T, 4]) -> (logits: [B, T, 5]) { h = x -> a: Linear(4)\n 
 def section(tmp_path: Path) -> Callable[..., tuple[Spec, ModuleType]]:
     def make(train: str, models: str = MODEL) -> tuple[Spec, ModuleType]:
         file = tmp_path / "spec.dlspec"
-        common = "data = D\n batch = 4\n duration = 1 steps"
+        common = "data = D\n batch = 4\n micro_batch = 2\n duration = 1 steps"
         file.write_text(f"dlspec 1\n{DATA}\n{models}\ntrain {{\n{common}\n{train}\n}}\n", encoding="utf-8")
         checked = check(file)
         assert checked.spec is not None, [(d.code, d.message) for d in checked.report.errors]
@@ -67,12 +68,18 @@ def split(whole: dict[str, Tensor], at: int) -> list[dict[str, Tensor]]:
     return [{k: v[:at] for k, v in whole.items()}, {k: v[at:] for k, v in whole.items()}]
 
 
-def accumulated(module: ModuleType, nets: tuple[Any, ...], parts: list[dict[str, Tensor]]) -> list[Tensor]:
+def first_loss(spec: Spec, module: ModuleType, net: nn.Module) -> Loss:
+    """The loss of a section with one update, as training calls it."""
+    functions = recipe_functions(spec, spec.recipe.trains[0])
+    return Loss(module, functions.losses[0][0], dict.fromkeys(("", "c"), net))
+
+
+def accumulated(loss: Loss, parts: list[dict[str, Tensor]]) -> list[Tensor]:
     counts: Any = None
     for part in parts:
-        found = module.loss_counts(part)
+        found = loss.counts(part)
         counts = found if counts is None else [a + b for a, b in zip(counts, found, strict=True)]
-    rows = [module.loss_part(*nets, part, counts, 1 / len(parts)) for part in parts]
+    rows = [loss.part(part, counts, 1 / len(parts)) for part in parts]
     return [sum(terms[1:], terms[0]) for terms in zip(*rows, strict=True)]
 
 
@@ -95,11 +102,12 @@ COUNTED = {
 @pytest.mark.parametrize("name", COUNTED)
 def test_micro_batches_add_up_to_the_whole(name: str, section: Callable[..., tuple[Spec, ModuleType]]) -> None:
     """Micro-batches of 1 and 3 examples with different numbers of valid targets: the same loss, the same gradients."""
-    _, module = section(f"model = M\n loss = {COUNTED[name][0]}\n optimizer = SGD(0.1)")
+    spec, module = section(f"model = M\n loss = {COUNTED[name][0]}\n optimizer = SGD(0.1)")
     net, whole = Net(), batch()
-    (want,) = module.loss(net, whole)
+    loss = first_loss(spec, module, net)
+    (want,) = loss(whole)
     gradients = torch.autograd.grad(want, list(net.parameters()))
-    (have,) = accumulated(module, (net,), split(whole, 1))
+    (have,) = accumulated(loss, split(whole, 1))
     torch.testing.assert_close(have, want)
     for one, other in zip(torch.autograd.grad(have, list(net.parameters())), gradients, strict=True):
         torch.testing.assert_close(one, other)
@@ -110,27 +118,28 @@ def test_masked_mean_is_over_the_valid_targets(section: Callable[..., tuple[Spec
     net, whole = Net(), batch()
     logits = net(whole["x"])
     valid = whole["y"] >= 0
-    torch.testing.assert_close(module.loss(net, whole)[0], F.cross_entropy(logits[valid], whole["y"][valid]))
-    assert [int(count) for count in module.loss_counts(whole)] == [1 + 3 + 5 + 7]
+    torch.testing.assert_close(module.loss(net, whole), F.cross_entropy(logits[valid], whole["y"][valid]))
+    assert int(module.loss_count(whole)) == 1 + 3 + 5 + 7
 
 
 def test_what_joins_examples_is_averaged(section: Callable[..., tuple[Spec, ModuleType]]) -> None:
-    _, module = section("""
+    spec, module = section("""
 model = M
 loss { ce = cross_entropy(logits[:, 0], y[:, 0]); spread = 0.1 * var(logits[:, 0, 0]); both = mse(logits[:, 0, :4], v) + mean(logits) }
 optimizer = SGD(0.1)
 """)
     net, whole = Net(), batch()
     parts = split(whole, 2)
-    ce, spread, both = accumulated(module, (net,), parts)
-    torch.testing.assert_close(ce, module.loss(net, whole)[0])
-    alone = [module.loss(net, part) for part in parts]
+    loss = first_loss(spec, module, net)
+    ce, spread, both = accumulated(loss, parts)
+    torch.testing.assert_close(ce, loss(whole)[0])
+    alone = [loss(part) for part in parts]
     torch.testing.assert_close(spread, (alone[0][1] + alone[1][1]) / 2)
     torch.testing.assert_close(both, (alone[0][2] + alone[1][2]) / 2)
 
 
 def test_a_penalty_on_weights_counts_once(section: Callable[..., tuple[Spec, ModuleType]]) -> None:
-    _, module = section("""
+    spec, module = section("""
 model = M
 loss { ce = cross_entropy(logits[:, 0], y[:, 0]); l1 = 0.01 * l1("**.weight") }
 optimizer = SGD(0.1)
@@ -138,7 +147,7 @@ optimizer = SGD(0.1)
     net, whole = Net(), batch()
     want = 0.01 * (net.a.weight.abs().sum() + net.b.weight.abs().sum())
     torch.testing.assert_close(module.loss(net, whole)[1], want)
-    torch.testing.assert_close(accumulated(module, (net,), split(whole, 1))[1], want)
+    torch.testing.assert_close(accumulated(first_loss(spec, module, net), split(whole, 1))[1], want)
 
 
 def test_evaluation_gives_terms_and_the_inputs_of_metrics(section: Callable[..., tuple[Spec, ModuleType]]) -> None:
@@ -148,16 +157,18 @@ loss = cross_entropy(logits, y, ignore = -1)
 metrics { acc = accuracy(logits, y, ignore = -1); err = 1 - accuracy(logits, y, ignore = -1); size = mean(abs(logits)) }
 optimizer = SGD(0.1)
 """)
-    train = spec.recipe.trains[0]
     net, whole = Net(), batch()
-    terms, parts = module.evaluate(net, whole)
-    torch.testing.assert_close(terms[0], module.loss(net, whole)[0])
-    assert [part.op for part in metric_parts(spec, train)] == ["accuracy", "accuracy", "mean"]
-    torch.testing.assert_close(parts[0][0], net(whole["x"]))
-    assert parts[1][1] is whole["y"]
-    assert int(parts[2][1]) == 4
-    assert [int(count) for count in module.evaluate_counts(whole)] == [16]
-    assert module.figures([0.75, 0.75, 2.0]) == {"acc": 0.75, "err": pytest.approx(0.25), "size": 2.0}
+    functions = recipe_functions(spec, spec.recipe.trains[0]).evaluation
+    assert [part.op for part in functions.parts] == ["accuracy", "accuracy", "mean"]
+    evaluation = Evaluation(module, functions, {"": net})
+    found = evaluation(whole)
+    torch.testing.assert_close(found.terms[0], module.loss(net, whole)[0])
+    torch.testing.assert_close(found.inputs[0][0], net(whole["x"]))
+    assert found.inputs[1][1] is whole["y"]
+    assert int(found.inputs[2][1]) == 4
+    assert [int(weight) for weight in found.weights] == [16]
+    values = {part.name: value for part, value in zip(functions.parts, (0.75, 0.75, 2.0), strict=True)}
+    assert evaluation.figures(values) == {"acc": 0.75, "err": pytest.approx(0.25), "size": 2.0}
 
 
 def test_several_nets_and_what_their_steps_share(section: Callable[..., tuple[Spec, ModuleType]]) -> None:
@@ -172,13 +183,12 @@ step gen  { loss = bce(fake -> disc, 1); optimizer = SGD(0.1) }
         "model G(z: [B, 2]) -> (out: [B, 4]) { out = z -> a: Linear(4) }\n"
         "model C(x: [B, 4]) -> (score: [B]) { score = x -> b: Linear(1) -> squeeze(1) }",
     )
-    train = spec.recipe.trains[0]
-    ((first, second),) = update_functions(spec, train)
-    (shared,) = shared_functions(spec, train)
+    functions = recipe_functions(spec, spec.recipe.trains[0])
+    ((first, second),) = functions.losses
+    (shared,) = functions.shared
     assert shared is not None
-    assert (first.loss, first.nets, second.loss, second.nets) == ("disc_loss", ("disc",), "gen_loss", ("disc",))
-    assert (shared.loss, shared.nets) == ("lets", ("gen",))
-    assert nets_of(spec, train, train.phases[0].updates[1].body) == ("disc",)
+    assert (first.name, first.nets, second.name, second.nets) == ("disc_loss", ("disc",), "gen_loss", ("disc",))
+    assert (shared.name, shared.nets) == ("lets", ("gen",))
     gen, disc = nn.Linear(2, 4), nn.Sequential(nn.Linear(4, 1), nn.Flatten(0))
     given = batch()
     given |= module.lets(gen, given)
@@ -188,7 +198,7 @@ step gen  { loss = bce(fake -> disc, 1); optimizer = SGD(0.1) }
     (made,) = torch.autograd.grad(made, gen.weight, allow_unused=True)
     assert made is None
     assert module.disc_loss_counts(given) == (4, 4)
-    (loss,) = module.gen_loss(disc, given)
+    loss = module.gen_loss(disc, given)
     assert torch.autograd.grad(loss, gen.weight)[0].abs().sum() > 0
 
 
@@ -198,7 +208,7 @@ def test_gradient_penalty(section: Callable[..., tuple[Spec, ModuleType]]) -> No
         "model C(x: [B, 4]) -> (score: [B]) { score = x -> b: Linear(1) -> squeeze(1) }",
     )
     net = nn.Sequential(nn.Linear(4, 1), nn.Flatten(0))
-    (loss,) = module.loss(net, batch())
+    loss = module.loss(net, batch())
     torch.testing.assert_close(loss, (net[0].weight.norm() - 1) ** 2)
     loss.backward()
     assert net[0].weight.grad is not None
@@ -224,5 +234,6 @@ train {{
     checked = check(file)
     assert checked.spec is not None
     train = checked.spec.recipe.trains[0]
-    assert [[f.loss for f in row] for row in update_functions(checked.spec, train)] == [["loss"], ["loss"]]
+    losses = recipe_functions(checked.spec, train).losses
+    assert [[function.name for function in row] for row in losses] == [["loss"], ["loss"]]
     assert recipe_source(checked.spec, train).count("def loss(") == 1

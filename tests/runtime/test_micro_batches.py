@@ -26,6 +26,7 @@ train {
   loss = LOSS
   optimizer = SGD(0.1)
   batch = 12
+  micro_batch = 4
   duration = 1 steps
   keep = last
 }

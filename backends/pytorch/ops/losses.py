@@ -14,23 +14,24 @@ from ..lowering import Application, Operand, function
 from ..python import COMPARISON, Expr
 from ..support import support
 
-Total: TypeAlias = Callable[[Application], Expr]
+#: A loss; the second argument is the source of its `reduction`, "" for the mean.
+Reduced: TypeAlias = Callable[[Application, str], Expr]
 Count: TypeAlias = Callable[[Application], str]
 
 _FIELD = re.compile(r'batch\["\w+"\]')
 
-#: Sum and count of each counted loss.
-SUMS: dict[str, tuple[Total, Count]] = {}
+#: Each counted loss with the number of targets that its mean divides by.
+COUNTED: dict[str, tuple[Reduced, Count]] = {}
 
 
-def counted(name: str, lower: Callable[[Application, bool], Expr], count: Count) -> None:
-    """Registers a loss: `lower(use, total)` is its sum with `total`, else its mean."""
-    function(name)(lambda use: lower(use, False))
-    SUMS[name] = (lambda use: lower(use, True), count)
+def counted(name: str, lower: Reduced, count: Count) -> None:
+    """Registers a loss that is a sum over its targets, divided by their number."""
+    function(name)(lambda use: lower(use, ""))
+    COUNTED[name] = (lower, count)
 
 
-def _reduction(total: bool) -> str:
-    return 'reduction="sum"' if total else ""
+def _reduction(source: str) -> str:
+    return f"reduction={source}" if source else ""
 
 
 # ---- classes ---------------------------------------------------------------------------------------------------------
@@ -53,15 +54,15 @@ def _weights(use: Application) -> str:
     return f"torch.tensor({use.text(weight)}, device={use.at(0)}.device)"
 
 
-def _cross_entropy(use: Application, total: bool) -> Expr:
+def _cross_entropy(use: Application, reduction: str) -> Expr:
     options = use.options(ignore_index=("ignore", None), label_smoothing=("smoothing", 0.0))
     if use.arg("weight") is not None:
         options.append(f"weight={_weights(use)}")
-    return use.call("F.cross_entropy", *_pair(use, use.value("axis")), *options, _reduction(total))
+    return use.call("F.cross_entropy", *_pair(use, use.value("axis")), *options, _reduction(reduction))
 
 
-def _nll(use: Application, total: bool) -> Expr:
-    return use.call("F.nll_loss", *_pair(use, use.value("axis")), _reduction(total))
+def _nll(use: Application, reduction: str) -> Expr:
+    return use.call("F.nll_loss", *_pair(use, use.value("axis")), _reduction(reduction))
 
 
 def _class_count(use: Application) -> str:
@@ -79,16 +80,16 @@ counted("cross_entropy", _cross_entropy, _class_count)
 counted("nll", _nll, _class_count)
 
 
-def _focal(use: Application, total: bool) -> Expr:
+def _focal(use: Application, reduction: str) -> Expr:
     options = use.options(gamma=("gamma", 2.0), alpha=("alpha", None))
-    return use.call(support("focal_loss"), use[0], use[1], *options, _reduction(total))
+    return use.call(support("focal_loss"), use[0], use[1], *options, _reduction(reduction))
 
 
 counted("focal", _focal, lambda use: _targets(use))
 
 
-def _kl(use: Application, total: bool) -> Expr:
-    return use.call(support("kl_divergence"), use[0], use[1], *use.options(axis=("axis", -1)), _reduction(total))
+def _kl(use: Application, reduction: str) -> Expr:
+    return use.call(support("kl_divergence"), use[0], use[1], *use.options(axis=("axis", -1)), _reduction(reduction))
 
 
 def _vectors(use: Application) -> str:
@@ -107,7 +108,9 @@ def _target(use: Application) -> str:
     """The second input at the shape of the first: a number stands for a whole target."""
     operand: Operand = use.operand(1)
     if operand.type is None:
-        return f"torch.full_like({use[0]}, {_float(use)})"
+        text = _float(use)
+        made = {"0.0": "torch.zeros_like", "1.0": "torch.ones_like"}.get(text)
+        return f"{made}({use[0]})" if made else f"torch.full_like({use[0]}, {text})"
     return f"{use.at(1)}.expand_as({use[0]})" if operand.type.rank == 0 and use.tensor(0).rank else use[1]
 
 
@@ -116,10 +119,10 @@ def _float(use: Application) -> str:
     return f"{text}.0" if text.lstrip("-").isdigit() else text
 
 
-def _values(name: str, *options: tuple[str, str, object]) -> Callable[[Application, bool], Expr]:
-    def lower(use: Application, total: bool) -> Expr:
+def _values(name: str, *options: tuple[str, str, object]) -> Reduced:
+    def lower(use: Application, reduction: str) -> Expr:
         given = use.options(**{keyword: (arg, default) for keyword, arg, default in options})
-        return use.call(name, use[0], _target(use), *given, _reduction(total))
+        return use.call(name, use[0], _target(use), *given, _reduction(reduction))
 
     return lower
 

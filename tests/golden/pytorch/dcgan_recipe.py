@@ -2,105 +2,40 @@
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor, nn
 
 
-def disc_parameter_groups(disc):
-    """The parameters in groups, with what the optimizer is told of each."""
+def parameter_groups(net: nn.Module) -> dict[str, list[dict]]:
+    """Parameters by optimizer, with optimizer options for each group."""
+    options = {"lr": 0.0002, "betas": (0.5, 0.999), "eps": 1e-8, "weight_decay": 0.0}
+    return {"Adam": [{"params": list(net.parameters()), **options}]}
+
+
+def lets(gen: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Values that several updates share."""
     return {
-        "Adam": [
-            {
-                "params": list(disc.parameters()),
-                "lr": 0.0002,
-                "betas": (0.5, 0.999),
-                "eps": 1e-8,
-                "weight_decay": 0.0,
-            },
-        ],
+        "fake": gen(
+            torch.randn(
+                batch["image"].shape[0],
+                100,
+                1,
+                1,
+                device=batch["image"].device,
+            ),
+        ),
     }
 
 
-def gen_parameter_groups(gen):
-    """The parameters in groups, with what the optimizer is told of each."""
-    return {
-        "Adam": [
-            {
-                "params": list(gen.parameters()),
-                "lr": 0.0002,
-                "betas": (0.5, 0.999),
-                "eps": 1e-8,
-                "weight_decay": 0.0,
-            },
-        ],
-    }
+def disc_loss(disc: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """Loss terms of a batch."""
+    score = disc(batch["image"])
+    on_real = F.binary_cross_entropy_with_logits(score, torch.ones_like(score))
+    score_2 = disc(batch["fake"].detach())
+    on_fake = F.binary_cross_entropy_with_logits(score_2, torch.zeros_like(score_2))
+    return on_real, on_fake
 
 
-def lets(gen, batch):
-    """Values that the updates share."""
-    B = batch["image"].shape[0]
-    return {"fake": gen(torch.randn(B, 100, 1, 1, device=batch["image"].device))}
-
-
-def disc_loss(disc, batch):
-    """The terms of the loss."""
-    x = disc(batch["image"])
-    on_real = F.binary_cross_entropy_with_logits(x, torch.full_like(x, 1.0))
-    x = disc(batch["fake"].detach())
-    on_fake = F.binary_cross_entropy_with_logits(x, torch.full_like(x, 0.0))
-    return (on_real, on_fake)
-
-
-def disc_loss_counts(batch):
-    """How many targets each mean divides by."""
-    B = batch["image"].shape[0]
-    return (B, B)
-
-
-def disc_loss_part(disc, batch, counts, share):
-    """What a micro-batch adds to the terms."""
-    x = disc(batch["image"])
-    x = F.binary_cross_entropy_with_logits(x, torch.full_like(x, 1.0), reduction="sum")
-    y = disc(batch["fake"].detach())
-    y = F.binary_cross_entropy_with_logits(y, torch.full_like(y, 0.0), reduction="sum")
-    return (x / counts[0], y / counts[1])
-
-
-def gen_loss(disc, batch):
-    """The terms of the loss."""
-    x = disc(batch["fake"])
-    return (F.binary_cross_entropy_with_logits(x, torch.full_like(x, 1.0)),)
-
-
-def gen_loss_counts(batch):
-    """How many targets each mean divides by."""
-    B = batch["fake"].shape[0]
-    return (B,)
-
-
-def gen_loss_part(disc, batch, counts, share):
-    """What a micro-batch adds to the terms."""
-    x = disc(batch["fake"])
-    x = F.binary_cross_entropy_with_logits(x, torch.full_like(x, 1.0), reduction="sum")
-    return (x / counts[0],)
-
-
-def evaluate(batch):
-    """The terms of the loss, and the inputs of each part of a metric."""
-    terms = ()
-    parts = ()
-    return terms, parts
-
-
-def evaluate_counts(batch):
-    """The weight of each term."""
-    return ()
-
-
-def figures(parts):
-    """Metrics by name, from the figures of their parts."""
-    return {}
-
-
-def logged(gen, batch):
-    """What `log` shows of a batch."""
-    B = batch["image"].shape[0]
-    return {"fake": gen(torch.randn(B, 100, 1, 1, device=batch["image"].device))}
+def gen_loss(disc: nn.Module, batch: dict[str, Tensor]) -> Tensor:
+    """Loss of a batch."""
+    score = disc(batch["fake"])
+    return F.binary_cross_entropy_with_logits(score, torch.ones_like(score))

@@ -3,27 +3,28 @@
 import math
 
 import torch.nn.functional as F
+from torch import Tensor, nn
 
 
-def lr(step):
+def lr(step: int) -> float:
     """Learning rate after `step` updates."""
     if step < 14055:
         return 0.5 * 0.001 * (1 + math.cos(math.pi * step / 14055))
     return 0.0
 
 
-def layer2_layer3_lr(step):
+def layer2_layer3_lr(step: int) -> float:
     """Learning rate after `step` updates."""
     return lr(step) / 10
 
 
-def layer4_lr(step):
+def layer4_lr(step: int) -> float:
     """Learning rate after `step` updates."""
     return lr(step) / 3
 
 
-def parameter_groups(model):
-    """The parameters in groups, with what the optimizer is told of each."""
+def parameter_groups(model: nn.Module) -> dict[str, list[dict]]:
+    """Parameters by optimizer, with optimizer options for each group."""
     others = []
     layer2_layer3 = []
     layer4 = []
@@ -68,37 +69,17 @@ def parameter_groups(model):
     }
 
 
-def loss(model, batch):
-    """The terms of the loss."""
+def loss(model: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """Loss of a batch, and `logits` for the metrics."""
     logits = model(batch["image"])
-    return (F.cross_entropy(logits, batch["label"]),)
+    return F.cross_entropy(logits, batch["label"]), logits
 
 
-def loss_counts(batch):
-    """How many targets each mean divides by."""
-    return (batch["label"].numel(),)
+def loss_count(batch: dict[str, Tensor]) -> int:
+    """Number of targets that the loss is averaged over."""
+    return batch["label"].numel()
 
 
-def loss_part(model, batch, counts, share):
-    """What a micro-batch adds to the terms."""
-    logits = model(batch["image"])
-    x = F.cross_entropy(logits, batch["label"], reduction="sum")
-    return (x / counts[0],)
-
-
-def evaluate(model, batch):
-    """The terms of the loss, and the inputs of each part of a metric."""
-    logits = model(batch["image"])
-    terms = (F.cross_entropy(logits, batch["label"]),)
-    parts = ((logits, batch["label"]),)
-    return terms, parts
-
-
-def evaluate_counts(batch):
-    """The weight of each term."""
-    return (batch["label"].numel(),)
-
-
-def figures(parts):
-    """Metrics by name, from the figures of their parts."""
-    return {"acc": parts[0]}
+def metrics(logits: Tensor, batch: dict[str, Tensor]) -> dict[str, tuple[Tensor, ...]]:
+    """Inputs of each metric."""
+    return {"acc": (logits, batch["label"])}

@@ -2,68 +2,25 @@
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor, nn
 
 
-def parameter_groups(model):
-    """The parameters in groups, with what the optimizer is told of each."""
-    return {
-        "Adam": [
-            {
-                "params": list(model.parameters()),
-                "lr": 0.001,
-                "betas": (0.9, 0.999),
-                "eps": 1e-8,
-                "weight_decay": 0.0,
-            },
-        ],
-    }
+def parameter_groups(model: nn.Module) -> dict[str, list[dict]]:
+    """Parameters by optimizer, with optimizer options for each group."""
+    options = {"lr": 0.001, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0}
+    return {"Adam": [{"params": list(model.parameters()), **options}]}
 
 
-def loss(model, batch):
-    """The terms of the loss."""
+def loss(model: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """Loss terms of a batch."""
     recon, mu, logvar = model(batch["image"])
-    x = F.binary_cross_entropy_with_logits(recon, batch["image"].flatten(1))
-    nll = x * 784
-    x = torch.mean(torch.sum(torch.exp(logvar) + mu**2 - 1 - logvar, dim=1))
-    kl = 1.0 * x / 2
-    return (nll, kl)
+    bce = F.binary_cross_entropy_with_logits(recon, batch["image"].flatten(1))
+    nll = bce * 784
+    mean = torch.mean(torch.sum(torch.exp(logvar) + mu**2 - 1 - logvar, dim=1))
+    kl = 1.0 * mean / 2
+    return nll, kl
 
 
-def loss_counts(batch):
-    """How many targets each mean divides by."""
-    B = batch["image"].shape[0]
-    return (B * 784,)
-
-
-def loss_part(model, batch, counts, share):
-    """What a micro-batch adds to the terms."""
-    recon, mu, logvar = model(batch["image"])
-    x = batch["image"].flatten(1)
-    x = F.binary_cross_entropy_with_logits(recon, x, reduction="sum")
-    nll = x / counts[0] * 784
-    x = torch.mean(torch.sum(torch.exp(logvar) + mu**2 - 1 - logvar, dim=1))
-    kl = 1.0 * x / 2
-    return (nll, kl * share)
-
-
-def evaluate(model, batch):
-    """The terms of the loss, and the inputs of each part of a metric."""
-    recon, mu, logvar = model(batch["image"])
-    x = F.binary_cross_entropy_with_logits(recon, batch["image"].flatten(1))
-    nll = x * 784
-    x = torch.mean(torch.sum(torch.exp(logvar) + mu**2 - 1 - logvar, dim=1))
-    kl = 1.0 * x / 2
-    terms = (nll, kl)
-    parts = ()
-    return terms, parts
-
-
-def evaluate_counts(batch):
-    """The weight of each term."""
-    B = batch["image"].shape[0]
-    return (B * 784, batch["image"].shape[0])
-
-
-def figures(parts):
-    """Metrics by name, from the figures of their parts."""
-    return {}
+def loss_count(batch: dict[str, Tensor]) -> int:
+    """Number of targets that the loss is averaged over."""
+    return batch["image"].shape[0] * 784

@@ -3,9 +3,10 @@
 import math
 
 import torch.nn.functional as F
+from torch import Tensor, nn
 
 
-def lr(step):
+def lr(step: int) -> float:
     """Learning rate after `step` updates."""
     if step < 10000:
         return 0.003 * (step / 10000)
@@ -14,8 +15,8 @@ def lr(step):
     return 0.0
 
 
-def parameter_groups(model):
-    """The parameters in groups, with what the optimizer is told of each."""
+def parameter_groups(model: nn.Module) -> dict[str, list[dict]]:
+    """Parameters by optimizer, with optimizer options for each group."""
     decay, no_decay = [], []
     for name, p in model.named_parameters():
         if p.ndim < 2 or name in ("cls_token", "pos_embed"):
@@ -31,37 +32,30 @@ def parameter_groups(model):
     }
 
 
-def loss(model, batch):
-    """The terms of the loss."""
+def loss(
+    model: nn.Module,
+    batch: dict[str, Tensor],
+    reduction: str = "mean",
+) -> tuple[Tensor, Tensor]:
+    """Loss of a batch, and `logits` for the metrics.
+
+    Micro-batches pass `reduction="sum"`.
+    """
     logits = model(batch["image"])
-    return (F.cross_entropy(logits, batch["label"], label_smoothing=0.1),)
+    cross_entropy = F.cross_entropy(
+        logits,
+        batch["label"],
+        label_smoothing=0.1,
+        reduction=reduction,
+    )
+    return cross_entropy, logits
 
 
-def loss_counts(batch):
-    """How many targets each mean divides by."""
-    return (batch["label"].numel(),)
+def loss_count(batch: dict[str, Tensor]) -> int:
+    """Number of targets that the loss is averaged over."""
+    return batch["label"].numel()
 
 
-def loss_part(model, batch, counts, share):
-    """What a micro-batch adds to the terms."""
-    logits = model(batch["image"])
-    x = F.cross_entropy(logits, batch["label"], label_smoothing=0.1, reduction="sum")
-    return (x / counts[0],)
-
-
-def evaluate(model, batch):
-    """The terms of the loss, and the inputs of each part of a metric."""
-    logits = model(batch["image"])
-    terms = (F.cross_entropy(logits, batch["label"], label_smoothing=0.1),)
-    parts = ((logits, batch["label"]),)
-    return terms, parts
-
-
-def evaluate_counts(batch):
-    """The weight of each term."""
-    return (batch["label"].numel(),)
-
-
-def figures(parts):
-    """Metrics by name, from the figures of their parts."""
-    return {"top1": parts[0]}
+def metrics(logits: Tensor, batch: dict[str, Tensor]) -> dict[str, tuple[Tensor, ...]]:
+    """Inputs of each metric."""
+    return {"top1": (logits, batch["label"])}

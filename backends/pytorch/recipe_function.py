@@ -1,0 +1,268 @@
+"""One function of `recipe.py`: what some values of a recipe's body are computed from, as statements.
+
+The statements are those of a `forward`, with three differences: fields are read as `batch["image"]`, a counted loss may
+be a sum as well as a mean, and every variable is bound once: a recipe is short, so that no name is needed twice.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+
+from ...compiler.catalogue.losses import LOSSES
+from ...compiler.ir.expand import glob, parameters
+from ...compiler.ir.model import AnyNode, Body, CallNode, OpNode, Spec
+from ...compiler.ir.train import Train
+from .constants import Constants
+from .group import Group
+from .lines import Line
+from .ops.losses import COUNTED
+from .python import ATOM, PRODUCT, WIDTH, Expr, identifier, quoted, unique, variable
+from .regions import Forward
+from .sizes import Sizes
+from .support import SOURCES, support
+from .variables import Region, operands
+
+BATCH = "batch: dict[str, Tensor]"
+
+#: Operators that keep a term a sum of counted losses times numbers.
+LINEAR = ("times", "divide", "plus", "minus", "negative", "add")
+
+
+class RecipeFunction:
+    """A function over a body.
+
+    `variables` are the arguments of the nets, `names` wanted names of values, `given` values that come in as arguments.
+    `sums` are the nodes of counted losses that take `reduction`, with what each is divided by in place ("": nothing).
+    """
+
+    def __init__(
+        self,
+        spec: Spec,
+        train: Train,
+        variables: Mapping[str, str],
+        body: int,
+        *,
+        names: Mapping[int, str] | None = None,
+        given: Mapping[int, Expr] | None = None,
+        sums: Mapping[int, str] | None = None,
+    ) -> None:
+        self.spec, self.train, self.variables = spec, train, variables
+        self.names, self.given, self.sums = dict(names or {}), dict(given or {}), dict(sums or {})
+        self.group = Group(spec, [spec.bodies[body]], Constants(1))
+        self.body: Body = self.group.first
+        inputs = [(_field(value.name), self.group.tensor([value.type]).sizes) for value in self.body.inputs]
+        self.sizes = Sizes.of(inputs, {})
+        reserved = {"batch", "count", "counts", "share", "reduction", *variables.values()}
+        reserved |= {name for expr in self.given.values() for name in expr.names}
+        self._statements = _Statements(self, self.sizes, reserved)
+
+    # ---- values --------------------------------------------------------------------------------------------------------
+
+    def run(self, values: Sequence[int]) -> list[str]:
+        """Writes what the values need; their expressions."""
+        wanted = [value for value in values if value not in self.given]
+        found = dict(zip(wanted, self._statements.run(self._region(), wanted), strict=True))
+        return [(found | self.given)[value].text for value in values]
+
+    def variable(self, value: int, text: str) -> str:
+        """A variable that holds a value whose expression is `text`."""
+        if text.isidentifier():
+            return text
+        name = self._statements.bind(value)
+        self._statements.add(f"{name} = {text}")
+        return name
+
+    def _region(self) -> Region:
+        region = Region(self.group, self._locate)
+        region.env = {value.id: Expr(_field(value.name)) for value in self.body.inputs} | self.given
+        return region
+
+    def _locate(self, path: str) -> str:
+        name, _, rest = path.partition(".")
+        return f"{self.variables[name]}{'.' if rest else ''}{rest}"
+
+    def count(self, position: int) -> str:
+        """How many targets the mean of a counted loss divides by, without running a net."""
+        node = self.body.nodes[position]
+        assert isinstance(node, OpNode)
+        region = self._region()
+        region.at = position
+        for operand in node.inputs:
+            if isinstance(operand, int) and operand not in region.env:
+                region.env[operand] = Expr("<unknown>")
+        text = COUNTED[node.op][1](self._statements.use(region, (node,)))
+        if "<unknown>" not in text:
+            return text
+        # Which targets count depends on a target that is no field: what leads to it is computed.
+        target = node.inputs[1]
+        assert isinstance(target, int)
+        region = self._region()
+        self._statements.run(region, [target])
+        region.at = position
+        for operand in node.inputs:
+            if isinstance(operand, int) and operand not in region.env:
+                region.env[operand] = variable("_")
+        return COUNTED[node.op][1](self._statements.use(region, (node,)))
+
+    def origin(self, value: int) -> str:
+        """What gives a value that has no name: an output of a net, or an operator."""
+        node = next(node for node in self.body.nodes if any(output.id == value for output in node.outputs))
+        if isinstance(node, CallNode):
+            at = [output.id for output in node.outputs].index(value)
+            results = self.spec.bodies[node.body].outputs
+            return results[at].name if at < len(results) else "x"
+        if isinstance(node, OpNode):  # a function of the file must not be hidden by a variable
+            return node.op.partition("_")[0] if node.op in SOURCES else node.op
+        return "x"
+
+    @property
+    def device(self) -> str:
+        return f"{_field(self.body.inputs[0].name)}.device"
+
+    # ---- the text ------------------------------------------------------------------------------------------------------
+
+    def nets(self, statements: Sequence[Line]) -> tuple[str, ...]:
+        """Names of the nets that the statements use, in the order of the section."""
+        text = re.sub(r'"[^"]*"', "", "\n".join(line.text for line in statements))
+        return tuple(
+            net.name for net in self.train.nets if re.search(rf"\b{self.variables[net.name or 'model']}\b", text)
+        )
+
+    def arguments(self, nets: Sequence[str]) -> list[str]:
+        """The nets and the batch, as a signature has them."""
+        return [*(f"{self.variables[net or 'model']}: nn.Module" for net in nets), BATCH]
+
+    def statements(self, result: str | Sequence[str]) -> list[Line]:
+        """The body of the function; several results are returned side by side."""
+        if not isinstance(result, str):
+            items, result = result, ", ".join(result)
+            if len(items) > 1 and len(f"    return {result}") > WIDTH:
+                result = f"({result})"
+        head = self.sizes.head()
+        if len(head) == 1 and not self._statements.lines:
+            letter, size = head[0].split(" = ")
+            if len(re.findall(rf"\b{letter}\b", result)) == 1:  # a size that is read once needs no name
+                head, result = [], re.sub(rf"\b{letter}\b", lambda _: size, result)
+        lines = [Line(text, 1) for text in head]
+        lines += [Line(line.text, line.indent + 1) for line in self._statements.lines]
+        return [*lines, Line(f"return {result}", 1)]
+
+
+def definition(
+    name: str, arguments: Sequence[str], returns: str, say: str | Sequence[str], body: Sequence[Line]
+) -> list[Line]:
+    """A whole function; `say` is its docstring, by lines. A signature that does not fit has one argument a line."""
+    head = f"def {name}({', '.join(arguments)}) -> {returns}:"
+    lines = [Line(head)]
+    if len(head) > WIDTH:
+        lines = [Line(f"def {name}("), *(Line(f"{argument},", 1) for argument in arguments), Line(f") -> {returns}:")]
+    first, *rest = [say] if isinstance(say, str) else say
+    docstring = [Line(f'"""{first}"""', 1)]
+    if rest:
+        docstring = [Line(f'"""{first}', 1), *(Line(text, 1) for text in rest), Line('"""', 1)]
+    return [*lines, *docstring, *body]
+
+
+def live(body: Body, values: Collection[int], known: Collection[int] = ()) -> set[int]:
+    """Everything that the values are computed from, themselves included, back to what is `known` or comes in."""
+    producers = {output.id: node for node in body.nodes for output in node.outputs}
+    found: set[int] = set()
+    waiting = [value for value in values if value not in known]
+    while waiting:
+        value = waiting.pop()
+        node = producers.get(value)
+        if node is None or value in found:
+            continue
+        found.add(value)
+        waiting += [operand for operand in operands(node) if operand not in known]
+    return found
+
+
+def only_counted(body: Body, value: int, counts: Collection[int]) -> bool:
+    """Whether a value is made of counted losses (nodes at `counts`) and numbers alone, linearly."""
+    producers = {output.id: (at, node) for at, node in enumerate(body.nodes) for output in node.outputs}
+    waiting = [value]
+    while waiting:
+        found = producers.get(waiting.pop())
+        if found is None:
+            return False
+        position, node = found
+        if position in counts:
+            continue
+        if not isinstance(node, OpNode) or node.op not in LINEAR:
+            return False
+        if node.op in ("plus", "minus") and not all(isinstance(operand, int) for operand in node.inputs):
+            return False
+        waiting += [operand for operand in node.inputs if isinstance(operand, int)]
+    return True
+
+
+class _Statements(Forward):
+    """Statements of a recipe's body: losses may be sums, metrics are left to whoever gathers them."""
+
+    def __init__(self, function: RecipeFunction, sizes: Sizes, reserved: set[str]) -> None:
+        super().__init__(None, sizes, reserved)
+        self.function = function
+        self._bound: set[str] = set()
+
+    def operator(self, region: Region, node: OpNode, position: int) -> None:
+        sums = self.function.sums
+        if position in sums:
+            lower, divisor = COUNTED[node.op][0], sums[position]
+            expr = self.lighten(region, node, lambda: lower(self.use(region, (node,)), "reduction"))
+            if divisor:
+                value = node.outputs[0].id
+                self.assign(region, value, expr, threshold=position + 1)
+                total = region.env[value]
+                expr = Expr(f"{total.text} / {divisor}", PRODUCT, total.names, 0)
+                region.env[value] = expr
+            else:
+                self.finish(region, node, expr)
+        elif node.op == "l1" and node.op in LOSSES:
+            self.finish(region, node, self._penalty(node))
+        else:
+            super().operator(region, node, position)
+
+    def reads(self, node: AnyNode) -> list[int]:
+        return [value for value in super().reads(node) if value not in self.function.given]
+
+    def device(self, region: Region) -> str:
+        return self.function.device
+
+    def keep(self, region: Region, value: int, name: str, expr: Expr) -> None:
+        super().keep(region, value, name or self.function.names.get(value, ""), expr)
+
+    def name(self, region: Region, value: int, expr: Expr, threshold: int) -> str:
+        return self.bind(value)
+
+    def bind(self, value: int) -> str:
+        """A new variable for a value: called as the recipe calls it, else as what gives it."""
+        own = self.function.names.get(value) or self.function.body.value(value).name
+        name = unique(identifier(own or self.function.origin(value)), self.reserved | self._bound)
+        self._bound.add(name)
+        return name
+
+    def _penalty(self, node: OpNode) -> Expr:
+        """`l1("glob")` over the parameters of all nets."""
+        function = self.function
+        pattern = glob(node.args["pattern"])
+        parts: list[str] = []
+        for net in function.train.nets:
+            prefix = f"{net.name}." if net.name else ""
+            chosen = [
+                entry.path
+                for entry in parameters(function.spec, function.spec.models[net.model])
+                if not entry.buffer and pattern.fullmatch(f"{prefix}{entry.path}.")
+            ]
+            if chosen:
+                names = ", ".join(map(quoted, chosen)) + ("," if len(chosen) == 1 else "")
+                parts.append(f"{support('l1')}({function.variables[net.name or 'model']}, ({names}))")
+        return Expr(" + ".join(parts), ATOM if len(parts) == 1 else PRODUCT - 1, weight=1)
+
+
+def _field(name: str) -> str:
+    return f"batch[{quoted(name)}]"
+
+
+__all__ = ["BATCH", "RecipeFunction", "definition", "live", "only_counted"]
