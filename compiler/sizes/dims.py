@@ -390,6 +390,13 @@ def to_text(size: Size) -> int | str:
     return size if isinstance(size, int) else write(size, "floor(", ")")
 
 
-def from_text(text: int | str) -> Size:
+def from_text(text: object) -> Size:
     """Reads what `to_text` wrote; ValueError for anything else."""
-    return text if isinstance(text, int) else read(text, var, floordiv)
+    if isinstance(text, int) and not isinstance(text, bool):
+        return text
+    if not isinstance(text, str):
+        raise ValueError(f"not a size: {text!r:.60}")
+    try:
+        return read(text, var, floordiv)
+    except DimOverflow as overflow:
+        raise ValueError(str(overflow)) from None
