@@ -40,8 +40,9 @@ class Interrupted(RunFailure):
         self.run = run
 
 
-def damaged(file: Path, why: str) -> BadInput:
-    return BadInput(
-        f"`{file}` is damaged: {why}",
-        helps=("`best/` and `last/` of a run are separate: `dlc evaluate` and `dlc export` take either directory",),
-    )
+#: What can be done about a damaged checkpoint.
+OTHER = "`best/` and `last/` of a run are separate: `dlc evaluate` and `dlc export` take either directory"
+
+
+def damaged(file: Path, why: str, help: str = OTHER) -> BadInput:
+    return BadInput(f"`{file}` is damaged: {why}", helps=(help,))

@@ -7,11 +7,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ..compiler.analysis.verify import verify
 from ..compiler.ir.model import Spec
 from ..compiler.messages.source import Source, Sources
 from .checkpoints import rundir
 from .checkpoints.rundir import RunDir
 from .failure import damaged
+
+#: What can be done about a run whose IR is lost.
+LOST = "copy `ir.json` from a backup of the run, or train again: its weights fit no other"
 
 
 class Run:
@@ -23,11 +27,20 @@ class Run:
 
     @cached_property
     def spec(self) -> Spec:
-        """The typed IR that the run was trained from; raises BadInput when `ir.json` is damaged."""
+        """The typed IR that the run was trained from; raises BadInput when `ir.json` is damaged: it can't be read, or holds
+        what is no legal IR."""
+        from pydantic import ValidationError
+
+        file = self.path / "ir.json"
         try:
-            return Spec.model_validate_json(self.directory.text("ir.json"))
-        except ValueError as error:
-            raise damaged(self.path / "ir.json", str(error).splitlines()[0]) from None
+            spec = Spec.model_validate_json(self.directory.text(file.name))
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"]))
+            raise damaged(file, f"{place}: {first['msg']}" if place else first["msg"], LOST) from None
+        for fault in verify(spec):
+            raise damaged(file, str(fault), LOST)
+        return spec
 
     @property
     def sources(self) -> Mapping[str, Source]:

@@ -395,7 +395,7 @@ def from_text(text: object) -> Size:
     if isinstance(text, int) and not isinstance(text, bool):
         return text
     if not isinstance(text, str):
-        raise ValueError(f"not a size: {text!r:.60}")
+        raise ValueError(f"not a size: {text!r:.60}")  # noqa: TRY004 - pydantic reports it
     try:
         return read(text, var, floordiv)
     except DimOverflow as overflow:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import json
+import random
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -214,3 +218,36 @@ def test_a_damage_is_found_and_named(name: str, path: str, value: Any, said: str
     assert damaged != whole
     faults = [str(fault) for fault in verify(damaged)]
     assert any(said in fault for fault in faults), faults
+
+
+#: What a damaged file may hold anywhere.
+ANYTHING: list[Any] = [
+    None, True, -1, 0, 1, 99, 10**30, 1.5, float("inf"), "", "x", "B", "floor(H/2)", "9999999999*B", "@a", "#0", "h.#0",
+    [], [1], [[]], ["setting", "x"], {}, {"dim": "B"}, {"dim": 3}, {"dim": "B/"},
+]  # fmt: skip
+
+
+def places(value: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, part in items:
+        yield (*above, step)
+        yield from places(part, (*above, step))
+
+
+@pytest.mark.parametrize("name", ["digits_mlp", "gpt2", "vae", "mamba", "wgan_gp", "finetune"])
+def test_whatever_a_file_holds_is_refused_or_legal(name: str, sizes: Any) -> None:
+    """Neither reading a damaged file nor looking through it raises anything but a ValueError of the reader."""
+    text, chance = made(name).model_dump_json(), random.Random(name)
+    every = list(places(json.loads(text)))
+    for _ in range(sizes.cases // 20):
+        damaged = json.loads(text)
+        *above, last = chance.choice(every)
+        around = damaged
+        for step in above:
+            around = around[step]
+        if chance.random() < 0.8:
+            around[last] = chance.choice(ANYTHING)
+        else:
+            del around[last]
+        with contextlib.suppress(ValueError):
+            verify(Spec.model_validate_json(json.dumps(damaged)))
