@@ -49,7 +49,7 @@ class Commands(click.Group):
 
             near = get_close_matches(args[0], COMMANDS, 1)
             hint = f"did you mean `dlc {near[0]}`?" if near else f"the commands are {', '.join(COMMANDS)}"
-            raise click.UsageError(f"there is no command `{args[0]}`: {hint}", ctx)
+            raise click.UsageError(f"unknown command `{args[0]}`: {hint}", ctx)
         return super().resolve_command(ctx, args)
 
 
@@ -66,7 +66,7 @@ def _version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> No
     "--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Print the version."
 )
 def root() -> None:
-    """One .dlspec file: checked, trained on real data, exported to ONNX, verified, predicting."""
+    """Check, train, export and run the model described by a .dlspec file."""
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""`dlc build`: check a spec against its data, write the PyTorch source, tell the plan; or print one stage."""
+"""`dlc build`: check a spec against its data, write the PyTorch source, print the plan; or print one stage."""
 
 from __future__ import annotations
 
@@ -20,11 +20,18 @@ STAGES = ("summary", "ast", "ir", "pytorch", "onnx")
 @click.command("build")
 @click.argument("file", metavar="FILE[@variant]")
 @click.argument("overrides", metavar="[key=value...]", nargs=-1)
-@click.option("-o", "directory", metavar="DIR", type=click.Path(path_type=Path), help="Where to write.")
-@click.option("--emit", type=click.Choice(STAGES), help="Print one stage and write nothing (but with -o).")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print.")
-@click.option("--resolved", is_flag=True, help="Print the flattened, concrete spec.")
-@click.option("--data-root", metavar="DIR", type=click.Path(path_type=Path), help="Where the data is, if it moved.")
+@click.option("-o", "directory", metavar="DIR", type=click.Path(path_type=Path), help="Output directory.")
+@click.option("--emit", type=click.Choice(STAGES), help="Print one stage; write nothing unless -o is given.")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", help="Output format (default: text)."
+)
+@click.option("--resolved", is_flag=True, help="Print the spec as one file, with imports and settings resolved.")
+@click.option(
+    "--data-root",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Directory of the data files, if they have moved.",
+)
 def command(
     file: str,
     overrides: tuple[str, ...],
@@ -34,7 +41,10 @@ def command(
     resolved: bool,
     data_root: Path | None,
 ) -> int:
-    """Check FILE against its data, write model.py and the IR, tell the plan."""
+    """Write model.py and the IR of FILE and print its plan.
+
+    FILE is checked against its data first.
+    """
     if emit == "ast":
         return _emit(_ast(file), "ast.json", directory)
     checked = spec.check(file, overrides)
@@ -67,7 +77,7 @@ def command(
 
 
 def _emit(text: str, name: str, directory: Path | None) -> int:
-    """To standard output, or with -o to a file of the stage's name."""
+    """Print to standard output, or with -o write a file named after the stage."""
     if directory is None:
         console.out(text.removesuffix("\n"))
     else:

@@ -1,4 +1,4 @@
-"""`dlc check`: is the spec right? Reads the spec and its imports alone; loads neither torch nor numpy."""
+"""`dlc check`: is the spec correct? Reads only the spec and its imports; loads neither torch nor numpy."""
 
 from __future__ import annotations
 
@@ -12,12 +12,17 @@ from .spec import check_every_variant, show
 
 @click.command("check")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print.")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", help="Output format (default: text)."
+)
 def command(files: tuple[str, ...], form: str) -> int:
-    """Check specs, every variant of each; exit 2 if one has a mistake."""
+    """Check specs without looking at data.
+
+    Every variant of each FILE is checked. Exits with 2 if any has an error.
+    """
     for file in files:
         if "=" in file and not Path(file).exists():
-            raise click.UsageError(f"`{file}` is no file; `dlc build FILE {file}` checks a spec with a setting")
+            raise click.UsageError(f"`{file}` is not a file; `dlc build FILE {file}` checks a spec with a setting")
     found = {file: check_every_variant(file) for file in files}
     wrong = {file for file, (diagnostics, _) in found.items() if any(d.is_error for d in diagnostics)}
     if form == "json":

@@ -1,4 +1,4 @@
-"""`dlc diff`: what differs in meaning between two specs."""
+"""`dlc diff`: the semantic differences of two specs."""
 
 from __future__ import annotations
 
@@ -11,9 +11,14 @@ from .spec import check
 @click.command("diff")
 @click.argument("before", metavar="A[@variant]")
 @click.argument("after", metavar="B[@variant]")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print.")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", help="Output format (default: text)."
+)
 def command(before: str, after: str, form: str) -> int:
-    """Say what differs in meaning: blocks, settings, parameters. Layout and order are no differences."""
+    """Show semantic differences between two specs.
+
+    Compares blocks, settings and parameters; layout and order are ignored.
+    """
     from ..compiler.resolve.diff import compare, to_json, to_text
 
     one, two = check(before), check(after)

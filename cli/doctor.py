@@ -1,4 +1,4 @@
-"""`dlc doctor`: what this machine and this environment have, and the traps that make them fail later."""
+"""`dlc doctor`: versions and devices of this environment, and known problems that would fail later."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml", "onnxrunti
 
 @dataclass(frozen=True)
 class Trap:
-    """Something known to fail, and how to mend it."""
+    """Something known to fail, and how to fix it."""
 
     message: str
     help: str
@@ -35,7 +35,7 @@ class Trap:
 
 @dataclass(frozen=True)
 class Facts:
-    """What the traps are decided from."""
+    """What the checks for problems read."""
 
     runtimes: tuple[str, ...]  # the ONNX Runtime distributions that are installed
     torch_cuda: str | None  # the CUDA version torch was built for; None: a CPU build
@@ -45,7 +45,7 @@ class Facts:
 
 
 def traps(facts: Facts) -> list[Trap]:
-    """The known traps that these facts fall into."""
+    """The known problems of this environment."""
     found: list[Trap] = []
     if facts.missing:
         names = ", ".join(facts.missing)
@@ -91,7 +91,7 @@ def _version(distribution: str) -> str | None:
 
 
 def driver_devices() -> int | str:
-    """How many CUDA devices the driver sees, or why it cannot be asked."""
+    """Number of CUDA devices the driver sees, or why the driver cannot be queried."""
     name = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
     try:
         driver = ctypes.CDLL(name)
@@ -104,7 +104,7 @@ def driver_devices() -> int | str:
 
 
 def provider_problem(provider: str) -> str | None:
-    """Why a provider that is compiled in is not used here; None: sessions run on it."""
+    """Why a provider that is compiled in cannot be used here; None if sessions run on it."""
     from ..runtime.inference import providers
 
     if provider == providers.CUDA:
@@ -117,7 +117,7 @@ def _first_line(error: BaseException) -> str:
 
 
 def torchvision_problem() -> str | None:
-    """Why an installed torchvision cannot be imported, tried in a process of its own."""
+    """Why an installed torchvision cannot be imported, tried in a separate process."""
     if importlib.util.find_spec("torchvision") is None:
         return None
     done = subprocess.run(
@@ -142,7 +142,10 @@ def _try(section: str, show: Callable[[], None]) -> Trap | None:
 
 @click.command("doctor")
 def command() -> int:
-    """Print versions, devices and ONNX Runtime providers; exit 1 on a known trap."""
+    """Report versions, devices and ONNX Runtime providers.
+
+    Exits with 1 if a known problem is found.
+    """
     found: list[Trap] = []
     cuda: dict[str, str | None] = {"torch": None, "runtime": None}
     devices = driver_devices()
@@ -196,8 +199,8 @@ def command() -> int:
     facts = Facts(runtimes, cuda["torch"], cuda["runtime"], torchvision_problem(), missing)
     found += traps(facts)
     for trap in found:
-        console.out(f"{console.style('trap', '1;31', sys.stdout)}: {trap.message}")
+        console.out(f"{console.style('problem', '1;31', sys.stdout)}: {trap.message}")
         console.out(f"  = help: {trap.help}")
     if not found:
-        console.out("no known trap")
+        console.out("no known problems")
     return 1 if found else 0

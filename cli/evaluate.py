@@ -11,12 +11,19 @@ from . import console
 
 @click.command("evaluate")
 @click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
-@click.option("--split", default="test", metavar="train|val|test", help="The split (default: test).")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print.")
-@click.option("--device", default="auto", metavar="auto|cpu|cuda[:N]|mps", help="Where to compute (default: auto).")
-@click.option("--data-root", metavar="DIR", type=click.Path(path_type=Path), help="Where the data is, if it moved.")
+@click.option("--split", default="test", metavar="train|val|test", help="Split to evaluate on (default: test).")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", help="Output format (default: text)."
+)
+@click.option("--device", default="auto", metavar="auto|cpu|cuda[:N]|mps", help="Device to run on (default: auto).")
+@click.option(
+    "--data-root",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Directory of the data files, if they have moved.",
+)
 def command(run: Path, split: str, form: str, device: str, data_root: Path | None) -> int:
-    """Evaluate the kept weights of RUN."""
+    """Compute loss and metrics of the kept weights of RUN."""
     from ..runtime import api
 
     figures = api.evaluate(run, split, device=device, data_root=data_root)

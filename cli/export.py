@@ -18,17 +18,23 @@ if TYPE_CHECKING:
 @click.command("export")
 @click.argument("source", metavar="RUN|FILE[@variant]")
 @click.argument("overrides", metavar="[key=value...]", nargs=-1)
-@click.option("-o", "output", metavar="OUT", type=click.Path(path_type=Path), help="The file to write.")
-@click.option("--linked", is_flag=True, help="Leave the weights in a .safetensors file beside the model.")
 @click.option(
-    "--cached", is_flag=True, help="The form for generation: keys and values of earlier positions are fed back."
+    "-o",
+    "output",
+    metavar="OUT",
+    type=click.Path(path_type=Path),
+    help="Output file (default: the name in the export section).",
 )
-@click.option("--no-verify", is_flag=True, help="Do not compare the file with PyTorch.")
-@click.option("--section", metavar="NAME", help="The export section, where there are several (default: all).")
+@click.option("--linked", is_flag=True, help="Keep the weights in a .safetensors file next to the model.")
+@click.option("--cached", is_flag=True, help="Export with a key/value cache, for generation.")
+@click.option("--no-verify", is_flag=True, help="Skip the comparison with PyTorch.")
+@click.option("--section", metavar="NAME", help="Export section to use (default: all).")
 @click.option(
-    "--weights", metavar="MAP", help="Write the weights in the layout of a weight map (`own`: the spec's names)."
+    "--weights",
+    metavar="MAP",
+    help="Write only the weights, in the layout of weight map MAP (`own`: the spec's names).",
 )
-@click.option("--net", metavar="NAME", help="With --weights: the net, where several have the map's model.")
+@click.option("--net", metavar="NAME", help="With --weights: which net, if several use the map's model.")
 def command(
     source: str,
     overrides: tuple[str, ...],
@@ -40,7 +46,10 @@ def command(
     weights: str | None,
     net: str | None,
 ) -> int:
-    """Export the kept weights of RUN, or the first ones of FILE; nothing is written unless both backends agree."""
+    """Export a run or a spec to ONNX.
+
+    A run is exported with its kept weights, a spec with its initial weights. Nothing is written unless ONNX Runtime and PyTorch agree on sampled inputs.
+    """
     from ..runtime import api
     from ..runtime.exporting.request import sections
     from ..runtime.run import Run
@@ -49,7 +58,7 @@ def command(
     if Path(source).is_dir():
         if overrides:
             raise click.UsageError(
-                f"`{overrides[0]}`: a run is exported with the settings it was trained with; settings go with a spec",
+                f"`{overrides[0]}`: a run is exported with the settings it was trained with; give settings with a spec",
                 click.get_current_context(),
             )
         opened = Run(source)
@@ -66,7 +75,7 @@ def command(
     names = [section] if section is not None else sections(opened)
     if output is not None and len(names) > 1:
         raise click.UsageError(
-            f"-o names one file, the spec has {len(names)} export sections ({', '.join(names)}): choose with --section",
+            f"-o names one file, but the spec has {len(names)} export sections ({', '.join(names)}): choose one with --section",
             click.get_current_context(),
         )
     for name in names:

@@ -20,7 +20,7 @@ def complain(message: str, helps: tuple[str, ...] = (), notes: tuple[str, ...] =
 
 
 def report(error: Exception) -> int:
-    """Tells the user about an exception that ended a command."""
+    """Reports an exception that ended a command and returns the exit code."""
     from ..compiler.messages.diagnostics import Failed
     from .spec import Rejected, show
 
@@ -43,7 +43,7 @@ def report(error: Exception) -> int:
     if isinstance(error, MemoryError) or "allocate memory" in str(error) or "out of memory" in str(error):
         wanted = re.search(r"(\d+) bytes", str(error))
         complain(
-            "out of memory" + (f": {memory(int(wanted.group(1)))} were asked for at once" if wanted else ""),
+            "out of memory" + (f": a single allocation of {memory(int(wanted.group(1)))} failed" if wanted else ""),
             ("`dlc build FILE --emit summary` says what the model needs; `train.micro_batch` makes a step smaller",),
         )
         return 1
@@ -51,8 +51,8 @@ def report(error: Exception) -> int:
         traceback.print_exception(error)
     frame = traceback.extract_tb(error.__traceback__)[-1]
     complain(
-        f"this is a fault of dlc: {type(error).__name__}: {error}",
-        helps=("report it with the output of the same command under DLC_TRACEBACK=1",),
+        f"internal error: {type(error).__name__}: {error}",
+        helps=("report this as a bug, with the output of the same command under DLC_TRACEBACK=1",),
         notes=(f"in {os.path.basename(frame.filename)}:{frame.lineno}, `{frame.name}`",),
     )
     return 1

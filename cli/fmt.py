@@ -17,12 +17,15 @@ if TYPE_CHECKING:
 
 @click.command("fmt")
 @click.argument("files", metavar="FILE...", nargs=-1)
-@click.option("--check", is_flag=True, help="Write nothing; exit 1 if a file would change.")
+@click.option("--check", is_flag=True, help="Write nothing; exit with 1 if a file would change.")
 @click.option("--stdin", is_flag=True, help="Format standard input to standard output.")
 def command(files: tuple[str, ...], check: bool, stdin: bool) -> int:
-    """Format specs in place; comments, labels and order stay."""
+    """Format specs in place.
+
+    Comments, labels and order are kept.
+    """
     if stdin == bool(files):
-        raise click.UsageError("give files, or --stdin", click.get_current_context())
+        raise click.UsageError("expected files or --stdin", click.get_current_context())
     from ..compiler.messages.source import Source
     from ..compiler.text.read import read_source
 
@@ -68,7 +71,7 @@ def _format(source: Source) -> str | None:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Writes beside and renames, so that an interruption leaves the old file whole."""
+    """Writes a temporary file next to the target and renames it: an interruption leaves the old file intact."""
     beside = path.with_name(f".{path.name}.new")
     beside.write_bytes(text.encode("utf-8"))
     beside.chmod(path.stat().st_mode)

@@ -1,4 +1,4 @@
-"""`dlc import-weights`: does a foreign checkpoint fit a spec, and by which map would it?"""
+"""`dlc import-weights`: does a foreign checkpoint fit a spec, and through which map?"""
 
 from __future__ import annotations
 
@@ -19,12 +19,17 @@ if TYPE_CHECKING:
 @click.argument("weights", metavar="WEIGHTS", type=click.Path(path_type=Path))
 @click.argument("overrides", metavar="[key=value...]", nargs=-1)
 @click.option("--suggest", is_flag=True, help="Propose a weight map for the checkpoint.")
-@click.option("--map", "name", metavar="NAME", help="The weight map, where there are several; with --suggest its name.")
-@click.option("--model", metavar="NAME", help="The model, where there are several.")
+@click.option(
+    "--map", "name", metavar="NAME", help="Weight map to use, if there are several; with --suggest, its name."
+)
+@click.option("--model", metavar="NAME", help="Model to use, if there are several.")
 def command(
     target: str, weights: Path, overrides: tuple[str, ...], suggest: bool, name: str | None, model: str | None
 ) -> int:
-    """Compare the tensors of WEIGHTS (safetensors, PyTorch, shards, a directory) with those of FILE."""
+    """Compare a checkpoint with a spec.
+
+    WEIGHTS is a safetensors or PyTorch file, a shard index, or a directory.
+    """
     from ..runtime.weights import importing
 
     checked = spec.check(target, overrides)
@@ -51,13 +56,13 @@ def command(
 
 
 def _suggest(made: Suggested, weights: Path) -> int:
-    """The section on standard output, what a person should know of it on standard error; 1 when it is not total."""
+    """Prints the section on standard output and remarks on standard error; returns 1 when the map is not total."""
     console.out(made.section.rstrip())
     for name, why in made.left.items():
         console.err(f"left out: {name}" + (f", {why}" if why else ""))
     for name, (ours, theirs) in made.resized.items():
         console.err(
-            f"another size: {name} is {list(theirs)} there, {list(ours)} here: give the model that size, or `skip` it"
+            f"size differs: {name} is {list(theirs)} in the file, {list(ours)} in the model: change the model's size, or `skip` it"
         )
     if made.total:
         return 0

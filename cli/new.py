@@ -35,7 +35,10 @@ def with_imports(path: Path) -> list[Path]:
 @click.argument("name", required=False)
 @click.argument("directory", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
 def command(name: str | None, directory: Path) -> int:
-    """Copy the shipped spec NAME into DIR (default: here). Without NAME: list them."""
+    """Copy a spec that ships with dlc into DIR.
+
+    DIR defaults to the current directory. Lists the specs if no NAME is given.
+    """
     specs = shipped()
     if name is None:
         width = max(map(len, specs), default=0)
@@ -48,12 +51,12 @@ def command(name: str | None, directory: Path) -> int:
 
         near = get_close_matches(name, specs, 1)
         hint = f"did you mean `{near[0]}`?" if near else "`dlc new` lists them"
-        complain(f"no spec called `{name}` ships with dlc", (hint,))
+        complain(f"there is no shipped spec `{name}`", (hint,))
         return 2
     targets = {source: directory / source.name for source in with_imports(specs[name])}
     for source, target in targets.items():
         if target.exists() and (source.stem == name or target.read_bytes() != source.read_bytes()):
-            complain(f"{target} exists already", ("give another directory, or remove the file first",))
+            complain(f"{target} already exists", ("use another directory, or remove the file first",))
             return 2
     directory.mkdir(parents=True, exist_ok=True)
     for source, target in targets.items():

@@ -1,4 +1,4 @@
-"""What `dlc build` tells about a spec: its data, what feeds what, the recipe in steps, the export."""
+"""The plan that `dlc build` prints: the data, what feeds what, the recipe in steps, the export."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def plan_lines(
     missing: Mapping[str, str] | None = None,
     weights: Mapping[str, Sequence[str]] | None = None,
 ) -> list[str]:
-    """The lines of a whole spec. `facts` by data section; `missing` says by section why there are none; `weights` tells by
-    train section what its nets begin with."""
+    """The lines of a whole spec. `facts` by data section; `missing` gives by section why there are none; `weights` lists by
+    train section what its nets start from."""
     recipe = spec.recipe
     counts = [f"{model.name}  {parameter_count(spec, model):,} parameters" for model in spec.models]
     lines = [f"{file}   {'   '.join(counts)}".rstrip()]
@@ -60,7 +60,7 @@ def _row(label: str, text: str) -> list[str]:
 def data(section: DataSet, facts: DataFacts | None, missing: str) -> str:
     """`4,317 records in 5 classes: daisy ...   train 3,453  val 432  test 432`."""
     if facts is None:
-        return f"{missing}: shapes from the spec" if missing else "not looked at: shapes from the spec"
+        return f"{missing}: shapes from the spec" if missing else "not read: shapes from the spec"
     total = sum(facts.records.values())
     what = "images" if section.source.name in ("image_folder", "image_pairs", "idx") else "records"
     text = f"{total:,} {what}"

@@ -1,4 +1,4 @@
-"""`dlc predict`: answers for raw records, from a run or from an ONNX file."""
+"""`dlc predict`: predictions for raw records, from a run or from an ONNX file."""
 
 from __future__ import annotations
 
@@ -14,10 +14,19 @@ from . import console
 @click.command("predict")
 @click.argument("model", metavar="RUN|MODEL.onnx", type=click.Path(path_type=Path))
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--format", "form", type=click.Choice(["text", "json", "csv"]), default="text", help="How to print.")
-@click.option("--device", default="auto", metavar="auto|cpu|cuda[:N]|mps", help="Where to compute (default: auto).")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "csv"]),
+    default="text",
+    help="Output format (default: text).",
+)
+@click.option("--device", default="auto", metavar="auto|cpu|cuda[:N]|mps", help="Device to run on (default: auto).")
 def command(model: Path, inputs: tuple[Path, ...], form: str, device: str) -> int:
-    """Predict for INPUT files (.npz, .npy, .csv, images, text). A .onnx file needs no torch."""
+    """Predict on new inputs with a run or an ONNX file.
+
+    INPUT is a .npz, .npy or .csv file, an image or a text. An .onnx file does not need torch.
+    """
     if model.suffix == ".onnx":
         rows = exported(model, inputs, device)
     else:
@@ -75,7 +84,7 @@ def _softmax(value: Any) -> Any:
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Aligned columns under their names; where a class is told, its probabilities are left to `--format json`."""
+    """Aligned columns under their names; where a class is named, its probabilities are left to `--format json`."""
     if not rows:
         return ["no records"]
     names = [name for name in rows[0] if "class" not in rows[0] or not isinstance(rows[0][name], list)]

@@ -1,4 +1,4 @@
-"""What a run tells, drawn: a moving bar on a terminal, plain lines elsewhere.
+"""The progress of a run: a moving bar on a terminal, plain lines elsewhere.
 
 Milestones (start, validations, notes, end) are the same lines in both; what moves goes to standard error.
 """

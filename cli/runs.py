@@ -1,4 +1,4 @@
-"""`dlc runs`: the runs in a directory side by side."""
+"""`dlc runs`: a table that compares the runs in a directory."""
 
 from __future__ import annotations
 
@@ -18,9 +18,14 @@ LONGEST = 40
 
 @click.command("runs")
 @click.argument("directory", metavar="[DIR...]", nargs=-1)
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print.")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", help="Output format (default: text)."
+)
 def command(directory: tuple[str, ...], form: str) -> int:
-    """Show the runs in DIR (default: runs): settings that differ, and results."""
+    """Compare runs: the settings that differ, and the results.
+
+    DIR is a directory of runs (default: runs).
+    """
     from ..runtime.checkpoints import runs
 
     comparison = runs.compare(*(directory or ("runs",)))
@@ -47,7 +52,7 @@ def table(comparison: Comparison) -> list[str]:
         rows.append([str(row.path), _state(row), *settings, *numbers])
     lines = _columns(rows)
     for name in comparison.definitions:
-        lines.append(f"note: `{name}` is not the same in all of them: `dlc diff RUN/spec.dlspec RUN/spec.dlspec`")
+        lines.append(f"note: `{name}` differs between runs: compare with `dlc diff RUN/spec.dlspec RUN/spec.dlspec`")
     return lines
 
 

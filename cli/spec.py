@@ -69,7 +69,7 @@ def check_each(target: str, combinations: Sequence[tuple[str, ...]]) -> None:
 
 
 def changes(target: str, overrides: Sequence[str]) -> str:
-    """What a variant and settings change against the file as it stands: `width 32 -> 48   train.batch 128 -> 256`."""
+    """What a variant and settings change compared with the file itself: `width 32 -> 48   train.batch 128 -> 256`."""
     from ..compiler.check import check
     from ..compiler.messages.diagnostics import Failed
     from ..compiler.resolve.diff import compare
@@ -146,7 +146,7 @@ def gather(checked: Checked, root: Path, cache: Path | None) -> tuple[dict[str, 
 
 
 def weights(checked: Checked, root: Path) -> dict[str, list[str]]:
-    """By train section, what its nets begin with: matched with the files that are here, or where they would be. Weights
+    """By train section, what its nets start from: matched with the files that are there, or where they would be. Weights
     that are here and do not fit are shown and end the command."""
     from ..compiler.messages.diagnostics import Failed
 
@@ -167,7 +167,7 @@ def weights(checked: Checked, root: Path) -> dict[str, list[str]]:
                 if found.label != MISSING:
                     show([found], checked.sources)
                     raise Rejected from failure
-                text = f"{load.label(source)}: not here; {found.helps[0]}"
+                text = f"{load.label(source)}: not found; {found.helps[0]}"
             told.setdefault(train.name, []).append(prefix + text)
     return told
 

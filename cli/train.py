@@ -14,13 +14,18 @@ from . import console, spec
 @click.command("train")
 @click.argument("file", metavar="FILE[@variant]")
 @click.argument("overrides", metavar="[key=value...]", nargs=-1)
-@click.option("--out", metavar="DIR", type=click.Path(path_type=Path), help="The run directory (default: runs/NAME/N).")
+@click.option("--out", metavar="DIR", type=click.Path(path_type=Path), help="Run directory (default: runs/NAME/N).")
 @click.option(
-    "--resume", metavar="[RUN]", is_flag=False, flag_value="", help="Go on with RUN, or the newest unfinished."
+    "--resume", metavar="[RUN]", is_flag=False, flag_value="", help="Continue RUN (default: the newest unfinished run)."
 )
-@click.option("--device", default="auto", metavar="auto|cpu|cuda[:N]|mps", help="Where to compute (default: auto).")
-@click.option("--data-root", metavar="DIR", type=click.Path(path_type=Path), help="Where the data is, if it moved.")
-@click.option("--section", metavar="NAME", help="The train section, where there are several.")
+@click.option("--device", default="auto", metavar="auto|cpu|cuda[:N]|mps", help="Device to run on (default: auto).")
+@click.option(
+    "--data-root",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Directory of the data files, if they have moved.",
+)
+@click.option("--section", metavar="NAME", help="Train section to use, if there are several.")
 def command(
     file: str,
     overrides: tuple[str, ...],
@@ -30,14 +35,17 @@ def command(
     data_root: Path | None,
     section: str | None,
 ) -> int:
-    """Train FILE; Ctrl-C finishes the step and saves, --resume goes on. `seed=1,2,3` starts one run each."""
+    """Train the model of a spec.
+
+    Ctrl-C finishes the step and saves; --resume continues. `seed=1,2,3` starts one run per seed.
+    """
     if resume is not None and "=" in resume:  # `--resume key=value`: the value belongs to the overrides
         resume, overrides = "", (resume, *overrides)
     combinations = spec.combinations(overrides)
     if len(combinations) > 1 and (out is not None or resume is not None):
         option = "--out" if out is not None else "--resume"
-        raise click.UsageError(f"`{option}` is about one run, and these settings start {len(combinations)}")
-    spec.check_each(file, combinations)  # mistakes of the spec are told before torch is loaded
+        raise click.UsageError(f"`{option}` applies to one run, but these settings start {len(combinations)}")
+    spec.check_each(file, combinations)  # mistakes in the spec are reported before torch is loaded
 
     def train(settings: tuple[str, ...]) -> Path:
         from ..runtime import api
@@ -88,7 +96,7 @@ def several(combinations: Sequence[tuple[str, ...]], train: Callable[[tuple[str,
             for left in names[number:]:
                 console.err(f"not started: {left}")
             raise
-        except Exception as error:  # noqa: BLE001 - told as at the end of a command, and the next run begins
+        except Exception as error:  # noqa: BLE001 - reported as at the end of a command; the next run starts
             code = report(error) or code
     if done:
         from ..runtime.checkpoints.runs import compare

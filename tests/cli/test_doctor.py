@@ -45,6 +45,6 @@ def test_providers() -> None:
 def test_report(dlc: Callable[..., subprocess.CompletedProcess[str]]) -> None:
     report = dlc("doctor").stdout
     assert "CPU                      usable" in report
-    assert report.endswith("no known trap\n")
+    assert report.endswith("no known problems\n")
     for name in ("dlc", "python", "torch", "onnx", "onnxruntime"):
         assert f"\n  {name}" in report

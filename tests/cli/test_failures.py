@@ -63,7 +63,7 @@ def test_wrong_input_is_exit_2(
     assert main(arguments) == 2
     said = capsys.readouterr().err
     assert words in said
-    assert "fault of dlc" not in said
+    assert "internal error" not in said
     assert sorted(trained.rglob("*")) == before
 
 
@@ -78,14 +78,14 @@ def test_damaged_weights(damage: str, trained: Path, tmp_path: Path, dlc: Dlc) -
     for arguments in (["evaluate", "broken"], ["export", "broken", "-o", "out.onnx"]):
         said = dlc(*arguments, code=2).stderr
         assert "broken" in said
-        assert "fault of dlc" not in said
+        assert "internal error" not in said
     assert not (tmp_path / "out.onnx").exists()
 
 
 def test_too_large_a_model(trained: Path, dlc: Dlc) -> None:
     said = dlc("train", "digits_mlp.dlspec", "hidden=3000000", "--out", "huge", code=1, cwd=trained).stderr
     assert "out of memory" in said
-    assert "fault of dlc" not in said
+    assert "internal error" not in said
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -115,7 +115,7 @@ def test_a_fault_of_our_own_is_a_message_too(capsys: pytest.CaptureFixture[str])
     except KeyError as error:
         assert failure.report(error) == 1
     said = capsys.readouterr().err
-    assert "this is a fault of dlc: KeyError: 'surprise'" in said
+    assert "internal error: KeyError: 'surprise'" in said
     assert "Traceback" not in said
 
 

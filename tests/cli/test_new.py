@@ -27,7 +27,7 @@ def test_copies(dlc: Dlc, tmp_path: Path) -> None:
     copy = tmp_path / "here" / "there" / f"{name}.dlspec"
     assert copy.read_bytes() == shipped()[name].read_bytes()
     copy.write_text("mine", "utf-8")
-    assert "exists already" in dlc("new", name, "here/there", code=2).stderr
+    assert "already exists" in dlc("new", name, "here/there", code=2).stderr
     assert copy.read_text("utf-8") == "mine"
 
 

@@ -108,7 +108,7 @@ def test_an_interrupt_stops_all(iris: str, capsys: pytest.CaptureFixture[str], m
 
 def test_mistakes_are_told_before_anything_runs(iris: str, dlc: Dlc) -> None:
     assert "expected an integer" in dlc("train", iris, "width=3,2.5", "seed=1,2", code=2).stderr
-    assert "about one run, and these settings start 2" in dlc("train", iris, "seed=1,2", "--out", "x", code=2).stderr
+    assert "applies to one run, but these settings start 2" in dlc("train", iris, "seed=1,2", "--out", "x", code=2).stderr
     assert "2 values for one setting" in dlc("build", iris, "seed=1,2", code=2).stderr
     assert not Path("runs").exists()
 
@@ -120,7 +120,7 @@ def test_the_table_reads_what_there_is(iris: str, dlc: Dlc) -> None:
     dlc("train", iris)
     lines = dlc("runs").stdout.splitlines()
     assert lines[0].split()[:3] == ["run", "state", "width"]
-    assert lines[3] == "note: `model Net` is not the same in all of them: `dlc diff RUN/spec.dlspec RUN/spec.dlspec`"
+    assert lines[3] == "note: `model Net` differs between runs: compare with `dlc diff RUN/spec.dlspec RUN/spec.dlspec`"
     Path("runs/iris/2/result.json").unlink()
     Path("runs/iris/1/spec.dlspec").write_text("nonsense", "utf-8")
     rows = json.loads(dlc("runs", "--format", "json").stdout)

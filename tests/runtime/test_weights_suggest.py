@@ -177,7 +177,7 @@ def test_another_number_of_classes(tmp_path: Path, command: Callable[..., Answer
     made = command(SPECS / f"{name}.dlspec", file, "--suggest", **settings)
     assert made.code == 0
     assert '"head.*"               <- "classifier.*"' in made.out
-    assert "another size: head.weight is [7, 32] there, [3, 32] here" in made.err
+    assert "size differs: head.weight is [7, 32] in the file, [3, 32] in the model" in made.err
 
 
 def test_another_depth(tmp_path: Path, command: Callable[..., Answer]) -> None:
@@ -224,4 +224,4 @@ def test_no_file_of_weights(tmp_path: Path, content: bytes | None, command: Call
     done = command(SPECS / "gpt2.dlspec", tmp_path / "m.safetensors", "--suggest")
     assert done.code == 2
     assert "m.safetensors" in done.err
-    assert "fault of dlc" not in done.err
+    assert "internal error" not in done.err

@@ -176,7 +176,7 @@ def said_by(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     assert main(list(arguments)) == 2
     out, err = capsys.readouterr()
     assert "Traceback" not in out + err
-    assert "fault of dlc" not in err, err
+    assert "internal error" not in err, err
     return err
 
 
