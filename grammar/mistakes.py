@@ -1,13 +1,13 @@
-"""Syntax mistakes people make, each with the words that mend it and programs that make it.
+"""Common syntax mistakes, each with a message, a fix and programs that make it.
 
-The machine says where it stopped as a line such as
+The parser describes where it stopped as a line such as
 
     TRAIN { entry _NL NAME : | NUMBER
 
-what was read and not yet put together, a bar, what came next. Terminals that are symbols stand as themselves, `()` and
+what was read and not yet reduced, a bar, what came next. Terminals that are symbols appear as themselves, `()` and
 `[]` are brackets already closed; after the bar `word:if` is a keyword, `name:x` a name, `NL` the end of a line, `END`
-that of the text. The first row whose pattern is found in that line speaks. Fields of the templates: `{text}` what came
-next, `{last}` the token before it, `{key}` what stands before the place, `{value}` the rest of the line after it,
+that of the text. The first row whose pattern is found in that line gives the message. Fields of the templates: `{text}` what came
+next, `{last}` the token before it, `{key}` what is before the place, `{value}` the rest of the line after it,
 `{flow}` the pipeline before it.
 """
 
@@ -33,7 +33,7 @@ class Mistake(NamedTuple):
     examples: tuple[str, ...]
     label: str = ""
     helps: tuple[str, ...] = ()
-    place: str = ""  # the symbol the caret stands under, as in the line, or `last`; default: what came next
+    place: str = ""  # the symbol under the caret, as in the line, or `last`; default: what came next
     after: str = ""  # pattern of the token before; default: any
     code: str = "E0101"
 
@@ -44,44 +44,44 @@ MISTAKES: tuple[Mistake, ...] = (
         rf"{IN_SECTION} .*(?:\{{|_NL) NAME : (?:path |path args )?\| (?!name:)|{IN_SECTION} NAME : (?:path |path args )?\| (?!name:)",
         "settings are written `key = value`",
         ("train {\n  batch: 128\n}", "train {\n  optimizer: Adam(1e-3)\n}", 'export { onnx: "x.onnx" }'),
-        "`:` is not for settings",
-        ("`{key} = {value}`; `name: ..` is only for layers and data fields",),
+        "`:` is not used for settings",
+        ("write `{key} = {value}`; `name: ..` is only for layers and data fields",),
         place=":",
     ),
     Mistake(
         r"^DATA NAME \{ .*NAME : (?:shape|path shape|path args|path) \| ",
-        "the field `{key}` has a type and no value",
+        "the field `{key}` has a type but no value",
         ("data D {\n  image: f32[3, 8, 8]\n}",),
         "no value",
-        ("`{key}: {value} = source.{key} -> ..`",),
+        ("for example `{key}: {value} = source.{key} -> ..`",),
         place=":",
     ),
     Mistake(
         r"(?:_VARIANT NAME \{ .*|_SET )path \| :",
         "settings are written `key = value`",
         ("variant big { width: 64 }", "set train.batch: 3"),
-        "`:` is not for settings",
-        ("`{last} = ..`",),
+        "`:` is not used for settings",
+        ("write `{last} = ..`",),
     ),
     Mistake(
         r"\( (?:.* )?postfix : \| (?!name:|\[|\{|word:)",
         "arguments are written `name = value`",
         ("model M(x: [B]) -> (y: [B]) {\n  y = x -> dropout(p: 0.1)\n}", "train { optimizer = Adam(lr: 1e-3) }"),
-        "`:` is not for arguments",
-        ("`{key} = {text}`",),
+        "`:` is not used for arguments",
+        ("write `{key} = {text}`",),
         place=":",
     ),
     Mistake(
         rf"{IN_BODY} .*postfix : \| (?:NUMBER|STRING)",
-        "a label stands before a layer, not before a value",
+        "a label goes before a layer, not before a value",
         ("model M(x: [B]) -> (y: [B]) {\n  width: 128\n  y = x\n}",),
         "a label",
-        ("to give a value a name: `{key} = {value}`",),
+        ("to name a value, write `{key} = {value}`",),
         place=":",
     ),
     Mistake(
         r"NAME \| name:|NAME \| STRING|NAME \| NUMBER|NAME \| \(",
-        "a block has no `return`",
+        "there is no `return`",
         ("block A(x: [B]) -> [B] {\n  return x\n}",),
         "not a statement",
         ("the last expression of a body is its result; named outputs are assigned: `y = ..`",),
@@ -93,7 +93,7 @@ MISTAKES: tuple[Mistake, ...] = (
         "`for` is a stage, not a statement",
         ("block A(x: [B]) -> [B] {\n  for i in 0..3 { Linear(8) }\n}",),
         "not a statement",
-        ("`x = x -> for i in 0..n {{ .. }}`, or `repeat n {{ .. }}`",),
+        ("write `x = x -> for i in 0..n {{ .. }}`, or `repeat n {{ .. }}`",),
         place="last",
         after="for",
     ),
@@ -102,7 +102,7 @@ MISTAKES: tuple[Mistake, ...] = (
         "`{last}` is a stage, not a statement",
         ("block A(x: [B]) -> [B] {\n  repeat 3 { Linear(8) }\n}",),
         "not a statement",
-        ("`x = x -> {last} .. {{ .. }}`",),
+        ("write `x = x -> {last} .. {{ .. }}`",),
         place="last",
         after="repeat",
     ),
@@ -111,20 +111,20 @@ MISTAKES: tuple[Mistake, ...] = (
         "`for` is a stage, not a statement",
         ("block A(x: [B]) -> [B] {\n  for (i, j) in [(1, 2)] { Linear(i) }\n}",),
         "not a statement",
-        ("`x = x -> for (a, b) in [..] {{ .. }}`",),
+        ("write `x = x -> for (a, b) in [..] {{ .. }}`",),
         place="postfix",
     ),
     Mistake(
         rf"{VALUE} \| word:if",
         "a choice is written `if c {{ a }} else {{ b }}`",
         ("model M(x: [B]) -> (y: [B]) {\n  y = x if training else 0\n}",),
-        "not after a value",
+        "not allowed after a value",
     ),
     Mistake(
         r"\| ",
         "a choice is written `if c {{ a }} else {{ b }}`",
         ("train { batch = 3 if big else 4 }",),
-        "not after a value",
+        "not allowed after a value",
         place="last",
         after="if",
     ),
@@ -135,29 +135,29 @@ MISTAKES: tuple[Mistake, ...] = (
             "model M(n = 3)(x: [B]) -> (y: [B]) {\n  y = if n = 3 { x } else { -x }\n}",
             "data D {\n  image: f32[3] = source.image -> if n = 3 { a }\n}",
         ),
-        "gives a name a value",
-        ("two values are compared with `==`",),
+        "assigns a value",
+        ("compare with `==`",),
     ),
     Mistake(
         r"_REQUIRE (?:expr|or_|postfix|NAME) \| =$",
         "`=` does not compare",
         ("model M(x: [B, D]) -> (y: [B]) {\n  require D = 8\n  y = x\n}",),
-        "gives a name a value",
-        ("two values are compared with `==`",),
+        "assigns a value",
+        ("compare with `==`",),
     ),
     Mistake(
         r"\b(?:sum|term|postfix|power) (?:MINUS|MUL|POWER) \| =$",
         "`{last}=` is not in the language",
         ("block A(x: [B]) -> [B] {\n  x -= 3\n  x\n}", "block A(x: [B]) -> [B] {\n  x *= 3\n  x\n}"),
         "only `+=` is",
-        ("write the value out: `x = x {last} ..`",),
+        ("write `x = x {last} ..`",),
     ),
     Mistake(
         r"\| =>",
         "`=>` only rearranges shapes",
         ("model M(x: [B]) -> (y: [B]) {\n  y = x => relu\n}",),
-        "not between a value and a stage",
-        ("data flows along `->`; `[B, T] => [T, B]` names axes",),
+        "expected `->`",
+        ("write `->`; `=>` rearranges axes, as in `[B, T] => [T, B]`",),
     ),
     Mistake(
         rf"\[ (?:.* )?{VALUE} \| word:for",
@@ -170,29 +170,29 @@ MISTAKES: tuple[Mistake, ...] = (
         r"\[ (?:.* )?:.* \| :",
         "a slice has no step",
         ("block A(x: [B, T]) -> [B] {\n  x[::2]\n}", "block A(x: [B, T]) -> [B] {\n  x[0:8:2]\n}"),
-        "a second `:`",
-        ("a slice is `start:stop`",),
+        "second `:`",
+        ("write `start:stop`",),
     ),
     Mistake(
         r"range CMP range \| CMP",
         "comparisons do not chain",
         ("model M(n = 3)(x: [B]) -> (y: [B]) {\n  require 0 < n < 9\n  y = x\n}",),
-        "a second comparison",
-        ("`a < b and b < c`",),
+        "second comparison",
+        ("write `a < b and b < c`",),
     ),
     Mistake(
         r"(?:MODEL|BLOCK) NAME (?:\(\)|sig|decls)(?: -> (?:\(\)|outs|decls|shape|type))? \| :",
-        "a body stands in braces",
+        "a body needs braces",
         ("model M(x: [B]) -> (y: [B]):\n  y = x\n", "block A(x: [B]):\n  x\n"),
-        "not a colon",
-        ("`{{ .. }}`",),
+        "expected `{{`",
+        ("write `{{ .. }}`",),
     ),
     Mistake(
         r"(?:\{|_NL) STRING \| [:=]",
         "names are not quoted",
         ('train {\n  "batch" = 3\n}', 'train { "batch": 3 }'),
-        "after a quoted name",
-        ('`key = value`; `"ours" <- "theirs"` is a rule of a weight map',),
+        "quoted name",
+        ('write `key = value`; `"ours" <- "theirs"` is a rule of a weight map',),
     ),
     Mistake(
         rf"{IN_BODY} {FIRST_IN} ?(?:expr |(?:[a-z_]+ {OPERATOR}|pipe ->) [^{{]*)\| =$",
@@ -202,15 +202,15 @@ MISTAKES: tuple[Mistake, ...] = (
             "block A(x: [B]) -> [B] {\n  x -> relu = y\n  y\n}",
         ),
         "not after a name",
-        ("the left side is a name, or a list of names as in `[q, k, v] = ..`",),
+        ("the left side must be a name, or a list of names as in `[q, k, v] = ..`",),
         code="E0103",
     ),
     Mistake(
         rf"{IN_SECTION} (?:.*(?:_NL|\{{) )?NAME (?:NAME|postfix|expr) \| =$",
-        "a key is one word",
+        "a key is a single word",
         ("train {\n  learning rate = 3\n}", "train {\n  metrics acc = f(a)\n}"),
         "expected `{{` or the end of the line",
-        ("`name = value`; settings of a sub-section stand in braces: `metrics {{ acc = .. }}`",),
+        ("write `name = value`; settings of a sub-section go in braces: `metrics {{ acc = .. }}`",),
     ),
     # ---- pipelines -----------------------------------------------------------------------------------------------
     Mistake(
@@ -230,18 +230,18 @@ MISTAKES: tuple[Mistake, ...] = (
         "a stage cannot be indexed",
         ("model M(x: [B]) -> (y: [B]) {\n  y = x -> f[0]\n}",),
         "index of what?",
-        ("put the flow in parentheses: `({flow})[..]`",),
+        ("put the pipeline in parentheses: `({flow})[..]`",),
     ),
     Mistake(
         r"-> (?:path : )?path args \| \(",
         "a stage takes one argument list",
         ("model M(x: [B]) -> (y: [B]) {\n  y = x -> Linear(8)(x)\n}",),
-        "a second one",
-        ("the piped value is fed by `->`; further inputs go into the first list, by name",),
+        "second argument list",
+        ("the piped value comes in through `->`; give further inputs by name in the first list",),
     ),
     Mistake(
         r"-> (?:path : )?path args \. NAME \| \.|-> (?:path : )?path args \. \| ",
-        "a stage selects one output",
+        "a stage selects a single output",
         ("model M(x: [B]) -> (y: [B]) {\n  y = x -> LSTM(8).h.c\n}",),
         "",
         ("bind the result: `r = x -> LSTM(8)`, then `r.h`",),
@@ -251,17 +251,17 @@ MISTAKES: tuple[Mistake, ...] = (
         "a type is missing after `:`",
         ("param width: 3", "block A(n: 3)(x: [B]) -> [B] { x }"),
         "not a type",
-        ("`name: int = 3`, or `name = 3` and the type follows",),
+        ("write `name: int = 3`, or `name = 3` to infer the type",),
     ),
     Mistake(
         r"(?:->|(?:path|postfix) :) \| (?:NUMBER|STRING|MINUS|word:(?:true|false|none|not))",
         "this is not a stage",
         ("model M(x: [B]) -> (y: [B]) {\n  y = x -> 3\n}", "model M(x: [B]) -> (y: [B]) {\n  y = x -> -x\n}"),
-        "a layer, a function, a shape, or braces stand after `{last}`",
+        "expected a layer, a function, a shape or braces after `{last}`",
     ),
     Mistake(
         r"-> \| \(",
-        "a stage does not stand in parentheses",
+        "a stage cannot be in parentheses",
         ("model M(x: [B]) -> (y: [B]) {\n  y = x -> (relu)\n}",),
         "not a stage",
         ("several stages are grouped with braces: `-> {{ a -> b }}`",),
@@ -280,47 +280,47 @@ MISTAKES: tuple[Mistake, ...] = (
     ),
     Mistake(
         r"REPEAT (?:expr|or_|postfix|NUMBER|NAME) \| ",
-        "what is repeated stands in braces",
+        "the body of `repeat` needs braces",
         ("model M(x: [B]) -> (y: [B]) {\n  y = x -> repeat 3 Linear(8)\n}",),
         "expected `{{`",
-        ("`repeat 3 {{ Linear(8) }}`",),
+        ("for example `repeat 3 {{ Linear(8) }}`",),
     ),
     Mistake(
         r"-> IF (?:expr|or_|postfix|NAME) \| |IN (?:expr|or_|postfix|NAME|sum|range|postfix \(\)|\(\)|\[\]) \| ",
-        "the stages of `if` and `for` stand in braces",
+        "the stages of `if` and `for` need braces",
         (
             "model M(x: [B]) -> (y: [B]) {\n  y = x -> if training dropout(0.1)\n}",
             "model M(x: [B]) -> (y: [B]) {\n  y = x -> for n in [1, 2] Linear(n)\n}",
         ),
         "expected `{{`",
-        ("`if c {{ a -> b }} else {{ c }}`, `for n in [1, 2] {{ Linear(n) }}`",),
+        ("for example `if c {{ a -> b }} else {{ c }}` or `for n in [1, 2] {{ Linear(n) }}`",),
     ),
     Mistake(
         r"IF or_ \{ pipe \} \| ",
         "`if` as a value needs an `else`",
         ("model M(x: [B]) -> (y: [B]) {\n  y = if training { x }\n}",),
         "expected `else`",
-        ("`if c {{ a }} else {{ b }}`; only as a stage, `-> if c {{ .. }}`, may `else` be left out",),
+        ("write `if c {{ a }} else {{ b }}`; `else` is optional only in a stage, `-> if c {{ .. }}`",),
     ),
     Mistake(
         r"IF (?:NAME|or_|postfix|and_|cmp|range|sum|expr)(?: \{ pipe \} ELSE)? \| |ELSE \| |IF \| ",
-        "the branches of `if` stand in braces",
+        "`if` branches need braces",
         (
             "model M(x: [B]) -> (y: [B]) {\n  y = if training x else 0\n}",
             "model M(x: [B]) -> (y: [B]) {\n  y = if training { x } else 0\n}",
         ),
         "expected `{{`",
-        ("`if c {{ a }} else {{ b }}`",),
+        ("write `if c {{ a }} else {{ b }}`",),
     ),
     Mistake(
         r"\{ seq \| (?:NL|=)|-> \{ .*NAME \| =|: \{ .*NAME \| =",
-        "the braces of a stage hold stages joined by `->`",
+        "the braces of a stage contain stages joined by `->`",
         (
             "model M(x: [B]) -> (y: [B]) {\n  y = x -> {\n    Linear(8)\n    relu\n  }\n}",
             "model M(x: [B]) -> (y: [B]) {\n  y = x -> { Linear(8); relu }\n}",
         ),
         "expected `->` or `}}`",
-        ("statements stand in the body of a block",),
+        ("put statements in the body of a `block`",),
     ),
     # ---- headers -------------------------------------------------------------------------------------------------
     Mistake(
@@ -328,39 +328,39 @@ MISTAKES: tuple[Mistake, ...] = (
         "the model `{last}` has no inputs",
         ("model M {\n  y = 3\n}",),
         "expected `(`",
-        ("`model {last}(x: [B, 8]) -> (y: [B, 2]) {{ .. }}`",),
+        ("for example `model {last}(x: [B, 8]) -> (y: [B, 2]) {{ .. }}`",),
     ),
     Mistake(
         r"BLOCK NAME \| ",
         "the block `{last}` has neither inputs nor stages",
         ("block A {\n  relu\n}",),
         "expected `(` or `=`",
-        ("`block {last}(x: [B, D]) -> [B, D] {{ .. }}`, or `block {last} = stage -> stage`",),
+        ("write `block {last}(x: [B, D]) -> [B, D] {{ .. }}`, or `block {last} = stage -> stage`",),
     ),
     Mistake(
         r"(?:^|_NL )(?:OVERRIDE )?(?:MODEL|BLOCK|DATA|WEIGHTS|_VARIANT|PARAM) \| ",
         "`{last}` needs a name",
         ("model (x: [B]) -> [B] { x }", 'data {\n  source = csv("x")\n}', "param = 3", "weights {\n}"),
         "expected a name",
-        ("`{last} Name ..`",),
+        ("write `{last} Name ..`",),
     ),
     Mistake(
         r"WEIGHTS NAME (?:FOR )?\| ",
-        "a weight map says which model it is for",
+        "a weight map must name its model",
         ('weights hf {\n  "**" <- "**"\n}',),
         "expected `for`",
-        ("`weights name for Model {{ .. }}`",),
+        ("write `weights name for Model {{ .. }}`",),
     ),
     Mistake(
         r"PARAM NAME(?: : .*)? \| (?:NL|END)",
         "a param needs a value",
         ("param width\n", "param width: int\n"),
         "expected `= ..`",
-        ("a spec is a whole program: `param name = default`",),
+        ("give it a default: `param name = value`",),
     ),
     Mistake(
         r"(?:DATA NAME|TRAIN|TRAIN NAME|EXPORT|EXPORT NAME|SEARCH|SEARCH NAME|_VARIANT NAME|WEIGHTS NAME FOR NAME) \| ",
-        "a section stands in braces",
+        "a section needs braces",
         ("train:\n  batch = 3\n", "data D\n", 'export = "x.onnx"'),
         "expected `{{`",
     ),
@@ -375,34 +375,34 @@ MISTAKES: tuple[Mistake, ...] = (
         "the body is missing",
         ("model M(x: [B]) -> (y: [B])\n\ntrain { }", "block A(x: [B])\n"),
         "expected `{{`",
-        ("`{{ .. }}` begins on the line of the signature",),
+        ("start `{{ .. }}` on the line of the signature",),
     ),
     Mistake(
         r"MODEL NAME (?:sig|decls|\(\)) \| =",
-        "a model has a body in braces",
+        "a model needs a body in braces",
         ("model M(x: [B]) = Linear(3) -> relu",),
         "expected `{{`",
         ("only a `block` can be written as `block Name = stage -> stage`",),
     ),
     Mistake(
         r"FROM (?:path|NAME|STRING)(?: args)? \| |FROM \| |FROM .* IMPORT .*\| ",
-        "an import names a file and what is taken from it",
+        "an import names a file and what to import from it",
         ("from x\n", 'from "x.dlspec" import *', "from import A"),
         "",
-        ('`from "file.dlspec" import Name, Other as Alias`',),
+        ('write `from "file.dlspec" import Name, Other as Alias`',),
     ),
     Mistake(
         r"^DLSPEC \| ",
-        "the edition is a number",
+        "the edition must be a number",
         ("dlspec one\n", "dlspec\n"),
         "",
         ("the first line is `dlspec 1`",),
     ),
     Mistake(
         r"\| word:dlspec",
-        "`dlspec 1` is the first line",
+        "`dlspec 1` must be the first line",
         ("param a = 1\ndlspec 1\n",),
-        "not here",
+        "not the first line",
     ),
     # ---- lists and arguments ---------------------------------------------------------------------------------------
     Mistake(
@@ -423,22 +423,22 @@ MISTAKES: tuple[Mistake, ...] = (
     ),
     Mistake(
         r"[(\[,] \| ,",
-        "nothing stands before this comma",
+        "nothing before this comma",
         ("param a = [1,, 2]", "param a = f(, 2)"),
-        "one comma too many",
+        "extra comma",
     ),
     Mistake(
         r"\{ (?:entry|stmt|setting|.*pipe) \| ,$|(?:entry|stmt|setting|pipe) \| ,$",
         "settings are separated by a newline or `;`",
         ("train { batch = 3, seed = 4 }", "variant big { a = 3, b = 4 }"),
-        "not by a comma",
+        "not a comma",
     ),
     Mistake(
         rf"{IN_BODY} {FIRST_IN} ?(?:postfix|NAME|pipe) \| ,$",
         "several names are assigned as a list",
         ("block A(x: [B]) -> [B] {\n  a, b = x -> chunk(2)\n  a\n}",),
         "",
-        ("`[a, b] = ..`",),
+        ("write `[a, b] = ..`",),
     ),
     # ---- values ----------------------------------------------------------------------------------------------------
     Mistake(
@@ -458,7 +458,7 @@ MISTAKES: tuple[Mistake, ...] = (
         "braces are not a value",
         ("param a = { b }", "train { optimizer = { lr = 3 } }"),
         "expected a value",
-        ("a list is written `[..]`; sub-sections have no `=`: `metrics {{ acc = .. }}`",),
+        ("write a list as `[..]`; sub-sections have no `=`: `metrics {{ acc = .. }}`",),
     ),
     Mistake(
         rf"(?:=|\+=|~|\(|\[|,|{OPERATOR}) \| (?:->|MUL|PLUS|CMP|POWER|RANGE|word:(?:and|or)|\.)",
@@ -468,44 +468,44 @@ MISTAKES: tuple[Mistake, ...] = (
     ),
     Mistake(
         r"NAME = (?:pipe|NAME|postfix|expr) \| \{",
-        "arguments stand in parentheses",
+        "arguments go in parentheses",
         ("train {\n  optimizer = AdamW { lr = 3 }\n}",),
-        "braces hold sections and bodies",
-        ("`Name(key = value)`",),
+        "braces are for sections and bodies",
+        ("write `Name(key = value)`",),
     ),
     Mistake(
         r"= postfix \| =$",
-        "one assignment a line",
+        "only one assignment per line",
         ("model M(x: [B]) -> (y: [B]) {\n  a = y = x\n}", "train { a = b = 3 }"),
-        "a second `=`",
+        "second `=`",
     ),
     Mistake(
         rf"{IN_SECTION} (?:.*_NL )?NAME \| [}}NE]",
         "`{last}` has no value",
         ("train {\n  batch\n}",),
-        "a key alone",
-        ("`{last} = ..`",),
+        "key without a value",
+        ("write `{last} = ..`",),
         place="last",
     ),
     Mistake(
         rf"{IN_SECTION} (?:.*_NL )?NAME \| CMP",
-        "a setting is given with one `=`",
+        "settings use a single `=`",
         ("train {\n  batch == 3\n}",),
-        "compares",
-        ("`{last} = ..`",),
+        "this compares",
+        ("write `{last} = ..`",),
     ),
     Mistake(
         rf"(?:=|:) {VALUE} \| (?:name:|STRING|NUMBER|word:)|{VALUE} \| (?:name:|STRING|NUMBER|word:)",
         "unexpected `{text}` here",
         ("train { batch = f(3) seed = 4 }", "model M(x: [B]) -> (y: [B]) {\n  y = x z = 3\n}"),
         "expected an operator or the end of the line",
-        ("statements are separated by a newline or `;`",),
+        ("separate statements with a newline or `;`",),
     ),
 )
 
 
 def find(line: str, last: str) -> Mistake | None:
-    """The row that speaks for a place and the token before it."""
+    """The row that describes a place and the token before it."""
     return next(
         (m for m in MISTAKES if re.search(m.pattern, line) and (not m.after or re.fullmatch(m.after, last))), None
     )

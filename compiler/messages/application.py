@@ -24,7 +24,7 @@ class Rejected(Protocol):
 
 
 def static(error: StaticError, span: Span) -> Diagnostic:
-    """A static computation that failed, at its place."""
+    """A static computation that failed, with its location."""
     return Diagnostic(error.code, error.message, span, error.label, helps=tuple(error.helps))
 
 
@@ -34,14 +34,14 @@ def rejected(rejected: Rejected, spelled: str, span: Span) -> Diagnostic:
 
 
 def instantiated(name: str, source: Source, span: Span, path: str) -> str:
-    """The note that says where the block around a mistake was used."""
+    """The note on where the block around a mistake was used."""
     line, _ = source.position(span.start)
     where = f"in `{name}` instantiated at {source.name}:{line}"
     return f"{where} as `{path.replace('#', '')}`" if path else where
 
 
 def given(settings: Sequence[tuple[str, str]]) -> str:
-    """The note that says which values were given from outside: (as written, where)."""
+    """The note on values given from outside: (as written, where)."""
     return "with " + ", ".join(f"`{written}` ({where})" for written, where in settings)
 
 
@@ -57,7 +57,7 @@ def not_applicable(name: str, value: Any, span: Span) -> Diagnostic:
         f"`{name}` is a value, not a stage",
         span,
         f"it is {kind(value)}",
-        helps=("to combine values write `x + y`, `concat(x, y, axis = 1)`",),
+        helps=("to combine values, write `x + y` or `concat(x, y, axis = 1)`",),
     )
 
 
@@ -68,7 +68,7 @@ def cannot_call(span: Span) -> Diagnostic:
 def instance_called(name: str, span: Span) -> Diagnostic:
     return Diagnostic(
         "E0303",
-        f"`{name}` is an instance and is applied by a pipe",
+        f"`{name}` is an instance: apply it with `->`",
         span,
         "called here",
         helps=(f"write `x -> {name}`",),
@@ -76,13 +76,13 @@ def instance_called(name: str, span: Span) -> Diagnostic:
 
 
 def instance_labelled(name: str, span: Span) -> Diagnostic:
-    return Diagnostic("E0303", f"`{name}` has a path already", span, "a second label", helps=(f"write `-> {name}`",))
+    return Diagnostic("E0303", f"`{name}` already has a path", span, "a second label", helps=(f"write `-> {name}`",))
 
 
 def instance_select(name: str, output: str, span: Span) -> Diagnostic:
     return Diagnostic(
         "E0303",
-        "an output is selected from the result",
+        "outputs are selected from the result of an application",
         span,
         "selected from the instance",
         helps=(f"write `(x -> {name}).{output}`",),
@@ -92,16 +92,18 @@ def instance_select(name: str, output: str, span: Span) -> Diagnostic:
 def instance_arguments(name: str, span: Span) -> Diagnostic:
     return Diagnostic(
         "E0303",
-        f"`{name}` is made already: only inputs by name may follow it",
+        f"`{name}` is already an instance: it takes only inputs, by name",
         span,
         "a positional argument",
-        helps=(f"further inputs go by name: `x -> {name}(memory = m)`",),
+        helps=(f"give further inputs by name: `x -> {name}(memory = m)`",),
     )
 
 
 def dotted_stage(path: str, span: Span) -> Diagnostic:
     last = path.rpartition(".")[2]
-    return Diagnostic("E0303", f"`{path}` cannot be applied", span, "a stage is one name", helps=(f"write `{last}`",))
+    return Diagnostic(
+        "E0303", f"`{path}` cannot be applied", span, "a stage is a single name", helps=(f"write `{last}`",)
+    )
 
 
 def constructor_as_value(name: str, span: Span, is_function: bool) -> Diagnostic:
@@ -111,14 +113,14 @@ def constructor_as_value(name: str, span: Span, is_function: bool) -> Diagnostic
         "E0303",
         f"`{name}` needs an input",
         span,
-        "made here, fed by nothing",
-        helps=(f"feed it: `x -> {name}(..)`, or bind it first: `name = {name}(..)`",),
+        "nothing is piped into it",
+        helps=(f"pipe a value into it, `x -> {name}(..)`, or bind an instance, `name = {name}(..)`",),
     )
 
 
 def function_bound(name: str, span: Span) -> Diagnostic:
     return Diagnostic(
-        "E0303", f"`{name}` is a function and needs its argument", span, "not a value", helps=(f"write `x -> {name}`",)
+        "E0303", f"`{name}` is a function and needs an input", span, "not a value", helps=(f"write `x -> {name}`",)
     )
 
 
@@ -128,7 +130,7 @@ def not_applied_yet(path: str, span: Span) -> Diagnostic:
         f"the weights of `{path}` are not known yet",
         span,
         "read before it is applied",
-        helps=("apply it first: its sizes follow from its input",),
+        helps=("apply it first: its sizes depend on its input",),
     )
 
 
@@ -140,7 +142,7 @@ def unknown_argument(callee: str, name: str, known: Sequence[str], span: Span, n
 
 
 def missing_argument(callee: str, name: str, span: Span, declared: Span | None) -> Diagnostic:
-    labels = (Label(declared, "declared without default"),) if declared is not None else ()
+    labels = (Label(declared, "declared without a default"),) if declared is not None else ()
     return Diagnostic(
         "E0304", f"`{callee}` needs `{name}`", span, f"`{name}` is missing", labels, helps=(f"add `{name} = ..`",)
     )
@@ -165,10 +167,10 @@ def too_many_inputs(callee: str, most: int, found: int, span: Span) -> Diagnosti
 def input_missing(callee: str, name: str, span: Span) -> Diagnostic:
     return Diagnostic(
         "E0304",
-        f"input `{name}` of `{callee}` is not fed",
+        f"input `{name}` of `{callee}` is missing",
         span,
-        f"`{name}` is missing",
-        helps=(f"pipe it, or give it by name: `{name} = ..`",),
+        f"no `{name}`",
+        helps=(f"pipe it in, or give it by name: `{name} = ..`",),
     )
 
 
@@ -187,7 +189,7 @@ def wrong_static(name: str, expected: str, value: Any, span: Span, near: str | N
 def several_outputs(of: str, names: list[str], span: Span) -> Diagnostic:
     return Diagnostic(
         "E0305",
-        f"`{of}` has several outputs, one is needed",
+        f"`{of}` has several outputs, but one is needed",
         span,
         f"outputs {listed(names)}",
         helps=(f"select one: `.{names[0]}`",),
@@ -212,19 +214,19 @@ def explanations() -> dict[str, Explanation]:
     return {
         "E0303": Explanation(
             "cannot be applied here",
-            "An instance is applied by a pipe, `x -> tower`, never called; a value is not a stage.",
+            "An instance is applied with `->`, as in `x -> tower`, never called; a value is not a stage.",
             programs.body("fc = Linear(8)\ny = fc(x)"),
             programs.body("fc = Linear(8)\ny = x -> fc"),
         ),
         "E0304": Explanation(
             "arguments: unknown, missing, twice, too many, of the wrong static type",
-            "Argument names are checked, so that none is silently ignored.",
+            "Argument names are checked; none is silently ignored.",
             programs.body("y = x -> Linear(8, biass = false)"),
             programs.body("y = x -> Linear(8, bias = false)"),
         ),
         "E0305": Explanation(
             "several outputs where one is needed",
-            "A layer with several outputs is selected from: `.y`, `.h`.",
+            "Select one output of a layer that has several: `.y`, `.h`.",
             programs.body("y = x -> LSTM(8) -> relu", "x: [B, T, 4]", "y: [B, T, 8]"),
             programs.body("y = x -> LSTM(8).y -> relu", "x: [B, T, 4]", "y: [B, T, 8]"),
         ),

@@ -13,13 +13,13 @@ from .wording import TensorType, kind, listed
 
 
 def unused_binding(name: str, span: Span) -> Diagnostic:
-    helps = (f"remove it, or write `_{name}` when it is kept on purpose",)
-    return Diagnostic("E0309", f"`{name}` is never read", span, "bound and not used", helps=helps)
+    helps = (f"remove it, or write `_{name}` to keep it on purpose",)
+    return Diagnostic("E0309", f"`{name}` is never read", span, "bound but not used", helps=helps)
 
 
 def value_dropped(span: Span) -> Diagnostic:
     helps = (
-        "a line starting with an operator does not continue the one before: end that line with the operator, or use parentheses",
+        "a line that starts with an operator does not continue the line above: end that line with the operator, or use parentheses",
     )
     return Diagnostic("E0309", "this value is not used", span, "computed and dropped", helps=helps)
 
@@ -27,7 +27,7 @@ def value_dropped(span: Span) -> Diagnostic:
 def no_result(span: Span, bound: Sequence[str] = ()) -> Diagnostic:
     last = f"`{bound[0]}`" if bound else "an expression"
     helps = (f"end the body with {last}; or name the outputs in the signature and assign them",)
-    return Diagnostic("E0307", "this body has no result", span, "the last statement is no value", helps=helps)
+    return Diagnostic("E0307", "this body has no result", span, "the last statement has no value", helps=helps)
 
 
 def output_not_assigned(name: str, span: Span) -> Diagnostic:
@@ -37,26 +37,28 @@ def output_not_assigned(name: str, span: Span) -> Diagnostic:
 
 def model_outputs_unnamed(name: str, span: Span) -> Diagnostic:
     helps = (f"write `model {name}(..) -> (logits: [B, classes])` and assign `logits` in the body",)
-    return Diagnostic("E0307", "the outputs of a model are named", span, "a root's outputs have names", helps=helps)
+    return Diagnostic("E0307", "model outputs must be named", span, "unnamed output", helps=helps)
 
 
 def ellipsis_here(span: Span) -> Diagnostic:
-    return Diagnostic("E0304", "`...` stands for axes, and there are none here", span, "not a value")
+    return Diagnostic("E0304", "`...` stands for axes, but there are none here", span, "not a value")
 
 
 def unpack_outputs(of: str, names: list[str], span: Span) -> Diagnostic:
     return Diagnostic(
         "E0202",
-        "named outputs are not unpacked by position",
+        "named outputs cannot be unpacked by position",
         span,
         f"outputs {listed(names)}",
-        helps=(f"bind them: `r = ..`, then `r.{names[0]}`",),
+        helps=(f"bind the result, `r = ..`, and select `r.{names[0]}`",),
     )
 
 
 def unpack_axis(type: TensorType, span: Span) -> Diagnostic:
-    helps = ("another axis is taken apart by `x -> unbind(axis = 1)` or `x -> chunk(2, axis = -1)`",)
-    return Diagnostic("E0202", f"`{type}` cannot be unpacked", span, "its first axis has no concrete size", helps=helps)
+    helps = ("to split another axis, write `x -> unbind(axis = 1)` or `x -> chunk(2, axis = -1)`",)
+    return Diagnostic(
+        "E0202", f"`{type}` cannot be unpacked", span, "the size of its first axis is not a number", helps=helps
+    )
 
 
 def unpack_count(names: int, values: int, span: Span) -> Diagnostic:
@@ -71,7 +73,7 @@ def unpack_other(value: Any, span: Span) -> Diagnostic:
 
 def open_model_input(span: Span) -> Diagnostic:
     return Diagnostic(
-        "E0308", "an input of a model states every axis", span, "open", helps=("give the axis a name: `T`",)
+        "E0308", "a model input must name every axis", span, "unnamed axis", helps=("give the axis a name: `T`",)
     )
 
 
@@ -85,21 +87,21 @@ def explanations() -> dict[str, Explanation]:
     return {
         "E0307": Explanation(
             "output not assigned",
-            "Outputs that the signature names are assigned by name, so that two cannot be swapped.",
+            "Outputs named in the signature are assigned by name, so two of them cannot be swapped by accident.",
             programs.body("z = x -> relu"),
             programs.body("y = x -> relu"),
         ),
         "E0308": Explanation(
-            "dim that no input binds",
-            "Each axis of a model's input has a name or a size, and each size of an output comes from one of them. Where a\n"
-            "model is cut for export, the listed inputs have to carry them.",
+            "size that no input binds",
+            "Each axis of a model input has a name or a number, and each size of an output comes from one of them. If a model\n"
+            "is cut for export, the listed inputs must carry these sizes.",
             programs.body("y = x -> flatten -> Linear(8)", "x: [B, _]"),
             programs.body("y = x -> flatten -> Linear(8)", "x: [B, 4]"),
         ),
         "E0309": Explanation(
             "value or binding not used",
-            "What is computed and dropped is nearly always a mistake: a line that begins with an operator does not continue\n"
-            "the one before. A leading `_` allows an unused binding.",
+            "A value that is computed and dropped is nearly always a mistake: a line that starts with an operator does not\n"
+            "continue the line above. A leading `_` allows an unused binding.",
             programs.body("y = x\n  - 1"),
             programs.body("y = x -\n  1"),
         ),

@@ -1,4 +1,4 @@
-"""`if`, `for`, `repeat` and `scan`, and what must be static for them."""
+"""`if`, `for`, `repeat` and `scan`, and what must be static in them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .wording import Size, TensorType, describe, kind
 def training_as_value(span: Span) -> Diagnostic:
     return Diagnostic(
         "E0208",
-        "`training` is no value",
+        "`training` is not a value",
         span,
-        "decided by what the model is used for",
-        helps=("it stands in conditions: `if training { .. } else { .. }`",),
+        "depends on how the model is used",
+        helps=("use it as a condition: `if training { .. } else { .. }`",),
     )
 
 
@@ -31,7 +31,7 @@ def data_condition(span: Span) -> Diagnostic:
         "a condition cannot depend on data",
         span,
         "known only when the model runs",
-        helps=("choose between tensors with `where(c, a, b)`",),
+        helps=("select elementwise with `where(c, a, b)`",),
     )
 
 
@@ -40,19 +40,25 @@ def inverted_mode(span: Span) -> Diagnostic:
         "E0208",
         "write the training branch first",
         span,
-        "true in evaluation only",
-        helps=("`if training { .. } else { .. }`",),
+        "true only in evaluation",
+        helps=("write `if training { .. } else { .. }`",),
     )
 
 
 def index_by_tensor(span: Span) -> Diagnostic:
     return Diagnostic(
-        "E0208", "an index must be static", span, "a tensor", helps=("select by a tensor with `gather` or `take`",)
+        "E0208",
+        "an index must be static",
+        span,
+        "a tensor",
+        helps=("to select with a tensor of indices, use `gather`",),
     )
 
 
 def recursion(name: str, span: Span) -> Diagnostic:
-    return Diagnostic("E0105", f"block `{name}` contains itself", span, "no end", helps=("use `repeat n { .. }`",))
+    return Diagnostic(
+        "E0105", f"block `{name}` contains itself", span, "endless recursion", helps=("use `repeat n { .. }`",)
+    )
 
 
 def too_many_instances(span: Span) -> Diagnostic:
@@ -64,57 +70,72 @@ def too_many_versions(name: str, most: int, span: Span) -> Diagnostic:
         "E0316",
         f"`{name}` is used with more than {most:,} different settings or inputs",
         span,
-        "each would be checked on its own",
-        helps=("uses with equal settings and inputs are checked once",),
+        "each combination is checked separately",
+        helps=("uses with the same settings and inputs are checked once",),
     )
 
 
 def negative_count(count: int, span: Span) -> Diagnostic:
-    return Diagnostic("E0304", f"`repeat` takes a count of 0 or more, not {count}", span, "negative")
+    return Diagnostic("E0304", f"the count of `repeat` must be 0 or more, not {count}", span, "negative")
 
 
 def not_a_list(value: Any, span: Span) -> Diagnostic:
     return Diagnostic(
-        "E0304", "`for` takes a list or a range", span, f"this is {kind(value)}", helps=("`for i in 0..n { .. }`",)
+        "E0304",
+        "`for` needs a list or a range",
+        span,
+        f"this is {kind(value)}",
+        helps=("for example `for i in 0..n { .. }`",),
     )
 
 
 def for_count(names: int, item: Any, span: Span) -> Diagnostic:
-    return Diagnostic("E0202", f"an item does not give {names} values", span, f"`{describe(item)}`")
+    return Diagnostic("E0202", f"an item does not have {names} values", span, f"`{describe(item)}`")
 
 
 def turn_count(before: int, after: int, span: Span) -> Diagnostic:
     return Diagnostic(
-        "E0202", f"a turn takes {before} value{'s' * (before != 1)} and returns {after}", span, "counts differ"
+        "E0202",
+        f"the repeated body takes {before} value{'s' * (before != 1)} but returns {after}",
+        span,
+        "counts differ",
     )
 
 
 def branches_differ(first: list[TensorType], second: list[TensorType], span: Span) -> Diagnostic:
     one, two = ", ".join(map(str, first)), ", ".join(map(str, second))
     return Diagnostic(
-        "E0201", "the branches of `if training` differ in type", span, f"training `{one}`, evaluation `{two}`"
+        "E0201", "the branches of `if training` have different types", span, f"training `{one}`, evaluation `{two}`"
     )
 
 
 def scan_argument(span: Span) -> Diagnostic:
     return Diagnostic(
         "E0304",
-        "`scan` takes named sequences and carries",
+        "arguments of `scan` are named sequences and carries",
         span,
         "no name",
-        helps=("`scan(axis = 1, x_t = x, h = carry(zeros([B, n])))`",),
+        helps=("for example `scan(axis = 1, x_t = x, h = carry(zeros([B, n])))`",),
     )
 
 
 def carry_argument(span: Span) -> Diagnostic:
     return Diagnostic(
-        "E0304", "`carry` takes the start value", span, "one argument", helps=("`h = carry(zeros([B, n]))`",)
+        "E0304",
+        "`carry` takes one argument, the initial value",
+        span,
+        "one argument",
+        helps=("for example `h = carry(zeros([B, n]))`",),
     )
 
 
 def scan_without_sequence(span: Span) -> Diagnostic:
     return Diagnostic(
-        "E0304", "`scan` needs a sequence", span, "nothing to run along", helps=("`scan(axis = 1, x_t = x, ..)`",)
+        "E0304",
+        "`scan` needs a sequence",
+        span,
+        "nothing to iterate over",
+        helps=("for example `scan(axis = 1, x_t = x, ..)`",),
     )
 
 
@@ -129,12 +150,16 @@ def scan_lengths(first: Size, second: Size, name: str, span: Span) -> Diagnostic
 
 
 def not_in_scan(span: Span) -> Diagnostic:
-    return Diagnostic("E0104", "a `scan` body holds no `emit` and no `init`", span, "not here")
+    return Diagnostic("E0104", "`emit` and `init` are not allowed in a `scan` body", span, "not allowed here")
 
 
 def carry_not_assigned(name: str, span: Span) -> Diagnostic:
     return Diagnostic(
-        "E0307", f"carry `{name}` is not assigned", span, "every carry gets its next value", helps=(f"`{name} = ..`",)
+        "E0307",
+        f"carry `{name}` is not assigned",
+        span,
+        "every carry needs its next value",
+        helps=(f"assign it: `{name} = ..`",),
     )
 
 
@@ -146,7 +171,7 @@ def explanations() -> dict[str, Explanation]:
     return {
         "E0316": Explanation(
             "more than 100k instances",
-            "A repeat count is probably a typo.",
+            "The count of a `repeat` is probably a typo.",
             programs.body("y = x -> h: repeat 1M { Linear(8) }"),
             programs.body("y = x -> h: repeat 10 { Linear(8) }"),
         ),

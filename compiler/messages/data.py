@@ -1,4 +1,4 @@
-"""Mistakes inside `data`: sources, splits, pipelines and typed fields."""
+"""`data`: sources, splits, pipelines and typed fields."""
 
 from __future__ import annotations
 
@@ -8,10 +8,7 @@ from . import programs
 from .diagnostics import Diagnostic, Label
 from .explanation import Explanation
 from .source import Span
-
-
-def _meant(near: str | None) -> tuple[str, ...]:
-    return (f"did you mean `{near}`?",) if near else ()
+from .wording import listed, meant
 
 
 def unknown_name(span: Span, name: str, near: str | None) -> Diagnostic:
@@ -20,7 +17,7 @@ def unknown_name(span: Span, name: str, near: str | None) -> Diagnostic:
         f"unknown name `{name}`",
         span,
         "not found",
-        helps=_meant(near) or ("a pipeline begins with `source.field` or a `let`",),
+        helps=meant(near) or ("start a pipeline with `source.field` or the name of a `let`",),
     )
 
 
@@ -30,7 +27,7 @@ def unknown_source_field(span: Span, source: str, name: str, near: str | None, k
         f"`{source}` has no field `{name}`",
         span,
         "not a field",
-        helps=_meant(near) or (f"it has: {' '.join(known)}",),
+        helps=meant(near) or (f"it has {listed(known, 24)}",),
     )
 
 
@@ -40,7 +37,7 @@ def unknown_member(span: Span, name: str, near: str | None, known: Sequence[str]
         f"there is no member `{name}` here",
         span,
         "not a member",
-        helps=_meant(near) or ((f"it has: {' '.join(known)}",) if known else ("this is a single value",)),
+        helps=meant(near) or ((f"it has {listed(known, 24)}",) if known else ("this is a single value",)),
     )
 
 
@@ -51,48 +48,48 @@ def source_whole(span: Span) -> Diagnostic:
 def not_a_pipeline(span: Span) -> Diagnostic:
     return Diagnostic(
         "E0303",
-        "this cannot stand in a data pipeline",
+        "not allowed in a data pipeline",
         span,
         "not a field or transform",
-        helps=("a pipeline is `source.field -> transform -> ..`; models compute, data only prepares",),
+        helps=("write `source.field -> transform -> ..`; computation belongs in a model",),
     )
 
 
 def label_here(span: Span) -> Diagnostic:
-    return Diagnostic("E0303", "a label means nothing in `data`", span, "a label", helps=("name a value with `let`",))
+    return Diagnostic("E0303", "labels are not allowed in `data`", span, "a label", helps=("name a value with `let`",))
 
 
 def not_for(span: Span, transform: str, needs: str, found: str) -> Diagnostic:
-    return Diagnostic("E0204", f"`{transform}` works on {needs}", span, f"here comes {found}")
+    return Diagnostic("E0204", f"`{transform}` works on {needs}", span, f"this is {found}")
 
 
 def branches_differ(span: Span, one: str, other: str) -> Diagnostic:
-    return Diagnostic("E0201", "the branches give different things", span, f"{one} in training, {other} in evaluation")
+    return Diagnostic("E0201", "the branches give different types", span, f"{one} in training, {other} in evaluation")
 
 
 def field_is(span: Span, field: str, found: str, help: str) -> Diagnostic:
-    return Diagnostic("E0204", f"field `{field}` is no tensor yet: it is {found}", span, found, helps=(help,))
+    return Diagnostic("E0204", f"field `{field}` is not a tensor yet: it is {found}", span, found, helps=(help,))
 
 
 def field_dtype(span: Span, field: str, declared: str, found: str, place: Span) -> Diagnostic:
     return Diagnostic(
         "E0204",
-        f"field `{field}` is declared `{declared}`, the pipeline gives `{found}`",
+        f"field `{field}` is declared `{declared}`, but the pipeline gives `{found}`",
         place,
         f"gives `{found}`",
         (Label(span, f"declared `{declared}`"),),
-        helps=("only whole numbers become `i64` and numbers `f32` by declaration",),
+        helps=("a declaration converts only whole numbers to `i64` and numbers to `f32`",),
     )
 
 
 def raw_image(span: Span, field: str, place: Span) -> Diagnostic:
     return Diagnostic(
         "E0204",
-        f"field `{field}` is `f32`, but its image still has whole numbers from 0 to 255",
+        f"field `{field}` is `f32`, but its image still has integers from 0 to 255",
         place,
         "u8",
         (Label(span, "declared here"),),
-        helps=("`-> scale(1 / 255)` or `-> normalize(mean, std)` converts it",),
+        helps=("convert it with `-> scale(1 / 255)` or `-> normalize(mean, std)`",),
     )
 
 
@@ -111,11 +108,11 @@ def field_rank(span: Span, field: str, declared: int, shape: str, place: Span) -
     axes = "axis" if declared == 1 else "axes"
     return Diagnostic(
         "E0201",
-        f"field `{field}` is declared with {declared} {axes}, the pipeline gives {shape}",
+        f"field `{field}` is declared with {declared} {axes}, but the pipeline gives {shape}",
         span,
         "",
         (Label(place, f"gives {shape}"),),
-        notes=("the batch axis is not written: it is put before",),
+        notes=("the batch axis is added in front and is not written",),
         helps=(f"declare what the pipeline gives, {shape}, or change the pipeline",),
     )
 
@@ -132,35 +129,35 @@ def field_shape(span: Span, field: str) -> Diagnostic:
 
 def field_unsized(span: Span) -> Diagnostic:
     return Diagnostic(
-        "E0208", "a field says every size", span, "unknown", helps=("a length that varies has a name: `T`",)
+        "E0208", "a field must give every size", span, "unknown", helps=("give a length that varies a name: `T`",)
     )
 
 
 def field_batch(span: Span) -> Diagnostic:
     return Diagnostic(
         "E0311",
-        "`B` is the batch, which is put before the axes of every field",
+        "`B` is the batch axis, which is added in front of every field",
         span,
-        "not written",
-        helps=("drop this axis",),
+        "must not be written",
+        helps=("remove this axis",),
     )
 
 
 def ragged(span: Span, field: str, name: str, place: Span) -> Diagnostic:
     return Diagnostic(
         "E0410",
-        f"field `{field}` has records of different length `{name}`",
+        f"field `{field}` has records of different lengths `{name}`",
         place,
         "no `pad`",
         (Label(span, f"`{name}` varies"),),
-        helps=("`-> pad(0)` fills up to the longest of the batch",),
+        helps=("add `-> pad(0)`, which pads to the longest record of the batch",),
     )
 
 
 def pad_not_last(span: Span) -> Diagnostic:
     return Diagnostic(
         "E0410",
-        "`pad` stands last: it fills up to the longest record of a batch",
+        "`pad` must come last: it pads to the longest record of the batch",
         span,
         "not last",
         helps=("move it to the end of the field",),
@@ -171,75 +168,77 @@ def pad_not_last(span: Span) -> Diagnostic:
 
 
 def fractions(span: Span, total: str, mended: str) -> Diagnostic:
-    return Diagnostic("E0411", f"the fractions sum to {total}, not to 1", span, f"sum {total}", helps=(mended,))
+    return Diagnostic("E0411", f"the fractions sum to {total}, not 1", span, f"sum {total}", helps=(mended,))
 
 
 def fractions_taken(span: Span, total: str) -> Diagnostic:
     return Diagnostic(
         "E0411",
-        f"fractions of {total} are taken from train: nothing is left of it",
+        f"fractions of {total} are taken from train, which leaves nothing",
         span,
         f"sum {total}",
-        helps=("they are shares of the train part, and sum to less than 1",),
+        helps=("these are fractions of the train part: they must sum to less than 1",),
     )
 
 
 def no_train(span: Span) -> Diagnostic:
-    return Diagnostic("E0411", "there is no train split", span, "no `train`", helps=("give `train` its share",))
+    return Diagnostic("E0411", "there is no train split", span, "no `train`", helps=("give `train` a fraction",))
 
 
 def group_missing(span: Span, source: str, group: str) -> Diagnostic:
     return Diagnostic(
         "W0408",
-        f'records of "{source}" overlap where their `{group}` is equal, and may come into several splits',
+        f'records of "{source}" with the same `{group}` overlap, and may end up in different splits',
         span,
-        "divides them one by one",
-        helps=(f"`random(train = 0.7, val = 0.15, test = 0.15, group = source.{group})` keeps them together",),
+        "splits record by record",
+        helps=(f"`random(train = 0.7, val = 0.15, test = 0.15, group = source.{group})` keeps them in one split",),
     )
 
 
 def stream_random(span: Span, source: str) -> Diagnostic:
     return Diagnostic(
         "E0304",
-        f"`{source}` is a stream: it is split in order",
+        f"`{source}` is a stream and must be split in order",
         span,
-        "records only",
-        helps=("`contiguous(train = 0.9, val = 0.1)`",),
+        "only for records",
+        helps=("write `contiguous(train = 0.9, val = 0.1)`",),
     )
 
 
 def split_placeholder(span: Span, split: str, path: str) -> Diagnostic:
     return Diagnostic(
         "E0304",
-        f"`{split}` names a directory or file a split, but the path has no `{{split}}`",
+        f"`{split}` names one directory or file per split, but the path has no `{{split}}`",
         span,
         f'"{path}"',
-        helps=("put `{split}` where the name goes",),
+        helps=("write `{split}` where the name goes",),
     )
 
 
 def placeholder_without(span: Span, split: str) -> Diagnostic:
     return Diagnostic(
         "E0304",
-        f"the path has `{{split}}`, but `{split}` names none",
+        f"the path has `{{split}}`, but `{split}` names no directory or file",
         span,
         "`{split}`",
-        helps=('`split = folders(train = "train", val = "val")`',),
+        helps=('for example `split = folders(train = "train", val = "val")`',),
     )
 
 
 def not_a_column(span: Span, what: str) -> Diagnostic:
-    return Diagnostic("E0304", f"`{what}` is a field of the source", span, "", helps=("for example `source.label`",))
+    return Diagnostic(
+        "E0304", f"`{what}` must be a field of the source", span, "", helps=("for example `source.label`",)
+    )
 
 
 def skip_without_folder(span: Span) -> Diagnostic:
-    return Diagnostic("E0304", "`skip` names directories of an `image_folder`", span, "no `image_folder`")
+    return Diagnostic("E0304", "`skip` is only for directories of an `image_folder`", span, "no `image_folder`")
 
 
 def not_a_condition(span: Span) -> Diagnostic:
     return Diagnostic(
         "E0304",
-        "`where` compares fields of the source and sizes of the section",
+        "`where` can only compare fields of the source and sizes of the section",
         span,
         "not a condition",
         helps=("for example `T <= 400 and source.year >= 2000`",),
@@ -249,35 +248,35 @@ def not_a_condition(span: Span) -> Diagnostic:
 def explanations() -> dict[str, Explanation]:
     return {
         "E0410": Explanation(
-            "ragged field without `pad`",
-            "Records of different lengths become a batch only with a value to fill up with: `-> pad(0)`, last.",
+            "field of varying length without `pad`",
+            "Records of different lengths must be padded to form a batch: `-> pad(0)`, as the last transform.",
             programs.reviews(" -> truncate(64)"),
             programs.reviews(" -> truncate(64) -> pad(0)"),
         ),
         "E0411": Explanation(
             "split fractions",
-            "Fractions of `random` and `contiguous` sum to 1.",
+            "The fractions of `random` and `contiguous` must sum to 1.",
             programs.digits("val = 0.2", "val = 0.3"),
             programs.DIGITS,
         ),
         "E0412": Explanation(
             "source, weights or vocabulary file missing or unreadable",
-            "A file that the spec names is not there, is of another format, or has a cell that does not fit its field. Data paths\n"
-            "are relative to the spec; `--data-root` says where the data has moved. `dlc check` looks at no file but specs.",
+            "A file named in the spec is missing, has another format, or has a cell that does not fit its field. Data paths are\n"
+            "relative to the spec; `--data-root` gives another directory. `dlc check` reads only spec files.",
             programs.digits('builtin("digits")', 'npz("/home/me/digits.npz")'),
             programs.digits('builtin("digits")', 'npz("digits.npz")'),
         ),
         "W0407": Explanation(
             "fewer records than `batch`",
-            "The step then uses one smaller batch. Known when the data is there.",
+            "Each step then uses one smaller batch. This is found when the data is read.",
             programs.digits("batch     = 64", "batch     = 5000"),
             programs.DIGITS,
             "dlc train",
         ),
         "W0408": Explanation(
-            "records that overlap are divided one by one",
-            "Patches of one photograph share pixels. In two splits they would let a model be tried on what it was trained on, "
-            "and its figures would be too good. A random split with the `group` of the source keeps them together.",
+            "records that overlap are split one by one",
+            "Patches of one photograph share pixels. In different splits, a model would be evaluated on pixels it was trained "
+            "on, and its results would be too good. A random split with the `group` of the source keeps them together.",
             programs.TEXTURES.replace(", group = source.region", ""),
             programs.TEXTURES,
         ),

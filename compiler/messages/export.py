@@ -1,4 +1,4 @@
-"""E05xx: what a backend cannot express, and cuts of a model that do not hold together."""
+"""E05xx: what a backend cannot express, invalid cuts of a model, and choices an `export` section must make."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from . import programs
 from .diagnostics import Diagnostic, Label
 from .explanation import Explanation
 from .source import Span
-from .wording import meant, spaced
+from .wording import listed, meant
 
 
 def inexpressible(operator: str, backend: str, reason: str, span: Span, *helps: str) -> Diagnostic:
@@ -25,65 +25,62 @@ def random_in_export(operator: str, model: str, span: Span) -> Diagnostic:
         f"an exported output of `{model}` depends on random numbers",
         span,
         f"`{operator}` draws them",
-        helps=("draw only while training: `if training { .. } else { .. }`", "or export another output"),
+        helps=("draw only in training, `if training { .. } else { .. }`, or export another output",),
     )
 
 
-def input_not_listed(output: str, needed: str, listed: tuple[str, ...], span: Span, at: Span) -> Diagnostic:
-    known = ", ".join(f"`{name}`" for name in listed)
+def input_not_listed(output: str, needed: str, inputs: tuple[str, ...], span: Span, at: Span) -> Diagnostic:
     return Diagnostic(
         "E0504",
         f"the output `{output}` needs the input `{needed}`, which is not listed",
         span,
         labels=(Label(at, f"needs `{needed}`"),),
-        notes=(f"the inputs of this export are {known}",),
+        notes=(f"the inputs of this export are {listed(inputs)}",),
         helps=(f"add `{needed}` to `inputs`",),
     )
 
 
 def no_such_tap(name: str, model: str, known: tuple[str, ...], near: str | None, span: Span) -> Diagnostic:
-    helps = (f"did you mean `{near}`?",) if near else (f"there are {', '.join(f'`{k}`' for k in known)}",)
+    helps = (f"did you mean `{near}`?",) if near else (f"known: {listed(known, 24)}",)
     return Diagnostic("E0301", f"`{model}` has no input, output or binding `{name}`", span, "not found", helps=helps)
 
 
-def dimension_without_input(dimension: str, listed: tuple[str, ...], span: Span) -> Diagnostic:
-    known = ", ".join(f"`{name}`" for name in listed)
+def dimension_without_input(dimension: str, inputs: tuple[str, ...], span: Span) -> Diagnostic:
     return Diagnostic(
         "E0308",
-        f"no listed input carries the size `{dimension}`",
+        f"no listed input has the size `{dimension}`",
         span,
-        notes=(f"the inputs of this export are {known}",),
-        helps=(f"add an input with an axis `{dimension}`, or give its size: `fix {{ {dimension} = .. }}`",),
+        notes=(f"the inputs of this export are {listed(inputs)}",),
+        helps=(f"list an input with an axis `{dimension}`, or fix its size: `fix {{ {dimension} = .. }}`",),
     )
 
 
 def no_sequence(model: str, fixed: list[str], span: Span) -> Diagnostic:
     if fixed:
-        listed = ", ".join(f"`{name}`" for name in fixed)
         return Diagnostic(
             "E0503",
-            f"`{model}` has no cached form: its length is fixed",
+            f"`{model}` has no cached form: its sequence length is fixed",
             span,
-            notes=(f"the export gives {listed} a size",),
-            helps=("leave it out of `fix { .. }`",),
+            notes=(f"the export fixes {listed(fixed)}",),
+            helps=("remove it from `fix { .. }`",),
         )
     return Diagnostic(
         "E0503",
-        f"`{model}` has no cached form: no input has a length",
+        f"`{model}` has no cached form: no input has a sequence length",
         span,
-        "only symbolic sizes after the first axis count",
-        helps=("a sequence is an input like `tokens: i64[B, T]`",),
+        "no symbolic size after the first axis",
+        helps=("declare a sequence, such as `tokens: i64[B, T]`",),
     )
 
 
 def no_cached_form(model: str, stage: str, reason: str, span: Span, place: str, *helps: str) -> Diagnostic:
     notes = (f"in `{place}`",) if place else ()
-    otherwise = "without `--cached` the export computes whole sequences"
+    otherwise = "export without `--cached` to compute whole sequences"
     return Diagnostic(
         "E0503",
         f"`{model}` has no cached form: `{stage}` {reason}",
         span,
-        "needs more than the positions of one step",
+        "needs positions outside the current step",
         notes=notes,
         helps=(*helps, otherwise),
     )
@@ -94,8 +91,8 @@ def nothing_to_keep(model: str, length: str, span: Span) -> Diagnostic:
         "E0503",
         f"`{model}` has no cached form: no causal attention reads `{length}`",
         span,
-        "there is nothing to keep",
-        helps=("without `--cached` the export computes whole sequences",),
+        "nothing to cache",
+        helps=("export without `--cached` to compute whole sequences",),
     )
 
 
@@ -104,17 +101,17 @@ def output_of_other_length(model: str, output: str, length: str, type: str, span
         "E0503",
         f"`{model}` has no cached form: the output `{output}` is `{type}`, not along `{length}`",
         span,
-        helps=(f"an output has an axis `{length}`, or none for the last position alone",),
+        helps=(f"give the output an axis `{length}`, or no such axis for the last position alone",),
     )
 
 
 def length_required(model: str, length: str, text: str, span: Span) -> Diagnostic:
     return Diagnostic(
         "E0503",
-        f"`{model}` has no cached form: `{text}` cannot hold for one step",
+        f"`{model}` has no cached form: `{text}` cannot hold for a single step",
         span,
         f"a step may be one position of `{length}`",
-        helps=("without `--cached` the export computes whole sequences",),
+        helps=("export without `--cached` to compute whole sequences",),
     )
 
 
@@ -123,8 +120,8 @@ def quantized_half(precision: str, span: Span) -> Diagnostic:
         "E0501",
         f'`quantize` cannot be expressed in ONNX with `precision = "{precision}"`',
         span,
-        "rounded weights are multiplied in f32",
-        helps=('`precision = "f32"`, or leave `quantize` out',),
+        "quantized weights are multiplied in f32",
+        helps=('set `precision = "f32"`, or remove `quantize`',),
     )
 
 
@@ -133,8 +130,8 @@ def nothing_to_quantize(least: int, span: Span) -> Diagnostic:
         "E0501",
         "`quantize` has nothing to do: no `Linear` is large enough",
         span,
-        f"those with {least:,} weights or more are rounded",
-        helps=("leave `quantize` out",),
+        f"only those with {least:,} weights or more are quantized",
+        helps=("remove `quantize`",),
     )
 
 
@@ -147,7 +144,7 @@ def which_train(span: Span, names: Sequence[str]) -> Diagnostic:
         "several `train` sections: which one is exported?",
         span,
         "no `train`",
-        helps=(f"`train = {names[0]}`",),
+        helps=(f"for example `train = {names[0]}`",),
     )
 
 
@@ -157,12 +154,12 @@ def which_net(span: Span, names: Sequence[str]) -> Diagnostic:
         "several nets are trained: which one is exported?",
         span,
         "no `model`",
-        helps=(f"`model = {names[0]}`",),
+        helps=(f"for example `model = {names[0]}`",),
     )
 
 
 def which_model(span: Span, names: Sequence[str]) -> Diagnostic:
-    helps = (f"`model = {names[0]}`",) if names else ("this spec has no model",)
+    helps = (f"for example `model = {names[0]}`",) if names else ("this spec has no model",)
     return Diagnostic("E0408", "which model is exported?", span, "no `model`", helps=helps)
 
 
@@ -173,21 +170,21 @@ def no_tap(span: Span, model: str, name: str, near: str | None) -> Diagnostic:
 
 
 def fix_unknown(span: Span, name: str, near: str | None, known: Sequence[str]) -> Diagnostic:
-    helps = meant(near) or ((f"the sizes are: {spaced(known)}",) if known else ("no size is symbolic",))
+    helps = meant(near) or ((f"the sizes are {listed(known, 24)}",) if known else ("no size is symbolic",))
     return Diagnostic("E0301", f"the inputs have no symbolic size `{name}`", span, "unknown size", helps=helps)
 
 
 def fix_outside(span: Span, name: str, value: int, why: str) -> Diagnostic:
-    return Diagnostic("E0210", f"`{name} = {value}` breaks `{why}`", span, "does not hold")
+    return Diagnostic("E0210", f"`{name} = {value}` violates `{why}`", span, "does not hold")
 
 
 def cut_needs(span: Span, output: str, needed: Sequence[str]) -> Diagnostic:
     return Diagnostic(
         "E0504",
-        f"output `{output}` needs {spaced(f'`{n}`' for n in needed)}, which is not listed",
+        f"output `{output}` needs {listed(needed, 24)}, which is not listed",
         span,
         "needs more inputs",
-        helps=(f"`inputs = [.., {', '.join(needed)}]`",),
+        helps=(f"add to the inputs: `inputs = [.., {', '.join(needed)}]`",),
     )
 
 
@@ -198,20 +195,20 @@ def two_outputs(span: Span, name: str) -> Diagnostic:
 def random_output(span: Span, output: str, function: str, place: Span) -> Diagnostic:
     return Diagnostic(
         "E0502",
-        f"output `{output}` depends on chance: `{function}` is reached in evaluation",
+        f"output `{output}` is random: it depends on `{function}` in evaluation",
         span,
         "random",
         (Label(place, "drawn here"),),
-        helps=("keep it under `if training`, or make the random values an input",),
+        helps=("use it only under `if training`, or make the random values an input",),
     )
 
 
 def open_size(span: Span, output: str, size: str) -> Diagnostic:
     return Diagnostic(
         "E0308",
-        f"size `{size}` of output `{output}` comes from no input that is listed",
+        f"size `{size}` of output `{output}` comes from no listed input",
         span,
-        f"`{size}` is open",
+        f"`{size}` is unknown",
         helps=("list an input that has it",),
     )
 
@@ -219,16 +216,16 @@ def open_size(span: Span, output: str, size: str) -> Diagnostic:
 def explanations() -> dict[str, Explanation]:
     return {
         "E0501": Explanation(
-            "the backend cannot express it",
-            "The message names the operator, its place and the backend. Nothing is skipped silently.",
+            "not supported by the backend",
+            "The message names the operator, its location and the backend. Nothing is skipped silently.",
             programs.body("y = x -> avg_pool(3, adaptive = true)", "x: [B, 4, 8, 8]", "y: [B, 4, 3, 3]"),
             programs.body("y = x -> avg_pool(4, adaptive = true)", "x: [B, 4, 8, 8]", "y: [B, 4, 4, 4]"),
             "dlc export",
         ),
         "E0502": Explanation(
             "random function in an exported output",
-            "Two runs of the exported model would differ, so parity could not be checked. Put it under `if training`, or make\n"
-            "the random values an input.",
+            "Two runs of the exported model would differ, so it could not be compared with PyTorch. Put the function under\n"
+            "`if training`, or make the random values an input.",
             programs.DIGITS.replace("flatten ->", "flatten -> noise ->").replace(
                 "model M", "block noise(x: [B, D]) -> [B, D] {\n  x + randn(x)\n}\n\nmodel M"
             )
@@ -240,9 +237,10 @@ def explanations() -> dict[str, Explanation]:
         ),
         "E0503": Explanation(
             "no cached form",
-            "The form for generation feeds a few positions at a time and keeps the keys and values of those before. So the length\n"
-            "may reach only causal attention, stages that work position by position, and `arange(T)`, `sinusoid(T, ..)` and\n"
-            "`rope`, which then begin at the positions already seen. The stage that needs the whole sequence is shown.",
+            "The form for generation processes a few positions at a time and caches the keys and values of earlier ones. So the\n"
+            "sequence axis may reach only causal attention, stages that work position by position, and `arange(T)`,\n"
+            "`sinusoid(T, ..)` and `rope`, which then start at the first new position. The stage that needs the whole\n"
+            "sequence is shown.",
             programs.body(
                 "y = tokens -> wte: Embedding(32, 16) -> attn: MultiHeadAttention(2)",
                 "tokens: i64[B, T]",
@@ -257,7 +255,7 @@ def explanations() -> dict[str, Explanation]:
         ),
         "E0504": Explanation(
             "an output of a cut needs an input that is not listed",
-            "`inputs = [z]` cuts the model at `z`; every listed output must follow from the listed inputs.",
+            "`inputs = [z]` cuts the model at `z`; every listed output must be computable from the listed inputs.",
             programs.cut("[code]", "[out]"),
             programs.cut("[code, x]", "[out]"),
         ),

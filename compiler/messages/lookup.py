@@ -1,4 +1,4 @@
-"""Names that are not defined where they are used."""
+"""E0301: names that are not defined where they are used."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DTYPE_HABITS = {
 
 
 def unknown_name(name: str, span: Span, near: str | None) -> Diagnostic:
-    return Diagnostic("E0301", f"unknown name `{name}`", span, "nothing is called so here", helps=meant(near))
+    return Diagnostic("E0301", f"unknown name `{name}`", span, "not defined here", helps=meant(near))
 
 
 def unknown_size(name: str, span: Span, known: Sequence[str], *, names_new: bool) -> Diagnostic:
@@ -29,17 +29,19 @@ def unknown_size(name: str, span: Span, known: Sequence[str], *, names_new: bool
     near = nearest(name, known) or (alike[0] if len(alike) == 1 else None)
     helps = meant(near) or ((f"known here: {listed(known)}",) if known else ())
     if names_new:
-        capital = f"a new size is capitalised: `{name[0].upper()}{name[1:]}`"
-        return Diagnostic(
-            "E0301", f"unknown size `{name}`", span, "no size of this name", helps=(*meant(near), capital)
-        )
-    note = ("only inputs and the left side of `=>` name new sizes",)
-    return Diagnostic("E0301", f"unknown size `{name}`", span, "no size of this name", notes=note, helps=helps)
+        capital = f"new sizes are capitalised: `{name[0].upper()}{name[1:]}`"
+        return Diagnostic("E0301", f"unknown size `{name}`", span, "no such size", helps=(*meant(near), capital))
+    note = ("new sizes are named only by inputs and on the left of `=>`",)
+    return Diagnostic("E0301", f"unknown size `{name}`", span, "no such size", notes=note, helps=helps)
 
 
 def unknown_stage(name: str, span: Span, near: str | None) -> Diagnostic:
     return Diagnostic(
-        "E0301", f"unknown layer or function `{name}`", span, "no layer, function, block or instance", helps=meant(near)
+        "E0301",
+        f"unknown layer or function `{name}`",
+        span,
+        "not a layer, function, block or instance",
+        helps=meant(near),
     )
 
 
@@ -60,18 +62,18 @@ def unknown_output(of: str, name: str, known: list[str], span: Span, near: str |
 
 def nothing_to_select(name: str, span: Span) -> Diagnostic:
     return Diagnostic(
-        "E0301", f"no output `{name}`: there is only one", span, "nothing to select", helps=("leave it out",)
+        "E0301", f"no output `{name}`: there is only one output", span, "nothing to select", helps=("leave it out",)
     )
 
 
 def attribute_of_tensor(name: str, span: Span) -> Diagnostic:
     if name in ("shape", "size", "ndim", "dim"):
-        helps = ("sizes have names in the signature: `x: [B, T, D]`, and then `T` is a number",)
+        helps = ("name the sizes in the signature, `x: [B, T, D]`; then `T` is a number",)
     elif name in ("y", "h", "c"):
-        helps = ("this is one tensor already: leave it out",)
+        helps = ("this is already a single tensor: leave it out",)
     else:
-        helps = ("`.T` swaps the last two axes; functions stand in a stage, `x -> relu`",)
-    return Diagnostic("E0301", f"a tensor has no `{name}`", span, "unknown", helps=helps)
+        helps = ("`.T` swaps the last two axes; functions are applied as a stage, `x -> relu`",)
+    return Diagnostic("E0301", f"a tensor has no attribute `{name}`", span, "unknown", helps=helps)
 
 
 def attribute_of(value: Any, name: str, span: Span) -> Diagnostic:
@@ -86,7 +88,7 @@ def unknown_parameter(path: str, name: str, known: Sequence[str], span: Span, ne
 def hides_size(name: str, span: Span, size: Span) -> Diagnostic:
     return Diagnostic(
         "E0311",
-        f"`{name}` is a size of this body already",
+        f"`{name}` is already a size in this body",
         span,
         "a value",
         (Label(size, "a size"),),
@@ -98,7 +100,7 @@ def explanations() -> dict[str, Explanation]:
     return {
         "E0301": Explanation(
             "unknown name, parameter or size",
-            "Nothing is called so here. Near names are suggested. New sizes are named only by inputs and left of `=>`.",
+            "The name is not defined here. Similar names are suggested. New sizes are named only by inputs and on the left of `=>`.",
             programs.body("y = x -> ReLU"),
             programs.body("y = x -> relu"),
         ),

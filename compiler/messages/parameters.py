@@ -14,7 +14,7 @@ from .wording import listed, meant
 
 def unknown_init(name: str, span: Span, table: Iterable[str]) -> Diagnostic:
     starts = [entry for entry in table if entry.startswith(name)]
-    helps = meant(nearest(name, table)) or (f"there is {listed(starts or table, 16)}",)
+    helps = meant(nearest(name, table)) or (f"known: {listed(starts or table, 16)}",)
     return Diagnostic("E0301", f"unknown init `{name}`", span, "not in the init table", helps=helps)
 
 
@@ -28,7 +28,7 @@ def not_a_selector(span: Span) -> Diagnostic:
         "E0402",
         "this is not a selector",
         span,
-        "selects nothing",
+        "not a selector",
         helps=('selectors are `"glob"`, `Kind.weight` and `rank < 2`',),
     )
 
@@ -44,8 +44,8 @@ def parameter_without_init(path: str, span: Span) -> Diagnostic:
         "E0409",
         f"parameter `{path}` has no init",
         span,
-        "no first value",
-        helps=("`Param(shape, init = normal(0.02))`, or an `init` rule that selects it",),
+        "no initial value",
+        helps=("write `Param(shape, init = normal(0.02))`, or an `init` rule that selects it",),
     )
 
 
@@ -59,7 +59,7 @@ def explanations() -> dict[str, Explanation]:
         ),
         "E0409": Explanation(
             "`Param` without init",
-            "A bare parameter has no default initial value: give `init =` or an `init` rule.",
+            "A bare parameter has no default initial value: give `init = ..` or an `init` rule.",
             programs.body("y = x + Param([8])"),
             programs.body("y = x + Param([8], init = zeros)"),
         ),

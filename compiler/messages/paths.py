@@ -19,7 +19,7 @@ def reserved_label(name: str, span: Span) -> Diagnostic:
 
 def path_taken(path: str, first: Span, span: Span) -> Diagnostic:
     plain = path.replace("#", "")
-    helps = ("give one another label, or bind one instance to share its weights",)
+    helps = ("give one of them a different label, or bind one instance to share its weights",)
     return Diagnostic(
         "E0306", f"two layers are both called `{plain}`", span, "second", (Label(first, "first"),), helps=helps
     )
@@ -28,33 +28,33 @@ def path_taken(path: str, first: Span, span: Span) -> Diagnostic:
 def path_inside(path: str, outer: str, first: Span, span: Span) -> Diagnostic:
     return Diagnostic(
         "E0306",
-        f"`{path}` would stand inside of `{outer}`, which is a layer or block of its own",
+        f"`{path}` would be inside `{outer}`, which is already a layer or block",
         span,
         "inside",
         (Label(first, f"`{outer}`"),),
-        helps=(f"give it a label outside of `{outer}`, or move it into the block",),
+        helps=(f"give it a label outside `{outer}`, or move it into the block",),
     )
 
 
 def path_around(path: str, first: Span, span: Span) -> Diagnostic:
     return Diagnostic(
         "E0306",
-        f"a layer has a label inside of `{path}` already",
+        f"another layer already has a label inside `{path}`",
         span,
-        f"`{path}` is a layer or block of its own",
+        f"`{path}` is a layer or block itself",
         (Label(first, "inside"),),
-        helps=("give one another label, or move the one inside into the block",),
+        helps=("give one of them a different label, or move the inner one into the block",),
     )
 
 
 def unlabelled_again(kind: str, first: Span, span: Span) -> Diagnostic:
     return Diagnostic(
         "W0404",
-        f"several `{kind}` without a label: they are named by their order",
+        f"several `{kind}` without a label are named by their order",
         span,
-        "a second one",
-        (Label(first, "the first"),),
-        notes=("inserting one renames those after it, and their weights no longer load",),
+        "second",
+        (Label(first, "first"),),
+        notes=("inserting one renames those after it, and their saved weights no longer load",),
         helps=(f"label them: `name: {kind}(..)`",),
     )
 
@@ -63,10 +63,10 @@ def unlabelled_weight(path: str, span: Span) -> Diagnostic:
     plain = path.replace("#", "_")
     return Diagnostic(
         "W0402",
-        f"foreign weights are loaded into `{plain}`, a name that follows from the kind",
+        f"foreign weights are loaded into `{plain}`, a name derived from the layer's kind",
         span,
         "no label",
-        helps=(f"label it, `{plain}: ..`, so that its name is not changed by an edit",),
+        helps=(f"label it, `{plain}: ..`, so that edits cannot change its name",),
     )
 
 
@@ -77,14 +77,14 @@ def branches_share(path: str, training: str, evaluation: str, first: Span, span:
         span,
         f"`{evaluation}` in evaluation",
         (Label(first, f"`{training}` in training"),),
-        helps=("make them equal to share the weights, or give one another label",),
+        helps=("make them equal to share the weights, or give one of them a different label",),
     )
 
 
 def label_in_repeat(path: str, span: Span) -> Diagnostic:
-    helps = (f"put the turn in braces of its own: `label: repeat n {{ {{ {path}: .. }} }}`",)
+    helps = (f"put the body in its own braces: `label: repeat n {{ {{ {path}: .. }} }}`",)
     return Diagnostic(
-        "E0306", f"every turn would have a layer called `{path}`", span, "one path, many turns", helps=helps
+        "E0306", f"every repetition would have a layer called `{path}`", span, "one path, many layers", helps=helps
     )
 
 
@@ -93,14 +93,14 @@ def label_on_shape(label: str, span: Span) -> Diagnostic:
         "E0313",
         f"a shape cannot be labelled `{label}`",
         span,
-        "names a layer, not a value",
+        "a label names a layer, not a value",
         helps=(f"bind the value: `{label} = ..`",),
     )
 
 
 def lowercase_owns_weights(name: str, span: Span) -> Diagnostic:
-    helps = (f"capitals own weights: call it `{name[:1].upper()}{name[1:]}`",)
-    return Diagnostic("E0314", f"block `{name}` owns parameters", span, "lower case never does", helps=helps)
+    helps = (f"capitalise the name: `{name[:1].upper()}{name[1:]}`",)
+    return Diagnostic("E0314", f"block `{name}` owns parameters", span, "lower-case names never do", helps=helps)
 
 
 def shared_differs(path: str, before: Any, now: Any, span: Span, first: Span) -> Diagnostic:
@@ -111,8 +111,8 @@ def shared_differs(path: str, before: Any, now: Any, span: Span, first: Span) ->
         message,
         span,
         label,
-        (Label(first, "made here"),),
-        helps=("all uses of a shared layer see inputs of one width",),
+        (Label(first, "created here"),),
+        helps=("all uses of a shared layer need inputs of the same width",),
     )
 
 
@@ -120,13 +120,13 @@ def explanations() -> dict[str, Explanation]:
     return {
         "E0302": Explanation(
             "one path with two shapes",
-            "A shared layer is one set of parameters, so all its uses must agree.",
+            "A shared layer has one set of parameters, so all its uses must agree.",
             programs.body("fc = Linear(8)\ny = (x -> fc) + (x -> Linear(4) -> fc)"),
             programs.body("fc = Linear(8)\ny = (x -> fc) + (x -> Linear(8) -> fc)"),
         ),
         "E0306": Explanation(
             "two layers with one path, or one inside another",
-            "A label is a checkpoint's key; there is no silent renaming. To share weights, bind one instance.",
+            "A label is a key of the checkpoint and is never renamed silently. To share weights, bind one instance.",
             programs.body("h = x -> fc: Linear(8)\ny = h -> fc: Linear(8)"),
             programs.body("h = x -> fc1: Linear(8)\ny = h -> fc2: Linear(8)"),
         ),
@@ -138,19 +138,19 @@ def explanations() -> dict[str, Explanation]:
         ),
         "E0312": Explanation(
             "label or instance name that PyTorch or Python reserves",
-            "Labels become attributes of an `nn.Module`; `train` or `class` would break it. Append `_`.",
+            "Labels become attributes of an `nn.Module`, where `train` or `class` would clash. Append `_`.",
             programs.body("y = x -> train: Linear(8)"),
             programs.body("y = x -> train_: Linear(8)"),
         ),
         "E0313": Explanation(
             "label on a stated shape",
-            "A stated shape checks and documents what flows; it owns nothing that could be named.",
+            "A stated shape checks and documents a value; it owns nothing that could be named.",
             programs.body("y = x -> h: [B, 8]"),
             programs.body("y = x -> [B, 8]"),
         ),
         "E0314": Explanation(
-            "lowercase block that owns parameters",
-            "Capitals own weights, lowercase never does: that is how a reader sees every parameter of a spec.",
+            "lower-case block that owns parameters",
+            "Capitalised names own weights, lower-case names never do: a reader can see where every parameter of a spec is.",
             "dlspec 1\n\nblock head(x: [B, D]) -> [B, 8] {\n  x -> Linear(8)\n}\n\n"
             "model M(x: [B, 8]) -> (y: [B, 8]) {\n  y = x -> head\n}\n",
             "dlspec 1\n\nblock Head(x: [B, D]) -> [B, 8] {\n  x -> Linear(8)\n}\n\n"
@@ -158,7 +158,7 @@ def explanations() -> dict[str, Explanation]:
         ),
         "W0402": Explanation(
             "unlabelled weight where foreign weights are mapped",
-            "Names by order change when a layer is inserted; a map should not hang on them. Label the layer.",
+            "Names by order change when a layer is inserted, so a map should not depend on them. Label the layer.",
             programs.body("y = x -> Linear(8)") + '\nweights theirs for M {\n  "**" <- "**"\n}\n',
             programs.body("y = x -> fc: Linear(8)") + '\nweights theirs for M {\n  "**" <- "**"\n}\n',
         ),

@@ -1,4 +1,4 @@
-"""E03xx and E04xx of names across files: imports, `extends`, parameters, settings."""
+"""Names across files: imports, `extends`, parameters, settings."""
 
 from __future__ import annotations
 
@@ -10,20 +10,11 @@ from .explanation import Explanation
 from .names import nearest
 from .source import Span
 from .statics import StaticError
-
-
-def _meant(near: str | None) -> tuple[str, ...]:
-    return (f"did you mean `{near}`?",) if near else ()
+from .wording import listed, meant
 
 
 def static(error: StaticError, span: Span) -> Diagnostic:
     return Diagnostic(error.code, error.message, span, error.label, helps=error.helps)
-
-
-def _has(names: Sequence[str]) -> str:
-    """A list that stays readable."""
-    shown = ", ".join(names[:24])
-    return shown if len(names) <= 24 else f"{shown} and {len(names) - 24} more"
 
 
 # ---- files -----------------------------------------------------------------------------------------------------------
@@ -32,35 +23,35 @@ def _has(names: Sequence[str]) -> str:
 def edition_unknown(span: Span, text: str) -> Diagnostic:
     return Diagnostic(
         "E0101",
-        f"this spec is written in edition {text}, and this dlc knows edition 1",
+        f"this spec is written in edition {text}, but this dlc knows only edition 1",
         span,
         "unknown edition",
-        helps=("the first line of a spec is `dlspec 1`",),
+        helps=("the first line of a spec must be `dlspec 1`",),
     )
 
 
 def import_missing(span: Span, shown: str, why: str, near: str | None) -> Diagnostic:
-    return Diagnostic("E0315", f"cannot read `{shown}`: {why}", span, helps=_meant(near))
+    return Diagnostic("E0315", f"cannot read `{shown}`: {why}", span, helps=meant(near))
 
 
 def import_unreadable(found: Diagnostic, span: Span, near: str | None) -> Diagnostic:
-    return replace(found, span=span, helps=(*_meant(near), *found.helps))
+    return replace(found, span=span, helps=(*meant(near), *found.helps))
 
 
 def import_absolute(span: Span) -> Diagnostic:
     return Diagnostic(
         "E0315",
-        "an import path is relative to the file that says it",
+        "an import path must be relative to the importing file",
         span,
         "absolute path",
-        helps=('write it relative, e.g. `"parts/block.dlspec"`',),
+        helps=('write it relative to this file, for example `"parts/block.dlspec"`',),
     )
 
 
 def import_outside(span: Span, shown: str, root: str) -> Diagnostic:
     return Diagnostic(
         "E0315",
-        f"`{shown}` lies outside the project",
+        f"`{shown}` is outside the project",
         span,
         "outside the project root",
         notes=(f"the project root is `{root}`",),
@@ -69,26 +60,26 @@ def import_outside(span: Span, shown: str, root: str) -> Diagnostic:
 
 
 def import_cycle(span: Span, chain: Sequence[str]) -> Diagnostic:
-    return Diagnostic("E0315", f"a cycle of files: {' -> '.join(chain)}", span, "leads back to itself")
+    return Diagnostic("E0315", f"import cycle: {' -> '.join(chain)}", span, "leads back to itself")
 
 
 def import_depth(span: Span, limit: int) -> Diagnostic:
-    return Diagnostic("E0315", f"files import each other more than {limit} deep", span)
+    return Diagnostic("E0315", f"imports are nested more than {limit} deep", span)
 
 
 def import_name(span: Span, shown: str, name: str, near: str | None, has: Sequence[str]) -> Diagnostic:
-    notes = (f"it has: {_has(has)}",) if has else (f"`{shown}` defines nothing that can be imported",)
-    return Diagnostic("E0315", f"`{shown}` has no `{name}`", span, "not found there", notes=notes, helps=_meant(near))
+    notes = (f"it has {listed(has, 24)}",) if has else (f"`{shown}` defines nothing that can be imported",)
+    return Diagnostic("E0315", f"`{shown}` has no `{name}`", span, "not found there", notes=notes, helps=meant(near))
 
 
 def import_argument(span: Span, shown: str, name: str, near: str | None, has: Sequence[str]) -> Diagnostic:
-    notes = (f"its parameters: {_has(has)}",) if has else (f"`{shown}` has no parameters",)
-    return Diagnostic("E0304", f"`{shown}` has no parameter `{name}`", span, notes=notes, helps=_meant(near))
+    notes = (f"its parameters are {listed(has, 24)}",) if has else (f"`{shown}` has no parameters",)
+    return Diagnostic("E0304", f"`{shown}` has no parameter `{name}`", span, notes=notes, helps=meant(near))
 
 
 def import_positional(span: Span) -> Diagnostic:
     return Diagnostic(
-        "E0304", "parameters of a file are given by name", span, "no name", helps=("write `(ctx = 2048)`",)
+        "E0304", "parameters of a file must be given by name", span, "no name", helps=("for example `(ctx = 2048)`",)
     )
 
 
@@ -99,11 +90,11 @@ def argument_twice(span: Span, name: str, first: Span) -> Diagnostic:
 def second_extends(span: Span, first: Span) -> Diagnostic:
     return Diagnostic(
         "E0315",
-        "a spec extends one other",
+        "a spec can extend only one other spec",
         span,
         "second `extends`",
         (Label(first, "first"),),
-        helps=("let one of the two extend the other, or import what is needed",),
+        helps=("make one of the two extend the other, or import what is needed",),
     )
 
 
@@ -115,14 +106,16 @@ def defined_twice(span: Span, name: str, first: Span, helps: tuple[str, ...] = (
 
 
 def section_twice(span: Span, kind: str, name: str, first: Span) -> Diagnostic:
-    what = f"two `{kind}` sections are called `{name}`" if name else f"two `{kind}` sections have no name"
+    what = f"two `{kind}` sections are named `{name}`" if name else f"two `{kind}` sections have no name"
     return Diagnostic(
         "E0311",
         what,
         span,
         "second",
         (Label(first, "first"),),
-        helps=(f"name them, `{kind} first {{ .. }}`; `set {kind}.key = value` changes one key of an extended spec",),
+        helps=(
+            f"name them, `{kind} first {{ .. }}`; to change a key of an extended spec, write `set {kind}.key = value`",
+        ),
     )
 
 
@@ -133,49 +126,49 @@ def levels(span: Span, name: str, this: str, other: str, first: Span) -> Diagnos
         span,
         this,
         (Label(first, other),),
-        helps=("give one of the two another name",),
+        helps=("rename one of the two",),
     )
 
 
 def hides_table_name(span: Span, name: str, what: str) -> Diagnostic:
     return Diagnostic(
         "W0406",
-        f"`{name}` hides the language's own `{name}`",
+        f"`{name}` hides the built-in `{name}`",
         span,
         what,
-        helps=("in this file the name means this one; give it another name to use both",),
+        helps=("in this file the name means this definition; rename it to use both",),
     )
 
 
 def overrides_nothing(span: Span, name: str, near: str | None) -> Diagnostic:
-    return Diagnostic("E0301", f"there is no block `{name}` to override", span, "overrides nothing", helps=_meant(near))
+    return Diagnostic("E0301", f"there is no block `{name}` to override", span, "overrides nothing", helps=meant(near))
 
 
 def override_not_reached(span: Span, name: str, used: Sequence[str]) -> Diagnostic:
     near = nearest(name, used)
-    helps = _meant(near) or ((f"blocks in use: {_has(used)}",) if used else ())
+    helps = meant(near) or ((f"blocks in use: {listed(used, 24)}",) if used else ())
     return Diagnostic(
-        "E0406", f"overriding `{name}` changes nothing: no model or section uses it", span, "has no effect", helps=helps
+        "E0406", f"overriding `{name}` has no effect: no model or section uses it", span, "unused", helps=helps
     )
 
 
 def override_without_extends(span: Span, name: str) -> Diagnostic:
     return Diagnostic(
         "E0301",
-        f"there is no block `{name}` to override: this spec extends none",
+        f"there is no block `{name}` to override: this spec extends no other",
         span,
         "overrides nothing",
-        helps=('`extends "base.dlspec"` takes over a spec; without it, drop `override`',),
+        helps=('start from another spec with `extends "base.dlspec"`, or remove `override`',),
     )
 
 
 def too_many_of_a_name(span: Span, name: str) -> Diagnostic:
     return Diagnostic(
         "E0311",
-        f"too many blocks called `{name}` to write them into one file",
+        f"too many blocks named `{name}` to write into one file",
         span,
         "one of them",
-        helps=("label their uses, `name: Block(..)`: then parameters do not depend on how the block is called",),
+        helps=("label their uses, `name: Block(..)`, so that parameter names do not depend on the block's name",),
     )
 
 
@@ -183,22 +176,22 @@ def too_many_of_a_name(span: Span, name: str) -> Diagnostic:
 
 
 def unknown_name(span: Span, name: str, near: str | None) -> Diagnostic:
-    return Diagnostic("E0301", f"unknown name `{name}`", span, "not found", helps=_meant(near))
+    return Diagnostic("E0301", f"unknown name `{name}`", span, "not found", helps=meant(near))
 
 
 def unknown_applied(span: Span, name: str, expected: str, near: str | None) -> Diagnostic:
-    return Diagnostic("E0301", f"unknown name `{name}`", span, f"expected {expected}", helps=_meant(near))
+    return Diagnostic("E0301", f"unknown name `{name}`", span, f"expected {expected}", helps=meant(near))
 
 
 def without_quotes(span: Span, name: str, setting: str | None) -> Diagnostic:
     """A word where a string is meant; `setting` is the key on the command line, where the shell takes a pair of quotes."""
-    written = f'`"{name}"`' if setting is None else f"the shell takes one pair of them: `'{setting}=\"{name}\"'`"
+    written = f'`"{name}"`' if setting is None else f"the shell removes one pair: `'{setting}=\"{name}\"'`"
     return Diagnostic(
         "E0301",
         f"unknown name `{name}`",
         span,
         "not found",
-        helps=(f"strings have quotes: {written}" if setting is None else f"strings have quotes, and {written}",),
+        helps=(f"quote strings: {written}" if setting is None else f"quote strings; {written}",),
     )
 
 
@@ -211,24 +204,24 @@ def param_below(span: Span, name: str, first: Span) -> Diagnostic:
         "E0301",
         f"`{name}` is declared below",
         span,
-        "not known yet",
+        "used before its declaration",
         (Label(first, "declared here"),),
-        helps=("a parameter can use those above it",),
+        helps=("a parameter can use only those above it: move it up",),
     )
 
 
 def param_cycle(span: Span, names: Iterable[str]) -> Diagnostic:
-    return Diagnostic("E0301", f"the value depends on itself: {' -> '.join(names)}", span, "a cycle")
+    return Diagnostic("E0301", f"the value depends on itself: {' -> '.join(names)}", span, "cycle")
 
 
 def param_type_unknown(span: Span, text: str, near: str | None) -> Diagnostic:
     near = {"integer": "int", "str": "string", "boolean": "bool", "number": "float", "double": "float"}.get(text, near)
     return Diagnostic(
         "E0304",
-        f"`{text}` is not a type of parameters",
+        f"`{text}` is not a parameter type",
         span,
         "unknown type",
-        helps=_meant(near) or ("parameters are `int`, `float`, `bool`, `string`, `one_of(..)`, `fn` or `layer`",),
+        helps=meant(near) or ("parameters are `int`, `float`, `bool`, `string`, `one_of(..)`, `fn` or `layer`",),
     )
 
 
@@ -236,7 +229,7 @@ def wrong_value(
     span: Span, name: str, expected: str, found: str, declared: Span | None, default: str | None, code: str = "E0304"
 ) -> Diagnostic:
     labels = (Label(declared, f"default {default}" if default else "declared here"),) if declared else ()
-    return Diagnostic(code, f"`{name}` is {expected}, not {found}", span, f"expected {expected}", labels)
+    return Diagnostic(code, f"`{name}` must be {expected}, not {found}", span, f"expected {expected}", labels)
 
 
 def not_static(span: Span) -> Diagnostic:
@@ -246,27 +239,25 @@ def not_static(span: Span) -> Diagnostic:
         span,
         "not static",
         helps=(
-            "numbers, bools, strings, lists of them, parameters, arithmetic and `sqrt exp log sin cos floor min max`",
+            "static are numbers, bools, strings, lists of them, parameters, arithmetic and `sqrt exp log sin cos floor min max`",
         ),
     )
 
 
 def unknown_function(span: Span, name: str, near: str | None) -> Diagnostic:
-    return Diagnostic("E0301", f"unknown function `{name}`", span, "not a function of numbers", helps=_meant(near))
+    return Diagnostic("E0301", f"unknown function `{name}`", span, "not a function of numbers", helps=meant(near))
 
 
 def too_deep(span: Span) -> Diagnostic:
-    return Diagnostic(
-        "E0105", "nesting over 100", span, "too deep", helps=("give a part of it a name, and use the name",)
-    )
+    return Diagnostic("E0105", "nesting over 100", span, "too deep", helps=("bind a part of it to a name",))
 
 
 # ---- settings --------------------------------------------------------------------------------------------------------
 
 
 def unknown_setting(span: Span, path: str, near: str | None, has: Sequence[str]) -> Diagnostic:
-    notes = (f"this spec has: {_has(has)}",) if has else ("this spec has no settings",)
-    return Diagnostic("E0301", f"unknown setting `{path}`", span, "not a setting", notes=notes, helps=_meant(near))
+    notes = (f"this spec has {listed(has, 24)}",) if has else ("this spec has no settings",)
+    return Diagnostic("E0301", f"unknown setting `{path}`", span, "not a setting", notes=notes, helps=meant(near))
 
 
 def several_values(span: Span, count: int) -> Diagnostic:
@@ -274,15 +265,19 @@ def several_values(span: Span, count: int) -> Diagnostic:
         "E0101",
         f"{count} values for one setting",
         span,
-        "another value",
-        helps=("`dlc train` starts one run for each; every other command takes one value",),
+        "more than one value",
+        helps=("give one value; only `dlc train` takes several and starts one run for each",),
     )
 
 
 def ambiguous_setting(span: Span, path: str, fits: Sequence[str]) -> Diagnostic:
     shown = ", ".join(f"`{name}`" for name in fits)
     return Diagnostic(
-        "E0301", f"`{path}` could be several settings: {shown}", span, "write which one", helps=(f"`{fits[0]} = ..`",)
+        "E0301",
+        f"`{path}` could be several settings: {shown}",
+        span,
+        "ambiguous",
+        helps=(f"for example `{fits[0]} = ..`",),
     )
 
 
@@ -303,25 +298,23 @@ def no_keys(span: Span, name: str) -> Diagnostic:
 
 
 def unknown_variant(span: Span, name: str, near: str | None, has: Sequence[str]) -> Diagnostic:
-    notes = (f"this spec has: {_has(has)}",) if has else ("this spec has no variants",)
-    return Diagnostic("E0301", f"unknown variant `{name}`", span, notes=notes, helps=_meant(near))
+    notes = (f"this spec has {listed(has, 24)}",) if has else ("this spec has no variants",)
+    return Diagnostic("E0301", f"unknown variant `{name}`", span, notes=notes, helps=meant(near))
 
 
 def changes_nothing(span: Span, path: str) -> Diagnostic:
-    return Diagnostic(
-        "E0406", f"`{path}` changes nothing: no model or section that is used reads it", span, "has no effect"
-    )
+    return Diagnostic("E0406", f"`{path}` has no effect: no model or section in use reads it", span, "unused")
 
 
 def with_near(diagnostic: Diagnostic, near: str) -> Diagnostic:
-    return replace(diagnostic, helps=_meant(near))
+    return replace(diagnostic, helps=meant(near))
 
 
 def explanations() -> dict[str, Explanation]:
     return {
         "E0311": Explanation(
-            "two names of different levels are equal; a collision in `train`",
-            "A reader could not tell which is meant. Give one of them another name; in `train`, write `data.x` or `model.x`.",
+            "the same name at two levels, or an ambiguous name in `train`",
+            "A reader could not tell which one is meant. Rename one of them; in `train`, write `data.x` or `model.x`.",
             "dlspec 1\n\nparam x = 3\n\nmodel M(x: [B, 8]) -> (y: [B, 8]) {\n  y = x\n}\n",
             "dlspec 1\n\nparam n = 3\n\nmodel M(x: [B, 8]) -> (y: [B, 8]) {\n  y = x * n\n}\n",
         ),
@@ -332,14 +325,14 @@ def explanations() -> dict[str, Explanation]:
             "dlspec 1\nfrom std.attention import SelfAttention\n",
         ),
         "E0406": Explanation(
-            "override that changes nothing reachable",
+            "setting or override without effect",
             "A setting or `override block` names something that this spec does not use.",
             "dlspec 1\n\nparam n = 3\n\nmodel M(x: [B, 8]) -> (y: [B, 8]) {\n  y = x\n}\n\nset n = 4\n",
             "dlspec 1\n\nparam n = 3\n\nmodel M(x: [B, 8]) -> (y: [B, 8]) {\n  y = x * n\n}\n\nset n = 4\n",
         ),
         "W0406": Explanation(
-            "a name of the file hides a table name",
-            "The tables may grow, so a file's own name always wins; here it wins over one that another reader knows.",
+            "a name in the file hides a built-in name",
+            "A name defined in the file always takes precedence over a built-in one, which a reader may not expect.",
             "dlspec 1\n\nblock relu(x: [B, D]) -> [B, D] {\n  x -> clamp(0, 6)\n}\n\nmodel M(x: [B, 8]) -> (y: [B, 8]) {\n  y = x -> relu\n}\n",
             "dlspec 1\n\nblock relu1(x: [B, D]) -> [B, D] {\n  x -> clamp(0, 1)\n}\n\n"
             "model M(x: [B, 8]) -> (y: [B, 8]) {\n  y = x -> relu1\n}\n",

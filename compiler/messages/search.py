@@ -1,4 +1,4 @@
-"""E04xx of `search` sections and weight maps."""
+"""`search` sections. Their codes are explained by other themes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ def draw_twice(span: Span, path: str, first: Span) -> Diagnostic:
 
 
 def draws_nothing(span: Span) -> Diagnostic:
-    return Diagnostic("E0408", "`search` draws nothing", span, "no draw", helps=("`lr ~ log_uniform(1e-4, 1e-1)`",))
+    return Diagnostic(
+        "E0408", "`search` draws nothing", span, "no draw", helps=("for example `lr ~ log_uniform(1e-4, 1e-1)`",)
+    )
 
 
 def draw_value(span: Span, path: str, expected: str, found: str) -> Diagnostic:
-    return Diagnostic("E0304", f"`{path}` is {expected}, not `{found}`", span, f"expected {expected}")
+    return Diagnostic("E0304", f"`{path}` must be {expected}, not `{found}`", span, f"expected {expected}")
 
 
 def draw_open_grid(span: Span, path: str, distribution: str) -> Diagnostic:
@@ -26,14 +28,14 @@ def draw_open_grid(span: Span, path: str, distribution: str) -> Diagnostic:
         f"`grid()` cannot try all of `{distribution}`",
         span,
         f"`{path}` has no list of values",
-        helps=("`choice(..)` lists values; `random(trials = 50)` draws from anything",),
+        helps=("list the values with `choice(..)`, or use `random(trials = 50)`",),
     )
 
 
 def draw_condition(span: Span) -> Diagnostic:
     return Diagnostic(
         "E0304",
-        "a draw depends on other settings of the search, compared with constants",
+        "a draw may depend only on other settings of the search, compared with constants",
         span,
         "not a condition",
         helps=('for example `if opt == "sgd" { uniform(0.8, 0.99) } else { fixed(0.9) }`',),
@@ -46,7 +48,7 @@ def which_train(span: Span, names: Sequence[str]) -> Diagnostic:
         "several `train` sections: which one is searched?",
         span,
         "no `train`",
-        helps=(f"`train = {names[0]}`",),
+        helps=(f"for example `train = {names[0]}`",),
     )
 
 

@@ -8,7 +8,7 @@ from . import programs
 from .diagnostics import Diagnostic, Label
 from .explanation import Explanation
 from .source import Span
-from .wording import meant, spaced
+from .wording import listed, meant
 
 KEY_WORDS = {
     "train": "a training key", "data": "a data key", "export": "an export key", "search": "a search key",
@@ -18,14 +18,14 @@ KEY_WORDS = {
 
 def unknown_key(span: Span, name: str, section: str, near: str | None, known: Iterable[str]) -> Diagnostic:
     word = KEY_WORDS.get(section, f"a key of `{section}`")
-    helps = meant(near) or (f"`{section}` has: {spaced(known)}",)
+    helps = meant(near) or (f"`{section}` has {listed(known, 40)}",)
     return Diagnostic("E0401", f"unknown key `{name}` in `{section}`", span, f"not {word}", helps=helps)
 
 
 def key_elsewhere(span: Span, name: str, section: str, owner: str) -> Diagnostic:
     return Diagnostic(
         "E0401",
-        f"`{name}` does not stand in `{section}`",
+        f"`{name}` is not allowed in `{section}`",
         span,
         f"belongs to `{owner}`",
         helps=(f"move it to `{owner}`",),
@@ -33,7 +33,9 @@ def key_elsewhere(span: Span, name: str, section: str, owner: str) -> Diagnostic
 
 
 def key_form(span: Span, name: str, section: str, form: str) -> Diagnostic:
-    return Diagnostic("E0401", f"`{name}` in `{section}` is not written like this", span, "another form", helps=(form,))
+    return Diagnostic(
+        "E0401", f"`{name}` in `{section}` has another form", span, "not written like this", helps=(form,)
+    )
 
 
 def not_a_field_here(span: Span, name: str, section: str) -> Diagnostic:
@@ -42,16 +44,16 @@ def not_a_field_here(span: Span, name: str, section: str) -> Diagnostic:
         f"`{section}` has no typed fields",
         span,
         "a field",
-        helps=(f"settings are written `{name} = value`; typed fields belong to `data`",),
+        helps=(f"write settings as `{name} = value`; typed fields belong in `data`",),
     )
 
 
 def entry_misplaced(span: Span, what: str, section: str) -> Diagnostic:
-    return Diagnostic("E0401", f"{what} does not stand in `{section}`", span, "not here")
+    return Diagnostic("E0401", f"{what} is not allowed in `{section}`", span, "not allowed here")
 
 
 def key_twice(span: Span, name: str, first: Span) -> Diagnostic:
-    return Diagnostic("E0408", f"`{name}` stands here twice", span, "second", (Label(first, "first"),))
+    return Diagnostic("E0408", f"`{name}` is given twice", span, "second", (Label(first, "first"),))
 
 
 def key_missing(span: Span, name: str, section: str, example: str) -> Diagnostic:
@@ -65,57 +67,61 @@ def unit_missing(span: Span, number: str, what: str, units: Sequence[str]) -> Di
 
 def unit_wrong(span: Span, number: str, unit: str, what: str, units: Sequence[str], near: str | None) -> Diagnostic:
     helps = meant(near and f"{number} {near}") or (" or ".join(f"`{number} {unit}`" for unit in units),)
-    return Diagnostic("E0403", f"{what} is in {' or '.join(units)}, not in `{unit}`", span, "wrong unit", helps=helps)
+    return Diagnostic(
+        "E0403", f"{what} must be in {' or '.join(units)}, not in `{unit}`", span, "wrong unit", helps=helps
+    )
 
 
 def unit_unwanted(span: Span, what: str, text: str) -> Diagnostic:
-    return Diagnostic("E0403", f"{what} has no unit", span, f"`{text}`", helps=("write the number alone",))
+    return Diagnostic("E0403", f"{what} takes no unit", span, f"`{text}`", helps=("write just the number",))
 
 
 def duration_not_positive(span: Span, what: str, text: str) -> Diagnostic:
-    return Diagnostic("E0304", f"{what} is above 0, not `{text}`", span)
+    return Diagnostic("E0304", f"{what} must be above 0, not `{text}`", span)
 
 
 def not_a_duration(span: Span, what: str, found: str) -> Diagnostic:
-    return Diagnostic("E0304", f"{what} is a number with a unit, not {found}", span, "expected e.g. `10 epochs`")
+    return Diagnostic("E0304", f"{what} must be a number with a unit, not {found}", span, "expected e.g. `10 epochs`")
 
 
 def rest_here(span: Span) -> Diagnostic:
     return Diagnostic(
         "E0403",
-        "`rest` is the time that is left, for the last segment of a schedule",
+        "`rest` is allowed only in the last segment of a schedule",
         span,
-        "not here",
+        "not allowed here",
         helps=("write a duration such as `10 epochs`",),
     )
 
 
 def after_the_end(span: Span, before: Span) -> Diagnostic:
     return Diagnostic(
-        "E0304", "a segment after the schedule's end", span, "never reached", (Label(before, "lasts to the end"),)
+        "E0304", "segment after the end of the schedule", span, "never reached", (Label(before, "lasts to the end"),)
     )
 
 
 def epochs_unknown(span: Span, why: str) -> Diagnostic:
-    return Diagnostic("E0403", f"epochs cannot become steps: {why}", span, "in epochs", helps=("write it in steps",))
+    return Diagnostic(
+        "E0403", f"epochs cannot be converted to steps: {why}", span, "in epochs", helps=("write it in steps",)
+    )
 
 
 def not_an_entry(span: Span, what: str, example: str) -> Diagnostic:
-    return Diagnostic("E0304", f"{what} belongs here", span, f"not {what}", helps=(f"for example `{example}`",))
+    return Diagnostic("E0304", f"expected {what}", span, f"not {what}", helps=(f"for example `{example}`",))
 
 
 def unknown_entry(span: Span, name: str, what: str, near: str | None, known: Iterable[str]) -> Diagnostic:
-    helps = meant(near) or (f"known: {spaced(known, 40)}",)
+    helps = meant(near) or (f"known: {listed(known, 40)}",)
     return Diagnostic("E0301", f"`{name}` is not {what}", span, "unknown", helps=helps)
 
 
 def unknown_argument(span: Span, owner: str, name: str, near: str | None, known: Sequence[str]) -> Diagnostic:
-    helps = meant(near) or ((f"`{owner}` takes: {spaced(known)}",) if known else (f"`{owner}` takes no arguments",))
+    helps = meant(near) or ((f"`{owner}` takes {listed(known, 24)}",) if known else (f"`{owner}` takes no arguments",))
     return Diagnostic("E0304", f"`{owner}` has no argument `{name}`", span, "unknown argument", helps=helps)
 
 
 def too_many_arguments(span: Span, owner: str, count: int, known: Sequence[str]) -> Diagnostic:
-    takes = f"it takes {spaced(known)}" if known else "it takes none"
+    takes = f"it takes {listed(known, 24)}" if known else "it takes none"
     return Diagnostic("E0304", f"too many arguments for `{owner}`: {takes}", span, f"{count} given")
 
 
@@ -124,12 +130,12 @@ def argument_twice(span: Span, owner: str, name: str) -> Diagnostic:
 
 
 def argument_missing(span: Span, owner: str, name: str, required: Sequence[str]) -> Diagnostic:
-    helps = (f"it is written `{owner}({', '.join(required)})`",)
+    helps = (f"write `{owner}({', '.join(required)})`",)
     return Diagnostic("E0304", f"`{owner}` needs `{name}`", span, f"no `{name}`", helps=helps)
 
 
 def wrong_argument(span: Span, owner: str, name: str, expected: str, found: str) -> Diagnostic:
-    return Diagnostic("E0304", f"`{name}` of `{owner}` is {expected}, not `{found}`", span, f"expected {expected}")
+    return Diagnostic("E0304", f"`{name}` of `{owner}` must be {expected}, not `{found}`", span, f"expected {expected}")
 
 
 def wrong_arguments(span: Span, owner: str, why: str) -> Diagnostic:
@@ -137,7 +143,7 @@ def wrong_arguments(span: Span, owner: str, why: str) -> Diagnostic:
 
 
 def wrong_value(span: Span, key: str, expected: str, found: str) -> Diagnostic:
-    return Diagnostic("E0304", f"`{key}` is {expected}, not `{found}`", span, f"expected {expected}")
+    return Diagnostic("E0304", f"`{key}` must be {expected}, not `{found}`", span, f"expected {expected}")
 
 
 def absolute_path(span: Span, path: str) -> Diagnostic:
@@ -146,33 +152,35 @@ def absolute_path(span: Span, path: str) -> Diagnostic:
         f"`{path}` is an absolute path",
         span,
         "not relative",
-        helps=("paths are relative to the spec; `--data-root DIR` says where the data lies on this machine",),
+        helps=("write it relative to the spec; `--data-root DIR` gives another directory",),
     )
 
 
 def section_as_value(span: Span, name: str, kind: str) -> Diagnostic:
     what = {"weights": "a weight map"}.get(kind, f"a `{kind}` section")
-    return Diagnostic("E0303", f"`{name}` is {what}, not a value or stage", span, "cannot stand here")
+    return Diagnostic("E0303", f"`{name}` is {what}, not a value or stage", span, "not allowed here")
 
 
 def unknown_definition(span: Span, name: str, what: str, near: str | None, known: Iterable[str] = ()) -> Diagnostic:
-    helps = meant(near) or ((f"there is: {spaced(known, 8)}",) if known else ())
+    helps = meant(near) or ((f"known: {listed(known)}",) if known else ())
     return Diagnostic("E0301", f"there is no {what} `{name}`", span, "not found", helps=helps)
 
 
 def duration_in_both(span: Span, first: Span) -> Diagnostic:
     return Diagnostic(
         "E0407",
-        "`duration` stands in the phases and in `train`",
+        "`duration` is set both in the phases and in `train`",
         span,
         "in `train` too",
         (Label(first, "in a phase"),),
-        helps=("each phase has its own: drop this one",),
+        helps=("each phase has its own: remove this one",),
     )
 
 
 def duration_missing(span: Span, phase: str) -> Diagnostic:
-    return Diagnostic("E0407", f"phase `{phase}` has no `duration`", span, "", helps=("`duration = 3 epochs`",))
+    return Diagnostic(
+        "E0407", f"phase `{phase}` has no `duration`", span, "", helps=("for example `duration = 3 epochs`",)
+    )
 
 
 def phase_key(span: Span, name: str) -> Diagnostic:
@@ -181,7 +189,7 @@ def phase_key(span: Span, name: str) -> Diagnostic:
         f"`{name}` does not change between phases",
         span,
         "not a key of `phase`",
-        helps=("it stands in `train`",),
+        helps=("set it in `train`",),
     )
 
 
@@ -189,25 +197,25 @@ def explanations() -> dict[str, Explanation]:
     return {
         "E0401": Explanation(
             "unknown key",
-            "Sections are closed: a misspelled key is an error, never ignored.",
+            "Sections are closed: a misspelled key is an error and never ignored.",
             programs.digits("  optimizer = ", "  optimiser = "),
             programs.DIGITS,
         ),
         "E0403": Explanation(
-            "unit missing or of the wrong dimension; epochs that cannot become steps",
-            "A duration says what it counts.",
+            "unit missing or wrong; epochs that cannot be converted to steps",
+            "A duration must have a unit, such as `epochs` or `steps`.",
             programs.digits("2 epochs", "2"),
             programs.DIGITS,
         ),
         "E0407": Explanation(
             "`duration` in phases and in `train`, or missing in a phase",
-            "With phases, each has its own duration and `train` has none.",
+            "If there are phases, each has its own duration and `train` has none.",
             programs.digits("  duration  = 2 epochs\n", "  duration  = 2 epochs\n  phase a { duration = 1 epochs }\n"),
             programs.digits("  duration  = 2 epochs\n", "  phase a { duration = 1 epochs }\n"),
         ),
         "E0408": Explanation(
             "required key missing, or a key twice",
-            "One place for each setting.",
+            "Each required key must be set, and each key only once.",
             programs.digits("  batch     = 64\n", "  batch     = 64\n  batch     = 32\n"),
             programs.DIGITS,
         ),

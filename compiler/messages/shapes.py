@@ -37,7 +37,7 @@ def _made(demand: Demand[Any]) -> tuple[Label, ...]:
 
 
 def between(found: Diagnostic, operator: Span, sides: Sequence[tuple[Span, TensorType]]) -> Diagnostic:
-    """A mistake of two operands, with the operator and the type of each side."""
+    """A mistake of two operands, shown with the operator and the type of each side."""
     labels = tuple(Label(span, f"`{type}`") for span, type in sides)
     return replace(found, span=operator, labels=labels)
 
@@ -49,7 +49,7 @@ def size_differs(demand: Demand[Any], axis: int, declared: Size, size: Size, spa
 
 
 def size_too_small(size: int, span: Span) -> Diagnostic:
-    return Diagnostic("E0201", f"a size is at least 1, and this is {size}", span, f"{size}")
+    return Diagnostic("E0201", f"a size must be at least 1, not {size}", span, f"{size}")
 
 
 def size_too_large(why: str, span: Span) -> Diagnostic:
@@ -60,10 +60,14 @@ def size_too_large(why: str, span: Span) -> Diagnostic:
 def size_unproved(
     demand: Demand[Any], axis: int, declared: Size, size: Size, span: Span, fact: str | None
 ) -> Diagnostic:
-    helps = (f"they are equal when this holds: `require {fact}`",) if fact else ("say the missing fact with `require`",)
+    helps = (
+        (f"they are equal if `require {fact}` holds: state it as a fact",)
+        if fact
+        else ("state the missing fact with `require`",)
+    )
     return Diagnostic(
         "E0207",
-        f"{demand.what}: cannot prove that `{size}` equals `{declared}`",
+        f"{demand.what}: `{size}` and `{declared}` cannot be shown equal",
         span,
         f"axis {axis}; the tensor is `{demand.actual}`",
         _needed(demand),
@@ -78,7 +82,7 @@ def rank_differs(demand: Demand[Any], expected: int, span: Span, at_least: bool 
 
 
 def dtype_differs(demand: Demand[Any], expected: str, span: Span) -> Diagnostic:
-    helps = (f"convert it in the open: `-> cast({expected})`",)
+    helps = (f"convert it explicitly: `-> cast({expected})`",)
     return Diagnostic(
         "E0204",
         f"{demand.what}: expected {expected}, found {demand.actual.dtype}",
@@ -99,16 +103,16 @@ def not_divisible(size: Size, parts: Size, axis: int, actual: TensorType, span: 
         f"`{size}` is not a multiple of `{parts}`",
         span,
         f"axis {axis}; the tensor is `{actual}`",
-        helps=(f"choose sizes so that {parts} divides {size}",),
+        helps=(f"choose sizes such that {parts} divides {size}",),
     )
 
 
 def rearrange_unknown(key: str, span: Span, left: list[str]) -> Diagnostic:
     return Diagnostic(
         "E0301",
-        f"`{key}` does not stand on the left of `=>`",
+        f"`{key}` is not on the left of `=>`",
         span,
-        f"left over: {listed(left)}" if left else "used up",
+        f"left over: {listed(left)}" if left else "no axis is left over",
         helps=meant(left[0] if len(left) == 1 else nearest(key, left)),
     )
 
@@ -118,8 +122,8 @@ def rearrange_dropped(key: str, span: Span) -> Diagnostic:
         "E0202",
         f"axis `{key}` is missing on the right of `=>`",
         span,
-        "every axis goes somewhere",
-        helps=("a rearrangement moves axes; reduce them with `mean`, `sum`, ..",),
+        "dropped axis",
+        helps=("a rearrangement only moves axes; to reduce one, use `mean` or `sum`",),
     )
 
 
@@ -128,8 +132,8 @@ def rearrange_two_unknown(first: str, second: str, span: Span) -> Diagnostic:
         "E0207",
         f"`{first}` and `{second}` are both unknown",
         span,
-        "at most one in a group",
-        helps=(f"give one as a number or static: `({first.lower()}, {second})`",),
+        "at most one may be unknown in a group",
+        helps=(f"give one of them as a number or static: `({first.lower()}, {second})`",),
     )
 
 
@@ -138,7 +142,7 @@ def rearrange_underscore(span: Span) -> Diagnostic:
 
 
 def claim_fails(left: Size, op: str, right: Size, message: str | None, span: Span) -> Diagnostic:
-    return Diagnostic("E0210", message or f"`{left} {op} {right}` does not hold", span, f"{left} against {right}")
+    return Diagnostic("E0210", message or f"`{left} {op} {right}` does not hold", span, f"{left} {op} {right} is false")
 
 
 def requirement(message: str | None, span: Span, names: dict[str, Any]) -> Diagnostic:
@@ -150,26 +154,26 @@ def explanations() -> dict[str, Explanation]:
     return {
         "E0201": Explanation(
             "shapes or types differ; a record does not fit its field",
-            "Two sizes that must be equal are known to differ. Both places are shown. Nothing broadcasts but a literal 1.",
+            "Two sizes that must be equal are known to differ. Both places are shown. Only a literal 1 broadcasts.",
             programs.body("y = x + (x -> Linear(4))"),
             programs.body("y = x + (x -> Linear(8))"),
         ),
         "E0202": Explanation(
             "rank or count: axes, or names in an unpacking",
-            "The number of axes, or the number of values on the right of `[a, b] = ..`, is not what is stated.",
+            "The number of axes, or the number of values on the right of `[a, b] = ..`, is not the number given.",
             programs.body("[a, b] = x -> chunk(4, axis = -1)\ny = concat(a, b, axis = -1)", outputs="y: [B, 4]"),
             programs.body("[a, b] = x -> chunk(2, axis = -1)\ny = concat(a, b, axis = -1)"),
         ),
         "E0204": Explanation(
             "dtype",
-            "Tensor dtypes never convert by themselves; `cast(f32)` says it.",
+            "Tensor dtypes are never converted implicitly; write `cast(f32)`.",
             programs.body("y = x -> Embedding(10, 8)", "x: [B]"),
             programs.body("y = x -> Embedding(10, 8)", "x: i64[B]"),
         ),
         "E0207": Explanation(
-            "cannot be proved; the missing fact is the help",
-            "Two symbolic sizes may be equal or not. There is no solver that guesses: state the fact with `require`, which\n"
-            "is assumed by the checker and asserted on the input at run time.",
+            "two sizes that cannot be shown equal",
+            "Whether two symbolic sizes are equal depends on the input. Nothing is guessed: state the fact with `require`. The\n"
+            "checker assumes it, and it is asserted on the input at run time.",
             programs.body("y = x -> max_pool(2) -> upsample(2) -> add(x)", "x: [B, 3, H, W]", "y: [B, 3, H, W]"),
             programs.body(
                 "require H % 2 == 0 and W % 2 == 0\ny = x -> max_pool(2) -> upsample(2) -> add(x)",
@@ -179,13 +183,13 @@ def explanations() -> dict[str, Explanation]:
         ),
         "E0210": Explanation(
             "`require` does not hold",
-            "A condition that the spec itself states is false for the values given.",
+            "A condition stated in the spec is false for the values given.",
             "dlspec 1\n\nmodel M(heads = 3)(x: [B, 8]) -> (y: [B, 8]) {\n  require 8 % heads == 0\n  y = x\n}\n",
             "dlspec 1\n\nmodel M(heads = 4)(x: [B, 8]) -> (y: [B, 8]) {\n  require 8 % heads == 0\n  y = x\n}\n",
         ),
         "E0212": Explanation(
-            "weight whose size is symbolic",
-            "A weight has one size. Write it in the model's signature, or as a static.",
+            "weight with a symbolic size",
+            "The size of a weight must be a number. Write it in the model's signature, or make it a static.",
             programs.body("y = x -> Linear(8)", "x: [B, F]"),
             programs.body("y = x -> Linear(8)", "x: [B, 16]"),
         ),

@@ -1,4 +1,4 @@
-"""What can be wrong with a static value. There is no place yet: whoever evaluates the expression knows it."""
+"""Mistakes in static values. They have no location yet: the evaluator of the expression adds it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def not_comparable(left: str, right: str) -> StaticError:
 
 
 def different_units(op: str, left: str, right: str) -> StaticError:
-    return StaticError("E0403", f"`{op}` of `{left}` and `{right}`", "different units")
+    return StaticError("E0403", f"`{op}` of different units: `{left}` and `{right}`", "different units")
 
 
 def division_by_zero(left: str, op: str) -> StaticError:
@@ -52,9 +52,9 @@ def too_many_items(count: int, limit: int) -> StaticError:
 def symbolic(what: str, size: str) -> StaticError:
     return StaticError(
         "E0208",
-        f"{what} has to be known, and `{size}` depends on the input",
+        f"{what} must be known, but `{size}` depends on the input",
         f"`{size}` is not static",
-        ("make it a static of the model, or write the size in the model's signature",),
+        ("make it a static of the model, or write the size in its signature",),
     )
 
 
@@ -72,28 +72,28 @@ def unknown_equality(left: str, op: str, right: str, fact: str | None) -> Static
         return StaticError("E0208", f"whether `{left} {op} {right}` holds depends on the input", "not static")
     return StaticError(
         "E0207",
-        f"cannot prove whether `{left} {op} {right}`",
+        f"cannot decide whether `{left} {op} {right}`",
         "depends on the input",
-        (f"it is decided by `require {fact}`",),
+        (f"decide it with `require {fact}`",),
     )
 
 
 def not_whole(what: str, value: str, fact: str | None = None) -> StaticError:
-    helps = (f"it is whole with `require {fact}`",) if fact else ("`//` rounds down, `floor(..)` too",)
-    return StaticError("E0206", f"{what} has to be whole, but it is `{value}`", "not whole", helps)
+    helps = (f"state that it divides: `require {fact}`",) if fact else ("round down with `//` or `floor(..)`",)
+    return StaticError("E0206", f"{what} must be whole, but is `{value}`", "not whole", helps)
 
 
 def quotient_not_whole(left: str, right: str, fact: str | None) -> StaticError:
-    helps = (f"it is whole with `require {fact}`",) if fact else ("`//` rounds down",)
+    helps = (f"state that it divides: `require {fact}`",) if fact else ("round down with `//`",)
     return StaticError("E0206", f"`{left}` divided by `{right}` is not whole", "not whole", helps)
 
 
 def wrong_type(what: str, expected: str, found: str, helps: tuple[str, ...] = ()) -> StaticError:
-    return StaticError("E0304", f"{what} is {expected}, not {found}", f"expected {expected}", helps)
+    return StaticError("E0304", f"{what} must be {expected}, not {found}", f"expected {expected}", helps)
 
 
 def too_small(what: str, value: int, least: int) -> StaticError:
-    return StaticError("E0201", f"{what} has to be at least {least}, but it is {value}")
+    return StaticError("E0201", f"{what} must be at least {least}, but is {value}")
 
 
 def index_outside(index: int, count: int, what: str = "index") -> StaticError:
@@ -101,7 +101,7 @@ def index_outside(index: int, count: int, what: str = "index") -> StaticError:
 
 
 def unknown_function(name: str) -> StaticError:
-    return StaticError("E0301", f"`{name}` is no function of numbers")
+    return StaticError("E0301", f"`{name}` is not a function of numbers")
 
 
 def argument_count(name: str, expected: str, found: int) -> StaticError:
@@ -112,13 +112,13 @@ def explanations() -> dict[str, Explanation]:
     return {
         "E0206": Explanation(
             "not whole",
-            "`/` on sizes is exact, and a size or count must be whole. Where rounding is meant, write `//`.",
+            "`/` on sizes is exact, and a size or count must be whole. To round down, write `//`.",
             programs.body("y = x -> Linear(7 / 2)", outputs="y: [B, _]"),
             programs.body("y = x -> Linear(7 // 2)", outputs="y: [B, _]"),
         ),
         "E0208": Explanation(
-            "not static: a symbolic dim or data as static argument, condition, count",
-            "The structure of a model never depends on the data it sees. A choice by data is `where(c, a, b)`.",
+            "not static: a symbolic size or data as static argument, condition or count",
+            "The structure of a model never depends on its data. To choose by data, write `where(c, a, b)`.",
             programs.body("y = x -> repeat B { relu }"),
             programs.body("y = x -> repeat 3 { relu }"),
         ),

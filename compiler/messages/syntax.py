@@ -1,4 +1,4 @@
-"""E01xx: what the text of a spec can get wrong before any name is looked up."""
+"""E01xx: mistakes in the text of a spec, found before any name is looked up."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def unexpected(span: Span, found: str, wanted: str) -> Diagnostic:
 
 
 def never_closed(span: Span, opener: str, closer: str, labels: tuple[Label, ...]) -> Diagnostic:
-    return Diagnostic("E0101", f"this `{opener}` is never closed", span, f"no `{closer}` for it", labels=labels)
+    return Diagnostic("E0101", f"this `{opener}` is never closed", span, f"no matching `{closer}`", labels=labels)
 
 
 def closes_nothing(span: Span, closer: str) -> Diagnostic:
-    return Diagnostic("E0101", f"this `{closer}` closes nothing", span, "no bracket is open", helps=("take it out",))
+    return Diagnostic("E0101", f"unmatched `{closer}`", span, "no bracket is open", helps=("remove it",))
 
 
 def wrong_closer(span: Span, closer: str, opener_span: Span, opener: str, wanted: str) -> Diagnostic:
@@ -42,7 +42,7 @@ INVISIBLE = {"\u00a0", "\u200b", "\u200c", "\u200d", "\u2060", "\ufeff", "\u2028
 
 
 def bad_text(span: Span, text: str, rest: str) -> Diagnostic:
-    """Characters that begin no token; `rest` is the line from there."""
+    """Characters that start no token; `rest` is the line from there."""
     helps: tuple[str, ...] = ()
     if text[0] == '"':
         stripped = text.rstrip()
@@ -56,7 +56,7 @@ def bad_text(span: Span, text: str, rest: str) -> Diagnostic:
         return Diagnostic("E0101", 'strings are written with `"`', span, "not a quote of the language", helps=helps)
     if text[0].isdigit():
         if match := re.fullmatch(r"([\d_.]*\d)([A-Za-z]\w*)", text):
-            helps = (f"a number with a unit has a space: `{match[1]} {match[2]}`; a name begins with a letter",)
+            helps = (f"a number with a unit has a space: `{match[1]} {match[2]}`; a name starts with a letter",)
         return Diagnostic("E0101", f"`{_short(text)}` is neither a number nor a name", span, "", helps=helps)
     if text[0] in INVISIBLE or not text[0].isprintable():
         point = f"U+{ord(text[0]):04X}"
@@ -69,7 +69,7 @@ def bad_text(span: Span, text: str, rest: str) -> Diagnostic:
         helps = ("names consist of the letters a-z and A-Z, digits and `_`",)
         return Diagnostic("E0101", f"`{_short(text)}` is not a name", span, helps=helps)
     if text == "\\":
-        helps = ("a statement goes on after an operator, inside brackets and before `->`: no `\\` is needed",)
+        helps = ("a statement continues after an operator, inside brackets and before `->`: no `\\` is needed",)
     return Diagnostic("E0101", f"unexpected character `{text[0]}`", span, "not part of the language", helps=helps)
 
 
@@ -81,7 +81,7 @@ HABITS = {
     "import": 'blocks and models come from other specs: `from "other.dlspec" import Name`',
     "class": "a model is `model Name(x: [B, 8]) -> (y: [B, 2]) { .. }`",
     "def": "a block is `block Name(x: [B, D]) -> [B, D] { .. }`",
-    "optimizer": "training settings stand in `train { .. }`",
+    "optimizer": "training settings belong in `train { .. }`",
     "extends": 'the path is quoted: `extends "base.dlspec"`',
     "override": "only blocks are overridden: `override block Name(..) { .. }`",
     "variant": "a variant is `variant name { setting = value }`",
@@ -90,19 +90,17 @@ HABITS = {
 
 
 def unknown_item(span: Span, name: str, line: str, items: tuple[str, ...]) -> Diagnostic:
-    """A word at file level that begins no declaration or section."""
+    """A word at file level that starts no declaration or section."""
     known = ", ".join(f"`{item}`" for item in items)
     if name in HABITS:
         helps = (HABITS[name],)
     elif re.match(r"\s*[\w.]+\s*=(?!=)", line):
-        helps = (
-            f"a value of the file is a param: `param {line.strip()}`; settings stand in a section, or behind `set`",
-        )
+        helps = (f"a value at file level is a param: `param {line.strip()}`; settings go in a section, or after `set`",)
     elif (guess := nearest(name, items)) is not None:
         helps = (f"did you mean `{guess}`?",)
     else:
-        helps = (f"a file holds {known}",)
-    return Diagnostic("E0101", f"`{_short(name)}` begins no declaration or section", span, "", helps=helps)
+        helps = (f"a file contains {known}",)
+    return Diagnostic("E0101", f"`{_short(name)}` does not start a declaration or section", span, "", helps=helps)
 
 
 def unknown_escape(span: Span, escape: str) -> Diagnostic:
@@ -126,7 +124,7 @@ def not_a_label(span: Span) -> Diagnostic:
 
 def not_assignable(span: Span, of_self: str | None) -> Diagnostic:
     """`of_self`: the name after `self.`, when that is what stands on the left side."""
-    help = "the left side is a name, or a list of names as in `[q, k, v] = ..`"
+    help = "the left side must be a name, or a list of names as in `[q, k, v] = ..`"
     if of_self is not None:
         help = f"there is no `self`: bind the instance, `{of_self} = ..`"
     return Diagnostic("E0103", "this cannot be assigned to", span, "not a name", helps=(help,))
@@ -137,7 +135,7 @@ def body_without_scan(span: Span) -> Diagnostic:
         "E0104",
         "only `scan(..)` is followed by a body",
         span,
-        "this body belongs to nothing",
+        "unexpected body",
         helps=("`y = scan(axis = 1, x_t = x, h = carry(h0)) { .. }`",),
     )
 
@@ -155,7 +153,7 @@ def too_deep(span: Span) -> Diagnostic:
         "nesting over 100",
         span,
         "too deep",
-        helps=("give a part of it a name, and use the name",),
+        helps=("bind a part of it to a name",),
     )
 
 
@@ -163,33 +161,33 @@ def explanations() -> dict[str, Explanation]:
     return {
         "E0101": Explanation(
             "syntax",
-            "The text does not follow the grammar. The message says what was expected; a bracket that is never closed is\n"
-            "shown where it opens. Reading goes on at the next statement, so all mistakes of a file are told at once.",
+            "The text does not follow the grammar. The message shows what was expected; an unclosed bracket is shown where it\n"
+            "opens. Parsing continues at the next statement, so one check reports all mistakes of a file.",
             programs.digits("batch     = 64", "batch: 64"),
             programs.DIGITS,
         ),
         "E0102": Explanation(
             "operator after a pipeline",
-            "`->` binds loosest, so in `x -> f + y` the sum could belong to the stage or to the result. It is never guessed:\n"
-            "put the flow, or what the stage gets, in parentheses.",
+            "`->` has the lowest precedence, so in `x -> f + y` the sum could belong to the stage or to the result. It is never\n"
+            "guessed: put the pipeline, or the sum, in parentheses.",
             programs.body("y = x -> relu + x"),
             programs.body("y = (x -> relu) + x"),
         ),
         "E0103": Explanation(
-            "not something that can be assigned",
+            "cannot be assigned to",
             "The left side of `=` is a name, or a list of names that unpacks several outputs.",
             programs.body("f(x) = x -> relu\ny = f"),
             programs.body("f = x -> relu\ny = f"),
         ),
         "E0104": Explanation(
-            "a body after `name = e`, where `e` is no `scan`",
-            "Braces with statements follow a signature or `scan(..)`. Arguments stand in parentheses.",
+            "a body after `name = e`, where `e` is not a `scan`",
+            "Only a signature or `scan(..)` is followed by statements in braces. Arguments go in parentheses.",
             programs.body("y = x { x }"),
             programs.body("y = x"),
         ),
         "E0105": Explanation(
             "nesting over 100; a literal or static integer above 2^63",
-            "Limits that no real spec meets; they keep every tool that reads specs safe from hostile ones.",
+            "Limits that no real spec reaches; they protect every tool that reads specs from hostile input.",
             "dlspec 1\n\nparam big = 9223372036854775809\n",
             "dlspec 1\n\nparam big = 9223372036854775807\n",
         ),

@@ -58,8 +58,3 @@ def describe(value: Any) -> str:
 def kind(value: Any) -> str:
     """What a value is: itself, unless its class says it in words (`an instance of ..`)."""
     return value.in_words() if isinstance(value, InWords) else f"`{describe(value)}`"
-
-
-def spaced(names: Iterable[str], most: int = 24) -> str:
-    shown = list(names)
-    return " ".join(shown[:most]) + (" …" if len(shown) > most else "")

@@ -1,4 +1,4 @@
-"""What is wrong with weights from elsewhere; the span is the place in the spec that asks for them."""
+"""Mistakes in foreign weights; the span is the place in the spec that asks for them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from ...compiler.messages.diagnostics import Diagnostic
 from ...compiler.messages.source import Span
 
-MISSING = "not here"  # the label of weights that are not on this machine (yet)
+MISSING = "not found"  # the label of weights that are not on this machine (yet)
 
 
 def no_file(span: Span, path: Path, close: str | None) -> Diagnostic:
@@ -30,10 +30,10 @@ def no_weights_inside(span: Span, folder: Path, names: Sequence[str]) -> Diagnos
 def no_repository(span: Span, repository: str) -> Diagnostic:
     return Diagnostic(
         "E0412",
-        f'"{repository}" is neither a directory nor the name of a repository',
+        f'"{repository}" is neither a directory nor a repository name',
         span,
         MISSING,
-        helps=('a repository is called `hf("organisation/name")`',),
+        helps=('name a repository as `hf("organisation/name")`',),
     )
 
 
@@ -44,12 +44,12 @@ def not_cached(span: Span, repository: str, cache: Path) -> Diagnostic:
         span,
         MISSING,
         notes=(f"looked in `{cache}`",),
-        helps=(f"get it: `hf download {repository}` (of the package `huggingface_hub`)",),
+        helps=(f"download it: `hf download {repository}` (from the package `huggingface_hub`)",),
     )
 
 
 def no_torchvision_model(span: Span, model: str, close: Sequence[str]) -> Diagnostic:
-    helps = (f"did you mean `{close[0]}`?",) if close else ("a classifier of torchvision, such as `resnet50`",)
+    helps = (f"did you mean `{close[0]}`?",) if close else ("use a classifier of torchvision, such as `resnet50`",)
     return Diagnostic("E0412", f"torchvision has no weights for `{model}`", span, "", helps=helps)
 
 
@@ -59,7 +59,7 @@ def no_torchvision_weights(span: Span, model: str, weights: str, known: Sequence
         f"torchvision's `{model}` has no weights `{weights}`",
         span,
         "",
-        helps=(f"there is: {', '.join(known)}",),
+        helps=(f"known: {', '.join(known)}",),
     )
 
 
@@ -71,7 +71,7 @@ def not_downloaded(span: Span, model: str, weights: str, path: Path) -> Diagnost
         span,
         MISSING,
         notes=(f"looked for `{path}`",),
-        helps=(f"get them: `curl --create-dirs -o {path} {url}`",),
+        helps=(f"download them: `curl --create-dirs -o {path} {url}`",),
     )
 
 
@@ -81,7 +81,7 @@ def unreadable(span: Span, path: Path, why: str) -> Diagnostic:
         f"`{path}` cannot be read as weights: {why}",
         span,
         "",
-        helps=("safetensors files and PyTorch files that hold tensors only are read",),
+        helps=("use a safetensors file, or a PyTorch file that contains only tensors",),
     )
 
 
@@ -94,16 +94,16 @@ def does_not_fit(span: Span, where: str, summary: str, notes: Sequence[str], hel
 
 
 def not_made(span: Span, path: str) -> Diagnostic:
-    return Diagnostic("E0405", f"no rule of the map says where `{path}` goes", span, "not invertible")
+    return Diagnostic("E0405", f"no rule of the map places `{path}`", span, "not invertible")
 
 
 def not_invertible(span: Span, path: str, what: str) -> Diagnostic:
     return Diagnostic(
         "E0405",
-        f"the map cannot be turned round at `{path}`: the sizes of {what} are not known",
+        f"the map cannot be inverted at `{path}`: the sizes of {what} are unknown",
         span,
         "not invertible",
-        helps=('say every size: `concat("a"[:512], "b"[:256])`, or keep the file that the weights came from',),
+        helps=('give every size: `concat("a"[:512], "b"[:256])`, or keep the file that the weights came from',),
     )
 
 
@@ -114,7 +114,7 @@ def untied(span: Span, name: str, paths: Sequence[str]) -> Diagnostic:
         f"{listed} both become `{name}`, and their values differ",
         span,
         "not invertible",
-        notes=("they were one tensor there, and two that moved apart here",),
+        notes=("they were a single tensor in the file, and diverged as two here",),
     )
 
 
@@ -124,5 +124,5 @@ def partly_made(span: Span, name: str, shape: Sequence[int]) -> Diagnostic:
         f"the rules do not produce all of `{name}` {list(shape)}",
         span,
         "not invertible",
-        helps=("slices of one tensor have to meet: `[:512]`, `[512:1024]`, `[1024:]`",),
+        helps=("make the slices of a tensor adjacent: `[:512]`, `[512:1024]`, `[1024:]`",),
     )
