@@ -229,7 +229,7 @@ def same(one: Body, two: Body) -> bool:
 def turn_statics(context: Context, unit: syntax.Repeat | syntax.For) -> list[dict[str, Any]]:
     if isinstance(unit, syntax.Repeat):
         count = context.evaluate(unit.count)
-        count = guarded(context, unit.count.span, as_int, count, "the number of turns")
+        count = guarded(context, unit.count.span, as_int, count, "the repeat count")
         if count < 0:
             raise Failed(errors.negative_count(count, unit.count.span))
         if count > MAX_INSTANCES:

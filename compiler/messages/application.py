@@ -152,15 +152,15 @@ def argument_twice(callee: str, name: str, span: Span) -> Diagnostic:
     return Diagnostic("E0304", f"`{name}` of `{callee}` is given twice", span, "again")
 
 
-def too_many_arguments(callee: str, most: int, found: int, span: Span) -> Diagnostic:
-    return Diagnostic(
-        "E0304", f"`{callee}` takes {most} positional argument{'s' * (most != 1)}, {found} given", span, "too many"
-    )
+def too_many_arguments(callee: str, most: int, found: int, span: Span, *, block: bool = False) -> Diagnostic:
+    helps = (f"pipe inputs into it: `x -> {callee}`, or `(x, y) -> {callee}`",) if block and not most else ()
+    message = f"`{callee}` takes {most} positional argument{'s' * (most != 1)}, not {found}"
+    return Diagnostic("E0304", message, span, "too many", helps=helps)
 
 
 def too_many_inputs(callee: str, most: int, found: int, span: Span) -> Diagnostic:
     return Diagnostic(
-        "E0304", f"`{callee}` takes {most} input{'s' * (most != 1)}, {found} piped", span, "too many values"
+        "E0304", f"`{callee}` takes {most} input{'s' * (most != 1)}, not {found}", span, "too many values"
     )
 
 
@@ -175,7 +175,9 @@ def input_missing(callee: str, name: str, span: Span) -> Diagnostic:
 
 
 def input_not_tensor(callee: str, name: str, value: Any, span: Span) -> Diagnostic:
-    return Diagnostic("E0304", f"input `{name}` of `{callee}` must be a tensor", span, f"it is {kind(value)}")
+    helps = (f"write them without a list: `{callee}(a, b, ..)`",) if isinstance(value, tuple) else ()
+    message = f"input `{name}` of `{callee}` must be a tensor"
+    return Diagnostic("E0304", message, span, f"it is {kind(value)}", helps=helps)
 
 
 def wrong_argument(callee: str, name: str, expected: str, value: Any, span: Span) -> Diagnostic:

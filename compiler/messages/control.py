@@ -21,8 +21,14 @@ def training_as_value(span: Span) -> Diagnostic:
     )
 
 
+#: A reduction that is given a second tensor was meant to be elementwise.
+ELEMENTWISE = {"argument `axis` of `max`": "maximum", "argument `axis` of `min`": "minimum"}
+
+
 def not_static(span: Span, what: str) -> Diagnostic:
-    return Diagnostic("E0208", f"{what} must be static", span, "depends on data")
+    other = ELEMENTWISE.get(what)
+    helps = (f"for the elementwise {other}, write `{other}(x, y)`",) if other else ()
+    return Diagnostic("E0208", f"{what} must be static", span, "depends on data", helps=helps)
 
 
 def data_condition(span: Span) -> Diagnostic:
@@ -51,7 +57,7 @@ def index_by_tensor(span: Span) -> Diagnostic:
         "an index must be static",
         span,
         "a tensor",
-        helps=("to select with a tensor of indices, use `gather`",),
+        helps=("write `x -> gather(index, axis = 1)`, where `index` has as many axes as `x`",),
     )
 
 

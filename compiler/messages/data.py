@@ -60,7 +60,7 @@ def label_here(span: Span) -> Diagnostic:
 
 
 def not_for(span: Span, transform: str, needs: str, found: str) -> Diagnostic:
-    return Diagnostic("E0204", f"`{transform}` works on {needs}", span, f"this is {found}")
+    return Diagnostic("E0204", f"`{transform}` works on {needs}", span, f"found {found}")
 
 
 def branches_differ(span: Span, one: str, other: str) -> Diagnostic:

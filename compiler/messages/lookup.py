@@ -20,8 +20,26 @@ DTYPE_HABITS = {
 }  # fmt: skip
 
 
+#: Words of PyTorch, NumPy and Python for what is written differently here.
+WRITTEN = {
+    "range": "a range is written `0..n`",
+    "transpose": "`x.T` swaps the last two axes; for others write `x -> [B, T, D] => [B, D, T]`",
+    "matmul": "write `a @ b`", "bmm": "write `a @ b`", "mm": "write `a @ b`",
+    "round": "round with `floor(x + 0.5)`, or to a multiple with `round_to(x, 8)`",
+}  # fmt: skip
+WRITTEN |= dict.fromkeys(("permute", "swapaxes", "movedim"), "write `x -> [B, T, D] => [B, D, T]`")
+WRITTEN |= dict.fromkeys(("view", "reshape"), "write `x -> [B, T, (H, D)] => [B, T, H, D]`")
+WRITTEN |= dict.fromkeys(("Sequential", "ModuleList"), "join stages with `->`; repeat them with `repeat n { .. }`")
+
+
+def written(name: str) -> tuple[str, ...]:
+    """How the language writes what other libraries call by this name."""
+    return (WRITTEN[name],) if name in WRITTEN else ()
+
+
 def unknown_name(name: str, span: Span, near: str | None) -> Diagnostic:
-    return Diagnostic("E0301", f"unknown name `{name}`", span, "not defined here", helps=meant(near))
+    helps = written(name) or meant(near)
+    return Diagnostic("E0301", f"unknown name `{name}`", span, "not defined here", helps=helps)
 
 
 def unknown_size(name: str, span: Span, known: Sequence[str], *, names_new: bool) -> Diagnostic:
@@ -41,7 +59,7 @@ def unknown_stage(name: str, span: Span, near: str | None) -> Diagnostic:
         f"unknown layer or function `{name}`",
         span,
         "not a layer, function, block or instance",
-        helps=meant(near),
+        helps=written(name) or meant(near),
     )
 
 

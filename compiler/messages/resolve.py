@@ -239,7 +239,7 @@ def not_static(span: Span) -> Diagnostic:
         span,
         "not static",
         helps=(
-            "static are numbers, bools, strings, lists of them, parameters, arithmetic and `sqrt exp log sin cos floor min max`",
+            "static values are numbers, bools, strings, lists of them, parameters, arithmetic and `sqrt exp log sin cos floor min max`",
         ),
     )
 

@@ -61,9 +61,9 @@ def size_unproved(
     demand: Demand[Any], axis: int, declared: Size, size: Size, span: Span, fact: str | None
 ) -> Diagnostic:
     helps = (
-        (f"they are equal if `require {fact}` holds: state it as a fact",)
+        (f"if this always holds, state it: `require {fact}`",)
         if fact
-        else ("state the missing fact with `require`",)
+        else ("if they are always equal, state it with `require`",)
     )
     return Diagnostic(
         "E0207",

@@ -177,7 +177,7 @@ def _on_sizes(op: str, left: Any, right: Any, facts: Facts) -> Any:
         if not (_is_number(left) or isinstance(left, Dim)) or not (_is_number(right) or isinstance(right, Dim)):
             raise errors.wrong_operands(op, _told(left), _told(right))
         size = left if isinstance(left, Dim) else right
-        raise errors.symbolic(f"an operand of `{op}` beside a float", str(size))
+        raise errors.symbolic(f"an operand of `{op}` with a float", str(size))
     if op == "+":
         return left + right
     if op == "-":

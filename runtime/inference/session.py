@@ -193,7 +193,7 @@ class Session:
                 raise BadInput(f"`{name}` is {value}; the model takes at least {low}")
             divisor = self.divisors.get(name, 1)
             if value % divisor:
-                raise BadInput(f"`{name}` is {value}, which is no multiple of {divisor}")
+                raise BadInput(f"`{name}` is {value}, which is not a multiple of {divisor}")
         for requirement in self._requirements:
             names = variables(requirement.left) | variables(requirement.right)
             if names <= sizes.keys():

@@ -127,4 +127,4 @@ def test_a_length_that_is_fixed(lowered: Callable[..., Any]) -> None:
     with pytest.raises(Failed) as caught:
         lowered(ROTARY, cached=True, fix={"T": 4})
     assert caught.value.diagnostic.code == "E0503"
-    assert caught.value.diagnostic.notes == ("the export gives `T` a size",)
+    assert caught.value.diagnostic.notes == ("the export fixes `T`",)

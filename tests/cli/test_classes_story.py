@@ -30,7 +30,7 @@ train {
 """
 KINDS = ("daisy", "dandelion", "rose", "sunflower", "tulip")
 SAID = """\
-error[E0205]: {count} classes, the logits end in 5
+error[E0205]: the data has {count} classes, but the logits end in 5
   --> cnn.dlspec:14:15
    |
  6 |   label: i64 = source.label
@@ -38,8 +38,8 @@ error[E0205]: {count} classes, the logits end in 5
 14 |   loss      = cross_entropy(logits, label)
    |               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^ `label` has {count} classes
    |
-   = note: the classes: {names}
-   = help: `classes = {count}` or {remedy}
+   = note: the classes are {names}
+   = help: set `classes = {count}`, or {remedy}
 
 1 error
 """
@@ -56,16 +56,16 @@ def folders(place: Path, *names: str) -> None:
 @pytest.mark.parametrize(
     ("more", "remedy"),
     [
-        (["unsorted"], '`skip = ["unsorted"]` leaves one out'),
-        (["background"], '`skip = ["background"]` leaves one out'),
-        (["violet"], '`skip = ["violet"]` leaves one out'),
-        (["Misc", "unsorted"], '`skip = ["Misc", "unsorted"]` leaves 2 out'),
+        (["unsorted"], 'leave one out with `skip = ["unsorted"]`'),
+        (["background"], 'leave one out with `skip = ["background"]`'),
+        (["violet"], 'leave one out with `skip = ["violet"]`'),
+        (["Misc", "unsorted"], 'leave 2 out with `skip = ["Misc", "unsorted"]`'),
     ],
 )
 def test_more_folders_than_classes(tmp_path: Path, dlc: Callable[..., Any], more: list[str], remedy: str) -> None:
     (tmp_path / "cnn.dlspec").write_text(SPEC, "utf-8")
     folders(tmp_path, *KINDS, *more)
-    names = " ".join(sorted([*KINDS, *more]))
+    names = ", ".join(f"`{name}`" for name in sorted([*KINDS, *more]))
     assert dlc("build", "cnn.dlspec", code=2).stderr == SAID.format(count=5 + len(more), names=names, remedy=remedy)
 
 

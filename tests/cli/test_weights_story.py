@@ -129,7 +129,7 @@ def test_what_thaws(flowers: Path, dlc: Callable[..., Any]) -> None:
 
 def test_weights_that_are_not_here(flowers: Path, dlc: Callable[..., Any]) -> None:
     out = dlc("build", str(flowers)).stdout
-    assert lines(out, "weights")[0].startswith("weights  resnet50 IMAGENET1K_V2: not found; get them: `curl ")
+    assert lines(out, "weights")[0].startswith("weights  resnet50 IMAGENET1K_V2: not found; download them: `curl ")
 
 
 def test_the_wrong_file(flowers: Path, dlc: Callable[..., Any]) -> None:

@@ -78,4 +78,4 @@ def test_a_size_that_no_input_carries(tmp_path: Path) -> None:
     checked = check(path)
     assert checked.spec is not None, [d.message for d in checked.report.errors]
     found = rejected(checked.spec, inputs=["s"], outputs=["y"])
-    assert (found.code, found.message) == ("E0308", "no listed input carries the size `T`")
+    assert (found.code, found.message) == ("E0308", "no listed input has the size `T`")

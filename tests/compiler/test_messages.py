@@ -46,22 +46,22 @@ SAID_AT_BUILD: dict[str, tuple[Callable[[], Diagnostic | StaticError], str]] = {
     "export.quantized_half": (
         lambda: export.quantized_half("f16", AT),
         (
-            'error[E0501]: `quantize` cannot be expressed in ONNX with `precision = "f16"`: rounded weights are multiplied '
-            'in f32; help: `precision = "f32"`, or leave `quantize` out'
+            'error[E0501]: `quantize` cannot be expressed in ONNX with `precision = "f16"`: quantized '
+            'weights are multiplied in f32; help: set `precision = "f32"`, or remove `quantize`'
         ),
     ),
     "export.nothing_to_quantize": (
         lambda: export.nothing_to_quantize(1024, AT),
         (
-            "error[E0501]: `quantize` has nothing to do: no `Linear` is large enough: those with 1,024 weights or more are "
-            "rounded; help: leave `quantize` out"
+            "error[E0501]: `quantize` has nothing to do: no `Linear` is large enough: only those with 1,024 "
+            "weights or more are quantized; help: remove `quantize`"
         ),
     ),
     "export.random_in_export": (
         lambda: export.random_in_export("randn", "y", AT),
         (
-            "error[E0502]: an exported output of `y` depends on random numbers: `randn` draws them; help: draw only while "
-            "training: `if training { .. } else { .. }`; help: or export another output"
+            "error[E0502]: an exported output of `y` depends on random numbers: `randn` draws them; help: "
+            "draw only in training, `if training { .. } else { .. }`, or export another output"
         ),
     ),
     "export.input_not_listed": (
@@ -78,35 +78,35 @@ SAID_AT_BUILD: dict[str, tuple[Callable[[], Diagnostic | StaticError], str]] = {
     "export.dimension_without_input": (
         lambda: export.dimension_without_input("T", ("x",), AT),
         (
-            "error[E0308]: no listed input carries the size `T`; note: the inputs of this export are `x`; help: add an input "
-            "with an axis `T`, or give its size: `fix { T = .. }`"
+            "error[E0308]: no listed input has the size `T`; note: the inputs of this export are `x`; help: "
+            "list an input with an axis `T`, or fix its size: `fix { T = .. }`"
         ),
     ),
     "training.vocabulary": (
         lambda: training.vocabulary(AT, "tokens", 65, 50, OTHER),
         (
-            "error[E0205]: `tokens` has ids up to 64, the embedding has 50 rows: 50 rows; `tokens`; help: it needs at least "
-            "65 rows"
+            "error[E0205]: `tokens` has ids up to 64, but the embedding has 50 rows: 50 rows; `tokens`; "
+            "help: give it at least 65 rows"
         ),
     ),
     "resolve.import_depth": (
         lambda: resolve.import_depth(AT, 50),
-        "error[E0315]: files import each other more than 50 deep",
+        "error[E0315]: imports are nested more than 50 deep",
     ),
     "resolve.too_many_of_a_name": (
         lambda: resolve.too_many_of_a_name(AT, "Block"),
         (
-            "error[E0311]: too many blocks called `Block` to write them into one file: one of them; help: label their uses, "
-            "`name: Block(..)`: then parameters do not depend on how the block is called"
+            "error[E0311]: too many blocks named `Block` to write into one file: one of them; help: label "
+            "their uses, `name: Block(..)`, so that parameter names do not depend on the block's name"
         ),
     ),
     "resolve.too_deep": (
         lambda: resolve.too_deep(AT),
-        "error[E0105]: nesting over 100: too deep; help: give a part of it a name, and use the name",
+        "error[E0105]: nesting over 100: too deep; help: bind a part of it to a name",
     ),
     "statics.unknown_function": (
         lambda: statics.unknown_function("relu"),
-        "error[E0301]: `relu` is no function of numbers",
+        "error[E0301]: `relu` is not a function of numbers",
     ),
 }
 

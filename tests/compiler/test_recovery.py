@@ -57,7 +57,7 @@ lr = 3
 """
     assert lines(text) == [
         (2, "a param needs a value"),
-        (3, "`modle` begins no declaration or section"),
+        (3, "`modle` does not start a declaration or section"),
         (8, "a comma is missing before `bias`"),
         (9, "several names are assigned as a list"),
         (10, "`+` after a pipeline is ambiguous"),
@@ -66,7 +66,7 @@ lr = 3
         (16, "`]` does not close `(`"),
         (18, "this string is not closed"),
         (20, "`3epochs` is neither a number nor a name"),
-        (22, "`lr` begins no declaration or section"),
+        (22, "`lr` does not start a declaration or section"),
     ]
 
 
@@ -122,8 +122,8 @@ def test_after_an_unclosed_bracket_reading_goes_on() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("train {\n  batch = 3\n}\n}\n", "this `}` closes nothing"),
-        ("train {\n  batch = f(3))\n}\n", "this `)` closes nothing"),
+        ("train {\n  batch = 3\n}\n}\n", "unmatched `}`"),
+        ("train {\n  batch = f(3))\n}\n", "unmatched `)`"),
         ("train {\n  batch = f([3)]\n}\n", "`)` does not close `[`"),
     ],
 )
@@ -162,7 +162,7 @@ def test_characters(text: str, message: str, help: str) -> None:
         ("lr = 1e-3", "`param lr = 1e-3`"),
         ("extends base.dlspec", "the path is quoted"),
         ("dlspec 1\ndlspec 1", ""),
-        ("foo", "a file holds"),
+        ("foo", "a file contains"),
     ],
 )
 def test_file_level(line: str, help: str) -> None:

@@ -36,7 +36,7 @@ def one(diagnostic: Diagnostic, *sources: tuple[str, str], **options: object) ->
 def test_primary_secondary_notes_and_help() -> None:
     d = Diagnostic(
         "E0207",
-        "input `skip` of `Up`: cannot prove that `⌊H/8⌋` equals `2*⌊H/16⌋`",
+        "input `skip` of `Up`: `⌊H/8⌋` and `2*⌊H/16⌋` cannot be shown equal",
         at(TEXT, "2 * H"),
         "axis 2",
         labels=(Label(at(TEXT, "Up(skip = x4)"), "required here"),),
@@ -46,7 +46,7 @@ def test_primary_secondary_notes_and_help() -> None:
     assert (
         one(d, ("k.dlspec", TEXT))
         == """\
-error[E0207]: input `skip` of `Up`: cannot prove that `⌊H/8⌋` equals `2*⌊H/16⌋`
+error[E0207]: input `skip` of `Up`: `⌊H/8⌋` and `2*⌊H/16⌋` cannot be shown equal
   --> k.dlspec:19:25
    |
 19 | block Up(x: [B], skip: [2 * H])

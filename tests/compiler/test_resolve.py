@@ -332,7 +332,7 @@ def test_a_key_of_a_step_is_set_in_place(write: Write) -> None:
 @pytest.mark.parametrize(
     ("override", "errors", "says"),
     [
-        ("n_layer=24", [("E0301", "n_layer")], "this spec has: ctx, act, Net.d, Net.depth"),
+        ("n_layer=24", [("E0301", "n_layer")], "this spec has `ctx`, `act`, `Net.d`, `Net.depth`"),
         ("dept=3", [("E0301", "dept")], "did you mean `Net.depth`?"),
         ("Net.dept=3", [("E0301", "Net.dept")], "did you mean `Net.depth`?"),
         ("Net.depth.x=3", [("E0301", "Net.depth.x")], ""),

@@ -182,7 +182,7 @@ def test_the_missing_fact_is_the_help() -> None:
     half = floordiv(H, 2)
     with pytest.raises(Rejected) as caught:
         operator("plus")().infer(Facts(), f32(H), f32(2 * half))
-    assert caught.value.helps == ("they are equal with `require H % 2 == 0`",)
+    assert caught.value.helps == ("if this always holds, state it: `require H % 2 == 0`",)
 
 
 def test_a_fact_lets_it_pass() -> None:

@@ -77,7 +77,7 @@ def test_lists_and_whole_numbers_are_converted(session: dlc.Session) -> None:
         ({"ids": np.zeros((3, 6), np.int64)}, "`B` is 2 on axis 0 of `image` and 3 on axis 0 of `ids`"),
         ({"ids": np.zeros((2, 13), np.int64)}, "`T` is 13; the model takes at most 12"),
         ({"ids": np.zeros((2, 0), np.int64)}, "axis 1 of `ids` is empty"),
-        ({"image": np.zeros((2, 3, 6, 4), np.float32)}, "`H` is 6, which is no multiple of 4"),
+        ({"image": np.zeros((2, 3, 6, 4), np.float32)}, "`H` is 6, which is not a multiple of 4"),
         ({"image": np.zeros((2, 3, 4, 8), np.float32)}, "the image has to be upright"),
         ({"ids": np.zeros((2, 6), np.float32)}, "`ids` is int64, not float32"),
         ({"ids": [["a"]]}, "`ids` is int64, not <U1"),

@@ -62,7 +62,7 @@ def common_dtype(*tensors: TensorType) -> str:
                 "E0204",
                 f"cannot combine `{first}` with `{other}`",
                 "dtypes differ",
-                helps=(f"`cast({_wider(first.dtype, other.dtype)})` converts; nothing converts by itself",),
+                helps=(f"convert one of them: `cast({_wider(first.dtype, other.dtype)})`",),
             )
     return first.dtype
 
@@ -86,15 +86,26 @@ def common_shape(facts: Facts, *tensors: TensorType) -> tuple[Size, ...]:
             f"cannot combine `{first}` with `{second}`",
             "shapes may differ" if unproved else "shapes differ",
             notes=(f"axis {result.axis}: `{result.left}` against `{result.right}`",),
-            helps=fact_help(result.left, result.right, facts) if unproved else (),
+            helps=_combining(first, second, result.left, result.right, facts) if unproved else (),
         )
     return result
+
+
+def _combining(first: TensorType, second: TensorType, a: Size, b: Size, facts: Facts) -> tuple[str, ...]:
+    """What makes two operands fit. With different ranks an axis is missing; a fact about sizes would hide that."""
+    if first.rank != second.rank:
+        return (f"the ranks are {first.rank} and {second.rank}: insert an axis with `none`, as in `x[:, :, none]`",)
+    return fact_help(a, b, facts)
 
 
 def fact_help(a: Size, b: Size, facts: Facts) -> tuple[str, ...]:
     """The fact that would make two sizes equal."""
     fact = missing_fact(a, b, facts)
-    return (f"they are equal with `require {fact}`",) if fact else (f"`require {a} == {b}` states it as a fact",)
+    return (
+        (f"if this always holds, state it: `require {fact}`",)
+        if fact
+        else (f"if they are always equal, state it: `require {a} == {b}`",)
+    )
 
 
 def need_equal(facts: Facts, a: Size, b: Size, message: str, x: TensorType) -> None:
