@@ -186,7 +186,7 @@ class _Reader:
                         errors.no_cached_form(
                             self.model.name,
                             "scan",
-                            f"goes through the positions along `{self.length}`",
+                            f"iterates over the positions along `{self.length}`",
                             node.span,
                             place,
                         )
@@ -201,23 +201,23 @@ class _Reader:
         spoken = [value for value in node.args.values() if self._speaks(value)]
         numbers = [operand for operand in node.inputs if isinstance(operand, Scalar) and self._speaks(operand.value)]
         if numbers or (spoken and node.op not in _SIZED):
-            self._reject(use, f"computes with the number `{self.length}`, which a step does not know")
+            self._reject(use, f"computes with the number `{self.length}`, which is unknown in a single step")
         if "positions" not in use.kinds and not any(outputs) and not spoken:
             return tuple("last" if "last" in use.kinds else "still" for _ in node.outputs)
         if "last" in use.kinds and ("positions" in use.kinds or any(outputs)):
-            self._reject(use, "gives earlier positions something of the last one")
+            self._reject(use, "passes the last position to earlier ones")
         chosen = self._rule(use)
         for axes, value in zip(outputs, node.outputs, strict=True):
             if len(axes) > 1:
                 self._reject(
                     use,
-                    f"compares all positions with all: `{value.type}`",
-                    "`attention(q, k, v, causal = true)` is kept",
+                    f"compares all pairs of positions: `{value.type}`",
+                    "use `attention(q, k, v, causal = true)`, which can be cached",
                 )
             if not axes and "positions" in use.kinds and chosen == "still":
-                self._reject(use, f"leaves `{self.length}` out")
+                self._reject(use, f"drops the axis `{self.length}`")
             if any(not _whole(value.type.shape[axis], self.length) for axis in axes):
-                self._reject(use, f"makes another number of positions: `{value.type}`")
+                self._reject(use, f"changes the number of positions: `{value.type}`")
         return tuple("positions" if axes else chosen for axes in outputs)
 
     def _rule(self, use: _Use) -> Kind:
@@ -258,7 +258,7 @@ class _Reader:
             given = range(type.rank) if axes is None else (axes,) if isinstance(axes, int) else axes
             along = {axis % type.rank for axis in given if -type.rank <= axis < type.rank}
             if along & set(self._axes(type)):
-                self._reject(use, f"works along `{self.length}`", *helps)
+                self._reject(use, f"operates along `{self.length}`", *helps)
 
     def _reject(self, use: _Use, reason: str, *helps: str) -> NoReturn:
         node = use.node
@@ -299,17 +299,15 @@ class _Reader:
                 self._reject(use, "aligns the last position with the last key of another sequence")
             return
         if not causal:
-            self._reject(
-                use, "is not causal: a position sees those after it", "`causal = true` lets it see only those before"
-            )
+            self._reject(use, "is not causal: a position sees later ones", "set `causal = true`")
         self.causal = True
         if rows != self.size or columns != self.size:
             self._reject(use, f"has `{rows}` rows over `{columns}` keys, not `{self.length}` over `{self.length}`")
         if self._axes(mask):
             self._reject(
                 use,
-                f"takes a mask over `{self.length}`: a step has it for its own positions only",
-                "leave the mask out: `causal = true` is enough where nothing is padded",
+                f"takes a mask over `{self.length}`, but a step has only the mask of its own positions",
+                "remove the mask: without padding, `causal = true` is enough",
             )
         self.kept += 1
 
@@ -325,7 +323,9 @@ class _Reader:
         if x is not None and y is not None:
             summed = ((x, x.rank - 1), (y, max(y.rank - 2, 0)))
             if any(axis in self._axes(type) for type, axis in summed):
-                self._reject(use, f"sums over `{self.length}`", "`attention(q, k, v, causal = true)` is kept")
+                self._reject(
+                    use, f"sums over `{self.length}`", "use `attention(q, k, v, causal = true)`, which can be cached"
+                )
         return "still"
 
     def index(self, use: _Use) -> Kind:
@@ -344,12 +344,16 @@ class _Reader:
                 if item in (-1, ("slice", -1, None)) and x.shape[axis] == self.size:
                     kind = "last"
                 elif not (isinstance(item, tuple) and item[1] in (None, 0) and item[2] in (None, x.shape[axis])):
-                    self._reject(use, f"selects positions of `{self.length}`", "the last one may be taken: `x[:, -1]`")
+                    self._reject(
+                        use,
+                        f"selects positions of `{self.length}`",
+                        "only the last position can be selected: `x[:, -1]`",
+                    )
             elif self._speaks(item):
                 self._reject(
                     use,
-                    f"cuts at the number `{self.length}`",
-                    "a position's row of a table: `arange(T) -> Embedding(..)`",
+                    f"slices at the number `{self.length}`",
+                    "look up rows of a table by position: `arange(T) -> Embedding(..)`",
                 )
             axis += 1
         return kind
@@ -359,7 +363,9 @@ class _Reader:
         assert x is not None
         axis = use.argument("axis") % x.rank
         if axis in self._axes(x) and (use.argument("i") != -1 or x.shape[axis] != self.size):
-            self._reject(use, f"selects a position of `{self.length}`", "the last one may be taken: `x[:, -1]`")
+            self._reject(
+                use, f"selects a position of `{self.length}`", "only the last position can be selected: `x[:, -1]`"
+            )
         return "last" if axis in self._axes(x) else "still"
 
     def pad(self, use: _Use) -> Kind:

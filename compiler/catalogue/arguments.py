@@ -140,7 +140,7 @@ _INT = _as_int("an int")
 _FLOAT = _as_float("a number")
 _POSITIVE = _as_float("a number above 0", lambda v: v > 0)
 _SHARE = _as_float("a number from 0 to 1", lambda v: 0 <= v <= 1)
-_CHANNELS = _any_of(_FLOAT, _many(_FLOAT, "a list of numbers, one a channel"))
+_CHANNELS = _any_of(_FLOAT, _many(_FLOAT, "a list of numbers, one per channel"))
 
 KINDS: dict[str, Kind] = {
     name: Kind(name, reader)

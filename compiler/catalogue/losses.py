@@ -104,9 +104,11 @@ def unproved(left: tuple[Size, ...], right: tuple[Size, ...], facts: Facts) -> R
     for axis, (a, b) in enumerate(zip(left, right, strict=True)):
         if equal(a, b, facts) is None:
             fact = missing_fact(a, b, facts)
-            helps = (f"they are equal with `require {fact}`",) if fact else ()
-            return Rejected("E0207", f"cannot prove that `{a}` equals `{b}`", f"axis {axis} of the target", helps=helps)
-    raise AssertionError("all axes are proved")
+            helps = (f"if this always holds, state it: `require {fact}`",) if fact else ()
+            return Rejected(
+                "E0207", f"`{a}` and `{b}` cannot be shown equal", f"axis {axis} of the target", helps=helps
+            )
+    raise AssertionError("all axes are equal")
 
 
 def pair_equal(

@@ -122,4 +122,4 @@ class File(Entry):
 
 
 WEIGHT_SOURCES = Table("a source of weights", Torchvision, Hf, File)
-VALIDATIONS = Table("a rhythm of validation", Every)
+VALIDATIONS = Table("an interval of validation", Every)

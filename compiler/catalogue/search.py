@@ -57,7 +57,7 @@ class Choice(Entry):
 
     @classmethod
     def check(cls, args: dict[str, Any]) -> str | None:
-        return None if args["values"] else "there is nothing to choose from"
+        return None if args["values"] else "the list of choices is empty"
 
 
 class Uniform(Entry):
@@ -79,7 +79,7 @@ class LogUniform(Entry):
 
     @classmethod
     def check(cls, args: dict[str, Any]) -> str | None:
-        return "`low` is above 0" if args["low"] <= 0 else _ordered(args)
+        return "`low` must be above 0" if args["low"] <= 0 else _ordered(args)
 
 
 class IntUniform(Entry):

@@ -183,7 +183,7 @@ class Builtin(Source):
     def check(cls, args: dict[str, Any]) -> str | None:
         if args["name"] in BUILTIN:
             return None
-        return f'there is no built-in data set "{args["name"]}": it is one of {" ".join(BUILTIN)}'
+        return f'unknown built-in data set "{args["name"]}"; known: {" ".join(BUILTIN)}'
 
 
 SOURCES = Table(

@@ -267,7 +267,7 @@ class Normalize(ImageTransform):
     def check(cls, args: dict[str, Any]) -> str | None:
         if (args["mean"] == "imagenet") == (args["std"] is None):
             return None
-        return 'it takes `"imagenet"`, or a mean and a std'
+        return 'write `"imagenet"`, or a mean and a std'
 
     @classmethod
     def inverse(cls, item: ItemType, args: Mapping[str, Any], learned: Mapping[str, Any]) -> tuple[Undo, ...] | None:
@@ -397,7 +397,7 @@ class Category(Transform):
 
     @classmethod
     def check(cls, args: dict[str, Any]) -> str | None:
-        return "a name stands there twice" if len(set(args["names"])) != len(args["names"]) else None
+        return "a name is given twice" if len(set(args["names"])) != len(args["names"]) else None
 
 
 # ---- text and streams ------------------------------------------------------------------------------------------------
@@ -468,13 +468,13 @@ class Vocab(Transform):
     def check(cls, args: dict[str, Any]) -> str | None:
         for name in ("bos", "eos", "first"):
             if args[name] is not None and args[name] < 2:
-                return f"`{name}` is at least 2: 0 stands for padding and 1 for an unknown word"
+                return f"`{name}` must be at least 2: 0 is padding and 1 an unknown word"
         first = args["first"]
         for name in ("bos", "eos"):
             if first is not None and args[name] is not None and args[name] >= first:
-                return f"`{name} = {args[name]}` is the number of a word: words begin at {first}"
+                return f"`{name} = {args[name]}` is the number of a word: words start at {first}"
         if args["size"] <= cls.first_word(args):
-            return f"{args['size']} numbers hold no word: words begin at {cls.first_word(args)}"
+            return f"{args['size']} numbers leave none for words: words start at {cls.first_word(args)}"
         return None
 
 
@@ -529,7 +529,7 @@ class _Sequence(Transform):
         if item.kind == "words":
             return item
         if item.kind == "stream":
-            raise Unsuited("a record's sequence; a stream is cut by `random_window(n)` or `window(n, stride)` first")
+            raise Unsuited("a record's sequence; cut a stream with `random_window(n)` or `window(n, stride)` first")
         item = _tensor(item, "a sequence")
         if item.shape == ():
             raise Unsuited("a sequence")

@@ -94,5 +94,5 @@ class Clamp(Function):
             raise Rejected("E0304", "`clamp` needs `min`, `max` or both", "no bound")
         for bound in (self.min, self.max):
             if isinstance(bound, float) and not is_float(x.dtype):
-                raise Rejected("E0204", f"whole numbers cannot be clamped at `{bound}`", f"the tensor is `{x}`")
+                raise Rejected("E0204", f"integers cannot be clamped at `{bound}`", f"the tensor is `{x}`")
         return x

@@ -57,18 +57,18 @@ class Attention(Function):
             need_rank(tensor, 4, 4, f"`{name}`", "[B, heads, T, K]")
         dtype = common_dtype(q, k, v)
         batch, heads, rows, width = q.shape
-        need_equal(facts, batch, k.shape[0], "`q` and `k` have the same batch", k)
-        need_equal(facts, width, k.shape[3], "`q` and `k` have the same width", k)
+        need_equal(facts, batch, k.shape[0], "`q` and `k` must have the same batch", k)
+        need_equal(facts, width, k.shape[3], "`q` and `k` must have the same width", k)
         for axis, what in ((0, "batch"), (1, "heads"), (2, "length")):
-            need_equal(facts, k.shape[axis], v.shape[axis], f"`k` and `v` have the same {what}", v)
+            need_equal(facts, k.shape[axis], v.shape[axis], f"`k` and `v` must have the same {what}", v)
         divide(facts, heads, k.shape[1], "heads of `q` in groups", q)
         columns = k.shape[2]
         if mask is not None:
-            need_bool(mask, "the mask")
+            need_bool(mask, "the mask", "write `mask != 0` for a mask of 0 and 1; an additive bias is not supported")
             wanted = (batch, heads, rows, columns)
             if broadcast((wanted, mask.shape), facts) != wanted:
                 raise Rejected(
-                    "E0201", "the mask has to broadcast to [B, H, T, S]", f"`{mask}` to `{q.with_shape(*wanted)}`"
+                    "E0201", "the mask must broadcast to [B, H, T, S]", f"`{mask}` to `{q.with_shape(*wanted)}`"
                 )
         return TensorType(dtype, (batch, heads, rows, v.shape[3]))
 
@@ -96,10 +96,10 @@ class Rope(Function):
         width = x.shape[-1]
         if not isinstance(width, int):
             raise Rejected(
-                "E0208", f"the width of `rope` has to be known, and `{width}` is not", f"the tensor is `{x}`"
+                "E0208", f"the width of `rope` must be known, but is `{width}` is not", f"the tensor is `{x}`"
             )
         if width % 2:
-            raise Rejected("E0206", f"the width of `rope` is even, not {width}", f"the tensor is `{x}`")
+            raise Rejected("E0206", f"the width of `rope` must be even, not {width}", f"the tensor is `{x}`")
         return x
 
 
@@ -136,13 +136,13 @@ class MultiHeadAttention(Layer):
         if memory is not None:
             need_f32(memory, "MultiHeadAttention")
             need_rank(memory, 3, 3, "`memory`", "[B, S, M]")
-            need_equal(facts, x.shape[0], memory.shape[0], "`memory` has the batch of the input", memory)
+            need_equal(facts, x.shape[0], memory.shape[0], "`memory` must have the same batch as the input", memory)
             weight_size(memory.shape[2], "the last axis of `memory`")
         if mask is not None:
-            need_bool(mask, "the mask")
+            need_bool(mask, "the mask", "write `mask != 0` for a mask of 0 and 1; an additive bias is not supported")
             wanted = (x.shape[0], self.heads, x.shape[1], (memory or x).shape[1])
             if broadcast((wanted, mask.shape), facts) != wanted:
-                raise Rejected("E0201", "the mask has to broadcast to [B, heads, T, S]", f"the mask is `{mask}`")
+                raise Rejected("E0201", "the mask must broadcast to [B, heads, T, S]", f"the mask is `{mask}`")
         return x
 
     def parameters(

@@ -60,11 +60,13 @@ class Conv(Layer):
         reach = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
         if self.pad == "causal":
             if axes != 1:
-                raise Rejected("E0304", '`pad = "causal"` is for one spatial axis, [B, C, T]', f"{axes} spatial axes")
+                raise Rejected(
+                    "E0304", '`pad = "causal"` needs exactly one spatial axis, [B, C, T]', f"{axes} spatial axes"
+                )
             return tuple((r, 0) for r in reach)
         if self.pad == "same":
             if any(s != 1 for s in spread(self.stride, axes, "stride")):
-                raise Rejected("E0304", '`pad = "same"` keeps the size, so the stride is 1', f"stride = {self.stride}")
+                raise Rejected("E0304", '`pad = "same"` needs a stride of 1', f"stride = {self.stride}")
             return tuple((r // 2, r - r // 2) for r in reach)
         assert not isinstance(self.pad, str)
         return tuple((p, p) for p in spread(self.pad, axes, "pad"))
@@ -121,12 +123,12 @@ class ConvTranspose(Layer):
             if o >= max(s, d):
                 raise Rejected(
                     "E0304",
-                    "`output_pad` has to be smaller than the stride or the dilation",
+                    "`output_pad` must be smaller than the stride or the dilation",
                     f"output_pad {o}, stride {s}, dilation {d}",
                 )
             result = (size - 1) * s - 2 * p + d * (k - 1) + o + 1
             if facts.at_most(result, 0):
-                raise Rejected("E0201", f"nothing is left of an axis of {size}", f"pad = {p}, kernel = {k}")
+                raise Rejected("E0201", f"no output is left of an axis of {size}", f"pad = {p}, kernel = {k}")
             sizes.append(result)
         return x.with_shape(x.shape[0], self.out, *sizes)
 
@@ -150,9 +152,7 @@ def check_channels(name: str, x: TensorType, groups: int, out: int) -> None:
     channels = weight_size(x.shape[1], "the channel axis")
     for what, count in (("input", channels), ("output", out)):
         if count % groups:
-            raise Rejected(
-                "E0304", f"`groups` has to divide the {what} channels", f"{count} channels in {groups} groups"
-            )
+            raise Rejected("E0304", f"`groups` must divide the {what} channels", f"{count} channels in {groups} groups")
 
 
 def volume(shape: Sequence[int]) -> int:

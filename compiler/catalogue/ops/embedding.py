@@ -30,7 +30,7 @@ class Embedding(Layer):
     def infer(self, facts: Facts, ids: TensorType) -> TensorType:
         need_integer(ids, "an id for Embedding")
         if self.pad is not None and self.pad >= self.count:
-            raise Rejected("E0304", "`pad` is a row of the table", f"pad = {self.pad}, count = {self.count}")
+            raise Rejected("E0304", "`pad` must be a row of the table", f"pad = {self.pad}, count = {self.count}")
         return TensorType("f32", (*ids.shape, self.dim))
 
     # The table is known before any ids are: `x @ wte.weight.T` may come first.

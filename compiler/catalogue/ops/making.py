@@ -62,9 +62,11 @@ class Sinusoid(Function):
 
     def infer(self, facts: Facts) -> TensorType:
         if not isinstance(self.d, int):
-            raise Rejected("E0208", f"the width of `sinusoid` has to be known, and `{self.d}` is not", "not static")
+            raise Rejected("E0208", f"the width of `sinusoid` must be known, but is `{self.d}` is not", "not static")
         if self.d % 2 or self.d < 2:
-            raise Rejected("E0206", f"the width of `sinusoid` is even, not {self.d}", "half of it are sines")
+            raise Rejected(
+                "E0206", f"the width of `sinusoid` must be even, not {self.d}", "one half are sines, the other cosines"
+            )
         return TensorType("f32", (*need_whole(facts, (self.n,)), self.d))
 
 
@@ -110,7 +112,7 @@ class Randint(_Drawn):
 
     def infer(self, facts: Facts) -> TensorType:
         if self.low >= self.high:
-            raise Rejected("E0304", "`low` has to be below `high`", f"low = {self.low}, high = {self.high}")
+            raise Rejected("E0304", "`low` must be below `high`", f"low = {self.low}, high = {self.high}")
         return TensorType("i64", need_whole(facts, self.shape))
 
 

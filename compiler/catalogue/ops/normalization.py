@@ -118,9 +118,7 @@ class GroupNorm(Layer):
         need_rank(x, 2, 5, "GroupNorm", "[B, C, *]")
         channels = weight_size(x.shape[1], "the channel axis")
         if channels % self.groups:
-            raise Rejected(
-                "E0304", "`groups` has to divide the channels", f"{channels} channels in {self.groups} groups"
-            )
+            raise Rejected("E0304", "`groups` must divide the channels", f"{channels} channels in {self.groups} groups")
         return x
 
     def parameters(self, x: TensorType) -> tuple[Parameter, ...]:
@@ -130,7 +128,7 @@ class GroupNorm(Layer):
 class InstanceNorm(Layer):
     """Normalises each channel of each example over its spatial axes. It owns no weights, like PyTorch's default.
 
-    [B, C, *] -> the same, with 1 to 3 spatial axes. Errors: E0201 when there is only one place to normalise over.
+    [B, C, *] -> the same, with 1 to 3 spatial axes. Errors: E0201 when there is only one element to normalise over.
     """
 
     eps: Positive = 1e-5
@@ -150,7 +148,7 @@ class InstanceNorm(Layer):
         for size in x.shape[2:]:
             places = places * size
         if places == 1:
-            raise Rejected("E0201", "there is only one place to normalise over", f"the tensor is `{x}`")
+            raise Rejected("E0201", "there is only one element to normalise over", f"the tensor is `{x}`")
         return x
 
 

@@ -41,7 +41,7 @@ class Index(Syntax):
         if taken > x.rank:
             raise Rejected("E0202", f"{taken} indices for {x.rank} axes", f"the tensor is `{x}`")
         if sum(item == "..." for item in self.items) > 1:
-            raise Rejected("E0202", "`...` may stand once", "twice here")
+            raise Rejected("E0202", "`...` is allowed only once", "twice here")
         shape: list[AnySize] = []
         axis = 0
         for item in self.items:
@@ -79,9 +79,9 @@ def _slice(facts: Facts, x: TensorType, axis: int, start: Any, stop: Any) -> Any
         if not inside:
             raise Rejected(
                 "E0201" if inside is False else "E0207",
-                f"`{written}` does not lie on axis {axis}, which has {size}"
+                f"`{written}` is outside axis {axis}, which has {size}"
                 if inside is False
-                else f"cannot prove that `{written}` lies on axis {axis}, which has {size}",
+                else f"`{written}` may be outside axis {axis}, which has {size}",
                 f"the tensor is `{x}`",
                 helps=() if inside is False else (f"state the bound: `require {high} >= {low}`",),
             )
@@ -122,8 +122,8 @@ class Rearrange(Syntax):
     )
 
     def infer(self, facts: Facts, x: TensorType) -> TensorType:
-        assert sorted(self.order) == list(range(len(self.expanded))), "the order is a permutation"
-        assert sum(self.merged) == len(self.order), "every axis is merged once"
+        assert sorted(self.order) == list(range(len(self.expanded))), "the order must be a permutation"
+        assert sum(self.merged) == len(self.order), "every axis must be merged exactly once"
         need_equal(facts, product(self.expanded), product(x.shape), "a rearrangement keeps all elements", x)
         shape: list[AnySize] = []
         at = 0

@@ -72,7 +72,7 @@ class Divide(_Arithmetic):
                 "E0204",
                 f"`/` takes floats, not `{result.dtype}`",
                 "whole numbers",
-                helps=("`//` divides and rounds down", "`cast(f32)` converts"),
+                helps=("divide and round down with `//`, or convert with `cast(f32)`"),
             )
         return result
 

@@ -64,7 +64,7 @@ class AvgPool(Function):
         need_float(x, "avg_pool")
         need_rank(x, 3, 5, "avg_pool", "[B, C, *] with 1 to 3 spatial axes")
         if self.stride is not None or self.pad != 0:
-            raise Rejected("E0304", "an adaptive `avg_pool` has neither stride nor pad", "adaptive")
+            raise Rejected("E0304", "an adaptive `avg_pool` takes neither `stride` nor `pad`", "adaptive")
         return x.with_shape(*x.shape[:2], *spread(self.kernel, x.rank - 2, "kernel"))
 
 
@@ -114,7 +114,7 @@ class Upsample(Function):
             need_rank(x, 3, 5, "upsample", "[B, C, *] with 1 to 3 spatial axes")
             if self.align_corners:
                 raise Rejected(
-                    "E0304", '`align_corners` is for interpolation, and `mode = "nearest"` copies', "nearest"
+                    "E0304", '`align_corners` applies only to interpolation, not to `mode = "nearest"`', "nearest"
                 )
         else:
             plural = "axis" if axes == 1 else "axes"
@@ -150,6 +150,6 @@ def _pooled(facts: Facts, x: TensorType, name: str, kernel: Ints, stride: Ints |
     sizes: list[Size] = []
     for size, k, s, p in zip(x.shape[2:], kernels, strides, pads, strict=True):
         if 2 * p > k:
-            raise Rejected("E0304", "`pad` is at most half the kernel", f"pad = {p}, kernel = {k}")
+            raise Rejected("E0304", "`pad` must be at most half the kernel", f"pad = {p}, kernel = {k}")
         sizes.append(window(facts, x, size, k, s, 2 * p))
     return x.with_shape(*x.shape[:2], *sizes)

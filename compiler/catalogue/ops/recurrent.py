@@ -34,7 +34,7 @@ class _Recurrent(Layer):
         if lengths is not None:
             need_integer(lengths, "`lengths`")
             need_rank(lengths, 1, 1, "`lengths`", "i64[B]")
-            need_equal(facts, lengths.shape[0], x.shape[0], "`lengths` has one number for each example", x)
+            need_equal(facts, lengths.shape[0], x.shape[0], "`lengths` must have one number per example", x)
         return {"y": x.with_shape(*x.shape[:2], self.hidden * self.directions), "h": self.state_type(x)}
 
     @property
@@ -50,9 +50,9 @@ class _Recurrent(Layer):
         need_f32(state, f"the state of {self.name}")
         expected = self.state_type(x)
         if state.rank != 3:
-            raise Rejected("E0202", "a state is [layers * directions, B, hidden]", f"the tensor is `{state}`")
+            raise Rejected("E0202", "a state must be [layers * directions, B, hidden]", f"the tensor is `{state}`")
         for size, wanted in zip(state.shape, expected.shape, strict=True):
-            need_equal(facts, size, wanted, f"the state of {self.name} has to be `{expected}`", state)
+            need_equal(facts, size, wanted, f"the state of {self.name} must be `{expected}`", state)
 
     def weights(self, x: TensorType) -> tuple[Parameter, ...]:
         inputs = weight_size(x.shape[2], "the last axis")
@@ -167,7 +167,7 @@ class LSTM(_Recurrent):
     ) -> dict[str, TensorType]:
         outputs = self.sequence(facts, x, lengths)
         if (h0 is None) is not (c0 is None):
-            raise Rejected("E0304", "the state of LSTM is a pair, `state = (h, c)`", "one of the two is missing")
+            raise Rejected("E0304", "the state of LSTM must be a pair, `state = (h, c)`", "one of the two is missing")
         self.check_state(facts, x, h0)
         self.check_state(facts, x, c0)
         return {**outputs, "c": self.state_type(x)}

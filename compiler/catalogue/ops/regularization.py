@@ -45,7 +45,7 @@ class DropPath(Function):
         need_float(x, "drop_path")
         need_rank(x, 1, None, "drop_path", "[B, ..]")
         if self.p == 1:
-            raise Rejected("E0304", "`p` is below 1, or nothing is left to scale", "p = 1")
+            raise Rejected("E0304", "`p` must be below 1", "p = 1")
         return x
 
 

@@ -16,7 +16,7 @@ def need_float(x: TensorType, what: str = "this") -> None:
     """E0204 unless `x` holds floats."""
     if not is_float(x.dtype):
         raise Rejected(
-            "E0204", f"{what} takes floats, not `{x.dtype}`", f"the tensor is `{x}`", helps=("`cast(f32)` converts",)
+            "E0204", f"{what} takes floats, not `{x.dtype}`", f"the tensor is `{x}`", helps=("convert it: `cast(f32)`",)
         )
 
 
@@ -33,7 +33,7 @@ def need_number(x: TensorType, what: str) -> None:
     """E0204 for bools."""
     if x.dtype == "bool":
         raise Rejected(
-            "E0204", f"{what} takes numbers, not `bool`", f"the tensor is `{x}`", helps=("`cast(f32)` converts",)
+            "E0204", f"{what} takes numbers, not `bool`", f"the tensor is `{x}`", helps=("convert it: `cast(f32)`",)
         )
 
 
@@ -45,11 +45,14 @@ def need_integer(x: TensorType, what: str) -> None:
         )
 
 
-def need_bool(x: TensorType, what: str) -> None:
+def need_bool(x: TensorType, what: str, *helps: str) -> None:
     """E0204 unless `x` holds truth values."""
     if x.dtype != "bool":
         raise Rejected(
-            "E0204", f"{what} is bool, not `{x.dtype}`", f"the tensor is `{x}`", helps=("compare: `x != 0`",)
+            "E0204",
+            f"{what} must be bool, not `{x.dtype}`",
+            f"the tensor is `{x}`",
+            helps=helps or ("compare: `x != 0`",),
         )
 
 
@@ -136,7 +139,7 @@ def axes_of(x: TensorType, axes: int | tuple[int, ...] | None) -> tuple[int, ...
         return tuple(range(x.rank))
     found = [axis_of(x, axis) for axis in (axes if isinstance(axes, tuple) else (axes,))]
     if len(set(found)) < len(found):
-        raise Rejected("E0304", "one axis is named twice", f"axes {', '.join(map(str, found))}")
+        raise Rejected("E0304", "an axis is given twice", f"axes {', '.join(map(str, found))}")
     return tuple(sorted(found))
 
 
@@ -151,7 +154,7 @@ def divide(facts: Facts, size: Size, by: Size, what: str, x: TensorType) -> Size
     result = exact_div(size, by, facts)
     if result is None or (isinstance(result, int) and result == 0):
         fact = missing_divisor(size, by, facts) if isinstance(by, int) else None
-        helps = (f"it is with `require {fact}`",) if fact else ()
+        helps = (f"if this always holds, state it: `require {fact}`",) if fact else ()
         raise Rejected("E0206", f"{what}: `{size}` is not a multiple of {by}", f"the tensor is `{x}`", helps=helps)
     return result
 

@@ -58,7 +58,7 @@ class Gather(Function):
         need_integer(index, "`index`")
         axis = axis_of(x, self.axis)
         if index.rank != x.rank:
-            raise Rejected("E0202", f"`index` has {x.rank} axes, as the tensor", f"`{x}` and `{index}`")
+            raise Rejected("E0202", f"`index` must have {x.rank} axes, like the tensor", f"`{x}` and `{index}`")
         for at, (size, wanted) in enumerate(zip(x.shape, index.shape, strict=True)):
             if at != axis and size != wanted:
                 need_within(facts, size, wanted, x, f"`index`, axis {at},")
@@ -127,9 +127,9 @@ class Scatter(Function):
         need_float(values, "scatter")
         need_integer(index, "`index`")
         if index.rank != values.rank or not values.rank:
-            raise Rejected("E0202", "`values` and `index` have the same axes", f"`{values}` and `{index}`")
+            raise Rejected("E0202", "`values` and `index` must have the same axes", f"`{values}` and `{index}`")
         for a, b in zip(values.shape, index.shape, strict=True):
-            need_equal(facts, a, b, f"`values` and `index` have the same sizes: `{values}` and `{index}`", index)
+            need_equal(facts, a, b, f"`values` and `index` must have the same sizes: `{values}` and `{index}`", index)
         (size,) = need_whole(facts, (self.size,))
         return values.with_shape(*values.shape[:-1], size)
 
@@ -142,5 +142,7 @@ def need_position(facts: Facts, x: TensorType, axis: int, at: Size) -> None:
     else:
         least = at + 1
         if isinstance(at, Dim) and facts.at_least(at, 0) is False:
-            raise Rejected("E0208", f"a symbolic position counts from the front; `{at}` is negative", f"axis {axis}")
+            raise Rejected(
+                "E0208", f"a symbolic position must count from the front; `{at}` is negative", f"axis {axis}"
+            )
     need_within(facts, size, least, x, f"position {at} of axis {axis}")

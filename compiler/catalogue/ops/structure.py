@@ -112,7 +112,7 @@ class Split(Function):
         axis = axis_of(x, self.axis)
         size = x.shape[axis]
         if isinstance(self.size, tuple):
-            need_equal(facts, sum(self.size), size, f"the parts of axis {axis} have to add up to `{size}`", x)
+            need_equal(facts, sum(self.size), size, f"the parts of axis {axis} must add up to `{size}`", x)
             return tuple(_with_axis(x, axis, part) for part in self.size)
         length = _static(size, axis, x, "split")
         starts = range(0, length, self.size)
@@ -278,11 +278,11 @@ class Pad(Function):
         if len(self.amounts) % 2 or len(pairs) > x.rank:
             raise Rejected(
                 "E0202",
-                "`amounts` are pairs of before and after, from the last axis backwards",
+                "`amounts` must be pairs of before and after, from the last axis backwards",
                 f"{len(self.amounts)} numbers for {x.rank} axes",
             )
         if isinstance(self.value, float) and x.dtype not in ("f16", "bf16", "f32", "f64"):
-            raise Rejected("E0204", f"`{self.value}` cannot stand beside `{x.dtype}`", f"the tensor is `{x}`")
+            raise Rejected("E0204", f"`{self.value}` cannot be stored as `{x.dtype}`", f"the tensor is `{x}`")
         shape = list(x.shape)
         for back, (before, after) in enumerate(pairs, 1):
             shape[-back] = shape[-back] + before + after
@@ -331,6 +331,6 @@ def _static(size: Size, axis: int, x: TensorType, name: str) -> int:
         return size
     raise Rejected(
         "E0208",
-        f"`{name}` needs a concrete axis {axis}: how many parts there are depends on `{size}`",
+        f"`{name}` needs a concrete axis {axis}: the number of parts depends on `{size}`",
         f"the tensor is `{x}`",
     )
