@@ -90,7 +90,7 @@ def test_a_code_is_explained_by_one_theme() -> None:
 def test_explain() -> None:
     text = explain("e0207")
     assert text is not None
-    assert text.startswith("error E0207: cannot be proved")
+    assert text.startswith("error E0207: two sizes")
     assert "require H % 2 == 0" in text
     assert (explain("W0401") or "").startswith("warning W0401")
     assert explain("E9999") is None

@@ -41,7 +41,7 @@ def need_integer(x: TensorType, what: str) -> None:
     """E0204 unless `x` can be an index."""
     if x.dtype not in ("i64", "i32"):
         raise Rejected(
-            "E0204", f"{what} must be i64, not `{x.dtype}`", f"the tensor is `{x}`", helps=("`cast(i64)` converts",)
+            "E0204", f"{what} must be i64, not `{x.dtype}`", f"the tensor is `{x}`", helps=("convert it: `cast(i64)`",)
         )
 
 
