@@ -115,7 +115,9 @@ def bind_statics(
     places = {name: spans.get(f"#{position}", span) for position, name in enumerate(names)} | dict(spans)
     given: dict[str, Any] = {}
     if len(callable.positional) > len(names):
-        raise Failed(errors.too_many_arguments(callable.spelled, len(names), len(callable.positional), span, block=True))
+        raise Failed(
+            errors.too_many_arguments(callable.spelled, len(names), len(callable.positional), span, block=True)
+        )
     given.update(zip(names, callable.positional, strict=False))
     for name, value in callable.keyword:
         if name not in names:

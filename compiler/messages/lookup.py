@@ -20,16 +20,18 @@ DTYPE_HABITS = {
 }  # fmt: skip
 
 
+_REARRANGE = "write `x -> [B, T, D] => [B, D, T]`"
+_REGROUP = "write `x -> [B, T, (H, D)] => [B, T, H, D]`"
+_STAGES = "join stages with `->`; repeat them with `repeat n { .. }`"
 #: Words of PyTorch, NumPy and Python for what is written differently here.
 WRITTEN = {
     "range": "a range is written `0..n`",
     "transpose": "`x.T` swaps the last two axes; for others write `x -> [B, T, D] => [B, D, T]`",
+    "permute": _REARRANGE, "swapaxes": _REARRANGE, "movedim": _REARRANGE, "view": _REGROUP, "reshape": _REGROUP,
     "matmul": "write `a @ b`", "bmm": "write `a @ b`", "mm": "write `a @ b`",
     "round": "round with `floor(x + 0.5)`, or to a multiple with `round_to(x, 8)`",
+    "Sequential": _STAGES, "ModuleList": _STAGES,
 }  # fmt: skip
-WRITTEN |= dict.fromkeys(("permute", "swapaxes", "movedim"), "write `x -> [B, T, D] => [B, D, T]`")
-WRITTEN |= dict.fromkeys(("view", "reshape"), "write `x -> [B, T, (H, D)] => [B, T, H, D]`")
-WRITTEN |= dict.fromkeys(("Sequential", "ModuleList"), "join stages with `->`; repeat them with `repeat n { .. }`")
 
 
 def written(name: str) -> tuple[str, ...]:
