@@ -72,7 +72,7 @@ class Divide(_Arithmetic):
                 "E0204",
                 f"`/` takes floats, not `{result.dtype}`",
                 "whole numbers",
-                helps=("divide and round down with `//`, or convert with `cast(f32)`"),
+                helps=("divide and round down with `//`, or convert with `cast(f32)`",),
             )
         return result
 
