@@ -22,7 +22,7 @@ from .constants import Constants, ModuleClass, Parameter, Symbolic, Varies, mark
 from .group import Group, structure
 from .lines import Line
 from .lowering import Application, Operand, SharedType, lowering, module_class
-from .python import Expr, camel, identifier, quoted, unique, unique_class
+from .python import Expr, camel, identifier, literal, quoted, unique, unique_class
 from .regions import Forward
 from .requirements import require
 from .scopes import Builders, Scopes, Slot, owns, regions_of, singular
@@ -65,8 +65,16 @@ class Member:
 class Classes:
     """All classes of a model."""
 
-    def __init__(self, spec: Spec, model: Model, outputs: Sequence[tuple[str, int]], emits: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        spec: Spec,
+        model: Model,
+        outputs: Sequence[tuple[str, int]],
+        emits: Sequence[str] = (),
+        others: Sequence[Model] = (),
+    ) -> None:
         root = model.body
+        self.clusters = _clusters(spec, root, [other.body for other in others])
         self.spec, self.root, self.outputs, self.emits = spec, root, tuple(outputs), tuple(emits)
         self.facts = Facts(model.divisors, model.bounds)
         self._emitting: dict[int, tuple[str, ...]] = {}
@@ -76,9 +84,12 @@ class Classes:
         self._sizes = Sizes([], [], [])
         self.members: dict[int, Member] = {}
         self.heights: dict[int, int] = {}
-        self._collect(Member(root, spec.bodies[root].name))
+        for index in (root, *(other.body for other in others)):
+            self._collect(Member(index, spec.bodies[index].name))
         for height in range(self.heights[root] + 1):
             self._write_level([m for i, m in self.members.items() if self.heights[i] == height])
+        if len({self.by_body[index].number for index in (root, *(other.body for other in others))}) > 1:
+            raise Varies
 
     # ---- which bodies are classes ----------------------------------------------------------------------------------
 
@@ -147,11 +158,20 @@ class Classes:
         try:
             self._write(group)
         except (Varies, Symbolic):
-            if len(group) == 1:
-                raise
             parts = split(group) if split is not None else []
-            for part in parts if len(parts) > 1 else [[member] for member in group]:
+            if len(parts) < 2:
+                parts = self._apart(group)
+            if len(parts) < 2:
+                raise
+            for part in parts:
                 self._share(part, None)
+
+    def _apart(self, group: list[Member]) -> list[list[Member]]:
+        """Each member with what it becomes in the models of other sizes."""
+        found: dict[int, list[Member]] = {}
+        for member in group:
+            found.setdefault(self.clusters.get(member.index, member.index), []).append(member)
+        return list(found.values())
 
     # ---- one class -------------------------------------------------------------------------------------------------
 
@@ -161,7 +181,10 @@ class Classes:
         group = Group(self.spec, bodies, constants, self.facts)
         body = bodies[0]
         constants.statics = _statics(bodies)
-        constants.sizes = _input_sizes(bodies)
+        root = members[0].index == self.root
+        constants.sizes = {} if root else _input_sizes(bodies, taken=constants.statics)
+        constants.closed = root
+        constants.literals = [*_fixed(bodies), *(n for n in self.spec.params.values() if type(n) is int)]
         self._uses = []
         scopes = Scopes(group, Builders(self.construct, self.stage, self.tree, self.emitting), members[0].strip)
         cls = Class(len(self.classes), members[0].name, tuple(m.index for m in members), [], scopes, uses=self._uses)
@@ -202,11 +225,12 @@ class Classes:
             region.env[value.id] = Expr(name, names=frozenset((name,)))
             writer.shown[name] = tensor.sizes
         outputs = self.outputs if root else [(r.name, r.value) for r in body.outputs]
+        several = root and len(outputs) + len(self.emits) > 1
         require(writer, region, list(zip(*(b.requirements for b in group.bodies), strict=True)))
         checks, writer.lines = writer.lines, []
         found = writer.run(region, [value for _, value in outputs])
         shape = writer.type(region, outputs[0][1]).sizes
-        if root and len(outputs) + len(self.emits) > 1:
+        if several:
             fields = [f"{identifier(name)}={e.text}" for (name, _), e in zip(outputs, found, strict=True)]
             fields += [f"{identifier(name)}=torch.stack({emits[name]})" for name in self.emits]
             writer.add(f"return Outputs({', '.join(fields)})")
@@ -216,8 +240,18 @@ class Classes:
         head = [Line(text) for text in sizes.head()]
         if root:
             head += [Line(f"{name} = []") for name in emits.values()]
+        arguments = [f"{name}: Tensor" for name in taken]
+        arguments += [f"{name}: nn.Module" for name in instances.values()]
+        arguments += [f"{name}: list[Tensor]" for name in ([] if root else emits.values())]
+        result = (
+            "Outputs"
+            if several
+            else "Tensor"
+            if len(outputs) == 1
+            else f"tuple[{', '.join(['Tensor'] * len(outputs))}]"
+        )
         signature = Line(
-            f"def forward(self, {', '.join([*taken, *instances.values(), *([] if root else emits.values())])}):",
+            f"def forward(self, {', '.join(arguments)}) -> {result}:",
             shapes=[tensor.sizes for tensor in tensors],
             names=taken if len(taken) > 1 else [""],
         )
@@ -254,7 +288,9 @@ class Classes:
         lines: list[Line] = []
         owns_nothing = [line.text for line in constructor] == ["super().__init__()"] and not names
         if not owns_nothing:
-            arguments = ["self", *names]
+            root = cls.bodies[0] == self.root
+            given = [f"{p.name}={literal(p.values[0])}" if root else p.name for p in parameters]
+            arguments = ["self", *given]
             lines.append(Line(f"def __init__({', '.join(arguments)}):"))
             lines += constructor[:1]
             lines += [Line(f"self.{attributes[name]} = {name}", 1) for name in names if name in stored]
@@ -434,8 +470,12 @@ def _statics(bodies: Sequence[Body]) -> dict[str, tuple[Any, ...]]:
     return found
 
 
-def _input_sizes(bodies: Sequence[Body]) -> dict[str, tuple[Any, ...]]:
-    """Concrete sizes of the inputs under the names that people give them."""
+#: What people call an axis with this letter, as an argument of a constructor.
+_AXES = {"C": "in_channels", "D": "dim", "H": "height", "W": "width", "T": "length", "S": "length", "N": "count"}
+
+
+def _input_sizes(bodies: Sequence[Body], taken: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
+    """Concrete sizes of the inputs under the names that people give them: by the letter of the signature, else by place."""
     found: dict[str, tuple[Any, ...]] = {}
     for at, value in enumerate(bodies[0].inputs):
         rank = value.type.rank
@@ -443,14 +483,59 @@ def _input_sizes(bodies: Sequence[Body]) -> dict[str, tuple[Any, ...]]:
             sizes = tuple(body.inputs[at].type.shape[axis] for body in bodies)
             if any(isinstance(size, Dim) for size in sizes) or sizes in found.values():
                 continue
-            if axis == 1 and rank in (3, 4, 5) and not (rank == 3 and axis == rank - 1):
-                name = "in_channels"
-            elif axis == rank - 1:
+            letters = [
+                name
+                for name in bodies[0].dims
+                if all(b.dims.get(name) == s for b, s in zip(bodies, sizes, strict=True))
+            ]
+            letter = letters[0] if letters else ""
+            if letter and not (letter == "C" and rank == 2):
+                name = _AXES.get(letter, letter.lower())
+            elif axis == rank - 1 and rank in (2, 3):
                 name = "in_features" if rank == 2 else "dim"
+            elif axis == 1 and rank in (3, 4, 5):
+                name = "in_channels"
             else:
                 name = {2: "height", 3: "width"}.get(axis, "size")
-            found[unique(name, found)] = sizes
+            found[unique(identifier(name), {*found, *taken})] = sizes
     return found
+
+
+def _clusters(spec: Spec, root: int, others: Sequence[int]) -> dict[int, int]:
+    """Bodies that are one part of the model at several sizes, by the first of them."""
+    parents: dict[int, int] = {}
+
+    def find(index: int) -> int:
+        while parents.setdefault(index, index) != index:
+            index = parents[index]
+        return index
+
+    seen: set[tuple[int, int]] = set()
+
+    def join_(one: int, two: int) -> None:
+        if (one, two) in seen:
+            return
+        seen.add((one, two))
+        first, second = sorted((find(one), find(two)))
+        parents[second] = first
+        for a, b in zip(_parts(spec.bodies[one]), _parts(spec.bodies[two]), strict=True):
+            join_(a, b)
+
+    for other in others:
+        join_(root, other)
+    return {index: find(index) for index in parents}
+
+
+def _parts(body: Body) -> list[int]:
+    """Bodies that a body consists of."""
+    found = [inner for node in body.nodes for inner in regions_of(node)]
+    return [*found, *(instance.body for instance in body.instances if instance.body is not None)]
+
+
+def _fixed(bodies: Sequence[Body]) -> list[int]:
+    """Concrete sizes of the inputs that are the same in all bodies."""
+    shapes = zip(*([size for value in body.inputs for size in value.type.shape] for body in bodies), strict=True)
+    return list(dict.fromkeys(row[0] for row in shapes if isinstance(row[0], int) and len(set(row)) == 1))
 
 
 def _letters(group: Group) -> dict[str, tuple[Size, ...]]:

@@ -8,11 +8,12 @@ statics of the block by their own names.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from ...compiler.sizes.dims import Dim
+from .fitting import Style, equal, express
 from .python import identifier, literal, unique
 
 
@@ -29,7 +30,12 @@ _MARK = re.compile("\x01([if])(\\d+)\x02")
 
 
 class Varies(Exception):
-    """What a lowering must know differs between the bodies of a class: they can't share it."""
+    """What a lowering must know differs between the bodies of a class: they can't share it. `values` are the numbers that
+    no argument explains, where it was that."""
+
+    def __init__(self, values: tuple[Scalar, ...] = ()) -> None:
+        super().__init__()
+        self.values = values
 
 
 class Symbolic(Exception):
@@ -46,7 +52,7 @@ class Number:
 
     @property
     def same(self) -> bool:
-        return all(_equal(value, self.values[0]) for value in self.values[1:])
+        return all(equal(value, self.values[0]) for value in self.values[1:])
 
     @property
     def concrete(self) -> bool:
@@ -61,10 +67,10 @@ class Number:
 
     def is_(self, value: Scalar) -> bool:
         """Whether it is this value in all bodies."""
-        return all(_equal(mine, value) for mine in self.values)
+        return all(equal(mine, value) for mine in self.values)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Number) and all(map(_equal, self.values, other.values))
+        return isinstance(other, Number) and all(map(equal, self.values, other.values))
 
     def __hash__(self) -> int:
         return hash(self.values)
@@ -79,10 +85,6 @@ class Number:
 
     def in_forward(self) -> str:
         return self.constants.text(self, "f")
-
-
-def _equal(a: object, b: object) -> bool:
-    return a == b and isinstance(a, float) == isinstance(b, float) and isinstance(a, bool) == isinstance(b, bool)
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,10 @@ class Constants:
     sizes: Mapping[str, tuple[Scalar, ...]] = field(default_factory=dict[str, tuple[Scalar, ...]])
     varying: list[tuple[Scalar, ...]] = field(default_factory=list[tuple[Scalar, ...]])
     hints: dict[tuple[Scalar, ...], str] = field(default_factory=dict[tuple[Scalar, ...], str])
+    #: Whether only statics may become arguments: of a model, which is made without any.
+    closed: bool = False
+    #: Numbers that are equal in all bodies and may stand in an expression, as the side of an image in `(224 // patch) ** 2`.
+    literals: Sequence[int] = ()
 
     def text(self, number: Number, place: str) -> str:
         if number.same:
@@ -128,14 +134,16 @@ class Constants:
         statics = [Parameter(name, values) for name, values in self.statics.items()]
         sizes = [Parameter(name, values) for name, values in self.sizes.items()]
         for values in self.varying:
-            if express(values, chosen, "plain") is not None:
+            if self._express(values, chosen, "plain") is not None:
                 continue
             found = (
                 next((c for c in sizes if c.values == values), None)
-                or next((c for c in [*statics, *sizes] if express(values, [c], "plain") is not None), None)
-                or (None if express(values, chosen) is None else chosen[0])
-                or next((c for c in [*statics, *sizes] if express(values, [c]) is not None), None)
+                or next((c for c in [*statics, *sizes] if self._express(values, [c], "plain") is not None), None)
+                or (None if self._express(values, chosen) is None else chosen[0])
+                or next((c for c in [*statics, *sizes] if self._express(values, [c]) is not None), None)
             )
+            if found is None and self.closed:
+                raise Varies(values)
             if found is None:
                 name = unique(identifier(self.hints.get(values, "n")), [*order, *(p.name for p in chosen)])
                 found = Parameter(name, values)
@@ -144,55 +152,14 @@ class Constants:
         chosen.sort(key=lambda parameter: order.get(parameter.name, len(order)))
         texts: list[str] = []
         for values in self.varying:
-            text = express(values, chosen)
+            text = self._express(values, chosen)
             assert text is not None
             texts.append(text)
         return chosen, texts
 
-
-def express(values: tuple[Scalar, ...], parameters: Sequence[Parameter], style: str = "any") -> str | None:
-    """`values` as a short expression of one or two parameters, the plainest first; `plain`: at most a multiple of one."""
-    return next(_expressions(values, parameters, style), None)
-
-
-def _expressions(values: tuple[Scalar, ...], parameters: Sequence[Parameter], style: str) -> Iterator[str]:
-    for parameter in parameters:
-        if parameter.values == values and all(map(_equal, parameter.values, values)):
-            yield parameter.name
-    wanted = _ints(values)
-    if wanted is None:
-        return
-    known = [(p.name, have) for p in parameters if (have := _ints(p.values)) is not None]
-    for name, have in known:
-        # A multiple of a stride or a count is a coincidence; of a width it is meant.
-        factor = wanted[0] // have[0] if min(have) >= 4 else 0
-        if 1 < factor <= 16 and all(w == factor * h for w, h in zip(wanted, have, strict=True)):
-            yield f"{factor} * {name}"
-        step = wanted[0] - have[0]
-        if 0 < abs(step) <= 2 and all(w == h + step for w, h in zip(wanted, have, strict=True)):
-            yield f"{name} {'+' if step > 0 else '-'} {abs(step)}"
-        if all(w == (h - 1) // 2 for w, h in zip(wanted, have, strict=True)):
-            yield f"({name} - 1) // 2"
-    if style == "plain":
-        return
-    for name, have in known:
-        factor = have[0] // wanted[0] if wanted[0] else 0
-        if factor > 1 and all(w == h // factor for w, h in zip(wanted, have, strict=True)):
-            yield f"{name} // {factor}"
-    for first, one in known:
-        for second, two in known:
-            if first == second:
-                continue
-            rows = list(zip(wanted, one, two, strict=True))
-            if all(w == a * b for w, a, b in rows) and first < second:
-                yield f"{first} * {second}"
-            if all(b and a % b == 0 and w == a // b for w, a, b in rows):
-                yield f"{first} // {second}"
-
-
-def _ints(values: tuple[Scalar, ...]) -> list[int] | None:
-    ints = [value for value in values if isinstance(value, int) and not isinstance(value, bool)]
-    return ints if len(ints) == len(values) else None
+    def _express(self, values: tuple[Scalar, ...], parameters: Sequence[Parameter], style: Style = "any") -> str | None:
+        named = {parameter.name: parameter.values for parameter in parameters}
+        return express(values, named, style, self.literals)
 
 
 def resolve(text: str, constructor: Sequence[str], forward: Sequence[str]) -> str:
@@ -208,6 +175,11 @@ def resolve(text: str, constructor: Sequence[str], forward: Sequence[str]) -> st
         return expression if free else f"({expression})"
 
     return _MARK.sub(replace, text)
+
+
+def length(text: str) -> int:
+    """How long a text of `forward` will be about, with an attribute in the place of each varying number."""
+    return len(_MARK.sub("self.number", text))
 
 
 def marks(text: str) -> set[int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import keyword
 import math
 import re
+import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import chain
@@ -73,6 +74,17 @@ def quoted(text: str) -> str:
     return source
 
 
+def docstring(text: str, indent: int) -> list[str]:
+    """Text as a docstring; what could end it or mean something in it is replaced."""
+    plain = re.sub(r"\s+", " ", text).strip().replace('"', "'").replace("\\", "/")
+    plain = "".join(char if char.isprintable() else "_" for char in plain)
+    pad = " " * indent
+    if indent + len(plain) + 6 <= WIDTH:
+        return [f'{pad}"""{plain}"""']
+    lines = textwrap.wrap(plain, WIDTH - indent - 3, break_long_words=False, break_on_hyphens=False)
+    return [f'{pad}"""{lines[0]}', *(f"{pad}{line}" for line in lines[1:]), f'{pad}"""']
+
+
 def comment(text: str) -> str:
     """Text that may stand in a comment or docstring: one line, printable, no quotes or backslashes."""
     return re.sub(r"[^\w .,:;()\[\]{}<>=+*/%⌊⌋^-]", "_", text)
@@ -80,7 +92,8 @@ def comment(text: str) -> str:
 
 #: Names that mean something in the generated file, and so are never variables or classes in it.
 TAKEN = frozenset(
-    ("torch", "nn", "F", "self", "super", "range", "zip", "float", "next", "list", "tuple", "NamedTuple", "Outputs", "ValueError")
+    ("torch", "nn", "F", "self", "super", "range", "zip", "float", "next", "list", "tuple", "NamedTuple", "Outputs",
+     "Tensor", "ValueError")
 )  # fmt: skip
 
 
@@ -180,15 +193,14 @@ def brackets(text: str) -> list[tuple[int, int]]:
     return [pair for pair in reversed(pairs) if text[pair[0] + 1 : pair[1]].strip()]
 
 
-def layout(text: str, indent: int, suffix: str = "", *, broken: bool = False) -> list[str]:
-    """One logical line as physical lines: whole where it fits and need not be `broken`, else the last bracket one item a
-    line.
+def layout(text: str, indent: int, suffix: str = "") -> list[str]:
+    """One logical line as physical lines: whole where it fits, else the last bracket one item a line.
 
-    Every broken bracket ends in a comma, so formatters of any width leave it as it is. The comma of a tuple of one item
-    says nothing to them: there the item is broken too.
+    The arguments of a plain call stand on one line of their own where they fit. Any other broken bracket ends in a comma,
+    so that formatters leave it as it is.
     """
     pad = " " * indent
-    if indent + len(text) + len(suffix) <= WIDTH and not broken:
+    if indent + len(text) + len(suffix) <= WIDTH:
         return [f"{pad}{text}{suffix}"]
     pairs = brackets(text)
     if not pairs:
@@ -203,14 +215,23 @@ def layout(text: str, indent: int, suffix: str = "", *, broken: bool = False) ->
     if _comprehension(inner):
         turn = _comprehension_parts(inner)
         laid = [layout(part, indent + 4) for part in turn]
-        if all(len(part) == 1 for part in laid):  # no comma yet that keeps it broken where lines are longer
-            laid[0] = layout(turn[0], indent + 4, broken=True)
         return [f"{pad}{text[: start + 1]}", *chain.from_iterable(laid), f"{pad}{text[end:]}{suffix}"]
+    flat = f"{pad}    {', '.join(items)}"
+    if (
+        _CALL.fullmatch(text[:start])
+        and text[end + 1 :] in ("", ":")
+        and len(flat) <= WIDTH
+        and not inner.endswith(",")
+    ):
+        return [f"{pad}{text[: start + 1]}", flat, f"{pad}{text[end:]}{suffix}"]
     lines = [f"{pad}{text[: start + 1]}"]
-    alone = len(items) == 1 and inner.rstrip().endswith(",")
     for item in items:
-        lines += layout(item, indent + 4, ",", broken=alone)
+        lines += layout(item, indent + 4, ",")
     return [*lines, f"{pad}{text[end:]}{suffix}"]
+
+
+#: What stands before the arguments of a call that formatters break nowhere else.
+_CALL = re.compile(r"(return |def |[\w.]+(, [\w.]+)* = |\w+=)?[\w.\x01-\x07]+")
 
 
 def _chain(text: str, starts: list[int]) -> tuple[str, str, str] | None:

@@ -113,8 +113,8 @@ def _expressions(numbers: Numbers, letters: Mapping[str, Values]) -> Iterator[tu
     for letter, have in letters.items():
         if have == values:
             yield letter, [letter]
-    if len(values) == 1 and isinstance(values[0], Dim):
-        names = {str(have[0]): letter for letter, have in letters.items() if isinstance(have[0], Dim)}
+    if isinstance(values[0], Dim) and _constant(values):
+        names = {str(h[0]): letter for letter, h in letters.items() if isinstance(h[0], Dim) and _constant(h)}
         if variables(values[0]) <= set(names):
             used: list[str] = []
             yield polynomial(values[0], names, used), used
@@ -133,6 +133,10 @@ def _expressions(numbers: Numbers, letters: Mapping[str, Values]) -> Iterator[tu
         for two, right in letters.items():
             if one < two and all(v == a * b for v, a, b in zip(values, left, right, strict=True)):
                 yield f"{one} * {two}", [one, two]
+
+
+def _constant(values: Values) -> bool:
+    return all(value == values[0] for value in values[1:])
 
 
 def polynomial(size: Size, names: Mapping[str, str], used: list[str]) -> str:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from ...compiler.ir.model import AnyNode, ModeNode, OpNode, RepeatNode, ScanNode
 from ...compiler.ir.model import Operand as IrOperand
-from .constants import Number
+from .constants import Number, length
 from .group import Group
 from .lines import Line
 from .lowering import SharedType
@@ -178,7 +178,7 @@ class Variables:
             twice = [v for v in pending if region.env[v].weight and expr.text.count(region.env[v].text) > 1]
             if twice:
                 chosen = twice[0]
-            elif pending and (expr.weight > MOST or len(expr.text) > longest):
+            elif pending and (expr.weight > MOST or length(expr.text) > longest):
                 chosen = max(pending, key=lambda v: (region.env[v].weight, len(region.env[v].text)))
                 if not region.env[chosen].weight and len(region.env[chosen].text) < 40:
                     return expr

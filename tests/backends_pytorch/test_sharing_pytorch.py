@@ -172,7 +172,7 @@ model M(t: i64[B]) -> (y: [B, 10]) {
   y = t -> embed -> head: Head(embed)
 }
 """)
-    assert "def forward(self, x, embed):" in source
+    assert "def forward(self, x: Tensor, embed: nn.Module) -> Tensor:" in source
     assert "self.head(self.embed(t), self.embed)" in source
 
 

@@ -25,8 +25,11 @@ def attention(use: Application) -> Expr:
         options.append(f"dropout_p={use.text(use.arg('dropout'))} if self.training else 0.0")
     if use.arg("scale") is not None:
         options.append(f"scale={use.text(use.arg('scale'))}")
-    if _all_or_none([a != b for a, b in zip(q.sizes[1].values, k.sizes[1].values, strict=True)]):
+    grouped = [a != b for a, b in zip(q.sizes[1].values, k.sizes[1].values, strict=True)]
+    if all(grouped):
         options.append("enable_gqa=True")
+    elif any(grouped):
+        options.append(f"enable_gqa={use.size(q.sizes[1])} != {use.size(k.sizes[1])}")
     return use.call("F.scaled_dot_product_attention", use[0], use[1], use[2], *options, weight=2)
 
 

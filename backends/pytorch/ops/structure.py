@@ -45,7 +45,7 @@ def chunk(use: Application) -> Expr:
 
 @function("unbind")
 def unbind(use: Application) -> Expr:
-    return _method(use, "unbind", "" if use.is_("axis", 0) else use.text(use.arg("axis")))
+    return _method(use, "unbind", use.text(use.arg("axis")))
 
 
 def _method(use: Application, name: str, *arguments: str) -> Expr:

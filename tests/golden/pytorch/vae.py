@@ -3,13 +3,13 @@
 from typing import NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 class Outputs(NamedTuple):
-    recon: torch.Tensor
-    mu: torch.Tensor
-    logvar: torch.Tensor
+    recon: Tensor
+    mu: Tensor
+    logvar: Tensor
 
 
 class Vae(nn.Module):
@@ -20,7 +20,7 @@ class Vae(nn.Module):
         self.to_logvar = nn.Linear(400, 20)
         self.decoder = nn.Sequential(nn.Linear(20, 400), nn.ReLU(), nn.Linear(400, 784))
 
-    def forward(self, image):  # [B, 1, 28, 28]
+    def forward(self, image: Tensor) -> Outputs:  # [B, 1, 28, 28]
         B = image.shape[0]
         h = self.encoder(image.flatten(1))  # [B, 400]
         mu = self.to_mu(h)  # [B, 20]
@@ -31,3 +31,9 @@ class Vae(nn.Module):
             z = mu
         recon = self.decoder(z)  # [B, 784]
         return Outputs(recon=recon, mu=mu, logvar=logvar)
+
+
+if __name__ == "__main__":
+    with torch.device("meta"):  # takes no memory for the weights
+        model = Vae()
+    print(f"{sum(p.numel() for p in model.parameters()):,} parameters")

@@ -1,0 +1,209 @@
+"""Numbers that vary together as short expressions: `4 * d`, `d // heads`, `(224 // patch) ** 2 + 1`.
+
+What is known of a number is its value in each body of a class, and in the bodies of the same model at other sizes:
+
+    Linear(3 * D)           the spec
+    2304, 2880, 576, ..     the number, at d = 768, 960, 192, ..
+    3 * d                   the source
+
+Few values agree by chance; so a form is tried only where enough of them differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from fractions import Fraction
+from math import isqrt
+from typing import Any, Literal, TypeAlias
+
+#: One number a body.
+Column: TypeAlias = "tuple[Any, ...]"
+#: `plain`: at most a multiple of one argument.
+Style: TypeAlias = Literal["any", "plain"]
+
+
+def equal(a: object, b: object) -> bool:
+    return a == b and isinstance(a, float) == isinstance(b, float) and isinstance(a, bool) == isinstance(b, bool)
+
+
+def express(
+    values: Column, named: Mapping[str, Column], style: Style = "any", literals: Sequence[int] = ()
+) -> str | None:
+    """`values` as a short expression of the named columns, the plainest first."""
+    return next(_expressions(values, named, style, literals), None)
+
+
+def _expressions(values: Column, named: Mapping[str, Column], style: Style, literals: Sequence[int]) -> Iterator[str]:
+    for name, have in named.items():
+        if have == values and all(map(equal, have, values)):
+            yield name
+    if all(type(value) is float for value in values):
+        if style == "any":
+            yield from _of_floats(values, named)
+        return
+    if not _whole(values):
+        return
+    known = {name: have for name, have in named.items() if _whole(have)}
+    for name, have in known.items():
+        # A multiple of a stride or a count is a coincidence; of a width it is meant.
+        factor = values[0] // have[0] if have[0] and (min(have) >= 4 or _varied(have)) else 0
+        if 1 < factor <= (16 if not _varied(have) else 1024) and _all(values, lambda h, f=factor: f * h, have):
+            yield f"{factor} * {name}"
+        step = values[0] - have[0]
+        if 0 < abs(step) <= 2 and _all(values, lambda h, s=step: h + s, have):
+            yield f"{name} {'+' if step > 0 else '-'} {abs(step)}"
+        if _all(values, lambda h: (h - 1) // 2, have):
+            yield f"({name} - 1) // 2"
+    if style == "plain":
+        return
+    yield from _of_one(values, known, literals)
+    yield from _of_two(values, known)
+    yield from _of_three(values, known)
+    for name, have in known.items():
+        if _varied(have):
+            yield from _sums(values, name, have, {n: h for n, h in known.items() if n != name}, literals)
+
+
+def _of_one(values: Column, known: Mapping[str, Column], literals: Sequence[int]) -> Iterator[str]:
+    for name, have in known.items():
+        factor = have[0] // values[0] if values[0] else 0
+        if factor > 1 and _all(values, lambda h, f=factor: h // f, have):
+            yield f"{name} // {factor}"
+        if not _varied(have):
+            continue
+        for up in (factor, factor + 1):
+            if up > 1 and _all(values, lambda h, u=up: (h + u - 1) // u, have):
+                yield f"({name} + {up - 1}) // {up}"
+        if _all(values, lambda h: h * h, have):
+            yield f"{name} ** 2"
+        square = have[0] * have[0]
+        if square and values[0] % square == 0 and _all(values, lambda h, k=values[0] // square: k * h * h, have):
+            yield f"{values[0] // square} * {name} ** 2"
+        for whole in literals:
+            if min(have) > 0:
+                yield from _shares(values, name, have, whole)
+        ratio = Fraction(values[0], have[0]) if have[0] else Fraction(0)
+        up, down = ratio.numerator, ratio.denominator
+        if up > 1 and 1 < down <= 16 and up <= 256 and _all(values, lambda h, u=up, d=down: u * h // d, have):
+            yield f"{up} * {name} // {down}"
+        yield from _affine(values, name, have)
+
+
+def _shares(values: Column, name: str, have: Column, whole: int) -> Iterator[str]:
+    """Parts of a fixed size: `224 // patch`, and how many patches an image has."""
+    part = f"{whole} // {name}"
+    if _all(values, lambda h: whole // h, have):
+        yield part
+    for more in (0, 1):
+        root = isqrt(max(0, values[0] - more))
+        if root * root == values[0] - more and _all(values, lambda h, m=more: (whole // h) ** 2 + m, have):
+            yield f"({part}) ** 2" + (f" + {more}" if more else "")
+
+
+def _affine(values: Column, name: str, have: Column) -> Iterator[str]:
+    other = next((at for at, h in enumerate(have) if h != have[0]), None)
+    if other is None or len(set(have)) < 4:
+        return
+    slope = Fraction(values[other] - values[0], have[other] - have[0])
+    rest = values[0] - slope * have[0]
+    if slope.denominator != 1 or slope < 1 or rest.denominator != 1 or not rest:
+        return
+    if _all(values, lambda h: int(slope) * h + int(rest), have):
+        scaled = name if slope == 1 else f"{slope} * {name}"
+        yield f"{scaled} {'+' if rest > 0 else '-'} {abs(int(rest))}"
+
+
+def _of_two(values: Column, known: Mapping[str, Column]) -> Iterator[str]:
+    for first, one in known.items():
+        for second, two in known.items():
+            if first == second:
+                continue
+            if first < second and _all(values, lambda a, b: a * b, one, two):
+                yield f"{first} * {second}"
+            if min(two) > 0 and all(a % b == 0 for a, b in zip(one, two, strict=True)):
+                if _all(values, lambda a, b: a // b, one, two):
+                    yield f"{first} // {second}"
+                share = one[0] // two[0]
+                factor = values[0] // share if share else 0
+                if factor > 1 and _varied(one) and _all(values, lambda a, b, f=factor: f * (a // b), one, two):
+                    yield f"{factor} * ({first} // {second})"
+            product = one[0] * two[0]
+            factor = values[0] // product if product else 0
+            if (
+                first < second
+                and factor > 1
+                and _varied(one)
+                and _varied(two)
+                and _all(values, lambda a, b, f=factor: f * a * b, one, two)
+            ):
+                yield f"{factor} * {first} * {second}"
+
+
+def _of_three(values: Column, known: Mapping[str, Column]) -> Iterator[str]:
+    """`kv_heads * (d // heads)`."""
+    for first, one in known.items():
+        for second, two in known.items():
+            if first == second or min(two) <= 0 or any(a % b for a, b in zip(one, two, strict=True)):
+                continue
+            for third, three in known.items():
+                if third not in (first, second) and _all(values, lambda a, b, c: c * (a // b), one, two, three):
+                    yield f"{third} * ({first} // {second})"
+
+
+def _sums(
+    values: Column, name: str, have: Column, others: Mapping[str, Column], literals: Sequence[int]
+) -> Iterator[str]:
+    """A multiple of one argument beside an expression of another: `(d + 15) // 16 + 2 * state`."""
+    if not any(map(_varied, others.values())):
+        return
+    for factor in (1, 2, 3, 4):
+        rest = tuple(value - factor * h for value, h in zip(values, have, strict=True))
+        if min(rest) <= 0 or len(set(rest)) < 3:
+            continue
+        for other, column in others.items():
+            term = express(rest, {other: column}, "plain") or next(_of_one(rest, {other: column}, literals), None)
+            if term is not None:
+                yield f"{term} + {name if factor == 1 else f'{factor} * {name}'}"
+
+
+def _of_floats(values: Column, named: Mapping[str, Column]) -> Iterator[str]:
+    for name, have in named.items():
+        if not all(isinstance(h, (int, float)) and h > 0 for h in have) or len(set(have)) < 3:
+            continue
+        for form, text in _POWERS:
+            if _all(values, form, have):
+                yield text.format(name)
+        if all(type(h) is float for h in have):
+            share = Fraction(values[0] / have[0]).limit_denominator(128)
+            for scale in range(1, 17):
+                up, down = share.numerator * scale, share.denominator * scale
+                if down > 128:
+                    break
+                if _all(values, lambda h, u=up, d=down: h * u / d, have):
+                    yield (
+                        f"{name} / {down}" if up == 1 else f"{name} * {up}" if down == 1 else f"{name} * {up} / {down}"
+                    )
+
+
+_POWERS: tuple[tuple[Callable[[float], float], str], ...] = (
+    (lambda h: h**0.5, "{}**0.5"),
+    (lambda h: h**-0.5, "{}**-0.5"),
+    (lambda h: 1 / h, "1 / {}"),
+    (lambda h: float(h), "float({})"),
+)
+
+
+def _all(values: Column, form: Callable[..., Any], *columns: Column) -> bool:
+    return all(value == form(*row) for value, *row in zip(values, *columns, strict=True))
+
+
+def _whole(values: Column) -> bool:
+    return all(isinstance(value, int) and not isinstance(value, bool) for value in values)
+
+
+def _varied(have: Column) -> bool:
+    """Whether agreement with a column is no chance."""
+    return len(set(have)) >= 3
+
+
+__all__ = ["Style", "equal", "express"]

@@ -1,0 +1,286 @@
+"""A model of a checked spec at other values of its statics: what shows which number of it follows from which static.
+
+The typed IR holds numbers, not where they come from: `Linear(4 * d)` with `d = 768` is a weight of 3072 rows. Whoever
+wants to write `4 * d` again compares the model with itself at `d = 960` and `d = 192`. The spec is read again from the
+sources that the IR carries, so that a stored IR gives the same answers as a fresh one; where that does not give the
+same model (a file is missing, another version of the compiler checked it), there are no others.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from .collector import paused
+from .elaborate.elaborator import Elaborator
+from .elaborate.values import Callable
+from .ir.model import (
+    Body,
+    CallNode,
+    Init,
+    Instance,
+    Model,
+    ModeNode,
+    OpNode,
+    Parameter,
+    Requirement,
+    Run,
+    Scalar,
+    ScanNode,
+    Spec,
+    Value,
+)
+from .ir.record import Record
+from .messages.diagnostics import Report
+from .resolve.project import Definition, Project, resolve, statics_of
+from .sizes.dims import Dim
+from .sizes.types import TensorType
+from .text import syntax
+
+#: How deep below the temporary folder the spec lies, so that imports may climb.
+DEPTH = 6
+
+
+@dataclass(frozen=True)
+class Resized:
+    """A model at other values of its statics. `spec` holds the bodies of `model`, which is the one of the IR but for places
+    in the source, and those of all others: by static, the model with other values of it alone."""
+
+    spec: Spec
+    model: Model
+    others: Mapping[str, Sequence[Model]]
+
+
+def resized(spec: Spec, model: Model) -> Resized | None:
+    """The model with, for each static, as many other values of it as were found of a near, a small and a large one; None
+    where there is nothing to change.
+
+    Only statics that are numbers, and only values at which the model is valid and has the same layers, paths and
+    operators. A static whose default follows from another one changes with it and has no entry.
+    """
+    if not any(_is_number(value) for value in model.statics.values()):
+        return None
+    with paused():
+        again = _again(spec, model)
+        if again is None:
+            return None
+        others = {name: list(again.others(name)) for name in again.free}
+        bodies = spec.model_copy(update={"bodies": tuple(again.elaborator.bodies)})
+        return Resized(bodies, again.base, {name: found for name, found in others.items() if found})
+
+
+class _Again:
+    """A project whose model can be elaborated with other statics."""
+
+    def __init__(self, project: Project, definition: Definition, spec: Spec, model: Model) -> None:
+        self.definition, self.spec, self.model = definition, spec, model
+        # Settings of statics come after written arguments: here they are among the given values.
+        kept = {path: s for path, s in project.settings.items() if not path.startswith(f"{model.name}.")}
+        self.elaborator = Elaborator(replace(project, settings=kept, used=set(project.used)))
+        self.base = model
+        self.declared = {decl.name.text: decl for decl in statics_of(definition)}
+        self.given = {name: value for name, value in model.statics.items() if _passes(value)}
+
+    @property
+    def free(self) -> list[str]:
+        return [name for name, value in self.given.items() if _is_number(value)]
+
+    def matches(self) -> bool:
+        """Whether it gives the model itself; statics that follow from others are left to do so."""
+        found = self.elaborated({})
+        if found is None or not self.equal(found, numbers=True):
+            return False
+        self.base = found
+        for name, decl in self.declared.items():
+            if name in self.given and decl.default is not None and _mentions(decl.default, self.declared):
+                value = self.given.pop(name)
+                found = self.elaborated({})
+                if found is None or found.statics != self.model.statics:
+                    self.given[name] = value
+        return True
+
+    def elaborated(self, changed: Mapping[str, int | float]) -> Model | None:
+        """The model with these statics; None when it is invalid. Blocks that do not change are checked once."""
+        self.elaborator.report = report = Report()
+        arguments = tuple({**self.given, **changed}.items())
+        model = self.elaborator.model(self.definition, Callable(self.definition, self.definition.name, (), arguments))
+        return None if report.errors else model
+
+    def equal(self, other: Model, *, numbers: bool) -> bool:
+        """Whether a model equals that of the IR, in all but numbers or in these too. Facts about symbolic sizes have to."""
+        mine = self.model
+        facts = (mine.divisors, mine.bounds) == (other.divisors, other.bounds)
+        bodies = self.spec.bodies, self.elaborator.bodies
+        return facts and _Comparison(*bodies, numbers=numbers).equal_bodies(mine.body, other.body)
+
+    def others(self, name: str) -> Iterator[Model]:
+        for choices in candidates(self.given[name]):
+            for value in choices:
+                found = self.elaborated({name: value})
+                if found is not None and self.equal(found, numbers=False):
+                    yield found
+                    break
+
+
+def _again(spec: Spec, model: Model) -> _Again | None:
+    with tempfile.TemporaryDirectory() as folder:
+        texts = {source.name: source.text for source in spec.sources}
+        arguments = [text for name, text in texts.items() if name.startswith("argument ")]
+        files = {name: text for name, text in texts.items() if name.endswith(".dlspec") and not name.startswith("<")}
+        root = _written(files, spec.name, Path(folder))
+        if root is None:
+            return None
+        variants: Sequence[str | None] = (None,)
+        tried: set[str | None] = set()
+        while variants:
+            variant, *variants = variants
+            if variant in tried:
+                continue
+            tried.add(variant)
+            project = resolve(root, arguments, variant, Path(folder))
+            variants += list(project.variants)
+            if not project.report.ok:
+                continue
+            scopes = reversed(project.scopes)  # the spec itself first
+            named = (scope.definitions.get(model.name) for scope in scopes)
+            definition = next((found for found in named if found is not None and found.kind == "model"), None)
+            if definition is None:
+                continue
+            again = _Again(project, definition, spec, model)
+            if again.matches():
+                return again
+    return None
+
+
+def _written(files: Mapping[str, str], stem: str, folder: Path) -> Path | None:
+    """Puts the sources where they lie around the root; its place, or None when it is not among them."""
+    name = next((name for name in files if Path(name).stem == stem), None)
+    if name is None:
+        return None
+    home = folder.joinpath(*["d"] * DEPTH)
+    try:
+        for other, text in files.items():
+            place = home / os.path.relpath(other, os.path.dirname(name) or ".")
+            if not place.resolve().is_relative_to(folder.resolve()):
+                return None
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(text, "utf-8")
+    except (OSError, ValueError):
+        return None
+    return home / Path(name).name
+
+
+def candidates(value: float) -> list[list[int | float]]:
+    """Other values, each list best first: near ones, near ones below, small ones, large ones. Near ones show rounding
+    (`v + 1`); where they divide nothing that they should, a simple share does."""
+    if isinstance(value, float):
+        if 0 <= value < 1:
+            return [[value * 0.75 or 0.25], [value / 2 + 0.5]]
+        return [[value * 1.25], [value * 3.0]]
+    if value <= 0:
+        return [[value + 1], [value + 3]]
+    near = [value + 1, value + 2, value * 5 // 4, value * 3 // 2, value * 7 // 6]
+    below = [value - 1, value - 2]
+    small = [value // 4, value // 2, value // 3]
+    large = [value * 6, value * 4, value * 3, value * 2]
+    taken: set[int] = {value}
+    rows: list[list[int | float]] = []
+    for row in (near, below, small, large):
+        rows.append([n for n in dict.fromkeys(row) if n > 0 and n not in taken])
+    return rows
+
+
+def _mentions(node: Any, names: Mapping[str, Any]) -> bool:
+    if isinstance(node, syntax.Ref):
+        return node.name in names
+    if isinstance(node, syntax.Node):
+        return any(_mentions(getattr(node, field), names) for field in node.__match_args__)
+    return isinstance(node, tuple) and any(_mentions(item, names) for item in node)  # pyright: ignore[reportUnknownVariableType]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _passes(value: Any) -> bool:
+    """Whether a static of the IR can be given again: functions and layers stand in it by name only."""
+    return (
+        value is None
+        or isinstance(value, (bool, int, float))
+        or (isinstance(value, tuple) and all(map(_passes, value)))
+    )  # pyright: ignore[reportUnknownArgumentType]
+
+
+# ---- comparing -------------------------------------------------------------------------------------------------------
+
+
+class _Comparison:
+    """Of bodies and all they contain, places in the source apart."""
+
+    def __init__(self, one: Sequence[Body], two: Sequence[Body], *, numbers: bool) -> None:
+        self.one, self.two, self.numbers = one, two, numbers
+        self.known: set[tuple[int, int]] = set()
+
+    def equal_bodies(self, a: int, b: int) -> bool:
+        if (a, b) in self.known:
+            return True
+        self.known.add((a, b))
+        return self.equal(self.one[a], self.two[b])
+
+    def equal(self, a: Any, b: Any, *, loose: bool = False) -> bool:
+        """`loose`: numbers stand here for sizes and arguments, not for places or values."""
+        if isinstance(a, Record):
+            return type(a) is type(b) and all(
+                self.field(a, name, value, b.__dict__[name]) for name, value in a.__dict__.items()
+            )
+        if isinstance(a, TensorType):
+            return isinstance(b, TensorType) and a.dtype == b.dtype and self.equal(a.shape, b.shape, loose=loose)
+        if isinstance(a, tuple):
+            items: tuple[Any, ...] = a  # pyright: ignore[reportUnknownVariableType]
+            others: Any = b
+            alike = isinstance(b, tuple) and len(items) == len(others)
+            return alike and all(self.equal(x, y, loose=loose) for x, y in zip(items, others, strict=True))
+        if isinstance(a, dict):
+            entries: dict[str, Any] = a  # pyright: ignore[reportUnknownVariableType]
+            return list(entries) == list(b) and all(self.equal(v, b[k], loose=loose) for k, v in entries.items())
+        if loose and _is_size(a):
+            return _is_size(b)
+        return type(a) is type(b) and a == b
+
+    def field(self, record: Record, name: str, a: Any, b: Any) -> bool:
+        if name in ("span", "text"):
+            return True
+        if isinstance(a, int) and name in _bodies_of(record):
+            return isinstance(b, int) and self.equal_bodies(a, b)
+        if not self.numbers and name in ("statics", "dims"):
+            return True
+        return self.equal(a, b, loose=not self.numbers and (type(record), name) in _SIZES)
+
+
+#: Fields that hold sizes and arguments.
+_SIZES = {
+    (Value, "type"), (Scalar, "value"), (Parameter, "shape"), (Init, "args"), (Instance, "args"), (OpNode, "args"),
+    (Run, "count"), (Requirement, "left"), (Requirement, "right"),
+}  # fmt: skip
+
+
+def _is_size(value: Any) -> bool:
+    return isinstance(value, (int, float, Dim)) and not isinstance(value, bool)
+
+
+def _bodies_of(record: Record) -> tuple[str, ...]:
+    """The fields that hold the index of a body."""
+    match record:
+        case ModeNode():
+            return ("training", "evaluation")
+        case CallNode() | ScanNode() | Run() | Instance():
+            return ("body",)
+        case _:
+            return ()
+
+
+__all__ = ["Resized", "resized"]

@@ -1,0 +1,157 @@
+"""A generated model at other sizes is the model of the spec at these sizes."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from dlc.backends.pytorch.load import empty, load_source
+from dlc.backends.pytorch.module import class_name, module_source
+from dlc.compiler.check import check
+from dlc.compiler.ir.model import Model, Spec
+from dlc.compiler.sizes.dims import evaluate
+
+from .conftest import ROOT, filled
+
+SPECS = sorted(path.stem for path in (ROOT / "specs").glob("*.dlspec"))
+#: Statics that are no argument, because no expression of the forms that are tried gives their numbers.
+FIXED = {
+    ("bilstm", "layers"),  # more layers are more parameters
+    ("efficientnet_b0", "width"),  # rounded to multiples of 8
+    ("mobilenet_v3", "width"),
+}
+#: Other sizes, none of which was looked at to find the expressions.
+SIZES: dict[str, list[dict[str, Any]]] = {
+    "autoencoder": [{"hidden": 24}, {"size": 12}],
+    "bert": [{"vocab": 90, "d": 24, "depth": 2, "heads": 3, "drop": 0.0}, {"vocab": 77, "d": 28, "depth": 1, "heads": 2}],
+    "bert_classifier": [{"vocab": 90, "d": 24, "depth": 2, "heads": 3, "classes": 4}],
+    "bilstm": [{"vocab": 90, "d": 20, "hidden": 12, "classes": 3}],
+    "breast_cancer": [{"classes": 5}],
+    "char_gpt": [{"vocab": 90, "d": 24, "depth": 2, "heads": 3}],
+    "clip": [
+        {"dim": 20, "depth": 1, "width": 24, "heads": 3, "text_width": 28, "text_heads": 2, "patch": 56},
+        {"dim": 12, "depth": 2, "width": 8, "heads": 1, "text_width": 32, "text_heads": 8, "patch": 28},
+    ],
+    "dcgan": [{"width": 12}],
+    "ddpm": [{"width": 24}],
+    "digits_cnn": [{"width": 20, "classes": 3}],
+    "digits_lstm": [{"hidden": 20, "classes": 3}],
+    "digits_mlp": [{"classes": 7}],
+    "distillation": [{"hidden": 20}],
+    "efficientnet_b0": [{"classes": 5, "drop": 0.4}],
+    "finetune": [{"width": 12, "classes": 5}],
+    "gpt2": [{"vocab": 90, "d": 64, "depth": 2, "heads": 4}, {"vocab": 90, "d": 60, "depth": 3, "heads": 5, "drop": 0.0}],
+    "lenet5": [{"classes": 4}],
+    "llama3": [
+        {"vocab": 90, "d": 48, "depth": 2, "heads": 6, "kv_heads": 3, "hidden": 20, "theta": 100.0},
+        {"vocab": 90, "d": 32, "depth": 1, "heads": 4, "kv_heads": 4, "hidden": 28},
+    ],
+    "mamba": [{"vocab": 90, "d": 20, "depth": 2, "state": 5, "kernel": 3}, {"vocab": 90, "d": 39, "depth": 1}],
+    "mixtral": [
+        {"vocab": 90, "d": 48, "depth": 2, "heads": 6, "kv_heads": 3, "hidden": 20, "experts": 5, "active": 3},
+    ],
+    "mobilenet_v3": [{"classes": 5}],
+    "resnet18": [{"classes": 5, "width": 12}],
+    "resnet50": [{"classes": 5, "width": 10}],
+    "seq2seq": [{"vocab": 90, "d": 20, "hidden": 12, "drop": 0.0}],
+    "sunspots_gru": [{"hidden": 12}],
+    "sunspots_tcn": [{"channels": 10}],
+    "transformer": [{"vocab": 90, "d": 24, "depth": 2, "heads": 3, "hidden": 20}],
+    "unet": [{"classes": 3, "width": 6}],
+    "vae": [{"hidden": 20}],
+    "vgg16": [{"classes": 3, "width": 6, "hidden": 20}],
+    "vit_b16": [{"classes": 3, "patch": 56, "d": 24, "depth": 2, "heads": 3}, {"patch": 32, "d": 28, "depth": 1, "heads": 2}],
+    "wgan_gp": [{"width": 6}],
+}  # fmt: skip
+CASES = [(name, at) for name, rows in SIZES.items() for at in range(len(rows))]
+
+
+def made(spec: Spec, model: Model, source: str, **sizes: Any) -> nn.Module:
+    kind: Callable[..., nn.Module] = getattr(load_source(source), class_name(model))
+    return empty(lambda: kind(**sizes))  # type: ignore[arg-type]
+
+
+def inputs_of(spec: Spec, model: Model) -> list[torch.Tensor]:
+    """Random inputs: 2 examples, sequences of 6, images of 32 x 48."""
+    letters = {"B": 2, "T": 6, "S": 7, "H": 32, "W": 48}
+    found: list[torch.Tensor] = []
+    for value in spec.body_of(model).inputs:
+        shape = [evaluate(size, letters) for size in value.type.shape]
+        found.append(torch.randint(1, 50, shape) if value.type.dtype == "i64" else torch.rand(shape))
+    return found
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped specs without their recipes, which hold models to the classes of their data."""
+    folder = tmp_path_factory.mktemp("models")
+    for path in (ROOT / "specs").glob("*.dlspec"):
+        text = re.split(r"^(?:train|search|variant|export|weights)\b", path.read_text("utf-8"), flags=re.MULTILINE)[0]
+        (folder / path.name).write_text(text, "utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(("name", "at"), CASES)
+def test_other_sizes_are_those_of_the_spec(name: str, at: int, example: Callable[[str], Spec], models: Path) -> None:
+    spec, sizes = example(f"specs/{name}.dlspec"), SIZES[name][at]
+    for model in spec.models:
+        chosen = {key: value for key, value in sizes.items() if key in model.statics}
+        statics = {key: value for key, value in model.statics.items() if isinstance(value, (int, float))} | chosen
+        given = [f"{model.name}.{key}={str(value).lower()}" for key, value in statics.items()]
+        own = re.compile(rf"^model {model.name}\b", re.MULTILINE)
+        home = next(
+            p for p in (models / f"{name}.dlspec", *sorted(models.iterdir())) if own.search(p.read_text("utf-8"))
+        )
+        checked = check(home, given)
+        assert checked.spec is not None, [diagnostic.message for diagnostic in checked.report.errors]
+        wanted_model = next(other for other in checked.spec.models if other.name == model.name)
+        plain = module_source(checked.spec, wanted_model, resizable=False)
+        wanted = filled(made(checked.spec, wanted_model, plain)).eval()
+        have = made(spec, model, module_source(spec, model), **chosen)
+        have.load_state_dict(wanted.state_dict(), strict=True)
+        inputs = inputs_of(checked.spec, wanted_model)
+        with torch.no_grad():
+            assert_equal(have.eval()(*inputs), wanted(*inputs))
+            torch.manual_seed(0)
+            trained = have.train()(*inputs)
+            torch.manual_seed(0)
+            assert_equal(trained, wanted.train()(*inputs))
+
+
+def assert_equal(have: Any, want: Any) -> None:
+    if isinstance(have, torch.Tensor):
+        assert torch.equal(have, want)
+        return
+    for one, other in zip(have, want, strict=True):
+        assert_equal(one, other)
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_every_numeric_static_is_an_argument_with_its_value(name: str, example: Callable[[str], Spec]) -> None:
+    spec = example(f"specs/{name}.dlspec")
+    for model in spec.models:
+        module = load_source(module_source(spec, model))
+        arguments = inspect.signature(getattr(module, class_name(model))).parameters
+        numbers = {k: v for k, v in model.statics.items() if isinstance(v, (int, float)) and not isinstance(v, bool)}
+        wanted = {key: value for key, value in numbers.items() if (name, key) not in FIXED}
+        assert {key: one.default for key, one in arguments.items()} == wanted
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_defaults_give_the_plain_model(name: str, example: Callable[[str], Spec]) -> None:
+    spec = example(f"specs/{name}.dlspec")
+    for model in spec.models:
+        with torch.device("meta"):
+            modules = [
+                getattr(load_source(module_source(spec, model, resizable=way)), class_name(model))()
+                for way in (True, False)
+            ]
+        have, want = ({k: tuple(v.shape) for k, v in module.state_dict().items()} for module in modules)
+        assert list(have.items()) == list(want.items())
