@@ -208,11 +208,10 @@ def _is_number(value: Any) -> bool:
 
 def _passes(value: Any) -> bool:
     """Whether a static of the IR can be given again: functions and layers stand in it by name only."""
-    return (
-        value is None
-        or isinstance(value, (bool, int, float))
-        or (isinstance(value, tuple) and all(map(_passes, value)))
-    )  # pyright: ignore[reportUnknownArgumentType]
+    if isinstance(value, tuple):
+        items: tuple[Any, ...] = value  # pyright: ignore[reportUnknownVariableType]
+        return all(map(_passes, items))
+    return value is None or isinstance(value, (bool, int, float))
 
 
 # ---- comparing -------------------------------------------------------------------------------------------------------

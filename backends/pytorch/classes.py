@@ -242,7 +242,7 @@ class Classes:
             head += [Line(f"{name} = []") for name in emits.values()]
         arguments = [f"{name}: Tensor" for name in taken]
         arguments += [f"{name}: nn.Module" for name in instances.values()]
-        arguments += [f"{name}: list[Tensor]" for name in ([] if root else emits.values())]
+        arguments += [] if root else [f"{name}: list[Tensor]" for name in emits.values()]
         result = (
             "Outputs"
             if several

@@ -118,14 +118,14 @@ def _of_two(values: Column, known: Mapping[str, Column]) -> Iterator[str]:
         for second, two in known.items():
             if first == second:
                 continue
-            if first < second and _all(values, lambda a, b: a * b, one, two):
+            if first < second and _both(values, lambda a, b: a * b, one, two):
                 yield f"{first} * {second}"
             if min(two) > 0 and all(a % b == 0 for a, b in zip(one, two, strict=True)):
-                if _all(values, lambda a, b: a // b, one, two):
+                if _both(values, lambda a, b: a // b, one, two):
                     yield f"{first} // {second}"
                 share = one[0] // two[0]
                 factor = values[0] // share if share else 0
-                if factor > 1 and _varied(one) and _all(values, lambda a, b, f=factor: f * (a // b), one, two):
+                if factor > 1 and _varied(one) and _both(values, lambda a, b, f=factor: f * (a // b), one, two):
                     yield f"{factor} * ({first} // {second})"
             product = one[0] * two[0]
             factor = values[0] // product if product else 0
@@ -134,7 +134,7 @@ def _of_two(values: Column, known: Mapping[str, Column]) -> Iterator[str]:
                 and factor > 1
                 and _varied(one)
                 and _varied(two)
-                and _all(values, lambda a, b, f=factor: f * a * b, one, two)
+                and _both(values, lambda a, b, f=factor: f * a * b, one, two)
             ):
                 yield f"{factor} * {first} * {second}"
 
@@ -146,7 +146,8 @@ def _of_three(values: Column, known: Mapping[str, Column]) -> Iterator[str]:
             if first == second or min(two) <= 0 or any(a % b for a, b in zip(one, two, strict=True)):
                 continue
             for third, three in known.items():
-                if third not in (first, second) and _all(values, lambda a, b, c: c * (a // b), one, two, three):
+                shares = tuple(a // b for a, b in zip(one, two, strict=True))
+                if third not in (first, second) and _both(values, lambda c, share: c * share, three, shares):
                     yield f"{third} * ({first} // {second})"
 
 
@@ -193,8 +194,12 @@ _POWERS: tuple[tuple[Callable[[float], float], str], ...] = (
 )
 
 
-def _all(values: Column, form: Callable[..., Any], *columns: Column) -> bool:
-    return all(value == form(*row) for value, *row in zip(values, *columns, strict=True))
+def _all(values: Column, form: Callable[[Any], Any], have: Column) -> bool:
+    return all(value == form(h) for value, h in zip(values, have, strict=True))
+
+
+def _both(values: Column, form: Callable[[Any, Any], Any], one: Column, two: Column) -> bool:
+    return all(value == form(a, b) for value, a, b in zip(values, one, two, strict=True))
 
 
 def _whole(values: Column) -> bool:

@@ -21,7 +21,7 @@ def module_of(spec: Spec, model: Model, weights: Mapping[str, NDArray[Any]]) -> 
     from ...backends.pytorch.load import load_source
     from ...backends.pytorch.module import class_name, module_source
 
-    module: nn.Module = getattr(load_source(module_source(spec, model)), class_name(model))()
+    module: nn.Module = getattr(load_source(module_source(spec, model, resizable=False)), class_name(model))()
     tensors = module.state_dict(keep_vars=True)
     with torch.no_grad():
         for name, tensor in tensors.items():

@@ -114,7 +114,7 @@ def initial_module(spec: Spec, model: Model, seed: int) -> nn.Module:
     """A model with its initial weights."""
     with tempfile.TemporaryDirectory() as temporary:
         file = Path(temporary) / "model.py"
-        file.write_text(module_source(spec, model), "utf-8")
+        file.write_text(module_source(spec, model, resizable=False), "utf-8")
         module = load(file)
     made = construct(module, model)
     initialize.fill(made, spec, model, seed)

@@ -46,7 +46,7 @@ def test_an_operator_without_a_lowering_is_a_diagnostic(
     example: Callable[[str], Spec], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = example("specs/digits_mlp.dlspec")
-    module_source(spec, spec.models[0])
+    module_source(spec, spec.models[0], resizable=False)
     monkeypatch.delitem(lowering._TABLE, "relu")
     with pytest.raises(Failed) as failure:
         module_source(spec, spec.models[0])
