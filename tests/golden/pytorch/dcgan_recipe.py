@@ -16,11 +16,7 @@ def lets(gen: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
     return {
         "fake": gen(
             torch.randn(
-                batch["image"].shape[0],
-                100,
-                1,
-                1,
-                device=batch["image"].device,
+                batch["image"].shape[0], 100, 1, 1, device=batch["image"].device
             ),
         ),
     }

@@ -43,10 +43,7 @@ def loss(
     """
     logits = model(batch["image"])
     cross_entropy = F.cross_entropy(
-        logits,
-        batch["label"],
-        label_smoothing=0.1,
-        reduction=reduction,
+        logits, batch["label"], label_smoothing=0.1, reduction=reduction
     )
     return cross_entropy, logits
 
