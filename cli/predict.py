@@ -28,11 +28,12 @@ def command(model: Path, inputs: tuple[Path, ...], form: str, device: str) -> in
     INPUT is a .npz, .npy or .csv file, an image or a text. An .onnx file does not need torch.
     """
     if model.suffix == ".onnx":
-        rows = exported(model, inputs, device)
+        rows, notes = exported(model, inputs, device)
     else:
         from ..runtime import api
 
-        rows = api.predict(model, inputs, device=device).rows()
+        prediction = api.predict(model, inputs, device=device)
+        rows, notes = prediction.rows(), prediction.notes
     if form == "json":
         import json
 
@@ -49,45 +50,28 @@ def command(model: Path, inputs: tuple[Path, ...], form: str, device: str) -> in
     else:
         for line in table(rows):
             console.out(line)
+    for line in notes:
+        console.err(f"note: {line}")
     return 0
 
 
-def exported(model: Path, inputs: Sequence[Path], device: str) -> list[dict[str, Any]]:
-    """A row a record from an ONNX file; of probabilities, and of logits whose classes are known, the largest."""
-    from ..runtime.inference import input_files
+def exported(model: Path, inputs: Sequence[Path], device: str) -> tuple[list[dict[str, Any]], list[str]]:
+    """A row a record from an ONNX file, and what to say of outputs that the file cannot explain."""
+    from ..runtime.inference import answers, input_files
     from ..runtime.inference.session import Session
 
     session = Session(model, "cpu" if device == "cpu" else "cuda" if device.startswith("cuda") else "auto")
     names, arrays = input_files.read(session.inputs, inputs)
-    answers = session.predict(arrays)
-    rows: list[dict[str, Any]] = []
-    for index, name in enumerate(names):
-        row: dict[str, Any] = {"input": name}
-        for output, values in answers.items():
-            value = values[index] if values.ndim else values
-            if value.ndim == 1 and len(value) > 1:
-                classes = session.classes(len(value))
-                shares = _softmax(value) if output == "logits" else value
-                if output in ("probs", "probabilities") or (output == "logits" and classes is not None):
-                    best = int(shares.argmax())
-                    row["class"], row["probability"] = classes[best] if classes else best, float(shares[best])
-            row[output] = value.tolist()
-        rows.append(row)
-    return rows
-
-
-def _softmax(value: Any) -> Any:
-    import numpy as np
-
-    shares = np.exp(value - value.max())
-    return shares / shares.sum()
+    outputs = answers.in_units(session.predict(arrays), session.answers)
+    return answers.rows(names, outputs, session.answers, raw=True), answers.notes(session.answers, list(outputs))
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Aligned columns under their names; where a class is named, its probabilities are left to `--format json`."""
     if not rows:
         return ["no records"]
-    names = [name for name in rows[0] if "class" not in rows[0] or not isinstance(rows[0][name], list)]
+    told = any(name.split()[-1] in ("class", "probability") for name in rows[0])
+    names = [name for name in rows[0] if not told or not isinstance(rows[0][name], list)]
     cells = [names, *([cell(row.get(name)) for name in names] for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(names))]
     return ["  ".join(f"{text:<{width}}" for text, width in zip(row, widths, strict=True)).rstrip() for row in cells]

@@ -16,10 +16,12 @@ from ...compiler.ir.submodel import cut
 from ...compiler.messages import export as errors
 from ...compiler.messages.diagnostics import Failed
 from ..failure import BadInput, RunFailure
+from ..inference.answers import as_json
 from ..run import Run
 from ..spec import Loaded
 from .chosen_weights import ChosenWeights, array_of, choose_weights, missing, saved
 from .options import ExportOptions
+from .outputs import answers_of
 from .request import Request, request_of
 
 if TYPE_CHECKING:
@@ -123,6 +125,7 @@ def _lowered(request: Request, part: Part, weights: ChosenWeights, preprocessing
     from ...backends.onnx import MissingWeight, lower
     from ...backends.onnx.quantize import LEAST
 
+    answers = answers_of(request, part.spec.body_of(part.model))
     try:
         made = lower(
             part.spec,
@@ -132,7 +135,7 @@ def _lowered(request: Request, part: Part, weights: ChosenWeights, preprocessing
             precision=request.precision,
             cached=request.options.cached,
             quantize=request.quantize.name if request.quantize is not None else None,
-            metadata=request.metadata(weights.words, preprocessing),
+            metadata={**request.metadata(weights.words, preprocessing), "dlc.outputs": as_json(answers)},
         )
     except MissingWeight as error:
         raise missing(error, weights) from None

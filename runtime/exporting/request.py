@@ -60,6 +60,10 @@ class Request:
         """What the run's data learned, by node; nothing for a spec."""
         return {int(node): learned for node, learned in self._about().get("fitted", {}).items()}
 
+    def classes(self) -> dict[str, list[str]]:
+        """Class names by field of the data, where the run's data gave them."""
+        return dict(self._about().get("classes", {}))
+
     def _about(self) -> Mapping[str, Any]:
         return self.run.directory.json("data.json") if self.run is not None else {}
 
@@ -83,7 +87,7 @@ class Request:
             "dlc.parameters": str(count),
             "dlc.precision": self.written_as,
             "dlc.preprocessing": preprocessing,
-            "dlc.classes": json.dumps(self._about().get("classes", {})),
+            "dlc.classes": json.dumps(self.classes()),
             "dlc.vocabulary": json.dumps(self._vocabulary()),
             **({"dlc.compared_on": processor()} if self.options.verify else {}),
         }

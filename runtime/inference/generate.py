@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..failure import BadInput
+from .answers import Answer
 from .key_values import KeyValues
 from .ports import Array, Port
 from .providers import Provider
@@ -28,6 +29,7 @@ class TokenModel(Protocol):
     cached: KeyValues | None
     bounds: dict[str, tuple[int, int | None]]  # least and most of a dimension
     metadata: dict[str, str]
+    answers: dict[str, Answer]
     provider: Provider
 
     @property
@@ -153,7 +155,8 @@ def _tokens(session: TokenModel) -> Port:
 def _logits(session: TokenModel) -> str:
     kept = session.cached.pairs if session.cached is not None else {}
     ports = [port for port in session.outputs if port.name not in kept]
-    chosen = [port for port in ports if port.name == "logits"] or ports
+    scores = [port for port in ports if port.name in session.answers and session.answers[port.name].kind == "scores"]
+    chosen = scores or [port for port in ports if port.name == "logits"] or ports
     if len(chosen) == 1 and len(chosen[0].shape) in (2, 3) and np.dtype(chosen[0].dtype).kind == "f":
         return chosen[0].name
     listed = ", ".join(f"`{port}`" for port in ports)

@@ -14,8 +14,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ...compiler.ir.data import DataNode, DataSet
-from ...compiler.ir.model import Body, CallNode, OpNode, Value
+from ...compiler.analysis.targets import output_meanings
+from ...compiler.ir.data import DataSet
+from ...compiler.ir.model import Body, Value
 from ...compiler.messages.source import Span
 from ..data import sources, streams, vocabulary
 from ..data.feed import Data, Feed
@@ -27,43 +28,39 @@ from ..data.table import Cells, Column, Images, Numbers, Stream, Table, encode
 from ..failure import BadInput
 from ..training.evaluate import evaluating
 from ..training.reopen import Opened
+from . import answers
+from .answers import Answer
+from .units import answer_of
 
 BATCH = 256
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """`values`: an array a model output, its first axis the records. `classes` are the names of the class axis of an
-    output, where the data gave them; `texts` are the most probable tokens as a text a record, of outputs that were
-    trained on tokens; `names` says which record is which."""
+    """`values`: an array a model output, its first axis the records; outputs that are values of a field are in the units of
+    the data. `answers` say what each output stands for, `notes` where that cannot be told, a line each. `texts` are the most
+    probable tokens as a text a record, of outputs that were trained on tokens; `names` says which record is which."""
 
     names: list[str]
     values: dict[str, NDArray[Any]]
-    classes: dict[str, tuple[str, ...]] = field(default_factory=dict[str, "tuple[str, ...]"])
+    answers: dict[str, Answer] = field(default_factory=dict[str, Answer])
     texts: dict[str, list[str]] = field(default_factory=dict[str, "list[str]"])
 
     def __len__(self) -> int:
         return len(self.names)
 
+    @property
+    def notes(self) -> list[str]:
+        return answers.notes(self.answers, list(self.values))
+
     def rows(self) -> list[dict[str, Any]]:
         """A record a row: for a classifier the name and the probability of its class, for tokens their text, else the
         numbers."""
-        found: list[dict[str, Any]] = []
-        for i, name in enumerate(self.names):
-            row: dict[str, Any] = {"input": name}
-            for output, array in self.values.items():
-                value = array[i]
-                names = self.classes.get(output)
-                if names is not None and value.ndim == 1 and len(names) == len(value):
-                    shares = np.exp(value - value.max())
-                    shares /= shares.sum()
-                    best = int(value.argmax())
-                    row["class"], row["probability"] = names[best], float(shares[best])
-                elif output in self.texts:
-                    row[output] = self.texts[output][i]
-                else:
-                    row[output] = value.tolist()
-            found.append(row)
+        known = {name: answer for name, answer in self.answers.items() if name not in self.texts}
+        found = answers.rows(self.names, self.values, known)
+        for output, texts in self.texts.items():
+            for row, text in zip(found, texts, strict=True):
+                row[output] = text
         return found
 
 
@@ -85,25 +82,22 @@ def predict(opened: Opened, inputs: Any) -> Prediction:
             for name, value in zip(names, outputs, strict=False):
                 collected.setdefault(name, []).append(value.float().cpu().numpy())
     values = {name: _joined(parts) for name, parts in collected.items()}
-    pairs = targets(opened)
-    classes: dict[str, tuple[str, ...]] = {}
+    said = _answers(opened)
     texts: dict[str, list[str]] = {}
-    for output, (fieldname, is_class) in pairs.items():
-        if output not in values:
-            continue
-        known = vocabulary.of_field(section, fieldname, opened.fitted)
-        if is_class and known is not None:
-            texts[output] = [known.text(logits.argmax(-1).tolist()) for logits in values[output] if logits.ndim == 2]
-            if not texts[output]:
-                del texts[output]
-            continue
-        if is_class:
-            known = _classes(opened, fieldname)
-            if known:
-                classes[output] = known
-        else:
-            values[output] = inverted(opened, fieldname, values[output])
-    return Prediction([table.place(i) for i in range(len(data.parts["test"]))], values, classes, texts)
+    for output, answer in said.items():
+        known = vocabulary.of_field(section, answer.field, opened.fitted) if answer.kind == "scores" else None
+        if known is not None and output in values and all(logits.ndim == 2 for logits in values[output]):
+            texts[output] = [known.text(logits.argmax(-1).tolist()) for logits in values[output]]
+    shown = answers.in_units(values, said)
+    return Prediction([table.place(i) for i in range(len(data.parts["test"]))], shown, said, texts)
+
+
+def _answers(opened: Opened) -> dict[str, Answer]:
+    """What the outputs of the run's model stand for."""
+    meanings = output_meanings(opened.spec, opened.train, opened.train.nets[0].name)
+    return {
+        name: answer_of(meaning, opened.section, opened.fitted, opened.classes) for name, meaning in meanings.items()
+    }
 
 
 def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
@@ -216,83 +210,6 @@ def _text(opened: Opened, section: DataSet, file: Path) -> Table:
     tokens = streams.renumbered(encode(units), opened.fitted[source.id]["names"])
     name = source.args["field"]
     return Table({name: tokens}, len(tokens), lambda i: f"{file} window {i}", f"`{file}`", order=(name,))
-
-
-# ---- targets -----------------------------------------------------------------------------------------------------------------
-
-CLASS_LOSSES = ("cross_entropy", "nll", "focal")
-VALUE_LOSSES = ("mse", "l1_loss", "huber")
-
-
-def targets(opened: Opened) -> dict[str, tuple[str, bool]]:
-    """Which batch field each model output is compared with in the loss, and whether that is a class."""
-    found: dict[str, tuple[str, bool]] = {}
-    for phase in opened.train.phases:
-        for update in phase.updates:
-            body = opened.spec.bodies[update.body]
-            fields = {value.id: value.name for value in body.inputs}
-            outputs = {
-                value.id: value.name or "output"
-                for node in body.nodes
-                if isinstance(node, CallNode)
-                for value in node.outputs
-            }
-            for node in body.nodes:
-                if isinstance(node, OpNode) and node.op in (*CLASS_LOSSES, *VALUE_LOSSES) and len(node.inputs) >= 2:
-                    said, wanted = node.inputs[0], node.inputs[1]
-                    if said in outputs and wanted in fields:
-                        found[outputs[said]] = (fields[wanted], node.op in CLASS_LOSSES)  # pyright: ignore[reportArgumentType]
-    return found
-
-
-def _classes(opened: Opened, name: str) -> tuple[str, ...] | None:
-    """The class names of a field, from what was fitted or what the source declares."""
-    section = opened.section
-    node = section.node(section.field(name).node)
-    while node.inputs:
-        if node.op == "category":
-            return tuple(opened.fitted[node.id]["names"])
-        node = section.node(node.inputs[0])
-    declared = section.field(name).classes
-    if declared is not None and declared.names:
-        return declared.names
-    return opened.classes.get(name)
-
-
-def inverted(opened: Opened, name: str, values: NDArray[Any]) -> NDArray[Any]:
-    """Predictions of a field in the units of its source: its transforms undone, last first."""
-    section = opened.section
-    node = section.node(section.field(name).node)
-    values = values.astype(np.float64)
-    picks: list[DataNode] = []
-    while node.inputs:
-        args = node.args
-        match node.op:
-            case "standardize":
-                learned = opened.fitted[node.id]
-                values = values * _picked(learned["std"], picks) + _picked(learned["mean"], picks)
-            case "log1p":
-                values = np.expm1(values)
-            case "scale":
-                values = values / args["k"]
-            case "normalize" if not isinstance(args["mean"], str):
-                values = values * np.asarray(args["std"]) + np.asarray(args["mean"])
-            case "impute" | "clip" | "to_float" | "choose" | "window" | "random_window":
-                pass
-            case "slice" | "index":
-                picks.append(node)
-            case _:
-                return values
-        node = section.node(node.inputs[-1])
-    return values
-
-
-def _picked(learned: Any, picks: Sequence[DataNode]) -> NDArray[Any]:
-    """What was learned of each value of a record, for those values that a field picks. One figure stands for all."""
-    found = np.asarray(learned)
-    for node in reversed(picks) if found.ndim else ():
-        found = found[node.args["start"] : node.args["stop"]] if node.op == "slice" else found[node.args["at"]]
-    return found
 
 
 def as_csv(prediction: Prediction) -> str:

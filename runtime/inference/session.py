@@ -15,7 +15,7 @@ from ...compiler.ir.expand import compare
 from ...compiler.messages.names import nearest
 from ...compiler.sizes.dims import Size, evaluate, from_text, var, variables
 from ..failure import BadInput, RunFailure
-from . import key_values
+from . import answers, key_values
 from .generate import generate
 from .ports import Array, Port
 from .providers import CUDA, Choice, Provider, choose
@@ -37,8 +37,8 @@ class _Requirement:
 
 
 class Session:
-    """Runs a model. `inputs`, `outputs`, `metadata` and `provider` say what it is and where it runs; `cached` what it
-    keeps from step to step (None: nothing).
+    """Runs a model. `inputs`, `outputs`, `metadata` and `provider` say what it is and where it runs; `answers` what each output
+    stands for, where the file says so; `cached` what it keeps from step to step (None: nothing).
 
     `predict` takes arrays by input name and gives arrays by output name; facts that the spec states about sizes
     (`require H % 16 == 0`, `T <= ctx`) are checked first. Raises BadInput for what the caller got wrong.
@@ -76,6 +76,7 @@ class Session:
         self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
         self.inputs = _ports(self._session.get_inputs())
         self.outputs = _ports(self._session.get_outputs())
+        self.answers = answers.from_json(self.metadata.get("dlc.outputs", "{}"))
         self.cached = key_values.of(self.metadata, self.inputs)
         facts = json.loads(self.metadata.get("dlc.facts", "{}"))
         self.bounds: dict[str, tuple[int, int | None]] = {k: (v[0], v[1]) for k, v in facts.get("bounds", {}).items()}
@@ -127,12 +128,6 @@ class Session:
     ) -> Iterator[int]:
         """`count` tokens that follow the tokens `prompt`, one after another; see `runtime/inference/generate.py`."""
         return generate(self, prompt, count, temperature=temperature, top_k=top_k, seed=seed, below=below)
-
-    def classes(self, count: int) -> tuple[str, ...] | None:
-        """The names of `count` classes, where the data that the model was trained on has one field of so many."""
-        known: dict[str, list[str]] = json.loads(self.metadata.get("dlc.classes", "{}"))
-        found = [tuple(names) for names in known.values() if len(names) == count]
-        return found[0] if len(found) == 1 else None
 
     @property
     def raw(self) -> Any:

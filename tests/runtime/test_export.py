@@ -189,14 +189,19 @@ train {
     run = dlc.train("cells.dlspec", out=folder / "run", device="cpu")
     made = export(run, folder / "cells.onnx")
     np.save(folder / "x.npy", np.random.default_rng(0).standard_normal((3, 30), dtype=np.float32))
-    for row in exported(made.path, [folder / "x.npy"], "cpu"):
+    rows, notes = exported(made.path, [folder / "x.npy"], "cpu")
+    assert len(rows) == 3
+    assert notes == []
+    for row in rows:
         assert row["class"] == ("malignant", "benign")[int(np.argmax(row["logits"]))]
         assert 0.5 <= row["probability"] <= 1
     (folder / "plain.dlspec").write_text(
         "dlspec 1\nmodel M(x: [B, 30]) -> (logits: [B, 2]) { logits = x -> fc: Linear(2) }\n"
     )
     initial = export("plain.dlspec", folder / "plain.onnx", verify=False)
-    assert set(exported(initial.path, [folder / "x.npy"], "cpu")[0]) == {"input", "logits"}
+    rows, notes = exported(initial.path, [folder / "x.npy"], "cpu")
+    assert set(rows[0]) == {"input", "logits"}  # no loss says what they are
+    assert notes == []
 
 
 def test_a_run_without_weights(folder: Path) -> None:

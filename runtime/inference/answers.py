@@ -1,0 +1,178 @@
+"""What a model's outputs say of a record: a class and its probability, a chance, a value in the units of the data.
+
+An `Answer` is the meaning of an output (`compiler/analysis/targets.py`) with what the data adds: names of classes, and the way back
+through the transforms of the field. A run makes it from its spec, an exported file holds it in its metadata
+(`dlc.outputs`). Works without torch.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from ...compiler.analysis.targets import Kind
+    from ...compiler.catalogue.transforms import Undo
+
+Array: TypeAlias = "NDArray[Any]"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one output stands for. `kind`, `field`, `axis`, `scale`, `shift` and `why` are those of its `Meaning`.
+
+    `classes` are the names of the classes, in order. `undo` leads from the field, as the model saw it, to the units of the
+    data; `shape` is that of one record of the field (None: it varies), to which the numbers in `undo` belong.
+    """
+
+    kind: Kind
+    field: str = ""
+    axis: int = -1
+    scale: float = 1.0
+    shift: float = 0.0
+    why: str = ""
+    classes: tuple[str, ...] | None = None
+    undo: tuple[Undo, ...] = ()
+    shape: tuple[int | None, ...] | None = None
+
+    def values(self, outputs: Array) -> Array:
+        """Outputs, one a record on the first axis, as a person wants them: values of the field in the units of the data, in
+        f64. Outputs that are no values of a field stay what they are."""
+        return self._each(outputs, self._of_field) if self.kind == "value" else outputs
+
+    def shares(self, outputs: Array) -> Array:
+        """Of `logit` and `chance`: means of the field, in the units of the data, in f64."""
+        return self._each(outputs, self._of_share)
+
+    def _each(self, outputs: Array, change: Any) -> Array:
+        if outputs.dtype != object:
+            return change(outputs)
+        found = np.empty(len(outputs), object)
+        found[:] = [change(row[None])[0] for row in outputs]
+        return found
+
+    def _of_field(self, outputs: Array) -> Array:
+        return self._undone(outputs.astype(np.float64) * self.scale + self.shift)
+
+    def _of_share(self, outputs: Array) -> Array:
+        numbers = outputs.astype(np.float64)
+        if self.kind == "logit":
+            numbers = _sigmoid(numbers * self.scale + self.shift)
+        return self._undone(numbers)
+
+    def _undone(self, numbers: Array) -> Array:
+        whole = (len(numbers), *(size if size is not None else -1 for size in self.shape or ()))
+        fits = self.shape is not None and None not in self.shape and np.prod(whole) == numbers.size
+        found = numbers.reshape(whole) if fits else numbers
+        for step in self.undo:
+            if len(step) == 3:
+                found = found * np.asarray(step[1], np.float64) + np.asarray(step[2], np.float64)
+            else:
+                found = np.expm1(found)
+        return found.reshape(numbers.shape) if found.size == numbers.size else found
+
+    def probabilities(self, output: Array) -> Array | None:
+        """Of one record whose output is a vector with one number a class: the probability of each; None for any other."""
+        if self.kind not in ("scores", "probabilities") or output.ndim != 1:
+            return None
+        if self.kind == "probabilities":
+            return output
+        scores = output.astype(np.float64) * self.scale
+        shares = np.exp(scores - scores.max())
+        return shares / shares.sum()
+
+    def class_of(self, number: int) -> str | int:
+        """The name of a class, or its number where it has none."""
+        return self.classes[number] if self.classes is not None and 0 <= number < len(self.classes) else number
+
+    def note(self, output: str) -> str | None:
+        """One line for a person where the units of an output cannot be told."""
+        return f"`{output}` is printed as the model gives it: {self.why}" if self.kind == "unknown" else None
+
+
+def _sigmoid(x: Array) -> Array:
+    return np.exp(-np.logaddexp(0, -x))
+
+
+def notes(answers: Mapping[str, Answer], outputs: Sequence[str]) -> list[str]:
+    """What a person has to know about these outputs, a line each."""
+    found = (answers[name].note(name) for name in outputs if name in answers)
+    return [line for line in found if line is not None]
+
+
+def in_units(outputs: Mapping[str, Array], answers: Mapping[str, Answer]) -> dict[str, Array]:
+    """Outputs of a model, those that are values of a field in the units of the data."""
+    return {name: answers[name].values(array) if name in answers else array for name, array in outputs.items()}
+
+
+def rows(
+    names: Sequence[str], shown: Mapping[str, Array], answers: Mapping[str, Answer], *, raw: bool = False
+) -> list[dict[str, Any]]:
+    """A record a row: its class by name and the probability of that, a chance, or numbers.
+
+    `shown` is what `in_units` gives, one record on the first axis. `raw`: the numbers behind a class stand in the row too.
+    """
+    classified = [name for name in shown if name in answers and answers[name].kind not in ("value", "unknown")]
+    found: list[dict[str, Any]] = []
+    for at, name in enumerate(names):
+        row: dict[str, Any] = {"input": name}
+        for output, array in shown.items():
+            value = array[at] if array.ndim else array
+            said = _told(answers[output], value) if output in answers else None
+            if said is not None:
+                prefix = "" if len(classified) == 1 else f"{output} "
+                row.update((prefix + key, word) for key, word in said.items())
+            if said is None or raw:
+                row[output] = _shown(answers.get(output), value)
+        found.append(row)
+    return found
+
+
+def _told(answer: Answer, value: Array) -> dict[str, Any] | None:
+    """The class and probability of one record; None where it has no single one."""
+    shares = answer.probabilities(value)
+    if shares is not None:
+        best = int(shares.argmax())
+        return {"class": answer.class_of(best), "probability": float(shares[best])}
+    if answer.kind == "class" and value.ndim == 0:
+        return {"class": answer.class_of(int(value))}
+    if answer.kind in ("logit", "chance") and value.size == 1 and not answer.undo:
+        return {"probability": float(answer.shares(value[None]).reshape(()))}
+    return None
+
+
+def _shown(answer: Answer | None, value: Array) -> Any:
+    """The numbers of one record."""
+    if answer is not None and answer.kind in ("logit", "chance") and (answer.undo or value.size != 1):
+        value = answer.shares(value[None])[0]
+    return value.tolist()
+
+
+# ---- in the metadata of a file -----------------------------------------------------------------------------------------
+
+
+def as_json(answers: Mapping[str, Answer]) -> str:
+    default = asdict(Answer("unknown"))
+    return json.dumps(
+        {
+            name: {
+                "kind": answer.kind,
+                **{key: value for key, value in asdict(answer).items() if key != "kind" and value != default[key]},
+            }
+            for name, answer in answers.items()
+        }
+    )
+
+
+def from_json(text: str) -> dict[str, Answer]:
+    found: dict[str, Answer] = {}
+    for name, said in json.loads(text).items():
+        tuples = {key: tuple(said[key]) for key in ("classes", "shape") if said.get(key) is not None}
+        undo = tuple(tuple(step) for step in said.get("undo", ()))
+        found[name] = Answer(**{**said, **tuples, "undo": undo})
+    return found

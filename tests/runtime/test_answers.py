@@ -1,0 +1,229 @@
+"""`dlc predict` answers in the units of the data, whichever way the loss is written: from a run and from its ONNX file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import dlc
+from dlc.cli.app import run as command_line
+from dlc.runtime.data.builtin.tables import diabetes
+from dlc.runtime.inference.answers import Answer, as_json, from_json
+
+SPEC = """dlspec 1
+data Patients {
+  source = builtin("diabetes")
+  split  = random(train = 0.8, val = 0.2, seed = 0)
+  let all = source.x -> standardize
+  x: f32[10] = all
+  y: f32     = source.y -> standardize
+  logs: f32  = source.y -> log1p
+  parts: f32 = source.y -> scale(0.001)
+  high: i64  = source.y -> threshold(140)
+  row: f32[2] = all[2:4]
+}
+model Net(x: [B, 10]) -> (y_hat: [B], other: [B], pair: [B, 2], logits: [B, 2]) {
+  h      = x -> fc: Linear(16) -> relu
+  y_hat  = h -> a: Linear(1) -> squeeze(-1)
+  other  = h -> b: Linear(1) -> squeeze(-1)
+  pair   = h -> c: Linear(2)
+  logits = h -> d: Linear(2)
+}
+train {
+  model = Net
+  data = Patients
+  LOSS
+  optimizer = AdamW(1e-2)
+  batch = 64
+  duration = 1 epochs
+}
+export { model = Net; preprocess = true }
+"""
+X = np.asarray(diabetes()["x"].array[:3], np.float32)  # type: ignore[union-attr]
+Y = np.asarray(diabetes()["y"].array, np.float64)  # type: ignore[union-attr]
+
+
+class Answers:
+    """What a run and its file say of three patients, and what the net itself gives."""
+
+    def __init__(self, folder: Path, loss: str) -> None:
+        spec = folder / "m.dlspec"
+        spec.write_text(SPEC.replace("LOSS", loss), "utf-8")
+        self.run = dlc.train(spec, out=folder / "run", device="cpu")
+        self.file = dlc.export(self.run, folder / "m.onnx").path
+        np.savez(folder / "x.npz", x=X)
+        self.raw = dlc.Session(self.file, "cpu").predict({"x": X})
+        self.fitted = next(
+            learned
+            for learned in json.loads((self.run.path / "data.json").read_text())["fitted"].values()
+            if np.ndim(learned["mean"]) == 0
+        )
+
+    def rows(self, capsys: pytest.CaptureFixture[str]) -> tuple[list[dict[str, Any]], list[str]]:
+        """The rows and notes of `dlc predict`, the same from the run and from the file."""
+        found = []
+        for source in (self.run.path, self.file):
+            capsys.readouterr()
+            assert command_line(["predict", str(source), str(self.file.parent / "x.npz"), "--format", "json"]) == 0
+            out, err = capsys.readouterr()
+            found.append((json.loads(out), err.splitlines()))
+        (rows, notes), (others, same) = found
+        assert notes == same
+        for row, other in zip(rows, others, strict=True):
+            for name in row.keys() - {"input"}:
+                if isinstance(row[name], str):
+                    assert row[name] == other[name]
+                else:
+                    np.testing.assert_allclose(row[name], other[name], rtol=1e-4, atol=1e-4)
+        return rows, notes
+
+
+@pytest.fixture
+def answers(tmp_path: Path) -> Callable[[str], Answers]:
+    return lambda loss: Answers(tmp_path, loss)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "loss = huber(y_hat, y)",
+        "loss = mean((y_hat - y) ** 2)",
+        "loss = mean(abs(y - y_hat))",
+        "loss = mean(((y_hat - y) / 2) ** 2)",
+        "let error = y_hat - y\n  loss = mean(error ** 2)",
+    ],
+)
+def test_a_standardized_target_is_answered_in_its_own_units(
+    answers: Callable[[str], Answers], capsys: pytest.CaptureFixture[str], loss: str
+) -> None:
+    said = answers(loss)
+    rows, notes = said.rows(capsys)
+    wanted = said.raw["y_hat"] * said.fitted["std"] + said.fitted["mean"]
+    assert said.fitted["mean"] == pytest.approx(Y.mean(), rel=0.1)
+    np.testing.assert_allclose([row["y_hat"] for row in rows], wanted, rtol=1e-4)
+    assert notes == [
+        f"note: `{name}` is printed as the model gives it: the loss compares it with no field of the data"
+        for name in ("other", "pair", "logits")
+    ]
+    np.testing.assert_allclose([row["other"] for row in rows], said.raw["other"], rtol=1e-4, atol=1e-5)
+
+
+def test_several_outputs_with_fields_of_their_own(
+    answers: Callable[[str], Answers], capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = answers("loss { a = mse(2 * y_hat + 1, y); b = l1_loss(other, logs); c = mean((pair - row) ** 2) }")
+    rows, notes = said.rows(capsys)
+    y = (2 * said.raw["y_hat"].astype(float) + 1) * said.fitted["std"] + said.fitted["mean"]
+    np.testing.assert_allclose([row["y_hat"] for row in rows], y, rtol=1e-4)
+    np.testing.assert_allclose([row["other"] for row in rows], np.expm1(said.raw["other"]), rtol=1e-4, atol=1e-5)
+    inputs = next(
+        learned
+        for learned in json.loads((said.run.path / "data.json").read_text())["fitted"].values()
+        if np.ndim(learned["mean"]) == 1
+    )
+    pair = said.raw["pair"] * np.array(inputs["std"])[2:4] + np.array(inputs["mean"])[2:4]
+    np.testing.assert_allclose([row["pair"] for row in rows], pair, rtol=1e-4, atol=1e-6)
+    assert len(notes) == 1
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "loss = cross_entropy(logits, high)",
+        "loss = nll(log_softmax(logits), high)",
+        "loss = focal(logits, high)",
+        "loss = dice_loss(logits, high)",
+        "let scores = logits\n  loss = cross_entropy(scores, high)",
+    ],
+)
+def test_classes(answers: Callable[[str], Answers], capsys: pytest.CaptureFixture[str], loss: str) -> None:
+    said = answers(loss)
+    rows, notes = said.rows(capsys)
+    shares = np.exp(said.raw["logits"]) / np.exp(said.raw["logits"]).sum(1, keepdims=True)
+    assert [row["class"] for row in rows] == shares.argmax(1).tolist()
+    np.testing.assert_allclose([row["probability"] for row in rows], shares.max(1), rtol=1e-4)
+    assert not any("`logits`" in note for note in notes)
+
+
+def test_a_binary_loss_gives_a_probability(
+    answers: Callable[[str], Answers], capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = answers("loss = bce(other, high -> cast(f32))")
+    rows, notes = said.rows(capsys)
+    np.testing.assert_allclose([row["probability"] for row in rows], 1 / (1 + np.exp(-said.raw["other"])), rtol=1e-4)
+    assert not any("`other`" in note for note in notes)
+
+
+def test_shares_are_told_in_the_units_of_their_field(
+    answers: Callable[[str], Answers], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A target that was scaled to 0 to 1: the sigmoid of the output is scaled back."""
+    said = answers("loss = bce(other, parts)")
+    rows, _ = said.rows(capsys)
+    np.testing.assert_allclose([row["other"] for row in rows], 1000 / (1 + np.exp(-said.raw["other"])), rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("loss", "why"),
+    [
+        ("loss = mse(exp(y_hat), y)", "it is compared with `y` only after `exp`"),
+        ("loss = mse(y_hat, y) + mse(y_hat, logs)", "the loss compares it with `y` and `logs`"),
+        ("loss = mse(y_hat, high -> cast(f32))", "it stands for `high`, and `threshold` cannot be undone"),
+    ],
+)
+def test_what_cannot_be_told_is_said(
+    answers: Callable[[str], Answers], capsys: pytest.CaptureFixture[str], loss: str, why: str
+) -> None:
+    said = answers(loss)
+    rows, notes = said.rows(capsys)
+    assert notes[0] == f"note: `y_hat` is printed as the model gives it: {why}"
+    np.testing.assert_allclose([row["y_hat"] for row in rows], said.raw["y_hat"], rtol=1e-4, atol=1e-5)
+
+
+def test_initial_weights_have_learned_no_units(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = tmp_path / "m.dlspec"
+    spec.write_text(SPEC.replace("LOSS", "loss = mse(y_hat, y)"), "utf-8")
+    file = dlc.export(spec, tmp_path / "m.onnx").path
+    np.savez(tmp_path / "x.npz", x=X)
+    assert command_line(["predict", str(file), str(tmp_path / "x.npz")]) == 0
+    assert "it stands for `y`, and `standardize` has learned nothing yet" in capsys.readouterr().err
+
+
+def test_outputs_that_an_export_computes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = tmp_path / "m.dlspec"
+    loss = "loss { a = mse(y_hat, y); b = cross_entropy(logits, high) }"
+    text = SPEC.replace("LOSS", loss).replace(
+        "preprocess = true", "preprocess = true; outputs { probs = softmax(logits); tens = 10 * y_hat }"
+    )
+    spec.write_text(text, "utf-8")
+    run = dlc.train(spec, out=tmp_path / "run", device="cpu")
+    session = dlc.Session(dlc.export(run, tmp_path / "m.onnx").path, "cpu")
+    assert session.answers["probs"].kind == "probabilities"
+    tens = session.answers["tens"]
+    assert (tens.kind, tens.field, tens.scale) == ("value", "y", 0.1)
+    found = session.answers["tens"].values(session.predict({"x": X})["tens"])
+    np.testing.assert_allclose(found, dlc.predict(run, {"x": X}).values["y_hat"], rtol=1e-4)
+
+
+def test_answers_in_the_metadata_of_a_file() -> None:
+    several = {
+        "a": Answer("value", "y", undo=(("affine", [2.0, 3.0], 1.0), ("expm1",)), shape=(2, None)),
+        "b": Answer("scores", "label", axis=-3, scale=0.5, classes=("cat", "dog")),
+        "c": Answer("unknown", why="so"),
+    }
+    assert from_json(as_json(several)) == several
+
+
+def test_figures_of_a_field_stand_for_its_own_axes() -> None:
+    """A column [B, 3, 1] of a field [B, 3] with a mean for each of three numbers."""
+    answer = Answer("value", "y", undo=(("affine", [1.0, 10.0, 100.0], 0.0),), shape=(3,))
+    np.testing.assert_array_equal(answer.values(np.ones((2, 3, 1)))[0, :, 0], [1, 10, 100])
+    ragged = np.empty(2, object)
+    ragged[:] = [np.ones(2), np.ones(4)]
+    scaled = Answer("value", "y", undo=(("affine", 2.0, 0.0),), shape=(None,)).values(ragged)
+    assert [row.tolist() for row in scaled] == [[2, 2], [2, 2, 2, 2]]
