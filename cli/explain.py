@@ -13,25 +13,17 @@ from .failure import complain
 def command(name: str) -> int:
     """Explain a message (E0207), an operator (LayerNorm), an entry of a recipe (AdamW, accuracy), a section (train) or a
     key (batch, train.precision)."""
-    from ..compiler.catalogue import explain as entries
-    from ..compiler.catalogue import sections, sections_page
-    from ..compiler.catalogue.ops import explain as operators
-    from ..compiler.catalogue.ops import find, names
+    from ..compiler.catalogue import explain, sections, sections_page
     from ..compiler.messages import register
 
-    operator = find(name)
-    pages = [
-        register.explain(name),
-        operators.explain(operator) if operator is not None else entries.explain(name),
-        sections_page.explain(name),
-    ]
+    pages = [register.explain(name), explain.explain(name), sections_page.explain(name)]
     found = [page.rstrip("\n") for page in pages if page is not None]
     if found:
         console.out("\n\n".join(found))
         return 0
     from difflib import get_close_matches
 
-    known = [*register.REGISTER, *names(), *entries.names(), *sections.names()]
+    known = [*register.REGISTER, *explain.names(), *sections.names()]
     near = get_close_matches(name, known, 1, 0.5)
     complain(f"nothing is called `{name}`", (f"did you mean `{near[0]}`?",) if near else ())
     return 2

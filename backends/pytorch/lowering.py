@@ -15,7 +15,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, TypeAlias
 
-from ...compiler.catalogue.losses import LOSSES
+from ...compiler.catalogue import LOSSES
 from ...compiler.catalogue.ops import module_of
 from ...compiler.ir.model import OpNode
 from ...compiler.messages.diagnostics import Diagnostic, Failed

@@ -27,8 +27,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
+from ...compiler.catalogue import OPTIMIZERS
 from ...compiler.catalogue.clock import clock_of, length_of
-from ...compiler.catalogue.optimizers import OPTIMIZERS
 from ...compiler.ir.expand import parameters
 from ...compiler.ir.model import Selector, Spec
 from ...compiler.ir.train import Phase, Schedule, Train, Update

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 
-from ...compiler.catalogue.losses import LOSSES
+from ...compiler.catalogue import LOSSES
 from ...compiler.ir.expand import glob, parameters
 from ...compiler.ir.model import AnyNode, Body, CallNode, OpNode, Spec
 from ...compiler.ir.train import Train

@@ -22,7 +22,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
-from ..catalogue.losses import LOSSES, Loss
+from ..catalogue import LOSSES
+from ..catalogue.losses import Loss
 from ..catalogue.ops import find
 from ..ir.model import Body, CallNode, ModeNode, Operand, OpNode, Scalar, Spec
 from ..ir.train import Train

@@ -12,15 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..catalogue.losses import LOSSES
-from ..catalogue.metrics import METRICS
+from ..catalogue import DRAWS, LOSSES, METHODS, METRICS, OPTIMIZERS, SOURCES, SPLITS, TRANSFORMS
+from ..catalogue.arguments import read
 from ..catalogue.ops import find
-from ..catalogue.ops.arguments import check_argument
 from ..catalogue.ops.base import Op, Operand, Rejected
-from ..catalogue.optimizers import OPTIMIZERS
-from ..catalogue.search import DRAWS, METHODS
-from ..catalogue.sources import SOURCES, SPLITS
-from ..catalogue.transforms import TRANSFORMS
 from ..ir.model import Body, CallNode, ModeNode, OpNode, Parameter, RepeatNode, Scalar, Spec
 from ..ir.verify import Fault, Structure, body_place, entered, node_place
 from ..ir.verify_recipe import DATA_NODES, recipe_faults
@@ -84,7 +79,7 @@ class _Typing:
             self.say(place, f"the catalogue has no `{node.op}`")
             return
         arguments = {name: value for name, value in node.args.items() if name != "init"}
-        if getattr(kind, "needs_net", False):
+        if kind.takes_net:
             arguments.pop("body", None)
         wrong = wrong_arguments(kind, arguments)
         if wrong is not None:
@@ -218,7 +213,7 @@ def wrong_arguments(kind: type[Op], given: Mapping[str, Any]) -> str | None:
                 return f"the argument `{name}` is missing"
             continue
         try:
-            check_argument(annotation, given[name])
+            read(annotation, given[name])
         except (ValueError, StaticError) as error:
             return f"the argument `{name}` is `{given[name]}`: {error}"
     return None

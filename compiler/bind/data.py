@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..catalogue import SOURCES, SPLITS
 from ..catalogue.builtin import BUILTIN
 from ..catalogue.sections import DATA
-from ..catalogue.sources import SOURCES, SPLITS, Source
+from ..catalogue.sources import Source
 from ..ir.arguments import EntryUse
 from ..ir.data import Condition, DataField, DataSet, ItemType
 from ..messages import data as errors

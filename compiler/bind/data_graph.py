@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ..catalogue import TRANSFORMS
 from ..catalogue.sources import Source
-from ..catalogue.transforms import TRANSFORMS, Transform, Unsuited
+from ..catalogue.transforms.base import Transform, Unsuited
 from ..ir.arguments import EntryUse
 from ..ir.data import Classes, DataNode, ItemType
 from ..messages import data as errors
@@ -240,7 +241,6 @@ class DataGraph:
             near = nearest(name, TRANSFORMS)
             raise Failed(section_errors.unknown_entry(place or span, name, TRANSFORMS.what, near, TRANSFORMS))
         transform = TRANSFORMS[name]
-        assert issubclass(transform, Transform)
         args = self.reader.bind(transform, items, span, {})
         before = self.type(id)
         if before.kind == "record" and transform.members:

@@ -54,11 +54,11 @@ class ExportBinder:
         root: tuple[str | None, str, int] | None = self.reader.attempt(lambda: self._root(section))
         plain: dict[str, Any] = {
             "precision": self._choice(section, "precision", "f32", ("f32", "f16", "bf16")),
-            "opset": self._value(section, "opset", "MaybeCount", None),
-            "preprocess": self._value(section, "preprocess", "Bool", False),
+            "opset": self._value(section, "opset", "Count | None", None),
+            "preprocess": self._value(section, "preprocess", "bool", False),
         }
         name = self.definition.name
-        onnx = self._value(section, "onnx", "Text", f"{name or self.stem}.onnx")
+        onnx = self._value(section, "onnx", "str", f"{name or self.stem}.onnx")
         quantize = self._quantize(section)
         if root is None:
             return None
@@ -94,7 +94,7 @@ class ExportBinder:
         return default if value is None else value
 
     def _choice(self, section: Section, name: str, default: str, words: tuple[str, ...]) -> str:
-        value = self._value(section, name, "Text", default)
+        value = self._value(section, name, "str", default)
         if value in words:
             return value
         expected = " or ".join(f'`"{word}"`' for word in words)

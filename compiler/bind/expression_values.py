@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
-from ..catalogue.losses import LOSSES
-from ..catalogue.metrics import METRICS
+from ..catalogue import LOSSES, METRICS
 from ..elaborate.builder import Builder
 from ..elaborate.environment import Environment
 from ..elaborate.values import Outputs, Tensor

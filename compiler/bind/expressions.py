@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
-from ..catalogue.losses import LOSSES
-from ..catalogue.metrics import METRICS
+from ..catalogue import LOSSES, METRICS
 from ..catalogue.ops.base import Op
 from ..elaborate.blocks import run_body
 from ..elaborate.builder import Builder, Scope

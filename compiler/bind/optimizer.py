@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..catalogue.entry import Entry
-from ..catalogue.optimizers import OPTIMIZERS
-from ..catalogue.schedules import SEGMENTS
+from ..catalogue import OPTIMIZERS, SEGMENTS
 from ..catalogue.sections import FREEZE
 from ..ir.arguments import Selector
 from ..ir.expand import ParameterEntry, selects
@@ -153,7 +151,7 @@ def bind_group(
     reader: Reader, item: syntax.SubFor, optimizer: Optimizer, selectors: tuple[Selector, ...]
 ) -> ParameterGroup:
     """`group "layer4.**" { lr = base.lr / 3 }`: overrides of arguments of the optimizer."""
-    entry: type[Entry] = OPTIMIZERS[optimizer.name]
+    entry = OPTIMIZERS[optimizer.name]
     kinds = {name: kind for name, kind, _ in entry.arguments}
     forms: Any = dict.fromkeys(kinds, "key")
     entries = item.entries or syntax.Entries(item.span, ())

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..catalogue.losses import LOSSES
-from ..catalogue.metrics import METRICS
+from ..catalogue import LOSSES, METRICS
 from ..elaborate.elaborator import Elaborator
 from ..ir.data import Classes, DataFacts, DataField, DataSet
 from ..ir.model import Body, CallNode, ModeNode, Operand, OpNode, RepeatNode

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from ..catalogue.schedules import CLIPS, VALIDATIONS
+from ..catalogue import CLIPS, VALIDATIONS
 from ..catalogue.sections import LOG, NOT_IN_PHASE, PHASE, RUNTIME, STEP, TRAIN
 from ..elaborate.elaborator import Elaborator
 from ..elaborate.nodes import as_tensor
@@ -312,14 +312,14 @@ class PhaseBinder:
         if sub is None:
             return Runtime()
         inner = self.reader.section("runtime", sub.entries, sub.name.span, RUNTIME.forms)
-        shard = self.reader.setting(inner, "shard", "Text", None)
+        shard = self.reader.setting(inner, "shard", "str", None)
         if shard not in (None, "fsdp"):
             self.report.add(errors.wrong_value(inner.keys["shard"].span, "shard", '`"fsdp"`', describe(shard)))
             shard = None
         return Runtime(
             shard=shard,
             recompute=self._layers(inner, "recompute"),
-            sync_batch_norm=self.reader.setting(inner, "sync_batch_norm", "Bool", False),
+            sync_batch_norm=self.reader.setting(inner, "sync_batch_norm", "bool", False),
             workers=self.reader.setting(inner, "workers", "Natural", None),
         )
 

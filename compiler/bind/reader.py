@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, cast
 
+from ..catalogue import Family
 from ..catalogue import arguments as kinds
-from ..catalogue.entry import MISSING, Entry, Table
+from ..catalogue.entry import MISSING, Entry
 from ..catalogue.sections import Form, renamed
 from ..ir.arguments import EntryUse
 from ..ir.train import Duration
@@ -203,10 +204,10 @@ class Reader:
         value = self.static(node)
         try:
             return kinds.read(kind, value)
-        except kinds.Unfit as unfit:
+        except (kinds.Unfit, StaticError):
             if isinstance(value, Quantity):
                 raise Failed(errors.unit_unwanted(node.span, f"`{key}`", describe(value))) from None
-            raise Failed(errors.wrong_value(node.span, key, unfit.expected, describe(value))) from None
+            raise Failed(errors.wrong_value(node.span, key, kinds.expected(kind), describe(value))) from None
 
     def setting(self, section: Section, name: str, kind: str, default: Any) -> Any:
         """The plain value of a key, or its default; a mistake is reported."""
@@ -260,26 +261,26 @@ class Reader:
     # ---- entries -------------------------------------------------------------------------------------------------------
 
     def entry(
-        self, node: syntax.Pipe, table: Table, example: str, special: Special | None = None
+        self, node: syntax.Pipe, family: Family[Any], example: str, special: Special | None = None
     ) -> tuple[type[Entry], EntryUse]:
-        """A use of an entry of `table`: `AdamW(1e-3)` or `last`. E0301 for a name that is not in it."""
-        name, args, whole = self.used(node, table, example)
-        entry = table[name.text]
+        """A use of an entry of `family`: `AdamW(1e-3)` or `last`. E0301 for a name that is not in it."""
+        name, args, whole = self.used(node, family, example)
+        entry = family[name.text]
         return entry, EntryUse(name=name.text, args=self.bind(entry, args, whole, special or {}), span=whole)
 
     def used(
-        self, node: syntax.Pipe, table: Table, example: str
+        self, node: syntax.Pipe, family: Family[Any], example: str
     ) -> tuple[syntax.Name, tuple[syntax.Pipe | syntax.Kwarg, ...], Span]:
-        """Name, arguments and place of a use; the name is in the table."""
+        """Name, arguments and place of a use; the name is one of the family."""
         node = self.plain(node)
         if isinstance(node, syntax.Call) and isinstance(node.callee, syntax.Ref):
             name, args = syntax.Name(node.callee.span, node.callee.name), node.args.items
         elif isinstance(node, syntax.Ref):
             name, args = syntax.Name(node.span, node.name), ()
         else:
-            raise Failed(errors.not_an_entry(node.span, table.what, example))
-        if name.text not in table:
-            raise Failed(errors.unknown_entry(name.span, name.text, table.what, nearest(name.text, table), table))
+            raise Failed(errors.not_an_entry(node.span, family.what, example))
+        if name.text not in family:
+            raise Failed(errors.unknown_entry(name.span, name.text, family.what, nearest(name.text, family), family))
         return name, args, node.span
 
     def bind(
@@ -326,10 +327,11 @@ class Reader:
         return bound
 
     def argument(self, entry: type[Entry], name: str, kind: str, node: syntax.Pipe, special: Special) -> Any:
-        if kind in special:
-            return special[kind](node, f"`{name}` of `{entry.name}`")
+        bare = kind.removesuffix(" | None")
+        if bare in special:
+            return special[bare](node, f"`{name}` of `{entry.name}`")
         value = self.static(node)
-        if kind == "Path" and isinstance(value, str) and is_absolute(value):
+        if bare == "Path" and isinstance(value, str) and is_absolute(value):
             raise Failed(errors.absolute_path(node.span, value))
         return self._fit(entry, name, kind, value, node.span)
 
@@ -345,11 +347,11 @@ class Reader:
     def _fit(self, entry: type[Entry], name: str, kind: str, value: Any, span: Span) -> Any:
         try:
             return kinds.read(kind, value)
-        except kinds.Unfit as unfit:
+        except (kinds.Unfit, StaticError):
             if isinstance(value, Quantity):
                 what = f"`{name}` of `{entry.name}`"
                 raise Failed(errors.unit_unwanted(span, what, describe(value))) from None
-            raise Failed(errors.wrong_argument(span, entry.name, name, unfit.expected, describe(value))) from None
+            raise Failed(errors.wrong_argument(span, entry.name, name, kinds.expected(kind), describe(value))) from None
 
 
 def is_absolute(path: str) -> bool:

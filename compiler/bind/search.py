@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from ..catalogue.search import DRAWS, METHODS, PRUNERS
+from ..catalogue import DRAWS, METHODS, PRUNERS
 from ..catalogue.sections import SEARCH
 from ..ir.arguments import EntryUse
 from ..ir.data import Condition, DataSet
@@ -155,7 +155,7 @@ class SearchBinder:
         kind = self._kind(target)
         special: Special = {}
         if kind in APPLIED:
-            special = dict.fromkeys(("Constant", "Constants"), lambda node, _: self._applied(node, kind, target))
+            special = dict.fromkeys(("Static", "Statics"), lambda node, _: self._applied(node, kind, target))
         _, entry = self.reader.entry(node, DRAWS, "choice(16, 32, 64)", special)
         if method is not None and method.name == "grid" and entry.name not in ("choice", "fixed"):
             raise Failed(search_errors.draw_open_grid(entry.span, target.path, entry.name))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from ..catalogue.schedules import KEEPS, STOPS, WEIGHT_SOURCES
+from ..catalogue import KEEPS, STOPS, WEIGHT_SOURCES
 from ..catalogue.sections import TRAIN
 from ..elaborate.arguments import bind_statics, evaluate_arguments
 from ..elaborate.elaborator import Elaborator
@@ -290,7 +290,7 @@ class TrainBinder:
         """Keys with plain values that hold for the whole run."""
         return {
             "seed": self.reader.setting(section, "seed", "Natural", 0),
-            "ema": self.reader.setting(section, "ema", "MaybeShare", None),
+            "ema": self.reader.setting(section, "ema", "Share | None", None),
         }
 
     # ---- losses and metrics --------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ def bind_weights(elaborator: Elaborator, definition: Definition, name: str) -> W
     reader = Reader(definition.scope, report, elaborator.project.root)
     section = reader.section("weights", node.entries, node.name.span, WEIGHTS.forms, rules=True)
     ignore = reader.setting(section, "ignore", "Names", ())
-    strip = reader.setting(section, "strip", "Text", "")
+    strip = reader.setting(section, "strip", "str", "")
     rules: list[WeightRule] = []
     for item in section.rules:
         theirs: Foreign | None = reader.attempt(lambda item=item: _foreign(reader, item.theirs))
@@ -71,7 +71,7 @@ def _foreign(reader: Reader, node: syntax.Pipe) -> Foreign:
         case syntax.Index() if len(node.items) == 1 and isinstance(node.items[0], syntax.Slice):
             part = node.items[0]
             start, stop = (
-                None if end is None else reader.value(end, "an index", "Int") for end in (part.start, part.stop)
+                None if end is None else reader.value(end, "an index", "int") for end in (part.start, part.stop)
             )
             return Foreign(kind="slice", items=(_foreign(reader, node.value),), start=start, stop=stop)
         case syntax.Call(callee=syntax.Ref(name="concat")):
@@ -80,7 +80,7 @@ def _foreign(reader: Reader, node: syntax.Pipe) -> Foreign:
                 if not isinstance(item, syntax.Kwarg):
                     items.append(_foreign(reader, item))
                 elif item.name.text == "axis":
-                    axis = reader.value(item.value, "axis", "Int")
+                    axis = reader.value(item.value, "axis", "int")
                 else:
                     names = ["axis"]
                     near = nearest(item.name.text, names)

@@ -1,14 +1,20 @@
-"""`python -m dlc.compiler.catalogue`: write docs/sources.md, docs/recipe.md and docs/recipe_keys.md from the definitions of entries."""
+"""`python -m dlc.compiler.catalogue`: write the reference pages in docs/ from the definitions of entries."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from . import page, sections_page, sources_page
+from . import page, sections_page
+
+PAGES = {
+    "operators.md": page.operators,
+    "recipe.md": page.recipe,
+    "recipe_keys.md": sections_page.reference,
+    "sources.md": page.sources,
+}
 
 if __name__ == "__main__":
     docs = Path(__file__).parents[2] / "docs"
     docs.mkdir(exist_ok=True)
-    (docs / "sources.md").write_text(sources_page.reference(), encoding="utf-8")
-    (docs / "recipe_keys.md").write_text(sections_page.reference(), encoding="utf-8")
-    (docs / "recipe.md").write_text(page.reference(), encoding="utf-8")
+    for name, reference in PAGES.items():
+        (docs / name).write_text(reference(), encoding="utf-8")

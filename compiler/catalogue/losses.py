@@ -11,7 +11,8 @@ from typing import Any, ClassVar, Literal, TypeAlias
 from ..sizes.dims import Size
 from ..sizes.facts import Facts, equal, missing_fact
 from ..sizes.types import TensorType, is_float, is_integer, shape_text
-from .ops.base import Constant, Function, Outputs, Rejected
+from .arguments import Constant
+from .ops.base import Function, Outputs, Rejected
 
 SCALAR = TensorType("f32", ())
 
@@ -34,8 +35,6 @@ class Loss(Function):
     #: Places of the prediction and of its target among the inputs.
     prediction: ClassVar[int] = 0
     against: ClassVar[int] = 1
-    #: Takes a net whole as its first argument.
-    needs_net: ClassVar[bool] = False
 
 
 # ---- pairing rules -----------------------------------------------------------------------------------------------------
@@ -149,7 +148,7 @@ def scalar(pred: TensorType) -> TensorType:
     return TensorType("f32" if pred.dtype in ("f16", "bf16") else pred.dtype, ())
 
 
-# ---- the table -----------------------------------------------------------------------------------------------------------
+# ---- losses -------------------------------------------------------------------------------------------------------------
 
 
 class CrossEntropy(Loss):
@@ -166,6 +165,7 @@ class CrossEntropy(Loss):
 
     reads = "logits"
     target = "class"
+    example = "loss = cross_entropy(logits, label, smoothing = 0.1)"
 
     def infer(self, facts: Facts, logits: TensorType, target: TensorType) -> Outputs:
         pair_classes(logits, target, self.axis, facts)
@@ -185,6 +185,7 @@ class Bce(Loss):
 
     reads = "logits"
     target = "share"
+    example = "loss = bce(logits, yes)"
 
     def infer(self, facts: Facts, logits: TensorType, target: TensorType) -> Outputs:
         pair_equal(logits, target, facts, word="logits")
@@ -198,6 +199,7 @@ class Nll(Loss):
 
     reads = "log_probs"
     target = "class"
+    example = "loss = nll(log_softmax(logits), label)"
 
     def infer(self, facts: Facts, log_probs: TensorType, target: TensorType) -> Outputs:
         pair_classes(log_probs, target, self.axis, facts, word="log-probabilities")
@@ -215,6 +217,7 @@ class Focal(Loss):
 
     reads = "logits"
     target = "class"
+    example = "loss = focal(logits, label, gamma = 1.5)"
 
     def infer(self, facts: Facts, logits: TensorType, target: TensorType) -> Outputs:
         if is_integer(target.dtype):
@@ -231,6 +234,7 @@ class KlDivergence(Loss):
 
     reads = "logits"
     target = None
+    example = "loss = kl_divergence(logits, stop_grad(logits))"
 
     def infer(self, facts: Facts, student: TensorType, teacher: TensorType) -> Outputs:
         pair_equal(student, teacher, facts, word="student", other="teacher")
@@ -242,6 +246,7 @@ class Mse(Loss):
     """Mean squared error of equal shapes."""
 
     target = "value"
+    example = "loss = mse(value, y)"
 
     def infer(self, facts: Facts, pred: TensorType, y: TensorType) -> Outputs:
         pair_equal(pred, y, facts)
@@ -251,9 +256,8 @@ class Mse(Loss):
 class L1Loss(Loss):
     """Mean absolute error of equal shapes."""
 
-    name = "l1_loss"
-
     target = "value"
+    example = "loss = l1_loss(value, y)"
 
     def infer(self, facts: Facts, pred: TensorType, y: TensorType) -> Outputs:
         pair_equal(pred, y, facts)
@@ -266,6 +270,7 @@ class Huber(Loss):
     delta: float = 1.0
 
     target = "value"
+    example = "loss = huber(value, y, delta = 0.5)"
 
     def infer(self, facts: Facts, pred: TensorType, y: TensorType) -> Outputs:
         pair_equal(pred, y, facts)
@@ -283,6 +288,7 @@ class DiceLoss(Loss):
     counted = False
     across = True
     target = "class"
+    example = "loss = dice_loss(pixels, area, axis = 1)"
 
     def infer(self, facts: Facts, logits: TensorType, target: TensorType) -> Outputs:
         pair_classes(logits, target, self.axis, facts)
@@ -297,6 +303,7 @@ class Triplet(Loss):
     counted = False
     across = True
     target = None
+    example = "loss = triplet(h, near, far, margin = 0.5)"
 
     def infer(self, facts: Facts, anchor: TensorType, positive: TensorType, negative: TensorType) -> Outputs:
         pair_equal(anchor, positive, facts, word="anchor", other="positive")
@@ -312,6 +319,7 @@ class Contrastive(Loss):
     counted = False
     across = True
     target = None
+    example = "loss = contrastive(h, near, temperature = 0.1)"
 
     def infer(self, facts: Facts, a: TensorType, b: TensorType) -> Outputs:
         pair_equal(a, b, facts, word="first view", other="second view")
@@ -325,19 +333,13 @@ class GradientPenalty(Loss):
     over the batch. The net is passed whole: `gradient_penalty(critic, real, fake)`."""
 
     counted = False
-    needs_net = True
+    takes_net = True
     target = None
+    example = "loss = mean(other -> critic) - mean(x -> critic) + 10 * gradient_penalty(critic, x, other)"
 
     def infer(self, facts: Facts, real: TensorType, fake: TensorType) -> Outputs:
         pair_equal(real, fake, facts, word="real example", other="generated one")
         return scalar(real)
-
-    @classmethod
-    def elaborate(cls, context: Any, values: list[Any], keyword: dict[str, Any], span: Any) -> Any:
-        """An operator node that also names the net: `instance`, and in its arguments the `body` to apply."""
-        from ..elaborate.nets import whole_net
-
-        return whole_net(context, cls, values, keyword, span)
 
 
 class L1(Loss):
@@ -347,34 +349,7 @@ class L1(Loss):
 
     counted = False
     target = None
+    example = 'loss = cross_entropy(logits, label) + 1e-5 * l1("**.weight")'
 
     def infer(self, facts: Facts) -> Outputs:
         return SCALAR
-
-
-LOSSES: dict[str, type[Loss]] = {
-    loss.name: loss
-    for loss in (
-        CrossEntropy,
-        Bce,
-        Nll,
-        Focal,
-        KlDivergence,
-        Mse,
-        L1Loss,
-        Huber,
-        DiceLoss,
-        Triplet,
-        Contrastive,
-        GradientPenalty,
-        L1,
-    )
-}
-
-
-def find_loss(name: str) -> type[Loss] | None:
-    return LOSSES.get(name)
-
-
-def is_loss(operator: Any) -> bool:
-    return isinstance(operator, type) and issubclass(operator, Loss)

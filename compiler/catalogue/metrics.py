@@ -34,6 +34,8 @@ class Accuracy(_OfClasses):
     axis: int = -1
     ignore: int | None = None
 
+    example = "metrics { top2 = accuracy(logits, label, k = 2) }"
+
     def infer(self, facts: Facts, logits: TensorType, target: TensorType) -> Outputs:
         pair_classes(logits, target, self.axis, facts)
         classes = logits.shape[class_axis(logits, self.axis)]
@@ -42,20 +44,16 @@ class Accuracy(_OfClasses):
         return scalar(logits)
 
 
-def _average(average: str) -> None:
-    if average not in ("macro", "micro", "weighted"):
-        raise Rejected("E0304", '`average` is `"macro"`, `"micro"` or `"weighted"`', f'it is "{average}"')
-
-
 class F1(_OfClasses):
     """The harmonic mean of precision and recall. `average`: over classes (`macro`, each alike; `weighted`, by their
     targets) or over all decisions (`micro`). A class that neither is nor is said counts 0, as in scikit-learn."""
 
-    average: str = "macro"
+    average: Literal["macro", "micro", "weighted"] = "macro"
     axis: int = -1
 
+    example = 'metrics { f1 = f1(logits, label, average = "weighted") }'
+
     def infer(self, facts: Facts, logits: TensorType, target: TensorType) -> Outputs:
-        _average(self.average)
         pair_classes(logits, target, self.axis, facts)
         return scalar(logits)
 
@@ -63,11 +61,12 @@ class F1(_OfClasses):
 class Precision(_OfClasses):
     """The share of what is said to be a class that is one; `average` as in `f1`."""
 
-    average: str = "macro"
+    average: Literal["macro", "micro", "weighted"] = "macro"
     axis: int = -1
 
+    example = "metrics { precise = precision(logits, label) }"
+
     def infer(self, facts: Facts, logits: TensorType, target: TensorType) -> Outputs:
-        _average(self.average)
         pair_classes(logits, target, self.axis, facts)
         return scalar(logits)
 
@@ -75,11 +74,12 @@ class Precision(_OfClasses):
 class Recall(_OfClasses):
     """The share of a class that is found; `average` as in `f1`."""
 
-    average: str = "macro"
+    average: Literal["macro", "micro", "weighted"] = "macro"
     axis: int = -1
 
+    example = "metrics { found = recall(logits, label) }"
+
     def infer(self, facts: Facts, logits: TensorType, target: TensorType) -> Outputs:
-        _average(self.average)
         pair_classes(logits, target, self.axis, facts)
         return scalar(logits)
 
@@ -90,6 +90,7 @@ class Auroc(Metric):
 
     reads = "logits"
     target = "class"
+    example = "metrics { auroc = auroc(logits, label) }"
 
     def infer(self, facts: Facts, logits: TensorType, target: TensorType) -> Outputs:
         if logits.rank == target.rank:
@@ -103,6 +104,8 @@ class Iou(_OfClasses):
     """Intersection over union of each class, mean over the classes that occur."""
 
     axis: int = -1
+
+    example = "metrics { iou = iou(pixels, area, axis = 1) }"
 
     def infer(self, facts: Facts, logits: TensorType, target: TensorType) -> Outputs:
         pair_classes(logits, target, self.axis, facts)
@@ -118,6 +121,7 @@ class Perplexity(Metric):
     direction = "min"
     reads = "logits"
     target = "class"
+    example = "metrics { ppl = perplexity(steps, words, ignore = 0) }"
 
     def infer(self, facts: Facts, logits: TensorType, target: TensorType) -> Outputs:
         pair_classes(logits, target, self.axis, facts)
@@ -138,6 +142,7 @@ class Rmse(_OfValues):
     """The root of the mean squared error."""
 
     direction = "min"
+    example = "metrics { rmse = rmse(value, y) }"
 
     def infer(self, facts: Facts, pred: TensorType, y: TensorType) -> Outputs:
         return super().infer(facts, pred, y)
@@ -147,6 +152,7 @@ class Mae(_OfValues):
     """The mean absolute error."""
 
     direction = "min"
+    example = "metrics { mae = mae(value, y) }"
 
     def infer(self, facts: Facts, pred: TensorType, y: TensorType) -> Outputs:
         return super().infer(facts, pred, y)
@@ -154,6 +160,8 @@ class Mae(_OfValues):
 
 class R2(_OfValues):
     """The share of the variance that is explained; 1 is perfect, 0 is the mean's."""
+
+    example = "metrics { r2 = r2(value, y) }"
 
     def infer(self, facts: Facts, pred: TensorType, y: TensorType) -> Outputs:
         return super().infer(facts, pred, y)
@@ -166,18 +174,10 @@ class Bleu(Metric):
 
     reads = "scores"
     target = "class"
+    example = "metrics { bleu = bleu(steps, words, ignore = 0) }"
 
     def infer(self, facts: Facts, logits: TensorType, target: TensorType) -> Outputs:
         pair_classes(logits, target, -1, facts)
         if not is_integer(target.dtype) or target.rank != 2:
             raise Rejected("E0202", "BLEU compares sequences of tokens", f"target `{target}` is not `i64[B, T]`")
         return scalar(logits)
-
-
-METRICS: dict[str, type[Metric]] = {
-    metric.name: metric for metric in (Accuracy, F1, Precision, Recall, Auroc, Iou, Perplexity, Rmse, Mae, R2, Bleu)
-}
-
-
-def find_metric(name: str) -> type[Metric] | None:
-    return METRICS.get(name)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from .entry import Bool, Entry, Float, Hyper, Momenta, NotNegative, Positive, Table
+from .arguments import Hyper, Momenta, NotNegative, Positive
+from .entry import Entry
 
 
 class Optimizer(Entry):
     """Base: written with a capital, under the name that PyTorch gives it."""
 
-    @classmethod
-    def spell(cls, class_name: str) -> str:
-        return class_name
+    capitals = True
 
 
 class SGD(Optimizer):
@@ -21,7 +20,9 @@ class SGD(Optimizer):
     lr: Hyper = 1e-3
     momentum: Hyper = 0.0
     weight_decay: Hyper = 0.0
-    nesterov: Bool = False
+    nesterov: bool = False
+
+    example = "optimizer = SGD(0.1, momentum = 0.9, nesterov = true)"
 
     @classmethod
     def check(cls, args: dict[str, Any]) -> str | None:
@@ -36,6 +37,8 @@ class Adam(Optimizer):
     eps: Positive = 1e-8
     weight_decay: Hyper = 0.0
 
+    example = "optimizer = Adam(1e-3)"
+
 
 class AdamW(Optimizer):
     """Adam with decoupled weight decay (Loshchilov and Hutter, 2017)."""
@@ -45,15 +48,19 @@ class AdamW(Optimizer):
     eps: Positive = 1e-8
     weight_decay: Hyper = 1e-2
 
+    example = "optimizer = AdamW(3e-4, betas = (0.9, 0.95), weight_decay = 0.1)"
+
 
 class RMSprop(Optimizer):
     """Divides by a running average of the gradient's size (Hinton, 2012)."""
 
     lr: Hyper = 1e-2
-    alpha: Float = 0.99
+    alpha: float = 0.99
     eps: Positive = 1e-8
     momentum: Hyper = 0.0
     weight_decay: Hyper = 0.0
+
+    example = "optimizer = RMSprop(1e-3, alpha = 0.9)"
 
 
 class Adagrad(Optimizer):
@@ -63,14 +70,18 @@ class Adagrad(Optimizer):
     eps: Positive = 1e-10
     weight_decay: Hyper = 0.0
 
+    example = "optimizer = Adagrad(0.01)"
+
 
 class Adadelta(Optimizer):
     """Step sizes from running averages of gradients and of updates (Zeiler, 2012)."""
 
     lr: Hyper = 1.0
-    rho: Float = 0.9
+    rho: float = 0.9
     eps: Positive = 1e-6
     weight_decay: Hyper = 0.0
+
+    example = "optimizer = Adadelta(1.0)"
 
 
 class Lion(Optimizer):
@@ -80,13 +91,14 @@ class Lion(Optimizer):
     betas: Momenta = (0.9, 0.99)
     weight_decay: Hyper = 0.0
 
+    example = "optimizer = Lion(1e-4, weight_decay = 1.0)"
+
 
 class Muon(Optimizer):
     """Orthogonalised momentum for matrices (Jordan et al., 2024); whatever is no matrix is updated by AdamW."""
 
     lr: Hyper = 1e-3
-    momentum: Float = 0.95
+    momentum: float = 0.95
     weight_decay: NotNegative = 0.1
 
-
-OPTIMIZERS = Table("an optimizer", SGD, Adam, AdamW, RMSprop, Adagrad, Adadelta, Lion, Muon)
+    example = "optimizer = Muon(0.02)"

@@ -2,124 +2,164 @@
 
 from __future__ import annotations
 
-from .entry import Count, Entry, Float, MaybeCount, Names, Path, Positive, Table, Text, Time, Watch
+from .arguments import Count, Names, Path, Positive, Time, Watch
+from .entry import Entry
 
 
-class Linear(Entry):
+class Segment(Entry):
+    """Base: a part of a schedule, written after `->`."""
+
+
+class Linear(Segment):
     """Goes to `to` in a straight line within `for`."""
 
-    to: Float
+    to: float
     for_: Time
 
+    example = "optimizer = AdamW(lr = 0 -> linear(1e-3, 100 steps) -> hold(rest))"
 
-class Cosine(Entry):
+
+class Cosine(Segment):
     """Goes to `to` along half a cosine within `for`."""
 
-    to: Float
+    to: float
     for_: Time
 
+    example = "optimizer = AdamW(lr = 1e-3 -> cosine(1e-5, rest))"
 
-class Hold(Entry):
+
+class Hold(Segment):
     """Keeps the value for `for`."""
 
     for_: Time
 
+    example = "optimizer = AdamW(lr = 1e-3 -> hold(5 epochs) -> linear(0, rest))"
 
-class Decay(Entry):
+
+class Decay(Segment):
     """Multiplies by `factor` after `every`, again and again, to the end."""
 
     factor: Positive
     every: Time
 
+    example = "optimizer = SGD(lr = 0.1 -> decay(0.5, every = 4 epochs))"
 
-class InverseSqrt(Entry):
+
+class InverseSqrt(Segment):
     """Falls with the inverse square root of the time since the schedule began, for `for`."""
 
     for_: Time
 
+    example = "optimizer = Adam(lr = 0 -> linear(1e-3, 100 steps) -> inverse_sqrt(rest))"
 
-class Jump(Entry):
+
+class Jump(Segment):
     """Is `to` from here on."""
 
-    to: Float
+    to: float
+
+    example = "optimizer = SGD(lr = 0.1 -> hold(8 epochs) -> jump(0.01) -> hold(rest))"
 
 
-SEGMENTS = Table("a schedule segment", Linear, Cosine, Hold, Decay, InverseSqrt, Jump)
+class Clipping(Entry):
+    """Base: how gradients are kept small."""
 
 
-class Norm(Entry):
+class Norm(Clipping):
     """Scales all gradients so that their total norm is at most `limit`."""
 
     limit: Positive
 
+    example = "clip = norm(1.0)"
 
-class Value(Entry):
+
+class Value(Clipping):
     """Cuts each element of the gradients to [-limit, limit]."""
 
     limit: Positive
 
+    example = "clip = value(0.5)"
 
-CLIPS = Table("a way to clip", Norm, Value)
+
+class Keep(Entry):
+    """Base: which weights a run keeps."""
 
 
-class Best(Entry):
+class Best(Keep):
     """The weights with the best value of a figure, such as `val.acc`."""
 
     metric: Watch
 
+    example = "keep = best(val.acc)"
 
-class Last(Entry):
+
+class Last(Keep):
     """The weights at the end."""
 
+    example = "keep = last"
 
-class AverageOf(Entry):
+
+class Average(Keep):
     """The average of the last weights, one at each validation."""
 
-    name = "average"
     last: Count = 5
 
+    example = "keep = average(last = 3)"
 
-KEEPS = Table("what to keep", Best, Last, AverageOf)
+
+class Stop(Entry):
+    """Base: when a run ends before its duration."""
 
 
-class Plateau(Entry):
+class Plateau(Stop):
     """Stops when a figure has not improved for `patience`."""
 
     metric: Watch
     patience: Time
 
+    example = "stop = plateau(val.loss, patience = 3 epochs)"
 
-STOPS = Table("a reason to stop", Plateau)
+
+class Validation(Entry):
+    """Base: how often a run validates."""
 
 
-class Every(Entry):
+class Every(Validation):
     """Validates after every `n`, on the first `batches` batches (all when not given)."""
 
     n: Time
-    batches: MaybeCount = None
+    batches: Count | None = None
+
+    example = "validate = every(50 steps, batches = 4)"
 
 
-class Torchvision(Entry):
+class WeightSource(Entry):
+    """Base: where weights come from."""
+
+
+class Torchvision(WeightSource):
     """Weights of torchvision by model and weights name."""
 
-    model: Text
-    weights: Text
+    model: str
+    weights: str
     skip: Names = ()
 
+    example = 'weights = torchvision("resnet18", "IMAGENET1K_V1", skip = ["fc.**"])'
 
-class Hf(Entry):
+
+class Hf(WeightSource):
     """The safetensors of a Hugging Face repository."""
 
-    repo: Text
+    repo: str
     skip: Names = ()
 
+    example = 'weights = hf("openai-community/gpt2")'
 
-class File(Entry):
+
+class File(WeightSource):
     """A safetensors file (or a PyTorch checkpoint that holds tensors only)."""
 
     path: Path
     skip: Names = ()
 
-
-WEIGHT_SOURCES = Table("a source of weights", Torchvision, Hf, File)
-VALIDATIONS = Table("an interval of validation", Every)
+    example = 'weights = file("weights.safetensors")'

@@ -4,99 +4,122 @@ from __future__ import annotations
 
 from typing import Any
 
-from .entry import Constant, Constants, Count, Entry, Float, Int, Natural, Table, Time
+from .arguments import Count, Natural, Static, Statics, Time
+from .entry import Entry
 
 
-class Grid(Entry):
+class Method(Entry):
+    """Base: how settings are chosen."""
+
+
+class Grid(Method):
     """Every combination of the values; all draws are `choice` or `fixed`."""
 
+    example = "method = grid"
 
-class RandomSearch(Entry):
+
+class Random(Method):
     """`trials` independent draws."""
 
-    name = "random"
     trials: Count
     seed: Natural = 0
 
+    example = "method = random(trials = 50)"
 
-class Bayes(Entry):
+
+class Bayes(Method):
     """`trials` draws that learn from those before (tree-structured Parzen estimators)."""
 
     trials: Count
     seed: Natural = 0
 
+    example = "method = bayes(trials = 100, seed = 1)"
 
-METHODS = Table("a search method", Grid, RandomSearch, Bayes)
+
+class Pruner(Entry):
+    """Base: which trials end early."""
 
 
-class Asha(Entry):
+class Asha(Pruner):
     """Successive halving: after `min`, and ever longer, only the best 1/`factor` of the trials go on."""
 
     min: Time
     factor: Count = 3
 
+    example = "prune = asha(min = 2 epochs)"
 
-class Median(Entry):
+
+class Median(Pruner):
     """Stops trials that are worse than the median of the others, from `min` on."""
 
     min: Time
 
-
-PRUNERS = Table("a way to prune", Asha, Median)
+    example = "prune = median(min = 5 epochs)"
 
 
 def _ordered(args: dict[str, Any]) -> str | None:
     return "`low` is above `high`" if args["low"] > args["high"] else None
 
 
-class Choice(Entry):
+class Draw(Entry):
+    """Base: a distribution, written after `~`."""
+
+
+class Choice(Draw):
     """One of the values, each alike."""
 
+    values: Statics
+
     variadic = "values"
-    values: Constants
+    example = "batch ~ choice(32, 64)"
 
     @classmethod
     def check(cls, args: dict[str, Any]) -> str | None:
         return None if args["values"] else "the list of choices is empty"
 
 
-class Uniform(Entry):
+class Uniform(Draw):
     """A number from `low` to `high`."""
 
-    low: Float
-    high: Float
+    low: float
+    high: float
+
+    example = "lr ~ uniform(1e-4, 1e-2)"
 
     @classmethod
     def check(cls, args: dict[str, Any]) -> str | None:
         return _ordered(args)
 
 
-class LogUniform(Entry):
+class LogUniform(Draw):
     """A number from `low` to `high`, whose logarithm is uniform."""
 
-    low: Float
-    high: Float
+    low: float
+    high: float
+
+    example = "lr ~ log_uniform(1e-5, 1e-1)"
 
     @classmethod
     def check(cls, args: dict[str, Any]) -> str | None:
         return "`low` must be above 0" if args["low"] <= 0 else _ordered(args)
 
 
-class IntUniform(Entry):
+class IntUniform(Draw):
     """A whole number from `low` to `high`, both included."""
 
-    low: Int
-    high: Int
+    low: int
+    high: int
+
+    example = "hidden ~ int_uniform(8, 64)"
 
     @classmethod
     def check(cls, args: dict[str, Any]) -> str | None:
         return _ordered(args)
 
 
-class Fixed(Entry):
+class Fixed(Draw):
     """Always this value."""
 
-    value: Constant
+    value: Static
 
-
-DRAWS = Table("a distribution", Choice, Uniform, LogUniform, IntUniform, Fixed)
+    example = "batch ~ fixed(32)"

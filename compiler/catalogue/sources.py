@@ -1,24 +1,13 @@
-"""Where records come from, and how they are split."""
+"""Where records come from."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 from ..ir.data import Classes, ItemType
+from .arguments import Path
 from .builtin import BUILTIN
-from .entry import (
-    Column,
-    Entry,
-    MaybeFraction,
-    NameOrFraction,
-    Natural,
-    Path,
-    SplitName,
-    Table,
-    Text,
-    TokenType,
-    Unit,
-)
+from .entry import Entry
 
 COLUMN = ItemType(kind="column")
 CELL = ItemType(kind="column", shape=())
@@ -35,7 +24,9 @@ def image(channels: int) -> ItemType:
 class Source(Entry):
     """Base: `fields` are what `source.name` may read (None: any name, known from the data)."""
 
-    #: A stream is cut into windows and split contiguously.
+    #: Ends of names of files that hold such records, so that `dlc predict` reads them: `.csv`.
+    suffixes: ClassVar[tuple[str, ...]] = ()
+
     @classmethod
     def fields(cls, args: dict[str, Any]) -> dict[str, ItemType] | None:
         return None
@@ -56,6 +47,9 @@ class Csv(Source):
 
     path: Path
 
+    suffixes = (".csv",)
+    example = 'source = csv("rows.csv")'
+
     @classmethod
     def any_field(cls) -> ItemType:
         return CELL
@@ -64,8 +58,11 @@ class Csv(Source):
 class Parquet(Source):
     """A parquet file; a field a column: numbers, texts, or lists of numbers."""
 
-    extra = "tables"
     path: Path
+
+    extra = "tables"
+    suffixes = (".parquet",)
+    example = 'source = parquet("rows.parquet")'
 
 
 class Jsonl(Source):
@@ -73,19 +70,27 @@ class Jsonl(Source):
 
     path: Path
 
+    suffixes = (".jsonl",)
+    example = 'source = jsonl("rows.jsonl")'
+
 
 class Hub(Source):
     """A data set of the Hugging Face hub, or of a directory with its files; a field a column. `files(train = "train",
     test = "test")` names its splits, any other division is of its train split."""
 
+    name_: str
+
     extra = "hub"
-    name_: Text
+    example = 'source = hub("fancyzhx/ag_news")'
 
 
 class Npz(Source):
     """Arrays with a common first axis; a field an array."""
 
     path: Path
+
+    suffixes = (".npz",)
+    example = 'source = npz("rows.npz")'
 
     @classmethod
     def any_field(cls) -> ItemType:
@@ -95,8 +100,10 @@ class Npz(Source):
 class ImageFolder(Source):
     """One directory a class, image files in each. Hidden directories are ignored."""
 
-    extra = "images"
     path: Path
+
+    extra = "images"
+    example = 'source = image_folder("pictures/{split}")'
 
     @classmethod
     def fields(cls, args: dict[str, Any]) -> dict[str, ItemType] | None:
@@ -106,9 +113,11 @@ class ImageFolder(Source):
 class ImagePairs(Source):
     """Two directories of images with equal names: colour images and their masks."""
 
-    extra = "images"
     first: Path
     second: Path
+
+    extra = "images"
+    example = 'source = image_pairs("photos", "masks")'
 
     @classmethod
     def fields(cls, args: dict[str, Any]) -> dict[str, ItemType] | None:
@@ -120,17 +129,20 @@ class Idx(Source):
 
     path: Path
 
+    example = 'source = idx("mnist")'
+
     @classmethod
     def fields(cls, args: dict[str, Any]) -> dict[str, ItemType] | None:
         return {"image": image(1), "label": LABEL}
 
 
-class TextStream(Source):
+class Text(Source):
     """A text as a stream of ids: one per distinct character or line of its train part."""
 
-    name = "text"
     path: Path
-    unit: Unit = "char"
+    unit: Literal["char", "line"] = "char"
+
+    example = 'source = text("input.txt")'
 
     @classmethod
     def fields(cls, args: dict[str, Any]) -> dict[str, ItemType] | None:
@@ -141,7 +153,9 @@ class TokenFile(Source):
     """A binary file of token numbers."""
 
     path: Path
-    dtype: TokenType
+    dtype: Literal["u8", "u16", "u32", "i32", "i64"]
+
+    example = 'source = token_file("{split}.bin", "u16")'
 
     @classmethod
     def fields(cls, args: dict[str, Any]) -> dict[str, ItemType] | None:
@@ -152,6 +166,8 @@ class TextLines(Source):
     """A record a line."""
 
     path: Path
+
+    example = 'source = text_lines("sentences.txt")'
 
     @classmethod
     def fields(cls, args: dict[str, Any]) -> dict[str, ItemType] | None:
@@ -164,6 +180,8 @@ class ParallelText(Source):
     first: Path
     second: Path
 
+    example = 'source = parallel_text("text.en", "text.de")'
+
     @classmethod
     def fields(cls, args: dict[str, Any]) -> dict[str, ItemType] | None:
         return {"first": TEXT, "second": TEXT}
@@ -172,7 +190,9 @@ class ParallelText(Source):
 class Builtin(Source):
     """A data set that needs no download, by its name; `dlc explain digits` says what is known of one."""
 
-    name_: Text
+    name_: str
+
+    example = 'source = builtin("digits")'
 
     @classmethod
     def fields(cls, args: dict[str, Any]) -> dict[str, ItemType] | None:
@@ -184,73 +204,3 @@ class Builtin(Source):
         if args["name"] in BUILTIN:
             return None
         return f'unknown built-in data set "{args["name"]}"; known: {" ".join(BUILTIN)}'
-
-
-SOURCES = Table(
-    "a data source",
-    Csv,
-    Parquet,
-    Jsonl,
-    Hub,
-    Npz,
-    ImageFolder,
-    ImagePairs,
-    Idx,
-    TextStream,
-    TokenFile,
-    TextLines,
-    ParallelText,
-    Builtin,
-)
-
-
-# ---- splits ----------------------------------------------------------------------------------------------------------
-
-
-class Random(Entry):
-    """Records at random by fractions; `stratify` keeps the classes' shares, `group` keeps what is equal together (with
-    both, a group is of the class that most of its records have)."""
-
-    train: MaybeFraction = None
-    val: MaybeFraction = None
-    test: MaybeFraction = None
-    stratify: Column = None
-    group: Column = None
-    seed: Natural = 0
-
-
-class Contiguous(Entry):
-    """Fractions in order, for streams, or by a time column."""
-
-    train: MaybeFraction = None
-    val: MaybeFraction = None
-    test: MaybeFraction = None
-    by: Column = None
-
-
-class Folders(Entry):
-    """`{split}` in the path stands for a directory: its name per split, or a fraction taken from train."""
-
-    train: NameOrFraction = None
-    val: NameOrFraction = None
-    test: NameOrFraction = None
-    seed: Natural = 0
-
-
-class Files(Entry):
-    """`{split}` in the path (or the name of an idx pair, or of a split of the hub) per split, or a fraction taken from
-    train."""
-
-    train: NameOrFraction = None
-    val: NameOrFraction = None
-    test: NameOrFraction = None
-    seed: Natural = 0
-
-
-class All(Entry):
-    """Everything is one split."""
-
-    split: SplitName
-
-
-SPLITS = Table("a split", Random, Contiguous, Folders, Files, All)

@@ -5,13 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..catalogue.ops import find
-from ..catalogue.ops.base import Layer, Rejected
+from ..catalogue.ops.base import Layer, Op, Rejected
 from ..ir.expand import parameters
-from ..ir.model import (
-    CallNode,
-    Model,
-    Spec,
-)
+from ..ir.model import CallNode, Model, OpNode, Spec
 from ..messages import elaborate as errors
 from ..messages.diagnostics import Abandoned, Failed
 from ..messages.names import nearest
@@ -79,9 +75,8 @@ def apply(
     operator = target.target if isinstance(target.target, type) else None
     if operator is not None and not issubclass(operator, Layer):
         values = [*pieces(flow), *positional]
-        whole = getattr(operator, "elaborate", None)
-        if whole is not None:  # takes an instance whole: `gradient_penalty(critic, real, fake)`
-            return selected(whole(context, values, keyword, span), select)
+        if operator.takes_net:
+            return selected(whole_net(context, operator, values, keyword, span), select)
         arguments, tensors = bind_operator(context, operator, values, keyword, target.spelled, span, spans)
         path = place(context, label, None, span)
         result = operator_node(context, operator, arguments, tensors, span, path=path, spelled=target.spelled)
@@ -335,3 +330,46 @@ def hashable(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(map(hashable, value))  # pyright: ignore[reportUnknownArgumentType]
     return (type(value).__name__, value)
+
+
+def whole_net(context: Context, operator: type[Op], values: list[Any], keyword: dict[str, Any], span: Span) -> Any:
+    """The node of a function whose first argument is an instance and whose others are tensors of its input's type.
+
+    The node's `instance` names the net, and its argument `body` is the net's body on the type of the first tensor.
+    """
+    names = ["net", *(name for name, _ in operator.tensors)]
+    if len(values) > len(names):
+        raise Failed(errors.too_many_arguments(operator.name, len(names), len(values), span))
+    given = dict(zip(names, values, strict=False))
+    for name, value in keyword.items():
+        if name not in names or name in given:
+            raise Failed(errors.unknown_argument(operator.name, name, names, span, None))
+        given[name] = value
+    for name in names:
+        if name not in given:
+            raise Failed(errors.input_missing(operator.name, name, span))
+    net = given["net"]
+    if not isinstance(net, Instance):
+        raise Failed(errors.wrong_static("net", "a net, such as a `let`", net, span))
+    tensors = [as_tensor(context, given[name], span) for name in names[1:]]
+    settle(context, net)
+    if net.statics is None or isinstance(net.callable.target, type):
+        raise Failed(errors.wrong_static("net", "a model or block", net, span))
+    checked = apply_block(context.state, net.callable.target, net.statics, [tensors[0].type], span, net.path)
+    if net.body is None:
+        net.body = checked.body
+    net.used = True
+    try:
+        output = operator().infer(context.facts, *(tensor.type for tensor in tensors))
+    except Rejected as rejected:
+        raise Failed(errors.rejected(rejected, operator.name, span)) from None
+    assert isinstance(output, TensorType)
+    return context.builder.node(
+        OpNode,
+        [output],
+        op=operator.name,
+        args={"body": checked.body},
+        span=span,
+        inputs=tuple(context.builder.use(tensor) for tensor in tensors),
+        instance=context.builder.reference(net),
+    )[0]

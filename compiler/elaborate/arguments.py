@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..catalogue.arguments import read
 from ..catalogue.ops import find
-from ..catalogue.ops.arguments import check_argument
 from ..catalogue.ops.base import Layer, Op
 from ..messages import elaborate as errors
 from ..messages.diagnostics import Failed
@@ -287,7 +287,7 @@ def check(context: Context, spelled: str, name: str, kind: str, value: Any, span
             return value.type.shape
         raise Failed(errors.not_static(span, f"argument `{name}` of `{spelled}`"))
     try:
-        return check_argument(kind, value)
+        return read(kind, value)
     except StaticError as error:
         raise Failed(errors.static(error, span)) from None
     except ValueError as error:

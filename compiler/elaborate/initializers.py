@@ -1,34 +1,22 @@
-"""The init table: what may stand after `init =`."""
+"""Reads what is written after `init =`: an entry of `catalogue/inits.py` with its arguments."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from ..catalogue import INITS
+from ..catalogue.arguments import Unfit, expected
+from ..catalogue.arguments import read as read_argument
+from ..catalogue.entry import MISSING
+from ..catalogue.ops.base import Rejected
 from ..ir.model import Init
 from ..messages import elaborate as errors
 from ..messages.diagnostics import Failed
 from ..messages.names import nearest
+from ..sizes.statics import StaticError
 from ..text import syntax
 from .state import Context
 from .values import InitValue
-
-REQUIRED: Any = object()
-
-#: Arguments with their defaults, in order.
-TABLE: dict[str, dict[str, Any]] = {
-    "normal": {"std": REQUIRED, "mean": 0.0},
-    "trunc_normal": {"std": REQUIRED, "mean": 0.0},
-    "uniform": {"low": REQUIRED, "high": REQUIRED},
-    "zeros": {},
-    "ones": {},
-    "constant": {"v": REQUIRED},
-    "xavier_uniform": {"gain": 1.0},
-    "xavier_normal": {"gain": 1.0},
-    "kaiming_uniform": {"mode": "fan_in", "act": "leaky_relu"},
-    "kaiming_normal": {"mode": "fan_in", "act": "leaky_relu"},
-    "orthogonal": {"gain": 1.0},
-    "s4d_real": {},
-}
 
 
 def read(context: Context, node: syntax.Pipe) -> InitValue:
@@ -43,36 +31,41 @@ def read(context: Context, node: syntax.Pipe) -> InitValue:
         raise Failed(errors.not_an_init(node.span))
     else:
         raise Failed(errors.not_an_init(node.span))
-    if name not in TABLE:
-        raise Failed(errors.unknown_init(name, span, TABLE))
-    table = TABLE[name]
+    if name not in INITS:
+        raise Failed(errors.unknown_init(name, span, INITS))
+    entry = INITS[name]
+    kinds = {key: kind for key, kind, _ in entry.arguments}
+    keys = list(kinds)
     given: dict[str, Any] = {}
     for position, item in enumerate(items):
         if isinstance(item, syntax.Kwarg):
             key, value = item.name.text, item.value
-            if key not in table:
-                raise Failed(errors.unknown_argument(name, key, list(table), item.span, nearest(key, table)))
+            if key not in kinds:
+                raise Failed(errors.unknown_argument(name, key, keys, item.span, nearest(key, keys)))
         else:
-            if position >= len(table):
-                raise Failed(errors.too_many_arguments(name, len(table), len(items), node.span))
-            key, value = list(table)[position], item
+            if position >= len(keys):
+                raise Failed(errors.too_many_arguments(name, len(keys), len(items), node.span))
+            key, value = keys[position], item
         if key in given:
             raise Failed(errors.argument_twice(name, key, item.span))
-        given[key] = number(context.evaluate(value), table[key], name, key, value)
-    for key, default in table.items():
-        if key not in given and default is REQUIRED:
-            raise Failed(errors.missing_argument(name, key, node.span, None))
-    return InitValue(name, tuple((key, given.get(key, default)) for key, default in table.items()))
+        given[key] = argument(kinds[key], context.evaluate(value), name, key, value)
+    for key, _, default in entry.arguments:
+        if key not in given:
+            if default is MISSING:
+                raise Failed(errors.missing_argument(name, key, node.span, None))
+            given[key] = default
+    problem = entry.check(given)
+    if problem is not None:
+        raise Failed(errors.rejected(Rejected("E0304", problem), name, node.span))
+    return InitValue(name, tuple((key, given[key]) for key in keys))
 
 
-def number(value: Any, default: Any, name: str, key: str, node: syntax.Pipe) -> Any:
-    if isinstance(default, str):
-        if isinstance(value, str):
-            return value
-        raise Failed(errors.wrong_argument(name, key, "a string", value, node.span))
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise Failed(errors.wrong_argument(name, key, "a number", value, node.span))
-    return float(value)
+def argument(kind: str, value: Any, name: str, key: str, node: syntax.Pipe) -> Any:
+    """A value as an argument of this kind; E0304, also for a size or a quotient that is not a plain number."""
+    try:
+        return read_argument(kind, value)
+    except (Unfit, StaticError):
+        raise Failed(errors.wrong_argument(name, key, expected(kind), value, node.span)) from None
 
 
 def to_ir(value: InitValue | Init | None) -> Init | None:

@@ -15,7 +15,7 @@ from . import declared, vocabulary
 from .feed import Data, open_data
 from .streams import Part
 from .table import Numbers, Stream
-from .values import vocabulary_size
+from .transforms.text import vocabulary_size
 
 SCAN_AT_MOST = 1 << 28  # tokens that are searched for the largest number
 

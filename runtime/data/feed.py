@@ -56,7 +56,7 @@ def open_data(
     is how many threads prepare data (see `Graph`)."""
     table = sources.read(section, root)
     known = dict(fitted or {})
-    cuts = [node for node in section.nodes if node.op in streams.WINDOWS]
+    cuts = streams.cuts(section)
     if any(isinstance(column, Stream) for column in table.columns.values()) and not cuts:
         raise mistakes.no_windows(section.source.span)
     divided = splits.divide(section, table)

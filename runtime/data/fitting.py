@@ -8,34 +8,37 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...compiler.catalogue import transforms
 from ...compiler.ir.data import DataNode
 from ...compiler.messages.diagnostics import Failed
 from ...compiler.messages.source import Span
 from . import mistakes, streams
 from .graph import Graph, Part, Records
 from .table import MISSING_CELLS, Cells
-from .values import FIT, Value, joined
+from .transforms import learning
+from .values import Value, joined
 
 
 def fit(graph: Graph, part: Part) -> None:
     """Learns what fitted nodes need, on one split, in order."""
     for node in graph.section.nodes:
-        if node.op not in FIT or node.id in graph.fitted:
+        transform = transforms.of(node.op)
+        if not transform.fitted or node.id in graph.fitted:
             continue
         if node.type.kind == "stream":
             value = streams.stretch(graph, graph.nodes[node.inputs[0]], part)
-            _check_numbers(graph, node, value, np.arange(*part.stream), holes=node.op == "impute")
-            graph.fitted[node.id] = FIT[node.op](value, node.args)
+            _check_numbers(graph, node, value, np.arange(*part.stream), holes=transform.fills)
+            graph.fitted[node.id] = learning(node.op)(value, node.args)
             continue
         value = graph.evaluate([node.inputs[0]], part, np.arange(len(part)), training=False)[node.inputs[0]]
         if isinstance(value, dict):  # one vocabulary, one mean for all members
             value = joined(list(value.values()))
-        if node.op in ("standardize", "impute"):
+        if transform.takes == "numbers":
             value = graph.as_numbers(node, value, part.records)
-            _check_numbers(graph, node, value, part.records, holes=node.op == "impute")
-        elif node.op == "category":
+            _check_numbers(graph, node, value, part.records, holes=transform.fills)
+        elif transform.takes == "texts":
             value = graph.texts(value)
-        graph.fitted[node.id] = FIT[node.op](value, node.args)
+        graph.fitted[node.id] = learning(node.op)(value, node.args)
 
 
 def _check_numbers(graph: Graph, node: DataNode, value: Value, records: Records, *, holes: bool) -> None:

@@ -17,31 +17,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...compiler.catalogue.transforms import TRANSFORMS, Transform
+from ...compiler.catalogue import transforms
+from ...compiler.catalogue.transforms import Transform
 from ...compiler.ir.data import DataNode, DataSet
 from .. import randomness
-from . import decode, images, mistakes, streams
+from . import decode, mistakes, streams
 from .streams import Part, Records
 from .table import Cells, Images, Numbers, Ragged, Stream, Table, column_numbers
-from .values import (
-    ELEMENTWISE,
-    FIT,
-    TEXT,
-    Place,
-    Value,
-    bpe,
-    category,
-    each,
-    impute,
-    mlm_mask,
-    moved,
-    packed,
-    standardize,
-    taken,
-    vocab,
-    vocabulary_size,
-    wordpiece,
-)
+from .transforms import function
+from .transforms.text import mlm_mask, vocabulary_size
+from .values import Place, Use, Value, each, moved, packed, taken
 
 
 @dataclass
@@ -97,8 +82,8 @@ class Graph:
         for identifier in order:
             node = self.nodes[identifier]
             if (
-                node.op in streams.WINDOWS
-                or (training and is_random(node.op))
+                transforms.of(node.op).windows
+                or (training and transforms.of(node.op).random)
                 or (node.type.kind == "stream")
                 or any(self.real(i, training) in found for i in node.inputs)
             ):
@@ -106,7 +91,7 @@ class Graph:
         return found
 
     def windows(self) -> list[DataNode]:
-        return [node for node in self.section.nodes if node.op in streams.WINDOWS]
+        return streams.cuts(self.section)
 
     # ---- evaluation ----------------------------------------------------------------------------------------------------------
 
@@ -172,14 +157,13 @@ class Graph:
             case "member":
                 assert isinstance(inputs[0], dict)
                 return inputs[0][node.args["name"]]
-            case "random_window" | "window":
-                return streams.windows(self, node, part, positions, draw if training else None, device)
-            case "wordpiece":
-                return wordpiece(self.texts(inputs[0]), node, self._path(node.args["path"]))
             case _:
                 pass
+        transform = transforms.of(op)
+        if transform.windows:
+            return streams.windows(self, node, part, positions, draw if training else None, device)
         value = inputs[0]
-        if isinstance(value, dict):
+        if isinstance(value, dict) and not transform.joins:
             members = value
             u = self._uniform(node, draw) if training else None
             return {
@@ -191,56 +175,39 @@ class Graph:
     def _transform(
         self, node: DataNode, value: Value, training: bool, u: Tensor | None, place: Place, records: Records
     ) -> Value:
-        op, args = node.op, node.args
-        if op in ELEMENTWISE and node.type.kind == "words":
-            return [words[: args["n"]] if op == "truncate" else words[args["start"] : args["stop"]] for words in value]
-        if op in ELEMENTWISE:
-            return each(self.as_numbers(node, value, records), lambda x: ELEMENTWISE[op](x, args))
-        if op in TEXT:
-            return TEXT[op](self.texts(value), args)
-        if op in images.PLAIN:
-            none = torch.zeros(0)
-            return each(value, lambda x: images.PLAIN[op](x, args, none))
-        if op in images.DRAWS:
-            apply, _ = images.DRAWS[op]
-            if u is None:
-                return each(value, lambda x: images.in_evaluation(op, x, args))
-            if isinstance(value, Tensor):
-                return apply(value, args, u)
-            assert isinstance(value, list)
-            return packed([apply(item[None], args, u[i : i + 1])[0] for i, item in enumerate(value)])
-        if op == "noise":
-            return each(value, images.as_float) if u is None else self._noise(value, args, u)
-        if op in FIT:
-            return self._fitted(node, value, place, records)
-        if op == "bpe":
-            return bpe(self.texts(value), node, self._path(args["path"]))
-        if op == "mlm_mask":
-            return self._mlm(node, value, u, records)
-        if op == "pad":
+        transform, apply = transforms.of(node.op), function(node.op)
+        if apply is None:
             return value
-        raise mistakes.backend_missing(node.span, f"the transform `{op}`")
+        learned = self.fitted.get(node.id, {})
+        args = {**node.args, **learned}
+        match transform.takes:
+            case "image":
+                return self._image(transform, value, args, u)
+            case "texts" | "words":
+                texts = self.texts(value) if transform.takes == "texts" else value
+                return apply(texts, Use(node, learned, place, self._path))
+            case "tokens":
+                return self._mlm(node, value, u, records)
+            case _ if node.type.kind == "words":
+                return [words[args.get("start") : args.get("stop", args.get("n"))] for words in value]
+            case _:
+                return each(self.as_numbers(node, value, records), lambda x: apply(x, args))
 
-    def _fitted(self, node: DataNode, value: Value, place: Place, records: Records) -> Value:
-        fitted = self.fitted[node.id]
-        if node.op == "category":
-            return category(self.texts(value), node, fitted, place)
-        if node.op == "vocab":
-            assert isinstance(value, list)
-            return vocab(value, node.args, fitted)
-        function = standardize if node.op == "standardize" else impute
-        return each(self.as_numbers(node, value, records), lambda x: function(x, fitted))
-
-    def _noise(self, value: Value, args: Mapping[str, Any], keys: Tensor) -> Value:
-        def noisy(x: Tensor, own: Tensor) -> Tensor:
-            x = images.as_float(x)
-            count = x[0].numel()
-            return x + args["std"] * randomness.normal(own, count).reshape(x.shape)
-
+    def _image(self, transform: type[Transform], value: Value, args: Mapping[str, Any], u: Tensor | None) -> Value:
+        if u is None:
+            none = torch.zeros(0)
+            names = (transform.evaluation or ()) if transform.random else (transform.name,)
+            for name in names:
+                apply = function(name)
+                assert apply is not None
+                value = each(value, lambda x, apply=apply: apply(x, args, none))
+            return value
+        apply = function(transform.name)
+        assert apply is not None
         if isinstance(value, Tensor):
-            return noisy(value, keys)
+            return apply(value, args, u)
         assert isinstance(value, list)
-        return packed([noisy(item[None], keys[i : i + 1])[0] for i, item in enumerate(value)])
+        return packed([apply(item[None], args, u[i : i + 1])[0] for i, item in enumerate(value)])
 
     def _mlm(self, node: DataNode, value: Value, keys: Tensor | None, records: Records) -> Value:
         items = list(value) if isinstance(value, Tensor) else value
@@ -266,9 +233,11 @@ class Graph:
         """What a random transform draws: numbers, or keys where it depends on the record how many."""
         if draw is None:
             return None
-        if node.op in images.DRAWS:
-            return randomness.uniform(draw.keys(node.id), images.DRAWS[node.op][1](node.args))
-        return draw.keys(node.id) if is_random(node.op) else None
+        transform = transforms.of(node.op)
+        if not transform.random:
+            return None
+        keys, count = draw.keys(node.id), transform.numbers_drawn(node.args)
+        return randomness.uniform(keys, count) if count else keys
 
     # ---- sources -----------------------------------------------------------------------------------------------------------
 
@@ -315,13 +284,6 @@ def _largest(items: list[Any]) -> int:
 def _tensor(array: NDArray[Any]) -> Tensor:
     wider = {"uint16": np.int32, "uint32": np.int64, "uint64": np.int64}
     return torch.from_numpy(np.ascontiguousarray(array.astype(wider.get(array.dtype.name, array.dtype))))
-
-
-def is_random(op: str) -> bool:
-    if op not in TRANSFORMS:
-        return False
-    entry = TRANSFORMS[op]
-    return issubclass(entry, Transform) and entry.random
 
 
 def batched(value: Value, node: DataNode, index: Tensor, device: torch.device) -> Tensor:

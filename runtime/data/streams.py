@@ -13,17 +13,22 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ...compiler.catalogue import transforms
 from ...compiler.ir.data import DataNode, DataSet, Split
 from .. import randomness
 from . import mistakes
 from .table import Stream, Table, column_numbers
-from .values import ELEMENTWISE, impute, standardize
+from .transforms import function
 
 if TYPE_CHECKING:
     from .graph import Draw, Graph
 
 Records = NDArray[np.int64]
-WINDOWS = ("random_window", "window")
+
+
+def cuts(section: DataSet) -> list[DataNode]:
+    """The nodes that cut a stream into windows."""
+    return [node for node in section.nodes if transforms.of(node.op).windows]
 
 
 @dataclass
@@ -65,17 +70,17 @@ def windows(
     else:  # an epoch of training rounds its windows up: read in order, the last one overlaps with that before it
         starts = begin + positions * (node.args["stride"] if node.op == "window" else n)
         starts = np.minimum(starts, end - n)
-    source, *transforms = below(graph, node)
+    source, *nodes = below(graph, node)
     cut = _stream(graph, source)[starts[:, None] + np.arange(n)]
     x = torch.from_numpy(cut.astype(np.float32 if cut.dtype.kind == "f" else np.int64)).to(device)
-    return _transformed(graph, x, transforms)
+    return _transformed(graph, x, nodes)
 
 
 def stretch(graph: Graph, node: DataNode, part: Part) -> Tensor:
     """All values of a part as they come out of a stream's node: [values]."""
-    source, *transforms = [*below(graph, node), node]
+    source, *nodes = [*below(graph, node), node]
     values = torch.from_numpy(np.ascontiguousarray(_stream(graph, source)[slice(*part.stream)]))
-    return _transformed(graph, values, transforms)
+    return _transformed(graph, values, nodes)
 
 
 def below(graph: Graph, node: DataNode) -> list[DataNode]:
@@ -93,14 +98,11 @@ def _stream(graph: Graph, source: DataNode) -> NDArray[Any]:
     return column.array
 
 
-def _transformed(graph: Graph, x: Tensor, transforms: list[DataNode]) -> Tensor:
-    for node in transforms:
-        if node.op == "standardize":
-            x = standardize(x, graph.fitted[node.id])
-        elif node.op == "impute":
-            x = impute(x, graph.fitted[node.id])
-        else:
-            x = ELEMENTWISE[node.op](x, node.args)
+def _transformed(graph: Graph, x: Tensor, nodes: list[DataNode]) -> Tensor:
+    for node in nodes:
+        apply = function(node.op)
+        assert apply is not None
+        x = apply(x, {**node.args, **graph.fitted.get(node.id, {})})
     return x
 
 
@@ -149,10 +151,10 @@ def reach(section: DataSet, identifier: int) -> list[int]:
     needs one less than there are. Empty for a field that is from no window."""
     node = section.node(identifier)
     picks: list[DataNode] = []
-    while node.inputs and node.op not in WINDOWS:
+    while node.inputs and not transforms.of(node.op).windows:
         picks.append(node)
         node = section.node(node.inputs[-1])
-    if node.op not in WINDOWS:
+    if not transforms.of(node.op).windows:
         return []
     read = np.arange(node.args["n"])
     for pick in reversed(picks):

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...compiler.catalogue.transforms import Vocab
+from ...compiler.catalogue import transforms
+from ...compiler.catalogue.transforms.text import Vocab
 from ...compiler.ir.data import DataNode, DataSet
 
 UNKNOWN = "\N{REPLACEMENT CHARACTER}"
-_KEPT = ("slice", "index", "truncate", "pad", "window", "random_window", "choose", "mlm_mask", "member")
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Vocabulary:
 def of_field(section: DataSet, field: str, fitted: Mapping[int, Mapping[str, Any]]) -> Vocabulary | None:
     """The vocabulary of a field of fitted `vocab` or of the characters (or lines) of a text; None for any other."""
     node = section.node(section.field(field).node)
-    while node.op in _KEPT:
+    while transforms.of(node.op).keeps_words:
         node = section.node(node.inputs[-1])
     if node.id not in fitted:
         return None

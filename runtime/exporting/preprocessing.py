@@ -13,25 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from ...compiler.catalogue import transforms
 from ...compiler.ir.data import DataNode, DataSet
 from ...compiler.ir.model import Init, Instance, Model, Operand, OpNode, Parameter, Scalar, Spec, Value, WeightNode
 from ...compiler.ir.train import Train
 from ...compiler.messages.source import Span
 from ...compiler.sizes.dims import Size
 from ...compiler.sizes.types import TensorType, is_float
-
-#: Transforms that the graph can hold, and those of training only, which evaluation passes by.
-IN_GRAPH = frozenset(
-    ("scale", "normalize", "standardize", "one_hot", "clip", "log1p", "to_float", "threshold", "impute",
-     "color_jitter", "noise", "rgb")
-)  # fmt: skip
-PASSED = frozenset(("hflip", "vflip", "shift", "rotate", "affine", "erase"))
-#: Pick some values of a record. What stands before them goes into the graph where it treats each value alike: on a
-#: stream.
-_PICKS = frozenset(("slice", "index", "window", "random_window"))
-_LEARNED = frozenset(("standardize", "impute"))
-#: Read u8 as value / 255.
-_OF_BYTES = frozenset(("normalize", "to_float", "color_jitter", "noise"))
 
 
 def with_preprocessing(
@@ -105,16 +93,16 @@ def _chain(data: DataSet, last: int, fitted: Mapping[int, Mapping[str, Any]]) ->
     found: list[DataNode] = []
     picked = False
     for node in reversed(_path(data, last)):
-        source = data.node(node.inputs[0]) if node.inputs else None
-        if node.op in PASSED:
+        transform = transforms.of(node.op)
+        if transform.evaluation == ():
             continue
-        if node.op in _PICKS:
+        if transform.picks:  # what comes before it treats each value alike only on a stream
             picked = True
             continue
         if picked and node.type.kind != "stream":
             break
-        learned = node.op not in _LEARNED or node.id in fitted
-        if node.op not in IN_GRAPH or not learned or source is None or _dtype_before(data, node) is None:
+        learned = not transform.fitted or node.id in fitted
+        if not transform.in_graph or not learned or not node.inputs or _dtype_before(data, node) is None:
             break
         if node.op == "rgb" and _channels_before(data, node) is None:
             break
@@ -132,15 +120,14 @@ def _dtype_before(data: DataSet, node: DataNode) -> str | None:
     """The dtype that goes into a transform. Where only the data would say it, what the transform makes of numbers; None
     where its meaning depends on it (bytes are read as shares of 255), and for what is no tensor."""
     source = data.node(node.inputs[0])
-    while source.op in PASSED or source.op == "choose":
+    while transforms.of(source.op).evaluation == () or source.op == "choose":
         source = data.node(source.inputs[1] if source.op == "choose" else source.inputs[0])
     if source.type.kind not in ("tensor", "column", "stream"):
         return None
     if source.type.dtype is not None:
         return source.type.dtype
-    if node.op == "one_hot":
-        return "i64"
-    return None if node.op in _OF_BYTES else "f32"
+    transform = transforms.of(node.op)
+    return None if transform.to_float else transform.reads
 
 
 class _Builder:
@@ -227,7 +214,7 @@ class _Builder:
             case "scale":
                 return self._binary("times", self._float(x, span), Scalar(value=float(args["k"])), span)
             case "normalize":
-                from ..data.images import IMAGENET_MEAN, IMAGENET_STD
+                from ..data.transforms.image import IMAGENET_MEAN, IMAGENET_STD
 
                 named = args["mean"] == "imagenet"
                 mean, std = (IMAGENET_MEAN, IMAGENET_STD) if named else (args["mean"], args["std"])

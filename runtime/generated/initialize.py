@@ -8,13 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ...compiler.catalogue import INITS
 from ...compiler.ir.expand import ParameterEntry, parameters
 from ...compiler.ir.model import Init, Model, Spec
 from .. import randomness
 from ..data.values import DTYPES
-
-#: Initial values that draw nothing.
-CONSTANT = frozenset(("zeros", "ones", "constant"))
 
 
 def initial_values(
@@ -54,7 +52,7 @@ def _entries(
         path = prefix + entry.path
         if path in but:
             continue
-        if entry.init is not None and entry.init.name not in CONSTANT:
+        if entry.init is not None and INITS[entry.init.name].draws:
             generator.manual_seed(randomness.seed(seed, "init", path))
         yield entry, generator
 

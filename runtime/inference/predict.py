@@ -121,7 +121,7 @@ def _inputs(opened: Opened) -> tuple[Value, ...]:
 def _part(section: DataSet, table: Table, fields: Sequence[str]) -> tuple[Part, Table]:
     """Which records of the given table are predicted: all, or the windows that its stream has. Values of a window that no
     input of the model reads, its target, need not be there: the stream is filled up in their place."""
-    windows = [node for node in section.nodes if node.op in streams.WINDOWS]
+    windows = streams.cuts(section)
     if not windows:
         return Part("test", np.arange(table.count, dtype=np.int64)), table
     table = streams.as_streams(section, table)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from dlc.backends.pytorch.load import load_source
 from dlc.backends.pytorch.recipe import recipe_source
-from dlc.compiler.catalogue.losses import LOSSES
+from dlc.compiler.catalogue import LOSSES
 from dlc.compiler.check import check
 
 SPEC = """dlspec 1

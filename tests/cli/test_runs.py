@@ -108,7 +108,9 @@ def test_an_interrupt_stops_all(iris: str, capsys: pytest.CaptureFixture[str], m
 
 def test_mistakes_are_told_before_anything_runs(iris: str, dlc: Dlc) -> None:
     assert "expected an integer" in dlc("train", iris, "width=3,2.5", "seed=1,2", code=2).stderr
-    assert "applies to one run, but these settings start 2" in dlc("train", iris, "seed=1,2", "--out", "x", code=2).stderr
+    assert (
+        "applies to one run, but these settings start 2" in dlc("train", iris, "seed=1,2", "--out", "x", code=2).stderr
+    )
     assert "2 values for one setting" in dlc("build", iris, "seed=1,2", code=2).stderr
     assert not Path("runs").exists()
 

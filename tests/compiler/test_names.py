@@ -7,45 +7,18 @@ import string
 
 import pytest
 
-from dlc.compiler.bind import data as bind_data
-from dlc.compiler.bind import export as bind_export
-from dlc.compiler.bind import phase as bind_phase
-from dlc.compiler.bind import search as bind_search
-from dlc.compiler.bind import weights as bind_weights
-from dlc.compiler.catalogue import optimizers, schedules, search, sources, transforms
+from dlc.compiler.catalogue import FAMILIES, SIGNS
 from dlc.compiler.catalogue.builtin import BUILTIN
-from dlc.compiler.catalogue.entry import Table
-from dlc.compiler.catalogue.losses import LOSSES
-from dlc.compiler.catalogue.metrics import METRICS
-from dlc.compiler.catalogue.ops import names as operators
-from dlc.compiler.elaborate import initializers
+from dlc.compiler.catalogue.sections import SECTIONS
 from dlc.compiler.messages.names import edits, near, nearest
 from dlc.compiler.sizes.statics import STATIC_FUNCTIONS
 
 #: The whole vocabulary by the position a name is read in, from the tables that the checker reads it in.
 TABLES: dict[str, list[str]] = {
-    "a layer": [*operators(functions=False)],
-    "a function": [*operators(layers=False)],
+    **{family.what: [*family] for family in FAMILIES if family is not SIGNS},
     "a static function": [*STATIC_FUNCTIONS],
-    "a loss": [*LOSSES],
-    "a metric": [*METRICS],
-    "an initializer": [*initializers.TABLE],
     "a built-in set": [*BUILTIN],
-    **{
-        table.what: [*table]
-        for module in (optimizers, schedules, search, sources, transforms)
-        for table in vars(module).values()
-        if isinstance(table, Table)
-    },
-    "a key of `data`": [*bind_data.KEYS],
-    "a key of `train`": [*bind_phase.TRAIN],
-    "a key of `step`": [*bind_phase.STEP],
-    "a key of `phase`": [*bind_phase.PHASE],
-    "a key of `log`": [*bind_phase.LOG],
-    "a key of `runtime`": [*bind_phase.RUNTIME],
-    "a key of `export`": [*bind_export.EXPORT],
-    "a key of `search`": [*bind_search.SEARCH],
-    "a key of `weights`": [*bind_weights.KEYS],
+    **{f"a key of `{name}`": [*section.forms] for name, section in SECTIONS.items()},
 }
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dlc.compiler.catalogue.ops.arguments import check_argument
+from dlc.compiler.catalogue.arguments import read
 from dlc.compiler.messages.statics import StaticError
 from dlc.compiler.sizes.dims import var
 from dlc.compiler.sizes.statics import binary
@@ -46,8 +46,8 @@ TAKEN: list[tuple[str, Any, Any]] = [
 REFUSED: list[tuple[str, Any, str]] = [
     ("int", 1.0, "an int"),
     ("int", True, "an int"),
-    ("Count", 0, "an int of at least 1"),
-    ("Natural", -1, "an int of at least 0"),
+    ("Count", 0, "a whole number of at least 1"),
+    ("Natural", -1, "a whole number of at least 0"),
     ("float", "a", "a number"),
     ("float", float("nan"), "a number"),
     ("Share", 1.5, "a number from 0 to 1"),
@@ -55,9 +55,9 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("bool", 1, "`true` or `false`"),
     ("str", 1, "a string"),
     ('Literal["none", "tanh"]', "tan", '"none" or "tanh"'),
-    ("Ints", 0, "an int of at least 1, or one for each spatial axis"),
-    ("Ints", (1, 0), "an int of at least 1, or one for each spatial axis"),
-    ("Ints", (), "an int of at least 1, or one for each spatial axis"),
+    ("Ints", 0, "a whole number of at least 1, or one for each spatial axis"),
+    ("Ints", (1, 0), "a whole number of at least 1, or one for each spatial axis"),
+    ("Ints", (), "a whole number of at least 1, or one for each spatial axis"),
     ("Pad", "valid", 'a whole number, "same" or "causal"'),
     ("Axes", "a", "an axis or a list of axes"),
     ("Amounts", 1, "a list of ints: before and after, in pairs from the last axis backwards"),
@@ -65,31 +65,37 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("Shape", (2.5,), "a list of sizes"),
     ("DType", "float", "a dtype, one of f16 bf16 f32 f64 i8 i16 i32 i64 u8 bool"),
     ("int | None", "a", "an int"),
+    ("Path | Fraction | None", 1, "a path as a string, or a fraction above 0 and below 1"),
+    ('Literal["imagenet"] | Channels', "cifar", '"imagenet", or a number, or a list of numbers, one a channel'),
+    ("Momenta", (0.9,), "two numbers of at least 0 and below 1"),
+    ("Odd", 4, "an odd whole number"),
+    ("Factors", (2, 1), "two numbers (low, high) above 0"),
+    ("float", float("inf"), "a number"),
 ]
 
 
-@pytest.mark.parametrize("annotation, value, read", TAKEN)
-def test_taken(annotation: str, value: Any, read: Any) -> None:
-    found = check_argument(annotation, value)
-    assert found == read
-    assert type(found) is type(read)
+@pytest.mark.parametrize("annotation, value, taken", TAKEN)
+def test_taken(annotation: str, value: Any, taken: Any) -> None:
+    found = read(annotation, value)
+    assert found == taken
+    assert type(found) is type(taken)
 
 
 @pytest.mark.parametrize("annotation, value, expected", REFUSED)
 def test_refused(annotation: str, value: Any, expected: str) -> None:
     with pytest.raises(ValueError) as caught:
-        check_argument(annotation, value)
+        read(annotation, value)
     assert str(caught.value) == expected
 
 
 @pytest.mark.parametrize("annotation", ["int", "Count", "float", "Number", "Ints", "Axis"])
 def test_symbolic_size_is_not_static(annotation: str) -> None:
     with pytest.raises(StaticError) as caught:
-        check_argument(annotation, var("T"))
+        read(annotation, var("T"))
     assert caught.value.code == "E0208"
 
 
 def test_quotient_that_is_not_whole() -> None:
     with pytest.raises(StaticError) as caught:
-        check_argument("Count", binary("/", 7, 2))
+        read("Count", binary("/", 7, 2))
     assert caught.value.code == "E0206"

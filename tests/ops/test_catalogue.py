@@ -10,8 +10,8 @@ import sys
 
 import pytest
 
+from dlc.compiler.catalogue.arguments import READERS, read
 from dlc.compiler.catalogue.ops import find, module_of, names
-from dlc.compiler.catalogue.ops.arguments import READERS, check_argument
 from dlc.compiler.catalogue.ops.base import Op
 
 SIGNS = """
@@ -39,7 +39,7 @@ def test_entry_is_complete(name: str) -> None:
         kind = annotation.removesuffix(" | None")
         assert kind in READERS or kind.startswith("Literal["), f"{argument}: {annotation}"
         if default is not Op.MISSING:
-            assert check_argument(annotation, default) == default
+            assert read(annotation, default) == default
 
 
 def test_unknown_name() -> None:

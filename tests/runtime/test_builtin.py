@@ -12,7 +12,7 @@ import pytest
 
 from dlc.compiler.catalogue.builtin import BUILTIN, BuiltinSet
 from dlc.compiler.catalogue.explain import explain
-from dlc.compiler.catalogue.sources_page import reference
+from dlc.compiler.catalogue.page import sources
 from dlc.runtime.data.builtin import LOADERS, content_digest
 from dlc.runtime.data.table import Column, Numbers
 
@@ -29,7 +29,7 @@ def sizes(columns: Mapping[str, Column]) -> set[int]:
 
 
 def test_the_page_is_current() -> None:
-    assert PAGE.read_text("utf-8") == reference(), "python -m dlc.compiler.catalogue writes it"
+    assert PAGE.read_text("utf-8") == sources(), "python -m dlc.compiler.catalogue writes it"
 
 
 def test_every_set_has_a_loader_a_licence_and_a_page() -> None:

@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from dlc.compiler.elaborate.initializers import REQUIRED, TABLE
+from dlc.compiler.catalogue import INITS
+from dlc.compiler.catalogue.entry import MISSING
 from dlc.compiler.ir.expand import ParameterEntry
 from dlc.compiler.ir.model import Init
 from dlc.compiler.messages.source import Span
@@ -20,7 +21,7 @@ OUT, IN = 400, 250
 
 
 def draw(name: str, shape: tuple[int, ...] = (OUT, IN), seed: int = 0, **given: Any) -> Tensor:
-    args = {key: default for key, default in TABLE[name].items() if default is not REQUIRED} | given
+    args = {key: default for key, _, default in INITS[name].arguments if default is not MISSING} | given
     init = Init(name=name, args=args)
     entry = ParameterEntry("w", shape, "f32", init, False, "Param", "", Span("spec.dlspec", 0, 0))
     return initial_value(entry, torch.Generator().manual_seed(seed))
@@ -90,7 +91,7 @@ CASES: list[tuple[str, dict[str, Any], Callable[[Tensor], None]]] = [
 
 
 def test_every_init_is_here() -> None:
-    assert {name for name, *_ in CASES} == set(TABLE)
+    assert {name for name, *_ in CASES} == set(INITS)
 
 
 @pytest.mark.parametrize("name, args, check", CASES, ids=[name for name, *_ in CASES])

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from dlc.compiler.catalogue.optimizers import OPTIMIZERS
+from dlc.compiler.catalogue import OPTIMIZERS
 from dlc.runtime.training.optimizers import build
 
 State = dict[str, Any]
@@ -99,7 +99,7 @@ FORMULAS: dict[str, tuple[Formula, dict[str, Any]]] = {
 
 
 def test_every_optimizer_has_a_formula() -> None:
-    assert set(FORMULAS) == set(OPTIMIZERS.entries)
+    assert set(FORMULAS) == set(OPTIMIZERS)
     for kind, (_, given) in FORMULAS.items():
         assert set(given) == {name for name, _, _ in OPTIMIZERS[kind].arguments}, kind
 

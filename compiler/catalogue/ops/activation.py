@@ -6,7 +6,8 @@ from typing import Literal
 
 from ...sizes.facts import Facts
 from ...sizes.types import TensorType
-from .base import Axis, Example, Function, Sample
+from ..arguments import Axis
+from .base import Example, Function, Sample
 from .rules import axis_of, need_float
 
 _ONE = (Example("f32", ("B", 3)),)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ...sizes.facts import Facts
 from ...sizes.types import TensorType, is_float
-from .base import Example, Function, Number, Rejected, Sample
+from ..arguments import Number
+from .base import Example, Function, Rejected, Sample
 from .rules import need_float, need_number
 
 _ANY = (Example("f32", ("B", 3)),)

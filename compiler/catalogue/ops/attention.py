@@ -8,7 +8,8 @@ from ...ir.model import Init, Parameter
 from ...sizes.dims import Size
 from ...sizes.facts import Facts
 from ...sizes.types import TensorType, broadcast
-from .base import Count, Example, Function, Layer, Positive, Rejected, Sample, Share
+from ..arguments import Count, Positive, Share
+from .base import Example, Function, Layer, Rejected, Sample
 from .linear import weight_and_bias
 from .rules import common_dtype, divide, need_bool, need_equal, need_f32, need_float, need_rank, product, weight_size
 

@@ -1,6 +1,6 @@
-"""What an entry of the catalogue is.
+"""What an operator is.
 
-An operator is one class. Its annotated fields are its static arguments with their defaults, the parameters of `infer`
+An operator is an entry (`entry.py`): its annotated fields are its static arguments with their defaults. The parameters of `infer`
 after `facts` are its tensor inputs (a default of None: optional; `*name`: any number), `infer` is its shape and dtype
 rule, `parameters` the tensors it owns, `samples` the programs that the conformance test runs in both backends, and the
 docstring its documentation. Nothing else declares anything: the reference page, the tests and `dlc explain` read it
@@ -21,46 +21,18 @@ A class whose name is in capitals (`Layer`) is used under its own name, a `Funct
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from inspect import get_annotations
 from typing import Any, ClassVar, TypeAlias, dataclass_transform
 
-from ...ir.model import Init, Parameter
+from ...ir.model import Parameter
 from ...sizes.dims import Dim, Size
 from ...sizes.facts import Facts
 from ...sizes.types import TensorType, is_float
+from ..entry import MISSING, Entry
 
 #: One output; several in order (a tuple); several by name (a dict).
 Outputs: TypeAlias = TensorType | tuple[TensorType, ...] | dict[str, TensorType]
-
-# Types of static arguments, as the annotations of an operator's fields name them; `compiler/catalogue/ops/arguments.py` gives each
-# its test and its words for E0304. `X | None` may be added to any, and `Literal["a", "b"]` names its words.
-Count: TypeAlias = int  # >= 1
-Natural: TypeAlias = int  # >= 0
-Share: TypeAlias = float  # 0 to 1
-Positive: TypeAlias = float  # > 0
-Number: TypeAlias = "int | float"  # kept as written
-Ints: TypeAlias = "int | tuple[int, ...]"  # >= 1, one for all spatial axes or one each
-Naturals: TypeAlias = "int | tuple[int, ...]"  # >= 0, likewise
-Pad: TypeAlias = "int | tuple[int, ...] | str"  # Naturals, or "same", "causal"
-Axis: TypeAlias = int  # may be negative
-Axes: TypeAlias = "int | tuple[int, ...] | None"  # None: all
-Sizes: TypeAlias = "int | tuple[int, ...]"  # the size of every part, or of each
-Offsets: TypeAlias = "int | tuple[int, ...]"  # any sign
-Amounts: TypeAlias = "tuple[int, ...]"  # before and after, pairs from the last axis backwards
-Extent: TypeAlias = Size  # a size; symbolic too
-Shape: TypeAlias = "tuple[Size, ...]"
-ShapeLike: TypeAlias = "tuple[Size, ...]"  # in a spec also a tensor, which stands for its shape
-DType: TypeAlias = str
-# An entry of the init table. Defaults of layers use `zeros`, `ones`, `constant(v)`, `uniform(low, high)`,
-# `xavier_uniform(gain)` and `normal(std, mean)`; the last may name a `zero_row` that stays zero (a table's padding).
-InitSpec: TypeAlias = Init
-Items: TypeAlias = "tuple[Any, ...]"  # of an index: a size (select), ("slice", start, stop), None (new axis), "..."
-Order: TypeAlias = "tuple[int, ...]"  # a permutation
-Plain: TypeAlias = "int | float | bool"  # kept as written
-Constant: TypeAlias = "Any"  # a number, a bool, or nested lists of them
 
 
 class Rejected(Exception):
@@ -122,17 +94,10 @@ def _operand_type(operand: Operand, dtype: str | None) -> TensorType | None:
     return TensorType(dtype, ())
 
 
-_MISSING: Any = object()
-
-
 @dataclass_transform(kw_only_default=True)
-class Op:
-    """Base of every entry. Arguments are given by keyword; the elaborator has checked their types before."""
+class Op(Entry):
+    """Base of every operator. Arguments are given by keyword; the elaborator has checked their types before."""
 
-    #: Name in the language; derived from the class name.
-    name: ClassVar[str] = ""
-    #: (argument, annotation, default or MISSING) in order.
-    arguments: ClassVar[tuple[tuple[str, str, Any], ...]] = ()
     #: (tensor input, "one" | "optional" | "many") in order.
     tensors: ClassVar[tuple[tuple[str, str], ...]] = ()
     samples: ClassVar[tuple[Sample, ...]] = ()
@@ -148,23 +113,17 @@ class Op:
     tensor_groups: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     #: Inputs of one dtype, to which a literal among them adapts; empty: all.
     alike: ClassVar[tuple[str, ...]] = ()
+    #: Takes a net whole as its first argument: `gradient_penalty(critic, real, fake)`.
+    takes_net: ClassVar[bool] = False
     #: The docstring's first paragraph may cite a paper here.
     paper: ClassVar[str] = ""
     #: How it is said in ONNX (opset 23), in words.
     onnx: ClassVar[str] = ""
 
-    MISSING: ClassVar[Any] = _MISSING
+    MISSING: ClassVar[Any] = MISSING
 
     def __init_subclass__(cls) -> None:
-        arguments = [entry for base in reversed(cls.__mro__[1:]) for entry in base.__dict__.get("_own", ())]
-        own = tuple(
-            (name, kind, cls.__dict__.get(name, _MISSING))
-            for name, kind in get_annotations(cls).items()
-            if not kind.startswith("ClassVar")
-        )
-        cls._own = own  # pyright: ignore[reportAttributeAccessIssue]
-        cls.arguments = (*arguments, *own)
-        cls.name = cls.__dict__.get("name") or cls.spell(cls.__name__)
+        super().__init_subclass__()
         rule = cls.__dict__.get("infer")
         if rule is not None:
             code, defaults = rule.__code__, rule.__defaults__ or ()
@@ -178,14 +137,9 @@ class Op:
     def __init__(self, **values: Any) -> None:
         for name, _, default in self.arguments:
             value = values.pop(name, default)
-            assert value is not _MISSING, f"{self.name}: argument {name} is missing"
+            assert value is not MISSING, f"{self.name}: argument {name} is missing"
             setattr(self, name, value)
         assert not values, f"{self.name}: unknown arguments {sorted(values)}"
-
-    @classmethod
-    def spell(cls, class_name: str) -> str:
-        """The name in the language of a class of this family."""
-        return class_name
 
     @property
     def values(self) -> dict[str, Any]:
@@ -228,13 +182,11 @@ class Op:
 class Layer(Op):
     """Owns weights: written with a capital, fresh at each use."""
 
+    capitals = True
+
 
 class Function(Op):
     """Owns nothing: written in lower case."""
-
-    @classmethod
-    def spell(cls, class_name: str) -> str:
-        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", class_name).lower()
 
 
 class Syntax(Function):

@@ -8,7 +8,8 @@ from ...ir.model import Parameter
 from ...sizes.dims import Size
 from ...sizes.facts import Facts
 from ...sizes.types import TensorType
-from .base import Count, Example, Ints, Layer, Naturals, Pad, Rejected, Sample
+from ..arguments import Count, Ints, Naturals, Pad
+from .base import Example, Layer, Rejected, Sample
 from .linear import weight_and_bias
 from .rules import need_f32, need_rank, product, spread, weight_size, window
 

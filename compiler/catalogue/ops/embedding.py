@@ -5,7 +5,8 @@ from __future__ import annotations
 from ...ir.model import Init, Parameter
 from ...sizes.facts import Facts
 from ...sizes.types import TensorType
-from .base import Count, Example, Layer, Natural, Rejected, Sample
+from ..arguments import Count, Natural
+from .base import Example, Layer, Rejected, Sample
 from .rules import need_integer
 
 

@@ -8,7 +8,8 @@ from ...ir.model import Init, Parameter
 from ...sizes.dims import Size
 from ...sizes.facts import Facts
 from ...sizes.types import TensorType
-from .base import Count, Example, Layer, Sample
+from ..arguments import Count
+from .base import Example, Layer, Sample
 from .rules import need_f32, need_rank, product, weight_size
 
 

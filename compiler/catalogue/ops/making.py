@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ...sizes.facts import Facts
 from ...sizes.types import TensorType
-from .base import Extent, Function, Rejected, Sample, Shape, ShapeLike, Share
+from ..arguments import Extent, Shape, ShapeLike, Share
+from .base import Function, Rejected, Sample
 from .rules import need_whole
 
 

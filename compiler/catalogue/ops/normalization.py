@@ -6,7 +6,8 @@ from ...ir.model import Init, Parameter
 from ...sizes.dims import Size
 from ...sizes.facts import Facts
 from ...sizes.types import TensorType
-from .base import Count, Example, Layer, Positive, Rejected, Sample, Share
+from ..arguments import Count, Positive, Share
+from .base import Example, Layer, Rejected, Sample
 from .rules import need_f32, need_rank, weight_size
 
 _ONES, _ZEROS = Init(name="ones"), Init(name="zeros")

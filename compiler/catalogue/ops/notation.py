@@ -9,7 +9,8 @@ from ...sizes.dims import Dim
 from ...sizes.dims import Size as AnySize
 from ...sizes.facts import Facts
 from ...sizes.types import TensorType, is_float
-from .base import DType, Example, Extent, Items, Order, Plain, Rejected, Sample, Shape, Syntax
+from ..arguments import DType, Extent, Items, Order, Plain, Shape
+from .base import Example, Rejected, Sample, Syntax
 from .rules import need_equal, need_rank, need_whole, product
 from .selection import need_position
 

@@ -8,7 +8,8 @@ from typing import Any, cast
 from ...ir.model import Init, Parameter
 from ...sizes.facts import Facts
 from ...sizes.types import TensorType
-from .base import Constant, InitSpec, Layer, Rejected, Sample, Shape
+from ..arguments import Constant, InitSpec, Shape
+from .base import Layer, Rejected, Sample
 from .rules import need_whole, weight_size
 
 

@@ -7,7 +7,8 @@ from typing import Literal
 from ...sizes.dims import Size
 from ...sizes.facts import Facts
 from ...sizes.types import TensorType
-from .base import Count, Example, Function, Ints, Naturals, Rejected, Sample
+from ..arguments import Count, Ints, Naturals
+from .base import Example, Function, Rejected, Sample
 from .rules import divide, need_float, need_rank, spread, window
 
 _IMAGE = (Example("f32", ("B", 2, "H", "W")),)

@@ -9,7 +9,8 @@ from ...ir.model import Init, Parameter
 from ...sizes.dims import Size
 from ...sizes.facts import Facts
 from ...sizes.types import TensorType
-from .base import Count, Example, Layer, Rejected, Sample, Share
+from ..arguments import Count, Share
+from .base import Example, Layer, Rejected, Sample
 from .rules import need_equal, need_f32, need_integer, need_rank, product, weight_size
 
 MOST_LAYERS = 1000

@@ -6,7 +6,8 @@ from typing import ClassVar
 
 from ...sizes.facts import Facts
 from ...sizes.types import TensorType, is_float
-from .base import Axes, Axis, Example, Function, Positive, Sample
+from ..arguments import Axes, Axis, Positive
+from .base import Example, Function, Sample
 from .rules import axes_of, axis_of, need_float, need_number
 
 _X = (Example("f32", ("B", "T", 3)),)

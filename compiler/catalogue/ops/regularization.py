@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ...sizes.facts import Facts
 from ...sizes.types import TensorType
-from .base import DType, Example, Function, Rejected, Sample, Share
+from ..arguments import DType, Share
+from .base import Example, Function, Rejected, Sample
 from .rules import need_float, need_rank
 
 

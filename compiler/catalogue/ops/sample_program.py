@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from ...sizes.dims import Dim, var, variables
 from ...sizes.facts import NO_FACTS
 from ...sizes.types import TensorType
+from ..explain import static_text, written
 from .base import Layer, Op, Operand, Sample
-from .explain import static_text, written
 from .notation import Constant
 from .sampling import bind, input_names, named, operands, size_names
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from ...sizes.dims import Dim, Size
 from ...sizes.facts import Facts
 from ...sizes.types import TensorType
-from .base import Axis, Count, Example, Extent, Function, Rejected, Sample
+from ..arguments import Axis, Count, Extent
+from .base import Example, Function, Rejected, Sample
 from .rules import (
     axis_of,
     common_dtype,

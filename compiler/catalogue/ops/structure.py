@@ -5,7 +5,8 @@ from __future__ import annotations
 from ...sizes.dims import Size
 from ...sizes.facts import Facts
 from ...sizes.types import TensorType
-from .base import Amounts, Axes, Axis, Count, Example, Function, Number, Offsets, Rejected, Sample, Shape, Sizes
+from ..arguments import Amounts, Axes, Axis, Count, Number, Offsets, Shape, Sizes
+from .base import Example, Function, Rejected, Sample
 from .rules import (
     axes_of,
     axis_of,

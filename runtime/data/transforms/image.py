@@ -1,31 +1,26 @@
 """Image transforms on whole batches, `[n, channels, height, width]` (masks `[n, height, width]`), on any device.
 
-A random transform takes `u`, uniform numbers in [0, 1) of shape `[n, DRAWS[name]]`, so that it is a pure function of the
-record's key.
+A random transform takes `u`, uniform numbers in [0, 1) of shape `[n, drawn]` (or the records' keys, where its entry says 0),
+so that it is a pure function of them. Others get an empty `u`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ... import randomness
+from ..values import as_float
+
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 Args: TypeAlias = Mapping[str, Any]
-Apply: TypeAlias = Callable[[Tensor, Args, Tensor], Tensor]
-
-
-def as_float(x: Tensor) -> Tensor:
-    """Floats; u8 is read as value / 255."""
-    if x.dtype == torch.uint8:
-        return x.to(torch.float32) / 255
-    return x if x.is_floating_point() else x.to(torch.float32)
 
 
 def _is_mask(x: Tensor) -> bool:
@@ -182,6 +177,11 @@ def blur(x: Tensor, args: Args, u: Tensor) -> Tensor:
     return _like(F.conv2d(image, weights.reshape(1, 1, -1, 1).expand(channels, 1, size, 1), groups=channels), x)
 
 
+def noise(x: Tensor, args: Args, u: Tensor) -> Tensor:
+    x = as_float(x)
+    return x + args["std"] * randomness.normal(u, x[0].numel()).reshape(x.shape)
+
+
 def erase(x: Tensor, args: Args, u: Tensor) -> Tensor:
     """A rectangle of 2 to 33 % of the area, aspect 0.3 to 3.3."""
     height, width = x.shape[-2:]
@@ -261,36 +261,3 @@ def normalize(x: Tensor, args: Args, u: Tensor) -> Tensor:
 def _by_channel(values: float | tuple[float, ...], x: Tensor) -> Tensor:
     tensor = torch.tensor(values, dtype=x.dtype, device=x.device)
     return tensor.reshape(-1, 1, 1) if tensor.dim() and x.dim() == 4 else tensor
-
-
-#: Transforms that draw nothing.
-PLAIN: dict[str, Apply] = {
-    "resize": resize,
-    "center_crop": center_crop,
-    "blur": blur,
-    "rgb": rgb,
-    "normalize": normalize,
-}
-#: Random ones, with how many numbers they draw a record.
-DRAWS: dict[str, tuple[Apply, Callable[[Args], int]]] = {
-    "random_crop": (random_crop, lambda args: 2),
-    "random_resized_crop": (random_resized_crop, lambda args: 4),
-    "hflip": (hflip, lambda args: 1),
-    "vflip": (vflip, lambda args: 1),
-    "shift": (shift, lambda args: 2),
-    "rotate": (rotate, lambda args: 1),
-    "affine": (affine, lambda args: 5),
-    "erase": (erase, lambda args: 5),
-    "color_jitter": (color_jitter, lambda args: 3),
-    "rand_augment": (rand_augment, lambda args: 3 * args["n"]),
-}
-
-
-def in_evaluation(name: str, x: Tensor, args: Args) -> Tensor:
-    """What a random transform does outside training: nothing, but that the size comes out as in training."""
-    none = x.new_zeros(0)
-    if name == "random_crop":
-        return center_crop(x, args, none)
-    if name == "random_resized_crop":
-        return center_crop(resize(x, args, none), args, none)
-    return as_float(x) if name in ("color_jitter", "noise") else x

@@ -1,0 +1,275 @@
+"""Transforms of images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from ...ir.data import ItemType
+from ...sizes.dims import Size
+from ..arguments import Channels, Count, Factors, Natural, NotNegative, Odd, Range, Share
+from .base import Transform, Undo, Unsuited, as_float, as_tensor, with_shape
+
+
+class _Image(Transform):
+    """Base: an image `[channels, height, width]` (or a mask `[height, width]`), whose size may change."""
+
+    #: Also for masks, or only where there are colours.
+    masks: ClassVar[bool] = True
+
+    takes = "image"
+    in_graph = False
+    example_source = 'image_folder("pictures")'
+
+    @classmethod
+    def infer(cls, item: ItemType, args: dict[str, Any]) -> ItemType:
+        item = as_tensor(item, "an image")
+        if item.shape is not None and len(item.shape) not in ((2, 3) if cls.masks else (3,)):
+            raise Unsuited("an image [channels, height, width]")
+        if item.shape is not None:
+            item = with_shape(item, (*item.shape[:-2], *cls.size(item.shape[-2:], args)))
+        return as_float(item) if cls.to_float else item
+
+    @classmethod
+    def size(cls, size: tuple[Size | None, ...], args: dict[str, Any]) -> tuple[Size | None, ...]:
+        return size
+
+    @classmethod
+    def inverse(cls, item: ItemType, args: Mapping[str, Any], learned: Mapping[str, Any]) -> tuple[Undo, ...] | None:
+        return ()
+
+
+class _Cropped(_Image):
+    @classmethod
+    def size(cls, size: tuple[Size | None, ...], args: dict[str, Any]) -> tuple[Size | None, ...]:
+        return args["n"], args["n"]
+
+
+class Resize(_Image):
+    """Scales so that the short edge is `n`."""
+
+    n: Count
+
+    example = "image: f32[3, 64, 64] = source.image -> resize(72) -> center_crop(64) -> scale(1)"
+
+    @classmethod
+    def size(cls, size: tuple[Size | None, ...], args: dict[str, Any]) -> tuple[Size | None, ...]:
+        height, width = size
+        return (args["n"], args["n"]) if height is not None and height == width else (None, None)
+
+
+class CenterCrop(_Cropped):
+    """The square of `n` in the middle; zeros where the image is smaller."""
+
+    n: Count
+
+    example = "image: f32[3, 64, 64] = source.image -> center_crop(64) -> scale(1)"
+
+
+class RandomCrop(_Cropped):
+    """A square of `n` at a random place; zeros where the image is smaller."""
+
+    n: Count
+
+    random = True
+    drawn = 2
+    evaluation = ("center_crop",)
+    example = "image: f32[3, 64, 64] = source.image -> resize(72) -> random_crop(64) -> scale(1)"
+
+
+class RandomResizedCrop(_Cropped):
+    """A random part (of area `scale` and aspect `ratio`), scaled to a square of `n`."""
+
+    n: Count
+    scale: Range = (0.08, 1.0)
+    ratio: Factors = (0.75, 4 / 3)
+
+    random = True
+    drawn = 4
+    evaluation = ("resize", "center_crop")
+    example = "image: f32[3, 64, 64] = source.image -> random_resized_crop(64, scale = (0.5, 1.0)) -> scale(1)"
+
+
+class Hflip(_Image):
+    """Mirrors left and right with probability `p`."""
+
+    p: Share = 0.5
+
+    random = True
+    drawn = 1
+    evaluation = ()
+    example = "image: f32[3, 64, 64] = source.image -> center_crop(64) -> scale(1) -> if training { hflip }"
+
+
+class Vflip(_Image):
+    """Mirrors top and bottom with probability `p`."""
+
+    p: Share = 0.5
+
+    random = True
+    drawn = 1
+    evaluation = ()
+    example = "image: f32[3, 64, 64] = source.image -> center_crop(64) -> scale(1) -> if training { vflip }"
+
+
+class Shift(_Image):
+    """Moves by up to `n` pixels in both directions, at random; zeros come in."""
+
+    n: Count
+
+    random = True
+    drawn = 2
+    evaluation = ()
+    example = "image: f32[3, 64, 64] = source.image -> center_crop(64) -> if training { shift(4) } -> scale(1)"
+
+
+class Rotate(_Image):
+    """Turns by up to `degrees` at random."""
+
+    degrees: NotNegative
+
+    random = True
+    drawn = 1
+    evaluation = ()
+    example = "image: f32[3, 64, 64] = source.image -> center_crop(64) -> if training { rotate(10) } -> scale(1)"
+
+
+class Affine(_Image):
+    """Turns, moves (as a share of the size), scales and shears at random."""
+
+    degrees: NotNegative = 0.0
+    translate: Share = 0.0
+    scale: Factors | None = None
+    shear: NotNegative = 0.0
+
+    random = True
+    drawn = 5
+    evaluation = ()
+    example = (
+        "image: f32[3, 64, 64] = source.image -> center_crop(64) -> scale(1)\n"
+        "  -> if training { affine(degrees = 10, translate = 0.1, scale = (0.9, 1.1)) }"
+    )
+
+
+class Blur(_Image):
+    """Gaussian blur with an odd kernel."""
+
+    kernel: Odd
+
+    example = "image: f32[3, 64, 64] = source.image -> center_crop(64) -> scale(1) -> blur(5)"
+
+
+class Noise(_Image):
+    """Adds normal noise."""
+
+    std: NotNegative
+
+    random = True
+    to_float = True
+    evaluation = ("to_float",)
+    in_graph = True
+    example = "image: f32[3, 64, 64] = source.image -> center_crop(64) -> scale(1) -> if training { noise(0.1) }"
+
+
+class Erase(_Image):
+    """Sets a random rectangle to 0 with probability `p`."""
+
+    p: Share = 0.5
+
+    random = True
+    drawn = 5
+    evaluation = ()
+    example = "image: f32[3, 64, 64] = source.image -> center_crop(64) -> scale(1) -> if training { erase(0.25) }"
+
+
+class ColorJitter(_Image):
+    """Changes brightness, contrast and saturation by up to these shares."""
+
+    brightness: NotNegative = 0.0
+    contrast: NotNegative = 0.0
+    saturation: NotNegative = 0.0
+
+    random = True
+    masks = False
+    to_float = True
+    drawn = 3
+    evaluation = ("to_float",)
+    in_graph = True
+    example = (
+        "image: f32[3, 64, 64] = source.image -> center_crop(64) -> scale(1)\n"
+        "  -> if training { color_jitter(brightness = 0.4, contrast = 0.4) }"
+    )
+
+
+class RandAugment(_Image):
+    """`n` random operations of strength `magnitude` (Cubuk et al., 2019)."""
+
+    n: Count = 2
+    magnitude: Natural = 9
+
+    random = True
+    masks = False
+    evaluation = ()
+    example = "image: f32[3, 64, 64] = source.image -> center_crop(64) -> if training { rand_augment } -> scale(1)"
+
+    @classmethod
+    def numbers_drawn(cls, args: Mapping[str, Any]) -> int:
+        return 3 * args["n"]
+
+
+class Rgb(_Image):
+    """A gray image as a colour image: its channel three times. One with three channels stays as it is."""
+
+    masks = False
+    in_graph = True
+    example = 'image: f32[3, 64, 64] = source.image -> center_crop(64) -> rgb -> normalize("imagenet")'
+
+    @classmethod
+    def infer(cls, item: ItemType, args: dict[str, Any]) -> ItemType:
+        item = super().infer(item, args)
+        if item.shape is None:
+            return item
+        if item.shape[0] not in (1, 3, None):
+            raise Unsuited("an image of one or three channels")
+        return with_shape(item, (3, *item.shape[1:]))
+
+
+class Normalize(_Image):
+    """(x - mean) / std a channel; u8 is read as value / 255. `normalize("imagenet")` has ImageNet's figures."""
+
+    mean: Literal["imagenet"] | Channels
+    std: Channels | None = None
+
+    to_float = True
+    in_graph = True
+    example = 'image: f32[3, 64, 64] = source.image -> center_crop(64) -> normalize("imagenet")'
+
+    @classmethod
+    def infer(cls, item: ItemType, args: dict[str, Any]) -> ItemType:
+        item = as_tensor(item, "an image or numbers")
+        for values in (args["mean"], args["std"]):
+            if isinstance(values, tuple) and item.shape:
+                channels = item.shape[0] if len(item.shape) == 3 else item.shape[-1]
+                if isinstance(channels, int) and channels != len(values):  # pyright: ignore[reportUnknownArgumentType]
+                    raise Unsuited(f"{len(values)} channels, one a number")  # pyright: ignore[reportUnknownArgumentType]
+        return as_float(item)
+
+    @classmethod
+    def check(cls, args: dict[str, Any]) -> str | None:
+        if (args["mean"] == "imagenet") == (args["std"] is None):
+            return None
+        return 'write `"imagenet"`, or a mean and a std'
+
+    @classmethod
+    def inverse(cls, item: ItemType, args: Mapping[str, Any], learned: Mapping[str, Any]) -> tuple[Undo, ...] | None:
+        if args["mean"] == "imagenet":
+            return None
+        std, mean = (_by_channel(args[name], item) for name in ("std", "mean"))
+        return (("affine", std, mean),)
+
+
+def _by_channel(values: Any, item: ItemType) -> Any:
+    """One number a channel, so that it broadcasts over an image [channels, height, width]."""
+    if isinstance(values, tuple) and item.shape is not None and len(item.shape) == 3:
+        return [[[value]] for value in values]  # pyright: ignore[reportUnknownVariableType]
+    return values  # pyright: ignore[reportUnknownVariableType]

@@ -1,0 +1,150 @@
+"""Transforms of the numbers and names of a table, and of streams of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from ...ir.data import Classes, ItemType
+from ...sizes.types import is_float
+from ..arguments import Count, Names
+from .base import Transform, Undo, Unsuited, as_float, as_tensor
+
+
+class _Numeric(Transform):
+    """Base: numbers become floats; a stream of numbers stays one."""
+
+    takes = "numbers"
+    in_graph = True
+    example_source = 'csv("rows.csv")'
+
+    @classmethod
+    def infer(cls, item: ItemType, args: dict[str, Any]) -> ItemType:
+        return as_float(item if item.kind == "stream" else as_tensor(item))
+
+
+class Scale(_Numeric):
+    """Multiplies the raw values."""
+
+    k: float
+
+    example_source = 'npz("rows.npz")'
+    example = "x: f32[8] = source.pixels -> scale(1 / 16)"
+
+    @classmethod
+    def inverse(cls, item: ItemType, args: Mapping[str, Any], learned: Mapping[str, Any]) -> tuple[Undo, ...] | None:
+        return (("affine", 1 / args["k"], 0.0),) if args["k"] else None
+
+
+class Threshold(Transform):
+    """1 where the value is above `v`, else 0."""
+
+    v: float
+
+    takes = "numbers"
+    in_graph = True
+    example_source = 'csv("rows.csv")'
+    example = "x: i64 = source.grade -> threshold(4)"
+
+    @classmethod
+    def infer(cls, item: ItemType, args: dict[str, Any]) -> ItemType:
+        return as_tensor(item).model_copy(update={"dtype": "i64", "classes": Classes(count=2)})
+
+
+class Standardize(_Numeric):
+    """(x - mean) / std; mean and std from the train split, for each number of a record by itself. A stream has one mean
+    and one std."""
+
+    fitted = True
+    example = "x: f32 = source.height -> standardize"
+
+    @classmethod
+    def inverse(cls, item: ItemType, args: Mapping[str, Any], learned: Mapping[str, Any]) -> tuple[Undo, ...] | None:
+        return (("affine", learned["std"], learned["mean"]),) if learned else None
+
+
+class Impute(_Numeric):
+    """Fills missing numbers by the train split's mean or median, or by a value."""
+
+    value: Literal["mean", "median"] | float
+
+    fitted = True
+    fills = True
+    example = 'x: f32 = source.height -> impute("median") -> standardize'
+
+    @classmethod
+    def inverse(cls, item: ItemType, args: Mapping[str, Any], learned: Mapping[str, Any]) -> tuple[Undo, ...] | None:
+        return ()
+
+
+class Clip(_Numeric):
+    """Cuts to [min, max]."""
+
+    min: float | None = None
+    max: float | None = None
+
+    example = "x: f32 = source.income -> clip(min = 0, max = 1e6)"
+
+    @classmethod
+    def check(cls, args: dict[str, Any]) -> str | None:
+        low, high = args["min"], args["max"]
+        return "`min` is above `max`" if low is not None and high is not None and low > high else None
+
+    @classmethod
+    def inverse(cls, item: ItemType, args: Mapping[str, Any], learned: Mapping[str, Any]) -> tuple[Undo, ...] | None:
+        return ()
+
+
+class Log1p(_Numeric):
+    """log(1 + x)."""
+
+    example = "x: f32 = source.income -> log1p -> standardize"
+
+    @classmethod
+    def inverse(cls, item: ItemType, args: Mapping[str, Any], learned: Mapping[str, Any]) -> tuple[Undo, ...] | None:
+        return (("expm1",),)
+
+
+class OneHot(Transform):
+    """A number below `n` as a vector with a single 1."""
+
+    n: Count
+
+    in_graph = True
+    reads = "i64"
+    example_source = 'csv("rows.csv")'
+    takes = "numbers"
+    example = "x: f32[7] = source.weekday -> one_hot(7)"
+
+    @classmethod
+    def infer(cls, item: ItemType, args: dict[str, Any]) -> ItemType:
+        item = as_tensor(item, "whole numbers")
+        if item.dtype is not None and is_float(item.dtype):
+            raise Unsuited("whole numbers")
+        shape = None if item.shape is None else (*item.shape, args["n"])
+        return ItemType(kind="tensor", dtype="f32", shape=shape)
+
+
+class Category(Transform):
+    """The number of a name: its place in the list, or in the sorted names of the train split."""
+
+    names: Names = ()
+
+    variadic = "names"
+    fitted = True
+    in_graph = False
+    example_source = 'csv("rows.csv")'
+    takes = "texts"
+    example = 'x: i64 = source.answer -> category("no", "yes")'
+
+    @classmethod
+    def infer(cls, item: ItemType, args: dict[str, Any]) -> ItemType:
+        if item.kind not in ("column", "text"):
+            raise Unsuited("names: a column of a table")
+        names = args["names"]
+        classes = Classes(count=len(names), names=names) if names else Classes()
+        return ItemType(kind="tensor", dtype="i64", shape=(), classes=classes)
+
+    @classmethod
+    def check(cls, args: dict[str, Any]) -> str | None:
+        return "a name is given twice" if len(set(args["names"])) != len(args["names"]) else None

@@ -1,0 +1,22 @@
+"""What a data section writes with a sign, on a batch of records; the rest of its notation is the graph's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from ..values import as_float
+
+
+def to_float(x: Tensor, args: Mapping[str, Any]) -> Tensor:
+    return as_float(x)
+
+
+def slice(x: Tensor, args: Mapping[str, Any]) -> Tensor:
+    return x[:, args["start"] : args["stop"]]
+
+
+def index(x: Tensor, args: Mapping[str, Any]) -> Tensor:
+    return x[:, args["at"]]

@@ -1,0 +1,93 @@
+"""Transforms of numbers and names. `x` is a batch of records; `args` has the arguments of the transform and what it has learned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+
+from .. import mistakes
+from ..values import Use, Value
+
+Args: TypeAlias = Mapping[str, Any]
+
+
+def scale(x: Tensor, args: Args) -> Tensor:
+    return x.to(torch.float32) * args["k"]
+
+
+def threshold(x: Tensor, args: Args) -> Tensor:
+    return (x > args["v"]).to(torch.int64)
+
+
+def clip(x: Tensor, args: Args) -> Tensor:
+    x = x.to(torch.float32)
+    return x if args["min"] is None and args["max"] is None else x.clamp(args["min"], args["max"])
+
+
+def log1p(x: Tensor, args: Args) -> Tensor:
+    return x.to(torch.float32).log1p()
+
+
+def one_hot(x: Tensor, args: Args) -> Tensor:
+    return torch.nn.functional.one_hot(x.to(torch.int64), args["n"]).to(torch.float32)
+
+
+# ---- fitted ---------------------------------------------------------------------------------------------------------------
+
+
+def fit_standardize(value: Value, args: Args) -> dict[str, Any]:
+    """Mean and standard deviation of each number of a record; a constant one is divided by 1."""
+    x = _stacked(value).to(torch.float64)
+    mean, std = x.mean(0), x.std(0, correction=0)
+    return {"mean": mean.tolist(), "std": torch.where(std > 0, std, torch.ones_like(std)).tolist()}
+
+
+def standardize(x: Tensor, args: Args) -> Tensor:
+    mean = torch.tensor(args["mean"], dtype=torch.float64, device=x.device)
+    std = torch.tensor(args["std"], dtype=torch.float64, device=x.device)
+    return ((x.to(torch.float64) - mean) / std).to(torch.float32)
+
+
+def _stacked(value: Value) -> Tensor:
+    if isinstance(value, Tensor):
+        return value
+    assert isinstance(value, list)
+    return torch.cat([item.reshape(-1) for item in value])
+
+
+def fit_impute(value: Value, args: Args) -> dict[str, Any]:
+    if not isinstance(args["value"], str):
+        return {"fill": args["value"]}
+    x = _stacked(value).to(torch.float64)
+    fill = x.nanmean(0) if args["value"] == "mean" else x.nanmedian(0).values
+    return {"fill": torch.nan_to_num(fill).tolist()}
+
+
+def impute(x: Tensor, args: Args) -> Tensor:
+    x = x.to(torch.float32)
+    return torch.where(x.isnan(), torch.tensor(args["fill"], dtype=x.dtype, device=x.device), x)
+
+
+def fit_category(texts: list[str], args: Args) -> dict[str, Any]:
+    return {"names": list(args["names"]) or sorted(set(texts), key=_natural)}
+
+
+def _natural(text: str) -> tuple[int, float, str]:
+    """Numbers in their order, before other names."""
+    try:
+        return (0, float(text), text)
+    except ValueError:
+        return (1, 0.0, text)
+
+
+def category(texts: list[str], use: Use) -> Tensor:
+    names = use.fitted["names"]
+    lookup = {name: number for number, name in enumerate(names)}
+    found = [lookup.get(text, -1) for text in texts]
+    if -1 in found:
+        at = found.index(-1)
+        raise mistakes.unknown_category(use.node.span, use.place(at), texts[at], names, not use.args["names"])
+    return torch.tensor(found, dtype=torch.int64)
