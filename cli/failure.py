@@ -34,7 +34,7 @@ def report(error: Exception) -> int:
         show([error.diagnostic], getattr(error, "sources", None))
         return getattr(error, "exit_code", 2)
     code = getattr(error, "exit_code", None)
-    if isinstance(code, int):  # a failure of the runtime that says itself what the user can do
+    if isinstance(code, int):  # a failure of the runtime that already contains what the user can do
         complain(str(error), tuple(getattr(error, "helps", ())), tuple(getattr(error, "notes", ())))
         return code
     if isinstance(error, OSError) and error.filename is not None:
@@ -44,7 +44,7 @@ def report(error: Exception) -> int:
         wanted = re.search(r"(\d+) bytes", str(error))
         complain(
             "out of memory" + (f": a single allocation of {memory(int(wanted.group(1)))} failed" if wanted else ""),
-            ("`dlc build FILE --emit summary` says what the model needs; `train.micro_batch` makes a step smaller",),
+            ("`dlc build FILE --emit summary` shows what the model needs; reduce it with `train.micro_batch`",),
         )
         return 1
     if os.environ.get("DLC_TRACEBACK"):

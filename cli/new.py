@@ -18,7 +18,7 @@ def shipped() -> dict[str, Path]:
 
 
 def summary(path: Path) -> str:
-    """The first comment line of a spec says what it is."""
+    """The first comment line of a spec, which describes it."""
     lines = path.read_text("utf-8").splitlines()
     return next((line.lstrip("# ").strip() for line in lines if line.startswith("#")), "")
 

@@ -42,7 +42,7 @@ def command(directory: tuple[str, ...], form: str) -> int:
 
 
 def table(comparison: Comparison) -> list[str]:
-    """A line a run: where it stands, the settings in which runs of one spec differ, the figures."""
+    """A line per run: its state, the settings in which runs of one spec differ, the figures."""
     figures = list(dict.fromkeys(name for row in comparison.rows for name in row.figures))
     head = ["run", "state", *comparison.settings, *figures]
     rows = [head]

@@ -38,7 +38,7 @@ from ..sizes.types import TensorType
 
 Kind: TypeAlias = Literal["still", "positions", "last"]
 
-#: Operators that only say how elements are read, or look each one up.
+#: Operators that only change how elements are read, or look each one up.
 _READING = frozenset((
     "squeeze", "stack", "split_heads", "merge_heads", "flatten", "transpose", "rearrange", "Embedding", "expand",
     "zeros", "ones",
@@ -124,7 +124,7 @@ class _Reader:
                     self._requirement(requirement)
 
     def _requirement(self, requirement: Requirement) -> None:
-        """`T <= n` is said of the whole length; a step of one position is no multiple of anything."""
+        """`T <= n` concerns the whole length; a step of one position is not a multiple of anything."""
         if requirement.op in ("==", "!="):
             raise Failed(errors.length_required(self.model.name, self.length, requirement.text, requirement.span))
 

@@ -128,7 +128,7 @@ _Outer: TypeAlias = Mapping[str, _Owner]
 
 
 class _Place(NamedTuple):
-    """Where a body stands: its path, the slot offsets of its first and last turn, and how many there are."""
+    """Where a body is: its path, the slot offsets of its first and last turn, and how many there are."""
 
     prefix: str
     first: Mapping[str, int]
@@ -264,7 +264,7 @@ class _Count:
         return found
 
     def node_flops(self, node: OpNode, types: Mapping[int, TensorType]) -> int:
-        """The catalogue's count; it needs neither weights nor the init that stands among a layer's arguments."""
+        """The catalogue's count; it needs neither weights nor the init among a layer's arguments."""
         kind = find(node.op)
         if kind is None or kind.flops is Op.flops:
             return 0

@@ -12,7 +12,7 @@ The body of a loss is walked once, in order. Each value is one of
 - a *blend*: computed from outputs and fields in some other way. Nothing can be read off it.
 
 A sum of one output and one field that goes into anything else (`** 2`, `abs`, `mean`) is a comparison: training makes it
-small, so the field is what the sum says at zero. A loss with a target is a comparison by definition. An output that meets a
+small, so the field is the value of the sum at zero. A loss with a target is a comparison by definition. An output that meets a
 field in a blend only (`label * score`) is unknown, and so is one that is compared with several fields.
 """
 
@@ -43,7 +43,7 @@ class Meaning:
     - `logit`: the sigmoid of `scale * output + shift` is the mean of `field`, which lies between 0 and 1;
     - `chance`: that sigmoid;
     - `value`: `scale * output + shift` is `field`, after the transforms of the data;
-    - `unknown`: `why` says what prevents an answer.
+    - `unknown`: `why` is the reason.
     """
 
     kind: Kind
@@ -67,7 +67,7 @@ def output_meanings(spec: Spec, train: Train, net: str) -> dict[str, Meaning]:
 
 
 def seeds(spec: Spec, train: Train, net: str) -> dict[int, Meaning]:
-    """What the losses of a section say of the values of a net, by their number in the body of its model."""
+    """What the losses of a section imply about the values of a net, by their number in the body of its model."""
     body = spec.body_of(spec.models[train.net(net).model])
     known = {**body.taps, **{result.name or "output": result.value for result in body.outputs}}
     said: dict[int, Meaning] = {}
@@ -86,7 +86,7 @@ def seeds(spec: Spec, train: Train, net: str) -> dict[int, Meaning]:
             number = known.get(name)
             if owner != net or number is None:
                 continue
-            # a later phase tells more than an earlier one, unless it cannot tell
+            # a later phase takes precedence over an earlier one, unless its meaning is unknown
             if meaning.kind != "unknown" or number not in said:
                 said[number] = meaning
     return said
@@ -101,7 +101,7 @@ def _no_comparison(train: Train) -> Meaning:
 
 @dataclass(frozen=True)
 class _Step:
-    """A function that an output or field went through; its arguments and the numbers beside it as text."""
+    """A function that an output or field went through; its arguments and scalar operands as text."""
 
     op: str
     text: str = ""
@@ -404,7 +404,7 @@ class _Reader:
             self.contacts.meet(output, [f"it is compared with `{other.name}` only after `{gone}`"])
 
     def loss(self, node: OpNode, loss: type[Loss], given: list[_Flow]) -> _Flow:
-        """A loss of the catalogue, which says what its target means."""
+        """A loss of the catalogue, which defines what its target means."""
         if loss.target is None or len(given) <= max(loss.prediction, loss.against):
             return self.blend(given, f"`{node.op}`")
         predicted, target = given[loss.prediction], given[loss.against]
@@ -449,7 +449,7 @@ class _Reader:
 
 
 def _of_classes(scores: _Atom, labels: _Atom, factor: float, axis: int) -> Meaning | None:
-    """What class scores are before the functions between the output and the loss; None where it cannot be told."""
+    """What class scores are before the functions between the output and the loss; None if unknown."""
     ops = [step.op for step in scores.steps]
     place = _class_axis(scores, axis)
     if place is None or factor <= 0:
@@ -617,7 +617,7 @@ def _written(node: OpNode) -> str:
 
 
 def _same_shape(given: Sequence[_Flow], types: Sequence[TensorType | None]) -> bool:
-    """Whether outputs and fields stand element against element: none is broadcast."""
+    """Whether outputs and fields are compared element by element: none is broadcast."""
     shapes = {
         type.shape
         for flow, type in zip(given, types, strict=True)
@@ -638,7 +638,7 @@ def _blended(flow: _Flow) -> _Blend:
 
 
 def _constant(flow: _Flow) -> _Flow:
-    """What no gradient flows through: the outputs in it are not trained by it, so it does not say what they are."""
+    """What no gradient flows through: the outputs in it are not trained by it, so it does not define what they mean."""
     part = _blended(flow)
     if not part.outputs:
         return flow

@@ -271,7 +271,7 @@ class _Binder:
         return node.op == "pad"
 
     def _padded(self, id: int) -> bool:
-        """Whether a `pad` stands anywhere before: then it is that which stands wrong."""
+        """Whether there is a `pad` anywhere before: then that one is misplaced."""
         return self.graph.nodes[id].op == "pad" or any(map(self._padded, self.graph.nodes[id].inputs))
 
     def _pads(self, fields: list[DataField]) -> None:

@@ -78,7 +78,7 @@ class DataGraph:
         self.names[name] = id
 
     def node_of(self, node: syntax.Pipe) -> int:
-        """The node that an expression stands for; a mistake raises Failed."""
+        """The node of an expression; a mistake raises Failed."""
         value = self.evaluate(node)
         if isinstance(value, int):
             return value

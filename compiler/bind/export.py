@@ -344,7 +344,7 @@ class ExportBinder:
 
 
 def named_values(body: Body) -> dict[str, int]:
-    """Inputs, taps and outputs of a model by name; an output stands before a tap, a tap before an input."""
+    """Inputs, taps and outputs of a model by name; an output takes precedence over a tap, a tap over an input."""
     found = {value.name: value.id for value in body.inputs}
     found.update(body.taps)
     found.update({result.name: result.value for result in body.outputs})

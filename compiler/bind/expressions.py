@@ -420,7 +420,7 @@ class Binder:
         used = {operand for node in body.nodes for operand in node.inputs if isinstance(operand, int)}
         used |= {result.value for result in body.outputs}
         inputs = tuple(value for value in body.inputs if value.id in used)
-        if not inputs:  # something has to say how large the batch is
+        if not inputs:  # something has to give the batch size
             inputs = body.inputs[:1]
         references: list[str | None] = [getattr(node, "instance", None) for node in body.nodes]
         named = {reference.partition(".")[0] for reference in references if reference}

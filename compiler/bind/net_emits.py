@@ -21,7 +21,7 @@ class NetEmits:
     """What the applications of one net in one body emit, as `Instance.emits`.
 
     `elsewhere` gives a value where this body does not apply the net: it computes the lets that do, or takes the value from
-    the body of the shared lets. `began` says which applications belong to the expression at hand: when there are several,
+    the body of the shared lets. `began`: which applications belong to the current expression: when there are several,
     `net.name` holds those. `names` are the emits that the section reads, `known` all that the net has.
     """
 

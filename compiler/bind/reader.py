@@ -24,7 +24,7 @@ from ..sizes.statics import Quantity, StaticError, describe, truth
 from ..text import syntax
 
 Item: TypeAlias = syntax.Key | syntax.Field | syntax.Let | syntax.Draw | syntax.Rule | syntax.Sub | syntax.SubFor
-#: Reads an argument that is no plain value: gets the expression and what it is called.
+#: Reads an argument that is not a plain value: gets the expression and its name.
 Special: TypeAlias = Mapping[str, Callable[[syntax.Pipe, str], Any]]
 
 _FORMS = {
@@ -42,7 +42,7 @@ TIME_UNITS = ("epochs", "steps")
 
 @dataclass
 class Section:
-    """The entries of a section, told apart: `keys` by name (each once), `many` those that may stand several times."""
+    """The entries of a section by kind: `keys` by name (each once), `many` those that may be repeated."""
 
     name: str
     span: Span
@@ -286,7 +286,7 @@ class Reader:
     def bind(
         self, entry: type[Entry], items: Sequence[syntax.Pipe | syntax.Kwarg], span: Span, special: Special
     ) -> dict[str, Any]:
-        """Arguments of a use, complete with defaults. `special` reads the kinds that are no plain values: it gets the
+        """Arguments of a use, complete with defaults. `special` reads the kinds that are not plain values: it gets the
         expression, and what it is called."""
         names = [name for name, _, _ in entry.arguments]
         given: dict[str, syntax.Pipe] = {}

@@ -238,7 +238,7 @@ class SearchBinder:
         return [self.reader.static(item) for item in declared.args.items if not isinstance(item, syntax.Kwarg)]
 
     def _kind(self, target: Target) -> str:
-        """The type of a setting by name, or "" when anything may stand there."""
+        """The type of a setting by name, or "" if it may be anything."""
         try:
             if target.slot is not None:
                 if kind := applied(target.slot):

@@ -76,7 +76,7 @@ class Environment:
         return False, None
 
     def lookup(self, name: str, span: Span) -> Any:
-        """The value of a name read in an expression; E0301 when nothing is called so."""
+        """The value of a name read in an expression; E0301 if it is not defined."""
         binding = self.binding(name)
         if binding is not None:
             binding.read = True

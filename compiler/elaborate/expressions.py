@@ -33,7 +33,7 @@ from .nodes import guarded, is_tensor, operator_node, realize
 from .state import Context
 from .values import POISON, Instance, Outputs, SubInstance, Tensor
 
-#: Operators of the language and the catalogue entries they stand for.
+#: Operators of the language and their catalogue entries.
 BINARY = {
     "+": "plus", "-": "minus", "*": "times", "/": "divide", "//": "floor_divide", "%": "modulo", "**": "power",
     "@": "matmul", "==": "equal", "!=": "not_equal", "<": "less", "<=": "less_equal", ">": "greater",
@@ -86,7 +86,7 @@ def evaluate(context: Context, node: syntax.Pipe) -> Any:
 
 
 def head(context: Context, node: syntax.Pipe) -> Any:
-    """The head of a pipeline: a constructor without tensor inputs stands for its tensor there."""
+    """The head of a pipeline: a constructor without tensor inputs is its tensor there."""
     value = evaluate(context, node)
     if isinstance(value, Callable):
         return realize(context, value, node.span)

@@ -27,7 +27,7 @@ from .values import Tensor
 
 
 def size_of(context: Context, node: syntax.Pipe, what: str, *, names_new: bool = False) -> Size:
-    """The size that an expression states. `names_new`: a capitalised name could stand here for a new one."""
+    """The size that an expression states. `names_new`: a capitalised name may introduce a new size here."""
     for ref in names_in(node):
         if not context.environment.knows(ref.name):
             alone = names_new and ref is node

@@ -10,7 +10,7 @@ from ..text import syntax
 
 @dataclass(frozen=True)
 class Signature:
-    """A block's declared parts, told apart."""
+    """A block's declarations by kind."""
 
     statics: tuple[syntax.Decl, ...]
     inputs: tuple[syntax.Decl, ...]

@@ -42,7 +42,7 @@ MOST_GIVEN = 4  # settings that a note lists
 
 @dataclass
 class Context:
-    """Where evaluation stands: the body being built, the names, the numbering, and what is shared."""
+    """The state of evaluation: the body being built, the names, the numbering, and what is shared."""
 
     state: State
     builder: Builder
@@ -103,7 +103,7 @@ class State(ABC):
 
     @contextmanager
     def reporting(self, span: Span | None = None) -> Generator[None]:
-        """Runs one statement (at `span`); a mistake in it is reported and the next statement goes on."""
+        """Runs one statement (at `span`); a mistake in it is reported, and evaluation continues with the next statement."""
         try:
             yield
         except Failed as failure:
@@ -144,7 +144,7 @@ class State(ABC):
         )
 
     def given(self, diagnostic: Diagnostic) -> tuple[str, ...]:
-        """A note about the sizes that the command line or a variant gives: those whose name stands where the mistake is,
+        """A note on sizes given by the command line or a variant: those whose name appears where the mistake is,
         or all when none does."""
         project = self.project
         found = [

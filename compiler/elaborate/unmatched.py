@@ -34,7 +34,7 @@ def check_parameters(state: State, model: Model) -> None:
             return
         candidates = entries if not full else list(parameters(spec, model))
         for key, (_, selector) in list(unmatched.items()):
-            # The prefix of the body that says the rule is any prefix here: a rule of a block is relative to it.
+            # The prefix of the body that contains the rule is any prefix here: a rule of a block is relative to it.
             if any(
                 selects(selector, tail, entry.layer, entry.leaf, len(entry.shape))
                 for entry in candidates

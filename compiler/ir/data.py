@@ -1,6 +1,6 @@
 """`data` sections: a small graph a record, and the batch fields that point at its nodes.
 
-`DataSet.nodes` stand in an order in which each reads only earlier ones. A node that several fields read is computed once
+`DataSet.nodes` are in an order in which each reads only earlier ones. A node that several fields read is computed once
 (so a random window is drawn once for tokens and targets).
 """
 
@@ -29,7 +29,7 @@ class ItemType(Record):
     """What one record holds at a node, as far as it is known without looking at the data.
 
     `tensor`: dtype and shape (None: unknown; a None axis is one too). `column`: a cell of a table, a number or a text
-    (or, where the shape is unknown, an array), known only from the data. `stream`: a sequence of i64 or f32 that is no record yet
+    (or, where the shape is unknown, an array), known only from the data. `stream`: a sequence of i64 or f32 that is not a record yet
     (`random_window` cuts it). `text`: a string. `words`: a list of strings. `record`: named members.
     """
 
@@ -116,7 +116,7 @@ class DataSet(Record):
 
 
 class FieldFacts(Record):
-    """What the data says of a field: dtype and shape of one record (an axis that varies is None), its classes, and for
+    """What is known of a field from the data: dtype and shape of one record (an axis that varies is None), its classes, and for
     a fitted or fixed vocabulary the largest id + 1."""
 
     dtype: str

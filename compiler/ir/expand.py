@@ -56,7 +56,7 @@ def turns(node: RepeatNode, prefix: str, offsets: Mapping[str, int]) -> Iterator
 
 @dataclass(frozen=True)
 class ScopedRule:
-    """An init rule with the path of the body that says it."""
+    """An init rule with the path of the body that contains it."""
 
     prefix: str
     rule: InitRule
@@ -166,7 +166,7 @@ def parameters(spec: Spec, model: Model, *, first_turns: bool = False) -> Iterat
 
 
 def selects(selector: Selector, path: str, layer: str, leaf: str, rank: int, prefix: str = "") -> bool:
-    """Whether a selector said in the body at `prefix` chooses this parameter."""
+    """Whether a selector written in the body at `prefix` selects this parameter."""
     if selector.kind == "rank":
         comparison, number = selector.text.split()
         return compare(rank, comparison, int(number))

@@ -23,7 +23,7 @@ class Liveness:
         return self._inputs[index]
 
     def nodes(self, body: Body, known: Collection[int], targets: Sequence[int]) -> list[AnyNode]:
-        """The nodes that the targets need beside the values known already, in order."""
+        """The nodes that the targets need, in order, without those already computed."""
         return self._reach(body, known, targets)[1]
 
     def operands(self, node: AnyNode) -> list[int]:

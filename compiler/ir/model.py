@@ -25,7 +25,7 @@ from .record import Record, field
 
 
 class _ByKind:
-    """A union whose members say in `kind` which they are."""
+    """A union discriminated by the field `kind`."""
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
@@ -76,7 +76,7 @@ class Parameter(Record):
 
 
 class InitRule(Record):
-    """`init selectors = init` of a block or model; paths are relative to the body that says it."""
+    """`init selectors = init` of a block or model; paths are relative to the body that contains it."""
 
     selectors: tuple[Selector, ...]
     init: Init
@@ -113,7 +113,7 @@ class OpNode(Node):
     """An operator of the catalogue.
 
     A function: `op`, `args`; `path` is the number it takes in a numbered scope (`mlp.1`), or None.
-    A layer: also `instance`, the reference to the `Instance` that owns the weights (its arguments stand in `args` too).
+    A layer: also `instance`, the reference to the `Instance` that owns the weights (its arguments are in `args` too).
     """
 
     kind: Literal["op"] = "op"
@@ -229,7 +229,7 @@ class Body(Record):
     regions of the body around them; `step` and `metrics` belong to a recipe.
     `instance_inputs` are the names of instances that come from outside (parameters, or captured by a region); nodes
     refer to them as `@name` (and `@name.sub.layer` for something inside).
-    `dims` gives the letters of the signature and what they stand for here. `taps` are the last bindings of each tensor
+    `dims` gives the letters of the signature and their values here. `taps` are the last bindings of each tensor
     name (model bodies). `emits` are `emit name = value` statements.
     """
 

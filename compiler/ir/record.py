@@ -15,7 +15,7 @@ _MISSING = dataclasses.MISSING
 
 
 def field(*, default_factory: Callable[[], Any]) -> Any:
-    """A field whose default is made anew for each record."""
+    """A field whose default is created for each record."""
     return dataclasses.field(default_factory=default_factory)
 
 
@@ -81,7 +81,7 @@ class Record:
 
     @classmethod
     def model_validate(cls, value: Any) -> Self:
-        """From dicts and lists; pydantic's ValidationError (a ValueError) says what does not fit."""
+        """From dicts and lists; raises pydantic's ValidationError (a ValueError) for what does not fit."""
         return _adapter(cls).validate_python(value)
 
     @classmethod

@@ -21,7 +21,7 @@ class Draw(Record):
 
     `cases` are tried in order; the first whose condition holds is drawn from. A condition compares other settings of the
     search, `("setting", path)`, with constants; the last case may have none. Distributions: `choice` (values), `uniform`,
-    `log_uniform`, `int_uniform` (low, high), `fixed` (value). Functions and layers stand there by their text.
+    `log_uniform`, `int_uniform` (low, high), `fixed` (value). Functions and layers are given as text.
     """
 
     path: str
@@ -30,7 +30,7 @@ class Draw(Record):
 
 
 class Prune(Record):
-    """`asha`: after `min`, and ever longer, only the best 1/`factor` go on; `median`: from `min` on, the better half."""
+    """`asha`: after `min`, and ever longer, only the best 1/`factor` continue; `median`: from `min` on, the better half."""
 
     kind: Literal["asha", "median"]
     min: Duration

@@ -77,7 +77,7 @@ def cut(
 
 
 def needed(body: Body, known: Collection[int], targets: Iterable[int]) -> list[AnyNode]:
-    """The nodes of a body that the targets need beside the values known already, in order."""
+    """The nodes of a body that the targets need, in order, without those already computed."""
     wanted = {target for target in targets if target not in known}
     found: list[AnyNode] = []
     for node in reversed(body.nodes):

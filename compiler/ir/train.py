@@ -50,7 +50,7 @@ class Schedule(Record):
 
 
 class Optimizer(Record):
-    """All hyperparameters of the entry by name; one that has a schedule stands in `args` with its value at time 0."""
+    """All hyperparameters of the entry by name; one with a schedule is in `args` with its value at time 0."""
 
     name: str
     args: dict[str, Argument]
@@ -151,10 +151,10 @@ class Runtime(Record):
 
 class Phase(Record):
     """A stretch of training, complete with what it takes over from the section. A section without phases has one, named
-    "". `fresh`: the optimizer starts anew here.
+    "". `fresh`: the optimizer starts from scratch here.
 
     `shared` is a body (role `step`) over batch fields whose outputs are the lets that updates read: it runs once a batch,
-    before them, and their gradients flow through it. A section without `step` has none: its lets stand in its body."""
+    before them, and their gradients flow through it. A section without `step` has none: its lets are in its body."""
 
     name: str = ""
     duration: Duration
@@ -176,7 +176,7 @@ class Metric(Record):
 
     Its built-in parts are the body's `OpNode`s of the metric table: each gathers over the whole split, and what the
     body computes from them is computed once, at the end. A metric without built-in parts is averaged over examples.
-    `direction` says which is better; None: it follows from nothing.
+    `direction`: which is better; None if unknown.
     """
 
     name: str
@@ -203,7 +203,7 @@ class Watched(Record):
 
 
 class Keep(Record):
-    """Which weights the run keeps beside the last: the best by a figure, the last, or an average of the last n."""
+    """Which weights the run keeps in addition to the last: the best by a figure, the last, or an average of the last n."""
 
     kind: Literal["best", "last", "average"]
     metric: Watched | None = None

@@ -19,13 +19,13 @@ def wildcards(pattern: str) -> tuple[str, ...]:
 
 
 def capture(pattern: str, path: str) -> tuple[str, ...] | None:
-    """What the wildcards stand for in `path`; None when it does not match. `**` keeps its trailing dots."""
+    """What the wildcards match in `path`; None when it does not match. `**` keeps its trailing dots."""
     found = _capturing(pattern).fullmatch(path + ".")
     return None if found is None else found.groups()
 
 
 def fill(pattern: str, texts: Sequence[str]) -> str:
-    """The path that a pattern names when its wildcards stand for `texts`."""
+    """The path of a pattern whose wildcards are replaced by `texts`."""
     left = iter(texts)
     made = "".join(
         next(left) if segment == "**" else re.sub(r"\*", lambda _: next(left), segment) + "."

@@ -34,7 +34,7 @@ def unknown_source_field(span: Span, source: str, name: str, near: str | None, k
 def unknown_member(span: Span, name: str, near: str | None, known: Sequence[str]) -> Diagnostic:
     return Diagnostic(
         "E0301",
-        f"there is no member `{name}` here",
+        f"no member `{name}` here",
         span,
         "not a member",
         helps=meant(near) or ((f"it has {listed(known, 24)}",) if known else ("this is a single value",)),

@@ -1,6 +1,6 @@
-"""One type for everything that is said to the user about a spec.
+"""One type for every message about a spec.
 
-Passes collect diagnostics in a `Report` and go on; only the edge (the command line, the Python API) prints or raises.
+Passes collect diagnostics in a `Report` and continue; only the edge (the command line, the Python API) prints or raises.
 The messages themselves are functions in `compiler/messages/`, one a situation, so that a code has one home.
 """
 
@@ -22,9 +22,9 @@ class Label:
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """A mistake or a lint: what, where, and how to mend it.
+    """A mistake or a lint: what, where, and how to fix it.
 
-    `message` is one lowercase line. `label` stands under the caret. `notes` state facts, `helps` propose the fix
+    `message` is one lower-case line. `label` is shown under the caret. `notes` state facts, `helps` propose the fix
     (the first one is the best). Codes that begin with `W` are warnings.
     """
 
@@ -42,7 +42,7 @@ class Diagnostic:
 
 
 class Failed(Exception):
-    """Leaves the statement that cannot be understood; the diagnostic is reported by whoever goes on after it."""
+    """Leaves the statement that cannot be understood; the diagnostic is reported where checking continues."""
 
     def __init__(self, diagnostic: Diagnostic) -> None:
         super().__init__(diagnostic.message)

@@ -52,7 +52,7 @@ class Source:
 
 
 class Sources(dict[str, Source]):
-    """All texts that took part in one check, by name; what a renderer needs beside the diagnostics."""
+    """All texts that took part in a check, by name: what a renderer needs besides the diagnostics."""
 
     def add(self, name: str, text: str) -> Source:
         source = Source(name, text)

@@ -123,7 +123,7 @@ def not_a_label(span: Span) -> Diagnostic:
 
 
 def not_assignable(span: Span, of_self: str | None) -> Diagnostic:
-    """`of_self`: the name after `self.`, when that is what stands on the left side."""
+    """`of_self`: the name after `self.`, if that is the left side."""
     help = "the left side must be a name, or a list of names as in `[q, k, v] = ..`"
     if of_self is not None:
         help = f"there is no `self`: bind the instance, `{of_self} = ..`"

@@ -100,7 +100,7 @@ def _named(name: syntax.Ref, scope: FileScope, lookup: Lookup, kind: str) -> Any
     if operator is not None and not operator.syntax:
         return Callable(operator, name.name)
     if found is not None:
-        return lookup(name)  # says what it is instead
+        return lookup(name)  # reports what it is instead
     table = operators(layers=kind == "layer", functions=kind == "fn")
     raise Failed(
         errors.unknown_applied(name.span, name.name, APPLIED[kind], nearest(name.name, [*scope.candidates(), *table]))

@@ -1,4 +1,4 @@
-"""What the names of a file stand for: definitions, parameters, imports, and what can be applied in a stage.
+"""What the names of a file refer to: definitions, parameters, imports, and what can be applied in a stage.
 
 These classes name each other (a definition has the scope that its body sees, a scope holds definitions), so they lie in
 one file. They hold what was read; `parameters.py` computes the values of parameters, `settings.py` finds and overrides.
@@ -44,7 +44,7 @@ class Definition:
 
     @property
     def place(self) -> Span:
-        """Where its name stands, or the whole section when it has none."""
+        """The span of its name, or of the whole section if it has none."""
         return self.node.name.span if self.node.name is not None else self.node.span
 
 
@@ -56,7 +56,7 @@ def snake(name: str) -> str:
 
 @dataclass(frozen=True)
 class Callable:
-    """Something that can stand in a stage: a function, a layer kind, a block, each maybe with arguments.
+    """Something that can be a stage: a function, a layer kind or a block, optionally with arguments.
 
     `target` is the operator class or the block's definition. As a `layer` parameter (`RMSNorm(1e-5)`) it is a recipe,
     fresh at each use; as an `fn` parameter it is the function itself.

@@ -68,7 +68,7 @@ def compare(before: Project, after: Project, specs: tuple[Spec, Spec] | None = N
 
 
 def meaning(file: syntax.File) -> tuple[dict[str, str], dict[str, str]]:
-    """Settings by dotted name and definitions by name, of a spec that stands alone, as canonical text: texts are equal for
+    """Settings by dotted name and definitions by name, of a self-contained spec, as canonical text: texts are equal for
     what means the same."""
     found = _Meaning(file)
     return (

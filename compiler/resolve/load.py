@@ -30,7 +30,7 @@ def project_root(path: Path) -> Path:
     """The nearest directory upward with `pyproject.toml` or `.git`, else that of the spec."""
     try:
         folder = path.resolve().parent
-    except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL: reading the spec says so
+    except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL: reported when the spec is read
         return Path()
     for candidate in (folder, *folder.parents):
         if (candidate / "pyproject.toml").exists() or (candidate / ".git").exists():
@@ -88,7 +88,7 @@ class Loader:
         return scope
 
     def _read(self, place: Place) -> syntax.File | Diagnostic | None:
-        """The tree of a file; why there is no text; or None when the text has mistakes, which are reported."""
+        """The tree of a file; a diagnostic if it cannot be read; None if its text has mistakes, which are reported."""
         if place.real not in self.files:
             source = read_source(place.real, place.shown)
             if isinstance(source, Diagnostic):

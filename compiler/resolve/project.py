@@ -70,7 +70,7 @@ class Project:
     def report_unused(self) -> None:
         """E0406 for overrides of the command line, a variant or `set` that nothing read; for the last pass to call.
 
-        After another mistake nothing is said: what would have read it may not have been reached.
+        After another mistake nothing is reported: the code that reads it may not have been reached.
         """
         if not self.report.ok:
             return

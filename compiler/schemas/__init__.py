@@ -1,6 +1,6 @@
 """JSON schemas of what `dlc build --emit ast` and `--emit ir` print: `ast.json` and `ir.json` in this folder.
 
-They are derived from the classes of the syntax tree and of the IR; `python -m dlc.compiler.schemas` writes them anew.
+They are derived from the classes of the syntax tree and of the IR; `python -m dlc.compiler.schemas` regenerates them.
 """
 
 from __future__ import annotations

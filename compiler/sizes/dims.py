@@ -2,7 +2,7 @@
 
 A `Dim` is a polynomial with rational coefficients whose atoms are variables (`T`) and floors (`⌊(H + 1)/2⌋`). It is
 kept in one normal form, so that equal terms are equal objects for `==` and `hash`; whole constants are plain ints.
-There is no solver: two sizes are equal when their normal forms are, different when the difference is provably not
+There is no solver: two sizes are equal if their normal forms are, different if their difference is certainly not
 zero, and otherwise unknown. Every atom is a whole number and every variable is at least 1.
 """
 

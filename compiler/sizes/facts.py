@@ -28,10 +28,10 @@ from .dims import (
 
 
 class Facts:
-    """What is known about dimensions beside that they are at least 1. Immutable; `with_*` give larger sets.
+    """What is known about dimensions, besides that they are at least 1. Immutable; `with_*` give larger sets.
 
-    `divisors`: {"H": 16} says that H is a multiple of 16. `bounds`: {"T": (1, 1024)}.
-    `claims`: bounds on sizes that are no single variable.
+    `divisors`: {"H": 16} means that H is a multiple of 16. `bounds`: {"T": (1, 1024)}.
+    `claims`: bounds on sizes that are not a single variable.
     """
 
     __slots__ = ("bounds", "claims", "divisors")
@@ -199,7 +199,7 @@ NO_FACTS = Facts()
 
 
 def equal(a: Size, b: Size, facts: Facts = NO_FACTS) -> bool | None:
-    """Whether two sizes are equal: True, False, or None when it cannot be proved either way."""
+    """Whether two sizes are equal: True, False, or None if it cannot be decided."""
     if a == b:
         return True
     if isinstance(a, int) and isinstance(b, int):

@@ -107,10 +107,10 @@ def shape_text(shape: Sequence[Size]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Clash:
-    """Two sizes that cannot stand on one axis of a broadcast.
+    """Two sizes that cannot be broadcast.
 
-    `axis` counts from the front of the result. `first` and `second` say which shapes. `unproved`: they might be equal,
-    but no known fact says so (E0207); otherwise they differ (E0201).
+    `axis` counts from the front of the result. `first` and `second` are the shapes. `unproved`: they might be equal,
+    but no known fact implies it (E0207); otherwise they differ (E0201).
     """
 
     axis: int
@@ -149,14 +149,14 @@ def broadcast(shapes: Sequence[Sequence[Size]], facts: Facts = NO_FACTS) -> tupl
 def join_dtypes(dtypes: Sequence[str | None]) -> str | None:
     """The dtype of arithmetic: tensors must agree, literals (None) adapt. None when tensors disagree or there are none.
 
-    Tensor dtypes never convert silently; `cast(f32)` does it in the open.
+    Tensor dtypes are never converted implicitly; `cast(f32)` converts.
     """
     tensors = {dtype for dtype in dtypes if dtype is not None}
     return tensors.pop() if len(tensors) == 1 else None
 
 
 def literal_fits(value: float | bool, dtype: str) -> bool:
-    """Whether a static number may stand beside a tensor of `dtype`: a float beside whole numbers may not."""
+    """Whether a static number may be combined with a tensor of `dtype`: a float with integers may not."""
     if isinstance(value, bool):
         return dtype == "bool"
     return is_float(dtype) or (isinstance(value, int) and is_integer(dtype))

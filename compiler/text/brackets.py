@@ -1,4 +1,4 @@
-"""Which bracket was meant to be closed: judged by indentation, for the brackets alone cannot tell."""
+"""Which bracket was meant to be closed, judged by indentation because the brackets alone do not show it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ GOES_ON = ("->", "else", "=>", "+", "-", "*", "/", "//", "%", "@", "**", ",", "a
 
 
 class Brackets:
-    """The lines of a text and the brackets that stand open on them. `closed` are places of brackets to overlook,
+    """The lines of a text and the brackets that are open on them. `closed` are positions of brackets to ignore,
     `left_out` ranges of the text that were reported already."""
 
     def __init__(
@@ -57,7 +57,7 @@ class Brackets:
 
     def scan(self, limit: int) -> list[Token]:
         """The brackets open at an offset, outermost first. Notes the first line that shows that the bracket around
-        it was meant to be closed before: it stands no deeper than the line where that opens, and does not close it."""
+        it was meant to be closed before: it is no deeper than the line where that opens, and does not close it."""
         open_: list[Token] = []
         self.suspect = None
         base = 0
@@ -69,7 +69,7 @@ class Brackets:
                 indent = self.indent(token)
                 if inner is not None and self.suspect is None and self._shows(token, index, inner, indent):
                     self.suspect = inner, token
-                # lines inside of ( and [, and the second list of a signature, stand where it looks well
+                # lines inside ( and [, and the second list of a signature, are indented freely
                 if inner is not None and inner.text != "{":
                     base = self.base[inner.start]
                 elif token.text != "(":
@@ -97,7 +97,7 @@ class Brackets:
         return self.begins_line(index) and FRESH.match(self.source.text, self.tokens[index].start) is not None
 
     def ends_before(self, index: int, inner: Token) -> bool:
-        """Would a reader say that the bracket `inner` should have been closed before the line of this token?"""
+        """Should the bracket `inner` have been closed before the line of this token, for a reader?"""
         token = self.tokens[index]
         base = self.base.get(inner.start, 0)
         if not self.begins_line(index) or self.indent(token) > base or token.text in CLOSERS or token.text in GOES_ON:

@@ -126,7 +126,7 @@ def _pairs(tokens: list[_Token]) -> Iterator[tuple[int, int]]:
 
 
 def _brackets(tokens: list[_Token], roles: Roles) -> bool:
-    """Braces that hold several lines stand at line ends; trailing commas only before a closing bracket on a new line.
+    """Braces around several lines go at line ends; trailing commas only before a closing bracket on a new line.
     Whether there were commas to take or to give."""
     drop: set[int] = set()
     insert: list[int] = []
@@ -186,7 +186,7 @@ def _remove(tokens: list[_Token], index: int) -> None:
 
 
 def _separators(tokens: list[_Token]) -> None:
-    """`;` stands between two statements of one line, not at a line's end."""
+    """`;` goes between two statements on one line, not at the end of a line."""
     for index in range(len(tokens) - 1, -1, -1):
         if tokens[index].text == ";":
             last = index + 1 == len(tokens)

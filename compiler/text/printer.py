@@ -11,7 +11,7 @@ from .layout import STEP, format_file
 
 __all__ = ["format_file", "print_expression", "print_file"]
 
-# how tightly things bind; a value stands bare where at least that is asked for
+# operator precedence; a value needs no parentheses where at most this much is required
 PIPE, IF, OR, AND, NOT, COMPARE, RANGE, SUM, TERM, UNARY, POWER, POSTFIX, ATOM = range(13)
 LEVELS = {
     "or": OR,

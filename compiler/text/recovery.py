@@ -1,6 +1,6 @@
-"""What is said where the text does not fit the grammar, and where reading goes on after it.
+"""Messages for text that does not fit the grammar, and where parsing resumes.
 
-The words for most mistakes stand in `grammar/mistakes.py`; here are those that need more than the place: brackets that
+Most messages are in `grammar/mistakes.py`; here are those that need more than the location: brackets that
 do not match, characters that begin no token, words at file level.
 """
 
@@ -50,8 +50,8 @@ class Recovery:
         self.stopped_at = -1  # token index of the error before
         self.tries = 0  # how often reading stopped there
         self.leftovers = False  # were such lines left out?
-        self.skipped: list[tuple[int, int]] = []  # what was left out to go on
-        self.unclosed: set[int] = set()  # where brackets stand that were reported as never closed
+        self.skipped: list[tuple[int, int]] = []  # what was skipped to continue
+        self.unclosed: set[int] = set()  # positions of brackets that were reported as never closed
         by_symbol: dict[int, list[str]] = {}
         for text, number in tables.symbols.items():
             by_symbol.setdefault(number, []).append(text)
@@ -150,7 +150,7 @@ class Recovery:
         machine.resume(height, nonterminal, index)
 
     def _lacks_opener(self, lines: Brackets, index: int, start: int, indent: int, machine: Machine) -> bool:
-        """`metrics acc = f(a) }`: the brace at the end closes what was never opened, for the section goes on below."""
+        """`metrics acc = f(a) }`: the brace at the end closes what was never opened, because the section continues below."""
         tokens = machine.tokens
         opener = next((o for o, _ in reversed(machine.brackets) if o.text == "{" and o.start < start), None)
         line = self.source.position(start)[0]
@@ -175,7 +175,7 @@ class Recovery:
 
     def _unclosed(self, machine: Machine, token: Token) -> tuple[Diagnostic, Token, int | None] | None:
         """A bracket that is never closed, where the error shows that one is: the end of the text, the first line of
-        an item, or a new statement inside of it. With the index of the token to go on with."""
+        an item, or a new statement inside it. With the index of the token to continue at."""
         if not machine.brackets:
             return None
         tokens = machine.tokens
@@ -202,7 +202,7 @@ class Recovery:
         return self._never_closed(innermost, tokens[found]), innermost, found
 
     def _holds_stages(self, machine: Machine) -> bool:
-        """Is the innermost open brace that of a stage, where no statement can stand?"""
+        """Is the innermost open brace that of a stage, where statements are not allowed?"""
         _, height = machine.brackets[-1]
         return not any(below > height for below, _ in machine.heights(("stmt", "entry", "setting")))
 

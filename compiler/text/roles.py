@@ -1,4 +1,4 @@
-"""What the tree knows of the tokens of its text, by their offsets: what `layout` needs beside the tokens themselves."""
+"""The roles of tokens in the tree, by their offsets: what `layout` needs in addition to the tokens."""
 
 from __future__ import annotations
 

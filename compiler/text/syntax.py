@@ -545,7 +545,7 @@ class Set(Node):
 
 
 class Comment(Node):
-    """A comment with its text after `#`; `own_line` tells whether code stands before it on its line."""
+    """A comment with its text after `#`; `own_line`: no code before it on its line."""
 
     span: Span
     text: str

@@ -1,6 +1,6 @@
 """The syntax tree as JSON and back (`dlc build --emit ast`): objects with a `type`, fields by name, spans as pairs.
 
-What a declaration says of its type stands under `annotation`, for `type` is the node's own.
+The type of a declaration is under `annotation`, because `type` is the type of the node.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _CLASSES: dict[str, type[s.Node]] = {
 
 
 def ast_to_json(file: s.File) -> dict[str, Any]:
-    """Plain data for `json.dumps`; the file's name stands once, at the top."""
+    """Plain data for `json.dumps`; the name of the file is given once, at the top."""
     return {"format": FORMAT, "file": file.span.file, "tree": _encode(file)}
 
 
 def ast_from_json(data: dict[str, Any]) -> s.File:
-    """The tree again. ValueError for what is no such tree (also where it is the type that is wrong: it is data)."""
+    """The tree again. Raises ValueError for anything else (a wrong type too: this is data)."""
     if data.get("format") != FORMAT:
         raise ValueError(f"not a syntax tree of format {FORMAT}")
     name = data.get("file")

@@ -139,7 +139,7 @@ def test_bracket_too_many(text: str, message: str) -> None:
         ("a = b && c", "unexpected `&`", "write `and`"),
         ("a = größe", "`größe` is not a name", "letters a-z"),
         ("a = 10epochs", "`10epochs` is neither a number nor a name", "`10 epochs`"),
-        ("a = 1 \\", "unexpected character `\\`", "goes on after an operator"),
+        ("a = 1 \\", "unexpected character `\\`", "continues after an operator"),
         ("a = b\u00a0+ c", "invisible character U+00A0", "delete it"),
         ("a = \ufeffb", "invisible character U+FEFF", "delete it"),
         ("a = \x00", "invisible character U+0000", "delete it"),
@@ -186,7 +186,7 @@ def test_yaml_habit(key: str) -> None:
     (d,) = found(f"train {{\n  {key}\n  seed = 1\n}}\n")
     name, _, value = key.partition(": ")
     assert d.message == "settings are written `key = value`"
-    assert d.helps[0].startswith(f"`{name} = {value}`")
+    assert d.helps[0].startswith(f"write `{name} = {value}`")
 
 
 def test_no_message_speaks_of_terminals() -> None:

@@ -347,7 +347,7 @@ def test_a_key_of_a_step_is_set_in_place(write: Write) -> None:
         ("ctx=1.5", [("E0304", "1.5")], "an integer"),
         ("ctx=2*ctx", [("E0301", "ctx")], "itself"),
         ('act="rel"', [("E0304", '"rel"')], "did you mean `relu`?"),
-        ("act=relu", [("E0301", "relu")], "quotes"),
+        ("act=relu", [("E0301", "relu")], "quote strings"),
         ("ctx", [("E0101", "")], ""),
         ("ctx=", [("E0101", "")], ""),
     ],
