@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from . import console
+from .failure import warnings_shown
 
 
 @click.command("evaluate")
@@ -22,11 +23,13 @@ from . import console
     type=click.Path(path_type=Path),
     help="Directory of the data files, if they have moved.",
 )
-def command(run: Path, split: str, form: str, device: str, data_root: Path | None) -> int:
-    """Compute loss and metrics of the kept weights of RUN."""
+@click.option("--edited", is_flag=True, help="Run the edited model.py and recipe.py of RUN; this executes them.")
+def command(run: Path, split: str, form: str, device: str, data_root: Path | None, edited: bool) -> int:
+    """Compute loss and metrics of the kept weights of RUN, with code generated from its spec."""
     from ..runtime import api
 
-    figures = api.evaluate(run, split, device=device, data_root=data_root)
+    with warnings_shown():
+        figures = api.evaluate(run, split, device=device, data_root=data_root, edited=edited)
     if form == "json":
         import json
 

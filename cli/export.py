@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from . import console, spec
+from .failure import warnings_shown
 from .table import memory
 
 if TYPE_CHECKING:
@@ -79,7 +80,8 @@ def command(
             click.get_current_context(),
         )
     for name in names:
-        made = api.export(opened, output, section=name, linked=linked, verify=not no_verify, cached=cached)
+        with warnings_shown():
+            made = api.export(opened, output, section=name, linked=linked, verify=not no_verify, cached=cached)
         for line in story(made):
             console.out(line)
     return 0

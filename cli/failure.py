@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 import re
 import traceback
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from . import console
 from .table import memory
@@ -17,6 +21,27 @@ def complain(message: str, helps: tuple[str, ...] = (), notes: tuple[str, ...] =
         console.err(f"  = note: {note}")
     for text in helps:
         console.err(f"  = help: {text}")
+
+
+@contextmanager
+def warnings_shown() -> Iterator[None]:
+    """Within, what the runtime warns of goes to standard error as `warning[W0409]: message`."""
+    from ..runtime.failure import RunWarning
+
+    with warnings.catch_warnings():
+        others = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+            if not isinstance(message, RunWarning):
+                others(message, category, *place, **more)
+                return
+            console.err(f"{console.style(f'warning[{message.code}]', '1;33')}: {message}")
+            for text in message.helps:
+                console.err(f"  = help: {text}")
+
+        warnings.showwarning = show
+        warnings.simplefilter("always", RunWarning)
+        yield
 
 
 def report(error: Exception) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from . import console
+from .failure import warnings_shown
 
 
 @click.command("predict")
@@ -32,7 +33,8 @@ def command(model: Path, inputs: tuple[Path, ...], form: str, device: str) -> in
     else:
         from ..runtime import api
 
-        prediction = api.predict(model, inputs, device=device)
+        with warnings_shown():
+            prediction = api.predict(model, inputs, device=device)
         rows, notes = prediction.rows(), prediction.notes
     if form == "json":
         import json

@@ -61,12 +61,21 @@ def train(
 
 
 def evaluate(
-    run: Run | str | Path, split: str = "test", *, device: str = "auto", data_root: str | Path | None = None
+    run: Run | str | Path,
+    split: str = "test",
+    *,
+    device: str = "auto",
+    data_root: str | Path | None = None,
+    edited: bool = False,
 ) -> dict[str, float]:
-    """Losses and metrics of a run's kept weights on a split: `{"loss": .., "acc": ..}`."""
+    """Losses and metrics of a run's kept weights on a split: `{"loss": .., "acc": ..}`.
+
+    The code is generated from the run's spec. Where its `model.py` or `recipe.py` was edited since, a RunWarning says so;
+    `edited` runs these files as they are now, which executes whatever they contain.
+    """
     from .training.reopen import reopen
 
-    opened = reopen(run if isinstance(run, Run) else Run(run), device, data_root)
+    opened = reopen(run if isinstance(run, Run) else Run(run), device, data_root, edited=edited)
     with spec_errors(opened.sources):
         return opened.evaluate(split)
 

@@ -19,6 +19,15 @@ class RunFailure(Exception):
         self.helps = helps
 
 
+class RunWarning(UserWarning):
+    """What a user should know about a run although nothing failed, with its code (`dlc explain W0409`)."""
+
+    def __init__(self, code: str, message: str, *, helps: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.code = code
+        self.helps = helps
+
+
 class BadInput(RunFailure):
     """What the user named cannot be used: a run directory, an input file, an option."""
 

@@ -11,7 +11,7 @@ from ..compiler.analysis.verify import verify
 from ..compiler.ir.model import Spec
 from ..compiler.messages.source import Source, Sources
 from .checkpoints import rundir
-from .checkpoints.rundir import RunDir
+from .checkpoints.rundir import AVERAGED, WEIGHTS, RunDir
 from .failure import damaged
 
 #: What can be done about a run whose IR is lost.
@@ -24,6 +24,7 @@ class Run:
     def __init__(self, path: str | Path) -> None:
         self.directory: RunDir = rundir.find(Path(path))
         self.path = self.directory.path
+        self._named = Path(path) if Path(path) != self.path else None  # its `best/` or `last/`
 
     @cached_property
     def spec(self) -> Spec:
@@ -49,6 +50,16 @@ class Run:
         for source in self.spec.sources:
             found.add(source.name, source.text)
         return found
+
+    def kept(self) -> Path:
+        """The checkpoint that evaluation and export use: `best/` or `last/` where the path named it, else the best that the
+        run keeps. Raises BadInput when there is none yet."""
+        return self._named if self._named is not None else self.directory.kept()
+
+    def kept_weights(self) -> Path:
+        """The safetensors file of that checkpoint: the moving average where there is one."""
+        place = self.kept()
+        return place / (AVERAGED if (place / AVERAGED).exists() else WEIGHTS)
 
     @property
     def result(self) -> dict[str, Any]:

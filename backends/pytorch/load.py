@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import linecache
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -15,15 +16,17 @@ from torch.overrides import TorchFunctionMode
 _numbers = itertools.count()
 
 
-def load_source(source: str, file: str = "model.py") -> ModuleType:
-    """Runs generated source as a module of its own; stack traces show its lines. Only for what this package wrote."""
+def load_source(source: str, file: str = "model.py", place: Path | None = None) -> ModuleType:
+    """Runs generated source as a module of its own; stack traces show its lines, as those of the file `place` if it holds the
+    same text. This executes the text: only for what this package wrote, or what the user asked to run."""
     name = f"_dlc_generated_{next(_numbers)}"
-    filename = f"<{name}/{file}>"
+    filename = str(place) if place is not None else f"<{name}/{file}>"
     module = ModuleType(name)
     module.__file__ = filename
-    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
+    if place is None:
+        linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
     sys.modules[name] = module  # NamedTuple looks its module up
-    exec(compile(source, filename, "exec"), module.__dict__)  # noqa: S102 - written by this package
+    exec(compile(source, filename, "exec"), module.__dict__)  # noqa: S102 - see above
     return module
 
 

@@ -345,4 +345,11 @@ def explanations() -> dict[str, Explanation]:
             programs.micro_batched(programs.digits("flatten ->", "flatten -> norm: BatchNorm ->")),
             programs.micro_batched(programs.digits("flatten ->", "flatten -> norm: LayerNorm ->")),
         ),
+        "W0409": Explanation(
+            "edited file of a run",
+            "`model.py` and `recipe.py` of a run are records of what was trained. Figures, predictions and exports come from the\n"
+            "run's spec (`ir.json`), so they do not show an edit. `dlc evaluate --edited` runs the files as they are now; training\n"
+            "on keeps an edited file as `model.edited.py`. A file that another version of dlc wrote is not an edit.",
+            when="dlc evaluate",
+        ),
     }

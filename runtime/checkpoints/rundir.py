@@ -12,6 +12,7 @@ images/       what `log { images = .. }` names, a grid at a time
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -66,6 +67,18 @@ class RunDir:
     def write_json(self, name: str, value: Any) -> None:
         self.write(name, json.dumps(value, indent=2) + "\n")
 
+    def sources(self) -> dict[str, str]:
+        """The generated files as they are now, by name; those that were removed are left out."""
+        return {name: self.text(name) for name in self._recorded() if (self.path / name).exists()}
+
+    def edited(self) -> list[str]:
+        """The generated files that are not what was recorded when the run was trained."""
+        recorded = self._recorded()
+        return [name for name, text in self.sources().items() if digest(text) != recorded[name]]
+
+    def _recorded(self) -> dict[str, str]:
+        return self.json("env.json").get("generated", {}) if (self.path / "env.json").exists() else {}
+
     def log(self, text: str) -> None:
         with (self.path / "log.txt").open("a", encoding="utf-8") as file:
             file.write(f"{datetime.now(UTC).strftime('%Y-%m-%d %H:%M:%S')}  {text}\n")
@@ -77,10 +90,10 @@ class RunDir:
                 return place
         raise BadInput(f"the run `{self.path}` has no weights yet", helps=("train it: `dlc train FILE --resume`",))
 
-    def kept_weights(self) -> Path:
-        """The safetensors file that evaluation and export use."""
-        place = self.kept()
-        return place / (AVERAGED if (place / AVERAGED).exists() else WEIGHTS)
+
+def digest(text: str) -> str:
+    """What identifies a generated file, in `generated` of `env.json`."""
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def create(base: Path, name: str, out: Path | None) -> RunDir:

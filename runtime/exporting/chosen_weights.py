@@ -35,7 +35,7 @@ def choose_weights(request: Request, source: Loaded | Run) -> ChosenWeights:
     if given is not None:
         return _from_file(Path(given), "", f"the file {Path(given).name}")
     if isinstance(source, Run):
-        file = source.directory.kept_weights()
+        file = source.kept_weights()
         return _from_file(file, f"{net}." if net else "", f"the run {source.path.name}, {file.parent.name}")
     from ..weights.load import first_values  # loads torch
 

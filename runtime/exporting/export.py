@@ -19,6 +19,7 @@ from ..failure import BadInput, RunFailure
 from ..inference.answers import as_json
 from ..run import Run
 from ..spec import Loaded
+from ..training.edited import warn_of_edits
 from .chosen_weights import ChosenWeights, array_of, choose_weights, missing, saved
 from .options import ExportOptions
 from .outputs import answers_of
@@ -63,6 +64,8 @@ def export(source: Loaded | Run, options: ExportOptions) -> Exported:
     from ...backends.onnx import write_linked, write_packed
 
     request = request_of(source, options)
+    if request.run is not None:
+        warn_of_edits(request.run, "the file is written from the spec")
     weights = choose_weights(request, source)
     part, weights, preprocessing = _part(request, weights)
     seconds: dict[str, float] = {}

@@ -1,11 +1,12 @@
-"""From the IR to running code: generated files written, imported, given their first weights, and tied together."""
+"""From the IR to running code: source generated, run as modules, given first weights, and tied together.
+
+What runs is generated now from the IR, which a run keeps in `ir.json`. The files `model.py` and `recipe.py` of a run are records: nothing
+here writes them, and they are executed only where they hold the very text that is generated, or where the user asks for
+the edited ones. A run that came from elsewhere can thus be evaluated without running code that came with it.
+"""
 
 from __future__ import annotations
 
-import importlib.util
-import itertools
-import sys
-import tempfile
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ...backends.pytorch.load import empty
+from ...backends.pytorch.load import empty, load_source
 from ...backends.pytorch.module import class_name, module_source
 from ...backends.pytorch.parameter_groups import NetFunction
 from ...backends.pytorch.recipe import recipe_functions, recipe_source
@@ -23,8 +24,6 @@ from ...compiler.ir.model import CallNode, Model, Spec
 from ...compiler.ir.train import Train
 from . import initialize
 from .functions import Evaluation, Loss, Program, Shared
-
-_numbers = itertools.count()
 
 
 def build(
@@ -36,17 +35,15 @@ def build(
     initial: bool = True,
     records: int | None = None,
     given: Collection[str] = (),
+    files: Mapping[str, str] | None = None,
 ) -> Program:
-    """The program of a section. Generated files lie in `folder` (else in a temporary one), so that a stack trace points
-    at lines one can read; weights are the initial ones unless `initial` is false, and those at the paths `given` are left
-    for whoever has them. `records` of the train split are needed to train: lengths of schedules follow from them."""
-    files = sources(spec, train, records)
-    with tempfile.TemporaryDirectory() as temporary:
-        home = folder if folder is not None else Path(temporary)
-        for name, text in files.items():
-            if not (home / name).exists() or (home / name).read_text("utf-8") != text:
-                (home / name).write_text(text, "utf-8", newline="\n")
-        modules = {name: load(home / name) for name in files}
+    """The program of a section. Nothing is written: where `folder` holds the same text, a stack trace points at its file.
+
+    Weights are the initial ones unless `initial` is false, and those at the paths `given` are left for whoever has them.
+    `records` of the train split are needed to train: lengths of schedules follow from them. `files` are run
+    instead of what `sources` gives."""
+    files = sources(spec, train, records) if files is None else files
+    modules = {name: load_source(text, name, _place(folder, name, text)) for name, text in files.items()}
     nets: dict[str, nn.Module] = {}
     for net in train.nets:
         model = spec.models[net.model]
@@ -73,6 +70,16 @@ def build(
 def _bound(recipe: ModuleType, function: NetFunction, nets: Mapping[str, nn.Module]) -> Callable[..., Any]:
     """A function of the recipe with its nets."""
     return partial(getattr(recipe, function.name), *(nets[name] for name in function.nets))
+
+
+def _place(folder: Path | None, name: str, text: str) -> Path | None:
+    """The file in the folder, if it holds this text."""
+    if folder is None:
+        return None
+    try:
+        return folder / name if (folder / name).read_text("utf-8") == text else None
+    except (OSError, UnicodeDecodeError):
+        return None
 
 
 def file_of(net: str) -> str:
@@ -112,26 +119,6 @@ def construct(module: ModuleType, model: Model) -> nn.Module:
 
 def initial_module(spec: Spec, model: Model, seed: int) -> nn.Module:
     """A model with its initial weights."""
-    with tempfile.TemporaryDirectory() as temporary:
-        file = Path(temporary) / "model.py"
-        file.write_text(module_source(spec, model, resizable=False), "utf-8")
-        module = load(file)
-    made = construct(module, model)
+    made = construct(load_source(module_source(spec, model, resizable=False)), model)
     initialize.fill(made, spec, model, seed)
     return made
-
-
-def load(file: Path) -> ModuleType:
-    """Imports a generated file under a name of its own."""
-    name = f"_dlc_generated_{next(_numbers)}_{file.stem}"
-    found = importlib.util.spec_from_file_location(name, file)
-    assert found is not None
-    assert found.loader is not None
-    module = importlib.util.module_from_spec(found)
-    sys.modules[name] = module  # NamedTuple looks its module up
-    bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
-    try:
-        found.loader.exec_module(module)
-    finally:
-        sys.dont_write_bytecode = bytecode
-    return module

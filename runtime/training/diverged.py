@@ -7,6 +7,7 @@ that makes one names the module, the line of the generated source, and the place
 
 from __future__ import annotations
 
+import re
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from ...compiler.ir.expand import ParameterEntry
 from ...compiler.messages.source import Span
 from ..checkpoints import checkpoint
 from ..generated.functions import LossCode, Program
+
+_GENERATED = re.compile(r"(model(_\w+)?|recipe)\.py>?$")
 
 
 class Found(Exception):
@@ -153,7 +156,7 @@ class Tracer(TorchDispatchMode):
 def _line() -> str:
     """The line of generated source that is running."""
     for frame in reversed(traceback.extract_stack()):
-        if frame.filename.endswith(("model.py", "recipe.py")):
+        if _GENERATED.search(frame.filename):
             return f"{frame.filename}:{frame.lineno}: {frame.line}"
     return ""
 

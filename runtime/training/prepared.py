@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from ...compiler.text.printer import print_file
 from ..checkpoints import atomic, checkpoint
 from ..checkpoints.checkpoint import Checkpoint
 from ..checkpoints.environment import environment
-from ..checkpoints.rundir import RunDir
+from ..checkpoints.rundir import RunDir, digest
 from ..data import facts
 from ..data.feed import Data
 from ..failure import Diverged
@@ -51,21 +52,25 @@ class Prepared:
     def train(self, saved: Checkpoint | None) -> None:
         """Records what the run is made from and trains, from `saved` on if it is given. Raises Diverged, Interrupted and
         OutOfMemory."""
-        job = self.job(self.program(self.options.listener))
+        files = build.sources(self.spec, self.section, len(self.data.part("train")))
+        generated = self.record_sources(files)
+        job = self.job(self.program(files, self.options.listener))
         for found in self.pretrained:
             self.options.listener(Note(f"weights {weights.summary(found)}"))
-        self.record(job.program)
+        self.record(generated)
         try:
             with memory.explained(self.section.phases[0], self.device):
                 loop.run(job, saved)
         except NotFinite as failure:
-            raise self.diverged(failure.step) from None
+            raise self.diverged(job.program.sources, failure.step) from None
 
-    def program(self, listener: Listener) -> Program:
+    def program(self, files: Mapping[str, str], listener: Listener) -> Program:
         """The generated code with first weights, those from elsewhere among them."""
         given = {path for found in self.pretrained for path in found.paths}
         records = len(self.data.part("train"))
-        made = build.build(self.spec, self.section, self.run.path, self.device, records=records, given=given)
+        made = build.build(
+            self.spec, self.section, self.run.path, self.device, records=records, given=given, files=files
+        )
         if self.device.type == "cpu" and any(phase.precision == "bf16" for phase in self.section.phases):
             kinds = precision.in_f32(made.nets.values(), torch.bfloat16)
             if kinds:
@@ -89,10 +94,10 @@ class Prepared:
             SAVE_EVERY if seconds is None else seconds,
         )
 
-    def diverged(self, seen: int) -> Diverged:
+    def diverged(self, files: Mapping[str, str], seen: int) -> Diverged:
         """Trains again from the last checkpoint, looking at every step, until the first number that is not finite: where it
         comes from. `seen` is the step at which the loss was found not to be finite."""
-        again = self.job(self.program(silent))
+        again = self.job(self.program(files, silent))
         again.listener, again.save_every, again.records = silent, float("inf"), False
         again.watch = Watch(again.program, again.entries, self.device)
         saved = checkpoint.read(self.run.last) if atomic.settle(self.run.last) else None
@@ -119,17 +124,28 @@ class Prepared:
             helps=("a smaller learning rate, `clip = norm(1.0)` or a warm-up (`lr = 0 -> linear(..)`) often help",),
         )
 
-    def record(self, program: Program) -> None:
-        """Writes what the run is made from into its directory."""
+    def record_sources(self, files: Mapping[str, str]) -> dict[str, str]:
+        """Writes the generated files; their digests by name. A file that was edited since the run began is kept next to them:
+        training continues with the spec."""
+        run = self.run
+        for name in run.edited():
+            kept = run.path / f"{Path(name).stem}.edited.py"
+            os.replace(run.path / name, kept)
+            text = f"`{run.path / name}` was edited: training continues with the spec; the edited file is now `{kept.name}`"
+            self.options.listener(Note(text, "W0409"))
+        for name, text in files.items():
+            run.write(name, text)
+        return {name: digest(text) for name, text in files.items()}
+
+    def record(self, generated: Mapping[str, str]) -> None:
+        """Writes what else the run is made from. `generated` are the digests of the generated files."""
         run, loaded = self.run, self.loaded
         if self.pretrained:
             run.write_json("weights.json", [weights.record(found) for found in self.pretrained])
-        for name, text in program.sources.items():
-            run.write(name, text)
         run.write("spec.dlspec", print_file(flatten(loaded.checked.project)))
         run.write("ir.json", self.spec.model_dump_json(indent=1))
-        made_on = {**environment(self.device), "overrides": loaded.overrides, "variant": loaded.variant}
-        run.write_json("env.json", made_on)
+        settings = {"overrides": loaded.overrides, "variant": loaded.variant}
+        run.write_json("env.json", {**environment(self.device), **settings, "generated": generated})
         known, table = facts.of(self.data), self.data.table
         files = [{"path": str(f.path.resolve()), "size": f.size, "mtime_ns": f.mtime_ns} for f in table.files]
         run.write_json(

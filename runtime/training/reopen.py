@@ -21,6 +21,7 @@ from ..generated import build
 from ..generated.functions import Program
 from ..run import Run
 from .device import device_of
+from .edited import mistakes_of, warn_of_edits
 from .evaluate import evaluate, evaluation_batch
 
 
@@ -38,6 +39,7 @@ class Opened:
     digest: str
     sources: Mapping[str, Source]
     classes: Mapping[str, tuple[str, ...]]  # class names by field, where the data gave them
+    edited: Mapping[str, str]  # files of the run that its code was read from; none when it was generated
 
     @property
     def section(self) -> DataSet:
@@ -53,26 +55,33 @@ class Opened:
             raise BadInput(f"there is no split `{split}`", helps=("it is `train`, `val` or `test`",))
         data = self.data()
         feed = Feed(data, split, training=False, device=self.device)
-        figures, losses = evaluate(self.program, feed, evaluation_batch(self.train.phases[-1]))
+        with mistakes_of(self.edited, self.run):
+            figures, losses = evaluate(self.program, feed, evaluation_batch(self.train.phases[-1]))
         return {**losses, **figures}
 
 
-def reopen(run: Run, device: str = "auto", data_root: str | Path | None = None) -> Opened:
-    """A run's model with its kept weights."""
+def reopen(run: Run, device: str = "auto", data_root: str | Path | None = None, *, edited: bool = False) -> Opened:
+    """A run's model with its kept weights. Its code is generated from the run's IR; with `edited` it is what `model.py` and
+    `recipe.py` hold now. Warns of edited files that are not used (W0409)."""
     directory = run.directory
     spec, place = run.spec, device_of(device)
     about = directory.json("data.json")
     chosen = spec.recipe.train(about["train"])
-    weights_at = directory.path / "last" if Path(run.path).name == "last" else directory.kept()
+    weights_at = run.kept()
     saved = checkpoint.read(weights_at, everything=False)
     records = about["records"].get("train")
-    program = build.build(spec, chosen, directory.path, place, initial=False, records=records)
-    weights = saved.averaged or saved.weights
-    tensors = program.tensors()
-    checkpoint.compare(tensors, weights, weights_at)
-    with torch.no_grad():
-        for name, tensor in tensors.items():
-            tensor.copy_(weights[name])
+    own = directory.sources() if edited else {}
+    if not edited:
+        warn_of_edits(run, "the figures are those of the spec")
+    files = {name: own.get(name, text) for name, text in build.sources(spec, chosen, records).items()}
+    with mistakes_of(own, directory):
+        program = build.build(spec, chosen, directory.path, place, initial=False, records=records, files=files)
+        weights = saved.averaged or saved.weights
+        tensors = program.tensors()
+        checkpoint.compare(tensors, weights, weights_at)
+        with torch.no_grad():
+            for name, tensor in tensors.items():
+                tensor.copy_(weights[name])
     return Opened(
         directory,
         spec,
@@ -84,4 +93,5 @@ def reopen(run: Run, device: str = "auto", data_root: str | Path | None = None) 
         about["digest"],
         run.sources,
         {name: tuple(names) for name, names in about["classes"].items()},
+        own,
     )

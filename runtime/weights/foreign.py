@@ -113,7 +113,7 @@ def _net(
 
 
 def _of_run(run: Run, net: str) -> tuple[dict[str, Tensor], str]:
-    kept = run.directory.kept()
+    kept = run.kept()
     saved = checkpoint.read(kept, everything=False)
     prefix = f"{net}." if net else ""
     weights = saved.averaged or saved.weights

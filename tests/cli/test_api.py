@@ -18,7 +18,7 @@ SIGNATURES = {
         "spec", "*", "section=None", "out=None", "resume=False", "device='auto'", "data_root=None", "listener",
         "base='runs'", "save_every=None",
     ],
-    "evaluate": ["run", "split='test'", "*", "device='auto'", "data_root=None"],
+    "evaluate": ["run", "split='test'", "*", "device='auto'", "data_root=None", "edited=False"],
     "export": [
         "spec_or_run", "path=None", "*", "section=None", "weights=None", "linked=False", "verify=True", "precision=None",
         "cached=False",

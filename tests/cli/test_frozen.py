@@ -26,7 +26,7 @@ CONTRACT = {
     "build": ["FILE[@variant]", "[key=value...]", "--data-root", "--emit", "--format", "--resolved", "-o"],
     "train": ["FILE[@variant]", "[key=value...]", "--data-root", "--device", "--out", "--resume", "--section"],
     "runs": ["[DIR...]", "--format"],
-    "evaluate": ["RUN", "--data-root", "--device", "--format", "--split"],
+    "evaluate": ["RUN", "--data-root", "--device", "--edited", "--format", "--split"],
     "export": [
         "RUN|FILE[@variant]",
         "[key=value...]",
@@ -41,7 +41,7 @@ CONTRACT = {
     "import-weights": ["FILE[@variant]", "WEIGHTS", "[key=value...]", "--map", "--model", "--suggest"],
     "predict": ["RUN|MODEL.onnx", "INPUT...", "--device", "--format"],
     "generate": ["MODEL.onnx", "--device", "--prompt", "--seed", "--temperature", "--tokens", "--top-k"],
-    "explain": ["CODE|OPERATOR"],
+    "explain": ["CODE|NAME"],
     "doctor": [],
     "fmt": ["FILE...", "--check", "--stdin"],
     "diff": ["A[@variant]", "B[@variant]", "--format"],

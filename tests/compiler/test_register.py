@@ -58,7 +58,8 @@ def _export(path: Path, cached: bool) -> None:
 
 
 def test_every_code_has_a_program() -> None:
-    assert set(REGISTER) == set(PROGRAMS)
+    """But one, which is about the files of a run."""
+    assert set(REGISTER) - set(PROGRAMS) == {"W0409"}
 
 
 def test_the_page_is_current() -> None:

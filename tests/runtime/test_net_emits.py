@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 import dlc
+from dlc.backends.pytorch.load import load_source
 from dlc.runtime.generated import build as programs
 
 HEAD = """dlspec 1
@@ -55,7 +56,7 @@ def test_values(tmp_path: Path) -> None:
         train = spec.recipe.trains[0]
         program = programs.build(spec, train, folder, torch.device("cpu"), records=120)
         gen, other = program.nets["gen"], program.nets["other"]
-        recipe = programs.load(folder / "recipe.py")
+        recipe = load_source(program.sources["recipe.py"])
         load = emitted(gen, batch["x"]).sum()
         twice = emitted(other, 2 * batch["x"]).sum() + emitted(other, batch["x"]).sum()
         applied = other(2 * batch["x"])[0] + other(batch["x"])[0]
