@@ -47,7 +47,7 @@ Amounts: TypeAlias = "tuple[int, ...]"  # before and after, pairs from the last 
 # Sizes and types.
 Extent: TypeAlias = Size  # a size; symbolic too
 Shape: TypeAlias = "tuple[Size, ...]"
-ShapeLike: TypeAlias = "tuple[Size, ...]"  # in a spec also a tensor, which stands for its shape
+ShapeLike: TypeAlias = "tuple[Size, ...]"  # in a spec also a tensor, for its shape
 DType: TypeAlias = str
 # Texts.
 Path: TypeAlias = str
@@ -71,7 +71,7 @@ Reader = Callable[[Any], Any]
 
 
 class Unfit(ValueError):
-    """A value is not of its kind; `expected` says what would be."""
+    """A value is not of its kind; `expected` names the kind."""
 
     def __init__(self, expected: str) -> None:
         super().__init__(expected)
@@ -326,7 +326,7 @@ _WORDS = {
     "Hyper": "a number of at least 0, or a schedule",
     "Time": "a duration such as `3 epochs`",
     "Column": "a field of the source, such as `source.label`",
-    "Watch": "a figure, such as `val.acc`",
+    "Watch": "a metric or loss, such as `val.acc`",
     "Static": "any value",
     "Statics": "values",
 }

@@ -17,7 +17,7 @@ from ..ir.data import Classes, ItemType
 class BuiltinSet:
     """`fields` are what `source.name` may read. `versions` are those of the packages whose content has this `sha256`
     (`runtime.data.builtin.content_digest`) and this number of `records` (of a stream: values). `group` is a field whose
-    equal values belong together: a random split without it would put parts of one picture in several splits."""
+    equal values belong together: a random split without it would put parts of one image in several splits."""
 
     about: str
     fields: Mapping[str, ItemType]
@@ -124,7 +124,7 @@ BUILTIN: dict[str, BuiltinSet] = {
         sha256="a2aad7be39755a290cb8d2510b18ff9bfb47063376bfc87b968f1cb7a73b4818",
     ),
     "python_paragraphs": BuiltinSet(
-        about="Paragraphs of the reference of the Python language, and the topic each stands in.",
+        about="Paragraphs of the reference of the Python language, and the topic of each.",
         fields={"text": _TEXT, "topic": _TEXT},
         records=1625,
         origin="`pydoc_data.topics` of the standard library",

@@ -105,7 +105,7 @@ def arguments(entry: type[Entry]) -> Rows:
 def tensors(entry: type[Entry]) -> Rows:
     if not issubclass(entry, Op):
         return []
-    said = {"one": "", "optional": "may be absent", "many": "any number"}
+    said = {"one": "", "optional": "optional", "many": "any number"}
     rows = [[name, said[kind]] for name, kind in entry.tensors]
     return [*rows, *([group, f"the tuple ({', '.join(names)})"] for group, names in entry.tensor_groups.items())]
 

@@ -1,4 +1,4 @@
-"""First values of weights: what may stand after `init =`. `runtime/generated/initialize.py` draws them."""
+"""Initial values of weights: what may stand after `init =`. `runtime/generated/initialize.py` draws them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Normal(Initializer):
 
 
 class TruncNormal(Initializer):
-    """A normal distribution, drawn again beyond two standard deviations."""
+    """A normal distribution, redrawn beyond two standard deviations."""
 
     std: NotNegative
     mean: float = 0.0
@@ -39,7 +39,7 @@ class TruncNormal(Initializer):
 
 
 class Uniform(Initializer):
-    """Evenly from `low` to `high`."""
+    """A uniform distribution from `low` to `high`."""
 
     low: float
     high: float
@@ -75,7 +75,7 @@ class Constant(Initializer):
 
 
 class XavierUniform(Initializer):
-    """Evenly, with the deviation gain * sqrt(2 / (fan_in + fan_out)) (Glorot and Bengio, 2010)."""
+    """Uniform, with standard deviation gain * sqrt(2 / (fan_in + fan_out)) (Glorot and Bengio, 2010)."""
 
     gain: float = 1.0
 
@@ -83,7 +83,7 @@ class XavierUniform(Initializer):
 
 
 class XavierNormal(Initializer):
-    """Normal, with the deviation gain * sqrt(2 / (fan_in + fan_out)) (Glorot and Bengio, 2010)."""
+    """Normal, with standard deviation gain * sqrt(2 / (fan_in + fan_out)) (Glorot and Bengio, 2010)."""
 
     gain: float = 1.0
 
@@ -91,13 +91,13 @@ class XavierNormal(Initializer):
 
 
 class KaimingUniform(_Kaiming):
-    """Evenly, with the deviation gain / sqrt(fan), the gain that of `act` (He et al., 2015)."""
+    """Uniform, with standard deviation gain / sqrt(fan) and the gain of `act` (He et al., 2015)."""
 
     example = 'init "**.weight" = kaiming_uniform(act = "relu")'
 
 
 class KaimingNormal(_Kaiming):
-    """Normal, with the deviation gain / sqrt(fan), the gain that of `act` (He et al., 2015)."""
+    """Normal, with standard deviation gain / sqrt(fan) and the gain of `act` (He et al., 2015)."""
 
     example = 'init "**.weight" = kaiming_normal(mode = "fan_out", act = "relu")'
 
@@ -111,7 +111,7 @@ class Orthogonal(Initializer):
 
 
 class S4dReal(Initializer):
-    """log 1, log 2, log 3, ... along the last axis: how fast the states of a state space decay (Gu et al., 2022)."""
+    """log 1, log 2, log 3, ... along the last axis: the decay rates of a state space (Gu et al., 2022)."""
 
     draws = False
     example = 'init "**.weight" = s4d_real'

@@ -1,4 +1,4 @@
-"""Losses: functions that may stand in `loss` (and in lets and metrics), with the pairing rule of each.
+"""Losses: functions that may be used in `loss` (and in lets and metrics), with the pairing rule of each.
 
 A loss is a sum and a count (`counted`): over micro-batches and devices a step's loss is total sum / total count. One that
 joins examples (`across`) is computed a micro-batch and averaged.
@@ -48,7 +48,7 @@ def class_axis(logits: TensorType, axis: int) -> int:
 
 
 def same_sizes(left: tuple[Size, ...], right: tuple[Size, ...], facts: Facts) -> bool | None:
-    """Whether two shapes are equal, axis by axis; None when it cannot be proved."""
+    """Whether two shapes are equal, axis by axis; None if it cannot be decided."""
     if len(left) != len(right):
         return False
     answers = [equal(a, b, facts) for a, b in zip(left, right, strict=True)]
@@ -113,7 +113,7 @@ def unproved(left: tuple[Size, ...], right: tuple[Size, ...], facts: Facts) -> R
 def pair_equal(
     pred: TensorType, target: TensorType, facts: Facts, *, word: str = "prediction", other: str = "target"
 ) -> None:
-    """Both have one shape; a number may stand for a whole target. Nothing broadcasts."""
+    """Both have one shape; a number may be used for a whole target. Nothing broadcasts."""
     if not is_float(pred.dtype):
         raise Rejected("E0204", f"the {word} is `{pred.dtype}`, not floating point", f"`{pred}`")
     if target.rank == 0:
@@ -154,8 +154,8 @@ def scalar(pred: TensorType) -> TensorType:
 class CrossEntropy(Loss):
     """Mean negative log-likelihood of the target classes under softmax(logits), along `axis`.
 
-    `target`: class numbers (`i64`) of the shape of the logits without the class axis. `smoothing` spreads a share evenly,
-    `ignore` is a class number that does not count, `weight` has one factor a class (the mean is then weighted).
+    `target`: class numbers (`i64`) of the shape of the logits without the class axis. `smoothing` is label smoothing,
+    `ignore` is a class number that is left out, `weight` has one factor per class (the mean is then weighted).
     """
 
     axis: int = -1
@@ -207,7 +207,7 @@ class Nll(Loss):
 
 
 class Focal(Loss):
-    """Focal loss (Lin et al., 2017): cross-entropy that weighs well-known examples down.
+    """Focal loss (Lin et al., 2017): cross-entropy that down-weights well-classified examples.
 
     With `i64` targets over classes (class axis last), with float targets of the same shape binary (`alpha` weighs the ones).
     """
@@ -312,7 +312,7 @@ class Triplet(Loss):
 
 
 class Contrastive(Loss):
-    """InfoNCE of two views `[B, D]`: each example's own counterpart against all others of the micro-batch."""
+    """InfoNCE of two views `[B, D]`: each example against its counterpart and all others in the micro-batch."""
 
     temperature: float = 0.07
 
@@ -330,7 +330,7 @@ class Contrastive(Loss):
 
 class GradientPenalty(Loss):
     """(|gradient of the net's output| - 1)^2 at random points between `real` and `fake` (Gulrajani et al., 2017), mean
-    over the batch. The net is passed whole: `gradient_penalty(critic, real, fake)`."""
+    over the batch. Pass the net itself: `gradient_penalty(critic, real, fake)`."""
 
     counted = False
     takes_net = True
@@ -343,7 +343,7 @@ class GradientPenalty(Loss):
 
 
 class L1(Loss):
-    """The sum of the sizes of all parameters that a glob chooses: a penalty, `1e-5 * l1("**.weight")`."""
+    """The sum of the absolute values of all parameters selected by a glob, as a penalty: `1e-5 * l1("**.weight")`."""
 
     pattern: str
 

@@ -28,7 +28,7 @@ class _OfClasses(Metric):
 
 
 class Accuracy(_OfClasses):
-    """The share of targets among the `k` highest logits; `ignore` is a class number that does not count."""
+    """The fraction of targets among the `k` highest logits; `ignore` is a class number that is left out."""
 
     k: int = 1
     axis: int = -1
@@ -45,8 +45,8 @@ class Accuracy(_OfClasses):
 
 
 class F1(_OfClasses):
-    """The harmonic mean of precision and recall. `average`: over classes (`macro`, each alike; `weighted`, by their
-    targets) or over all decisions (`micro`). A class that neither is nor is said counts 0, as in scikit-learn."""
+    """The harmonic mean of precision and recall. `average`: over classes (`macro`, equally; `weighted`, by their
+    number of targets) or over all predictions (`micro`). A class that occurs in neither counts 0, as in scikit-learn."""
 
     average: Literal["macro", "micro", "weighted"] = "macro"
     axis: int = -1
@@ -59,7 +59,7 @@ class F1(_OfClasses):
 
 
 class Precision(_OfClasses):
-    """The share of what is said to be a class that is one; `average` as in `f1`."""
+    """The fraction of predictions of a class that are correct; `average` as in `f1`."""
 
     average: Literal["macro", "micro", "weighted"] = "macro"
     axis: int = -1
@@ -72,7 +72,7 @@ class Precision(_OfClasses):
 
 
 class Recall(_OfClasses):
-    """The share of a class that is found; `average` as in `f1`."""
+    """The fraction of a class that is found; `average` as in `f1`."""
 
     average: Literal["macro", "micro", "weighted"] = "macro"
     axis: int = -1
@@ -86,7 +86,7 @@ class Recall(_OfClasses):
 
 class Auroc(Metric):
     """Area under the ROC curve. Logits `[..]` with targets 0 and 1 of the same shape, or `[.., classes]` with class
-    numbers: two classes by the second's score, more by the mean of each against the rest."""
+    numbers: two classes by the score of the second, more by the mean of one-versus-rest."""
 
     reads = "logits"
     target = "class"
@@ -159,7 +159,7 @@ class Mae(_OfValues):
 
 
 class R2(_OfValues):
-    """The share of the variance that is explained; 1 is perfect, 0 is the mean's."""
+    """The fraction of the variance that is explained; 1 is perfect, 0 is that of predicting the mean."""
 
     example = "metrics { r2 = r2(value, y) }"
 

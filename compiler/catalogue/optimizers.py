@@ -52,7 +52,7 @@ class AdamW(Optimizer):
 
 
 class RMSprop(Optimizer):
-    """Divides by a running average of the gradient's size (Hinton, 2012)."""
+    """Divides by a running root mean square of the gradient (Hinton, 2012)."""
 
     lr: Hyper = 1e-2
     alpha: float = 0.99
@@ -64,7 +64,7 @@ class RMSprop(Optimizer):
 
 
 class Adagrad(Optimizer):
-    """Divides by the root of all squared gradients so far (Duchi et al., 2011)."""
+    """Divides by the root of the sum of all squared gradients (Duchi et al., 2011)."""
 
     lr: Hyper = 1e-2
     eps: Positive = 1e-10
@@ -85,7 +85,7 @@ class Adadelta(Optimizer):
 
 
 class Lion(Optimizer):
-    """The sign of an interpolated momentum (Chen et al., 2023). Weight decay is decoupled."""
+    """Updates by the sign of an interpolated momentum (Chen et al., 2023). Weight decay is decoupled."""
 
     lr: Hyper = 1e-4
     betas: Momenta = (0.9, 0.99)
@@ -95,7 +95,7 @@ class Lion(Optimizer):
 
 
 class Muon(Optimizer):
-    """Orthogonalised momentum for matrices (Jordan et al., 2024); whatever is no matrix is updated by AdamW."""
+    """Orthogonalised momentum for matrices (Jordan et al., 2024); parameters that are not matrices are updated by AdamW."""
 
     lr: Hyper = 1e-3
     momentum: float = 0.95

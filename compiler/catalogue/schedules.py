@@ -11,7 +11,7 @@ class Segment(Entry):
 
 
 class Linear(Segment):
-    """Goes to `to` in a straight line within `for`."""
+    """Changes linearly to `to` over `for`."""
 
     to: float
     for_: Time
@@ -20,7 +20,7 @@ class Linear(Segment):
 
 
 class Cosine(Segment):
-    """Goes to `to` along half a cosine within `for`."""
+    """Changes to `to` along half a cosine over `for`."""
 
     to: float
     for_: Time
@@ -29,7 +29,7 @@ class Cosine(Segment):
 
 
 class Hold(Segment):
-    """Keeps the value for `for`."""
+    """Keeps the value constant over `for`."""
 
     for_: Time
 
@@ -37,7 +37,7 @@ class Hold(Segment):
 
 
 class Decay(Segment):
-    """Multiplies by `factor` after `every`, again and again, to the end."""
+    """Multiplies by `factor` after every `every`, until the end."""
 
     factor: Positive
     every: Time
@@ -46,7 +46,7 @@ class Decay(Segment):
 
 
 class InverseSqrt(Segment):
-    """Falls with the inverse square root of the time since the schedule began, for `for`."""
+    """Decays with the inverse square root of the time since the start of the schedule, over `for`."""
 
     for_: Time
 
@@ -54,7 +54,7 @@ class InverseSqrt(Segment):
 
 
 class Jump(Segment):
-    """Is `to` from here on."""
+    """Changes to `to` immediately."""
 
     to: float
 
@@ -74,7 +74,7 @@ class Norm(Clipping):
 
 
 class Value(Clipping):
-    """Cuts each element of the gradients to [-limit, limit]."""
+    """Clips each element of the gradients to [-limit, limit]."""
 
     limit: Positive
 
@@ -86,7 +86,7 @@ class Keep(Entry):
 
 
 class Best(Keep):
-    """The weights with the best value of a figure, such as `val.acc`."""
+    """The weights with the best value of a metric or loss, such as `val.acc`."""
 
     metric: Watch
 
@@ -112,7 +112,7 @@ class Stop(Entry):
 
 
 class Plateau(Stop):
-    """Stops when a figure has not improved for `patience`."""
+    """Stops when a metric or loss has not improved for `patience`."""
 
     metric: Watch
     patience: Time
@@ -125,7 +125,7 @@ class Validation(Entry):
 
 
 class Every(Validation):
-    """Validates after every `n`, on the first `batches` batches (all when not given)."""
+    """Validates after every `n`, on the first `batches` batches (default: all)."""
 
     n: Time
     batches: Count | None = None

@@ -1,4 +1,4 @@
-"""What a `search` section may say: methods, pruners, and the distributions that settings are drawn from."""
+"""What a `search` section may contain: methods, pruners, and the distributions that settings are drawn from."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Pruner(Entry):
 
 
 class Asha(Pruner):
-    """Successive halving: after `min`, and ever longer, only the best 1/`factor` of the trials go on."""
+    """Successive halving: after `min`, and ever longer, only the best 1/`factor` of the trials continue."""
 
     min: Time
     factor: Count = 3

@@ -43,7 +43,7 @@ class Source(Entry):
 
 
 class Csv(Source):
-    """A comma-separated file with a header; a field a column."""
+    """A comma-separated file with a header; one field per column."""
 
     path: Path
 
@@ -56,7 +56,7 @@ class Csv(Source):
 
 
 class Parquet(Source):
-    """A parquet file; a field a column: numbers, texts, or lists of numbers."""
+    """A parquet file; one field per column: numbers, texts, or lists of numbers."""
 
     path: Path
 
@@ -66,7 +66,7 @@ class Parquet(Source):
 
 
 class Jsonl(Source):
-    """One JSON object a line; a field a key: numbers, texts, or lists of numbers."""
+    """One JSON object per line, one field per key: numbers, texts, or lists of numbers."""
 
     path: Path
 
@@ -75,8 +75,8 @@ class Jsonl(Source):
 
 
 class Hub(Source):
-    """A data set of the Hugging Face hub, or of a directory with its files; a field a column. `files(train = "train",
-    test = "test")` names its splits, any other division is of its train split."""
+    """A data set from the Hugging Face hub, or a directory with its files; one field per column. `files(train = "train",
+    test = "test")` names its splits; any other split divides its train split."""
 
     name_: str
 
@@ -85,7 +85,7 @@ class Hub(Source):
 
 
 class Npz(Source):
-    """Arrays with a common first axis; a field an array."""
+    """Arrays with a common first axis; one field per array."""
 
     path: Path
 
@@ -98,7 +98,7 @@ class Npz(Source):
 
 
 class ImageFolder(Source):
-    """One directory a class, image files in each. Hidden directories are ignored."""
+    """One directory per class, with image files in each. Hidden directories are ignored."""
 
     path: Path
 
@@ -111,7 +111,7 @@ class ImageFolder(Source):
 
 
 class ImagePairs(Source):
-    """Two directories of images with equal names: colour images and their masks."""
+    """Two directories of images with the same names: colour images and their masks."""
 
     first: Path
     second: Path
@@ -125,7 +125,7 @@ class ImagePairs(Source):
 
 
 class Idx(Source):
-    """The files of MNIST: `<name>-images-idx3-ubyte` and `<name>-labels-idx1-ubyte` in a directory."""
+    """Files in MNIST's format: `<name>-images-idx3-ubyte` and `<name>-labels-idx1-ubyte` in a directory."""
 
     path: Path
 
@@ -137,7 +137,7 @@ class Idx(Source):
 
 
 class Text(Source):
-    """A text as a stream of ids: one per distinct character or line of its train part."""
+    """A text as a stream of ids, one for each distinct character or line of its train part."""
 
     path: Path
     unit: Literal["char", "line"] = "char"
@@ -150,7 +150,7 @@ class Text(Source):
 
 
 class TokenFile(Source):
-    """A binary file of token numbers."""
+    """A binary file of token ids."""
 
     path: Path
     dtype: Literal["u8", "u16", "u32", "i32", "i64"]
@@ -163,7 +163,7 @@ class TokenFile(Source):
 
 
 class TextLines(Source):
-    """A record a line."""
+    """One record per line."""
 
     path: Path
 
@@ -188,7 +188,7 @@ class ParallelText(Source):
 
 
 class Builtin(Source):
-    """A data set that needs no download, by its name; `dlc explain digits` says what is known of one."""
+    """A data set that needs no download, by its name; `dlc explain digits` describes one."""
 
     name_: str
 

@@ -38,7 +38,7 @@ class Contiguous(Splitting):
 
 
 class Folders(Splitting):
-    """`{split}` in the path stands for a directory: its name per split, or a fraction taken from train."""
+    """`{split}` in the path is a directory: its name per split, or a fraction taken from train."""
 
     train: Path | Fraction | None = None
     val: Path | Fraction | None = None

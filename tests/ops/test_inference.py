@@ -90,7 +90,7 @@ REJECTED: list[tuple[str, dict[str, Any], tuple[TensorType | None, ...], str, st
     ("mean", {"axis": None}, (i64(B),), "E0204", "mean takes floats, not `i64`"),
     ("clamp", {"min": 0.5}, (i64(B),), "E0204", "integers cannot be clamped at `0.5`"),
     ("constant", {"value": 0.5, "dtype": "i64"}, (), "E0204", "`0.5` is not `i64`"),
-    ("Buffer", {"value": (1, True)}, (), "E0204", "a buffer holds numbers or truth values, not both"),
+    ("Buffer", {"value": (1, True)}, (), "E0204", "a buffer holds numbers or bools, not both"),
     # shapes
     ("plus", {}, (f32(B, 256), f32(B, 64)), "E0201", "cannot combine `f32[B, 256]` with `f32[B, 64]`"),
     ("plus", {}, (f32(B, 5), f32(5, 5)), "E0207", "cannot combine `f32[B, 5]` with `f32[5, 5]`"),

@@ -21,13 +21,13 @@ def find(name: str) -> type[Op] | None:
 
 
 def names(*, layers: bool = True, functions: bool = True, syntax: bool = False) -> tuple[str, ...]:
-    """The names that a spec may write, sorted; with `syntax` also those that stand for signs. Nothing is imported."""
+    """The names that a spec may write, sorted; with `syntax` also those written with signs. Nothing is imported."""
     wanted = zip(_FAMILIES, (layers, functions, syntax), strict=True)
     return tuple(sorted(name for family, taken in wanted if taken for name in family))
 
 
 def module_of(name: str) -> str:
-    """The module that defines an operator (`convolution`); its lowerings stand in files of the same name."""
+    """The module that defines an operator (`convolution`); its lowerings are in files of the same name."""
     return next(family for family in _FAMILIES if name in family).module_of(name)
 
 

@@ -80,7 +80,7 @@ class Softplus(_Activation):
 
 
 class Identity(Function):
-    """The input itself; for a parameter `act: fn` that may do nothing. Any dtype and shape."""
+    """The input itself, for a parameter `act: fn` that may do nothing. Any dtype and shape."""
 
     elementwise = True
     onnx = "nothing"
@@ -137,6 +137,6 @@ class Softmax(_AlongAxis):
 
 
 class LogSoftmax(_AlongAxis):
-    """log(softmax(x)) along an axis, without its loss of small probabilities. Any shape with at least one axis."""
+    """log(softmax(x)) along an axis, exact for small probabilities. Any shape with at least one axis."""
 
     onnx = "LogSoftmax"

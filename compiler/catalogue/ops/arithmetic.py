@@ -54,7 +54,7 @@ class Cos(_OfFloats):
 
 
 class Floor(_OfFloats):
-    """The next whole number downwards, as a float. Floats; any shape."""
+    """Rounds down to an integer, as a float. Floats; any shape."""
 
     onnx = "Floor"
     samples = (Sample({}, _ANY, differentiable=False),)
@@ -73,9 +73,9 @@ class Abs(Function):
 
 
 class Clamp(Function):
-    """Values below `min` become `min`, those above `max` become `max`; one of the two may be left out.
+    """Values below `min` become `min`, those above `max` become `max`; either may be omitted.
 
-    Numbers; any shape. Errors: E0204 for a fraction as bound of whole numbers.
+    Numbers; any shape. Errors: E0204 for a fractional bound of integers.
     """
 
     min: Number | None = None

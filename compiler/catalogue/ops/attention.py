@@ -22,7 +22,7 @@ class Attention(Function):
 
     q[B, H, T, K], k[B, G, S, K], v[B, G, S, V] -> [B, H, T, V], where G divides H: query head h reads key head h // (H/G).
     `mask` is bool, true = may attend, and broadcasts to [B, H, T, S]. `causal` lets row t see keys up to t + S - T: the
-    last row is aligned with the last key. Both combine by *and*; a row with nothing to attend to gives 0. `scale` is
+    last row is aligned with the last key. Both combine by *and*; a row without keys gives 0. `scale` is
     K ** -0.5 if absent. `dropout` acts on the weights in training. Errors: E0201, E0202, E0206.
     """
 
@@ -80,7 +80,7 @@ class Attention(Function):
 
 
 class Rope(Function):
-    """Rotary position codes: row t is turned by the angles t * theta^(-2i/K); element i pairs with i + K/2.
+    """Rotary position codes: row t is rotated by the angles t * theta^(-2i/K); element i pairs with i + K/2.
 
     [.., T, K] -> the same. Errors: E0206 when K is odd, E0208 when it is symbolic.
     """
@@ -107,7 +107,7 @@ class Rope(Function):
 class MultiHeadAttention(Layer):
     """Attention with its projections, over [B, T, D]; parameters as those of `torch.nn.MultiheadAttention`.
 
-    f32[B, T, D] -> the same. `memory` [B, S, M] gives keys and values (if absent, the input does). `mask` is bool, true =
+    f32[B, T, D] -> the same. `memory` [B, S, M] gives keys and values (default: the input). `mask` is bool, true =
     may attend, and broadcasts to [B, heads, T, S]; `causal` as for `attention`. Errors: E0206 when `heads` does not
     divide D, E0212 when D is symbolic.
     """

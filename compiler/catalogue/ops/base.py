@@ -78,7 +78,7 @@ class Sample:
     note: str = ""
 
 
-#: What stands in a tensor's place: its type, a number or size, or nothing where it is optional.
+#: What may be given for a tensor: its type, a number or size, or nothing if it is optional.
 Operand: TypeAlias = "TensorType | int | float | Dim | None"
 
 
@@ -109,7 +109,7 @@ class Op(Entry):
     elementwise: ClassVar[bool] = False
     #: Written with an operator sign or syntax, not by name: not callable in a spec.
     syntax: ClassVar[str] = ""
-    #: An argument that stands for several tensor inputs, given as a tuple: `state = (h, c)`.
+    #: An argument for several tensor inputs, given as a tuple: `state = (h, c)`.
     tensor_groups: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     #: Inputs of one dtype, to which a literal among them adapts; empty: all.
     alike: ClassVar[tuple[str, ...]] = ()
@@ -117,7 +117,7 @@ class Op(Entry):
     takes_net: ClassVar[bool] = False
     #: The docstring's first paragraph may cite a paper here.
     paper: ClassVar[str] = ""
-    #: How it is said in ONNX (opset 23), in words.
+    #: How it is expressed in ONNX (opset 23), in words.
     onnx: ClassVar[str] = ""
 
     MISSING: ClassVar[Any] = MISSING
@@ -148,9 +148,9 @@ class Op(Entry):
 
     @classmethod
     def operand_types(cls, operands: Sequence[Operand]) -> list[TensorType | None]:
-        """The types that `infer` sees: a number in a tensor's place is a scalar of the dtype of the tensors beside it.
+        """The types that `infer` sees: a number in a tensor's place is a scalar of the dtype of the other tensors.
 
-        A fraction beside whole numbers stays f32, and `infer` refuses the pair.
+        A fraction with integers stays f32, and `infer` rejects the pair.
         """
         names = [name for name, _ in cls.tensors]
         beside = [
@@ -175,7 +175,7 @@ class Op(Entry):
 
     def flops(self, inputs: Sequence[TensorType | None], outputs: Sequence[TensorType]) -> Size:
         """Operations of one application, a multiply-add counted as two: matrix products, convolutions, attention and
-        recurrences; 0 for all that is cheap beside them."""
+        recurrences; 0 for everything that is cheap in comparison."""
         return 0
 
 
@@ -190,4 +190,4 @@ class Function(Op):
 
 
 class Syntax(Function):
-    """Written with a sign or a form (`a + b`, `x[:, 0]`), not by name; `syntax` says how."""
+    """Written with a sign or a form (`a + b`, `x[:, 0]`), not by name; `syntax` shows how."""

@@ -14,7 +14,7 @@ class Embedding(Layer):
     """A vector for each id.
 
     i64[..] -> f32[.., dim]. Row `pad` starts at zero and gets no gradient. Ids are below `count`. Errors: E0204 unless
-    the ids are whole numbers, E0304 when `pad` is no row.
+    the ids are not integers, E0304 when `pad` is not a row.
     """
 
     count: Count

@@ -34,7 +34,7 @@ class Ones(_Filled):
 
 
 class Arange(Function):
-    """The whole numbers from 0 to n - 1.
+    """The integers from 0 to n - 1.
 
     -> i64[n].
     """
@@ -86,21 +86,21 @@ class _Noise(_Drawn):
 
 
 class Randn(_Noise):
-    """Standard normal numbers of a shape, or of the shape of a tensor.
+    """Standard normal random numbers of a shape, or of the shape of a tensor.
 
     -> f32[shape].
     """
 
 
 class Rand(_Noise):
-    """Numbers drawn evenly from [0, 1), of a shape, or of the shape of a tensor.
+    """Uniform random numbers from [0, 1), of a shape, or of the shape of a tensor.
 
     -> f32[shape].
     """
 
 
 class Randint(_Drawn):
-    """Whole numbers drawn evenly from `low` to `high` - 1.
+    """Uniform random integers from `low` to `high` - 1.
 
     -> i64[shape]. Errors: E0304 unless low < high.
     """

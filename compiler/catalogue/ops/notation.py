@@ -18,10 +18,10 @@ _X = Example("f32", ("B", "T", 6))
 
 
 class Index(Syntax):
-    """Select, slice and new axes, as NumPy reads `x[..]`: a size selects (the axis goes), `a:b` cuts, `none` adds an axis
-    of 1, `...` stands for all axes between.
+    """Indexing as in NumPy: a size selects (and removes the axis), `a:b` slices, `none` adds an axis
+    of 1, `...` is all axes in between.
 
-    A bound has to lie on the axis: E0201, and E0207 with the missing fact where a symbolic axis might be too short.
+    A bound must be within the axis: E0201, or E0207 if a symbolic axis might be too short.
     """
 
     items: Items
@@ -92,7 +92,7 @@ def _slice(facts: Facts, x: TensorType, axis: int, start: Any, stop: Any) -> Any
 
 
 class Transpose(Syntax):
-    """The last two axes exchanged."""
+    """Swaps the last two axes."""
 
     syntax = ".T"
     onnx = "Transpose"
@@ -104,7 +104,7 @@ class Transpose(Syntax):
 
 
 class Rearrange(Syntax):
-    """Axes split, permuted and merged: `[B, T, (3, heads, K)] => [3, B, heads, T, K]`.
+    """Splits, permutes and merges axes: `[B, T, (3, heads, K)] => [3, B, heads, T, K]`.
 
     `expanded`: the sizes after splitting. `order`: the axes of the permutation, as numbers of expanded ones. `merged`: how
     many of the permuted axes make each axis of the result; 0 is a new axis of 1.

@@ -1,4 +1,4 @@
-"""Signs between tensors. A number beside a tensor adapts to its dtype; tensors never convert by themselves.
+"""Operators between tensors. A number next to a tensor adapts to its dtype; tensors are never converted implicitly.
 
 Shapes broadcast: aligned at the last axis, a size matches itself or a literal 1 (E0201; E0207 when equality cannot be
 proved). Different dtypes are E0204.
@@ -21,7 +21,7 @@ _WHOLE = (Example("i64", ("B", 3), -9, 10), Example("i64", (3,), 1, 5))
 
 _NUMBERS = (
     Sample({}, (Example("f32", ("B", 3)), 1.5)),
-    Sample({}, (2, Example("f32", ("B", "T"), 0.5, 3.0)), note="a whole number beside floats"),
+    Sample({}, (2, Example("f32", ("B", "T"), 0.5, 3.0)), note="a whole number with floats"),
     Sample({}, (Example("f32", ("B", "T"), 0.5, 2.0), "T"), note="a size"),
     Sample({}, (Example("i64", ("B",), -9, 10), 3), differentiable=False),
 )
@@ -103,7 +103,7 @@ class Modulo(_Arithmetic):
 
 
 class Power(_Arithmetic):
-    """Power. Whole numbers take exponents that are not negative."""
+    """Power. Integers need non-negative exponents."""
 
     syntax = "**"
     onnx = "Pow"
@@ -118,7 +118,7 @@ class Power(_Arithmetic):
 
 
 class Negative(Syntax):
-    """The number with the other sign."""
+    """The negated number."""
 
     elementwise = True
     syntax = "-"
@@ -131,8 +131,8 @@ class Negative(Syntax):
 
 
 class Matmul(Syntax):
-    """Matrix product of the last two axes; axes before them broadcast. A vector counts as a row on the left and as a
-    column on the right, and its axis goes.
+    """Matrix product of the last two axes; axes before them broadcast. A vector is a row on the left and a
+    column on the right, and its axis is removed.
 
     [.., M, K] @ [.., K, N] -> [.., M, N]. Errors: E0201 when the inner sizes differ.
     """

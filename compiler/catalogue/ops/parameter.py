@@ -14,7 +14,7 @@ from .rules import need_whole, weight_size
 
 
 class Param(Layer):
-    """A trained tensor; its path is its label or binding. It has no default init: `init =` or a rule gives one (E0409).
+    """A trainable tensor; its path is its label or binding. It has no default init: `init =` or a rule gives one (E0409).
 
     -> f32[shape]. Errors: E0212 when a size is symbolic.
     """
@@ -40,7 +40,7 @@ class Buffer(Layer):
     """A constant tensor that is kept in the checkpoint and not trained: a number, or nested lists of numbers.
 
     -> i64, f32 (when any number is a float) or bool. Errors: E0201 when the lists are ragged, E0204 when numbers and
-    truth values are mixed.
+    bools are mixed.
     """
 
     value: Constant
@@ -88,6 +88,6 @@ def _dtype(value: Any) -> str:
     truths = sum(isinstance(number, bool) for number in numbers)
     if truths:
         if truths < len(numbers):
-            raise Rejected("E0204", "a buffer holds numbers or truth values, not both", "mixed")
+            raise Rejected("E0204", "a buffer holds numbers or bools, not both", "mixed")
         return "bool"
     return "i64" if numbers and all(isinstance(number, int) for number in numbers) else "f32"

@@ -70,7 +70,7 @@ class AvgPool(Function):
 
 
 class GlobalAvgPool(Function):
-    """Mean over all spatial axes, which go.
+    """Mean over all spatial axes, which are removed.
 
     [B, C, *] -> [B, C].
     """
@@ -85,7 +85,7 @@ class GlobalAvgPool(Function):
 
 
 class Upsample(Function):
-    """Spatial axes made `factor` times as long. Interpolation takes the elements for the centres of pixels, or with
+    """Scales the spatial axes by `factor`. Interpolation takes the elements for the centres of pixels, or with
     `align_corners` for points from edge to edge.
 
     [B, C, L..] -> [B, C, factor*L..]. `linear` is for one spatial axis, `bilinear` and `bicubic` for two, `trilinear`
@@ -125,7 +125,7 @@ class Upsample(Function):
 
 
 class PixelShuffle(Function):
-    """Channels rearranged into space.
+    """Rearranges channels into space.
 
     [B, C*r*r, H, W] -> [B, C, r*H, r*W]. Errors: E0206 when r*r does not divide the channels.
     """

@@ -91,7 +91,7 @@ class RNN(_Recurrent):
     """Elman network, h' = tanh(W_ih x + b_ih + W_hh h + b_hh).
 
     f32[B, T, D] -> `y` [B, T, hidden * directions], `h` [layers * directions, B, hidden]. `lengths` (i64[B]) ends
-    every sequence early: `y` is 0 behind its end and `h` the state at the end; a length of 0 gives 0 everywhere. `state`
+    every sequence early: `y` is 0 after its end and `h` is the state at the end; a length of 0 gives 0 everywhere. `state`
     is the first `h` (0 if absent). `dropout` acts between layers. Errors: E0212 when D is symbolic.
     """
 

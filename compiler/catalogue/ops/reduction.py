@@ -31,7 +31,7 @@ class _Reduction(Function):
 
 
 class Sum(_Reduction):
-    """Sum over axes, over all of them if none is named; whole numbers and bools give i64.
+    """Sum over axes, over all axes by default; whole numbers and bools give i64.
 
     [..] -> without the axes, or with 1 in their places (`keepdim`).
     """
@@ -49,7 +49,7 @@ class Sum(_Reduction):
 
 
 class Mean(_Reduction):
-    """Mean over axes, over all of them if none is named. Floats only.
+    """Mean over axes, over all axes by default. Floats only.
 
     [..] -> without the axes, or with 1 in their places (`keepdim`).
     """
@@ -59,7 +59,7 @@ class Mean(_Reduction):
 
 
 class Max(_Reduction):
-    """Largest value over axes, over all of them if none is named; values only.
+    """Largest value over axes, over all axes by default; values only.
 
     [..] -> without the axes, or with 1 in their places (`keepdim`).
     """
@@ -69,7 +69,7 @@ class Max(_Reduction):
 
 
 class Min(_Reduction):
-    """Smallest value over axes, over all of them if none is named; values only.
+    """Smallest value over axes, over all axes by default; values only.
 
     [..] -> without the axes, or with 1 in their places (`keepdim`).
     """
@@ -91,7 +91,7 @@ class Var(_Reduction):
 
 
 class Norm(Function):
-    """Norm of vectors, (sum |x|^p)^(1/p) over axes, over all of them if none is named. Floats only.
+    """Norm of vectors, (sum |x|^p)^(1/p) over axes, over all axes by default. Floats only.
 
     [..] -> without the axes, or with 1 in their places (`keepdim`).
     """
@@ -127,7 +127,7 @@ class L2Normalize(Function):
 
 
 class Argmax(Function):
-    """The position of the largest element along an axis, which goes; the first of equal ones.
+    """The index of the largest element along an axis, which is removed; the first of equal ones.
 
     [..] -> i64[..] without the axis.
     """

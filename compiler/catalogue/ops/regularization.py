@@ -10,7 +10,7 @@ from .rules import need_float, need_rank
 
 
 class Dropout(Function):
-    """In training sets each element to zero with probability `p` and scales the others by 1 / (1 - p); else nothing.
+    """In training, sets each element to zero with probability `p` and scales the others by 1 / (1 - p); otherwise the identity.
 
     Any shape.
     """
@@ -29,7 +29,7 @@ class Dropout(Function):
 
 
 class DropPath(Function):
-    """In training sets whole examples (axis 0) to zero with probability `p` and scales the others; else nothing.
+    """In training, sets whole examples (axis 0) to zero with probability `p` and scales the others; otherwise the identity.
 
     [B, ..] -> the same. Stochastic depth on the branch of a residual.
     """
@@ -62,7 +62,7 @@ class StopGrad(Function):
 
 
 class Cast(Function):
-    """The same values in another dtype, as C converts: floats to whole numbers towards zero, to bool whether not 0."""
+    """The same values in another dtype, with C's conversions: floats to integers towards zero, to bool as `!= 0`."""
 
     dtype: DType
 

@@ -46,7 +46,7 @@ def need_integer(x: TensorType, what: str) -> None:
 
 
 def need_bool(x: TensorType, what: str, *helps: str) -> None:
-    """E0204 unless `x` holds truth values."""
+    """E0204 unless `x` holds bools."""
     if x.dtype != "bool":
         raise Rejected(
             "E0204",
@@ -112,7 +112,7 @@ def fact_help(a: Size, b: Size, facts: Facts) -> tuple[str, ...]:
 
 
 def need_equal(facts: Facts, a: Size, b: Size, message: str, x: TensorType) -> None:
-    """E0201 when the sizes differ, E0207 when that cannot be decided. `message` says which must agree."""
+    """E0201 when the sizes differ, E0207 when that cannot be decided. `message` names what must agree."""
     same = equal(a, b, facts)
     if not same:
         raise Rejected(

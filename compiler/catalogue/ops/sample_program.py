@@ -16,9 +16,9 @@ _LONGEST = 110
 
 
 def program(operator: type[Op], sample: Sample) -> str:
-    """`model Example(x: [B, 4]) -> (y: [B, 3]) { .. }`. Computed sizes of outputs stand as `_`.
+    """`model Example(x: [B, 4]) -> (y: [B, 3]) { .. }`. Computed sizes of outputs are written `_`.
 
-    Empty for a number, which is a tensor only beside one.
+    Empty for a number, which becomes a tensor only next to one.
     """
     if operator is Constant:
         return ""
@@ -62,7 +62,7 @@ def _model(inputs: Mapping[str, TensorType], results: Mapping[str, TensorType], 
 
 
 def _use(operator: type[Op], rule: Op, sample: Sample, texts: Mapping[str, str]) -> str:
-    """Layers and functions of one tensor stand in a pipeline, functions of several are called."""
+    """Layers and functions of one tensor are stages of a pipeline, functions of several are called."""
     present = {name: text for name, text in texts.items() if text != "none"}
     layer = issubclass(operator, Layer)
     if not layer and len(present) > 1:

@@ -45,7 +45,7 @@ def sample_spec(operator: type[Op], sample: Sample, *, symbolic: bool = True) ->
     first = len(types) + 1
     outputs = [Value(id=first + at, type=type, name=name) for at, (name, type) in enumerate(results.items())]
     layer = issubclass(operator, Layer)
-    args = {name: value for name, value in rule.values.items() if name != "init"}  # which stands with the parameter
+    args = {name: value for name, value in rule.values.items() if name != "init"}  # which is given with the parameter
     node = OpNode(
         inputs=tuple(
             at if isinstance(operand, TensorType) else None if operand is None else Scalar(value=operand)
@@ -88,7 +88,7 @@ def bind(operator: type[Op], sample: Sample, sizes: Mapping[str, Size]) -> Op:
 
 
 def operands(sample: Sample, sizes: Mapping[str, Size]) -> tuple[Operand, ...]:
-    """What stands at each input, at these sizes."""
+    """The type of each input, at these sizes."""
     return tuple(
         TensorType(one.dtype, tuple(sizes[s] if isinstance(s, str) else s for s in one.shape))
         if isinstance(one, Example)

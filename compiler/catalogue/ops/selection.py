@@ -26,7 +26,7 @@ _X = Example("f32", ("B", "T", 6))
 class Take(Function):
     """The slice at position `i` of an axis, without the axis; a negative `i` counts from the end.
 
-    [.., N, ..] -> [.., ..]. Errors: E0201 outside of the axis, E0207 when that cannot be decided.
+    [.., N, ..] -> [.., ..]. Errors: E0201 outside the axis, E0207 when that cannot be decided.
     """
 
     i: Extent
@@ -42,9 +42,9 @@ class Take(Function):
 
 
 class Gather(Function):
-    """Elements picked along an axis: result[.., j, ..] = x[.., index[.., j, ..], ..]. An index is not negative.
+    """Selects elements along an axis: result[.., j, ..] = x[.., index[.., j, ..], ..]. Indices must not be negative.
 
-    x[.., N, ..], index i64[.., M, ..] -> [.., M, ..]; other sizes of the index are not larger than those of x.
+    x[.., N, ..], index i64[.., M, ..] -> [.., M, ..]; the other sizes of the index are at most those of x.
     """
 
     axis: Axis
@@ -90,7 +90,7 @@ class Where(Function):
 
 
 class Topk(Function):
-    """The `k` largest values along an axis in falling order, and their indices.
+    """The `k` largest values along an axis in descending order, and their indices.
 
     [.., N, ..] -> [.., k, ..], i64[.., k, ..]. Errors: E0201 when there are fewer than `k`, E0207 when that cannot be
     decided.
@@ -111,7 +111,7 @@ class Topk(Function):
 
 
 class Scatter(Function):
-    """Values spread into zeros on the last axis: result[.., index[.., j]] = values[.., j]. Indices of a row differ.
+    """Writes values into zeros along the last axis: result[.., index[.., j]] = values[.., j]. The indices of a row must differ.
 
     values[.., K], index i64[.., K] -> [.., size].
     """

@@ -37,7 +37,7 @@ class Add(Function):
 
 
 class Concat(Function):
-    """Tensors one behind the other along an axis; their other sizes are equal.
+    """Concatenates tensors along an axis; their other sizes must be equal.
 
     [.., A, ..], [.., B, ..] -> [.., A + B, ..]. Errors: E0201, E0202, E0204.
     """
@@ -69,7 +69,7 @@ class Concat(Function):
 
 
 class Stack(Function):
-    """Tensors of one shape put side by side on a new axis.
+    """Stacks tensors of one shape along a new axis.
 
     n times [..] -> [.., n, ..]. Errors: E0201, E0202, E0204.
     """
@@ -95,7 +95,7 @@ class Stack(Function):
 
 
 class Split(Function):
-    """Parts along an axis: all of one size (the last may be smaller), or of the listed sizes.
+    """Splits along an axis into parts of one size (the last may be smaller), or of the listed sizes.
 
     Errors: E0208 when one size cuts a symbolic axis, E0201 when listed sizes do not add up.
     """
@@ -139,7 +139,7 @@ class Chunk(Function):
 
 
 class Unbind(Function):
-    """The slices along an axis, without it.
+    """The slices along an axis, without that axis.
 
     Errors: E0208 when the axis is symbolic.
     """
@@ -156,7 +156,7 @@ class Unbind(Function):
 
 
 class SplitHeads(Function):
-    """The last axis cut into heads, which move before the sequence.
+    """Splits the last axis into heads and moves them before the sequence.
 
     [B, T, heads*K] -> [B, heads, T, K]. Errors: E0206 when `heads` does not divide the last axis.
     """
@@ -188,7 +188,7 @@ class MergeHeads(Function):
 
 
 class Flatten(Function):
-    """Axes from `start` to the last made one.
+    """Merges the axes from `start` to the last.
 
     [B, C, H, W] -> [B, C*H*W].
     """
@@ -209,7 +209,7 @@ class Flatten(Function):
 
 
 class Squeeze(Function):
-    """Axes of size 1 taken away.
+    """Removes axes of size 1.
 
     Errors: E0201 when such an axis has another size, E0207 when that cannot be decided.
     """
@@ -232,7 +232,7 @@ class Squeeze(Function):
 
 
 class Expand(Function):
-    """Axes of size 1 repeated, and axes added in front, until the shape is `shape` (the whole result).
+    """Repeats axes of size 1 and adds axes in front, so that the shape of the result is `shape`.
 
     Errors: E0201 when a size is neither 1 nor the wanted one.
     """
@@ -258,8 +258,8 @@ class Expand(Function):
 
 
 class Pad(Function):
-    """A constant put around. `amounts` are numbers before and after in pairs, from the last axis backwards; a negative
-    one cuts.
+    """Pads with a constant. `amounts` are pairs of before and after, from the last axis backwards; a negative
+    amount crops.
 
     [.., L] -> [.., before + L + after]. Errors: E0202, E0201 when nothing is left.
     """
@@ -293,7 +293,7 @@ class Pad(Function):
 
 
 class Roll(Function):
-    """Elements shifted along axes; those that fall off the end come in at the front. One shift for each axis.
+    """Shifts elements along axes; those shifted past the end reappear at the front. One shift per axis.
 
     Any shape and dtype.
     """

@@ -19,7 +19,7 @@ Undo: TypeAlias = "tuple[str, Any, Any] | tuple[str]"
 
 
 class Unsuited(Exception):
-    """The transform does not apply to this item; `needs` says to what it does."""
+    """The transform does not apply to this item; `needs` names what it applies to."""
 
     def __init__(self, needs: str) -> None:
         super().__init__(needs)

@@ -19,7 +19,7 @@ class _Image(Transform):
 
     takes = "image"
     in_graph = False
-    example_source = 'image_folder("pictures")'
+    example_source = 'image_folder("images")'
 
     @classmethod
     def infer(cls, item: ItemType, args: dict[str, Any]) -> ItemType:
@@ -46,7 +46,7 @@ class _Cropped(_Image):
 
 
 class Resize(_Image):
-    """Scales so that the short edge is `n`."""
+    """Scales the image so that its short side is `n`."""
 
     n: Count
 
@@ -59,7 +59,7 @@ class Resize(_Image):
 
 
 class CenterCrop(_Cropped):
-    """The square of `n` in the middle; zeros where the image is smaller."""
+    """The central square of side `n`; padded with zeros if the image is smaller."""
 
     n: Count
 
@@ -67,7 +67,7 @@ class CenterCrop(_Cropped):
 
 
 class RandomCrop(_Cropped):
-    """A square of `n` at a random place; zeros where the image is smaller."""
+    """A square of side `n` at a random position; padded with zeros if the image is smaller."""
 
     n: Count
 
@@ -78,7 +78,7 @@ class RandomCrop(_Cropped):
 
 
 class RandomResizedCrop(_Cropped):
-    """A random part (of area `scale` and aspect `ratio`), scaled to a square of `n`."""
+    """A random part (of area `scale` and aspect `ratio`), scaled to a square of side `n`."""
 
     n: Count
     scale: Range = (0.08, 1.0)
@@ -91,7 +91,7 @@ class RandomResizedCrop(_Cropped):
 
 
 class Hflip(_Image):
-    """Mirrors left and right with probability `p`."""
+    """Flips left and right with probability `p`."""
 
     p: Share = 0.5
 
@@ -102,7 +102,7 @@ class Hflip(_Image):
 
 
 class Vflip(_Image):
-    """Mirrors top and bottom with probability `p`."""
+    """Flips top and bottom with probability `p`."""
 
     p: Share = 0.5
 
@@ -113,7 +113,7 @@ class Vflip(_Image):
 
 
 class Shift(_Image):
-    """Moves by up to `n` pixels in both directions, at random; zeros come in."""
+    """Shifts by up to `n` random pixels in both directions; zeros fill the border."""
 
     n: Count
 
@@ -124,7 +124,7 @@ class Shift(_Image):
 
 
 class Rotate(_Image):
-    """Turns by up to `degrees` at random."""
+    """Rotates by a random angle of up to `degrees`."""
 
     degrees: NotNegative
 
@@ -135,7 +135,7 @@ class Rotate(_Image):
 
 
 class Affine(_Image):
-    """Turns, moves (as a share of the size), scales and shears at random."""
+    """Rotates, translates (as a fraction of the size), scales and shears at random."""
 
     degrees: NotNegative = 0.0
     translate: Share = 0.0
@@ -160,7 +160,7 @@ class Blur(_Image):
 
 
 class Noise(_Image):
-    """Adds normal noise."""
+    """Adds Gaussian noise."""
 
     std: NotNegative
 
@@ -183,7 +183,7 @@ class Erase(_Image):
 
 
 class ColorJitter(_Image):
-    """Changes brightness, contrast and saturation by up to these shares."""
+    """Changes brightness, contrast and saturation by up to these fractions."""
 
     brightness: NotNegative = 0.0
     contrast: NotNegative = 0.0
@@ -218,7 +218,7 @@ class RandAugment(_Image):
 
 
 class Rgb(_Image):
-    """A gray image as a colour image: its channel three times. One with three channels stays as it is."""
+    """Repeats the channel of a gray image three times; an image with three channels is unchanged."""
 
     masks = False
     in_graph = True
@@ -235,7 +235,7 @@ class Rgb(_Image):
 
 
 class Normalize(_Image):
-    """(x - mean) / std a channel; u8 is read as value / 255. `normalize("imagenet")` has ImageNet's figures."""
+    """(x - mean) / std per channel; u8 is read as value / 255. `normalize("imagenet")` uses ImageNet's statistics."""
 
     mean: Literal["imagenet"] | Channels
     std: Channels | None = None

@@ -24,7 +24,7 @@ class _Numeric(Transform):
 
 
 class Scale(_Numeric):
-    """Multiplies the raw values."""
+    """Multiplies the raw values by `k`."""
 
     k: float
 
@@ -52,7 +52,7 @@ class Threshold(Transform):
 
 
 class Standardize(_Numeric):
-    """(x - mean) / std; mean and std from the train split, for each number of a record by itself. A stream has one mean
+    """(x - mean) / std; mean and std of the train split, for each number of a record separately. A stream has one mean
     and one std."""
 
     fitted = True
@@ -64,7 +64,7 @@ class Standardize(_Numeric):
 
 
 class Impute(_Numeric):
-    """Fills missing numbers by the train split's mean or median, or by a value."""
+    """Replaces missing numbers with the train split's mean or median, or with a value."""
 
     value: Literal["mean", "median"] | float
 
@@ -78,7 +78,7 @@ class Impute(_Numeric):
 
 
 class Clip(_Numeric):
-    """Cuts to [min, max]."""
+    """Clips to [min, max]."""
 
     min: float | None = None
     max: float | None = None
@@ -126,7 +126,7 @@ class OneHot(Transform):
 
 
 class Category(Transform):
-    """The number of a name: its place in the list, or in the sorted names of the train split."""
+    """The number of a name: its position in the list, or in the sorted names of the train split."""
 
     names: Names = ()
 

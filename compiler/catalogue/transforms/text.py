@@ -27,7 +27,7 @@ class _Text(Transform):
 
 
 class Lower(_Text):
-    """Lower case."""
+    """Converts to lower case."""
 
     takes = "texts"
     example = "x: i64[T <= 40] = source.text -> lower -> words -> vocab(5000) -> truncate(40) -> pad(0)"
@@ -39,7 +39,7 @@ class Lower(_Text):
 
 
 class Words(_Text):
-    """The words of a text: runs of letters, digits and apostrophes, and each other sign by itself."""
+    """The words of a text: runs of letters, digits and apostrophes, and every other character by itself."""
 
     takes = "texts"
     example = "x: i64[T <= 40] = source.text -> words -> vocab(5000) -> truncate(40) -> pad(0)"
@@ -65,8 +65,8 @@ class Chars(_Text):
 class Vocab(_Text):
     """Numbers of words or characters: 0 padding, 1 unknown, then the most frequent of the train split, `size` in all.
 
-    `bos` and `eos` are numbers put before and after every text. Words begin behind them, or at `first`: what lies between
-    is free, for the number that `mlm_mask` writes, say.
+    `bos` and `eos` are ids added before and after every text. Words start after them, or at `first`: what is in between
+    is free, for example for the id that `mlm_mask` writes.
     """
 
     size: Count
@@ -106,7 +106,7 @@ class Vocab(_Text):
 
 
 class Bpe(_Text):
-    """Byte-pair tokens by a `tokenizer.json`, with the given numbers put before and after."""
+    """Byte-pair tokens from a `tokenizer.json`, with the given ids added before and after."""
 
     path: Path
     bos: int | None = None
@@ -123,7 +123,7 @@ class Bpe(_Text):
 
 
 class Wordpiece(_Text):
-    """WordPiece tokens by a vocabulary file; `pairs`: two sentences with segment numbers (`.ids`, `.segments`)."""
+    """WordPiece tokens from a vocabulary file; `pairs`: two sentences with segment ids (`.ids`, `.segments`)."""
 
     path: Path
     max: Count = 512
@@ -141,7 +141,7 @@ class Wordpiece(_Text):
 
 
 class MlmMask(_Text):
-    """Hides a share `p` of the tokens: `.ids` has them replaced, `.labels` is -100 where nothing is asked."""
+    """Masks a fraction `p` of the tokens: `.ids` has them replaced, `.labels` is -100 for the others."""
 
     p: Share
     mask: Natural
@@ -202,7 +202,7 @@ class Truncate(_Sequence):
 
 
 class Pad(_Sequence):
-    """Fills up with `v` to the longest of the micro-batch. Stands last."""
+    """Pads with `v` to the longest record of the micro-batch. Must come last."""
 
     v: float
 
