@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ...compiler.ir.train import Train
 from ..checkpoints.checkpoint import Checkpoint
 from ..generated.functions import Program
-from . import foreach
+from . import fused
 
 
 class Averages:
@@ -28,7 +28,7 @@ class Averages:
         """After an update."""
         if self.decay is not None:
             with torch.no_grad():
-                foreach.lerp_(self.averaged, self.live, 1 - self.decay)
+                fused.lerp_(self.averaged, self.live, 1 - self.decay)
 
     @contextmanager
     def applied(self) -> Iterator[None]:

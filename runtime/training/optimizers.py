@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..generated.functions import Groups
-from . import foreach, fused
+from . import fused
 from .fused import Fused
 
 #: What steps: torch's own, or the short way to its kernels.
@@ -36,11 +36,11 @@ class Lion(torch.optim.Optimizer):
                     self.state[p]["momentum"] = torch.zeros_like(p)
             momenta: list[Tensor] = [self.state[p]["momentum"] for p in params]
             near, far = group["betas"]
-            updates = foreach.lerp(momenta, grads, 1 - near)
-            foreach.sign_(updates)
-            foreach.mul_(params, 1 - group["lr"] * group["weight_decay"])
-            foreach.add_(params, updates, alpha=-group["lr"])
-            foreach.lerp_(momenta, grads, 1 - far)
+            updates = fused.lerp(momenta, grads, 1 - near)
+            fused.sign_(updates)
+            fused.mul_(params, 1 - group["lr"] * group["weight_decay"])
+            fused.add_(params, updates, alpha=-group["lr"])
+            fused.lerp_(momenta, grads, 1 - far)
 
 
 @dataclass(frozen=True)
