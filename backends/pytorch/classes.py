@@ -20,6 +20,7 @@ from ...compiler.sizes.dims import Dim, Size
 from ...compiler.sizes.facts import Facts
 from .constants import Constants, ModuleClass, Parameter, Symbolic, Varies, marks, resolve
 from .group import Group, structure
+from .initial import InitialValues
 from .lines import Line
 from .lowering import Application, Operand, SharedType, lowering, module_class
 from .python import Expr, camel, identifier, literal, quoted, unique, unique_class
@@ -74,6 +75,7 @@ class Classes:
         others: Sequence[Model] = (),
     ) -> None:
         root = model.body
+        self.models = (model, *others)
         self.clusters = _clusters(spec, root, [other.body for other in others])
         self.spec, self.root, self.outputs, self.emits = spec, root, tuple(outputs), tuple(emits)
         self.facts = Facts(model.divisors, model.bounds)
@@ -192,6 +194,14 @@ class Classes:
             cls.base = "nn.Sequential" if cls.scopes.whole is not None else "nn.ModuleDict"
         forward = [] if cls.scopes.whole is not None else self._forward(cls, group, body)
         constructor = self._constructor(cls)
+        if root:
+            source = "\n".join(line.text for other in self.classes for line in other.lines)
+            source += "\n".join(line.text for line in constructor)
+            initial = InitialValues(self.spec, self.models)
+            methods = initial.lines(constants, lambda path: cls.scopes.access("self", path), source)
+            if methods:
+                constructor.append(Line("self.init_weights()", 1))
+                forward = [*methods, *([Line("")] if forward else []), *forward]
         self._finish(cls, constants, constructor, forward)
         self.classes.append(cls)
         for member in members:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
-from math import isqrt
+from math import isclose, isqrt, sqrt
 from typing import Any, Literal, TypeAlias
 
 #: One number a body.
@@ -174,6 +174,7 @@ def _of_floats(values: Column, named: Mapping[str, Column]) -> Iterator[str]:
         for form, text in _POWERS:
             if _all(values, form, have):
                 yield text.format(name)
+        yield from _under_a_root(values, name, have)
         if all(type(h) is float for h in have):
             share = Fraction(values[0] / have[0]).limit_denominator(128)
             for scale in range(1, 17):
@@ -184,6 +185,15 @@ def _of_floats(values: Column, named: Mapping[str, Column]) -> Iterator[str]:
                     yield (
                         f"{name} / {down}" if up == 1 else f"{name} * {up}" if down == 1 else f"{name} * {up} / {down}"
                     )
+
+
+def _under_a_root(values: Column, name: str, have: Column) -> Iterator[str]:
+    """`0.02 / (2 * depth) ** 0.5`, the spread of a first value; to the last digits but one."""
+    for count in (1, 2, 3, 4, 6, 8):
+        above = float(f"{values[0] * sqrt(count * have[0]):.4g}")
+        if all(isclose(v, above / sqrt(count * h), rel_tol=1e-12) for v, h in zip(values, have, strict=True)):
+            scaled = name if count == 1 else f"({count} * {name})"
+            yield f"{above} / {scaled}{'**' if count == 1 else ' ** '}0.5"
 
 
 _POWERS: tuple[tuple[Callable[[float], float], str], ...] = (

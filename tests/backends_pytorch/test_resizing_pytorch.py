@@ -73,7 +73,7 @@ SIZES: dict[str, list[dict[str, Any]]] = {
 CASES = [(name, at) for name, rows in SIZES.items() for at in range(len(rows))]
 
 
-def made(spec: Spec, model: Model, source: str, **sizes: Any) -> nn.Module:
+def made(model: Model, source: str, **sizes: Any) -> nn.Module:
     kind: Callable[..., nn.Module] = getattr(load_source(source), class_name(model))
     return empty(lambda: kind(**sizes))  # type: ignore[arg-type]
 
@@ -98,25 +98,29 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def resized_spec(models: Path, name: str, model: Model, chosen: dict[str, Any]) -> tuple[Spec, Model]:
+    """The IR of a model at other sizes."""
+    statics = {key: value for key, value in model.statics.items() if isinstance(value, (int, float))} | chosen
+    given = [f"{model.name}.{key}={str(value).lower()}" for key, value in statics.items()]
+    own = re.compile(rf"^model {model.name}\b", re.MULTILINE)
+    home = next(p for p in (models / f"{name}.dlspec", *sorted(models.iterdir())) if own.search(p.read_text("utf-8")))
+    checked = check(home, given)
+    assert checked.spec is not None, [diagnostic.message for diagnostic in checked.report.errors]
+    found = next(other for other in checked.spec.models if other.name == model.name)
+    return checked.spec, found
+
+
 @pytest.mark.parametrize(("name", "at"), CASES)
 def test_other_sizes_are_those_of_the_spec(name: str, at: int, example: Callable[[str], Spec], models: Path) -> None:
     spec, sizes = example(f"specs/{name}.dlspec"), SIZES[name][at]
     for model in spec.models:
         chosen = {key: value for key, value in sizes.items() if key in model.statics}
-        statics = {key: value for key, value in model.statics.items() if isinstance(value, (int, float))} | chosen
-        given = [f"{model.name}.{key}={str(value).lower()}" for key, value in statics.items()]
-        own = re.compile(rf"^model {model.name}\b", re.MULTILINE)
-        home = next(
-            p for p in (models / f"{name}.dlspec", *sorted(models.iterdir())) if own.search(p.read_text("utf-8"))
-        )
-        checked = check(home, given)
-        assert checked.spec is not None, [diagnostic.message for diagnostic in checked.report.errors]
-        wanted_model = next(other for other in checked.spec.models if other.name == model.name)
-        plain = module_source(checked.spec, wanted_model, resizable=False)
-        wanted = filled(made(checked.spec, wanted_model, plain)).eval()
-        have = made(spec, model, module_source(spec, model), **chosen)
+        wanted_spec, wanted_model = resized_spec(models, name, model, chosen)
+        plain = module_source(wanted_spec, wanted_model, resizable=False)
+        wanted = filled(made(wanted_model, plain)).eval()
+        have = made(model, module_source(spec, model), **chosen)
         have.load_state_dict(wanted.state_dict(), strict=True)
-        inputs = inputs_of(checked.spec, wanted_model)
+        inputs = inputs_of(wanted_spec, wanted_model)
         with torch.no_grad():
             assert_equal(have.eval()(*inputs), wanted(*inputs))
             torch.manual_seed(0)

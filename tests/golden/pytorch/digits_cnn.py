@@ -50,6 +50,15 @@ class DigitsCnn(nn.Module):
         self.layer1 = Residual(width)
         self.layer2 = Residual2(width, 2 * width)
         self.fc = nn.Linear(2 * width, classes)
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        """Initial values that differ from PyTorch's defaults."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(
+                    module.weight, mode="fan_out", nonlinearity="relu"
+                )
 
     def forward(self, image: Tensor) -> Tensor:  # [B, 1, 8, 8]
         x = F.relu(self.bn1(self.conv1(image)))  # [B, width, 8, 8]

@@ -64,11 +64,25 @@ class Block(nn.Module):
 class GPT2(nn.Module):
     def __init__(self, vocab=50257, d=768, depth=12, heads=12, drop=0.1):
         super().__init__()
+        self.depth = depth
         self.drop = drop
         self.wte = nn.Embedding(vocab, d)
         self.wpe = nn.Embedding(1024, d)
         self.h = nn.ModuleList([Block(d, heads, drop=drop) for _ in range(depth)])
         self.ln_f = nn.LayerNorm(d)
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        """Initial values that differ from PyTorch's defaults."""
+        for module in self.modules():
+            if isinstance(module, nn.Embedding):
+                nn.init.normal_(module.weight, std=0.02)
+            elif isinstance(module, nn.Linear):
+                nn.init.normal_(module.weight, std=0.02)
+                nn.init.zeros_(module.bias)
+        for name, parameter in self.named_parameters():
+            if name.endswith("c_proj.weight"):
+                nn.init.normal_(parameter, std=0.02 / (2 * self.depth) ** 0.5)
 
     def forward(self, tokens: Tensor) -> Tensor:  # [B, T]
         T = tokens.shape[1]

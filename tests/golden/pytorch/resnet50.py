@@ -68,6 +68,15 @@ class ResNet50(nn.Module):
         self.layer3 = Stage(8 * width, 4 * width, count=6, stride=2)
         self.layer4 = Stage(16 * width, 8 * width, count=3, stride=2)
         self.fc = nn.Linear(32 * width, classes)
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        """Initial values that differ from PyTorch's defaults."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(
+                    module.weight, mode="fan_out", nonlinearity="relu"
+                )
 
     def forward(self, image: Tensor) -> Tensor:  # [B, 3, 224, 224]
         x = F.relu(self.bn1(self.conv1(image)))  # [B, width, 112, 112]

@@ -1,0 +1,261 @@
+"""`init_weights` of a model: the first values that differ from those PyTorch's own constructors give.
+
+    init Linear.weight, Embedding.weight = normal(0.02)        the spec
+    init Linear.bias = zeros
+    init "**.c_proj.weight" = normal(0.02 / sqrt(2 * depth))
+
+    for module in self.modules():                              the source
+        if isinstance(module, nn.Linear):
+            nn.init.normal_(module.weight, std=0.02)
+            nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.Embedding):
+            nn.init.normal_(module.weight, std=0.02)
+    for name, parameter in self.named_parameters():
+        if name.endswith("c_proj.weight"):
+            nn.init.normal_(parameter, std=0.02 / (2 * self.depth) ** 0.5)
+
+The rules of a spec say what they choose; here they are found again from what each parameter got, so that those of
+blocks, those that are overruled and those that say what PyTorch does anyway need no care. Training does not use the
+method: there each first value follows from the seed and the path alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...compiler.ir.expand import ParameterEntry, instances, join, parameters
+from ...compiler.ir.model import Init, Instance, Model, Parameter, Spec
+from .constants import Constants, Number, Varies
+from .lines import Line
+from .python import literal, quoted
+
+#: Layers whose parameters are found by the class of their module.
+_KINDS = {
+    "Linear": "nn.Linear", "Conv": r"nn.Conv\dd", "ConvTranspose": r"nn.ConvTranspose\dd", "Embedding": "nn.Embedding",
+    "LayerNorm": "nn.LayerNorm", "RMSNorm": "nn.RMSNorm", "GroupNorm": "nn.GroupNorm", "BatchNorm": r"nn.BatchNorm\dd",
+}  # fmt: skip
+
+#: How many parameters are named one by one, rather than found by what their names end in.
+FEW = 4
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Parameters with one init. `kind` and `leaf`: of all modules of a class; `endings`: of their names; `paths`: each."""
+
+    inits: tuple[Init, ...]  # at each size of the model
+    kind: str = ""
+    leaf: str = ""
+    endings: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+
+    def chooses(self, entry: ParameterEntry) -> bool:
+        if self.kind:
+            return (entry.layer, entry.leaf) == (self.kind, self.leaf)
+        return entry.path.endswith(self.endings) if self.endings else entry.path in self.paths
+
+
+class InitialValues:
+    """The rules of a model that is known at one or more sizes."""
+
+    def __init__(self, spec: Spec, models: Sequence[Model]) -> None:
+        self.sizes = [
+            [entry for entry in parameters(spec, model, first_turns=at > 0) if not entry.buffer]
+            for at, model in enumerate(models)
+        ]
+        self.entries = self.sizes[0]
+        self.by_path = [{entry.path: entry for entry in entries} for entries in self.sizes]
+        defaults = {
+            join(found.path, p.name): None if _stated(found.instance, p) else p.init
+            for found in instances(spec, models[0])
+            for p in found.instance.parameters
+        }
+        self.special = {entry.path: entry for entry in self.entries if entry.init != defaults[entry.path]}
+        by_kind = self._by_kind()
+        self.rules = [*by_kind, *self._by_name(by_kind)]
+
+    def _by_kind(self) -> list[Rule]:
+        groups: dict[tuple[str, str], list[ParameterEntry]] = {}
+        for entry in self.entries:
+            groups.setdefault((entry.layer, entry.leaf), []).append(entry)
+        attention = any(entry.layer == "MultiHeadAttention" for entry in self.entries)  # its output is an nn.Linear too
+        found: list[Rule] = []
+        for (kind, leaf), entries in groups.items():
+            if kind not in _KINDS or (attention and kind == "Linear") or len(entries) < 2:
+                continue
+            if not all(entry.path in self.special for entry in entries):
+                continue
+            count = Counter(repr(entry.init) for entry in entries)
+            chosen = max(entries, key=lambda entry: count[repr(entry.init)])
+            modules = {entry.path.rpartition(".")[0] for entry in self.entries if entry.layer == kind}
+            if 2 * len(entries) <= len(modules) and chosen.init != Init(name="zeros"):
+                continue
+            found.append(Rule(self._at_each_size(chosen), kind=kind, leaf=leaf))
+        return found
+
+    def _by_name(self, by_kind: Sequence[Rule]) -> list[Rule]:
+        """For what a class does not say, or says wrongly."""
+        kinds = {(rule.kind, rule.leaf): rule.inits[0] for rule in by_kind}
+        left: dict[str, list[ParameterEntry]] = {}
+        for entry in self.special.values():
+            if kinds.get((entry.layer, entry.leaf)) != entry.init:
+                left.setdefault(repr(entry.init), []).append(entry)
+        found: list[Rule] = []
+        for entries in left.values():
+            paths = {entry.path for entry in entries}
+            numbered = any(part.isdigit() for path in paths for part in path.split("."))
+            init = self._at_each_size(entries[0])
+            if len(paths) <= (FEW // 2 if numbered else FEW):
+                found.append(Rule(init, paths=tuple(entry.path for entry in entries)))
+                continue
+            alone: dict[str, bool] = {}
+            endings = dict.fromkeys(self._ending(entry.path, paths, alone) for entry in entries)
+            found.append(Rule(init, endings=tuple(endings)))
+        return found
+
+    def _ending(self, path: str, paths: set[str], alone: dict[str, bool]) -> str:
+        """The shortest end of a path, in whole segments, that only these paths have."""
+        parts = path.split(".")
+        for count in range(1, len(parts) + 1):
+            ending = ".".join(parts[-count:])
+            if ending not in alone:
+                alone[ending] = all(e.path in paths for e in self.entries if e.path.endswith(ending))
+            if alone[ending]:
+                return ending
+        return path
+
+    def _at_each_size(self, entry: ParameterEntry) -> tuple[Init, ...]:
+        found: list[Init] = []
+        for known in self.by_path:
+            other = known.get(entry.path)
+            if other is None or other.init is None or other.init.name != (entry.init and entry.init.name):
+                raise Varies
+            found.append(other.init)
+        return tuple(found)
+
+    def holds(self) -> bool:
+        """Whether the rules give each parameter its init, at every size."""
+        for at, entries in enumerate(self.sizes):
+            for entry in entries:
+                said = [rule for rule in self.rules if rule.chooses(entry)]
+                if said and said[-1].inits[at] != entry.init:
+                    return False
+        return True
+
+    def lines(self, constants: Constants, access: Callable[[str], str], source: str) -> list[Line]:
+        """The method; none when PyTorch does all of it. `source` shows which modules there are."""
+        if not self.rules:
+            return []
+        if not self.holds():
+            if len(self.sizes) > 1:
+                raise Varies
+            self.rules = [Rule((e.init,), paths=(path,)) for path, e in self.special.items() if e.init is not None]
+        write = _Writer(constants)
+        body: list[Line] = []
+        by_kind: dict[tuple[str, ...], list[str]] = {}
+        for rule in self.rules:
+            if rule.kind:
+                by_kind.setdefault((rule.kind,), []).extend(self._module_lines(rule, write))
+        merged: dict[tuple[str, ...], list[str]] = {}
+        for kinds, texts in by_kind.items():
+            same = next((other for other, lines in merged.items() if lines == texts), None)
+            if same is None:
+                merged[kinds] = texts
+            else:
+                merged = {(*other, *kinds) if other == same else other: lines for other, lines in merged.items()}
+        if merged:
+            body.append(Line("for module in self.modules():"))
+        for at, (kinds, texts) in enumerate(merged.items()):
+            classes = [name for kind in kinds for name in sorted(set(re.findall(_KINDS[kind] + r"\b", source)))]
+            given = classes[0] if len(classes) == 1 else f"({', '.join(classes)})"
+            body.append(Line(f"{'if' if at == 0 else 'elif'} isinstance(module, {given}):", 1))
+            for text in texts:
+                body.append(Line(text.strip(), 2 + (len(text) - len(text.lstrip())) // 4))
+        named = [rule for rule in self.rules if rule.endings]
+        if named:
+            body.append(Line("for name, parameter in self.named_parameters():"))
+        for at, rule in enumerate(named):
+            ends = [quoted(ending) for ending in rule.endings]
+            given = ends[0] if len(ends) == 1 else f"({', '.join(ends)})"
+            body.append(Line(f"{'if' if at == 0 else 'elif'} name.endswith({given}):", 1))
+            body += [Line(text, 2) for text in write(rule.inits, "parameter")]
+        for rule in self.rules:
+            for path in rule.paths:
+                body += [Line(text) for text in write(rule.inits, access(path))]
+        head = [Line("@torch.no_grad()")] if write.plain else []
+        say = Line('"""Initial values that differ from PyTorch\'s defaults."""', 1)
+        return [*head, Line("def init_weights(self) -> None:"), say, *(Line(x.text, x.indent + 1) for x in body)]
+
+    def _module_lines(self, rule: Rule, write: _Writer) -> list[str]:
+        place = f"module.{rule.leaf}"
+        texts = write(rule.inits, place)
+        owners = {entry.path.rpartition(".")[0] for entry in self.entries if entry.layer == rule.kind}
+        have = {entry.path.rpartition(".")[0] for entry in self.entries if rule.chooses(entry)}
+        if have == owners:
+            return texts
+        return [f"if {place} is not None:", *(f"    {text}" for text in texts)]
+
+
+def _stated(layer: Instance, parameter: Parameter) -> bool:
+    """Whether a layer says the init of its parameter itself, as `Linear(4, init = zeros)` and every `Param` do."""
+    given: Any = layer.args.get("init")
+    return layer.op == "Param" or (given is not None and parameter.init is not None and given[0] == parameter.init.name)
+
+
+class _Writer:
+    """Statements that fill a tensor."""
+
+    def __init__(self, constants: Constants) -> None:
+        self.constants = constants
+        self.plain = False  # whether a tensor is written to outside of `nn.init`
+
+    def __call__(self, inits: Sequence[Init], place: str) -> list[str]:
+        name = inits[0].name
+        given = {key: self.number([init.args[key] for init in inits]) for key in inits[0].args if key != "zero_row"}
+        args = inits[0].args
+        mean = [] if args.get("mean", 0.0) == 0 else [f"mean={given['mean']}"]
+        match name:
+            case "zeros" | "ones":
+                text = f"nn.init.{name}_({place})"
+            case "constant":
+                text = f"nn.init.constant_({place}, {given['v']})"
+            case "normal":
+                options = [place, *mean, f"std={given['std']}"]
+                text = f"nn.init.normal_({', '.join(options)})"
+            case "trunc_normal":
+                low = self.number([init.args.get("mean", 0.0) - 2 * init.args["std"] for init in inits])
+                high = self.number([init.args.get("mean", 0.0) + 2 * init.args["std"] for init in inits])
+                options = [place, *mean, f"std={given['std']}", f"a={low}", f"b={high}"]
+                text = f"nn.init.trunc_normal_({', '.join(options)})"
+            case "uniform":
+                text = f"nn.init.uniform_({place}, {given['low']}, {given['high']})"
+            case "xavier_uniform" | "xavier_normal" | "orthogonal":
+                gain = [] if args["gain"] == 1 else [f"gain={given['gain']}"]
+                text = f"nn.init.{name}_({', '.join([place, *gain])})"
+            case "kaiming_uniform" | "kaiming_normal":
+                options = [] if args["mode"] == "fan_in" else [f"mode={quoted(args['mode'])}"]
+                options += [] if args["act"] == "leaky_relu" else [f"nonlinearity={quoted(args['act'])}"]
+                text = f"nn.init.{name}_({', '.join([place, *options])})"
+            case "s4d_real":
+                self.plain = True
+                return [f"{place}.copy_(torch.arange(1, {place}.shape[-1] + 1).log())"]
+            case _:
+                raise AssertionError(name)
+        if args.get("zero_row") is None:
+            return [text]
+        self.plain = True
+        return [text, f"{place}[{int(args['zero_row'])}] = 0"]
+
+    def number(self, values: Sequence[Any]) -> str:
+        if isinstance(values[0], str):
+            return values[0]
+        if all(value == values[0] for value in values):
+            return literal(values[0])
+        return Number(tuple(values), self.constants).in_forward()
+
+
+__all__ = ["InitialValues"]
