@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ...compiler.analysis.targets import Meaning, seeds, through
+from ...compiler.analysis.meaning import NOT_COMPARED, through
+from ...compiler.analysis.targets import seeds
 from ...compiler.ir.model import Body
 from ..inference.answers import Answer
 from ..inference.units import answer_of
@@ -16,9 +17,8 @@ def answers_of(request: Request, body: Body) -> dict[str, Answer]:
     if train is None or spec.models[train.net(request.net).model].name != request.model.name:
         return {}
     found = through(body, seeds(spec, train, request.net))
-    nothing = Meaning("unknown", why="the loss compares it with no field of the data")
     section, fitted, names = spec.recipe.dataset(train.data), request.fitted(), request.classes()
     return {
-        result.name or "output": answer_of(found.get(result.value, nothing), section, fitted, names)
+        result.name or "output": answer_of(found.get(result.value, NOT_COMPARED), section, fitted, names)
         for result in body.outputs
     }

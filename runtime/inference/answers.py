@@ -1,6 +1,6 @@
 """What a model's outputs say of a record: a class and its probability, a chance, a value in the units of the data.
 
-An `Answer` is the meaning of an output (`compiler/analysis/targets.py`) with what the data adds: names of classes, and the way back
+An `Answer` is the meaning of an output (`compiler/analysis/meaning.py`) with what the data adds: names of classes, and the way back
 through the transforms of the field. A run makes it from its spec, an exported file holds it in its metadata
 (`dlc.outputs`). Works without torch.
 """
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from ...compiler.analysis.targets import Kind
+    from ...compiler.analysis.meaning import Kind
     from ...compiler.catalogue.transforms import Undo
 
 Array: TypeAlias = "NDArray[Any]"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...compiler.analysis.targets import Meaning
+from ...compiler.analysis.meaning import Meaning
 from ...compiler.catalogue.transforms import TRANSFORMS, Transform, Undo
 from ...compiler.ir.data import DataNode, DataSet
 from .answers import Answer

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from dlc.compiler.analysis.targets import Meaning, output_meanings
+from dlc.compiler.analysis.meaning import Meaning
+from dlc.compiler.analysis.targets import output_meanings
 from dlc.compiler.check import check
 
 #: A net with an output of each shape, and fields to compare them with.

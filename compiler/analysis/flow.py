@@ -1,0 +1,154 @@
+"""What flows through the body of a loss: outputs of nets and fields of the data, in sums, ratios and blends (`targets.py`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from ..ir.model import OpNode, Scalar
+from ..sizes.dims import Size
+from ..sizes.types import TensorType
+from .meaning import Meaning
+
+#: An output of a net: the net's name, and that of the output, tap or emit.
+Output: TypeAlias = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A function that an output or field went through; its arguments and scalar operands as text."""
+
+    op: str
+    text: str = ""
+    elementwise: bool = True
+
+
+@dataclass(frozen=True)
+class Atom:
+    """An output or field with what happened to it: `steps` changed its values, `views` their places."""
+
+    kind: Literal["output", "field"]
+    owner: str
+    name: str
+    type: TensorType
+    steps: tuple[Step, ...] = ()
+    views: tuple[Step, ...] = ()
+    reshaped: bool = True  # the views keep all elements in their order
+
+    @property
+    def plain(self) -> bool:
+        return not self.steps
+
+
+@dataclass(frozen=True)
+class Sum:
+    """The sum of factor * atom, plus a number; None: of a number that is not known here."""
+
+    terms: tuple[tuple[Atom, float], ...] = ()
+    constant: float | None = 0.0
+
+    @property
+    def single(self) -> Atom | None:
+        return self.terms[0][0] if len(self.terms) == 1 else None
+
+    @property
+    def compares(self) -> bool:
+        kinds = {atom.kind for atom, _ in self.terms}
+        return kinds == {"output", "field"}
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """factor * top / bottom + constant."""
+
+    top: Atom
+    bottom: Atom
+    factor: float
+    constant: float = 0.0
+
+
+@dataclass(frozen=True)
+class Blend:
+    outputs: frozenset[Output] = frozenset()
+    fields: frozenset[str] = frozenset()
+
+
+Flow: TypeAlias = "Sum | Ratio | Blend"
+NOTHING = Blend()
+
+
+@dataclass
+class Contacts:
+    """Which outputs were compared with which fields, and which only met them."""
+
+    compared: dict[Output, dict[Meaning, None]] = field(default_factory=dict[Output, "dict[Meaning, None]"])
+    met: dict[Output, dict[str, None]] = field(default_factory=dict[Output, "dict[str, None]"])
+
+    def compare(self, output: Atom, meaning: Meaning) -> None:
+        self.compared.setdefault((output.owner, output.name), {})[meaning] = None
+
+    def meet(self, outputs: Iterable[Output], why: Iterable[str]) -> None:
+        for output in outputs:
+            self.met.setdefault(output, {}).update(dict.fromkeys(why))
+
+    def meanings(self) -> dict[Output, Meaning]:
+        found: dict[Output, Meaning] = {}
+        for output in {**self.compared, **self.met}:
+            several = list(self.compared.get(output, ()))
+            if len(several) == 1:
+                found[output] = several[0]
+            elif several:
+                fields = list(dict.fromkeys(meaning.field for meaning in several))
+                listed = " and ".join(f"`{name}`" for name in fields)
+                how = f"with {listed}" if len(fields) > 1 else f"with {listed} in more than one way"
+                found[output] = Meaning("unknown", why=f"the loss compares it {how}")
+            else:
+                found[output] = Meaning("unknown", why=next(iter(self.met[output])))
+        return found
+
+
+@dataclass(frozen=True)
+class View(Step):
+    """A change of places, and the shape after it."""
+
+    shape: tuple[Size, ...] = field(default=(), compare=False)
+
+
+def step_of(node: OpNode) -> Step:
+    beside = [operand.value for operand in node.inputs if isinstance(operand, Scalar)]
+    text = f"{sorted(node.args.items(), key=str)} {beside}"
+    return View(node.op, text, shape=node.outputs[0].type.shape)
+
+
+def same_shape(given: Sequence[Flow], types: Sequence[TensorType | None]) -> bool:
+    """Whether outputs and fields are compared element by element: none is broadcast."""
+    shapes = {
+        type.shape
+        for flow, type in zip(given, types, strict=True)
+        if type is not None and flow != Sum(constant=0) and blended(flow) != NOTHING
+    }
+    return len(shapes) <= 1
+
+
+def blended(flow: Flow) -> Blend:
+    """The outputs and fields of a value."""
+    if isinstance(flow, Blend):
+        return flow
+    atoms = [atom for atom, _ in flow.terms] if isinstance(flow, Sum) else [flow.top, flow.bottom]
+    return Blend(
+        frozenset((atom.owner, atom.name) for atom in atoms if atom.kind == "output"),
+        frozenset(atom.name for atom in atoms if atom.kind == "field"),
+    )
+
+
+def constant_of(flow: Flow) -> Flow:
+    """What no gradient flows through: the outputs in it are not trained by it, so it does not define what they mean."""
+    part = blended(flow)
+    if not part.outputs:
+        return flow
+    return Blend(fields=part.fields)
+
+
+def number_of(flow: Flow) -> float | None:
+    return flow.constant if isinstance(flow, Sum) and not flow.terms else None
