@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ...compiler.analysis.meaning import Meaning
-from ...compiler.catalogue.transforms import TRANSFORMS, Transform, Undo
+from ...compiler.catalogue import transforms
+from ...compiler.catalogue.transforms import Undo
 from ...compiler.ir.data import DataNode, DataSet
 from .answers import Answer
 
@@ -67,15 +68,14 @@ def way_back(section: DataSet, name: str, fitted: Mapping[int, Mapping[str, Any]
     members: list[str] = []
     while node.inputs:
         at = -1  # of a `choose` the side of evaluation
-        transform = TRANSFORMS[node.op] if node.op in TRANSFORMS else None  # noqa: SIM401 - a table, not a dict
-        if transform is not None and issubclass(transform, Transform):
-            undone = transform.inverse(node.type, node.args, fitted.get(node.id, {}))
-            if undone is None and transform.fitted and node.id not in fitted:
-                raise NoWayBack(f"`{node.op}` has learned nothing yet")
-            if undone is None:
-                raise NoWayBack(f"`{node.op}` cannot be undone")
-            steps += [_picked(step, picks) for step in undone]
-        elif node.op in ("slice", "index"):
+        transform = transforms.of(node.op)
+        undone = transform.inverse(node.type, node.args, fitted.get(node.id, {}))
+        if undone is None and transform.fitted and node.id not in fitted:
+            raise NoWayBack(f"`{node.op}` has learned nothing yet")
+        if undone is None:
+            raise NoWayBack(f"`{node.op}` cannot be undone")
+        steps += [_picked(step, picks) for step in undone]
+        if transform.picks:
             picks.append(node)
         elif node.op == "member":
             members.append(node.args["name"])

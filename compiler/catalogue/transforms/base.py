@@ -87,6 +87,10 @@ class Notation(Transform):
     in_graph = False
     takes = "anything"
 
+    @classmethod
+    def inverse(cls, item: ItemType, args: Mapping[str, Any], learned: Mapping[str, Any]) -> tuple[Undo, ...] | None:
+        return ()
+
 
 def as_tensor(item: ItemType, what: str = "numbers") -> ItemType:
     """The item as a tensor; raises Unsuited, naming `what`."""
