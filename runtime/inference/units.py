@@ -75,7 +75,7 @@ def way_back(section: DataSet, name: str, fitted: Mapping[int, Mapping[str, Any]
         if undone is None:
             raise NoWayBack(f"`{node.op}` cannot be undone")
         steps += [_picked(step, picks) for step in undone]
-        if transform.picks:
+        if transform.picks and not transform.windows:
             picks.append(node)
         elif node.op == "member":
             members.append(node.args["name"])
