@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from . import console, spec
+from . import console, plan, spec, table
 
 if TYPE_CHECKING:
     from ..compiler.check import Checked
@@ -94,8 +95,6 @@ def _write(path: Path, text: str) -> None:
 
 
 def _ast(target: str) -> str:
-    import json
-
     from ..compiler.messages.source import Source
     from ..compiler.text.parse import parse
     from ..compiler.text.read import read_source
@@ -113,10 +112,7 @@ def _ast(target: str) -> str:
 
 
 def _summary(checked: Checked, form: str) -> str:
-    import json
-
     from ..compiler.analysis.summary import summarize
-    from . import table
 
     assert checked.spec is not None
     summaries = [summarize(checked.spec, model) for model in checked.spec.models]
@@ -171,8 +167,6 @@ def _build(
     file: str, overrides: tuple[str, ...], checked: Checked, directory: Path | None, data_root: Path | None
 ) -> int:
     """Plain `dlc build`: facts from the data, a second check with them, files, the story."""
-    from . import plan
-
     assert checked.spec is not None
     path, variant = spec.split(file)
     name = checked.spec.name + (f"@{variant}" if variant else "")

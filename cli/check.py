@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
@@ -26,8 +27,6 @@ def command(files: tuple[str, ...], form: str) -> int:
     found = {file: check_every_variant(file) for file in files}
     wrong = {file for file, (diagnostics, _) in found.items() if any(d.is_error for d in diagnostics)}
     if form == "json":
-        import json
-
         from ..compiler.messages.render import ordered, to_data
 
         answers = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import click
 
 from . import console
@@ -25,8 +27,6 @@ def command(before: str, after: str, form: str) -> int:
     assert one.spec is not None and two.spec is not None
     difference = compare(one.project, two.project, (one.spec, two.spec))
     if form == "json":
-        import json
-
         console.out(json.dumps(to_json(difference), indent=2))
     else:
         console.out(to_text(difference).rstrip("\n"))

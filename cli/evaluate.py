@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
@@ -31,8 +32,6 @@ def command(run: Path, split: str, form: str, device: str, data_root: Path | Non
     with warnings_shown():
         figures = api.evaluate(run, split, device=device, data_root=data_root, edited=edited)
     if form == "json":
-        import json
-
         console.out(json.dumps({"run": str(run), "split": split, "figures": figures}, indent=2))
         return 0
     width = max(map(len, figures), default=0)

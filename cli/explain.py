@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
+
 import click
 
 from . import console
@@ -21,8 +23,6 @@ def command(name: str) -> int:
     if found:
         console.out("\n\n".join(found))
         return 0
-    from difflib import get_close_matches
-
     known = [*register.REGISTER, *explain.names(), *sections.names()]
     near = get_close_matches(name, known, 1, 0.5)
     complain(f"nothing is called `{name}`", (f"did you mean `{near[0]}`?",) if near else ())

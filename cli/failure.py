@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from . import console
+from .spec import Rejected, show
 from .table import memory
 
 
@@ -47,7 +48,6 @@ def warnings_shown() -> Iterator[None]:
 def report(error: Exception) -> int:
     """Reports an exception that ended a command and returns the exit code."""
     from ..compiler.messages.diagnostics import Failed
-    from .spec import Rejected, show
 
     if isinstance(error, Rejected):
         return 2

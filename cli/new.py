@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from pathlib import Path
 
 import click
@@ -47,8 +48,6 @@ def command(name: str | None, directory: Path) -> int:
         return 0
     name = name.removesuffix(".dlspec")
     if name not in specs:
-        from difflib import get_close_matches
-
         near = get_close_matches(name, specs, 1)
         hint = f"did you mean `{near[0]}`?" if near else "`dlc new` lists them"
         complain(f"there is no shipped spec `{name}`", (hint,))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,12 +39,9 @@ def command(model: Path, inputs: tuple[Path, ...], form: str, device: str) -> in
             prediction = api.predict(model, inputs, device=device)
         rows, notes = prediction.rows(), prediction.notes
     if form == "json":
-        import json
-
         console.out(json.dumps(rows, indent=2))
     elif form == "csv":
         import csv
-        import io
 
         text = io.StringIO()
         writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -30,8 +31,6 @@ def command(directory: tuple[str, ...], form: str) -> int:
 
     comparison = runs.compare(*(directory or ("runs",)))
     if form == "json":
-        import json
-
         console.out(json.dumps(runs.as_json(comparison), indent=2))
     elif not comparison.rows:
         console.out(f"no runs in {', '.join(directory or ('runs',))}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -93,8 +94,6 @@ def changes(target: str, overrides: Sequence[str]) -> str:
 def combinations(overrides: Sequence[str]) -> list[tuple[str, ...]]:
     """`seed=1,2 width=3,4` as the settings of each run, the last varying fastest; what is wrong is shown and ends the
     command."""
-    from itertools import product
-
     if not any("," in text for text in overrides):
         return [tuple(overrides)]
     from ..compiler.messages.source import Source

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import click
 
-from . import console, spec
+from . import console, progress, spec
+from .failure import report
+from .runs import table
 
 
 @click.command("train")
@@ -50,7 +52,6 @@ def command(
     def train(settings: tuple[str, ...]) -> Path:
         from ..runtime import api
         from ..runtime.spec import Loaded
-        from . import progress
 
         path, variant = spec.split(file)
         loaded = Loaded(Path(path), settings, variant)
@@ -82,7 +83,6 @@ def several(combinations: Sequence[tuple[str, ...]], train: Callable[[tuple[str,
     """One run after the other. One that fails does not stop the others, and its exit code is the command's; an interrupt
     stops all."""
     from ..runtime.failure import Interrupted
-    from .failure import report
 
     varying = [len(set(column)) > 1 for column in zip(*combinations, strict=True)]
     names = ["  ".join(compress(settings, varying)) for settings in combinations]
@@ -100,7 +100,6 @@ def several(combinations: Sequence[tuple[str, ...]], train: Callable[[tuple[str,
             code = report(error) or code
     if done:
         from ..runtime.checkpoints.runs import compare
-        from .runs import table
 
         console.out()
         for line in table(compare(*done)):

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from .bind.recipe import bind_recipe
 from .collector import paused
 from .elaborate.elaborator import Elaborator
+from .ir.data import DataFacts
+from .ir.model import Source as SourceRecord
+from .ir.model import Spec
 from .messages.diagnostics import Abandoned, Failed, Report
 from .messages.source import Sources
 from .resolve.definitions import Callable
+from .resolve.idle_overrides import report_idle_overrides
 from .resolve.parameters import value_of
 from .resolve.project import Project, resolve
-
-if TYPE_CHECKING:
-    from .ir.data import DataFacts
-    from .ir.model import Spec
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,6 @@ def check(
 
 def elaborate(project: Project, facts: Mapping[str, DataFacts] | None = None) -> Spec | None:
     """Models, then the recipe; mistakes go into the project's report."""
-    from .bind.recipe import bind_recipe
-    from .ir.model import Source as SourceRecord
-    from .ir.model import Spec
-    from .resolve.idle_overrides import report_idle_overrides
-
     elaborator = Elaborator(project)
     recipe = None
     try:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .checkpoints.runs import as_json, compare
 from .exporting.options import ExportOptions
 from .run import Run
 from .spec import Loaded, SpecError, load, spec_errors
@@ -98,8 +99,6 @@ def predict(
 def runs(*places: str | Path) -> list[dict[str, Any]]:
     """The runs in directories (default: `runs`), a record each: run, spec, started, state, step, seconds, the settings in
     which runs of one spec differ, figures. Made for `pandas.json_normalize`; loads no torch."""
-    from .checkpoints.runs import as_json, compare
-
     return as_json(compare(*(places or ("runs",))))
 
 

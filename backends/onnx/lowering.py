@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
@@ -57,8 +58,6 @@ def lowering_of(name: str) -> Lowering | None:
 
 @cache
 def _modules() -> frozenset[str]:
-    from pathlib import Path
-
     spec = find_spec(f"{__package__}.ops")
     assert spec is not None and spec.submodule_search_locations
     return frozenset(file.stem for folder in spec.submodule_search_locations for file in Path(folder).glob("*.py"))

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 from ..messages.source import Span
 from ..sizes.types import TensorType, is_dtype
-from .expand import parameters, turns
+from .expand import join, parameters, turns
 from .model import (
     AnyNode,
     Body,
@@ -326,8 +326,6 @@ class Structure:
     ) -> Iterator[tuple[str, tuple[str, ...]]]:
         """Paths of a body's instances with those of its regions, and the branches of modes that they lie in. Turns number
         evenly, so that two of equal ones show whether they meet."""
-        from .expand import join
-
         for instance in body.instances:
             yield join(prefix, instance.path, offsets), (*branch, "")
         for number, node in enumerate(body.nodes):

@@ -5,6 +5,8 @@ A code never changes its meaning; a new one takes a free number. `dlc check` doe
 
 from __future__ import annotations
 
+from difflib import ndiff
+
 from . import (
     application,
     bodies,
@@ -90,8 +92,6 @@ def _mended(entry: Explanation) -> str:
     wrong, right = entry.wrong.splitlines(), entry.right.splitlines()
     if len(right) <= 8:
         return entry.right
-    from difflib import ndiff
-
     return "\n".join(line for line in ndiff(wrong, right) if line[0] in "+-")
 
 

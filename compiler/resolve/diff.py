@@ -9,16 +9,15 @@ import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
+from ..ir.expand import parameters
+from ..ir.model import Spec
 from ..text import syntax
 from ..text.printer import print_expression, print_file
 from .definitions import statics_in
 from .flatten import flatten, rebuilt
 from .project import Project
-
-if TYPE_CHECKING:
-    from ..ir.model import Spec
 
 N = TypeVar("N")
 
@@ -192,8 +191,6 @@ def _models(old: Spec, new: Spec) -> Iterator[ModelChange]:
 
 def _tensors(spec: Spec) -> Iterator[tuple[str, dict[str, tuple[tuple[int, ...], int]]]]:
     """Shape and trained elements of every tensor of every model."""
-    from ..ir.expand import parameters
-
     for model in spec.models:
         yield (
             model.name,

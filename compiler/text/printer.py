@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from ..messages.source import Source
 from . import syntax as s
 from .layout import STEP, format_file
+from .parse import parse
 
 __all__ = ["format_file", "print_expression", "print_file"]
 
@@ -36,8 +37,6 @@ def print_expression(node: s.Node) -> str:
 
 def print_file(file: s.File) -> str:
     """The text of a whole tree, also of one that nobody wrote. Comments are not placed."""
-    from .parse import parse
-
     items = "\n\n".join(_statement(item, 0) for item in file.items)
     head = f"dlspec {file.version.text}\n\n" if file.version is not None else ""
     source = Source("<printed>", head + items + "\n")

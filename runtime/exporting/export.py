@@ -23,6 +23,9 @@ from ..training.edited import warn_of_edits
 from .chosen_weights import ChosenWeights, array_of, choose_weights, missing, saved
 from .options import ExportOptions
 from .outputs import answers_of
+from .parity import Disagrees, verify
+from .preprocessing import pipeline, with_preprocessing
+from .reference_model import module_of
 from .request import Request, request_of
 
 if TYPE_CHECKING:
@@ -113,8 +116,6 @@ def _part(request: Request, weights: ChosenWeights) -> tuple[Part, ChosenWeights
     part = Part(*cut(request.spec, request.model, inputs=section.inputs, tail=request.spec.bodies[section.tail]))
     if train is None:
         return part, weights, ""
-    from .preprocessing import pipeline, with_preprocessing
-
     data, fitted = request.spec.recipe.dataset(train.data), request.fitted()
     described = pipeline(data, train, section.inputs, fitted if section.preprocess else None)
     if section.preprocess:
@@ -188,9 +189,6 @@ def _check(made: Any) -> None:
 
 def _compared(request: Request, part: Part, weights: ChosenWeights, staged: Path) -> Parity:
     """Compares the staged file with PyTorch on the same inputs. Raises Disagrees beyond the tolerance."""
-    from .parity import Disagrees, verify
-    from .reference_model import module_of
-
     module = module_of(part.spec, part.model, {name: array_of(value) for name, value in weights.values.items()})
     try:
         parity = verify(module, staged, part.spec, part.model, precision=request.written_as, fix=request.fix)

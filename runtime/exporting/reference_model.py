@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...backends.pytorch.module import class_name, module_source
 from ...compiler.ir.model import Model, Spec
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ def module_of(spec: Spec, model: Model, weights: Mapping[str, NDArray[Any]]) -> 
     import torch
 
     from ...backends.pytorch.load import load_source
-    from ...backends.pytorch.module import class_name, module_source
 
     module: nn.Module = getattr(load_source(module_source(spec, model, resizable=False)), class_name(model))()
     tensors = module.state_dict(keep_vars=True)

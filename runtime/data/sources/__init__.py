@@ -15,6 +15,7 @@ from ....compiler.catalogue.builtin import BUILTIN
 from ....compiler.ir.data import DataSet, Split
 from ....compiler.messages.source import Span
 from .. import mistakes
+from ..builtin import LOADERS
 from ..table import Cells, Column, Encoded, Images, Numbers, Ragged, SourceFile, Stream, Table
 from . import images, tables, texts
 from .split_files import Part, Reader, Resolve
@@ -155,8 +156,6 @@ def _joined_streams(found: list[Stream]) -> Stream:
 
 
 def _builtin(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
-    from ..builtin import LOADERS
-
     name = args["name"]
     try:
         columns = LOADERS[name]()
