@@ -17,7 +17,6 @@ from typing import Any
 
 from .collector import paused
 from .elaborate.elaborator import Elaborator
-from .elaborate.values import Callable
 from .ir.model import (
     Body,
     CallNode,
@@ -36,7 +35,8 @@ from .ir.model import (
 )
 from .ir.record import Record
 from .messages.diagnostics import Report
-from .resolve.project import Definition, Project, resolve, statics_of
+from .resolve.definitions import Callable, Definition, statics_of
+from .resolve.project import Project, resolve
 from .sizes.dims import Dim
 from .sizes.types import TensorType
 from .text import syntax

@@ -7,7 +7,7 @@ From the bottom up; a file imports only those listed before it:
     nodes                        tensors, and the nodes of operators with their shape rules
     signatures arguments         which list of a block is which; arguments bound to an operator or a block
     shapes rearrangement         declared types against actual ones; `[..] => [..]`
-    apply                        functions, layers, blocks and instances in a stage
+    instances nets apply         owners of weights; nets taken whole; functions, layers, blocks and instances in a stage
     modes control                conditions and `if training`; pipes, groups, `if`, `repeat`, `for`
     expressions                  everything that has a value
     bindings scans statements    what a body consists of

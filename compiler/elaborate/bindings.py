@@ -13,7 +13,8 @@ from ..sizes.statics import (
     binary,
 )
 from ..text import syntax
-from .apply import apply, make_instance
+from .apply import apply
+from .instances import make_instance
 from .nodes import guarded, is_tensor, name_value, operator_node
 from .state import Context
 from .values import POISON, Outputs, Tensor

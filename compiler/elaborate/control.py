@@ -22,10 +22,11 @@ from ..sizes.statics import (
 from ..sizes.types import TensorType
 from ..text import syntax
 from . import rearrangement
-from .apply import apply, apply_instance, callee, pieces, take_inputs
+from .apply import apply, apply_instance, callee, pieces
 from .arguments import evaluate_arguments
 from .builder import Builder, Scope
 from .environment import Environment
+from .instances import take_inputs
 from .modes import by_mode, condition
 from .nodes import as_outputs, as_tensor, guarded, operator_node, plain_statics
 from .shapes import match_shape

@@ -25,9 +25,10 @@ from ..sizes.statics import call as call_static
 from ..sizes.statics import item as static_item
 from ..sizes.types import TensorType
 from ..text import syntax
-from .apply import apply, settle
+from .apply import apply
 from .arguments import evaluate_arguments
 from .control import look_through, run, stage
+from .instances import settle
 from .modes import by_mode, condition, static_truth
 from .nodes import guarded, is_tensor, operator_node, realize
 from .state import Context

@@ -21,8 +21,9 @@ from torch import Tensor
 from ...compiler.ir.data import DataSet, Split
 from .. import randomness
 from . import conditions, declared, fitting, mistakes, sources, splits, streams
-from .graph import Draw, Graph, padded
-from .streams import Part, Records
+from .draw import Draw, Records
+from .graph import Graph, padded
+from .streams import Part
 from .table import Stream, Table
 from .values import Value, joined, moved, size_of, taken
 

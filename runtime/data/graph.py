@@ -22,24 +22,12 @@ from ...compiler.catalogue.transforms import Transform
 from ...compiler.ir.data import DataNode, DataSet
 from .. import randomness
 from . import decode, mistakes, streams
-from .streams import Part, Records
+from .draw import Draw, Records
+from .streams import Part
 from .table import Cells, Images, Numbers, Ragged, Stream, Table, column_numbers
 from .transforms import function
 from .transforms.text import mlm_mask, vocabulary_size
 from .values import Place, Use, Value, each, moved, packed, taken
-
-
-@dataclass
-class Draw:
-    """What random transforms of a chunk depend on: a key a record, or None outside training."""
-
-    base: int
-    records: Records
-    device: torch.device
-
-    def keys(self, node: int) -> Tensor:
-        found = randomness.record_keys(randomness.key(self.base, "node", node), self.records)
-        return randomness.as_tensor(found).to(self.device)
 
 
 @dataclass

@@ -5,8 +5,9 @@ Transforms of a stream work on each value alone, so they are done on the windows
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -17,13 +18,19 @@ from ...compiler.catalogue import transforms
 from ...compiler.ir.data import DataNode, DataSet, Split
 from .. import randomness
 from . import mistakes
+from .draw import Draw, Records
 from .table import Stream, Table, column_numbers
 from .transforms import function
 
-if TYPE_CHECKING:
-    from .graph import Draw, Graph
 
-Records = NDArray[np.int64]
+class Nodes(Protocol):
+    """What a stream asks of the graph it lies in (`graph.Graph`)."""
+
+    table: Table
+    fitted: dict[int, dict[str, Any]]
+    nodes: Mapping[int, DataNode]
+
+    def real(self, identifier: int, training: bool) -> int: ...
 
 
 def cuts(section: DataSet) -> list[DataNode]:
@@ -58,7 +65,7 @@ def part(split: Split, begin: int, end: int, nodes: list[DataNode]) -> Part:
 
 
 def windows(
-    graph: Graph, node: DataNode, part: Part, positions: Records, draw: Draw | None, device: torch.device
+    graph: Nodes, node: DataNode, part: Part, positions: Records, draw: Draw | None, device: torch.device
 ) -> Tensor:
     """The windows at these positions, [positions, n]: i64 of tokens, f32 of numbers. With `draw` those of
     `random_window` begin anywhere."""
@@ -76,14 +83,14 @@ def windows(
     return _transformed(graph, x, nodes)
 
 
-def stretch(graph: Graph, node: DataNode, part: Part) -> Tensor:
+def stretch(graph: Nodes, node: DataNode, part: Part) -> Tensor:
     """All values of a part as they come out of a stream's node: [values]."""
     source, *nodes = [*below(graph, node), node]
     values = torch.from_numpy(np.ascontiguousarray(_stream(graph, source)[slice(*part.stream)]))
     return _transformed(graph, values, nodes)
 
 
-def below(graph: Graph, node: DataNode) -> list[DataNode]:
+def below(graph: Nodes, node: DataNode) -> list[DataNode]:
     """What leads to a node of a stream, first the source, without the node."""
     found: list[DataNode] = []
     while node.inputs:
@@ -92,13 +99,13 @@ def below(graph: Graph, node: DataNode) -> list[DataNode]:
     return found[::-1]
 
 
-def _stream(graph: Graph, source: DataNode) -> NDArray[Any]:
+def _stream(graph: Nodes, source: DataNode) -> NDArray[Any]:
     column = graph.table.column(source.args["field"], source.span)
     assert isinstance(column, Stream)
     return column.array
 
 
-def _transformed(graph: Graph, x: Tensor, nodes: list[DataNode]) -> Tensor:
+def _transformed(graph: Nodes, x: Tensor, nodes: list[DataNode]) -> Tensor:
     for node in nodes:
         apply = function(node.op)
         assert apply is not None
