@@ -28,6 +28,8 @@ from .failure import warnings_shown
 def command(run: Path, split: str, form: str, device: str, data_root: Path | None, edited: bool) -> int:
     """Compute loss and metrics of the kept weights of RUN, with code generated from its spec."""
     from ..runtime import api
+    from ..runtime.inference.units import figures_in_units
+    from ..runtime.run import Run
 
     with warnings_shown():
         figures = api.evaluate(run, split, device=device, data_root=data_root, edited=edited)
@@ -37,4 +39,6 @@ def command(run: Path, split: str, form: str, device: str, data_root: Path | Non
     width = max(map(len, figures), default=0)
     for name, value in figures.items():
         console.out(f"{split}.{name:<{width}}  {value:.4f}")
+    for line in figures_in_units(Run(run), figures):
+        console.err(f"note: {line}")
     return 0

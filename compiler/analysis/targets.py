@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from ..catalogue import LOSSES
+from ..catalogue import LOSSES, METRICS
 from ..catalogue.losses import Loss
 from ..catalogue.ops import find
 from ..ir.model import Body, CallNode, ModeNode, Operand, OpNode, Scalar, Spec
@@ -81,6 +81,26 @@ def seeds(spec: Spec, train: Train, net: str) -> dict[int, Meaning]:
     return said
 
 
+def metric_units(spec: Spec, train: Train) -> dict[str, tuple[str, float]]:
+    """Of the metrics of a section whose figure has units: the field, and the factor on it. `rmse(pred / 50, y / 50)` gives a figure
+    in units of `y` times 1/50."""
+    body = spec.bodies[train.evaluation.body]
+    reader = _Reader(spec, train, Contacts())
+    flows = reader.walk(body, reader.fields(body, {}), [metric.value for metric in train.evaluation.metrics])
+    found: dict[str, tuple[str, float]] = {}
+    for metric in train.evaluation.metrics:
+        node = next((node for node in body.nodes if any(value.id == metric.value for value in node.outputs)), None)
+        operator = METRICS.get(node.op) if isinstance(node, OpNode) else None
+        if node is None or operator is None or not operator.in_units:
+            continue
+        target = node.inputs[Loss.against]
+        flow = flows.get(target, NOTHING) if isinstance(target, int) else NOTHING
+        atom = flow.single if isinstance(flow, Sum) else None
+        if isinstance(flow, Sum) and atom is not None and atom.kind == "field" and atom.plain:
+            found[metric.name] = atom.name, abs(flow.terms[0][1])
+    return found
+
+
 # ---- reading a loss --------------------------------------------------------------------------------------------------
 
 
@@ -93,17 +113,18 @@ class _Reader:
 
     def losses(self, body: Body, terms: Sequence[int], lets: Mapping[str, Flow]) -> None:
         """Notes what the terms of a loss compare."""
-        flows = self.walk(body, self._fields(body, lets), terms)
+        flows = self.walk(body, self.fields(body, lets), terms)
         for term in terms:
             self.settle(flows.get(term, NOTHING))
 
     def results(self, body: Body, lets: Mapping[str, Flow]) -> dict[str, Flow]:
         """What flows out of a body, by name."""
-        flows = self.walk(body, self._fields(body, lets), [result.value for result in body.outputs])
+        flows = self.walk(body, self.fields(body, lets), [result.value for result in body.outputs])
         return {result.name: flows.get(result.value, NOTHING) for result in body.outputs}
 
     @staticmethod
-    def _fields(body: Body, lets: Mapping[str, Flow]) -> dict[int, Flow]:
+    def fields(body: Body, lets: Mapping[str, Flow]) -> dict[int, Flow]:
+        """The inputs of a body: fields of the data, and what was computed before."""
         return {
             value.id: lets.get(value.name) or Sum(((Atom("field", "", value.name, value.type), 1.0),))
             for value in body.inputs

@@ -18,6 +18,8 @@ class Metric(Function):
     reads: ClassVar[Literal["scores", "logits", "values"]] = "values"
     #: As of a loss.
     target: ClassVar[Target]
+    #: The figure is in the units of the values: ten times the values, ten times the figure.
+    in_units: ClassVar[bool] = False
 
 
 class _OfClasses(Metric):
@@ -142,6 +144,7 @@ class Rmse(_OfValues):
     """The root of the mean squared error."""
 
     direction = "min"
+    in_units = True
     example = "metrics { rmse = rmse(value, y) }"
 
     def infer(self, facts: Facts, pred: TensorType, y: TensorType) -> Outputs:
@@ -152,6 +155,7 @@ class Mae(_OfValues):
     """The mean absolute error."""
 
     direction = "min"
+    in_units = True
     example = "metrics { mae = mae(value, y) }"
 
     def infer(self, facts: Facts, pred: TensorType, y: TensorType) -> Outputs:

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from ...compiler.analysis.meaning import Meaning
+from ...compiler.analysis.targets import metric_units
 from ...compiler.catalogue import transforms
 from ...compiler.catalogue.transforms import Undo
 from ...compiler.ir.data import DataNode, DataSet
+from ..run import Run
 from .answers import Answer
 
 
@@ -83,6 +85,30 @@ def way_back(section: DataSet, name: str, fitted: Mapping[int, Mapping[str, Any]
             at = list(node.type.members).index(members.pop())
         node = section.node(node.inputs[at])
     return tuple(steps)
+
+
+def figures_in_units(run: Run, figures: Mapping[str, float]) -> list[str]:
+    """A line a metric that was computed on transformed values: what it is in the units of the data, or why that is unknown."""
+    about = run.directory.json("data.json")
+    train = run.spec.recipe.train(about["train"])
+    section = run.spec.recipe.dataset(train.data)
+    fitted = {int(node): learned for node, learned in about["fitted"].items()}
+    found: list[str] = []
+    for name, (field, factor) in metric_units(run.spec, train).items():
+        try:
+            steps = way_back(section, field, fitted)
+        except NoWayBack:
+            continue
+        if not steps and factor == 1:
+            continue
+        scales = [np.asarray(step[1]) for step in steps if len(step) == 3]
+        words = f"`{name}` is computed on transformed values of `{field}`"
+        if len(scales) == len(steps) and all(scale.ndim == 0 for scale in scales):
+            figure = figures[name] / factor * abs(float(np.prod(scales)))
+            found.append(f"{words}; in the units of the data it is {figure:.4g}")
+        else:
+            found.append(f"{words}, and no single factor leads to the units of the data")
+    return found
 
 
 def _picked(step: Undo, picks: Sequence[DataNode]) -> Undo:

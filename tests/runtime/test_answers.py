@@ -48,6 +48,12 @@ X = np.asarray(diabetes()["x"].array[:3], np.float32)  # type: ignore[union-attr
 Y = np.asarray(diabetes()["y"].array, np.float64)  # type: ignore[union-attr]
 
 
+def fitted(run: dlc.Run, axes: int) -> dict[str, Any]:
+    """What `standardize` learned of the target (a number) or of the inputs (a vector)."""
+    everything = json.loads((run.path / "data.json").read_text("utf-8"))["fitted"].values()
+    return next(learned for learned in everything if np.ndim(learned["mean"]) == axes)
+
+
 class Answers:
     """What a run and its file say of three patients, and what the net itself gives."""
 
@@ -58,11 +64,7 @@ class Answers:
         self.file = dlc.export(self.run, folder / "m.onnx").path
         np.savez(folder / "x.npz", x=X)
         self.raw = dlc.Session(self.file, "cpu").predict({"x": X})
-        self.fitted = next(
-            learned
-            for learned in json.loads((self.run.path / "data.json").read_text())["fitted"].values()
-            if np.ndim(learned["mean"]) == 0
-        )
+        self.fitted = fitted(self.run, axes=0)
 
     def rows(self, capsys: pytest.CaptureFixture[str]) -> tuple[list[dict[str, Any]], list[str]]:
         """The rows and notes of `dlc predict`, the same from the run and from the file."""
@@ -121,11 +123,7 @@ def test_several_outputs_with_fields_of_their_own(
     y = (2 * said.raw["y_hat"].astype(float) + 1) * said.fitted["std"] + said.fitted["mean"]
     np.testing.assert_allclose([row["y_hat"] for row in rows], y, rtol=1e-4)
     np.testing.assert_allclose([row["other"] for row in rows], np.expm1(said.raw["other"]), rtol=1e-4, atol=1e-5)
-    inputs = next(
-        learned
-        for learned in json.loads((said.run.path / "data.json").read_text())["fitted"].values()
-        if np.ndim(learned["mean"]) == 1
-    )
+    inputs = fitted(said.run, axes=1)
     pair = said.raw["pair"] * np.array(inputs["std"])[2:4] + np.array(inputs["mean"])[2:4]
     np.testing.assert_allclose([row["pair"] for row in rows], pair, rtol=1e-4, atol=1e-6)
     assert len(notes) == 1
@@ -208,6 +206,35 @@ def test_outputs_that_an_export_computes(tmp_path: Path, capsys: pytest.CaptureF
     assert (tens.kind, tens.field, tens.scale) == ("value", "y", 0.1)
     found = session.answers["tens"].values(session.predict({"x": X})["tens"])
     np.testing.assert_allclose(found, dlc.predict(run, {"x": X}).values["y_hat"], rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("metric", "field", "factor"),
+    [("rmse(y_hat, y)", "y", 1), ("mae(y_hat / 50, y / 50)", "y", 50), ("rmse(other, parts)", "parts", 1)],
+)
+def test_figures_in_the_units_of_the_data(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], metric: str, field: str, factor: float
+) -> None:
+    spec = tmp_path / "m.dlspec"
+    loss = f"loss {{ a = mse(y_hat, y); b = mse(other, parts) }}\n  metrics {{ error = {metric}; r2 = r2(y_hat, y) }}"
+    spec.write_text(SPEC.replace("LOSS", loss), "utf-8")
+    run = dlc.train(spec, out=tmp_path / "run", device="cpu")
+    figure = dlc.evaluate(run, "val")["error"]
+    scale = 1000.0 if field == "parts" else float(fitted(run, axes=0)["std"])
+    assert command_line(["evaluate", str(run.path), "--split", "val"]) == 0
+    (note,) = capsys.readouterr().err.splitlines()
+    words = f"note: `error` is computed on transformed values of `{field}`; in the units of the data it is "
+    assert note.startswith(words)
+    assert float(note.removeprefix(words)) == pytest.approx(figure * factor * scale, rel=1e-3)
+
+
+def test_a_figure_of_a_curved_transform_has_no_factor(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = tmp_path / "m.dlspec"
+    text = SPEC.replace("LOSS", "loss = mse(other, logs)\n  metrics { error = rmse(other, logs) }")
+    spec.write_text(text, "utf-8")
+    run = dlc.train(spec, out=tmp_path / "run", device="cpu")
+    assert command_line(["evaluate", str(run.path), "--split", "val"]) == 0
+    assert "no single factor leads to the units of the data" in capsys.readouterr().err
 
 
 def test_answers_in_the_metadata_of_a_file() -> None:
