@@ -115,6 +115,22 @@ def circles(graph: Graph) -> list[list[str]]:
     return found
 
 
+def siblings(graph: Graph, package: str) -> Graph:
+    """The modules and packages of a package, each with all that is in it as one."""
+    depth = package.count(".") + 2
+
+    def child(module: str) -> str:
+        return ".".join(module.split(".")[:depth])
+
+    inside = [module for module in graph if module.startswith(f"{package}.")]
+    found: Graph = {child(module): [] for module in inside}
+    for module in inside:
+        for one in graph[module]:
+            if one.target in graph and one.target.startswith(f"{package}.") and child(one.target) != child(module):
+                found[child(module)].append(Import(child(one.target), one.line, one.inside, one.types))
+    return found
+
+
 def loaded(graph: Graph) -> dict[str, frozenset[str]]:
     """By module: the heavy packages that importing it loads, packages around it included."""
     direct: dict[str, set[str]] = {}
@@ -157,6 +173,12 @@ def test_no_circle_of_modules(graph: Graph) -> None:
     assert not found, "\n".join(" -> ".join(circle) for circle in found)
 
 
+def test_no_circle_at_any_level(graph: Graph) -> None:
+    packages = {module.rpartition(".")[0] for module in graph} - {""}
+    found = [circle for package in sorted(packages) for circle in circles(siblings(graph, package))]
+    assert not found, "\n".join(" -> ".join(circle) for circle in found)
+
+
 def test_imports_inside_functions_keep_the_start_light(graph: Graph) -> None:
     found = {pair: line for pair, line in needless(graph).items() if not waits(*pair)}
     shown = [f"{module}:{line} imports {target}" for (module, target), line in found.items()]
@@ -183,6 +205,16 @@ def test_a_circle_of_types_is_found_and_named(tmp_path: Path) -> None:
         tmp_path, a=above, b="from . import c\n", c="def f():\n    from .a import A\n", d="from .a import A\n"
     )
     assert circles(graph) == [["p.room.a", "p.room.b", "p.room.c", "p.room.a"]]
+
+
+def test_a_circle_of_packages_is_found(tmp_path: Path) -> None:
+    for name, text in {"a/one": "from ..b import two\n", "a/three": "", "b/two": "from ..a import three\n"}.items():
+        file = tmp_path / "room" / f"{name}.py"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    graph = read(tmp_path, "p", ("room",))
+    assert not circles(graph)
+    assert circles(siblings(graph, "p.room")) == [["p.room.a", "p.room.b", "p.room.a"]]
 
 
 def test_a_needless_import_is_found(tmp_path: Path) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ...sizes.dims import Dim, var, variables
-from ...sizes.facts import NO_FACTS
-from ...sizes.types import TensorType
-from ..explain import static_text, written
-from .base import Layer, Op, Operand, Sample
-from .notation import Constant
-from .sampling import bind, input_names, named, operands, size_names
+from ..sizes.dims import Dim, var, variables
+from ..sizes.facts import NO_FACTS
+from ..sizes.types import TensorType
+from .explain import static_text, written
+from .ops.base import Layer, Op, Operand, Sample
+from .ops.notation import Constant
+from .ops.sampling import bind, input_names, named, operands, size_names
 
 _LONGEST = 110
 
