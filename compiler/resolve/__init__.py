@@ -1,6 +1,6 @@
 """Before elaboration: from the root file to definitions, parameters and settings. No body is looked into.
 
-    definitions     what names of a file stand for: Definition, ParamSlot, FileScope, Callable. Data only
+    definitions     what names of a file refer to: Definition, ParamSlot, FileScope, Callable. Data only
     evaluate        static expressions outside of bodies
     callables       functions and layers as values: `param norm: layer = RMSNorm(1e-5)`
     parameters      the value of a parameter, computed once and checked
