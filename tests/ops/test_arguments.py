@@ -66,7 +66,7 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("DType", "float", "a dtype, one of f16 bf16 f32 f64 i8 i16 i32 i64 u8 bool"),
     ("int | None", "a", "an int"),
     ("Path | Fraction | None", 1, "a path as a string, or a fraction above 0 and below 1"),
-    ('Literal["imagenet"] | Channels', "cifar", '"imagenet", or a number, or a list of numbers, one a channel'),
+    ('Literal["imagenet"] | Channels', "cifar", '"imagenet", or a number, or a list of numbers, one per channel'),
     ("Momenta", (0.9,), "two numbers of at least 0 and below 1"),
     ("Odd", 4, "an odd whole number"),
     ("Factors", (2, 1), "two numbers (low, high) above 0"),
