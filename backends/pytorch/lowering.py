@@ -314,19 +314,17 @@ def _load(module_name: str) -> None:
 
 
 def lowering(op: str, span: Span) -> Lowering:
-    """The lowering of an operator; E0501 when there is none."""
-    if op not in _TABLE:
-        _load("losses" if op in LOSSES else module_of(op))
-    found = _TABLE.get(op)
+    """The lowering of an operator or a loss; E0501 when there is none."""
+    found = _TABLE.get(op) if has_lowering(op) else None
     if found is None:
         raise Failed(unsupported(op, span))
     return found
 
 
 def has_lowering(op: str) -> bool:
-    """Whether this backend knows the operator."""
+    """Whether this backend knows the operator or loss."""
     if op not in _TABLE:
-        _load(module_of(op))
+        _load(LOSSES.module_of(op) if op in LOSSES else module_of(op))
     return op in _TABLE
 
 

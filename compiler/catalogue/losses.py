@@ -279,6 +279,20 @@ class Huber(Loss):
         return scalar(pred)
 
 
+class PoissonNll(Loss):
+    """Mean negative log-likelihood of counts under a Poisson distribution, of equal shapes: exp(log_rate) - y * log_rate, without
+    the term that only depends on `y`. With `log = false` the prediction is the rate itself, which must be positive."""
+
+    log: bool = True
+
+    target = None
+    example = "loss = poisson_nll(value, y)"
+
+    def infer(self, facts: Facts, log_rate: TensorType, y: TensorType) -> Outputs:
+        pair_equal(log_rate, y, facts)
+        return scalar(log_rate)
+
+
 class DiceLoss(Loss):
     """1 - the mean Dice overlap of softmax(logits) with the target classes along `axis`, over the micro-batch."""
 

@@ -51,6 +51,19 @@ class AdamW(Optimizer):
     example = "optimizer = AdamW(3e-4, betas = (0.9, 0.95), weight_decay = 0.1)"
 
 
+class NAdam(Optimizer):
+    """Adam with Nesterov's momentum (Dozat, 2016). The momentum grows with the updates: `momentum_decay` says how fast.
+    `weight_decay` is an L2 term of the gradient."""
+
+    lr: Hyper = 2e-3
+    betas: Momenta = (0.9, 0.999)
+    eps: Positive = 1e-8
+    weight_decay: Hyper = 0.0
+    momentum_decay: NotNegative = 4e-3
+
+    example = "optimizer = NAdam(2e-3)"
+
+
 class RMSprop(Optimizer):
     """Divides by a running root mean square of the gradient (Hinton, 2012)."""
 

@@ -65,6 +65,16 @@ class Parquet(Source):
     example = 'source = parquet("rows.parquet")'
 
 
+class Feather(Source):
+    """A feather file, the format of Arrow in memory; a field a column: numbers, texts, or lists of numbers."""
+
+    path: Path
+
+    extra = "tables"
+    suffixes = (".feather", ".arrow")
+    example = 'source = feather("rows.feather")'
+
+
 class Jsonl(Source):
     """One JSON object per line, one field per key: numbers, texts, or lists of numbers."""
 

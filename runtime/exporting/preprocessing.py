@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from ...compiler.ir.train import Train
 from ...compiler.messages.source import Span
 from ...compiler.sizes.dims import Size
 from ...compiler.sizes.types import TensorType, is_float
+from ..data.transforms.image import IMAGENET_MEAN, IMAGENET_STD
 
 
 def with_preprocessing(
@@ -130,8 +132,29 @@ def _dtype_before(data: DataSet, node: DataNode) -> str | None:
     return None if transform.to_float else transform.reads
 
 
+def _steps(op: str) -> tuple[str, ...]:
+    """The transforms that a node is in evaluation, by name."""
+    transform = transforms.of(op)
+    return (transform.evaluation or ()) if transform.random else (op,)
+
+
+def builder(op: str) -> bool:
+    """Whether every step of a transform can be built: by the method of `_Builder` that has its name."""
+    return all(hasattr(_Builder, name) for name in _steps(op))
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A transform where it stands; its constants are at `path`."""
+
+    args: Mapping[str, Any]
+    fitted: Mapping[str, Any]
+    span: Span
+    path: str
+
+
 class _Builder:
-    """Operator nodes in front of a body."""
+    """Operator nodes in front of a body. The methods named as transforms add what these compute."""
 
     def __init__(self, first: int) -> None:
         self.next = first
@@ -209,51 +232,61 @@ class _Builder:
         return self._op(op, (x.id, y), x.type, span)
 
     def _transform(self, x: Value, node: DataNode, fitted: Mapping[str, Any], path: str) -> Value:
-        args, span = node.args, node.span
-        match node.op:
-            case "scale":
-                return self._binary("times", self._float(x, span), Scalar(value=float(args["k"])), span)
-            case "normalize":
-                from ..data.transforms.image import IMAGENET_MEAN, IMAGENET_STD
+        step = _Step(node.args, fitted, node.span, path)
+        for name in _steps(node.op):
+            x = getattr(self, name)(x, step)
+        return x
 
-                named = args["mean"] == "imagenet"
-                mean, std = (IMAGENET_MEAN, IMAGENET_STD) if named else (args["mean"], args["std"])
-                channels = (-1, 1, 1) if x.type.rank == 4 else None
-                x = self._as_float(x, span)
-                x = self._binary("minus", x, self._constant(f"{path}.mean", mean, span, channels), span)
-                return self._binary("divide", x, self._constant(f"{path}.std", std, span, channels), span)
-            case "standardize":
-                x = self._float(x, span)
-                x = self._binary("minus", x, self._constant(f"{path}.mean", fitted["mean"], span), span)
-                return self._binary("divide", x, self._constant(f"{path}.std", fitted["std"], span), span)
-            case "impute":
-                x = self._float(x, span)
-                missing = self._op("not_equal", (x.id, x.id), TensorType("bool", x.type.shape), span)
-                fill = self._constant(f"{path}.fill", fitted["fill"], span)
-                return self._op("where", (missing.id, fill, x.id), x.type, span)
-            case "clip":
-                x = self._float(x, span)
-                bounds = {name: args[name] for name in ("min", "max") if args[name] is not None}
-                return self._op("clamp", (x.id,), x.type, span, {"min": None, "max": None, **bounds}) if bounds else x
-            case "log1p":
-                x = self._float(x, span)
-                x = self._binary("plus", x, Scalar(value=1.0), span)
-                return self._op("log", (x.id,), x.type, span)
-            case "threshold":
-                above = self._op("greater", (x.id, Scalar(value=args["v"])), TensorType("bool", x.type.shape), span)
-                return self._cast(above, "i64", span)
-            case "one_hot":
-                return self._one_hot(x, int(args["n"]), span)
-            case "rgb":
-                if x.type.shape[1] == 3:
-                    return x
-                shape = (x.type.shape[0], 3, *x.type.shape[2:])
-                return self._op("expand", (x.id,), TensorType(x.type.dtype, shape), span, {"shape": shape})
-            case _:
-                assert node.op in ("to_float", "color_jitter", "noise"), node.op
-                return self._as_float(x, span)
+    # ---- transforms by their names ---------------------------------------------------------------------------------------
 
-    def _one_hot(self, x: Value, n: int, span: Span) -> Value:
+    def scale(self, x: Value, step: _Step) -> Value:
+        return self._binary("times", self._float(x, step.span), Scalar(value=float(step.args["k"])), step.span)
+
+    def normalize(self, x: Value, step: _Step) -> Value:
+        named = step.args["mean"] == "imagenet"
+        mean, std = (IMAGENET_MEAN, IMAGENET_STD) if named else (step.args["mean"], step.args["std"])
+        channels = (-1, 1, 1) if x.type.rank == 4 else None
+        return self._shifted(self._as_float(x, step.span), step, mean, std, channels)
+
+    def standardize(self, x: Value, step: _Step) -> Value:
+        return self._shifted(self._float(x, step.span), step, step.fitted["mean"], step.fitted["std"], None)
+
+    def _shifted(self, x: Value, step: _Step, mean: Any, std: Any, shape: tuple[int, ...] | None) -> Value:
+        x = self._binary("minus", x, self._constant(f"{step.path}.mean", mean, step.span, shape), step.span)
+        return self._binary("divide", x, self._constant(f"{step.path}.std", std, step.span, shape), step.span)
+
+    def impute(self, x: Value, step: _Step) -> Value:
+        x = self._float(x, step.span)
+        missing = self._op("not_equal", (x.id, x.id), TensorType("bool", x.type.shape), step.span)
+        fill = self._constant(f"{step.path}.fill", step.fitted["fill"], step.span)
+        return self._op("where", (missing.id, fill, x.id), x.type, step.span)
+
+    def clip(self, x: Value, step: _Step) -> Value:
+        x = self._float(x, step.span)
+        bounds = {name: step.args[name] for name in ("min", "max") if step.args[name] is not None}
+        if not bounds:
+            return x
+        return self._op("clamp", (x.id,), x.type, step.span, {"min": None, "max": None, **bounds})
+
+    def log1p(self, x: Value, step: _Step) -> Value:
+        x = self._binary("plus", self._float(x, step.span), Scalar(value=1.0), step.span)
+        return self._op("log", (x.id,), x.type, step.span)
+
+    def threshold(self, x: Value, step: _Step) -> Value:
+        above = self._op("greater", (x.id, Scalar(value=step.args["v"])), TensorType("bool", x.type.shape), step.span)
+        return self._cast(above, "i64", step.span)
+
+    def rgb(self, x: Value, step: _Step) -> Value:
+        if x.type.shape[1] == 3:
+            return x
+        shape = (x.type.shape[0], 3, *x.type.shape[2:])
+        return self._op("expand", (x.id,), TensorType(x.type.dtype, shape), step.span, {"shape": shape})
+
+    def to_float(self, x: Value, step: _Step) -> Value:
+        return self._as_float(x, step.span)
+
+    def one_hot(self, x: Value, step: _Step) -> Value:
+        n, span = int(step.args["n"]), step.span
         x = x if x.type.dtype == "i64" else self._cast(x, "i64", span)
         raised: tuple[Size, ...] = (*x.type.shape, 1)
         column = self._op("index", (x.id,), TensorType("i64", raised), span, {"items": ("...", None)})

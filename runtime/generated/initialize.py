@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,9 @@ from ...compiler.ir.expand import ParameterEntry, parameters
 from ...compiler.ir.model import Init, Model, Spec
 from .. import randomness
 from ..data.values import DTYPES
+
+Args: TypeAlias = Mapping[str, Any]
+Filler: TypeAlias = Callable[[Tensor, Args, torch.Generator], None]
 
 
 def initial_values(
@@ -72,36 +75,62 @@ def _constant(init: Init) -> float:
 
 
 def _fill(tensor: Tensor, name: str, args: Mapping[str, Any], generator: torch.Generator) -> None:
-    match name:
-        case "zeros":
-            tensor.zero_()
-        case "ones":
-            tensor.fill_(1)
-        case "constant":
-            value = args["v"]
-            tensor.copy_(torch.as_tensor(value, dtype=tensor.dtype).expand_as(tensor))
-        case "normal":
-            tensor.normal_(args.get("mean", 0.0), args["std"], generator=generator)
-        case "trunc_normal":
-            mean, std = args.get("mean", 0.0), args["std"]
-            nn.init.trunc_normal_(tensor, mean, std, mean - 2 * std, mean + 2 * std, generator=generator)
-        case "uniform":
-            tensor.uniform_(args["low"], args["high"], generator=generator)
-        case "xavier_uniform":
-            nn.init.xavier_uniform_(tensor, args["gain"], generator=generator)
-        case "xavier_normal":
-            nn.init.xavier_normal_(tensor, args["gain"], generator=generator)
-        case "kaiming_uniform" | "kaiming_normal":
-            fill = nn.init.kaiming_uniform_ if name == "kaiming_uniform" else nn.init.kaiming_normal_
-            act: Any = args["act"]
-            fill(tensor, args.get("a", 0), args["mode"], act, generator=generator)
-        case "orthogonal":
-            nn.init.orthogonal_(tensor, args["gain"], generator=generator)
-        case "s4d_real":
-            states = tensor.shape[-1] if tensor.ndim else 1
-            decays = torch.arange(1, states + 1, dtype=torch.float64).log()
-            tensor.copy_(decays.expand(*tensor.shape[:-1], states).reshape(tensor.shape))
-        case _:
-            raise AssertionError(name)
+    filler(name)(tensor, args, generator)
     if args.get("zero_row") is not None:
         tensor[int(args["zero_row"])] = 0
+
+
+def filler(name: str) -> Filler:
+    """How an initial value is drawn: by the function of this file that has its name. KeyError when there is none."""
+    return globals()[f"draw_{name}"]
+
+
+def draw_zeros(tensor: Tensor, args: Args, generator: torch.Generator) -> None:
+    tensor.zero_()
+
+
+def draw_ones(tensor: Tensor, args: Args, generator: torch.Generator) -> None:
+    tensor.fill_(1)
+
+
+def draw_constant(tensor: Tensor, args: Args, generator: torch.Generator) -> None:
+    tensor.copy_(torch.as_tensor(args["v"], dtype=tensor.dtype).expand_as(tensor))
+
+
+def draw_normal(tensor: Tensor, args: Args, generator: torch.Generator) -> None:
+    tensor.normal_(args.get("mean", 0.0), args["std"], generator=generator)
+
+
+def draw_trunc_normal(tensor: Tensor, args: Args, generator: torch.Generator) -> None:
+    mean, std = args.get("mean", 0.0), args["std"]
+    nn.init.trunc_normal_(tensor, mean, std, mean - 2 * std, mean + 2 * std, generator=generator)
+
+
+def draw_uniform(tensor: Tensor, args: Args, generator: torch.Generator) -> None:
+    tensor.uniform_(args["low"], args["high"], generator=generator)
+
+
+def draw_xavier_uniform(tensor: Tensor, args: Args, generator: torch.Generator) -> None:
+    nn.init.xavier_uniform_(tensor, args["gain"], generator=generator)
+
+
+def draw_xavier_normal(tensor: Tensor, args: Args, generator: torch.Generator) -> None:
+    nn.init.xavier_normal_(tensor, args["gain"], generator=generator)
+
+
+def draw_kaiming_uniform(tensor: Tensor, args: Args, generator: torch.Generator) -> None:
+    nn.init.kaiming_uniform_(tensor, args.get("a", 0), args["mode"], args["act"], generator=generator)
+
+
+def draw_kaiming_normal(tensor: Tensor, args: Args, generator: torch.Generator) -> None:
+    nn.init.kaiming_normal_(tensor, args.get("a", 0), args["mode"], args["act"], generator=generator)
+
+
+def draw_orthogonal(tensor: Tensor, args: Args, generator: torch.Generator) -> None:
+    nn.init.orthogonal_(tensor, args["gain"], generator=generator)
+
+
+def draw_s4d_real(tensor: Tensor, args: Args, generator: torch.Generator) -> None:
+    states = tensor.shape[-1] if tensor.ndim else 1
+    decays = torch.arange(1, states + 1, dtype=torch.float64).log()
+    tensor.copy_(decays.expand(*tensor.shape[:-1], states).reshape(tensor.shape))

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from ...compiler.analysis.targets import output_meanings
+from ...compiler.catalogue import SOURCES
 from ...compiler.ir.data import DataSet
 from ...compiler.ir.model import Body, Value
 from ...compiler.messages.source import Span
@@ -166,24 +167,20 @@ def _table(opened: Opened, section: DataSet, inputs: Any) -> Table:
     if len(files) > 1:
         raise BadInput("several files are read at once only where they are images", helps=("run it once a file",))
     file, span = files[0], section.source.span
-    if suffix == ".npz":
-        return _read("npz", file, span)
-    if suffix == ".csv":
-        return _read("csv", file, span)
-    if suffix == ".jsonl":
-        return _read("jsonl", file, span)
-    if suffix == ".parquet":
-        return _read("parquet", file, span)
+    for name, source in SOURCES.items():
+        if suffix in source.suffixes:
+            return _read(name, file, span)
     if suffix == ".txt":
         return _text(opened, section, file)
+    known = ", ".join(f"`{end}`" for source in SOURCES.values() for end in source.suffixes)
     raise BadInput(
         f"`{file}`: a file that ends in `{suffix}` is not read",
-        helps=("`.npz`, `.csv`, `.jsonl`, `.parquet`, `.txt` and images are",),
+        helps=(f"{known}, `.txt` and images are",),
     )
 
 
 def _read(kind: str, file: Path, span: Span) -> Table:
-    columns, count, place, _ = sources.READERS[kind]({"path": str(file)}, Path, span)
+    columns, count, place, _ = sources.reader(kind)({"path": str(file)}, Path, span)
     return Table(columns, count, place, f"`{file}`", order=tuple(columns))
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
+
+from ...compiler.catalogue import METRICS
 
 _WIDE = torch.float64
 
@@ -22,8 +24,6 @@ def _wide(device: torch.device) -> torch.dtype:
 
 class Accumulator:
     """Base: `update` with each batch's inputs, then `value`."""
-
-    name: ClassVar[str]
 
     def __init__(self, args: Mapping[str, Any]) -> None:
         self.args = args
@@ -52,8 +52,6 @@ def _classes_last(logits: Tensor, axis: int) -> Tensor:
 class Mean(Accumulator):
     """The mean over examples of what a batch's mean is."""
 
-    name = "mean"
-
     def sums(self, *inputs: Tensor) -> Tensor:
         value, count = inputs
         return torch.stack((value.to(_wide(value.device)) * count, count.to(_wide(value.device))))
@@ -63,8 +61,6 @@ class Mean(Accumulator):
 
 
 class Accuracy(Accumulator):
-    name = "accuracy"
-
     def sums(self, *inputs: Tensor) -> Tensor:
         logits, target = inputs
         logits = _classes_last(logits, self.args["axis"])
@@ -109,29 +105,21 @@ class _Confusion(Accumulator):
 
 
 class F1(_Confusion):
-    name = "f1"
-
     def ratio(self, right: Tensor, wrong: Tensor, missed: Tensor) -> float:
         return self.averaged(2 * right, 2 * right + wrong + missed, right + missed)
 
 
 class Precision(_Confusion):
-    name = "precision"
-
     def ratio(self, right: Tensor, wrong: Tensor, missed: Tensor) -> float:
         return self.averaged(right, right + wrong, right + missed)
 
 
 class Recall(_Confusion):
-    name = "recall"
-
     def ratio(self, right: Tensor, wrong: Tensor, missed: Tensor) -> float:
         return self.averaged(right, right + missed, right + missed)
 
 
 class Iou(_Confusion):
-    name = "iou"
-
     def ratio(self, right: Tensor, wrong: Tensor, missed: Tensor) -> float:
         union = right + wrong + missed
         occurs = union > 0
@@ -139,8 +127,6 @@ class Iou(_Confusion):
 
 
 class Perplexity(Accumulator):
-    name = "perplexity"
-
     def sums(self, *inputs: Tensor) -> Tensor:
         logits, target = inputs
         logits = _classes_last(logits, self.args["axis"]).flatten(0, -2)
@@ -170,22 +156,16 @@ class _Errors(Accumulator):
 
 
 class Rmse(_Errors):
-    name = "rmse"
-
     def result(self, total: Tensor) -> float:
         return math.sqrt(float(total[2] / total[0]))
 
 
 class Mae(_Errors):
-    name = "mae"
-
     def result(self, total: Tensor) -> float:
         return float(total[1] / total[0])
 
 
 class R2(_Errors):
-    name = "r2"
-
     def result(self, total: Tensor) -> float:
         count, _, squared, first, second = total.tolist()
         variance = second - first * first / count
@@ -194,8 +174,6 @@ class R2(_Errors):
 
 class Auroc(Accumulator):
     """Needs the order of all scores, so it keeps them."""
-
-    name = "auroc"
 
     def __init__(self, args: Mapping[str, Any]) -> None:
         super().__init__(args)
@@ -233,8 +211,6 @@ def _area(scores: Tensor, positive: Tensor) -> float:
 class Bleu(Accumulator):
     """Corpus BLEU-4 with the brevity penalty (Papineni et al., 2002)."""
 
-    name = "bleu"
-
     def __init__(self, args: Mapping[str, Any]) -> None:
         super().__init__(args)
         self.said: list[Tensor] = []
@@ -265,10 +241,11 @@ def _grams(tokens: list[int], n: int) -> Counter[tuple[int, ...]]:
     return Counter(tuple(tokens[i : i + n]) for i in range(len(tokens) - n + 1))
 
 
-ACCUMULATORS: dict[str, type[Accumulator]] = {
-    kind.name: kind for kind in (Mean, Accuracy, F1, Precision, Recall, Auroc, Iou, Perplexity, Rmse, Mae, R2, Bleu)
-}
+def accumulator_of(name: str) -> type[Accumulator]:
+    """What gathers a metric: the class of this file that is called as its entry (`mean` is that of any other expression).
+    KeyError when there is none."""
+    return globals()[METRICS[name].__name__] if name in METRICS else Mean
 
 
 def accumulator(name: str, args: Mapping[str, Any]) -> Accumulator:
-    return ACCUMULATORS[name](args)
+    return accumulator_of(name)(args)

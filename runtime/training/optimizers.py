@@ -15,6 +15,7 @@ from .fused import Fused
 
 #: What steps: torch's own, or the short way to its kernels.
 Optimizer: TypeAlias = "torch.optim.Optimizer | Fused"
+Builder: TypeAlias = "Callable[[list[dict[str, Any]], torch.device], Optimizer]"
 
 
 class Lion(torch.optim.Optimizer):
@@ -109,22 +110,27 @@ def build(groups: Groups, device: torch.device) -> Stepper:
 def _make(kind: str, groups: list[dict[str, Any]], device: torch.device) -> Optimizer:
     if kind in fused.KINDS and device.type in ("cpu", "cuda", "mps"):
         return Fused(kind, groups)
-    match kind:
-        case "SGD":
-            return torch.optim.SGD(groups)
-        case "Adam":
-            return torch.optim.Adam(groups)
-        case "AdamW":
-            return torch.optim.AdamW(groups)
-        case "Adagrad":
-            return torch.optim.Adagrad(groups, fused=device.type == "cpu")
-        case "RMSprop":
-            return torch.optim.RMSprop(groups, foreach=True)
-        case "Adadelta":
-            return torch.optim.Adadelta(groups, foreach=True)
-        case "Lion":
-            return Lion(groups, 1e-4, (0.9, 0.99), 0.0)
-        case "Muon":
-            return torch.optim.Muon(groups, adjust_lr_fn="match_rms_adamw")
-        case _:
-            raise AssertionError(kind)
+    return builder(kind)(groups, device)
+
+
+def builder(kind: str) -> Builder:
+    """How an optimizer is made: by the function of this file that has its name, else as torch does, with kernels that take
+    all parameters at once. AttributeError when neither knows it."""
+    own = globals().get(f"_{kind.lower()}")
+    if own is not None:
+        return own
+    made = getattr(torch.optim, kind)
+    return lambda groups, device: made(groups, foreach=True)
+
+
+def _adagrad(groups: list[dict[str, Any]], device: torch.device) -> Optimizer:
+    fused = device.type == "cpu"
+    return torch.optim.Adagrad(groups, fused=fused)
+
+
+def _lion(groups: list[dict[str, Any]], device: torch.device) -> Optimizer:
+    return Lion(groups, 1e-4, (0.9, 0.99), 0.0)
+
+
+def _muon(groups: list[dict[str, Any]], device: torch.device) -> Optimizer:
+    return torch.optim.Muon(groups, adjust_lr_fn="match_rms_adamw")

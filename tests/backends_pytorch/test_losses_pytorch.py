@@ -109,6 +109,10 @@ def huber(y: Tensor, b: Tensor) -> Tensor:
     return torch.where(away < 0.7, away**2 / 2, 0.7 * (away - 0.35)).mean()
 
 
+def poisson(rate: Tensor, y: Tensor) -> Tensor:
+    return (rate - y * rate.log()).mean()
+
+
 def dice(logits: Tensor, mask: Tensor) -> Tensor:
     """Milletari et al. 2016, one overlap a class over the whole batch."""
     p, one = logits.softmax(1), nn.functional.one_hot(mask, 3).movedim(-1, 1).float()
@@ -163,6 +167,11 @@ CASES = {
     "mse": Case("mse(y, b)", lambda y, m, d, n: ((y - d["b"]) ** 2).mean()),
     "l1_loss": Case("l1_loss(y, b)", lambda y, m, d, n: (y - d["b"]).abs().mean()),
     "huber": Case("huber(y, b, delta = 0.7)", lambda y, m, d, n: huber(y, d["b"])),
+    "poisson_nll": Case("poisson_nll(y, share)", lambda y, m, d, n: (y.exp() - d["share"] * y).mean()),
+    "poisson_nll of a rate": Case(
+        "poisson_nll(softplus(y), share, log = false)",
+        lambda y, m, d, n: poisson(nn.functional.softplus(y), d["share"]),
+    ),
     "dice_loss": Case("dice_loss(map, mask, axis = 1)", lambda y, m, d, n: dice(m, d["mask"])),
     "triplet": Case("triplet(y, b, c, margin = 2.5)", lambda y, m, d, n: triplet(y, d["b"], d["c"])),
     "contrastive": Case("contrastive(y, b, temperature = 0.2)", lambda y, m, d, n: info_nce(y, d["b"])),

@@ -215,7 +215,9 @@ REFERENCES: dict[str, Reference] = {
     "LayerNorm": layer(lambda x, w, eps: F.layer_norm(x, x.shape[-1:], w["weight"], w["bias"], eps)),
     "RMSNorm": layer(lambda x, w, eps: F.rms_norm(x, x.shape[-1:], w["weight"], eps)),
     "GroupNorm": layer(lambda x, w, groups, eps: F.group_norm(x, groups, w["weight"], w["bias"], eps)),
-    "InstanceNorm": layer(lambda x, w, eps: F.instance_norm(x, eps=eps)),
+    "InstanceNorm": layer(
+        lambda x, w, eps, affine: F.instance_norm(x, None, None, w.get("weight"), w.get("bias"), eps=eps)
+    ),
     "Embedding": layer(lambda ids, w, **_: F.embedding(ids, w["weight"])),
     "RNN": recurrent(nn.RNN),
     "GRU": recurrent(nn.GRU),

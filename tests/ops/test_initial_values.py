@@ -25,7 +25,7 @@ LAYERS: list[tuple[str, dict[str, Any], tuple[int, ...], Callable[[], nn.Module]
     ("BatchNorm", {}, (2, 40), lambda: nn.BatchNorm1d(40)),
     ("LayerNorm", {}, (2, 40), lambda: nn.LayerNorm(40)),
     ("GroupNorm", {"groups": 4}, (2, 40, 3), lambda: nn.GroupNorm(4, 40)),
-    ("InstanceNorm", {}, (2, 40, 3), lambda: nn.InstanceNorm1d(40)),
+    ("InstanceNorm", {"affine": True}, (2, 40, 3), lambda: nn.InstanceNorm1d(40, affine=True)),
     ("RMSNorm", {}, (2, 40), lambda: nn.RMSNorm(40)),
     ("Embedding", {"count": 300, "dim": 60, "pad": 2}, (5,), lambda: nn.Embedding(300, 60, 2)),
     ("RNN", {"hidden": 50, "layers": 2}, (2, 5, 30), lambda: nn.RNN(30, 50, 2)),

@@ -20,7 +20,7 @@ N, H, W = 5, 24, 32
 NONE = torch.zeros(0)
 COVERED = {
     "resize", "center_crop", "random_crop", "random_resized_crop", "hflip", "vflip", "shift", "rotate", "affine", "blur",
-    "erase", "color_jitter", "rand_augment", "rgb", "normalize",
+    "gaussian_blur",    "erase", "color_jitter", "rand_augment", "rgb", "normalize",
 }  # fmt: skip
 #: Draws from the record's key on the way; tests/runtime/test_transforms.py has it.
 ELSEWHERE = {"noise"}
@@ -137,6 +137,16 @@ def test_blur_is_kornias(kernel: int) -> None:
     x = pictures()
     wanted = kornia.filters.gaussian_blur2d(x, (kernel, kernel), (sigma, sigma), border_type="reflect")
     torch.testing.assert_close(images.blur(x, {"kernel": kernel}, NONE), wanted, atol=1e-6, rtol=0)
+
+
+def test_gaussian_blur_is_kornias_with_a_deviation_a_record() -> None:
+    x, u = pictures(), uniform(1)
+    sigma = (0.5 + u * 1.5).expand(-1, 2)
+    wanted = kornia.filters.gaussian_blur2d(x, (9, 9), sigma, border_type="reflect")
+    torch.testing.assert_close(drawn("gaussian_blur", x, u, kernel=9, sigma=(0.5, 2.0)), wanted, atol=1e-6, rtol=0)
+    mask = (x[:, 0] * 255).to(torch.uint8)
+    found = drawn("gaussian_blur", mask, u, kernel=9, sigma=(0.5, 2.0))
+    assert found.dtype == torch.uint8 and found.shape == mask.shape
 
 
 def test_erase_takes_one_rectangle_of_its_share() -> None:

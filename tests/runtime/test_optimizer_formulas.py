@@ -40,6 +40,18 @@ def adamw(p: Tensor, g: Tensor, s: State, t: int, h: dict[str, Any]) -> Tensor:
     return p - h["lr"] * h["weight_decay"] * p - h["lr"] * moments(g, s, t, h)
 
 
+def nadam(p: Tensor, g: Tensor, s: State, t: int, h: dict[str, Any]) -> Tensor:
+    """Dozat 2016, with the schedule of the momentum of Sutskever et al. 2013 as PyTorch has it."""
+    near, far = h["betas"]
+    g = g + h["weight_decay"] * p
+    now, then = (near * (1 - 0.5 * 0.96 ** (step * h["momentum_decay"])) for step in (t, t + 1))
+    s["product"] = s.get("product", 1.0) * now
+    s["m"] = near * s.get("m", 0) + (1 - near) * g
+    s["v"] = far * s.get("v", 0) + (1 - far) * g**2
+    first = (1 - now) * g / (1 - s["product"]) + then * s["m"] / (1 - s["product"] * then)
+    return p - h["lr"] * first / ((s["v"] / (1 - far**t)).sqrt() + h["eps"])
+
+
 def rmsprop(p: Tensor, g: Tensor, s: State, t: int, h: dict[str, Any]) -> Tensor:
     g = g + h["weight_decay"] * p
     s["v"] = h["alpha"] * s.get("v", 0) + (1 - h["alpha"]) * g**2
@@ -90,6 +102,7 @@ FORMULAS: dict[str, tuple[Formula, dict[str, Any]]] = {
     "SGD": (sgd, {"lr": 0.05, "momentum": 0.9, "weight_decay": 0.02, "nesterov": True}),
     "Adam": (adam, {"lr": 0.02, "betas": (0.8, 0.95), "eps": 1e-6, "weight_decay": 0.05}),
     "AdamW": (adamw, {"lr": 0.02, "betas": (0.8, 0.95), "eps": 1e-6, "weight_decay": 0.1}),
+    "NAdam": (nadam, {"lr": 0.02, "betas": (0.8, 0.95), "eps": 1e-6, "weight_decay": 0.05, "momentum_decay": 0.01}),
     "RMSprop": (rmsprop, {"lr": 0.01, "alpha": 0.9, "eps": 1e-6, "momentum": 0.5, "weight_decay": 0.02}),
     "Adagrad": (adagrad, {"lr": 0.05, "eps": 1e-8, "weight_decay": 0.02}),
     "Adadelta": (adadelta, {"lr": 0.7, "rho": 0.8, "eps": 1e-5, "weight_decay": 0.02}),

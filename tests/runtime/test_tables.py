@@ -53,6 +53,30 @@ def test_columns_of_parquet(workspace) -> None:
     assert batch["tokens"].tolist() == [[4, 0, 0], [5, 6, 0], [7, 8, 9]]
 
 
+def test_columns_of_feather(workspace) -> None:
+    import pyarrow
+    from pyarrow import feather
+
+    table = pyarrow.table({"x": [1.5, None, 3.0], "city": ["Rome", "Oslo", "Rome"], "tokens": [[4], [5, 6], [7, 8, 9]]})
+    for name, compression in (("a.feather", "zstd"), ("a.arrow", "uncompressed")):
+        feather.write_feather(table, workspace.path / name, compression=compression)
+        batch = workspace.everything(
+            f"""source = feather("{name}")\n{ALL}
+            x: f32 = source.x -> impute("mean")
+            city: i64 = source.city -> category
+            tokens: i64[T <= 3] = source.tokens -> pad(0)"""
+        )
+        assert batch["x"].tolist() == [1.5, 2.25, 3.0] and batch["city"].tolist() == [1, 0, 1]
+        assert batch["tokens"].tolist() == [[4, 0, 0], [5, 6, 0], [7, 8, 9]]
+
+
+def test_what_is_not_feather(workspace) -> None:
+    body = f'source = feather("a.feather")\n{ALL}\nx: f32 = source.x'
+    assert "a.feather" in workspace.mistake(body)
+    workspace.write("a.feather", "x,y\n1,2\n")
+    assert "is not a feather file" in workspace.mistake(body)
+
+
 def test_parquet_divided_by_time(workspace) -> None:
     days = [datetime.date(2024, 1, day) for day in (5, 1, 4, 2, 3)]
     parquet(workspace.path / "a.parquet", day=days, y=[5, 1, 4, 2, 3])
@@ -222,7 +246,7 @@ def test_a_large_table_takes_a_few_times_its_file(tmp_path: Path) -> None:
     import tracemalloc
 
     from dlc.compiler.messages.source import Span
-    from dlc.runtime.data.sources import READERS
+    from dlc.runtime.data.sources import reader
 
     numbers = np.random.default_rng(0).normal(size=(60_000, 4)).round(4)
     file = tmp_path / "a.csv"
@@ -232,7 +256,7 @@ def test_a_large_table_takes_a_few_times_its_file(tmp_path: Path) -> None:
             out.write(",".join(map(str, row)) + ("," + ("Rome", "Oslo")[i % 2] + "\n"))
     tracemalloc.start()
     try:
-        columns, count, place, _ = READERS["csv"]({"path": "a.csv"}, tmp_path.joinpath, Span("s", 0, 1))
+        columns, count, place, _ = reader("csv")({"path": "a.csv"}, tmp_path.joinpath, Span("s", 0, 1))
         kept, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

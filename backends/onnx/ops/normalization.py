@@ -54,5 +54,14 @@ def group_norm(use: Use, x: Tensor) -> Result:
 @lowers("InstanceNorm")
 def instance_norm(use: Use, x: Tensor) -> Result:
     channels = concrete(use, x.shape[1], "the channel axis")
-    one, zero = use.table("one", np.ones(channels)), use.table("zero", np.zeros(channels))
-    return use.graph.node("InstanceNormalization", x.value, one, zero, epsilon=float(use["eps"]))
+    if use["affine"]:
+        weight, bias = use.weight("weight", channels), use.weight("bias", channels)
+    else:
+        weight, bias = use.table("one", np.ones(channels)), use.table("zero", np.zeros(channels))
+    return use.graph.node("InstanceNormalization", x.value, weight, bias, epsilon=float(use["eps"]))
+
+
+@lowers("local_response_norm")
+def local_response_norm(use: Use, x: Tensor) -> Result:
+    numbers = {"alpha": float(use["alpha"]), "beta": float(use["beta"]), "bias": float(use["k"])}
+    return use.graph.node("LRN", x.value, size=int(use["size"]), **numbers)

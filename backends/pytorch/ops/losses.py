@@ -159,6 +159,7 @@ counted("bce", _values("F.binary_cross_entropy_with_logits"), _elements)
 counted("mse", _values("F.mse_loss"), _elements)
 counted("l1_loss", _values("F.l1_loss"), _elements)
 counted("huber", _values("F.huber_loss", ("delta", "delta", 1.0)), _elements)
+counted("poisson_nll", _values("F.poisson_nll_loss", ("log_input", "log", True)), _elements)
 
 
 # ---- across examples -------------------------------------------------------------------------------------------------

@@ -1,8 +1,9 @@
-"""Normalisation layers."""
+"""Normalisation."""
 
 from __future__ import annotations
 
-from ..lowering import Construction, constructor
+from ..lowering import Application, Construction, constructor, function
+from ..python import Expr
 
 
 @constructor("BatchNorm")
@@ -41,5 +42,11 @@ def group_norm(layer: Construction) -> str:
 def instance_norm(layer: Construction) -> str:
     x = layer.inputs[0]
     assert x is not None
-    options = [str(x.sizes[1]), *layer.options(eps=("eps", 1e-5))]
+    options = [str(x.sizes[1]), *layer.options(eps=("eps", 1e-5), affine=("affine", False))]
     return f"nn.InstanceNorm{x.rank - 2}d({', '.join(options)})"
+
+
+@function("local_response_norm")
+def local_response_norm(use: Application) -> Expr:
+    size, *options = use.text(use.arg("size")), *use.options(alpha=("alpha", 1e-4), beta=("beta", 0.75), k=("k", 1.0))
+    return use.call("F.local_response_norm", use[0], size, *options)

@@ -1,4 +1,4 @@
-"""Normalisation layers."""
+"""Normalisation."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from ...ir.model import Init, Parameter
 from ...sizes.dims import Size
 from ...sizes.facts import Facts
 from ...sizes.types import TensorType
-from ..arguments import Count, Positive, Share
-from .base import Example, Layer, Rejected, Sample
+from ..arguments import Count, Odd, Positive, Share
+from .base import Example, Function, Layer, Rejected, Sample
 from .rules import need_f32, need_rank, weight_size
 
 _ONES, _ZEROS = Init(name="ones"), Init(name="zeros")
+_NO_HALF = dict.fromkeys(("f16", "bf16"), "torch has no half-precision avg_pool3d kernel on the CPU")
 
 
 class BatchNorm(Layer):
@@ -127,18 +128,21 @@ class GroupNorm(Layer):
 
 
 class InstanceNorm(Layer):
-    """Normalises each channel of each example over its spatial axes. It owns no weights, like PyTorch's default.
+    """Normalises each channel of each example over its spatial axes; with `affine = true` it owns a `weight` and a `bias`
+    that scale and shift each channel. As in PyTorch, it has none unless asked.
 
     [B, C, *] -> the same, with 1 to 3 spatial axes. Errors: E0201 when there is only one element to normalise over.
     """
 
     eps: Positive = 1e-5
+    affine: bool = False
 
     paper = "Ulyanov, Vedaldi, Lempitsky 2016, arXiv:1607.08022"
-    onnx = "InstanceNormalization with scale 1 and bias 0"
+    onnx = "InstanceNormalization"
     samples = (
         Sample({}, (Example("f32", ("B", 3, "H", "W")),)),
         Sample({"eps": 1e-3}, (Example("f32", ("B", 3, "T")),)),
+        Sample({"affine": True}, (Example("f32", ("B", 3, "H", "W")),)),
     )
 
     def infer(self, facts: Facts, x: TensorType) -> TensorType:
@@ -150,6 +154,34 @@ class InstanceNorm(Layer):
             places = places * size
         if places == 1:
             raise Rejected("E0201", "there is only one element to normalise over", f"the tensor is `{x}`")
+        return x
+
+    def parameters(self, x: TensorType) -> tuple[Parameter, ...]:
+        return _scale(weight_size(x.shape[1], "the channel axis")) if self.affine else ()
+
+
+class LocalResponseNorm(Function):
+    """Divides each element by (k + alpha * the mean square of the `size` channels around its own) ** beta. `size` is odd: ONNX
+    Runtime has no kernel for an even one. Channels beyond the first and the last count as zeros.
+
+    f32[B, C, H, W] -> the same. Errors: E0202 for another rank.
+    """
+
+    size: Odd
+    alpha: Positive = 1e-4
+    beta: Positive = 0.75
+    k: Positive = 1.0
+
+    paper = "Krizhevsky, Sutskever, Hinton 2012 (AlexNet)"
+    onnx = "LRN"
+    samples = (
+        Sample({"size": 5}, (Example("f32", ("B", 7, "H", "W")),), xfail=_NO_HALF),
+        Sample({"size": 3, "alpha": 0.5, "beta": 0.6, "k": 2.0}, (Example("f32", ("B", 4, "H", "W")),), xfail=_NO_HALF),
+    )
+
+    def infer(self, facts: Facts, x: TensorType) -> TensorType:
+        need_f32(x, "local_response_norm")
+        need_rank(x, 4, 4, "local_response_norm", "[B, C, H, W]")
         return x
 
 

@@ -159,6 +159,18 @@ class Blur(_Image):
     example = "image: f32[3, 64, 64] = source.image -> center_crop(64) -> scale(1) -> blur(5)"
 
 
+class GaussianBlur(_Image):
+    """Gaussian blur with a deviation drawn from `sigma` (Chen et al., 2020); `blur(kernel)` has a fixed one, in evaluation too."""
+
+    kernel: Odd
+    sigma: Factors = (0.1, 2.0)
+
+    random = True
+    drawn = 1
+    evaluation = ()
+    example = "image: f32[3, 64, 64] = source.image -> center_crop(64) -> scale(1) -> if training { gaussian_blur(9) }"
+
+
 class Noise(_Image):
     """Adds Gaussian noise."""
 

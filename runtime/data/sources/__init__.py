@@ -11,36 +11,38 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ....compiler.catalogue.builtin import BUILTIN
 from ....compiler.ir.data import DataSet, Split
 from ....compiler.messages.source import Span
 from .. import mistakes
-from ..builtin import LOADERS
 from ..table import Cells, Column, Encoded, Images, Numbers, Ragged, SourceFile, Stream, Table
-from . import images, tables, texts
-from .split_files import Part, Reader, Resolve
+from . import builtin, images, tables, texts
+from .split_files import Part, Reader
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
+
+
+def reader(name: str) -> Reader:
+    """The function that reads a source: the one of its name. AttributeError when there is none."""
+    home = next((module for module in (tables, texts, images, builtin) if hasattr(module, name)), tables)
+    return getattr(home, name)
 
 
 def read(section: DataSet, root: Path) -> Table:
     """The records of a data section; paths are relative to `root`."""
     span = section.source.span
     args = section.source.args
-    reader = READERS.get(section.source.name)
-    if reader is None:
-        raise mistakes.backend_missing(span, f"the source `{section.source.name}`")
+    read_part = reader(section.source.name)
     if section.source.name == "image_folder":
         args = {**args, "skip": section.skip}
     names: dict[Split, Any] = {
         split: section.split.args[split] for split in SPLITS if isinstance(section.split.args.get(split), str)
     }
     if not names or section.split.name not in ("folders", "files"):
-        return _table(section, reader(args, lambda path: _resolve(root, path), span), None)
+        return _table(section, read_part(args, lambda path: _resolve(root, path), span), None)
     parts: dict[Split, Part] = {}
     for split, name in names.items():
         own = {**args, "split": name} if section.source.name == "hub" else args  # its splits are no files
-        parts[split] = reader(own, lambda path, name=name: _resolve(root, path.replace("{split}", str(name))), span)
+        parts[split] = read_part(own, lambda path, name=name: _resolve(root, path.replace("{split}", str(name))), span)
     return _joined(section, parts)
 
 
@@ -153,30 +155,3 @@ def _joined_streams(found: list[Stream]) -> Stream:
             known.setdefault(name, len(known))
     recoded = [np.array([known[n] for n in stream.names or ()], np.int32)[stream.array] for stream in found]
     return Stream(np.concatenate(recoded), tuple(known))
-
-
-def _builtin(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
-    name = args["name"]
-    try:
-        columns = LOADERS[name]()
-    except ModuleNotFoundError as error:
-        extra, package = BUILTIN[name].extra, (error.name or "a package").partition(".")[0]
-        raise mistakes.extra_missing(span, f'the data set "{name}"', extra, package) from None
-    return columns, len(next(iter(columns.values()))), lambda record: f"{name} record {record}", []
-
-
-READERS: dict[str, Reader] = {
-    "builtin": _builtin,
-    "csv": tables.csv_file,
-    "hub": tables.hub,
-    "idx": images.idx,
-    "image_folder": images.image_folder,
-    "image_pairs": images.image_pairs,
-    "jsonl": tables.jsonl,
-    "npz": tables.npz,
-    "parallel_text": texts.parallel_text,
-    "parquet": tables.parquet,
-    "text": texts.text_stream,
-    "text_lines": texts.text_lines,
-    "token_file": texts.token_file,
-}

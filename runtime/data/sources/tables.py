@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import csv
+import csv as csv_format
 import json
 import sys
 from array import array
@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 from ....compiler.messages.source import Span
 from .. import mistakes
 from ..table import Cells, Column, Numbers
-from . import arrow
+from . import arrow_columns
 from .split_files import Part, Resolve, lines_of, read_bytes, read_text
 
 ROWS = 8192  # of a CSV file that are turned into columns at once
 LONGEST_CELL = 1 << 30  # characters; Python's own limit of 131,072 is less than a document may have
 
 
-def csv_file(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
+def csv(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
     path = resolve(args["path"])
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -39,8 +39,8 @@ def csv_file(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
 def _csv_columns(file: TextIO, path: Path, span: Span) -> tuple[dict[str, list[str]], array[int]]:
     """Cells by column, and the line that each record begins on. Rows are turned into columns some thousands at a time: a
     list for each of a million rows would take several times the memory, and the collector's time."""
-    csv.field_size_limit(LONGEST_CELL)
-    reader = csv.reader(file, strict=True)
+    csv_format.field_size_limit(LONGEST_CELL)
+    reader = csv_format.reader(file, strict=True)
     header: list[str] = []
     columns: list[list[str]] = []
     rows: list[list[str]] = []
@@ -62,7 +62,7 @@ def _csv_columns(file: TextIO, path: Path, span: Span) -> tuple[dict[str, list[s
             if len(rows) == ROWS:
                 _gather(rows, columns)
                 rows.clear()
-    except csv.Error as error:
+    except csv_format.Error as error:
         raise mistakes.bad_line(span, path, reader.line_num, str(error)) from None
     _gather(rows, columns)
     if not lines:
@@ -109,7 +109,7 @@ def jsonl(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
 def _objects(values: list[Any]) -> Column:
     """A column of JSON values: lists of numbers become arrays, everything else cells."""
     if any(isinstance(value, list) for value in values) and all(isinstance(value, list | None) for value in values):
-        return arrow.lists(values)
+        return arrow_columns.lists(values)
     return Cells(["" if value is None else value if isinstance(value, str) else json.dumps(value) for value in values])
 
 
@@ -126,9 +126,29 @@ def parquet(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
         table = parquet.read_table(path)
     except (OSError, pyarrow.ArrowException) as error:
         raise mistakes.not_of_format(span, path, "a parquet file", mistakes.first_line(error)) from None
+    return _of_arrow(table, path, span)
+
+
+def feather(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
+    try:
+        import pyarrow
+        from pyarrow import feather
+    except ImportError:
+        raise mistakes.extra_missing(span, "the source `feather`", "tables", "pyarrow") from None
+    path = resolve(args["path"])
+    if not path.is_file():
+        read_bytes(path, span)
+    try:
+        table = feather.read_table(path)
+    except (OSError, pyarrow.ArrowException) as error:
+        raise mistakes.not_of_format(span, path, "a feather file", mistakes.first_line(error)) from None
+    return _of_arrow(table, path, span)
+
+
+def _of_arrow(table: Any, path: Path, span: Span) -> Part:
     if table.num_rows == 0:
         raise mistakes.empty(span, path)
-    columns = {name: arrow.column(name, table.column(name)) for name in table.column_names}
+    columns = {name: arrow_columns.column(name, table.column(name)) for name in table.column_names}
     return columns, table.num_rows, lambda record: f"{path} record {record}", [path]
 
 
@@ -152,7 +172,7 @@ def hub(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
     columns: dict[str, Column] = {}
     for column in arrays.column_names:
         names = getattr(features[column], "names", None)
-        columns[column] = arrow.column(column, arrays.column(column), tuple(names) if names else None)
+        columns[column] = arrow_columns.column(column, arrays.column(column), tuple(names) if names else None)
     return columns, len(found), lambda record: f"{name} record {record}", []
 
 

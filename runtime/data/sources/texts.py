@@ -16,12 +16,12 @@ from .split_files import Part, Resolve, lines_of, read_bytes, read_text
 TOKEN_TYPES = {"u8": "u1", "u16": "<u2", "u32": "<u4", "i32": "<i4", "i64": "<i8"}
 
 
-def text_stream(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
+def text(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
     path = resolve(args["path"])
-    text = read_text(path, span)
-    if not text:
+    content = read_text(path, span)
+    if not content:
         raise mistakes.empty(span, path, "text")
-    stream = encode(text if args["unit"] == "char" else lines_of(text))
+    stream = encode(content if args["unit"] == "char" else lines_of(content))
     return {"tokens": stream}, len(stream), lambda token: f"{path} at {args['unit']} {token}", [path]
 
 

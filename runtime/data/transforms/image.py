@@ -166,15 +166,27 @@ def affine(x: Tensor, args: Args, u: Tensor) -> Tensor:
 
 def blur(x: Tensor, args: Args, u: Tensor) -> Tensor:
     size = args["kernel"]
-    sigma = 0.3 * ((size - 1) * 0.5 - 1) + 0.8
+    return _blurred(x, size, torch.full((len(x),), 0.3 * ((size - 1) * 0.5 - 1) + 0.8, device=x.device))
+
+
+def gaussian_blur(x: Tensor, args: Args, u: Tensor) -> Tensor:
+    low, high = args["sigma"]
+    return _blurred(x, args["kernel"], low + u[:, 0] * (high - low))
+
+
+def _blurred(x: Tensor, size: int, sigma: Tensor) -> Tensor:
+    """A Gaussian of `sigma` pixels a record, cut to `size`: rows, then columns, each record in groups of its own."""
     steps = torch.arange(size, device=x.device, dtype=torch.float32) - (size - 1) / 2
-    weights = torch.exp(-0.5 * (steps / sigma) ** 2)
-    weights = weights / weights.sum()
+    weights = torch.exp(-0.5 * (steps / sigma[:, None]) ** 2)
+    weights = weights / weights.sum(1, keepdim=True)
     image = _with_channels(x).to(torch.float32)
-    channels = image.shape[1]
-    image = F.pad(image, (size // 2,) * 4, mode="reflect" if min(x.shape[-2:]) > size // 2 else "replicate")
-    image = F.conv2d(image, weights.reshape(1, 1, 1, -1).expand(channels, 1, 1, size), groups=channels)
-    return _like(F.conv2d(image, weights.reshape(1, 1, -1, 1).expand(channels, 1, size, 1), groups=channels), x)
+    records, channels, height, width = image.shape
+    weights = weights.repeat_interleave(channels, 0)
+    image = F.pad(image, (size // 2,) * 4, mode="reflect" if min(height, width) > size // 2 else "replicate")
+    image = image.reshape(1, records * channels, *image.shape[2:])
+    image = F.conv2d(image, weights[:, None, None, :], groups=records * channels)
+    image = F.conv2d(image, weights[:, None, :, None], groups=records * channels)
+    return _like(image.reshape(records, channels, height, width), x)
 
 
 def noise(x: Tensor, args: Args, u: Tensor) -> Tensor:

@@ -1,0 +1,64 @@
+"""Every entry of a recipe has what runs it, found by its name. One test a family, which names what is missing."""
+
+from __future__ import annotations
+
+from typing import get_args, get_type_hints
+
+from dlc.backends.pytorch.lowering import has_lowering
+from dlc.compiler.catalogue import INITS, LOSSES, METRICS, NOTATIONS, OPTIMIZERS, SEGMENTS, SOURCES, TRANSFORMS
+from dlc.compiler.ir.train import Segment
+from dlc.runtime.data import transforms
+from dlc.runtime.data.sources import reader
+from dlc.runtime.exporting import preprocessing
+from dlc.runtime.generated import initialize
+from dlc.runtime.training import metrics, optimizers
+
+
+def missing(family: object, found: object) -> list[str]:
+    """Names for which `found(name)` fails or gives nothing."""
+    names: list[str] = []
+    for name in family:  # type: ignore[attr-defined]
+        try:
+            there = found(name)  # type: ignore[operator]
+        except (AttributeError, KeyError):
+            there = False
+        if not there:
+            names.append(name)
+    return names
+
+
+def test_every_loss_has_a_pytorch_lowering() -> None:
+    """One of parameters alone (`l1`) is written out by the recipe; tests/backends_pytorch/test_losses_pytorch.py has it."""
+    assert missing([name for name, loss in LOSSES.items() if loss.tensors], has_lowering) == []
+
+
+def test_every_optimizer_has_a_builder() -> None:
+    assert missing(OPTIMIZERS, optimizers.builder) == []
+
+
+def test_every_source_has_a_reader() -> None:
+    assert missing(SOURCES, reader) == []
+
+
+def test_every_transform_has_a_function() -> None:
+    """`None` in its place says where it is done instead."""
+    assert missing(TRANSFORMS, lambda name: transforms.function(name) or True) == []
+    assert missing([name for name in TRANSFORMS if TRANSFORMS[name].fitted], transforms.learning) == []
+
+
+def test_every_transform_that_a_graph_can_hold_has_a_builder() -> None:
+    held = [name for family in (TRANSFORMS, NOTATIONS) for name, entry in family.items() if entry.in_graph]
+    assert missing(held, preprocessing.builder) == []
+
+
+def test_every_metric_has_an_accumulator() -> None:
+    assert missing(METRICS, metrics.accumulator_of) == []
+
+
+def test_every_initializer_is_drawn() -> None:
+    assert missing(INITS, initialize.filler) == []
+
+
+def test_every_schedule_segment_is_a_kind_of_the_ir() -> None:
+    """tests/runtime/test_schedules.py compares the values of each kind."""
+    assert set(get_args(get_type_hints(Segment)["kind"])) == set(SEGMENTS)
