@@ -11,7 +11,7 @@ from .base import Example, Function, Layer, Rejected, Sample
 from .rules import need_f32, need_rank, weight_size
 
 _ONES, _ZEROS = Init(name="ones"), Init(name="zeros")
-_NO_HALF = dict.fromkeys(("f16", "bf16"), "torch has no half-precision avg_pool3d kernel on the CPU")
+_NO_HALF: dict[str, str] = dict.fromkeys(("f16", "bf16"), "torch has no half-precision avg_pool3d kernel on the CPU")
 
 
 class BatchNorm(Layer):
