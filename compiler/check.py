@@ -1,24 +1,122 @@
-"""The front door of the compiler: a file in, the typed IR or diagnostics out."""
+"""The front door of the compiler: a file in, the typed IR or diagnostics out, in the stages of `STAGES`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import gc
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-from .bind.recipe import bind_recipe
-from .collector import paused
+from .bind import recipe as recipes
+from .bind.roots import find_roots
 from .elaborate.elaborator import Elaborator
+from .elaborate.roots import RootModel, RootUse
 from .ir.data import DataFacts
 from .ir.model import Source as SourceRecord
 from .ir.model import Spec
+from .ir.recipe import Recipe
 from .messages.diagnostics import Abandoned, Failed, Report
 from .messages.source import Sources
-from .resolve.definitions import Callable
+from .resolve import definitions
+from .resolve import project as projects
 from .resolve.idle_overrides import report_idle_overrides
 from .resolve.parameters import value_of
-from .resolve.project import Project, resolve
+from .resolve.project import Project
+
+
+@dataclass
+class Compilation:
+    """One run over a file: what it is given, then what each stage finds. Mistakes go into `report`."""
+
+    path: str | Path
+    overrides: Sequence[str] = ()
+    variant: str | None = None
+    folder: Path | None = None  # of the project: where imports begin
+    facts: Mapping[str, DataFacts] = field(default_factory=dict[str, DataFacts])  # by data section
+
+    project: Project = field(init=False)  # load; resolve settles its settings
+    elaborator: Elaborator = field(init=False)  # resolve; elaborate fills its bodies and models
+    roots: dict[int, RootUse | None] = field(init=False)  # roots: by the node that uses a model
+    recipe: Recipe | None = None  # bind
+
+    @property
+    def report(self) -> Report:
+        return self.project.report
+
+    @property
+    def unreadable(self) -> bool:
+        """So little of the file was read that its further mistakes would be those of what is missing."""
+        return not self.report.ok and (self.project.root.incomplete or not self.project.root.file.items)
+
+    def spec(self) -> Spec:
+        """The IR as far as it was made."""
+        project = self.project
+        return Spec(
+            edition=project.edition,
+            name=Path(project.root.name).stem,
+            bodies=tuple(self.elaborator.bodies),
+            models=tuple(self.elaborator.models),
+            params={name: _plain(value_of(slot)) for name, slot in project.root.params.items()},
+            recipe=self.recipe or Recipe(),
+            sources=tuple(SourceRecord(name=name, text=source.text) for name, source in project.sources.items()),
+        )
+
+
+Stage: TypeAlias = Callable[[Compilation], None]
+
+
+def load(found: Compilation) -> None:
+    """The file and all it imports or extends, as trees with their names."""
+    found.project = projects.load(found.path, found.variant, found.folder)
+
+
+def resolve(found: Compilation) -> None:
+    """Settings: the command line, the variant, `set`, defaults."""
+    projects.settle(found.project, found.overrides)
+    found.elaborator = Elaborator(found.project)
+
+
+def roots(found: Compilation) -> None:
+    """Which models are used, with which statics."""
+    found.roots = find_roots(found.elaborator)
+
+
+def elaborate(found: Compilation) -> None:
+    """Models to bodies, each use once."""
+    made: dict[int, RootModel | None] = {}
+    for node, use in found.roots.items():
+        if use is not None and id(use) not in made:
+            made[id(use)] = found.elaborator.root(use)
+        found.elaborator.roots[node] = made.get(id(use))
+
+
+def bind(found: Compilation) -> None:
+    """Sections to the recipe."""
+    try:
+        found.recipe = recipes.bind_recipe(found.elaborator)
+    except Failed as failure:
+        found.report.add(failure.diagnostic)
+    except Abandoned:
+        pass
+
+
+def pair(found: Compilation) -> None:
+    """Losses and metrics against the data that they meet."""
+    if found.recipe is not None:
+        recipes.pair(found.elaborator, found.recipe, found.facts)
+
+
+def unused(found: Compilation) -> None:
+    """Settings and overrides that change nothing."""
+    found.project.report_unused()
+    if found.report.ok:
+        report_idle_overrides(found.project)
+
+
+#: The compiler, in order. A stage reports mistakes and goes on; the next ones find theirs in what there is.
+STAGES: tuple[Stage, ...] = (load, resolve, roots, elaborate, bind, pair, unused)
 
 
 @dataclass(frozen=True)
@@ -44,43 +142,30 @@ def check(
     root: Path | None = None,
 ) -> Checked:
     """Parses, resolves and elaborates a spec; with `facts` (by data section) also checks it against its data."""
+    found = Compilation(path, overrides, variant, root, facts or {})
     with paused():
-        project = resolve(path, overrides, variant, root)
-        if not project.report.ok and (project.root.incomplete or not project.root.file.items):
-            return Checked(project.report, project.sources, None, project)
-        spec = elaborate(project, facts)
-        return Checked(project.report, project.sources, spec if project.report.ok else None, project)
+        for stage in STAGES:
+            stage(found)
+            if stage is resolve and found.unreadable:
+                return Checked(found.report, found.project.sources, None, found.project)
+        spec = found.spec() if found.report.ok and found.recipe is not None else None
+        return Checked(found.report, found.project.sources, spec, found.project)
 
 
-def elaborate(project: Project, facts: Mapping[str, DataFacts] | None = None) -> Spec | None:
-    """Models, then the recipe; mistakes go into the project's report."""
-    elaborator = Elaborator(project)
-    recipe = None
+@contextmanager
+def paused() -> Generator[None]:
+    """Without Python's cycle collector: every object of a compilation lives until its end, and looking through all of them
+    again and again costs more than half of the time of a 10,000-line spec, growing faster than the spec."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
     try:
-        recipe = bind_recipe(project, elaborator, facts)
-    except Failed as failure:
-        project.report.add(failure.diagnostic)
-    except Abandoned:
-        pass
-    for definition in project.definitions("model"):
-        if id(definition.node) not in elaborator.elaborated:
-            elaborator.model(definition)
-    project.report_unused()
-    if project.report.ok:
-        report_idle_overrides(project)
-    if recipe is None or not project.report.ok:
-        return None
-    return Spec(
-        edition=project.edition,
-        name=Path(project.root.name).stem,
-        bodies=tuple(elaborator.bodies),
-        models=tuple(elaborator.models),
-        params={name: _plain(value_of(slot)) for name, slot in project.root.params.items()},
-        recipe=recipe,
-        sources=tuple(SourceRecord(name=name, text=source.text) for name, source in project.sources.items()),
-    )
+        yield
+    finally:
+        gc.enable()
 
 
 def _plain(value: Any) -> Any:
     """A parameter as the IR holds it: a function or layer by its text."""
-    return str(value) if isinstance(value, Callable) else value
+    return str(value) if isinstance(value, definitions.Callable) else value

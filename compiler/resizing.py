@@ -15,8 +15,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from .collector import paused
+from .check import paused
 from .elaborate.elaborator import Elaborator
+from .elaborate.roots import RootUse
 from .ir.model import (
     Body,
     CallNode,
@@ -105,10 +106,11 @@ class _Again:
 
     def elaborated(self, changed: Mapping[str, int | float]) -> Model | None:
         """The model with these statics; None when it is invalid. Blocks that do not change are checked once."""
-        self.elaborator.report = report = Report()
+        self.elaborator.report = Report()
         arguments = tuple({**self.given, **changed}.items())
-        model = self.elaborator.model(self.definition, Callable(self.definition, self.definition.name, (), arguments))
-        return None if report.errors else model
+        callable = Callable(self.definition, self.definition.name, (), arguments)
+        root = self.elaborator.root(RootUse(self.definition, callable, self.definition.node.name.span))
+        return None if root is None else self.elaborator.models[root.model]
 
     def equal(self, other: Model, *, numbers: bool) -> bool:
         """Whether a model equals that of the IR, in all but numbers or in these too. Facts about symbolic sizes have to."""

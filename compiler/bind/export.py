@@ -7,12 +7,10 @@ from typing import Any
 
 from ..catalogue.ops import find
 from ..catalogue.sections import EXPORT, Form
-from ..elaborate.arguments import evaluate_arguments
 from ..elaborate.builder import Builder, Scope
-from ..elaborate.elaborator import Elaborator
 from ..elaborate.environment import Environment
 from ..elaborate.nodes import as_tensor
-from ..elaborate.state import Context
+from ..elaborate.state import Context, State
 from ..elaborate.values import Outputs, Tensor
 from ..ir.arguments import EntryUse
 from ..ir.export import Export
@@ -23,7 +21,7 @@ from ..messages import recipe as errors
 from ..messages.diagnostics import Abandoned, Failed
 from ..messages.names import nearest
 from ..messages.source import Span
-from ..resolve.definitions import Callable, Definition
+from ..resolve.definitions import Definition
 from ..sizes.dims import variables
 from ..sizes.facts import Facts
 from ..sizes.statics import describe
@@ -34,13 +32,11 @@ from .reader import Reader, Section
 class ExportBinder:
     """One `export` section."""
 
-    def __init__(
-        self, elaborator: Elaborator, definition: Definition, trains: dict[str, Train | None], stem: str
-    ) -> None:
-        self.elaborator, self.definition, self.trains, self.stem = elaborator, definition, trains, stem
+    def __init__(self, state: State, definition: Definition, trains: dict[str, Train | None], stem: str) -> None:
+        self.state, self.definition, self.trains, self.stem = state, definition, trains, stem
         self.node: syntax.Export = definition.node
-        self.report = elaborator.report
-        self.reader = Reader(definition.scope, self.report, elaborator.project.root)
+        self.report = state.report
+        self.reader = Reader(definition.scope, self.report, state.project.root)
         start = self.node.span.start
         self.span = (
             self.node.name.span
@@ -63,8 +59,8 @@ class ExportBinder:
         if root is None:
             return None
         train, net, index = root
-        model = self.elaborator.models[index]
-        body = self.elaborator.bodies[model.body]
+        model = self.state.models[index]
+        body = self.state.bodies[model.body]
         cut: tuple[tuple[str, ...], int] | None = self.reader.attempt(lambda: self._cut(section, model, body))
         fix = self._fix(section, model, body, cut[0] if cut is not None else ())
         if cut is None or len(self.report.errors) > before:
@@ -112,17 +108,16 @@ class ExportBinder:
         train = self._train(section)
         node = section.value("model")
         if node is not None:
-            node = self.reader.plain(node)
-            if train is not None and isinstance(node, syntax.Ref):
-                for net in train.nets:
-                    if net.name == node.name:
-                        return train.name, net.name, net.model
-            return self._plain_model(node, train)
+            index = self._used(node)
+            for net in train.nets if train is not None else ():
+                if net.model == index:
+                    return (train.name if train is not None else None), net.name, index
+            return None, "", index
         if train is None:
-            models = self.elaborator.project.definitions("model")
-            if len(models) != 1:
+            if id(self.node) not in self.state.roots:
+                models = self.state.project.definitions("model")
                 raise Failed(errors.which_model(self.span, [d.name for d in models]))
-            return None, "", self._elaborated(models[0], None, models[0].place)
+            return None, "", self._used(self.node)
         nets = list(train.nets)
         if len(nets) > 1 and all(net.name for net in nets):
             raise Failed(errors.which_net(self.span, [net.name for net in nets]))
@@ -149,33 +144,12 @@ class ExportBinder:
             raise Abandoned
         return found
 
-    def _plain_model(self, node: syntax.Pipe, train: Train | None) -> tuple[str | None, str, int]:
-        """`model = Mlp(classes = 3)`: initial weights, unless it is what the train section trains."""
-        callee = node.callee if isinstance(node, syntax.Call) else node
-        if not isinstance(callee, syntax.Ref):
-            raise Failed(errors.not_a_root(node.span, "`model`"))
-        found = self.definition.scope.lookup(callee.name)
-        nets = [net.name for net in train.nets if net.name] if train is not None else []
-        if not isinstance(found, Definition) or found.kind != "model":
-            known = [*nets, *(d.name for d in self.elaborator.project.definitions("model"))]
-            raise Failed(errors.unknown_definition(callee.span, callee.name, "model", nearest(callee.name, known)))
-        callable = Callable(found, callee.name)
-        if isinstance(node, syntax.Call):
-            context = self.elaborator.file_context(self.definition.scope)
-            positional, keyword, _ = evaluate_arguments(context, callable, node.args)
-            callable = Callable(found, callee.name, tuple(positional), tuple(keyword.items()))
-        elif train is not None:
-            for net in train.nets:
-                if self.elaborator.models[net.model].name == found.name:
-                    return train.name, net.name, net.model
-        return None, "", self._elaborated(found, callable, node.span)
-
-    def _elaborated(self, definition: Definition, callable: Callable | None, span: Span) -> int:
-        before = len(self.report.errors)
-        model = self.elaborator.model(definition, callable, span)
-        if model is None or len(self.report.errors) > before:
+    def _used(self, node: syntax.Node) -> int:
+        """The model that is used here; one that no net of the train section is has its initial weights."""
+        root = self.state.roots.get(id(node))
+        if root is None:
             raise Abandoned
-        return self.elaborator.models.index(model)
+        return root.model
 
     # ---- cut and outputs -----------------------------------------------------------------------------------------------
 
@@ -183,11 +157,11 @@ class ExportBinder:
         """Names of the graph's inputs, and the tail that gives its outputs."""
         values = named_values(body)
         inputs = self._listed(section, model, values)
-        self.elaborator.facts = Facts(model.divisors, model.bounds)
+        self.state.facts = Facts(model.divisors, model.bounds)
         builder = Builder(self.report, self.definition.name or "export", "step", self.span)
         environment = Environment(self.definition.scope)
         environment.training = False
-        context = Context(self.elaborator, builder, environment, Scope())
+        context = Context(self.state, builder, environment, Scope())
         tensors: dict[str, Tensor] = {}
         grouped: dict[str, dict[str, Tensor]] = {}
         for name, id in values.items():
@@ -207,7 +181,7 @@ class ExportBinder:
         tail = builder.finish([(name, tensor) for name, tensor, _ in outputs], statics={}, dims={})
         tail = without_unused_inputs(tail)
         inputs = self._check_reach(body, tail, values, inputs, outputs)
-        return inputs, self.elaborator.add_body(tail)
+        return inputs, self.state.add_body(tail)
 
     def _listed(self, section: Section, model: Model, values: dict[str, int]) -> tuple[str, ...] | None:
         node = section.value("inputs")
@@ -247,7 +221,7 @@ class ExportBinder:
             if not isinstance(item, syntax.Key):
                 self.report.add(errors.entry_misplaced(item.span, "this", "outputs"))
                 continue
-            with self.elaborator.reporting():
+            with self.state.reporting():
                 value = context.evaluate(item.value)
                 tensor = as_tensor(context, value, item.value.span)
                 outputs.append((item.name.text, tensor, item.name.span))
@@ -268,7 +242,7 @@ class ExportBinder:
         stops = {values[name] for name in listed} if listed is not None else set(names)
         reached_all: set[int] = set()
         place = {name: span for name, _, span in outputs}
-        live = Liveness(self.elaborator.bodies)
+        live = Liveness(self.state.bodies)
         for result in tail.outputs:
             needed = [values[tail.value(id).name] for id in inputs_of(tail, result.value)]
             reached = reach(body, needed, stops)
@@ -298,7 +272,7 @@ class ExportBinder:
                 if operator is not None and operator.random and not operator.has_mode:
                     return node
             for index in entered(node):
-                inner = self.elaborator.bodies[index]
+                inner = self.state.bodies[index]
                 found = self._random(live, inner, (), [result.value for result in inner.outputs])
                 if found is not None:
                     return found

@@ -11,12 +11,11 @@ from ..catalogue import LOSSES, METRICS
 from ..catalogue.ops.base import Op
 from ..elaborate.blocks import run_body
 from ..elaborate.builder import Builder, Scope
-from ..elaborate.elaborator import Elaborator
 from ..elaborate.environment import Environment
 from ..elaborate.nodes import as_tensor, plain_statics
 from ..elaborate.shapes import unify
 from ..elaborate.signatures import Signature, signature_of
-from ..elaborate.state import Context
+from ..elaborate.state import Context, State
 from ..elaborate.values import POISON, Checked, Instance, Outputs, Tensor
 from ..ir.data import DataSet
 from ..ir.model import CallNode, OpNode, Result
@@ -53,9 +52,9 @@ class NetUse:
     name: str
     definition: Definition
     callable: Callable
-    statics: dict[str, Any]
     span: Span
-    model: int = -1
+    statics: dict[str, Any]
+    model: int
     extra: tuple[str, ...] = ()
 
 
@@ -143,9 +142,9 @@ class Open:
 class Binder:
     """Makes the bodies of one `train` section."""
 
-    def __init__(self, elaborator: Elaborator, names: Names, wanted: Iterable[str]) -> None:
-        self.elaborator, self.names = elaborator, names
-        self.report = elaborator.report
+    def __init__(self, state: State, names: Names, wanted: Iterable[str]) -> None:
+        self.state, self.names = state, names
+        self.report = state.report
         self.wanted = frozenset(wanted)
         #: The body of `train.model` on the types of the batch fields, made once.
         self.bound: Checked | None = None
@@ -158,10 +157,10 @@ class Binder:
     def open(self, name: str, role: Literal["step", "metrics"], span: Span, shared: Open | None = None) -> Open:
         """A body whose names are the batch fields, the nets and the lets. With `shared`, lets are computed there, once for
         all bodies that read them, and come in as inputs."""
-        self.elaborator.facts = self.facts
+        self.state.facts = self.facts
         builder = Builder(self.report, name, role, span)
         environment = RecipeEnvironment(self.names.scope, metrics=role == "metrics")
-        context = Context(self.elaborator, builder, environment, Scope())
+        context = Context(self.state, builder, environment, Scope())
         opened = Open(context, environment)
         fields: dict[str, Tensor] = {}
         for item in self.names.dataset.fields:
@@ -187,8 +186,8 @@ class Binder:
 
     def _read_emits(self, opened: Open, net: NetUse, instance: Instance, shared: Open | None) -> None:
         """`gen.load`: what the applications of a net emit, where the section reads it."""
-        body = self.elaborator.bodies[self.elaborator.models[net.model].body]
-        known = tuple(emitted(self.elaborator.bodies, body))
+        body = self.state.bodies[self.state.models[net.model].body]
+        known = tuple(emitted(self.state.bodies, body))
         net.extra = tuple(name for name in known if f"{net.name}.{name}" in self.wanted)
         if not known or not any(name.startswith(f"{net.name}.") for name in self.wanted):
             return
@@ -294,8 +293,8 @@ class Binder:
 
     def _same_body(self, net: NetUse, tensors: list[Tensor]) -> Checked | None:
         """The body on the model's own signature, where the fields have exactly its types."""
-        model = self.elaborator.models[net.model]
-        body = self.elaborator.bodies[model.body]
+        model = self.state.models[net.model]
+        body = self.state.bodies[model.body]
         own = Facts(model.divisors, model.bounds)
         if own != self.facts or [value.type for value in body.inputs] != [tensor.type for tensor in tensors]:
             return None
@@ -303,10 +302,10 @@ class Binder:
         extra = {name: id for name, id in body.taps.items() if name in self.wanted and name not in outputs}
         index = model.body
         results = tuple(Result(name=name, value=id) for name, id in (outputs | extra).items())
-        wider = with_emits(self.elaborator.bodies, body.model_copy(update={"outputs": results}), self.wanted)
+        wider = with_emits(self.state.bodies, body.model_copy(update={"outputs": results}), self.wanted)
         net.extra = tuple(result.name for result in wider.outputs[len(outputs) :])
         if net.extra:
-            index = self.elaborator.add_body(wider)
+            index = self.state.add_body(wider)
         types = tuple((result.name, wider.value(result.value).type) for result in wider.outputs)
         return Checked(index, types, {})
 
@@ -315,7 +314,7 @@ class Binder:
         assert isinstance(node, syntax.Model)
         builder = Builder(self.report, net.definition.name, "model", node.span)
         environment = Environment(net.definition.scope, dict(net.statics))
-        context = Context(self.elaborator, builder, environment, Scope())
+        context = Context(self.state, builder, environment, Scope())
         for decl, tensor in zip(signature.inputs, tensors, strict=True):
             assert decl.type is not None
             place = self.names.dataset.field(self.names.inputs[decl.name.text])
@@ -334,11 +333,11 @@ class Binder:
             if name in self.wanted and name not in declared:
                 outputs.append((name, tensor))
         body = builder.finish(outputs, statics=plain_statics(net.statics), dims=environment.dims())
-        body = with_emits(self.elaborator.bodies, body, self.wanted)
+        body = with_emits(self.state.bodies, body, self.wanted)
         net.extra = tuple(result.name for result in body.outputs[len(declared) :])
-        self.facts = self.elaborator.facts
+        self.facts = self.state.facts
         types = tuple((result.name, body.value(result.value).type) for result in body.outputs)
-        return Checked(self.elaborator.add_body(body), types, {})
+        return Checked(self.state.add_body(body), types, {})
 
     # ---- losses and metrics --------------------------------------------------------------------------------------------
 
@@ -346,7 +345,7 @@ class Binder:
         """Evaluated loss terms; each is one number."""
         found: list[tuple[str, Tensor, syntax.Pipe]] = []
         for name, node in items:
-            with self.elaborator.reporting():
+            with self.state.reporting():
                 found.append((name, self._number(opened, name, node), node))
         return found
 
@@ -425,7 +424,7 @@ class Binder:
         references: list[str | None] = [getattr(node, "instance", None) for node in body.nodes]
         named = {reference.partition(".")[0] for reference in references if reference}
         instances = tuple(instance for instance in body.instances if instance.path in named)
-        return self.elaborator.add_body(body.model_copy(update={"inputs": inputs, "instances": instances}))
+        return self.state.add_body(body.model_copy(update={"inputs": inputs, "instances": instances}))
 
 
 def _facts(dataset: DataSet) -> Facts:

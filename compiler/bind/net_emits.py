@@ -41,12 +41,10 @@ class NetEmits:
 
     def widen(self, checked: Checked) -> Checked:
         if checked.body not in self.widened:
-            elaborator = self.context.state
-            body = with_emits(elaborator.bodies, elaborator.bodies[checked.body], self.names)
+            state = self.context.state
+            body = with_emits(state.bodies, state.bodies[checked.body], self.names)
             more = [(result.name, body.value(result.value).type) for result in body.outputs[len(checked.outputs) :]]
-            self.widened[checked.body] = Checked(
-                elaborator.add_body(body), (*checked.outputs, *more), checked.instances
-            )
+            self.widened[checked.body] = Checked(state.add_body(body), (*checked.outputs, *more), checked.instances)
         return self.widened[checked.body]
 
     def applied(self, outputs: list[tuple[str, Tensor]]) -> None:

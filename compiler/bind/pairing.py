@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..catalogue import LOSSES, METRICS
-from ..elaborate.elaborator import Elaborator
+from ..elaborate.state import State
 from ..ir.data import Classes, DataFacts, DataField, DataSet
 from ..ir.model import Body, CallNode, ModeNode, Operand, OpNode, RepeatNode
 from ..ir.train import Train
@@ -35,18 +35,18 @@ VIEWS = frozenset(
 PROBABILITIES = ("softmax", "sigmoid")
 
 
-def check_pairing(elaborator: Elaborator, train: Train, dataset: DataSet, facts: DataFacts | None) -> None:
+def check_pairing(state: State, train: Train, dataset: DataSet, facts: DataFacts | None) -> None:
     """W0401 and E0205 of the expressions of a section; `facts` are what the data was found to be."""
-    checker = _Checker(elaborator, dataset, facts)
+    checker = _Checker(state, dataset, facts)
     checker.fields()
     bodies = [update.body for phase in train.phases for update in phase.updates]
     for index in dict.fromkeys([*bodies, train.evaluation.body]):
-        checker.body(elaborator.bodies[index])
+        checker.body(state.bodies[index])
 
 
 class _Checker:
-    def __init__(self, elaborator: Elaborator, dataset: DataSet, facts: DataFacts | None) -> None:
-        self.bodies, self.report = elaborator.bodies, elaborator.report
+    def __init__(self, state: State, dataset: DataSet, facts: DataFacts | None) -> None:
+        self.bodies, self.report = state.bodies, state.report
         self.dataset, self.facts = dataset, facts
         self.counted: set[tuple[str, int]] = set()
 

@@ -6,8 +6,8 @@ from typing import Any, cast
 
 from ..catalogue import CLIPS, VALIDATIONS
 from ..catalogue.sections import LOG, NOT_IN_PHASE, PHASE, RUNTIME, STEP, TRAIN
-from ..elaborate.elaborator import Elaborator
 from ..elaborate.nodes import as_tensor
+from ..elaborate.state import State
 from ..elaborate.statements import selector as selector_of
 from ..elaborate.unmatched import reachable
 from ..elaborate.values import Tensor
@@ -47,16 +47,16 @@ class PhaseBinder:
 
     def __init__(
         self,
-        elaborator: Elaborator,
+        state: State,
         reader: Reader,
         scope: FileScope,
         binder: Binder,
         names: Names,
         entries: list[tuple[str, ParameterEntry]],
     ) -> None:
-        self.elaborator, self.reader, self.scope = elaborator, reader, scope
+        self.state, self.reader, self.scope = state, reader, scope
         self.binder, self.names, self.entries = binder, names, entries
-        self.report = elaborator.report
+        self.report = state.report
 
     def run(self, section: Section, span: Span) -> list[Phase] | None:
         """All phases, complete; None when there were mistakes. A section without `phase` is one."""
@@ -156,7 +156,7 @@ class PhaseBinder:
         """W0405 for what sees one micro-batch: batch statistics, and losses that join examples."""
         place = section.keys["micro_batch"].span
         for update in updates:
-            bodies = self.elaborator.bodies
+            bodies = self.state.bodies
             nodes = bodies[update.body].nodes if update.terms else ()
             for term in update.terms:
                 if term.across:
@@ -271,7 +271,7 @@ class PhaseBinder:
             return Log(every=every)
         opened = self.binder.open("log", "step", sub.name.span)
         shown: dict[str, Tensor] = {}
-        with self.elaborator.reporting():
+        with self.state.reporting():
             for ref in (*images, *values):
                 tensor = as_tensor(opened.context, opened.environment.lookup(ref.name, ref.span), ref.span)
                 if ref in images and not is_image(tensor.type):
@@ -303,7 +303,7 @@ class PhaseBinder:
         known += [let.name.text for let in self.names.lets]
         single = self.names.single
         if single is not None:
-            body = self.elaborator.bodies[self.elaborator.models[single.model].body]
+            body = self.state.bodies[self.state.models[single.model].body]
             known += [*(result.name for result in body.outputs), *body.taps]
         return list(dict.fromkeys(known))
 
@@ -414,10 +414,10 @@ class PhaseBinder:
         return self.reader.attempt(lambda: bind_optimizer.bind_optimizer(self.reader, node))
 
     def _selectors(self, item: syntax.SubFor) -> tuple[Selector, ...]:
-        context = self.elaborator.file_context(self.scope)
+        context = self.state.file_context(self.scope)
         found: list[Selector] = []
         for node in item.args:
-            with self.elaborator.reporting():
+            with self.state.reporting():
                 found.append(selector_of(context, node))
         bind_optimizer.check_selectors(found, self.entries, self.reader)
         return tuple(found)

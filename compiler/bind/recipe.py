@@ -1,18 +1,17 @@
-"""All sections of a spec but the models: data, then training, then export."""
+"""All sections of a spec but the models: data, then training, then export, search and weight maps."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..elaborate.elaborator import Elaborator
+from ..elaborate.state import State
 from ..ir.data import DataFacts, DataSet
 from ..ir.export import Export
 from ..ir.recipe import Recipe
 from ..ir.search import Search
 from ..ir.train import Train
 from ..resolve.definitions import Definition
-from ..resolve.project import Project
 from .data import bind_data
 from .export import ExportBinder
 from .pairing import check_pairing
@@ -21,28 +20,20 @@ from .train import TrainBinder
 from .weights import bind_weights
 
 
-def bind_recipe(project: Project, elaborator: Elaborator, facts: Mapping[str, DataFacts] | None = None) -> Recipe:
-    """The recipe of a resolved project; mistakes go into its report, and what has none is in the result.
-
-    The models that its sections use are appended to `elaborator.models`. With `facts` (by data section) fields and nets
-    are also checked against what the data is.
-    """
+def bind_recipe(state: State) -> Recipe:
+    """The recipe of a project whose models were run; mistakes go into its report, and what has none is in the result."""
+    project = state.project
     data: dict[str, DataSet | None] = {}
     for name, found in [*project.root.definitions.items(), *project.root.imported.items()]:
         if isinstance(found, Definition) and found.kind == "data":
             data[name] = bind_data(found, project.report, project.root, name)
     trains: dict[str, Train | None] = {}
     for definition in project.sections("train"):
-        trains[definition.name] = TrainBinder(elaborator, definition, data).run()
-    for train in trains.values():
-        if train is not None:
-            dataset = data[train.data]
-            assert dataset is not None
-            check_pairing(elaborator, train, dataset, (facts or {}).get(train.data))
+        trains[definition.name] = TrainBinder(state, definition, data).run()
     exports: list[Export] = []
     unread = project.root.damaged and not trains  # the section that the others are about may be what could not be read
     for definition in project.sections("export") if not unread else ():
-        export = ExportBinder(elaborator, definition, trains, Path(project.root.name).stem).run()
+        export = ExportBinder(state, definition, trains, Path(project.root.name).stem).run()
         if export is not None:
             exports.append(export)
     searches: list[Search] = []
@@ -51,7 +42,7 @@ def bind_recipe(project: Project, elaborator: Elaborator, facts: Mapping[str, Da
         if search is not None:
             searches.append(search)
     maps = [
-        bind_weights(elaborator, found, name)
+        bind_weights(state, found, name)
         for name, found in [*project.root.definitions.items(), *project.root.imported.items()]
         if isinstance(found, Definition) and found.kind == "weights"
     ]
@@ -62,3 +53,9 @@ def bind_recipe(project: Project, elaborator: Elaborator, facts: Mapping[str, Da
         searches=tuple(searches),
         maps=tuple(found for found in maps if found is not None),
     )
+
+
+def pair(state: State, recipe: Recipe, facts: Mapping[str, DataFacts]) -> None:
+    """Losses and metrics against the fields they meet; with `facts` (by data section) also against what the data is."""
+    for train in recipe.trains:
+        check_pairing(state, train, recipe.dataset(train.data), facts.get(train.data))

@@ -7,9 +7,8 @@ from typing import Any, cast
 
 from ..catalogue import KEEPS, STOPS, WEIGHT_SOURCES
 from ..catalogue.sections import TRAIN
-from ..elaborate.arguments import bind_statics, evaluate_arguments
-from ..elaborate.elaborator import Elaborator
 from ..elaborate.signatures import signature_of
+from ..elaborate.state import State
 from ..elaborate.unmatched import check_labels
 from ..ir.arguments import EntryUse
 from ..ir.data import DataSet
@@ -20,7 +19,7 @@ from ..messages import recipe as errors
 from ..messages.diagnostics import Abandoned, Failed
 from ..messages.names import nearest
 from ..messages.source import Span
-from ..resolve.definitions import Callable, Definition
+from ..resolve.definitions import Definition
 from ..text import syntax
 from . import optimizer as bind_optimizer
 from .expression_values import read_names
@@ -30,15 +29,15 @@ from .reader import Reader, Section
 
 
 class TrainBinder:
-    """One `train` section. The models it uses are appended to those of the elaborator."""
+    """One `train` section."""
 
-    def __init__(self, elaborator: Elaborator, definition: Definition, data: Mapping[str, DataSet | None]) -> None:
-        self.elaborator, self.definition = elaborator, definition
+    def __init__(self, state: State, definition: Definition, data: Mapping[str, DataSet | None]) -> None:
+        self.state, self.definition = state, definition
         self.node: syntax.Train = definition.node
-        self.report = elaborator.report
-        self.reader = Reader(definition.scope, self.report, elaborator.project.root)
+        self.report = state.report
+        self.reader = Reader(definition.scope, self.report, state.project.root)
         self.data = data
-        self.models = elaborator.models
+        self.models = state.models
         self.name = definition.name
         self.span = (
             self.node.name.span
@@ -66,8 +65,8 @@ class TrainBinder:
         lets = [let for let in section.lets if not any(net.name == let.name.text for net in nets)]
         names = Names(dataset, self.definition.scope, nets, inputs, lets)
         self._collisions(section, dataset)
-        binder = Binder(self.elaborator, names, read_names([self.node.entries]))
-        with self.elaborator.reporting():
+        binder = Binder(self.state, names, read_names([self.node.entries]))
+        with self.state.reporting():
             train = self._train(section, binder, names, dataset, scalars)
             if train is not None and len(self.report.errors) == before:
                 return train
@@ -95,67 +94,13 @@ class TrainBinder:
         return found
 
     def _nets(self, section: Section) -> list[NetUse]:
-        """`model = ..` and the lets that make nets."""
-        found: list[NetUse] = []
-        node = section.value("model")
-        broken = False
-        if node is not None:
-            use = self.reader.attempt(lambda: self._root(node, "", "`model`"))
-            broken = use is None
-            if use is not None:
-                found.append(use)
-        for let in section.lets:
-            if self._names_model(let.value):
-                use = self.reader.attempt(lambda let=let: self._root(let.value, let.name.text, "this `let`"))
-                broken = broken or use is None
-                if use is not None:
-                    found.append(use)
-        if not found and not broken:
+        """`model = ..` and the lets that make nets; none of them when one has mistakes."""
+        written = [("", section.value("model")), *((let.name.text, let.value) for let in section.lets)]
+        roots = [(name, self.state.roots[id(node)]) for name, node in written if id(node) in self.state.roots]
+        if not roots:
             self.reader.missing(section, "model", errors.no_net(self.span))
-        return [] if broken else found
-
-    def _names_model(self, node: syntax.Pipe) -> bool:
-        while isinstance(node, syntax.Paren):
-            node = node.value
-        callee = node.callee if isinstance(node, syntax.Call) else node
-        if not isinstance(callee, syntax.Ref):
-            return False
-        try:
-            found = self.definition.scope.lookup(callee.name)
-        except Abandoned:
-            return callee.name[:1].isupper()
-        return isinstance(found, Definition) and found.kind == "model"
-
-    def _root(self, node: syntax.Pipe, name: str, what: str) -> NetUse:
-        """A root use of a model with its statics, checked on the model's own signature."""
-        node = self.reader.plain(node)
-        callee = node.callee if isinstance(node, syntax.Call) else node
-        if not isinstance(callee, syntax.Ref):
-            raise Failed(errors.not_a_root(node.span, what))
-        definition = self.definition.scope.lookup(callee.name)
-        if not isinstance(definition, Definition) or definition.kind != "model":
-            scope = self.definition.scope
-            known = [
-                key
-                for key, found in [*scope.definitions.items(), *scope.imported.items()]
-                if isinstance(found, Definition) and found.kind == "model"
-            ]
-            raise Failed(
-                errors.unknown_definition(callee.span, callee.name, "model", nearest(callee.name, known), known)
-            )
-        context = self.elaborator.file_context(self.definition.scope)
-        callable = Callable(definition, callee.name)
-        if isinstance(node, syntax.Call):
-            positional, keyword, _ = evaluate_arguments(context, callable, node.args)
-            callable = Callable(definition, callee.name, tuple(positional), tuple(keyword.items()))
-        before = len(self.report.errors)
-        model = self.elaborator.model(definition, callable, node.span)
-        if model is None or len(self.report.errors) > before:
-            raise Abandoned
-        signature = signature_of(definition.node)
-        settled = self.elaborator.with_settings(callable, definition, signature)
-        statics = bind_statics(context, settled, signature, definition, node.span)
-        return NetUse(name, definition, callable, statics, node.span, model=len(self.models) - 1)
+        found = [NetUse(name, *root) for name, root in roots if root is not None]
+        return found if len(found) == len(roots) else []
 
     def _inputs(self, section: Section, nets: list[NetUse], dataset: DataSet) -> dict[str, str] | None:
         """Which field feeds which input of `train.model`; E0404 for an input without one."""
@@ -187,7 +132,7 @@ class TrainBinder:
                 renamed[key.name.text] = key.value.name
         inputs: dict[str, str] = {}
         model = self.models[single.model]
-        types = self.elaborator.bodies[model.body].inputs
+        types = self.state.bodies[model.body].inputs
         for decl, value in zip(declared, types, strict=True):
             name = decl.name.text
             if name in renamed:
@@ -236,7 +181,7 @@ class TrainBinder:
     ) -> Train | None:
         entries = self._parameters(names.nets)
         evaluation = self._evaluation(section, binder, dataset)
-        phases = PhaseBinder(self.elaborator, self.reader, self.definition.scope, binder, names, entries).run(
+        phases = PhaseBinder(self.state, self.reader, self.definition.scope, binder, names, entries).run(
             section, self.span
         )
         for let in names.lets:
@@ -271,14 +216,14 @@ class TrainBinder:
         for phase in phases:
             bodies += [body for body in (phase.shared, phase.log.body) if body is not None]
             bodies += [update.body for update in phase.updates]
-        used = {instance.path for body in bodies if body >= 0 for instance in self.elaborator.bodies[body].instances}
+        used = {instance.path for body in bodies if body >= 0 for instance in self.state.bodies[body].instances}
         for net in nets:
             if net.name and net.name not in used:
                 self.report.add(errors.unused_net(net.span, net.name))
 
     def _parameters(self, nets: list[NetUse]) -> list[tuple[str, ParameterEntry]]:
         found: list[tuple[str, ParameterEntry]] = []
-        bodies = tuple(self.elaborator.bodies)
+        bodies = tuple(self.state.bodies)
         for net in nets:
             model = self.models[net.model]
             spec = Spec(edition="1", name="", bodies=bodies, models=(model,))
@@ -308,7 +253,7 @@ class TrainBinder:
         made_terms = [binder.term(opened, name, tensor) for name, tensor, _ in terms]
         made: list[Metric] = []
         for name, tensor, node in values:
-            with self.elaborator.reporting():
+            with self.state.reporting():
                 made.append(binder.metric(opened, name, tensor, node))
         if len(self.report.errors) > before:
             return None
@@ -375,7 +320,7 @@ class TrainBinder:
                 if source.entry.name != "file":
                     for net in nets:
                         if net.name == name and net.model >= 0:
-                            check_labels(self.elaborator, self.elaborator.models[net.model])
+                            check_labels(self.state, self.state.models[net.model])
         return made
 
     def _weight_source(self, node: syntax.Pipe) -> WeightSource:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..catalogue.sections import WEIGHTS
-from ..elaborate.elaborator import Elaborator
+from ..elaborate.state import State
 from ..elaborate.unmatched import check_labels
 from ..ir.expand import COUNTER, glob, parameters
 from ..ir.model import Model, Spec
@@ -18,12 +18,12 @@ from ..text import syntax
 from .reader import Reader
 
 
-def bind_weights(elaborator: Elaborator, definition: Definition, name: str) -> WeightMap | None:
+def bind_weights(state: State, definition: Definition, name: str) -> WeightMap | None:
     """The map under the name it has in the root file; None when it has mistakes."""
-    report = elaborator.report
+    report = state.report
     before = len(report.errors)
     node: syntax.Weights = definition.node
-    reader = Reader(definition.scope, report, elaborator.project.root)
+    reader = Reader(definition.scope, report, state.project.root)
     section = reader.section("weights", node.entries, node.name.span, WEIGHTS.forms, rules=True)
     ignore = reader.setting(section, "ignore", "Names", ())
     strip = reader.setting(section, "strip", "str", "")
@@ -33,10 +33,10 @@ def bind_weights(elaborator: Elaborator, definition: Definition, name: str) -> W
         if theirs is not None:
             reader.attempt(lambda item=item, theirs=theirs: _correspond(item, theirs))
             rules.append(WeightRule(ours=item.ours.value, theirs=theirs, span=item.ours.span))
-    model = reader.attempt(lambda: _model(elaborator, definition, node))
+    model = reader.attempt(lambda: _model(state, definition, node))
     if model is not None and len(report.errors) == before:
-        _check_total(elaborator, model, rules, node)
-        check_labels(elaborator, model)
+        _check_total(state, model, rules, node)
+        check_labels(state, model)
     if len(report.errors) > before:
         return None
     return WeightMap(
@@ -44,7 +44,7 @@ def bind_weights(elaborator: Elaborator, definition: Definition, name: str) -> W
     )
 
 
-def _model(elaborator: Elaborator, definition: Definition, node: syntax.Weights) -> Model | None:
+def _model(state: State, definition: Definition, node: syntax.Weights) -> Model | None:
     """A model of that name that some section uses (its parameters' names hardly depend on the statics)."""
     found = definition.scope.lookup(node.model.text)
     if not isinstance(found, Definition) or found.kind != "model":
@@ -56,8 +56,7 @@ def _model(elaborator: Elaborator, definition: Definition, node: syntax.Weights)
         ]
         near = nearest(node.model.text, known)
         raise Failed(recipe_errors.unknown_definition(node.model.span, node.model.text, "model", near, known))
-    used = next((model for model in elaborator.models if model.name == found.name), None)
-    return used or elaborator.model(found)
+    return next((model for model in state.models if model.name == found.name), None)
 
 
 def _foreign(reader: Reader, node: syntax.Pipe) -> Foreign:
@@ -103,17 +102,17 @@ def _correspond(item: syntax.Rule, theirs: Foreign) -> None:
             raise Failed(errors.wildcards(item.ours.span, ours, wildcards(pattern)))
 
 
-def _check_total(elaborator: Elaborator, model: Model, rules: list[WeightRule], node: syntax.Weights) -> None:
+def _check_total(state: State, model: Model, rules: list[WeightRule], node: syntax.Weights) -> None:
     """Every rule produces something, and every parameter has a rule (counters of batch norms and buffers excepted)."""
-    spec = Spec(edition="1", name="", bodies=tuple(elaborator.bodies), models=(model,))
+    spec = Spec(edition="1", name="", bodies=tuple(state.bodies), models=(model,))
     paths = [entry.path for entry in parameters(spec, model) if entry.leaf != COUNTER and entry.layer != "Buffer"]
     left = set(paths)
     for rule in rules:
         matched = [path for path in paths if glob(rule.ours).fullmatch(path + ".")]
         if not matched:
             near = nearest(rule.ours, paths) if "*" not in rule.ours else None
-            elaborator.report.add(errors.rule_matches_nothing(rule.span, rule.ours, model.name, near))
+            state.report.add(errors.rule_matches_nothing(rule.span, rule.ours, model.name, near))
         left.difference_update(matched)
     missing = [path for path in paths if path in left]
     if missing and rules:
-        elaborator.report.add(errors.not_produced(node.name.span, missing, model.name))
+        state.report.add(errors.not_produced(node.name.span, missing, model.name))

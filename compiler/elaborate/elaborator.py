@@ -20,6 +20,7 @@ from .arguments import bind_statics
 from .builder import Builder, Scope
 from .environment import Environment
 from .nodes import plain_statics
+from .roots import RootModel, RootUse
 from .shapes import declared_type
 from .signatures import Signature, signature_of
 from .state import Context, State
@@ -41,20 +42,24 @@ class Elaborator(State):
     ) -> Checked | None:
         return blocks.run_block(self, definition, statics, inputs, span)
 
-    def model(
-        self, definition: Definition, arguments: Callable | None = None, span: Span | None = None
-    ) -> Model | None:
-        """A root use of a model, on its own signature with the given statics; None when it has mistakes."""
+    def root(self, use: RootUse) -> RootModel | None:
+        """Runs the model that a section uses; None when it has mistakes, which are reported."""
+        before = len(self.report.errors)
+        statics = self.model(*use)
+        if statics is None or len(self.report.errors) > before:
+            return None
+        return RootModel(*use, statics, len(self.models) - 1)
+
+    def model(self, definition: Definition, callable: Callable, span: Span) -> dict[str, Any] | None:
+        """Runs a model on its own signature with the given statics, and appends it to `models`. The statics as they are
+        with the settings, or None when there were mistakes."""
         node = definition.node
         assert isinstance(node, syntax.Model)
         signature = signature_of(node)
-        span = span or node.name.span
         self.facts = NO_FACTS
-        self.elaborated.add(id(node))
         before = len(self.report.errors)
         bound: list[dict[str, Any]] = []
         with self.reporting(span):
-            callable = arguments or Callable(definition, definition.name)
             callable = self.with_settings(callable, definition, signature)
             context = self.file_context(definition.scope)
             bound.append(bind_statics(context, callable, signature, definition, span))
@@ -95,7 +100,7 @@ class Elaborator(State):
         )
         self.models.append(model)
         check_parameters(self, model)
-        return model
+        return statics
 
     def with_settings(self, callable: Callable, definition: Definition, signature: Signature) -> Callable:
         """Overrides of statics (`GPT2.depth = 24`) replace written arguments at every root use."""

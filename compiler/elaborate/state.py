@@ -32,6 +32,7 @@ from ..sizes.types import TensorType
 from ..text import syntax
 from .builder import Builder, Scope
 from .environment import Environment
+from .roots import RootModel
 from .values import Checked
 
 MAX_INSTANCES = 100_000
@@ -79,7 +80,7 @@ class State(ABC):
         self.bodies: list[Body] = []
         self.layers: list[int] = []  # by body: how many layers it expands to
         self.models: list[Model] = []
-        self.elaborated: set[int] = set()  # ids of the nodes of models that were run
+        self.roots: dict[int, RootModel | None] = {}  # by the node that uses it; None: it has mistakes
         self.cache: dict[Any, Checked | None] = {}
         self.facts: Facts = NO_FACTS
         self.frames: list[Instantiation] = []

@@ -1,6 +1,6 @@
 """From the root file to named definitions: imports, `extends`, parameters, settings.
 
-`resolve` never raises for a mistake of the user: everything it finds is in `Project.report`, and the rest of the
+Nothing here raises for a mistake of the user: everything that is found is in `Project.report`, and the rest of the
 project is as complete as it can be, so that later passes find their mistakes in the same run.
 """
 
@@ -82,10 +82,8 @@ class Project:
                 self.report.add(errors.changes_nothing(span, path))
 
 
-def resolve(
-    path: str | Path, overrides: Sequence[str] = (), variant: str | None = None, root: Path | None = None
-) -> Project:
-    """Reads a spec and all it names, and applies the settings: command line, then variant, then `set`, then defaults."""
+def load(path: str | Path, variant: str | None = None, root: Path | None = None) -> Project:
+    """Reads a spec and all it names."""
     report, sources = Report(), Sources()
     loader = Loader(report, sources)
     file = Path(path)
@@ -93,14 +91,26 @@ def resolve(
     if scope is None:
         empty = syntax.File(Span(str(path), 0, 0), None, (), ())
         scope = FileScope(str(path), empty, report, incomplete=True)
-    project = Project(scope, sources, report, scopes=loader.scopes, variant=variant)
+    return Project(scope, sources, report, scopes=loader.scopes, variant=variant)
+
+
+def settle(project: Project, overrides: Sequence[str] = ()) -> None:
+    """Applies the settings: those of the command line, then of the variant, then `set`, then defaults."""
     given = _Settings(project)
-    given.apply(overrides, variant)
-    for module in loader.scopes:
+    given.apply(overrides, project.variant)
+    for module in project.scopes:
         check_levels(module)
         for slot in module.params.values():
             _settle(slot)
     given.check_statics()
+
+
+def resolve(
+    path: str | Path, overrides: Sequence[str] = (), variant: str | None = None, root: Path | None = None
+) -> Project:
+    """A spec read, with its settings applied."""
+    project = load(path, variant, root)
+    settle(project, overrides)
     return project
 
 
@@ -240,4 +250,14 @@ class _Settings:
         return True
 
 
-__all__ = ["Definition", "FileScope", "ParamSlot", "Project", "SettingValue", "project_root", "resolve"]
+__all__ = [
+    "Definition",
+    "FileScope",
+    "ParamSlot",
+    "Project",
+    "SettingValue",
+    "load",
+    "project_root",
+    "resolve",
+    "settle",
+]
