@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 from ..catalogue.ops import find
 from ..ir.model import Body, OpNode, Scalar
-from ..sizes.types import TensorType, is_float, is_integer
+from ..sizes.types import TensorType, is_float
 
 Kind: TypeAlias = Literal["scores", "probabilities", "class", "logit", "chance", "value", "unknown"]
 
@@ -120,27 +120,13 @@ def _affine(node: OpNode, meaning: Meaning, source: int) -> Meaning | None:
 
 
 def view_of(node: OpNode, type: TensorType | None) -> Literal["reshaped", "moved"] | None:
-    """Whether a function hands its first input on: `reshaped`, all elements in their order, or `moved`, others are left out or
-    stand elsewhere. None for a function that computes."""
-    if type is None:
+    """Whether a function hands its first input, of this type, on: all elements in their order, or others left out or elsewhere.
+    None for a function that computes, which a cast to whole numbers does."""
+    operator = find(node.op)
+    if type is None or operator is None:
         return None
-    match node.op:
-        case "identity" | "squeeze" | "flatten" | "dropout":
-            return "reshaped"
-        case "cast":
-            dtype = node.args["dtype"]
-            same = is_float(type.dtype) == is_float(dtype) or (is_integer(type.dtype) and is_float(dtype))
-            return "reshaped" if same or type.dtype == "bool" else None
-        case "index":
-            whole = all(item is None or item == "..." or item == ("slice", None, None) for item in node.args["items"])
-            return "reshaped" if whole else "moved"
-        case "rearrange":
-            order = tuple(node.args["order"])
-            return "reshaped" if order == tuple(range(len(order))) else "moved"
-        case "transpose" | "take" | "split_heads" | "merge_heads":
-            return "moved"
-        case _:
-            return None
+    rounds = is_float(type.dtype) and not is_float(node.outputs[0].type.dtype)
+    return None if rounds else operator.view_with(node.args)
 
 
 def written(node: OpNode) -> str:

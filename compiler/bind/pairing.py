@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..catalogue import LOSSES, METRICS
+from ..catalogue.ops import find
 from ..elaborate.state import State
 from ..ir.data import Classes, DataFacts, DataField, DataSet
 from ..ir.model import Body, CallNode, ModeNode, Operand, OpNode, RepeatNode
@@ -14,24 +15,6 @@ from ..messages import recipe as errors
 from ..sizes.dims import Size
 from ..sizes.types import is_integer
 
-#: Functions that hand their first input on, in another shape at most.
-VIEWS = frozenset(
-    [
-        "squeeze",
-        "flatten",
-        "rearrange",
-        "index",
-        "take",
-        "transpose",
-        "cast",
-        "identity",
-        "expand",
-        "stop_grad",
-        "split_heads",
-        "merge_heads",
-        "dropout",
-    ]
-)
 PROBABILITIES = ("softmax", "sigmoid")
 
 
@@ -131,7 +114,7 @@ class _Checker:
                 if value.id == operand:
                     return value.name
             node = next((node for node in body.nodes if any(v.id == operand for v in node.outputs)), None)
-            if not isinstance(node, OpNode) or node.op not in VIEWS:
+            if not isinstance(node, OpNode) or not _is_view(node):
                 return None
             operand = node.inputs[0]
         return None
@@ -141,7 +124,7 @@ class _Checker:
         while isinstance(operand, int):
             node = next((node for node in body.nodes if any(v.id == operand for v in node.outputs)), None)
             if isinstance(node, OpNode):
-                if node.op not in VIEWS:
+                if not _is_view(node):
                     return node
                 operand = node.inputs[0]
                 continue
@@ -177,7 +160,7 @@ class _Checker:
                 if node.inputs and node.inputs[0] in reached:
                     if node.op == "Embedding":
                         yield node
-                    elif node.op in VIEWS:
+                    elif _is_view(node):
                         reached.update(output.id for output in node.outputs)
             elif isinstance(node, CallNode):
                 inner = self.bodies[node.body]
@@ -190,3 +173,9 @@ class _Checker:
                     for inside, operand in zip(inner.inputs, (*node.inputs, *run.captures), strict=False):
                         if operand in reached:
                             yield from self.embeddings(inner, inside.id)
+
+
+def _is_view(node: OpNode) -> bool:
+    """Whether a function hands its first input on, in another shape at most."""
+    operator = find(node.op)
+    return operator is not None and operator.view is not None

@@ -82,6 +82,7 @@ class Softplus(_Activation):
 class Identity(Function):
     """The input itself, for a parameter `act: fn` that may do nothing. Any dtype and shape."""
 
+    view = "reshaped"
     elementwise = True
     onnx = "nothing"
     samples = (Sample({}, _ONE),)

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, TypeAlias, dataclass_transform
+from typing import Any, ClassVar, Literal, TypeAlias, dataclass_transform
 
 from ...ir.model import Parameter
 from ...sizes.dims import Dim, Size
@@ -110,6 +110,9 @@ class Op(Entry):
     has_mode: ClassVar[bool] = False
     #: Each element of the result depends on the elements of the inputs at its own place alone.
     elementwise: ClassVar[bool] = False
+    #: The result holds numbers of the first input and no others: "reshaped" - all, in their order; "moved" - some, or in
+    #: another order, or repeated.
+    view: ClassVar[Literal["reshaped", "moved"] | None] = None
     #: Written with an operator sign or syntax, not by name: not callable in a spec.
     syntax: ClassVar[str] = ""
     #: An argument for several tensor inputs, given as a tuple: `state = (h, c)`.
@@ -175,6 +178,11 @@ class Op(Entry):
     def parameters(self, *inputs: Any, **named: Any) -> tuple[Parameter, ...]:
         """The tensors a layer owns, for inputs that `infer` accepted; raises Rejected (E0212)."""
         return ()
+
+    @classmethod
+    def view_with(cls, args: Mapping[str, Any]) -> Literal["reshaped", "moved"] | None:
+        """`view`, where it depends on the arguments."""
+        return cls.view
 
     def flops(self, inputs: Sequence[TensorType | None], outputs: Sequence[TensorType]) -> Size:
         """Operations of one application, a multiply-add counted as two: matrix products, convolutions, attention and

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 from ...sizes.dims import Dim
 from ...sizes.dims import Size as AnySize
@@ -26,6 +26,7 @@ class Index(Syntax):
 
     items: Items
 
+    view = "moved"
     syntax = "x[..]"
     onnx = "Gather, Slice, Reshape"
     samples = (
@@ -36,6 +37,11 @@ class Index(Syntax):
         Sample({"items": (("slice", None, None), None, None, ("slice", None, None))}, (Example("bool", ("B", "T"), 0, 2),),
                differentiable=False),
     )  # fmt: skip
+
+    @classmethod
+    def view_with(cls, args: Mapping[str, Any]) -> Literal["reshaped", "moved"] | None:
+        whole = all(item is None or item == "..." or item == ("slice", None, None) for item in args["items"])
+        return "reshaped" if whole else "moved"
 
     def infer(self, facts: Facts, x: TensorType) -> TensorType:
         taken = sum(item is not None and item != "..." for item in self.items)
@@ -94,6 +100,7 @@ def _slice(facts: Facts, x: TensorType, axis: int, start: Any, stop: Any) -> Any
 class Transpose(Syntax):
     """Swaps the last two axes."""
 
+    view = "moved"
     syntax = ".T"
     onnx = "Transpose"
     samples = (Sample({}, (_X,)), Sample({}, (Example("f32", ("B", 2)),)))
@@ -114,6 +121,7 @@ class Rearrange(Syntax):
     order: Order
     merged: Order
 
+    view = "moved"
     syntax = "[..] => [..]"
     onnx = "Reshape, Transpose, Reshape"
     samples = (
@@ -121,6 +129,10 @@ class Rearrange(Syntax):
         Sample({"expanded": ("B", "T", 6), "order": (1, 0, 2), "merged": (1, 2)}, (_X,)),
         Sample({"expanded": (2, 3), "order": (1, 0), "merged": (1, 0, 1)}, (Example("f32", (2, 3)),)),
     )
+
+    @classmethod
+    def view_with(cls, args: Mapping[str, Any]) -> Literal["reshaped", "moved"] | None:
+        return "reshaped" if list(args["order"]) == sorted(args["order"]) else "moved"
 
     def infer(self, facts: Facts, x: TensorType) -> TensorType:
         assert sorted(self.order) == list(range(len(self.expanded))), "the order must be a permutation"

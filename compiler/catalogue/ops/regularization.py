@@ -17,6 +17,7 @@ class Dropout(Function):
 
     p: Share
 
+    view = "reshaped"
     elementwise = True
     paper = "Srivastava et al. 2014, jmlr.org/papers/v15/srivastava14a.html"
     onnx = "nothing"
@@ -53,6 +54,7 @@ class DropPath(Function):
 class StopGrad(Function):
     """The same values, through which no gradient flows. Any dtype and shape."""
 
+    view = "reshaped"
     elementwise = True
     onnx = "nothing"
     samples = (Sample({}, (Example("f32", ("B", 3)),), differentiable=False),)
@@ -66,6 +68,7 @@ class Cast(Function):
 
     dtype: DType
 
+    view = "reshaped"
     elementwise = True
     onnx = "Cast"
     samples = (

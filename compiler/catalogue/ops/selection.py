@@ -32,6 +32,7 @@ class Take(Function):
     i: Extent
     axis: Axis
 
+    view = "moved"
     onnx = "Gather with a scalar index"
     samples = (Sample({"i": 0, "axis": 1}, (_X,)), Sample({"i": -2, "axis": -1}, (_X,)))
 

@@ -163,6 +163,7 @@ class SplitHeads(Function):
 
     heads: Count
 
+    view = "moved"
     onnx = "Reshape and Transpose"
     samples = (Sample({"heads": 3}, (_X,)),)
 
@@ -178,6 +179,7 @@ class MergeHeads(Function):
     [B, H, T, K] -> [B, T, H*K].
     """
 
+    view = "moved"
     onnx = "Transpose and Reshape"
     samples = (Sample({}, (Example("f32", ("B", 2, "T", 3)),)),)
 
@@ -195,6 +197,7 @@ class Flatten(Function):
 
     start: Axis = 1
 
+    view = "reshaped"
     onnx = "Reshape"
     samples = (
         Sample({}, (Example("f32", ("B", 2, 3, 2)),)),
@@ -216,6 +219,7 @@ class Squeeze(Function):
 
     axis: Axes
 
+    view = "reshaped"
     onnx = "Reshape"
     samples = (
         Sample({"axis": -1}, (Example("f32", ("B", 1)),)),
@@ -239,6 +243,7 @@ class Expand(Function):
 
     shape: Shape
 
+    view = "moved"
     onnx = "Expand"
     samples = (
         Sample({"shape": (2, 3, 4)}, (Example("f32", (1, 4)),)),
