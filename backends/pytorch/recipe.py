@@ -206,7 +206,11 @@ class RecipeFile:
         function = self._function(body)
         outputs = self.spec.bodies[body].outputs
         texts = function.run([output.value for output in outputs])
-        lines = function.statements(_dict([(o.name, text) for o, text in zip(outputs, texts, strict=True)]))
+        items = [(output.name, text) for output, text in zip(outputs, texts, strict=True)]
+        if len(f"    return {_dict(items)}") > WIDTH:
+            rows = zip(outputs, items, strict=True)
+            items = [(name, function.variable(output.value, text)) for output, (name, text) in rows]
+        lines = function.statements(_dict(items))
         nets = function.nets(lines)
         return NetFunction(self._once(wanted, function.arguments(nets), "dict[str, Tensor]", say, lines), nets)
 

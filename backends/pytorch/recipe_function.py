@@ -142,8 +142,9 @@ class RecipeFunction:
         head = self.sizes.head()
         if len(head) == 1 and not self._statements.lines:
             letter, size = head[0].split(" = ")
-            if len(re.findall(rf"\b{letter}\b", result)) == 1:  # a size that is read once needs no name
-                head, result = [], re.sub(rf"\b{letter}\b", lambda _: size, result)
+            inlined, times = re.subn(rf"\b{letter}\b", lambda _: size, result)
+            if times == 1 and len(f"    return {inlined}") <= WIDTH:  # a size that is read once needs no name
+                head, result = [], inlined
         lines = [Line(text, 1) for text in head]
         lines += [Line(line.text, line.indent + 1) for line in self._statements.lines]
         return [*lines, Line(f"return {result}", 1)]
@@ -152,11 +153,14 @@ class RecipeFunction:
 def definition(
     name: str, arguments: Sequence[str], returns: str, say: str | Sequence[str], body: Sequence[Line]
 ) -> list[Line]:
-    """A whole function; `say` is its docstring, by lines. A signature that does not fit has one argument a line."""
-    head = f"def {name}({', '.join(arguments)}) -> {returns}:"
+    """A whole function; `say` is its docstring, by lines. Arguments that do not fit beside the name are on a line of their
+    own, or on one each."""
+    flat = ", ".join(arguments)
+    head = f"def {name}({flat}) -> {returns}:"
     lines = [Line(head)]
     if len(head) > WIDTH:
-        lines = [Line(f"def {name}("), *(Line(f"{argument},", 1) for argument in arguments), Line(f") -> {returns}:")]
+        rows = [flat] if len(flat) + 4 <= WIDTH else [f"{argument}," for argument in arguments]
+        lines = [Line(f"def {name}("), *(Line(row, 1) for row in rows), Line(f") -> {returns}:")]
     first, *rest = [say] if isinstance(say, str) else say
     docstring = [Line(f'"""{first}"""', 1)]
     if rest:

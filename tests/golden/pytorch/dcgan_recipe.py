@@ -13,13 +13,8 @@ def parameter_groups(net: nn.Module) -> dict[str, list[dict]]:
 
 def lets(gen: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
     """Values that several updates share."""
-    return {
-        "fake": gen(
-            torch.randn(
-                batch["image"].shape[0], 100, 1, 1, device=batch["image"].device
-            ),
-        ),
-    }
+    B = batch["image"].shape[0]
+    return {"fake": gen(torch.randn(B, 100, 1, 1, device=batch["image"].device))}
 
 
 def disc_loss(disc: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:

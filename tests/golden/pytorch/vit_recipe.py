@@ -33,9 +33,7 @@ def parameter_groups(model: nn.Module) -> dict[str, list[dict]]:
 
 
 def loss(
-    model: nn.Module,
-    batch: dict[str, Tensor],
-    reduction: str = "mean",
+    model: nn.Module, batch: dict[str, Tensor], reduction: str = "mean"
 ) -> tuple[Tensor, Tensor]:
     """Loss of a batch, and `logits` for the metrics.
 
