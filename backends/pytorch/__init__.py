@@ -13,7 +13,9 @@
     sizes.py         symbolic sizes: `B, T, _ = x.shape`
     python.py        expressions, literals, names, layout; lines.py: a line before its layout
     support.py       functions and classes that a file needs beside its own
-    recipe.py        recipe.py as a whole; parameter_groups.py, parameter_rules.py, schedules.py: its parts
+    recipe.py        recipe.py as a whole: which functions it has; recipe_function.py: the statements of one
+    parameter_groups.py  what an optimizer updates; parameter_rules.py: conditions on parameters; schedules.py: `lr(step)`
+    signatures.py    what the functions of recipe.py take and return, for the runtime
     load.py          source as a running class
 
 `Classes -> Scopes -> Forward`: classes are written from the innermost block to the model. Each makes its tree of layers

@@ -37,14 +37,7 @@ from .parameter_rules import by_name, by_rank, chosen
 from .python import WIDTH, identifier, literal, quoted, unique
 from .recipe_function import definition
 from .schedules import Schedules
-
-
-@dataclass(frozen=True)
-class NetFunction:
-    """A function of the file and the nets it takes."""
-
-    name: str
-    nets: tuple[str, ...]
+from .signatures import NetFunction
 
 
 def optimization(
@@ -392,4 +385,4 @@ def _word(selectors: Sequence[Selector], prefix: str) -> str:
     return "_".join(words) if len(words) <= 2 else f"{words[0]}_to_{words[-1]}"
 
 
-__all__ = ["NetFunction", "optimization"]
+__all__ = ["optimization"]

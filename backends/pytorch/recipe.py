@@ -16,16 +16,17 @@ A section, its evaluation body in the IR, and the functions that come out (the u
     def metrics(logits: Tensor, batch: dict[str, Tensor]) -> dict[str, tuple[Tensor, ...]]:
         return {"accuracy": (logits, batch["label"])}
 
-Every loss is stated once: training, micro-batches and evaluation call the same function. It returns its terms and, where
-metrics go on from values it has, these values; only then they are computed once. What nothing asks for is not written:
-no `reduction` without `micro_batch`, no counts of a loss that is neither evaluated nor divided into micro-batches, no
-`metrics` without metrics. `RecipeFunctions` says what a file offers; `runtime/generated/build.py` calls by it.
+Every loss is stated once: training, micro-batches and evaluation call the same function. Where a metric reads a value that
+the loss computes, the loss returns it next to its terms, so that an evaluation applies the nets once. What nothing asks for
+is not written: no `reduction` without `micro_batch`, no counts of a loss that is neither evaluated nor split into
+micro-batches, no `metrics` without metrics. `signatures.RecipeFunctions` describes what a file offers, and
+runtime/generated/functions.py calls it by that description.
 
     parameter_groups(model)          what the optimizer updates, see parameter_groups.py
     lr(step)                         a schedule of a hyperparameter, see schedules.py
     lets(gen, batch)                 values that several updates share, by name; they go into the batch
     loss(model, batch)               the loss terms of a batch, in the order of the recipe, and values for the metrics
-    loss_count(batch)                how many targets the mean of a counted loss divides by
+    loss_count(batch)                the number of targets that a counted loss is averaged over
     metrics(logits, batch)           inputs of each metric
     figures(values)                  metrics that are computed from other figures
     logged(model, batch)             what `log` names
@@ -34,85 +35,25 @@ no `reduction` without `micro_batch`, no counts of a loss that is neither evalua
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from ...compiler.ir.model import OpNode, Spec
 from ...compiler.ir.train import Metric, Term, Train
 from .lines import Line
-from .parameter_groups import NetFunction, optimization
+from .parameter_groups import optimization
 from .python import WIDTH, Expr, comment, identifier, layout, quoted, unique, variable
 from .recipe_function import BATCH, RecipeFunction, definition, live, only_counted
+from .signatures import MEAN, EvaluationFunctions, LossFunction, MetricPart, Micro, NetFunction, RecipeFunctions
 from .support import named, rename, source
-
-#: A metric that is not an entry of the table: the mean over examples of what each batch gives.
-MEAN = "mean"
-
-#: How a loss takes part in a step of several micro-batches. "sum": it takes `reduction`; whoever calls it divides each
-#: counted term by its targets and multiplies each other one by the share of the micro-batch. "scaled": a counted loss is
-#: inside a larger term, so that it takes `reduction`, `counts` and `share` and does both in place.
-Micro: TypeAlias = Literal["sum", "scaled"]
 
 #: Modules, and what shows that a file needs them.
 IMPORTS = (
     (("import math", r"\bmath\."), ("import re", r"\bre\.")),
     (("import torch", r"\btorch\."), ("import torch.nn.functional as F", r"\bF\.")),
 )
-
-
-@dataclass(frozen=True)
-class LossFunction:
-    """A loss in the file.
-
-    `terms` gives for each term which of the counts belong to it; `counts` is the function that gives them ("": not
-    written) and `outputs` the number of values that follow the terms.
-    """
-
-    name: str
-    nets: tuple[str, ...]
-    terms: tuple[tuple[int, ...], ...]
-    counts: str = ""
-    outputs: int = 0
-    micro: Micro | None = None
-
-
-@dataclass(frozen=True)
-class MetricPart:
-    """A figure gathered over a split: an entry of the metric table (or `mean`) with its arguments. `name` is its key in
-    the result of `metrics`."""
-
-    name: str
-    op: str
-    args: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class EvaluationFunctions:
-    """What is computed of a validation or test batch: `metrics` takes its nets, the outputs of `loss`, and the batch.
-
-    A metric in `direct` is the figure of the part with this name; the others come from the function `figures`. `field`
-    is a field of the batch, for its size.
-    """
-
-    loss: LossFunction | None
-    metrics: NetFunction | None
-    parts: tuple[MetricPart, ...]
-    names: tuple[str, ...]
-    figures: str
-    field: str
-
-
-@dataclass(frozen=True)
-class RecipeFunctions:
-    """What a recipe file offers, by phase. `groups` is empty where the number of records is not known."""
-
-    losses: tuple[tuple[LossFunction, ...], ...]
-    groups: tuple[tuple[NetFunction, ...], ...]
-    shared: tuple[NetFunction | None, ...]
-    logged: tuple[NetFunction | None, ...]
-    evaluation: EvaluationFunctions
 
 
 def recipe_source(spec: Spec, train: Train, records: int | None = None) -> str:
@@ -242,28 +183,15 @@ class RecipeFile:
         return _Loss(body, terms, (*(f"{line.indent} {line.text}" for line in lines), *counts))
 
     def _write_loss(self, name: str, loss: _Loss, *, micro: bool) -> LossFunction:
-        """Writes a loss, and its counts where they are asked for. One that is evaluated too returns what the metrics go
-        on from: it is written from the body that has the metrics."""
+        """Writes a loss, and its counts where they are asked for. One that is evaluated too returns what the metrics are
+        computed from, so it is written from the body that has the metrics."""
         evaluated = self._evaluated is not None and self._evaluated.text == loss.text
         outputs = self._metric_outputs if evaluated else ()
         loss = self._evaluated if evaluated and self._evaluated is not None else loss
         terms, positions = loss.terms, counted(loss.terms)
         way = self._micro(loss) if micro else None
-        pure = {term.value: self._pure(loss, term) for term in terms}
-        sums: dict[int, str] = {}
-        arguments: list[str] = [] if way is None else ['reduction: str = "mean"']
-        if way == "sum":
-            sums = dict.fromkeys(positions, "")
-        elif way == "scaled":
-            single = len(positions) == 1
-            for at, position in enumerate(positions):
-                count = "count" if single else f"counts[{at}]"
-                holder = next(term for term in terms if position in term.counts)
-                sums[position] = count if pure[holder.value] else f"({count} * share)"
-            arguments.append(
-                "count: int | Tensor = 1" if single else f"counts: tuple = ({', '.join('1' for _ in positions)})"
-            )
-            arguments.append("share: float = 1.0")
+        pure = {term.value: only_counted(self.spec.bodies[loss.body], term.value, term.counts) for term in terms}
+        sums = self._divisors(loss, pure) if way == "scaled" else dict.fromkeys(positions if micro else (), "")
         function = self._function(loss.body, names=_names(terms), sums=sums)
         found = function.run([*(term.value for term in terms), *outputs])
         texts = [
@@ -280,7 +208,8 @@ class RecipeFile:
             returns = f"tuple[{returns}, {_tensors(len(more))}]"
         say = _about_loss(terms, more, way)
         weighed = evaluated and any(len(term.counts) == 1 for term in terms)
-        self._define(name, [*function.arguments(nets), *arguments], returns, say, lines)
+        arguments = [*function.arguments(nets), *_micro_arguments(way, len(positions))]
+        self._define(name, arguments, returns, say, lines)
         return LossFunction(
             name,
             nets,
@@ -300,8 +229,16 @@ class RecipeFile:
         )
         return "sum" if direct else "scaled"
 
-    def _pure(self, loss: _Loss, term: Term) -> bool:
-        return only_counted(self.spec.bodies[loss.body], term.value, term.counts)
+    def _divisors(self, loss: _Loss, pure: Mapping[int, bool]) -> dict[int, str]:
+        """What the sum of each counted loss is divided by in place. A term that is not made of counted losses alone is
+        multiplied by `share` as a whole, so that these have to be divided by it."""
+        found: dict[int, str] = {}
+        positions = counted(loss.terms)
+        for at, position in enumerate(positions):
+            count = "count" if len(positions) == 1 else f"counts[{at}]"
+            holder = next(term for term in loss.terms if position in term.counts)
+            found[position] = count if pure[holder.value] else f"({count} * share)"
+        return found
 
     def _counts(self, loss_name: str, loss: _Loss) -> str:
         function = self._function(loss.body)
@@ -453,6 +390,14 @@ def _about_loss(terms: Sequence[Term], more: Sequence[str], way: Micro | None) -
     return [f"{text}.", *more_lines]
 
 
+def _micro_arguments(way: Micro | None, counts: int) -> list[str]:
+    """The further arguments of a loss that takes part in steps of several micro-batches."""
+    if way is None:
+        return []
+    scale = "count: int | Tensor = 1" if counts == 1 else f"counts: tuple = ({', '.join('1' * counts)})"
+    return ['reduction: str = "mean"', *([scale, "share: float = 1.0"] if way == "scaled" else ())]
+
+
 def _tensors(count: int) -> str:
     return "Tensor" if count == 1 else f"tuple[{', '.join('Tensor' for _ in range(count))}]"
 
@@ -477,12 +422,4 @@ def _written(lines: Sequence[Line]) -> list[str]:
     return found
 
 
-__all__ = [
-    "MEAN",
-    "EvaluationFunctions",
-    "LossFunction",
-    "MetricPart",
-    "RecipeFunctions",
-    "recipe_functions",
-    "recipe_source",
-]
+__all__ = ["recipe_functions", "recipe_source"]

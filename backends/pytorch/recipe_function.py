@@ -25,6 +25,9 @@ from .variables import Region, operands
 
 BATCH = "batch: dict[str, Tensor]"
 
+#: What the results of operators are called that are not called as their operator is.
+RESULTS = {"plus": "total", "minus": "difference", "times": "product", "divide": "ratio", "negative": "negated"}
+
 #: Operators that keep a term a sum of counted losses times numbers.
 LINEAR = ("times", "divide", "plus", "minus", "negative", "add")
 
@@ -107,14 +110,19 @@ class RecipeFunction:
 
     def origin(self, value: int) -> str:
         """What gives a value that has no name: an output of a net, or an operator."""
-        node = next(node for node in self.body.nodes if any(output.id == value for output in node.outputs))
+        node = next((node for node in self.body.nodes if any(output.id == value for output in node.outputs)), None)
         if isinstance(node, CallNode):
             at = [output.id for output in node.outputs].index(value)
             results = self.spec.bodies[node.body].outputs
             return results[at].name if at < len(results) else "x"
-        if isinstance(node, OpNode):  # a function of the file must not be hidden by a variable
-            return node.op.partition("_")[0] if node.op in SOURCES else node.op
-        return "x"
+        if not isinstance(node, OpNode):
+            return "x"
+        first = node.inputs[0] if node.inputs else None
+        if node.op == "stop_grad" and isinstance(first, int):
+            return self.body.value(first).name or self.origin(first)
+        if node.op in SOURCES:  # a variable would hide the function of the file
+            return node.op.partition("_")[0]
+        return RESULTS.get(node.op, node.op)
 
     @property
     def device(self) -> str:

@@ -18,8 +18,8 @@ from torch import nn
 
 from ...backends.pytorch.load import empty, load_source
 from ...backends.pytorch.module import class_name, module_source
-from ...backends.pytorch.parameter_groups import NetFunction
 from ...backends.pytorch.recipe import recipe_functions, recipe_source
+from ...backends.pytorch.signatures import NetFunction
 from ...compiler.ir.model import CallNode, Model, Spec
 from ...compiler.ir.train import Train
 from . import initialize

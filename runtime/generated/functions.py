@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from ...backends.pytorch.recipe import MEAN, EvaluationFunctions, LossFunction, MetricPart
+from ...backends.pytorch.signatures import MEAN, EvaluationFunctions, LossFunction, MetricPart
 from ..data.feed import Batch
 
 #: Groups of parameters by optimizer, as the generated code gives them: a hyperparameter is a number or a function of the
@@ -106,7 +106,7 @@ class Evaluation:
         )
 
     def __call__(self, batch: Batch) -> Measured:
-        size = batch[self._functions.field].shape[0]
+        size = batch[self._functions.field].shape[0] if self._functions.field else 0
         terms: Sequence[Tensor] = ()
         outputs: Sequence[Tensor] = ()
         weights: Sequence[Any] = ()
