@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-
 #: A metric that is not an entry of the table: the mean over examples of what each batch gives.
 MEAN = "mean"
 

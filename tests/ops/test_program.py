@@ -12,8 +12,8 @@ from dlc.backends.pytorch.load import load_module
 from dlc.backends.pytorch.module import class_name, module_source
 from dlc.compiler.catalogue.ops import find, names
 from dlc.compiler.catalogue.ops.base import Sample
-from dlc.compiler.catalogue.sample_program import program
 from dlc.compiler.catalogue.ops.sampling import bind, sample_spec
+from dlc.compiler.catalogue.sample_program import program
 from dlc.compiler.check import check
 from dlc.compiler.ir.model import Init
 from dlc.compiler.sizes.dims import evaluate
