@@ -58,16 +58,15 @@ def apply(
     context: Context,
     target: Callable,
     flow: Flow,
-    extra: dict[str, Any],
     span: Span,
     *,
-    label: syntax.Path | str | None,
-    select: syntax.Name | None,
+    label: syntax.Path | str | None = None,
+    select: syntax.Name | None = None,
     args: syntax.Args | None = None,
 ) -> Any:
     """Applies a function, or makes a fresh layer or block and applies it."""
     positional, keyword, spans = evaluate_arguments(context, target, args)
-    keyword = {**dict(target.keyword), **keyword, **extra}
+    keyword = {**dict(target.keyword), **keyword}
     positional = [*target.positional, *positional]
     if POISON in pieces(flow):
         raise Abandoned

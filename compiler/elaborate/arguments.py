@@ -14,13 +14,7 @@ from ..messages.names import nearest
 from ..messages.source import Span
 from ..messages.wording import describe
 from ..resolve.definitions import Callable
-from ..sizes.statics import (
-    StaticError,
-    as_bool,
-    as_float,
-    as_int,
-    as_string,
-)
+from ..sizes.statics import StaticError, as_bool, as_float, as_int, as_string
 from ..sizes.types import DTYPES
 from ..text import syntax
 from . import initializers
@@ -167,13 +161,13 @@ def convert(context: Context, decl: syntax.Decl, value: Any, span: Span, inner: 
             kind = "string"
     what = f"`{name}`"
     if kind == "int":
-        return guarded(context, span, as_int, value, what)
+        return guarded(span, as_int, value, what)
     if kind == "float":
-        return guarded(context, span, as_float, value, what)
+        return guarded(span, as_float, value, what)
     if kind == "bool":
-        return guarded(context, span, as_bool, value, what)
+        return guarded(span, as_bool, value, what)
     if kind == "string":
-        return guarded(context, span, as_string, value, what)
+        return guarded(span, as_string, value, what)
     if kind == "one_of":
         assert decl.type is not None and decl.type.args is not None
         allowed = [inner.evaluate(item) for item in decl.type.args.items if not isinstance(item, syntax.Kwarg)]

@@ -9,9 +9,7 @@ from ..messages import elaborate as errors
 from ..messages.diagnostics import Abandoned, Failed
 from ..messages.source import Span
 from ..resolve.definitions import Callable
-from ..sizes.statics import (
-    binary,
-)
+from ..sizes.statics import binary
 from ..text import syntax
 from .apply import apply
 from .instances import make_instance
@@ -62,7 +60,7 @@ def instantiate(context: Context, value: Callable, target: syntax.Ref, span: Spa
     if value.is_function:
         raise Failed(errors.function_bound(value.spelled, span))
     if isinstance(value.target, type) and not value.target.tensors:
-        made = apply(context, value, (), {}, span, label=target.name, select=None)
+        made = apply(context, value, (), span, label=target.name)
         if isinstance(made, Tensor):
             name_value(made, target.name)
         return made
@@ -111,7 +109,7 @@ def accumulate(context: Context, statement: syntax.Accum) -> Any:
             value = operator_node(context, operator, {}, [left, right], statement.span, spelled="+=")
             name_value(value, name)
         else:
-            value = guarded(context, statement.span, binary, "+", left, right, context.facts)
+            value = guarded(statement.span, binary, "+", left, right, context.facts)
     except (Failed, Abandoned):
         context.environment.bind(name, POISON, statement.span)
         raise

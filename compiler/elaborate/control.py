@@ -7,18 +7,12 @@ from typing import Any
 
 from ..catalogue.ops import find
 from ..catalogue.ops.base import Layer
-from ..ir.model import (
-    Body,
-    RepeatNode,
-    Run,
-)
+from ..ir.model import Body, RepeatNode, Run
 from ..messages import elaborate as errors
 from ..messages.diagnostics import Failed
 from ..messages.shapes import Demand
 from ..resolve.definitions import Callable
-from ..sizes.statics import (
-    as_int,
-)
+from ..sizes.statics import as_int
 from ..sizes.types import TensorType
 from ..text import syntax
 from . import rearrangement
@@ -55,7 +49,7 @@ def stage(context: Context, flow: Flow, unit: syntax.Unit, label: syntax.Path | 
             target = callee(context, unit.callee)
             if isinstance(target, Instance):
                 return apply_instance(context, target, flow, unit, label)
-            return apply(context, target, flow, {}, unit.span, label=label, select=unit.select, args=unit.args)
+            return apply(context, target, flow, unit.span, label=label, select=unit.select, args=unit.args)
         case syntax.Ascribe():
             if label is not None:
                 raise Failed(errors.label_on_shape(label.text, label.span))
@@ -230,7 +224,7 @@ def same(one: Body, two: Body) -> bool:
 def turn_statics(context: Context, unit: syntax.Repeat | syntax.For) -> list[dict[str, Any]]:
     if isinstance(unit, syntax.Repeat):
         count = context.evaluate(unit.count)
-        count = guarded(context, unit.count.span, as_int, count, "the repeat count")
+        count = guarded(unit.count.span, as_int, count, "the repeat count")
         if count < 0:
             raise Failed(errors.negative_count(count, unit.count.span))
         if count > MAX_INSTANCES:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..ir.model import (
-    Model,
-)
+from ..ir.model import Model
 from ..messages import elaborate as errors
 from ..messages.diagnostics import Failed
 from ..messages.source import Span
@@ -35,7 +33,7 @@ class Elaborator(State):
         return expressions.evaluate(context, node)
 
     def realize(self, context: Context, value: Callable, span: Span) -> Any:
-        return apply(context, value, (), {}, span, label=None, select=None)
+        return apply(context, value, (), span)
 
     def run_block(
         self, definition: Definition, statics: dict[str, Any], inputs: list[TensorType | None], span: Span

@@ -5,22 +5,13 @@ from __future__ import annotations
 from typing import Any, cast
 
 from ..catalogue.ops import find
-from ..ir.model import (
-    WeightNode,
-)
+from ..ir.model import WeightNode
 from ..messages import elaborate as errors
 from ..messages.diagnostics import Abandoned, Failed
 from ..messages.names import nearest
 from ..resolve.definitions import Callable
 from ..sizes.dims import Dim, Size
-from ..sizes.statics import (
-    STATIC_FUNCTIONS,
-    Quantity,
-    StaticError,
-    binary,
-    cut,
-    unary,
-)
+from ..sizes.statics import STATIC_FUNCTIONS, Quantity, StaticError, binary, cut, unary
 from ..sizes.statics import call as call_static
 from ..sizes.statics import item as static_item
 from ..sizes.types import TensorType
@@ -129,7 +120,7 @@ def operate(context: Context, node: syntax.Binary) -> Any:
                 raise
             sides = ((node.left.span, left.type), (node.right.span, right.type))
             raise Failed(errors.between(failure.diagnostic, node.op_span, sides)) from None
-    return guarded(context, node.span, binary, node.op, left, right, context.facts)
+    return guarded(node.span, binary, node.op, left, right, context.facts)
 
 
 def operand(context: Context, node: syntax.Pipe) -> Any:
@@ -144,7 +135,7 @@ def negate(context: Context, node: syntax.Unary) -> Any:
         operator = find("negative" if node.op == "-" else "logical_not")
         assert operator is not None
         return operator_node(context, operator, {}, [value], node.span, spelled=node.op)
-    return guarded(context, node.span, unary, node.op, value)
+    return guarded(node.span, unary, node.op, value)
 
 
 def choose(context: Context, node: syntax.IfExpr) -> Any:
@@ -265,7 +256,7 @@ def index(context: Context, node: syntax.Index) -> Any:
                 position = evaluate(context, item)
                 if isinstance(position, Tensor):
                     raise Failed(errors.index_by_tensor(item.span))
-                items.append(guarded(context, item.span, _index_size, position))
+                items.append(guarded(item.span, _index_size, position))
     operator = find("index")
     assert operator is not None
     return operator_node(context, operator, {"items": tuple(items)}, [value], node.span, spelled="index")
@@ -274,9 +265,9 @@ def index(context: Context, node: syntax.Index) -> Any:
 def part_of_list(context: Context, values: tuple[Any, ...], part: syntax.Pipe | syntax.Slice) -> Any:
     """`values[1]` or `values[1:]` of a static list, or of a tuple of tensors."""
     if not isinstance(part, syntax.Slice):
-        return guarded(context, part.span, static_item, values, _position(context, part))
+        return guarded(part.span, static_item, values, _position(context, part))
     ends = [None if end is None else _position(context, end) for end in (part.start, part.stop)]
-    return guarded(context, part.span, cut, values, *ends)
+    return guarded(part.span, cut, values, *ends)
 
 
 def _position(context: Context, node: syntax.Pipe) -> Any:
@@ -298,7 +289,7 @@ def bound(context: Context, node: syntax.Pipe | None) -> Size | None:
     value = evaluate(context, node)
     if isinstance(value, Tensor):
         raise Failed(errors.index_by_tensor(node.span))
-    return guarded(context, node.span, _index_size, value)
+    return guarded(node.span, _index_size, value)
 
 
 # ---- calls ---------------------------------------------------------------------------------------------------------
@@ -314,10 +305,10 @@ def call(context: Context, node: syntax.Call) -> Any:
     if callee.name in STATIC_FUNCTIONS and not any(isinstance(item, syntax.Kwarg) for item in node.args.items):
         values = [evaluate(context, item) for item in node.args.items if not isinstance(item, syntax.Kwarg)]
         if not any(is_tensor(value) for value in values):
-            return guarded(context, node.span, call_static, callee.name, values)
+            return guarded(node.span, call_static, callee.name, values)
         target = context.environment.callable(callee.name, callee.span)
         assert isinstance(target, Callable)
-        return apply(context, target, tuple(values), {}, node.span, label=None, select=None)
+        return apply(context, target, tuple(values), node.span)
     target = context.environment.callable(callee.name, callee.span)
     if isinstance(target, Instance):
         raise Failed(errors.instance_called(callee.name, node.span))
@@ -326,4 +317,4 @@ def call(context: Context, node: syntax.Call) -> Any:
         return Callable(
             target.target, target.spelled, (*target.positional, *positional), (*target.keyword, *keyword.items())
         )
-    return apply(context, target, (), {}, node.span, label=None, select=None, args=node.args)
+    return apply(context, target, (), node.span, args=node.args)

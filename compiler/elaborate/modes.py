@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable as Function
 from typing import Any
 
-from ..ir.model import (
-    ModeNode,
-)
+from ..ir.model import ModeNode
 from ..messages import elaborate as errors
 from ..messages.diagnostics import Failed
 from ..messages.source import Span
-from ..sizes.statics import (
-    truth,
-)
+from ..sizes.statics import truth
 from ..text import syntax
 from .builder import Builder
 from .nodes import as_outputs, guarded
@@ -38,7 +34,7 @@ def condition(context: Context, node: syntax.Pipe) -> bool | None:
 def static_truth(context: Context, value: Any, span: Span) -> bool:
     if isinstance(value, Tensor):
         raise Failed(errors.data_condition(span))
-    return guarded(context, span, truth, value)
+    return guarded(span, truth, value)
 
 
 def _inverted(node: syntax.Pipe) -> bool | None:

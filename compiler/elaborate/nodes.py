@@ -6,19 +6,13 @@ from typing import Any
 
 from ..catalogue.ops import find
 from ..catalogue.ops.base import Layer, Op, Rejected
-from ..ir.model import (
-    OpNode,
-    Parameter,
-    Scalar,
-)
+from ..ir.model import OpNode, Parameter, Scalar
 from ..messages import elaborate as errors
 from ..messages.diagnostics import Abandoned, Failed
 from ..messages.source import Span
 from ..resolve.definitions import Callable
 from ..sizes.dims import Dim
-from ..sizes.statics import (
-    StaticError,
-)
+from ..sizes.statics import StaticError
 from ..sizes.types import TensorType
 from . import initializers
 from .builder import json_arguments
@@ -84,7 +78,7 @@ def name_value(tensor: Tensor, name: str) -> None:
         tensor.builder.names[tensor.id] = name
 
 
-def guarded(context: Context, span: Span, operation: Any, *arguments: Any) -> Any:
+def guarded(span: Span, operation: Any, *arguments: Any) -> Any:
     """Runs a static operation; its StaticError becomes a diagnostic at `span`."""
     try:
         return operation(*arguments)

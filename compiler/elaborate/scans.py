@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable as Function
 from typing import Any, TypeAlias
 
-from ..ir.model import (
-    ScanNode,
-)
+from ..ir.model import ScanNode
 from ..messages import elaborate as errors
 from ..messages.diagnostics import Failed
-from ..sizes.statics import (
-    as_int,
-)
+from ..sizes.statics import as_int
 from ..sizes.types import TensorType
 from ..text import syntax
 from .bindings import names_of, rebind
@@ -37,7 +33,7 @@ def run(context: Context, statement: syntax.Scan, run_statement: RunStatement) -
             raise Failed(errors.scan_argument(item.span))
         name, node = item.name.text, item.value
         if name == "axis":
-            axis = guarded(context, node.span, as_int, context.evaluate(node), "`axis`")
+            axis = guarded(node.span, as_int, context.evaluate(node), "`axis`")
         elif isinstance(node, syntax.Call) and isinstance(node.callee, syntax.Ref) and node.callee.name == "carry":
             if len(node.args.items) != 1 or isinstance(node.args.items[0], syntax.Kwarg):
                 raise Failed(errors.carry_argument(node.span))

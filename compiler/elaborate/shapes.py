@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..ir.model import (
-    Requirement,
-)
+from ..ir.model import Requirement
 from ..messages import elaborate as errors
 from ..messages.diagnostics import Abandoned, Failed
 from ..messages.names import nearest
@@ -16,9 +14,7 @@ from ..messages.source import Span
 from ..resolve.definitions import ParamSlot
 from ..sizes.dims import Dim, Size, var
 from ..sizes.facts import compare, equal, missing_fact
-from ..sizes.statics import (
-    as_size,
-)
+from ..sizes.statics import as_size
 from ..sizes.types import DTYPES, TensorType
 from ..text import syntax
 from .nodes import guarded
@@ -35,7 +31,7 @@ def size_of(context: Context, node: syntax.Pipe, what: str, *, names_new: bool =
     value = context.evaluate(node)
     if isinstance(value, Tensor):
         raise Failed(errors.not_static(node.span, what))
-    size = guarded(context, node.span, as_size, value, context.facts, what)
+    size = guarded(node.span, as_size, value, context.facts, what)
     if isinstance(size, int) and size < 1:
         raise Failed(errors.size_too_small(size, node.span))
     return size
@@ -60,21 +56,17 @@ def names_in(node: Any) -> Iterator[syntax.Ref]:
 # ---- facts ----------------------------------------------------------------------------------------------------------
 
 
-def assume(
-    context: Context,
-    left: Size,
-    op: str,
-    right: Size,
-    span: Span,
-    message: str | None,
-    divisor: tuple[Size, int] | None = None,
-) -> None:
-    """A claim about sizes: an error when it cannot hold, nothing when it does, else a fact checked at run time."""
-    answer = compare(left, op, right, context.state.facts)
+def assume(context: Context, claim: Requirement, divisor: tuple[Size, int] | None = None) -> None:
+    """A claim about sizes: an error when it cannot hold, nothing when it does, else a fact checked at run time.
+
+    `divisor`: the size and the number of a claim `size % number == 0`.
+    """
+    left, op, right = claim.left, claim.op, claim.right
+    answer = compare(left, op, right, context.facts)
     if answer is True:
         return
     if answer is False:
-        raise Failed(errors.claim_fails(left, op, right, message, span))
+        raise Failed(errors.claim_fails(left, op, right, claim.message, claim.span))
     if divisor is not None:
         size, number = divisor
         name = str(size)
@@ -84,16 +76,14 @@ def assume(
         context.state.facts = context.state.facts.bound(left, high=right if op == "<=" else right - 1)
     elif op in (">=", ">") and isinstance(right, int):
         context.state.facts = context.state.facts.bound(left, low=right if op == ">=" else right + 1)
-    text = f"{divisor[0]} % {divisor[1]} == 0" if divisor is not None else f"{left} {op} {right}"
-    context.builder.requirements.append(
-        Requirement(left=left, op=op, right=right, text=text, message=message, span=span)
-    )
+    context.builder.requirements.append(claim)
 
 
 def limit(context: Context, size: Size, bound: syntax.Pipe, item: syntax.Pipe) -> None:
     """`T <= n`: checked now, or assumed and asserted at run time."""
     largest = size_of(context, bound, "the bound")
-    assume(context, size, "<=", largest, item.span.to(bound.span), None)
+    span = item.span.to(bound.span)
+    assume(context, Requirement(left=size, op="<=", right=largest, text=f"{size} <= {largest}", span=span))
 
 
 # ---- declared types -------------------------------------------------------------------------------------------------

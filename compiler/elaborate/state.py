@@ -14,13 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from ..ir.model import (
-    Body,
-    Model,
-    ModeNode,
-    RepeatNode,
-    ScanNode,
-)
+from ..ir.model import Body, Model, ModeNode, RepeatNode, ScanNode
 from ..messages import elaborate as errors
 from ..messages.diagnostics import Abandoned, Diagnostic, Failed, Report
 from ..messages.source import Span

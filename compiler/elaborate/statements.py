@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..ir.model import (
-    InitRule,
-    Result,
-    Selector,
-)
+from ..ir.model import InitRule, Requirement, Result, Selector
 from ..messages import elaborate as errors
 from ..messages.diagnostics import Failed
 from ..sizes.dims import Dim, Size
@@ -66,13 +62,15 @@ def require(context: Context, node: syntax.Pipe, message: syntax.String | None) 
         if (isinstance(left, Dim) or isinstance(right, Dim)) and is_size(left) and is_size(right):
             divisor: tuple[Size, int] | None = None
             if node.op == "==" and isinstance(node.left, syntax.Binary) and node.left.op == "%" and right == 0:
-                size, number = (
-                    context.evaluate(node.left.left),
-                    context.evaluate(node.left.right),
-                )
+                size, number = context.evaluate(node.left.left), context.evaluate(node.left.right)
                 if isinstance(number, int) and is_size(size):
                     divisor = (size, number)
-            assume(context, left, node.op, right, node.span, text, divisor)
+            claim = f"{divisor[0]} % {divisor[1]} == 0" if divisor is not None else f"{left} {node.op} {right}"
+            assume(
+                context,
+                Requirement(left=left, op=node.op, right=right, text=claim, message=text, span=node.span),
+                divisor,
+            )
             return
     value = context.evaluate(node)
     if not static_truth(context, value, node.span):

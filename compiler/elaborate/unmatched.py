@@ -5,13 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..ir.expand import parameters, selects
-from ..ir.model import (
-    Body,
-    InitRule,
-    Model,
-    Selector,
-    Spec,
-)
+from ..ir.model import Body, InitRule, Model, Selector, Spec
 from ..messages import elaborate as errors
 from ..messages.names import nearest
 from .state import State
