@@ -2,7 +2,8 @@
 
 A room imports only those below it; type-only imports count (contracts in pyproject.toml, tests/packaging/test_imports.py):
 
-    check           the front door: the stages in order            resizing    a model at other values of its statics
+    resizing        a model at other values of its statics: checks it again
+    check           the front door: the stages in order
     bind            data, train, export, search: the recipe        analysis    summaries, flows, caches of a checked spec
                                                                    schemas     JSON schemas of tree and IR
     elaborate       bodies: shapes, paths, parameters, nodes

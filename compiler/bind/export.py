@@ -11,7 +11,7 @@ from ..elaborate.builder import Builder, Scope
 from ..elaborate.environment import Environment
 from ..elaborate.nodes import as_tensor
 from ..elaborate.state import Context, State
-from ..elaborate.values import Outputs, Tensor
+from ..elaborate.values import Outputs, SymbolicTensor
 from ..ir.arguments import EntryUse
 from ..ir.export import Export
 from ..ir.liveness import Liveness, entered
@@ -162,8 +162,8 @@ class ExportBinder:
         environment = Environment(self.definition.scope)
         environment.training = False
         context = Context(self.state, builder, environment, Scope())
-        tensors: dict[str, Tensor] = {}
-        grouped: dict[str, dict[str, Tensor]] = {}
+        tensors: dict[str, SymbolicTensor] = {}
+        grouped: dict[str, dict[str, SymbolicTensor]] = {}
         for name, id in values.items():
             tensors[name] = builder.input(body.value(id).type, name)
             first, dot, leaf = name.partition(".")
@@ -205,12 +205,12 @@ class ExportBinder:
                 raise Failed(errors.not_an_entry(item.span, "a list of names", example))
 
     def _outputs(
-        self, section: Section, context: Context, body: Body, tensors: dict[str, Tensor]
-    ) -> list[tuple[str, Tensor, Span]]:
+        self, section: Section, context: Context, body: Body, tensors: dict[str, SymbolicTensor]
+    ) -> list[tuple[str, SymbolicTensor, Span]]:
         found = section.keys.get("outputs")
         if found is None:
             return [(result.name, tensors[result.name], self.span) for result in body.outputs]
-        outputs: list[tuple[str, Tensor, Span]] = []
+        outputs: list[tuple[str, SymbolicTensor, Span]] = []
         if isinstance(found, syntax.Key):
             for name, span in self._names(found.value, "outputs = [logits]"):
                 if name not in tensors:
@@ -235,7 +235,7 @@ class ExportBinder:
         tail: Body,
         values: dict[str, int],
         listed: tuple[str, ...] | None,
-        outputs: list[tuple[str, Tensor, Span]],
+        outputs: list[tuple[str, SymbolicTensor, Span]],
     ) -> tuple[str, ...]:
         """E0504 for an output that needs an input that is not listed, E0502 for randomness; the inputs in order."""
         names = {value.id: value.name for value in body.inputs}

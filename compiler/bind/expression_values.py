@@ -8,7 +8,7 @@ from typing import Any, Literal
 from ..catalogue import LOSSES, METRICS
 from ..elaborate.builder import Builder
 from ..elaborate.environment import Environment
-from ..elaborate.values import Outputs, Tensor
+from ..elaborate.values import Outputs, SymbolicTensor
 from ..ir.model import Body, CallNode, ModeNode, OpNode, RepeatNode, Result, Value
 from ..messages import recipe as errors
 from ..messages.diagnostics import Failed
@@ -18,11 +18,11 @@ from ..sizes.types import TensorType
 from ..text import syntax
 
 
-def taps(builder: Builder, environment: Environment) -> dict[str, Tensor]:
+def taps(builder: Builder, environment: Environment) -> dict[str, SymbolicTensor]:
     """The last binding of each tensor name of a model."""
-    found: dict[str, Tensor] = {}
+    found: dict[str, SymbolicTensor] = {}
     for name, binding in environment.bindings.items():
-        if isinstance(binding.value, Tensor) and not binding.is_input and binding.value.builder is builder:
+        if isinstance(binding.value, SymbolicTensor) and not binding.is_input and binding.value.builder is builder:
             found[name] = binding.value
         elif isinstance(binding.value, Outputs):
             for leaf, tensor in binding.value.tensors.items():

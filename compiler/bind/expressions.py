@@ -16,7 +16,7 @@ from ..elaborate.nodes import as_tensor, plain_statics
 from ..elaborate.shapes import unify
 from ..elaborate.signatures import Signature, signature_of
 from ..elaborate.state import Context, State
-from ..elaborate.values import POISON, Checked, Instance, Outputs, Tensor
+from ..elaborate.values import POISON, CheckedBody, Instance, Outputs, SymbolicTensor
 from ..ir.data import DataSet
 from ..ir.model import CallNode, OpNode, Result
 from ..ir.train import Metric, Term
@@ -133,7 +133,7 @@ class Open:
     context: Context
     environment: RecipeEnvironment
     #: Values of lets that another body reads, by name.
-    given: dict[str, Tensor] = field(default_factory=dict[str, Tensor])
+    given: dict[str, SymbolicTensor] = field(default_factory=dict[str, SymbolicTensor])
     #: Names of shared lets that this body reads.
     taken: dict[str, None] = field(default_factory=dict[str, None])
     emits: dict[str, NetEmits] = field(default_factory=dict[str, NetEmits])
@@ -147,9 +147,9 @@ class Binder:
         self.report = state.report
         self.wanted = frozenset(wanted)
         #: The body of `train.model` on the types of the batch fields, made once.
-        self.bound: Checked | None = None
+        self.bound: CheckedBody | None = None
         #: By net: its bodies with what they emit as further outputs.
-        self.widened: dict[str, dict[int, Checked]] = {}
+        self.widened: dict[str, dict[int, CheckedBody]] = {}
         self.facts = _facts(names.dataset)
 
     # ---- bodies --------------------------------------------------------------------------------------------------------
@@ -162,7 +162,7 @@ class Binder:
         environment = RecipeEnvironment(self.names.scope, metrics=role == "metrics")
         context = Context(self.state, builder, environment, Scope())
         opened = Open(context, environment)
-        fields: dict[str, Tensor] = {}
+        fields: dict[str, SymbolicTensor] = {}
         for item in self.names.dataset.fields:
             fields[item.name] = builder.input(item.type, item.name)
             environment.bind(item.name, fields[item.name], item.span, is_input=True)
@@ -192,7 +192,7 @@ class Binder:
         if not known or not any(name.startswith(f"{net.name}.") for name in self.wanted):
             return
 
-        def elsewhere(name: str, span: Span) -> Tensor | None:
+        def elsewhere(name: str, span: Span) -> SymbolicTensor | None:
             if shared is not None:
                 given = shared.environment.lookup(net.name, span)
                 assert isinstance(given, Instance)
@@ -223,7 +223,7 @@ class Binder:
         opened.environment.bind(name, self._taken(opened, shared, name, value), let.name.span)
 
     def _taken(self, opened: Open, shared: Open, name: str, value: Any) -> Any:
-        if isinstance(value, Tensor):
+        if isinstance(value, SymbolicTensor):
             shared.given[name] = value
             opened.taken[name] = None
             return opened.context.builder.input(value.type, name)
@@ -247,13 +247,17 @@ class Binder:
             if isinstance(failure, Failed):
                 self.report.add(failure.diagnostic)
             raise Abandoned from None
-        if isinstance(value, Tensor) and value.builder is opened.context.builder and not value.builder.names[value.id]:
+        if (
+            isinstance(value, SymbolicTensor)
+            and value.builder is opened.context.builder
+            and not value.builder.names[value.id]
+        ):
             value.builder.names[value.id] = name
         opened.environment.bind(name, value, let.name.span)
 
     # ---- the net of `train.model` --------------------------------------------------------------------------------------
 
-    def _call_single(self, opened: Open, net: NetUse, instance: Instance, fields: Mapping[str, Tensor]) -> None:
+    def _call_single(self, opened: Open, net: NetUse, instance: Instance, fields: Mapping[str, SymbolicTensor]) -> None:
         """Applies `train.model` to its fields; its outputs and the taps that are read become names."""
         signature = signature_of(net.definition.node)
         tensors = [fields[self.names.inputs[decl.name.text]] for decl in signature.inputs]
@@ -271,7 +275,7 @@ class Binder:
             span=net.span,
         )
         environment = opened.environment
-        model: dict[str, Tensor] = {}
+        model: dict[str, SymbolicTensor] = {}
         for (name, _), tensor in zip(checked.outputs, outputs, strict=True):
             builder.names[tensor.id] = name
             model[name] = tensor
@@ -285,13 +289,13 @@ class Binder:
                 environment.bind(decl.name.text, model[decl.name.text], net.span)
         environment.bind("model", Outputs(model, "model"), net.span)
 
-    def _bound_body(self, net: NetUse, signature: Signature, tensors: list[Tensor]) -> Checked:
+    def _bound_body(self, net: NetUse, signature: Signature, tensors: list[SymbolicTensor]) -> CheckedBody:
         """The body of `train.model` on the types of its fields, made once."""
         if self.bound is None:
             self.bound = self._same_body(net, tensors) or self._new_body(net, signature, tensors)
         return self.bound
 
-    def _same_body(self, net: NetUse, tensors: list[Tensor]) -> Checked | None:
+    def _same_body(self, net: NetUse, tensors: list[SymbolicTensor]) -> CheckedBody | None:
         """The body on the model's own signature, where the fields have exactly its types."""
         model = self.state.models[net.model]
         body = self.state.bodies[model.body]
@@ -307,9 +311,9 @@ class Binder:
         if net.extra:
             index = self.state.add_body(wider)
         types = tuple((result.name, wider.value(result.value).type) for result in wider.outputs)
-        return Checked(index, types, {})
+        return CheckedBody(index, types, {})
 
-    def _new_body(self, net: NetUse, signature: Signature, tensors: list[Tensor]) -> Checked:
+    def _new_body(self, net: NetUse, signature: Signature, tensors: list[SymbolicTensor]) -> CheckedBody:
         node = net.definition.node
         assert isinstance(node, syntax.Model)
         builder = Builder(self.report, net.definition.name, "model", node.span)
@@ -337,30 +341,32 @@ class Binder:
         net.extra = tuple(result.name for result in body.outputs[len(declared) :])
         self.facts = self.state.facts
         types = tuple((result.name, body.value(result.value).type) for result in body.outputs)
-        return Checked(self.state.add_body(body), types, {})
+        return CheckedBody(self.state.add_body(body), types, {})
 
     # ---- losses and metrics --------------------------------------------------------------------------------------------
 
-    def terms(self, opened: Open, items: Iterable[tuple[str, syntax.Pipe]]) -> list[tuple[str, Tensor, syntax.Pipe]]:
+    def terms(
+        self, opened: Open, items: Iterable[tuple[str, syntax.Pipe]]
+    ) -> list[tuple[str, SymbolicTensor, syntax.Pipe]]:
         """Evaluated loss terms; each is one number."""
-        found: list[tuple[str, Tensor, syntax.Pipe]] = []
+        found: list[tuple[str, SymbolicTensor, syntax.Pipe]] = []
         for name, node in items:
             with self.state.reporting():
                 found.append((name, self._number(opened, name, node), node))
         return found
 
-    def _number(self, opened: Open, name: str, node: syntax.Pipe) -> Tensor:
+    def _number(self, opened: Open, name: str, node: syntax.Pipe) -> SymbolicTensor:
         for emits in opened.emits.values():
             emits.began = len(opened.context.builder.types)
         value = opened.context.evaluate(node)
-        if not isinstance(value, (Tensor, Outputs, tuple)):
+        if not isinstance(value, (SymbolicTensor, Outputs, tuple)):
             raise Failed(errors.not_a_loss(node.span, name, "a constant"))
         tensor = as_tensor(opened.context, value, node.span)
         if tensor.type.shape or not is_float(tensor.type.dtype):
             raise Failed(errors.loss_not_scalar(node.span, name, str(tensor.type)))
         return tensor
 
-    def term(self, opened: Open, name: str, tensor: Tensor) -> Term:
+    def term(self, opened: Open, name: str, tensor: SymbolicTensor) -> Term:
         """What a term is made of: which built-in losses, and whether anything joins examples."""
         builder = opened.context.builder
         counts: list[int] = []
@@ -383,7 +389,7 @@ class Binder:
                 across = True
         return Term(name=name, value=tensor.id, counts=tuple(counts), across=across)
 
-    def metric(self, opened: Open, name: str, tensor: Tensor, node: syntax.Pipe) -> Metric:
+    def metric(self, opened: Open, name: str, tensor: SymbolicTensor, node: syntax.Pipe) -> Metric:
         builder = opened.context.builder
         parts: list[int] = []
         for index in reaching(builder, tensor.id):
@@ -413,7 +419,7 @@ class Binder:
                 stack.extend(inputs)
         return False
 
-    def close(self, opened: Open, outputs: list[tuple[str, Tensor]]) -> int:
+    def close(self, opened: Open, outputs: list[tuple[str, SymbolicTensor]]) -> int:
         """The finished body's index."""
         body = opened.context.builder.finish(outputs, statics={}, dims={})
         used = {operand for node in body.nodes for operand in node.inputs if isinstance(operand, int)}

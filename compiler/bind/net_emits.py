@@ -8,7 +8,7 @@ from typing import Any
 from ..catalogue.ops import find
 from ..elaborate.nodes import operator_node
 from ..elaborate.state import Context
-from ..elaborate.values import Checked, Tensor
+from ..elaborate.values import CheckedBody, SymbolicTensor
 from ..messages import recipe as errors
 from ..messages.diagnostics import Failed
 from ..messages.names import nearest
@@ -31,29 +31,29 @@ class NetEmits:
         net: str,
         names: tuple[str, ...],
         known: tuple[str, ...],
-        widened: dict[int, Checked],
-        elsewhere: Function[[str, Span], Tensor | None],
+        widened: dict[int, CheckedBody],
+        elsewhere: Function[[str, Span], SymbolicTensor | None],
     ) -> None:
         self.context, self.net, self.names, self.known = context, net, names, known
         self.widened, self.elsewhere = widened, elsewhere
-        self.made: dict[str, list[Tensor]] = {name: [] for name in names}
+        self.made: dict[str, list[SymbolicTensor]] = {name: [] for name in names}
         self.began = 0
 
-    def widen(self, checked: Checked) -> Checked:
+    def widen(self, checked: CheckedBody) -> CheckedBody:
         if checked.body not in self.widened:
             state = self.context.state
             body = with_emits(state.bodies, state.bodies[checked.body], self.names)
             more = [(result.name, body.value(result.value).type) for result in body.outputs[len(checked.outputs) :]]
-            self.widened[checked.body] = Checked(state.add_body(body), (*checked.outputs, *more), checked.instances)
+            self.widened[checked.body] = CheckedBody(state.add_body(body), (*checked.outputs, *more), checked.instances)
         return self.widened[checked.body]
 
-    def applied(self, outputs: list[tuple[str, Tensor]]) -> None:
+    def applied(self, outputs: list[tuple[str, SymbolicTensor]]) -> None:
         for name, tensor in outputs:
             tensor.builder.names[tensor.id] = name
             if tensor.builder is self.context.builder:
                 self.made[name].append(tensor)
 
-    def read(self, name: str, span: Span) -> Tensor | None:
+    def read(self, name: str, span: Span) -> SymbolicTensor | None:
         if name not in self.names:
             near = nearest(name, self.known)
             body = self.context.builder.instances[self.net].body

@@ -10,7 +10,7 @@ from ..elaborate.nodes import as_tensor
 from ..elaborate.state import State
 from ..elaborate.statements import selector as selector_of
 from ..elaborate.unmatched import reachable
-from ..elaborate.values import Tensor
+from ..elaborate.values import SymbolicTensor
 from ..ir.arguments import Selector
 from ..ir.expand import ParameterEntry, enclosing, glob
 from ..ir.model import OpNode
@@ -270,7 +270,7 @@ class PhaseBinder:
         if not images and not values:
             return Log(every=every)
         opened = self.binder.open("log", "step", sub.name.span)
-        shown: dict[str, Tensor] = {}
+        shown: dict[str, SymbolicTensor] = {}
         with self.state.reporting():
             for ref in (*images, *values):
                 tensor = as_tensor(opened.context, opened.environment.lookup(ref.name, ref.span), ref.span)

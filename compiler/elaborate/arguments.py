@@ -21,7 +21,7 @@ from . import initializers
 from .nodes import guarded
 from .signatures import Signature, kind_of, signature_of
 from .state import Context
-from .values import POISON, Instance, Tensor
+from .values import POISON, Instance, SymbolicTensor
 
 
 def evaluate_arguments(
@@ -147,7 +147,7 @@ def convert(context: Context, decl: syntax.Decl, value: Any, span: Span, inner: 
     kind, name = kind_of(decl), decl.name.text
     if value is POISON:
         return value
-    if isinstance(value, Tensor):
+    if isinstance(value, SymbolicTensor):
         raise Failed(errors.not_static(span, f"static `{name}`"))
     if kind in ("", "tuple", "list") and decl.default is not None:
         default = evaluate_argument(inner, decl.default, "")
@@ -232,7 +232,7 @@ def bind_operator(
                 break
             if name in keyword:
                 continue
-            if kind == "optional" and not isinstance(rest[0], Tensor):
+            if kind == "optional" and not isinstance(rest[0], SymbolicTensor):
                 continue
             tensors[name] = rest.pop(0)
     for name in fields:
@@ -276,7 +276,7 @@ def bind_operator(
 
 def check(context: Context, spelled: str, name: str, kind: str, value: Any, span: Span) -> Any:
     """One static argument of an operator against its annotation."""
-    if isinstance(value, Tensor):
+    if isinstance(value, SymbolicTensor):
         if kind in ("ShapeLike", "Shape"):
             return value.type.shape
         raise Failed(errors.not_static(span, f"argument `{name}` of `{spelled}`"))

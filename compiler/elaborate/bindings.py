@@ -15,7 +15,7 @@ from .apply import apply
 from .instances import make_instance
 from .nodes import guarded, is_tensor, name_value, operator_node
 from .state import Context
-from .values import POISON, Outputs, Tensor
+from .values import POISON, Outputs, SymbolicTensor
 
 
 def bind(context: Context, target: syntax.Pipe, value_node: syntax.Pipe, span: Span) -> Any:
@@ -26,7 +26,7 @@ def bind(context: Context, target: syntax.Pipe, value_node: syntax.Pipe, span: S
         value = context.evaluate(value_node)
         if isinstance(value, Callable):
             value = instantiate(context, value, target, value_node.span)
-        elif isinstance(value, Tensor):
+        elif isinstance(value, SymbolicTensor):
             name_value(value, target.name)
     except (Failed, Abandoned):
         for name in names_of(target):
@@ -61,7 +61,7 @@ def instantiate(context: Context, value: Callable, target: syntax.Ref, span: Spa
         raise Failed(errors.function_bound(value.spelled, span))
     if isinstance(value.target, type) and not value.target.tensors:
         made = apply(context, value, (), span, label=target.name)
-        if isinstance(made, Tensor):
+        if isinstance(made, SymbolicTensor):
             name_value(made, target.name)
         return made
     return make_instance(context, value, context.scope.path(target.name), span)
@@ -74,7 +74,7 @@ def unpack(context: Context, target: syntax.List, value: Any, span: Span) -> Any
         names.append(item)
     if isinstance(value, Outputs):
         raise Failed(errors.unpack_outputs(value.of, list(value.tensors), target.span))
-    if isinstance(value, Tensor):
+    if isinstance(value, SymbolicTensor):
         size = value.type.shape[0] if value.type.shape else None
         if not isinstance(size, int):
             raise Failed(errors.unpack_axis(value.type, target.span))
@@ -91,7 +91,7 @@ def unpack(context: Context, target: syntax.List, value: Any, span: Span) -> Any
     for name, item in zip(names, value, strict=True):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
         if name.name == "_":
             continue
-        if isinstance(item, Tensor):
+        if isinstance(item, SymbolicTensor):
             name_value(item, name.name)
         rebind(context, name.name, item, name.span)
     return value  # pyright: ignore[reportUnknownVariableType]

@@ -20,12 +20,12 @@ from .shapes import unify
 from .signatures import Signature, signature_of
 from .state import Context, State
 from .statements import run_statement
-from .values import POISON, Checked, Tensor
+from .values import POISON, CheckedBody, SymbolicTensor
 
 
 def run_block(
     state: State, definition: Definition, statics: dict[str, Any], inputs: list[TensorType | None], span: Span
-) -> Checked | None:
+) -> CheckedBody | None:
     """Runs a block's body symbolically; None when it had mistakes (they are reported)."""
     node = definition.node
     assert isinstance(node, (syntax.Block, syntax.BlockSeq, syntax.Model))
@@ -59,17 +59,17 @@ def run_block(
         raise Failed(errors.lowercase_owns_weights(definition.name, node.name.span))
     index = state.add_body(body)
     types = tuple((name, tensor.type) for name, tensor in outputs)
-    return Checked(index, types, dict(builder.instance_inputs))
+    return CheckedBody(index, types, dict(builder.instance_inputs))
 
 
 def run_body(
     context: Context, body: syntax.Body, signature: Signature, *, is_model: bool
-) -> list[tuple[str, Tensor]] | None:
+) -> list[tuple[str, SymbolicTensor]] | None:
     """Statements in order, then the outputs; None when there were mistakes."""
     before = len(context.state.report.errors), context.state.failures
     named = isinstance(signature.outs, syntax.Decls)
     last: Any = None
-    outputs: list[tuple[str, Tensor]] | None = None
+    outputs: list[tuple[str, SymbolicTensor]] | None = None
     for position, statement in enumerate(body.statements):
         final = position == len(body.statements) - 1 and not named
         with context.state.reporting(statement.span):
@@ -99,7 +99,7 @@ def run_body(
     return None if (len(context.state.report.errors), context.state.failures) != before else outputs
 
 
-def named_output(context: Context, decl: syntax.Decl) -> Tensor:
+def named_output(context: Context, decl: syntax.Decl) -> SymbolicTensor:
     binding = context.environment.bindings.get(decl.name.text)
     if binding is None or binding.is_input or binding.is_size:
         raise Failed(errors.output_not_assigned(decl.name.text, decl.span))

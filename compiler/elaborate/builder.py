@@ -27,7 +27,7 @@ from ..messages.source import Span
 from ..messages.wording import describe
 from ..sizes.dims import Dim, Size
 from ..sizes.types import TensorType
-from .values import InitValue, Instance, Tensor
+from .values import InitValue, Instance, SymbolicTensor
 
 NodeClass = type[OpNode] | type[WeightNode] | type[CallNode] | type[RepeatNode] | type[ModeNode] | type[ScanNode]
 
@@ -93,7 +93,7 @@ class Builder:
         self.taken: dict[str, Span] = {}  # leaf paths and their places
         self.prefixes: dict[str, Span] = {}  # every proper prefix of a taken path
         self.instance_inputs: dict[str, Instance] = {}
-        self.captures: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
+        self.captures: dict[tuple[int, int], tuple[SymbolicTensor, SymbolicTensor]] = {}
         self.requirements: list[Requirement] = []
         self.init_rules: list[InitRule] = []
         self.emits: list[Result] = []
@@ -102,17 +102,17 @@ class Builder:
 
     # ---- values ----------------------------------------------------------------------------------------------------
 
-    def new(self, type: TensorType, name: str = "") -> Tensor:
+    def new(self, type: TensorType, name: str = "") -> SymbolicTensor:
         self.types.append(type)
         self.names.append(name)
-        return Tensor(self, len(self.types) - 1, type)
+        return SymbolicTensor(self, len(self.types) - 1, type)
 
-    def input(self, type: TensorType, name: str = "") -> Tensor:
+    def input(self, type: TensorType, name: str = "") -> SymbolicTensor:
         tensor = self.new(type, name)
         self.inputs.append(tensor.id)
         return tensor
 
-    def use(self, tensor: Tensor) -> int:
+    def use(self, tensor: SymbolicTensor) -> int:
         """The id of a tensor in this body; one from around a region is captured."""
         if tensor.builder is self:
             self.read.add(tensor.id)
@@ -121,18 +121,20 @@ class Builder:
         if key not in self.captures:
             assert self.parent is not None, "a value of another body that is not around this one"
             outer = (
-                tensor if tensor.builder is self.parent else Tensor(self.parent, self.parent.use(tensor), tensor.type)
+                tensor
+                if tensor.builder is self.parent
+                else SymbolicTensor(self.parent, self.parent.use(tensor), tensor.type)
             )
             local = self.new(tensor.type, tensor.builder.names[tensor.id])
             self.captures[key] = (outer, local)
         return self.captures[key][1].id
 
-    def node(self, kind: NodeClass, outputs: list[TensorType], /, **fields: Any) -> list[Tensor]:
+    def node(self, kind: NodeClass, outputs: list[TensorType], /, **fields: Any) -> list[SymbolicTensor]:
         tensors = [self.new(type) for type in outputs]
         self.nodes.append((kind, fields, [tensor.id for tensor in tensors]))
         return tensors
 
-    def origin(self, tensor: Tensor) -> Span | None:
+    def origin(self, tensor: SymbolicTensor) -> Span | None:
         """The stage that gave a tensor its shape: functions that keep the shape are passed over."""
         made = {id: (fields, ids) for _, fields, ids in self.nodes for id in ids}
         current, found = tensor.id, None
@@ -187,7 +189,9 @@ class Builder:
 
     # ---- the finished body -----------------------------------------------------------------------------------------
 
-    def finish(self, outputs: list[tuple[str, Tensor]], *, statics: dict[str, Any], dims: dict[str, Size]) -> Body:
+    def finish(
+        self, outputs: list[tuple[str, SymbolicTensor]], *, statics: dict[str, Any], dims: dict[str, Size]
+    ) -> Body:
         results = tuple(Result(name=name, value=self.use(tensor)) for name, tensor in outputs)
 
         def value(id: int) -> Value:

@@ -25,7 +25,7 @@ from .modes import by_mode, condition
 from .nodes import as_outputs, as_tensor, guarded, operator_node, plain_statics
 from .shapes import match_shape
 from .state import MAX_INSTANCES, Context
-from .values import Flow, Instance, Tensor
+from .values import Flow, Instance, SymbolicTensor
 
 MOST_PIPED = 1000  # values that one pipe may feed
 
@@ -252,7 +252,7 @@ def run_turn(
     types: list[TensorType],
     numbered: bool,
     prefix: str,
-) -> tuple[Builder, Body, list[tuple[str, Tensor]], dict[str, int]]:
+) -> tuple[Builder, Body, list[tuple[str, SymbolicTensor]], dict[str, int]]:
     builder = Builder(context.builder.report, "turn", "turn", unit.body.span, context.builder)
     environment: Environment = context.environment.inner()
     environment.statics = dict(statics)

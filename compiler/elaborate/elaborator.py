@@ -23,7 +23,7 @@ from .shapes import declared_type
 from .signatures import Signature, signature_of
 from .state import Context, State
 from .unmatched import check_parameters
-from .values import POISON, Checked, Outputs, Tensor
+from .values import POISON, CheckedBody, Outputs, SymbolicTensor
 
 
 class Elaborator(State):
@@ -37,7 +37,7 @@ class Elaborator(State):
 
     def run_block(
         self, definition: Definition, statics: dict[str, Any], inputs: list[TensorType | None], span: Span
-    ) -> Checked | None:
+    ) -> CheckedBody | None:
         return blocks.run_block(self, definition, statics, inputs, span)
 
     def root(self, use: RootUse) -> RootModel | None:
@@ -74,7 +74,7 @@ class Elaborator(State):
                     raise Failed(errors.input_without_type(decl.name.text, decl.span))
                 type = declared_type(context, decl.type)
                 environment.bind(decl.name.text, builder.input(type, decl.name.text), decl.name.span, is_input=True)
-        outputs: list[tuple[str, Tensor]] | None = None
+        outputs: list[tuple[str, SymbolicTensor]] | None = None
         if not isinstance(node.outs, syntax.Decls):
             self.report.add(errors.model_outputs_unnamed(definition.name, node.name.span))
         elif len(self.report.errors) == before:
@@ -82,7 +82,7 @@ class Elaborator(State):
         if outputs is None or len(self.report.errors) > before:
             return None
         for name, binding in environment.bindings.items():
-            if isinstance(binding.value, Tensor) and not binding.is_input and binding.value.builder is builder:
+            if isinstance(binding.value, SymbolicTensor) and not binding.is_input and binding.value.builder is builder:
                 builder.taps[name] = binding.value.id
             if isinstance(binding.value, Outputs):
                 for leaf, tensor in binding.value.tensors.items():

@@ -23,7 +23,7 @@ from .instances import settle
 from .modes import by_mode, condition, static_truth
 from .nodes import guarded, is_tensor, operator_node, realize
 from .state import Context
-from .values import POISON, Instance, Outputs, SubInstance, Tensor
+from .values import POISON, Instance, Outputs, SubInstance, SymbolicTensor
 
 #: Operators of the language and their catalogue entries.
 BINARY = {
@@ -116,7 +116,9 @@ def operate(context: Context, node: syntax.Binary) -> Any:
         try:
             return operator_node(context, operator, {}, [left, right], node.span, spelled=node.op)
         except Failed as failure:
-            if failure.diagnostic.span != node.span or not (isinstance(left, Tensor) and isinstance(right, Tensor)):
+            if failure.diagnostic.span != node.span or not (
+                isinstance(left, SymbolicTensor) and isinstance(right, SymbolicTensor)
+            ):
                 raise
             sides = ((node.left.span, left.type), (node.right.span, right.type))
             raise Failed(errors.between(failure.diagnostic, node.op_span, sides)) from None
@@ -161,7 +163,7 @@ def attribute(context: Context, node: syntax.Attr) -> Any:
         )
     if isinstance(value, Callable):
         value = realize(context, value, node.value.span)
-    if isinstance(value, Tensor):
+    if isinstance(value, SymbolicTensor):
         if name == "T":
             operator = find("transpose")
             assert operator is not None
@@ -237,7 +239,7 @@ def index(context: Context, node: syntax.Index) -> Any:
     value = evaluate(context, node.value)
     if isinstance(value, Callable):
         value = realize(context, value, node.value.span)
-    if not isinstance(value, Tensor):
+    if not isinstance(value, SymbolicTensor):
         if isinstance(value, tuple) and len(node.items) == 1:
             return part_of_list(context, cast("tuple[Any, ...]", value), node.items[0])
         if isinstance(value, Outputs):
@@ -254,7 +256,7 @@ def index(context: Context, node: syntax.Index) -> Any:
                 items.append("...")
             case _:
                 position = evaluate(context, item)
-                if isinstance(position, Tensor):
+                if isinstance(position, SymbolicTensor):
                     raise Failed(errors.index_by_tensor(item.span))
                 items.append(guarded(item.span, _index_size, position))
     operator = find("index")
@@ -272,7 +274,7 @@ def part_of_list(context: Context, values: tuple[Any, ...], part: syntax.Pipe | 
 
 def _position(context: Context, node: syntax.Pipe) -> Any:
     value = evaluate(context, node)
-    if isinstance(value, Tensor):
+    if isinstance(value, SymbolicTensor):
         raise Failed(errors.index_by_tensor(node.span))
     return value
 
@@ -287,7 +289,7 @@ def bound(context: Context, node: syntax.Pipe | None) -> Size | None:
     if node is None:
         return None
     value = evaluate(context, node)
-    if isinstance(value, Tensor):
+    if isinstance(value, SymbolicTensor):
         raise Failed(errors.index_by_tensor(node.span))
     return guarded(node.span, _index_size, value)
 

@@ -17,7 +17,7 @@ from ..text import syntax
 from .arguments import bind_operator, bind_statics
 from .signatures import Signature, signature_of
 from .state import MAX_DEPTH, Context, Instantiation, State
-from .values import Checked, Instance
+from .values import CheckedBody, Instance
 
 
 def make_instance(context: Context, value: Callable, path: str, span: Span) -> Instance:
@@ -100,7 +100,7 @@ def apply_block(
     inputs: list[TensorType | None],
     span: Span,
     path: str,
-) -> Checked:
+) -> CheckedBody:
     """The checked body of a block for these statics and input types; each distinct one is run once."""
     node = definition.node
     key = (

@@ -14,7 +14,7 @@ from ..text import syntax
 from .builder import Builder
 from .nodes import as_outputs, guarded
 from .state import Context
-from .values import Instance, Tensor
+from .values import Instance, SymbolicTensor
 
 
 def condition(context: Context, node: syntax.Pipe) -> bool | None:
@@ -32,7 +32,7 @@ def condition(context: Context, node: syntax.Pipe) -> bool | None:
 
 
 def static_truth(context: Context, value: Any, span: Span) -> bool:
-    if isinstance(value, Tensor):
+    if isinstance(value, SymbolicTensor):
         raise Failed(errors.data_condition(span))
     return guarded(span, truth, value)
 
@@ -60,12 +60,12 @@ def by_mode(
     context: Context,
     training: Function[[Context], Any],
     evaluation: Function[[Context], Any],
-    carried: tuple[Tensor, ...],
+    carried: tuple[SymbolicTensor, ...],
     span: Span,
 ) -> Any:
     """Runs both branches of `if training` as bodies over the same inputs; numbers are those of training."""
     counters, first_places = dict(context.scope.counters), dict(context.scope.first)
-    branches: list[tuple[Builder, list[tuple[str, Tensor]]]] = []
+    branches: list[tuple[Builder, list[tuple[str, SymbolicTensor]]]] = []
     after = counters
     owner = context.builder.owner()
     taken, prefixes = dict(owner.taken), dict(owner.prefixes)
@@ -98,7 +98,7 @@ def by_mode(
     owner.taken, owner.prefixes = {**owner.taken, **others}, {**owner.prefixes, **other_prefixes}
     if [t.type for _, t in first[1]] != [t.type for _, t in second[1]]:
         raise Failed(errors.branches_differ([t.type for _, t in first[1]], [t.type for _, t in second[1]], span))
-    union: dict[tuple[int, int], Tensor] = {}
+    union: dict[tuple[int, int], SymbolicTensor] = {}
     for builder, _ in branches:
         for outer, _local in builder.captures.values():
             union.setdefault((id(outer.builder), outer.id), outer)
@@ -134,10 +134,12 @@ def check_shared(training: Instance | None, evaluation: Instance | None, path: s
     raise Failed(errors.branches_share(path, made[0], made[1], places[0], places[1]))
 
 
-def _in_order(builder: Builder, union: dict[tuple[int, int], Tensor]) -> dict[tuple[int, int], tuple[Tensor, Tensor]]:
+def _in_order(
+    builder: Builder, union: dict[tuple[int, int], SymbolicTensor]
+) -> dict[tuple[int, int], tuple[SymbolicTensor, SymbolicTensor]]:
     """The captures of a branch in the common order; one it does not use becomes an unused input."""
     known = {(id(outer.builder), outer.id): (key, outer, local) for key, (outer, local) in builder.captures.items()}
-    ordered: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
+    ordered: dict[tuple[int, int], tuple[SymbolicTensor, SymbolicTensor]] = {}
     for place_key, outer in union.items():
         if place_key in known:
             key, _, local = known[place_key]

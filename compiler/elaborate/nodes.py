@@ -17,7 +17,7 @@ from ..sizes.types import TensorType
 from . import initializers
 from .builder import json_arguments
 from .state import Context
-from .values import POISON, Instance, Outputs, Tensor
+from .values import POISON, Instance, Outputs, SymbolicTensor
 
 MOST_OUTPUTS = 1000  # of a body that names none
 
@@ -29,14 +29,14 @@ def is_size(value: Any) -> bool:
 def is_tensor(value: Any) -> bool:
     if isinstance(value, Callable) and isinstance(value.target, type):
         return issubclass(value.target, Layer)
-    return isinstance(value, (Tensor, Outputs))
+    return isinstance(value, (SymbolicTensor, Outputs))
 
 
-def as_tensor(context: Context, value: Any, span: Span) -> Tensor:
+def as_tensor(context: Context, value: Any, span: Span) -> SymbolicTensor:
     """A single tensor; several outputs are E0305, statics E0303."""
     if value is POISON:
         raise Abandoned
-    if isinstance(value, Tensor):
+    if isinstance(value, SymbolicTensor):
         return value
     if isinstance(value, Outputs):
         raise Failed(errors.several_outputs(value.of, list(value.tensors), span))
@@ -51,7 +51,7 @@ def as_tensor(context: Context, value: Any, span: Span) -> Tensor:
     raise Failed(errors.not_a_tensor(value, span))
 
 
-def as_outputs(context: Context, value: Any, span: Span) -> list[tuple[str, Tensor]]:
+def as_outputs(context: Context, value: Any, span: Span) -> list[tuple[str, SymbolicTensor]]:
     """The results of a body without named outputs."""
     if isinstance(value, Outputs):
         return list(value.tensors.items())
@@ -73,7 +73,7 @@ def plain_statics(statics: dict[str, Any]) -> dict[str, Any]:
     return json_arguments(statics)
 
 
-def name_value(tensor: Tensor, name: str) -> None:
+def name_value(tensor: SymbolicTensor, name: str) -> None:
     if not tensor.builder.names[tensor.id]:
         tensor.builder.names[tensor.id] = name
 
@@ -113,10 +113,12 @@ def operator_node(
         name, kind = (
             operator.tensors[min(position, len(operator.tensors) - 1)] if operator.tensors else ("input", "one")
         )
-        if (value is None and kind == "many") or not isinstance(value, (Tensor, bool, int, float, Dim, type(None))):
+        if (value is None and kind == "many") or not isinstance(
+            value, (SymbolicTensor, bool, int, float, Dim, type(None))
+        ):
             raise Failed(errors.input_not_tensor(spelled or operator.name, name, value, span))
-        given.append(value.type if isinstance(value, Tensor) else value)
-        if isinstance(value, Tensor):
+        given.append(value.type if isinstance(value, SymbolicTensor) else value)
+        if isinstance(value, SymbolicTensor):
             operands.append(context.builder.use(value))
         else:
             operands.append(None if value is None else Scalar(value=value))

@@ -18,7 +18,7 @@ from .state import Context
 
 
 @dataclass(frozen=True)
-class Atom:
+class Axis:
     """One axis of the expanded form: its written text, by which the two sides correspond, and its size."""
 
     key: str
@@ -29,7 +29,7 @@ def rearrangement(context: Context, node: syntax.Rearrange, actual: TensorType) 
     """Arguments of the `rearrange` operator and the resulting type of `[..] => [..]`."""
     items = list(node.before.items)
     sizes = list(actual.shape)
-    groups: list[list[Atom]] = []
+    groups: list[list[Axis]] = []
     lead = next((i for i, item in enumerate(items) if isinstance(item, syntax.Ellipsis)), None)
     missing = len(sizes) - (len(items) - (1 if lead is not None else 0))
     if missing < 0 or (lead is None and missing):
@@ -38,7 +38,7 @@ def rearrangement(context: Context, node: syntax.Rearrange, actual: TensorType) 
     for item in items:
         if isinstance(item, syntax.Ellipsis):
             for _ in range(missing):
-                groups.append([Atom(f"...{position}", sizes[position])])
+                groups.append([Axis(f"...{position}", sizes[position])])
                 position += 1
             continue
         groups.append(solve_group(context, item, sizes[position], position, actual))
@@ -106,7 +106,7 @@ def key_of(node: syntax.Pipe) -> str:
     return print_expression(node)
 
 
-def solve_group(context: Context, item: syntax.Pipe, size: Size, axis: int, actual: TensorType) -> list[Atom]:
+def solve_group(context: Context, item: syntax.Pipe, size: Size, axis: int, actual: TensorType) -> list[Axis]:
     """Sizes of the parts of one axis: at most one is unknown, found by exact division."""
     item = unparen(item) if not isinstance(item, syntax.Tuple) else item
     parts = item.items if isinstance(item, syntax.Tuple) else (item,)
@@ -142,4 +142,4 @@ def solve_group(context: Context, item: syntax.Pipe, size: Size, axis: int, actu
             raise Failed(errors.not_divisible(size, product, axis, actual, item.span))
         context.environment.bind_size(unknown.name, rest, unknown.span)
         known = [rest if part is None else part for part in known]
-    return [Atom(key_of(part), value) for part, value in zip(parts, known, strict=True) if value is not None]
+    return [Axis(key_of(part), value) for part, value in zip(parts, known, strict=True) if value is not None]

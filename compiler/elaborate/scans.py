@@ -15,7 +15,7 @@ from .bindings import names_of, rebind
 from .builder import Builder
 from .nodes import as_tensor, guarded, name_value
 from .state import Context
-from .values import Tensor
+from .values import SymbolicTensor
 
 #: `statements.run_statement`, which runs the statements of the body.
 RunStatement: TypeAlias = Function[..., Any]
@@ -26,8 +26,8 @@ def run(context: Context, statement: syntax.Scan, run_statement: RunStatement) -
     value = statement.value
     assert isinstance(value, syntax.Call), "the parser refuses other bodies"
     axis = 0
-    sequences: dict[str, Tensor] = {}
-    carries: dict[str, Tensor] = {}
+    sequences: dict[str, SymbolicTensor] = {}
+    carries: dict[str, SymbolicTensor] = {}
     for item in value.args.items:
         if not isinstance(item, syntax.Kwarg):
             raise Failed(errors.scan_argument(item.span))
@@ -68,7 +68,7 @@ def run(context: Context, statement: syntax.Scan, run_statement: RunStatement) -
         last = run_statement(inner, part, final=position == len(statement.body.statements) - 1)
     if last is None:
         raise Failed(errors.no_result(statement.body.span))
-    outputs: list[tuple[str, Tensor]] = []
+    outputs: list[tuple[str, SymbolicTensor]] = []
     for name, start in carries.items():
         binding = environment.bindings[name]
         tensor = as_tensor(inner, binding.value, binding.span)

@@ -19,7 +19,7 @@ from ..sizes.types import DTYPES, TensorType
 from ..text import syntax
 from .nodes import guarded
 from .state import Context
-from .values import Tensor
+from .values import SymbolicTensor
 
 
 def size_of(context: Context, node: syntax.Pipe, what: str, *, names_new: bool = False) -> Size:
@@ -29,7 +29,7 @@ def size_of(context: Context, node: syntax.Pipe, what: str, *, names_new: bool =
             alone = names_new and ref is node
             raise Failed(errors.unknown_size(ref.name, ref.span, context.environment.sizes(), names_new=alone))
     value = context.evaluate(node)
-    if isinstance(value, Tensor):
+    if isinstance(value, SymbolicTensor):
         raise Failed(errors.not_static(node.span, what))
     size = guarded(node.span, as_size, value, context.facts, what)
     if isinstance(size, int) and size < 1:

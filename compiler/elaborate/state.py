@@ -27,7 +27,7 @@ from ..text import syntax
 from .builder import Builder, Scope
 from .environment import Environment
 from .roots import RootModel
-from .values import Checked
+from .values import CheckedBody
 
 MAX_INSTANCES = 100_000
 MAX_DEPTH = 100
@@ -75,7 +75,7 @@ class State(ABC):
         self.layers: list[int] = []  # by body: how many layers it expands to
         self.models: list[Model] = []
         self.roots: dict[int, RootModel | None] = {}  # by the node that uses it; None: it has mistakes
-        self.cache: dict[Any, Checked | None] = {}
+        self.cache: dict[Any, CheckedBody | None] = {}
         self.facts: Facts = NO_FACTS
         self.frames: list[Instantiation] = []
         self.scopes: list[str] = []  # labels of the repeats around, inside the innermost frame
@@ -208,5 +208,5 @@ class State(ABC):
     @abstractmethod
     def run_block(
         self, definition: Definition, statics: dict[str, Any], inputs: list[TensorType | None], span: Span
-    ) -> Checked | None:
+    ) -> CheckedBody | None:
         """Runs a block's body; None when it had mistakes, which are reported (`blocks.run_block`)."""

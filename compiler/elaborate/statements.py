@@ -15,7 +15,7 @@ from .modes import static_truth
 from .nodes import as_tensor, is_size
 from .shapes import assume
 from .state import Context
-from .values import Tensor
+from .values import SymbolicTensor
 
 COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 
@@ -57,7 +57,7 @@ def require(context: Context, node: syntax.Pipe, message: syntax.String | None) 
     text = message.value if message is not None else None
     if isinstance(node, syntax.Binary) and node.op in COMPARISONS:
         left, right = context.evaluate(node.left), context.evaluate(node.right)
-        if isinstance(left, Tensor) or isinstance(right, Tensor):
+        if isinstance(left, SymbolicTensor) or isinstance(right, SymbolicTensor):
             raise Failed(errors.data_condition(node.span))
         if (isinstance(left, Dim) or isinstance(right, Dim)) and is_size(left) and is_size(right):
             divisor: tuple[Size, int] | None = None

@@ -20,7 +20,7 @@ class Owner(Protocol):
     names: list[str]
 
 
-class Tensor:
+class SymbolicTensor:
     """A value of a body under construction."""
 
     __slots__ = ("builder", "id", "type")
@@ -36,7 +36,7 @@ class Tensor:
 class Outputs:
     """Several named tensors (`r.y`, `r.h`)."""
 
-    tensors: dict[str, Tensor]
+    tensors: dict[str, SymbolicTensor]
     of: str
 
     def in_words(self) -> str:
@@ -73,7 +73,7 @@ class Instance:
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckedBody:
     """A body in the cache: its index, its outputs in order, and the instances it takes from outside."""
 
     body: int
@@ -84,15 +84,15 @@ class Checked:
 class Emits(Protocol):
     """What applications of a net emit (`gen.load`)."""
 
-    def widen(self, checked: Checked) -> Checked:
+    def widen(self, checked: CheckedBody) -> CheckedBody:
         """The body with further outputs, those emitted."""
         ...
 
-    def applied(self, outputs: list[tuple[str, Tensor]]) -> None:
+    def applied(self, outputs: list[tuple[str, SymbolicTensor]]) -> None:
         """Takes the further outputs of one application."""
         ...
 
-    def read(self, name: str, span: Span) -> Tensor | None:
+    def read(self, name: str, span: Span) -> SymbolicTensor | None:
         """The values emitted under a name, stacked on the first axis; None when the net emits no such thing."""
         ...
 
