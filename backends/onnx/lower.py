@@ -29,12 +29,12 @@ from ...compiler.ir.model import (
     Value,
     WeightNode,
 )
-from ...compiler.ir.submodel import cut
 from ...compiler.messages import export as errors
 from ...compiler.messages.diagnostics import Failed
 from ...compiler.sizes.dims import Dim, Size, substitute, var, variables
 from ...compiler.sizes.types import TensorType
 from .cache import PAST, Cache
+from .form import PLAIN, Form
 from .graph import DATA_TYPES, IR_VERSION, OPSET, GraphBuilder, dimension_text
 from .lowering import BACKEND, Use, defaults, lowering_of
 from .tensor import Tensor
@@ -62,50 +62,23 @@ class Frame:
         return {name: self.path(reference) for name, reference in instances.items()}
 
 
-def lower(
-    spec: Spec,
-    model: Model,
-    weights: Weights,
-    *,
-    inputs: Sequence[str] | None = None,
-    outputs: Sequence[str] | None = None,
-    tail: Body | None = None,
-    fix: Mapping[str, int] | None = None,
-    precision: str = "f32",
-    cached: bool = False,
-    quantize: str | None = None,
-    metadata: Mapping[str, str] | None = None,
-) -> ir.Model:
-    """Lowers a model. Raises Failed (E0501, E0502, E0503, E0504 ...) and MissingWeight.
-
-    `inputs`, `outputs` and `tail` cut the model as `compiler/ir/submodel.py` says. `fix` gives sizes to dimensions. `precision` is what f32 becomes inside the graph;
-    inputs and outputs keep the spec's types. `cached` is the form that continues a sequence (`cache.py`),
-    `quantize` (`int8`, `int4`) what the weights of linear layers become (`quantize.py`).
-    """
-    spec, model = cut(spec, model, inputs=inputs, outputs=outputs, tail=tail)
-    length = cached_length(spec, model, fix or {}) if cached else None
-    return _Lowering(spec, model, weights, fix or {}, precision, length, quantize).run(metadata or {})
+def lower(spec: Spec, model: Model, weights: Weights, form: Form = PLAIN) -> ir.Model:
+    """Lowers a model (a part of one is cut out before, see `compiler/ir/submodel.py`). Raises MissingWeight, and Failed for
+    what ONNX cannot express (E0501, E0502, E0504 ...) or for a cached form that does not exist (E0503)."""
+    return _Lowering(spec, model, weights, form).run()
 
 
 class _Lowering:
-    def __init__(
-        self,
-        spec: Spec,
-        model: Model,
-        weights: Weights,
-        fix: Mapping[str, int],
-        precision: str,
-        length: str | None,
-        quantize: str | None,
-    ) -> None:
-        self.spec, self.model, self.fix = spec, model, fix
-        self.graph = GraphBuilder(weights, precision, quantize)
+    def __init__(self, spec: Spec, model: Model, weights: Weights, form: Form) -> None:
+        self.spec, self.model, self.form, self.fix = spec, model, form, form.fix
+        length = cached_length(spec, model, form.fix) if form.cached else None
+        self.graph = GraphBuilder(weights, form.precision, form.quantize)
         self.cache = Cache(self.graph, length) if length is not None else None
         self.live = Liveness(spec.bodies)
 
     # ---- the whole -------------------------------------------------------------------------------------------------
 
-    def run(self, metadata: Mapping[str, str]) -> ir.Model:
+    def run(self) -> ir.Model:
         body = self.spec.body_of(self.model)
         graph_inputs, environment = self.feed(body)
         names = [result.name or "output" for result in body.outputs]
@@ -114,7 +87,7 @@ class _Lowering:
         if self.cache is not None:
             graph_inputs += self.cache.inputs
             graph_outputs += self.cache.outputs
-        return self.finish(graph_inputs, graph_outputs, metadata)
+        return self.finish(graph_inputs, graph_outputs)
 
     def feed(self, body: Body) -> tuple[list[ir.Value], dict[int, Tensor]]:
         """Graph inputs, and the tensors that they are inside."""
@@ -147,7 +120,7 @@ class _Lowering:
         value.shape, value.type = declared.shape, declared.type
         return value
 
-    def finish(self, inputs: Sequence[ir.Value], outputs: Sequence[ir.Value], metadata: Mapping[str, str]) -> ir.Model:
+    def finish(self, inputs: Sequence[ir.Value], outputs: Sequence[ir.Value]) -> ir.Model:
         nodes = _alive(self.graph.nodes, outputs)
         read = {value for node in nodes for value in _read(node)}
         initializers = [value for value in self.graph.initializers.values() if value in read]
@@ -159,7 +132,7 @@ class _Lowering:
         model.metadata_props.update(self.facts())
         if self.graph.quantize is not None:
             model.metadata_props["dlc.quantized"] = str(self.graph.quantized)
-        model.metadata_props.update(metadata)
+        model.metadata_props.update(self.form.metadata)
         return model
 
     def facts(self) -> dict[str, str]:

@@ -111,9 +111,9 @@ def compare(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor], where: Pat
         if names
     )
     raise BadInput(
-        f"the checkpoint in {where} is of another model",
+        f"the checkpoint in {where} belongs to another model",
         notes=notes,
-        helps=("undo the change of the spec to resume, or train anew without `--resume`",),
+        helps=("undo the change to the spec, or train from scratch without `--resume`",),
     )
 
 

@@ -51,7 +51,7 @@ class RunDir:
         try:
             return (self.path / name).read_text("utf-8")
         except FileNotFoundError:
-            raise BadInput(f"`{self.path}` is no run: it has no `{name}`") from None
+            raise BadInput(f"`{self.path}` is not a run: it has no `{name}`") from None
         except (OSError, UnicodeDecodeError) as error:
             raise damaged(self.path / name, str(error)) from None
 
@@ -104,7 +104,7 @@ def create(base: Path, name: str, out: Path | None) -> RunDir:
                 f"`{out}` already holds a run", helps=("choose another `--out`, or continue it with `--resume`",)
             )
         if out.exists() and not (out.is_dir() and all(map(_never_began, out.iterdir()))):
-            raise BadInput(f"`{out}` is there and is not empty", helps=("choose another `--out`",))
+            raise BadInput(f"`{out}` exists and is not empty", helps=("choose another `--out`",))
         out.mkdir(parents=True, exist_ok=True)
         return RunDir(out)
     folder = base / name
@@ -137,7 +137,7 @@ def find(path: Path) -> RunDir:
             return RunDir(candidate)
     if not path.exists():
         raise BadInput(f"there is no run `{path}`")
-    raise BadInput(f"`{path}` is no run", helps=("a run is a directory such as `runs/digits_mlp/1`",))
+    raise BadInput(f"`{path}` is not a run", helps=("a run is a directory such as `runs/digits_mlp/1`",))
 
 
 def newest_unfinished(base: Path, name: str) -> RunDir:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from safetensors.numpy import save_file
 
+from ...backends.onnx import stored
+from ...backends.onnx.weights import Weight
 from ..failure import BadInput
 from ..run import Run
 from ..spec import Loaded
 from .request import Request
-
-if TYPE_CHECKING:
-    from ...backends.onnx.weights import Weight
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,6 @@ def choose_weights(request: Request, source: Loaded | Run) -> ChosenWeights:
 
 
 def _from_file(file: Path, prefix: str, words: str) -> ChosenWeights:
-    from ...backends.onnx import stored
-
     try:
         table = stored(file)
     except FileNotFoundError:
@@ -58,8 +56,6 @@ def _from_file(file: Path, prefix: str, words: str) -> ChosenWeights:
 
 def saved(chosen: ChosenWeights, file: Path) -> ChosenWeights:
     """The weights in a safetensors file, to link to."""
-    from safetensors.numpy import save_file
-
     save_file({name: np.array(array_of(value), order="C") for name, value in chosen.values.items()}, file)
     return _from_file(file, "", chosen.words)
 

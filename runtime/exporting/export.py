@@ -9,8 +9,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import onnx
+
+from ...backends.onnx import Form, MissingWeight, lower, write_linked, write_packed
+from ...backends.onnx.graph import DATA_TYPES
+from ...backends.onnx.quantize import LEAST
+from ...backends.onnx.write import skeleton
 from ...compiler.ir.model import Model, Spec
 from ...compiler.ir.submodel import cut
 from ...compiler.messages import export as errors
@@ -23,13 +29,10 @@ from ..training.edited import warn_of_edits
 from .chosen_weights import ChosenWeights, array_of, choose_weights, missing, saved
 from .options import ExportOptions
 from .outputs import answers_of
-from .parity import Disagrees, verify
+from .parity import Disagrees, Parity, verify
 from .preprocessing import pipeline, with_preprocessing
 from .reference_model import module_of
 from .request import Request, request_of
-
-if TYPE_CHECKING:
-    from .parity import Parity
 
 
 @dataclass(frozen=True)
@@ -64,8 +67,6 @@ def export(source: Loaded | Run, options: ExportOptions) -> Exported:
     Nothing is at the destination unless everything went well, the comparison with PyTorch included. Raises Disagrees,
     BadInput, and Failed for what the spec asks for and ONNX cannot express.
     """
-    from ...backends.onnx import write_linked, write_packed
-
     request = request_of(source, options)
     if request.run is not None:
         warn_of_edits(request.run, "the file is written from the spec")
@@ -126,25 +127,20 @@ def _part(request: Request, weights: ChosenWeights) -> tuple[Part, ChosenWeights
 
 def _lowered(request: Request, part: Part, weights: ChosenWeights, preprocessing: str) -> Any:
     """The ONNX model. Raises BadInput for weights that lack one of the graph's."""
-    from ...backends.onnx import MissingWeight, lower
-    from ...backends.onnx.quantize import LEAST
-
-    answers = answers_of(request, part.spec.body_of(part.model))
+    quantize, answers = request.quantize, answers_of(request, part.spec.body_of(part.model))
+    form = Form(
+        fix=request.fix,
+        precision=request.precision,
+        quantize=quantize.name if quantize is not None else None,
+        cached=request.options.cached,
+        metadata={**request.metadata(weights.words, preprocessing), "dlc.outputs": as_json(answers)},
+    )
     try:
-        made = lower(
-            part.spec,
-            part.model,
-            weights.values,
-            fix=request.fix,
-            precision=request.precision,
-            cached=request.options.cached,
-            quantize=request.quantize.name if request.quantize is not None else None,
-            metadata={**request.metadata(weights.words, preprocessing), "dlc.outputs": as_json(answers)},
-        )
+        made = lower(part.spec, part.model, weights.values, form)
     except MissingWeight as error:
         raise missing(error, weights) from None
-    if request.quantize is not None and made.metadata_props["dlc.quantized"] == "0":
-        raise Failed(errors.nothing_to_quantize(LEAST, request.quantize.span))
+    if quantize is not None and made.metadata_props["dlc.quantized"] == "0":
+        raise Failed(errors.nothing_to_quantize(LEAST, quantize.span))
     return made
 
 
@@ -176,10 +172,6 @@ def _staging(path: Path) -> Iterator[Path]:
 
 def _check(made: Any) -> None:
     """`onnx.checker` on the graph; what it finds is our fault."""
-    import onnx
-
-    from ...backends.onnx.write import skeleton
-
     try:
         onnx.checker.check_model(skeleton(made))
     except (onnx.checker.ValidationError, ValueError) as error:
@@ -215,8 +207,6 @@ def _place(files: list[Path], path: Path) -> list[Path]:
 
 
 def _port(value: Any) -> str:
-    from ...backends.onnx.graph import DATA_TYPES
-
     dtype = next(name for name, data_type in DATA_TYPES.items() if data_type == value.dtype)
     return f"{value.name} {dtype}[{', '.join(str(d) for d in value.shape)}]"
 

@@ -220,9 +220,9 @@ def choose_sizes(spec: Spec, model: Model, session: Session, fix: Mapping[str, i
     start = _first_fit(others, {batch: 1} if batch else {}, session, fits)
     if start is None:
         raise RunFailure(
-            "no sizes were found at which the exported file can be checked",
+            "no sizes were found at which the exported file can be compared",
             notes=(f"free dimensions: {', '.join(free)}",),
-            helps=("`fix { .. }` in the export gives them sizes", "`--no-verify` exports without the check"),
+            helps=("`fix { .. }` in the export gives them sizes", "`--no-verify` exports without the comparison"),
         )
     found = [start]
     if batch:

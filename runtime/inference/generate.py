@@ -58,7 +58,7 @@ def generate(
     Raises BadInput for a model that does not say a next token.
     """
     if temperature < 0:
-        raise BadInput(f"the temperature is {temperature:g}; it is 0 or more")
+        raise BadInput(f"the temperature is {temperature:g}; it must be 0 or more")
     if not len(prompt):
         raise BadInput("the prompt is empty", helps=("give at least one token to continue",))
     sequence = _Sequence(session)
@@ -148,7 +148,7 @@ def _tokens(session: TokenModel) -> Port:
         return ports[0]
     listed = ", ".join(f"`{port}`" for port in ports)
     raise BadInput(
-        f"the model does not continue tokens: it takes {listed}", helps=("one input like `tokens: i64[B, T]`",)
+        f"the model does not take tokens: its inputs are {listed}", helps=("one input like `tokens: i64[B, T]`",)
     )
 
 
@@ -161,7 +161,7 @@ def _logits(session: TokenModel) -> str:
         return chosen[0].name
     listed = ", ".join(f"`{port}`" for port in ports)
     raise BadInput(
-        f"the model does not say which token follows: it gives {listed}", helps=("an output called `logits`",)
+        f"the model does not predict a next token: its outputs are {listed}", helps=("an output called `logits`",)
     )
 
 
@@ -180,7 +180,7 @@ class Texts:
         unknown = sorted(set(text) - numbers.keys())
         if unknown:
             listed = " ".join(map(repr, unknown[:8]))
-            raise BadInput(f"the prompt has characters that the training text has not: {listed}")
+            raise BadInput(f"the prompt has characters that the training text does not contain: {listed}")
         return [numbers[character] for character in text]
 
     def write(self, token: int) -> str:
@@ -194,6 +194,6 @@ class Texts:
             return [int(word) for word in text.split()]
         except ValueError:
             raise BadInput(
-                f"the model's file does not know texts, and `{text[:40]}` is no list of token numbers",
+                f"the model has no vocabulary, and `{text[:40]}` is not a list of token numbers",
                 helps=('give numbers: `--prompt "464 3290"`', "a run that was trained on characters exports them"),
             ) from None

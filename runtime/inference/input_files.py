@@ -35,7 +35,7 @@ def read(ports: Sequence[Port], files: Sequence[Path]) -> tuple[list[str], dict[
     try:
         joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     except (KeyError, ValueError) as error:
-        raise BadInput(f"the files do not go together: {error}", helps=("predict for each file apart",)) from None
+        raise BadInput(f"the files cannot be combined: {error}", helps=("predict for each file separately",)) from None
     return names, joined
 
 
@@ -97,7 +97,7 @@ def _csv(ports: Sequence[Port], file: Path) -> dict[str, Array]:
         for column, text in enumerate(row):
             if not _is_number(text):
                 name = header[column] if header else str(column + 1)
-                raise BadInput(f"{file}:{line}: column `{name}`: `{text}` is no number")
+                raise BadInput(f"{file}:{line}: column `{name}`: `{text}` is not a number")
             table[line - (2 if header else 1), column] = float(text)
     if header and {port.name for port in ports} <= set(header):
         return {port.name: table[:, header.index(port.name)] for port in ports}

@@ -47,9 +47,7 @@ def choose(wanted: Choice = "auto") -> Provider:
     if not reason:
         return Provider(CUDA)
     if wanted == "cuda":
-        raise BadInput(
-            f"ONNX Runtime cannot run on CUDA: {reason}", helps=('`providers = "cpu"` runs on the processor',)
-        )
+        raise BadInput(f"ONNX Runtime cannot run on CUDA: {reason}", helps=('`providers = "cpu"` runs on the CPU',))
     return Provider(CPU, reason=reason)
 
 

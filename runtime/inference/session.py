@@ -176,7 +176,7 @@ class Session:
         known = {name: value for name, (value, _) in sizes.items()}
         for size, found, place in terms:
             if variables(size) <= known.keys() and evaluate(size, known) != found:
-                raise BadInput(f"{place} has to be {size} = {evaluate(size, known)}, not {found}")
+                raise BadInput(f"{place} must be {size} = {evaluate(size, known)}, not {found}")
         self._check_facts(known)
 
     def _check_facts(self, sizes: Mapping[str, int]) -> None:
@@ -239,7 +239,7 @@ def _array(value: ArrayLike, port: Port) -> Array:
     try:
         array: Array = np.asarray(value)
     except (ValueError, TypeError) as error:
-        raise BadInput(f"`{port.name}` is no array: {error}") from None
+        raise BadInput(f"`{port.name}` is not an array: {error}") from None
     wanted = np.dtype(port.dtype)
     if array.dtype != wanted:
         number = array.dtype.kind in "biuf"
@@ -260,7 +260,7 @@ def _first_line(error: Exception) -> str:
 
 def _unreadable(path: Path, error: Exception) -> BadInput:
     return BadInput(
-        f"`{path}` is no ONNX model that can be loaded",
+        f"`{path}` cannot be loaded as an ONNX model",
         notes=(_first_line(error),),
         helps=("a linked model needs its `.safetensors` file in the same folder",),
     )

@@ -22,7 +22,9 @@ def device_of(text: str) -> torch.device:
     if device.type == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if (device.index or 0) >= count:
-            raise BadInput(f"`{text}` is not usable: torch sees {count} CUDA devices", helps=("`dlc doctor` says why",))
+            raise BadInput(
+                f"`{text}` is not usable: torch sees {count} CUDA devices", helps=("`dlc doctor` shows why",)
+            )
     elif device.type == "mps" and not torch.backends.mps.is_available():
-        raise BadInput("`mps` is not usable here", helps=("`dlc doctor` says why",))
+        raise BadInput("`mps` is not usable here", helps=("`dlc doctor` shows why",))
     return device

@@ -16,7 +16,7 @@ from ..failure import BadInput
 def refuse(train: Train) -> None:
     """Raises for what a section asks and the runtime would otherwise silently leave out."""
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise BadInput("`dlc train` does not know several processes yet", helps=("start it without `torchrun`",))
+        raise BadInput("`dlc train` does not support several processes yet", helps=("start it without `torchrun`",))
     for phase in train.phases:
         asked = (
             (phase.mixup is not None, "`mixup`"),
@@ -38,4 +38,4 @@ def without_effect(train: Train) -> list[str]:
 
 
 def _missing(span: Span, what: str) -> Failed:
-    return Failed(Diagnostic("E0501", f"`dlc train` does not know {what} yet", span, "asked for here"))
+    return Failed(Diagnostic("E0501", f"`dlc train` does not support {what} yet", span, "asked for here"))

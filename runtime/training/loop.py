@@ -125,7 +125,7 @@ def run_phase(state: State, phase: Phase, signals: Signals, began: float) -> Non
                 metric = state.train.stop.metric
                 job.say(
                     f"stopped at step {at.step}: {metric.split}.{metric.name} has not improved for "
-                    f"{patience} steps; leave out `stop` to train on"
+                    f"{patience} steps; remove `stop` to train longer"
                 )
                 break
         elif measure or (log_every and at.phase_step % log_every == 0):

@@ -84,12 +84,12 @@ def shards(index: Path) -> tuple[Path, ...]:
     except OSError as error:
         raise Unreadable(index, (error.strerror or str(error)).lower()) from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise Unreadable(index, "it is no index of shards") from None
+        raise Unreadable(index, "it is not an index of shards") from None
     if not names or not all(isinstance(name, str) and Path(name).name == name for name in names):
-        raise Unreadable(index, "it names shards that do not lie beside it")
+        raise Unreadable(index, "it names shards outside its folder")
     missing = [name for name in names if not (index.parent / name).is_file()]
     if missing:
-        raise Unreadable(index, f"{len(missing)} of its {len(names)} shards are not there, for example `{missing[0]}`")
+        raise Unreadable(index, f"{len(missing)} of its {len(names)} shards are missing, for example `{missing[0]}`")
     return tuple(index.parent / name for name in names)
 
 
@@ -191,10 +191,10 @@ def _table(path: Path, found: Any) -> dict[str, Tensor]:
             raise Unreadable(path, f"it holds several tables of tensors: {', '.join(f'`{name}`' for name in inner)}")
         found = found[inner[0]] if inner else found
     if not isinstance(found, dict) or not _tensors(found):
-        raise Unreadable(path, "it is no table of tensors by name")
+        raise Unreadable(path, "it is not a table of tensors by name")
     for name, tensor in found.items():
         if tensor.layout is not torch.strided or tensor.is_quantized or tensor.device.type != "cpu":
-            raise Unreadable(path, f"`{name}` is no plain tensor")
+            raise Unreadable(path, f"`{name}` is not a plain tensor")
     return dict(found)
 
 

@@ -107,9 +107,9 @@ def _net(
         return nets[0]
     if not nets:
         what = f"net `{wanted}`" if wanted else f"net of the model `{weight_map.model}`" if weight_map else "model"
-        raise BadInput(f"`{spec.name}` trains no {what}")
+        raise BadInput(f"`{spec.name}` does not train a {what}")
     listed = ", ".join(f"`{name}`" for _, name, _ in nets)
-    raise BadInput(f"the weights of which net? There is {listed}", helps=("`--net NAME` chooses one",))
+    raise BadInput(f"there are several nets: {listed}", helps=("`--net NAME` chooses one",))
 
 
 def _of_run(run: Run, net: str) -> tuple[dict[str, Tensor], str]:
@@ -137,7 +137,7 @@ def _destination(spec: Spec, run: Run | None, layout: str, wanted: str | Path | 
     if path.is_dir():
         return path / "model.safetensors"  # what a Hugging Face directory calls it
     if path.suffix != ".safetensors":
-        raise BadInput(f"`{path}` is no name of a safetensors file", helps=(f"`-o {path.stem}.safetensors`",))
+        raise BadInput(f"`{path}` is not the name of a safetensors file", helps=(f"`-o {path.stem}.safetensors`",))
     return path
 
 

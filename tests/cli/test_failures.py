@@ -36,7 +36,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("arguments", "words"),
     [
         (["evaluate", "nowhere"], "there is no run `nowhere`"),
-        (["evaluate", "."], "`.` is no run"),
+        (["evaluate", "."], "`.` is not a run"),
         (["evaluate", "run", "--split", "tests"], "there is no split `tests`"),
         (["train", "digits_mlp.dlspec", "--out", "run"], "already holds a run"),
         (["train", "digits_mlp.dlspec", "--device", "tpu"], "there is no device `tpu`"),
@@ -47,7 +47,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["predict", "digits.onnx", "nofile.npz"], "there is no file `nofile.npz`"),
         (["predict", "digits.onnx", "digits_mlp.dlspec"], ".npz, .npy, .csv and .json"),
         (["predict", "nomodel.onnx", "digits.npz"], "there is no model `nomodel.onnx`"),
-        (["predict", "digits_mlp.dlspec", "digits.npz"], "is no run"),
+        (["predict", "digits_mlp.dlspec", "digits.npz"], "is not a run"),
         (["export", "nonsense"], "`nonsense`"),
     ],
 )

@@ -21,7 +21,7 @@ def test_a_character_model_continues_text(dlc: Dlc) -> None:
     assert len(answer) == 4 + 30 + 1
     refused = dlc("generate", "gpt.onnx", "--prompt", "\N{SNOWMAN}", code=None)
     assert refused.returncode != 0
-    assert "characters that the training text has not" in refused.stderr
+    assert "characters that the training text does not contain" in refused.stderr
 
 
 def test_a_run_is_exported_first(dlc: Dlc, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dlc.backends.onnx import lower
+from dlc.backends.onnx import Form, lower
 from dlc.backends.onnx.text import placeholders
 from dlc.compiler.check import check
 from dlc.compiler.messages.diagnostics import Failed
@@ -54,7 +54,7 @@ def test_what_an_export_says(code: str, cached: bool, tmp_path: Path) -> None:
 def _export(path: Path, cached: bool) -> None:
     spec = check(path).spec
     assert spec is not None
-    lower(spec, spec.models[0], placeholders(spec, spec.models[0]), cached=cached)
+    lower(spec, spec.models[0], placeholders(spec, spec.models[0]), Form(cached=cached))
 
 
 def test_every_code_has_a_program() -> None:

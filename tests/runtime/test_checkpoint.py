@@ -103,7 +103,7 @@ def test_another_model_is_told_apart(tmp_path: Path) -> None:
     theirs = {"fc.weight": torch.zeros(3, 4), "old.weight": torch.zeros(1)}
     with pytest.raises(BadInput) as caught:
         checkpoint.compare(ours, theirs, tmp_path)
-    assert "of another model" in str(caught.value)
+    assert "belongs to another model" in str(caught.value)
     assert caught.value.notes == (
         "only in the model: head.weight",
         "only in the checkpoint: old.weight",

@@ -106,7 +106,7 @@ def test_what_does_not_generate(folder: Path) -> None:
         "dlspec 1\nmodel M(x: [B, 4]) -> (y: [B, 2]) { y = x -> fc: Linear(2) }\n", "utf-8"
     )
     export(folder / "m.dlspec", folder / "m.onnx", verify=False)
-    with pytest.raises(BadInput, match="does not continue tokens: it takes `x: float32"):
+    with pytest.raises(BadInput, match="does not take tokens: its inputs are `x: float32"):
         list(session(folder, "m").generate(PROMPT, 3))
 
 
@@ -122,5 +122,5 @@ def test_texts_of_a_vocabulary(folder: Path) -> None:
     with pytest.raises(BadInput, match="'x' 'y'"):
         texts.read("axy")
     assert Texts(session(folder, "cached")).read("3 1") == [3, 1]
-    with pytest.raises(BadInput, match="no list of token numbers"):
+    with pytest.raises(BadInput, match="is not a list of token numbers"):
         Texts(session(folder, "cached")).read("abc")

@@ -309,7 +309,7 @@ def test_early_stop_says_how_to_go_on(tmp_path: Path) -> None:
     file = spec(tmp_path, "stop = plateau(val.loss, patience = 2 epochs)", **{"linear(1e-2": "linear(3"})
     run = fit(file, tmp_path / "run", listener=events.append, duration="60 epochs")
     assert run.result["step"] < 60 * 8
-    assert any("leave out `stop`" in event.text for event in events if isinstance(event, Note))
+    assert any("remove `stop`" in event.text for event in events if isinstance(event, Note))
 
 
 def test_half_precision_trains(tmp_path: Path) -> None:

@@ -136,7 +136,7 @@ def test_shards(spec: Callable[..., Path], theirs: dict[str, torch.Tensor], tmp_
     assert same(began(spec('  weights = file("w/model.safetensors.index.json")')), theirs)
     assert same(began(spec('  weights = file("w")', name="folder")), theirs)
     (tmp_path / "w" / "model-00002-of-00002.safetensors").unlink()
-    assert "1 of its 2 shards are not there" in said(spec('  weights = file("w")', name="missing"))
+    assert "1 of its 2 shards are missing" in said(spec('  weights = file("w")', name="missing"))
 
 
 def test_the_hugging_face_cache(spec: Callable[..., Path], theirs: dict[str, torch.Tensor], tmp_path: Path) -> None:

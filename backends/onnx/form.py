@@ -1,0 +1,26 @@
+"""The form of a model that an ONNX file holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """What a lowering is asked for beyond the model.
+
+    `fix` gives sizes to dimensions by name. `precision` is what f32 becomes inside the graph; inputs and outputs keep the spec's
+    types. `quantize` (`int8`, `int4`) is what the weights of linear layers become (`quantize.py`). `cached` is the form with
+    keys and values of earlier positions, used for generation (`cache.py`). `metadata` go into the file.
+    """
+
+    fix: Mapping[str, int] = field(default_factory=dict[str, int])
+    precision: str = "f32"
+    quantize: str | None = None
+    cached: bool = False
+    metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+#: Whole sequences in f32.
+PLAIN = Form()
