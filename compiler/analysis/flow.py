@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from ..ir.model import OpNode, Scalar
@@ -69,12 +69,26 @@ class Ratio:
 
 
 @dataclass(frozen=True)
+class Rest:
+    """What is 0 where an output is a field in the way that `meaning` says; without one, `why` that cannot be told. `rises`: it grows
+    with the output; None where that depends."""
+
+    outputs: frozenset[Output]
+    fields: frozenset[str]
+    meaning: Meaning | None
+    why: str = ""
+    rises: bool | None = None
+
+
+@dataclass(frozen=True)
 class Blend:
+    """Computed from these in a way from which nothing can be read."""
+
     outputs: frozenset[Output] = frozenset()
     fields: frozenset[str] = frozenset()
 
 
-Flow: TypeAlias = "Sum | Ratio | Blend"
+Flow: TypeAlias = "Sum | Ratio | Rest | Blend"
 NOTHING = Blend()
 
 
@@ -84,9 +98,26 @@ class Contacts:
 
     compared: dict[Output, dict[Meaning, None]] = field(default_factory=dict[Output, "dict[Meaning, None]"])
     met: dict[Output, dict[str, None]] = field(default_factory=dict[Output, "dict[str, None]"])
+    bounds: set[Rest] = field(default_factory=set[Rest])
 
-    def compare(self, output: Atom, meaning: Meaning) -> None:
-        self.compared.setdefault((output.owner, output.name), {})[meaning] = None
+    def compare(self, output: Output, meaning: Meaning) -> None:
+        self.compared.setdefault(output, {})[meaning] = None
+
+    def settle(self, rest: Rest) -> None:
+        """Training brings this to 0."""
+        if rest.meaning is None:
+            self.meet(rest.outputs, [rest.why])
+        for output in rest.outputs if rest.meaning is not None else ():
+            self.compare(output, rest.meaning or Meaning("unknown"))
+
+    def bound(self, rest: Rest) -> None:
+        """Training keeps this from growing above 0; where it keeps its opposite from that too, it brings it to 0."""
+        self.bounds.add(rest)
+        if rest.rises is not None and replace(rest, rises=not rest.rises) in self.bounds:
+            self.settle(rest)
+        else:
+            listed = " and ".join(f"`{name}`" for name in sorted(rest.fields))
+            self.meet(rest.outputs, [f"{listed} bounds it on one side"])
 
     def meet(self, outputs: Iterable[Output], why: Iterable[str]) -> None:
         for output in outputs:
@@ -135,6 +166,8 @@ def blended(flow: Flow) -> Blend:
     """The outputs and fields of a value."""
     if isinstance(flow, Blend):
         return flow
+    if isinstance(flow, Rest):
+        return Blend(flow.outputs, flow.fields)
     atoms = [atom for atom, _ in flow.terms] if isinstance(flow, Sum) else [flow.top, flow.bottom]
     return Blend(
         frozenset((atom.owner, atom.name) for atom in atoms if atom.kind == "output"),
@@ -152,3 +185,44 @@ def constant_of(flow: Flow) -> Flow:
 
 def number_of(flow: Flow) -> float | None:
     return flow.constant if isinstance(flow, Sum) and not flow.terms else None
+
+
+# ---- what scores are ---------------------------------------------------------------------------------------------------
+
+
+def of_classes(scores: Atom, labels: Atom, factor: float, axis: int) -> Meaning | None:
+    """What class scores are before the functions between the output and the loss; None if unknown."""
+    ops = [step.op for step in scores.steps]
+    place = _class_axis(scores, axis)
+    if place is None or factor <= 0:
+        return None
+    if not ops:
+        return Meaning("scores", labels.name, place, factor)
+    if factor != 1:
+        return None
+    if ops in (["log_softmax"], ["softmax", "log"]):
+        return Meaning("scores", labels.name, place)
+    return Meaning("probabilities", labels.name, place) if ops == ["log"] else None
+
+
+def of_shares(scores: Atom, labels: Atom, factor: float, shift: float) -> Meaning | None:
+    if scores.steps or (scores.views != labels.views and not (scores.reshaped and labels.reshaped)):
+        return None
+    return Meaning("logit", labels.name, scale=factor, shift=shift)
+
+
+def _class_axis(scores: Atom, axis: int) -> int | None:
+    """The class axis in the output itself, counted from the end."""
+    shape = scores.type.shape
+    if not scores.views:
+        return axis if axis < 0 else axis - len(shape)
+    size = _size_after(scores, axis)
+    places = [at - len(shape) for at, each in enumerate(shape) if each == size]
+    if len(places) == 1:
+        return places[0]
+    return -1 if -1 in places and axis == -1 else None
+
+
+def _size_after(scores: Atom, axis: int) -> Size | None:
+    last = scores.views[-1]
+    return last.shape[axis] if isinstance(last, View) and -len(last.shape) <= axis < len(last.shape) else None

@@ -11,8 +11,9 @@ The body of a loss is walked once, in order. Each value is one of
 - a *ratio* of an output and a field: `y_hat / y - 1`;
 - a *blend*: computed from outputs and fields in some other way. Nothing can be read off it.
 
-A sum of one output and one field that goes into anything else (`** 2`, `abs`, `mean`) is a comparison: training makes it
-small, so the field is the value of the sum at zero. A loss with a target is a comparison by definition. An output that meets a
+The difference of one output and one field, or a ratio less a number, is a *rest*. Its square or magnitude is a comparison:
+training makes it small, so the output is what makes the rest 0. A multiple or a part of a rest is one too; anything else that is
+done with it (`exp(rate - offset)`) says nothing. A loss with a target is a comparison by definition. An output that meets a
 field in a blend only (`label * score`) is unknown, and so is one that is compared with several fields.
 """
 
@@ -26,7 +27,6 @@ from ..catalogue.losses import Loss
 from ..catalogue.ops import find
 from ..ir.model import Body, CallNode, ModeNode, Operand, OpNode, Scalar, Spec
 from ..ir.train import Train
-from ..sizes.dims import Size
 from ..sizes.types import TensorType, is_float
 from .flow import (
     NOTHING,
@@ -36,12 +36,14 @@ from .flow import (
     Flow,
     Output,
     Ratio,
+    Rest,
     Step,
     Sum,
-    View,
     blended,
     constant_of,
     number_of,
+    of_classes,
+    of_shares,
     same_shape,
     step_of,
 )
@@ -115,7 +117,7 @@ class _Reader:
         """Notes what the terms of a loss compare."""
         flows = self.walk(body, self.fields(body, lets), terms)
         for term in terms:
-            self.settle(flows.get(term, NOTHING))
+            self.blend([flows.get(term, NOTHING)], "the loss")
 
     def results(self, body: Body, lets: Mapping[str, Flow]) -> dict[str, Flow]:
         """What flows out of a body, by name."""
@@ -197,6 +199,9 @@ class _Reader:
             made = self.product(given[0], given[1], node.op == "divide", same_shape(given, types))
             if made is not None:
                 return made
+        rest = self.compared(node, given, types)
+        if rest is not None:
+            return rest
         first = given[0] if given else NOTHING
         atom = first.single if isinstance(first, Sum) else None
         if atom is not None and isinstance(first, Sum) and first.constant is not None:
@@ -239,6 +244,8 @@ class _Reader:
             return Sum(tuple((atom, factor * each) for atom, each in flow.terms if factor), constant)
         if isinstance(flow, Ratio):
             return replace(flow, factor=factor * flow.factor, constant=factor * flow.constant)
+        if isinstance(flow, Rest) and flow.rises is not None:
+            return replace(flow, rises=flow.rises == (factor > 0))
         return flow
 
     def product(self, left: Flow, right: Flow, divided: bool, aligned: bool) -> Flow | None:
@@ -259,11 +266,12 @@ class _Reader:
     # ---- comparisons -----------------------------------------------------------------------------------------------------
 
     def blend(self, given: Iterable[Flow], through: str) -> Blend:
-        """Something computed from these: comparisons among them are settled, and what else meets is noted."""
+        """Something computed from these in a way from which nothing can be read; what meets there is noted."""
         outputs, fields = set[Output](), set[str]()
         for flow in given:
-            if self.settle(flow):
-                continue
+            rest = self.rest(flow)
+            if rest is not None and rest.meaning is None:
+                self.contacts.meet(rest.outputs, [rest.why])
             part = blended(flow)
             outputs |= part.outputs
             fields |= part.fields
@@ -272,46 +280,82 @@ class _Reader:
             self.contacts.meet(outputs, [f"it meets {listed} through {through}, which has no units to go by"])
         return Blend(frozenset(outputs), frozenset(fields))
 
-    def settle(self, flow: Flow) -> bool:
-        """Notes the comparison that a value is, if it is one."""
-        if isinstance(flow, Ratio):
-            if flow.constant:
-                # factor * top / bottom + constant = 0
-                self.value(flow.top, flow.factor, flow.bottom, flow.constant, 0.0)
-            else:
-                self._unclear(flow, "a ratio")
-            return True
-        if not isinstance(flow, Sum) or not flow.compares:
-            return False
-        if len(flow.terms) == 2 and flow.constant is not None:
-            (one, factor), (other, weight) = flow.terms
-            self.value(one, factor, other, weight, flow.constant)
-        else:
-            self._unclear(flow, "a sum" if len(flow.terms) > 2 else "a sum with a number that is computed")
-        return True
+    def compared(self, node: OpNode, given: Sequence[Flow], types: Sequence[TensorType | None]) -> Flow | None:
+        """What becomes of a difference: its magnitude is a comparison, and a multiple or a part of it is 0 where it is. None where
+        there is no difference, or something else is done with it."""
+        rests = [self.rest(flow) for flow in given]
+        operator = find(node.op)
+        first = rests[0] if rests else None
+        if node.op == "where" and len(given) == 3:
+            return self._chosen(given, rests)
+        if node.op == "times" and rests[0] is None:
+            first = rests[1]
+        if first is None or operator is None:
+            return None
+        even = node.op == "power" and (number_of(given[1]) or 1) % 2 == 0
+        if operator.magnitude or even or (node.op == "times" and given[0] == given[1]):
+            self.contacts.settle(first)
+            return NOTHING
+        if node.op in ("times", "divide") and None in rests:
+            return replace(first, rises=None)
+        if node.op == "relu":
+            self.contacts.bound(first)
+            return NOTHING
+        return first if view_of(node, types[0]) is not None else None
 
-    def _unclear(self, flow: Flow, what: str) -> None:
+    def _chosen(self, given: Sequence[Flow], rests: Sequence[Rest | None]) -> Flow | None:
+        """`where(c, a, b)` of one difference: as it is or 0, or with one sign here and the other there, which is a magnitude."""
+        (_, a, b), (_, one, other) = given, rests
+        if one is None or other is None:
+            kept, left = (one, b) if one is not None else (other, a)
+            return kept if kept is not None and number_of(left) == 0 else None
+        if replace(one, rises=None) != replace(other, rises=None):
+            return None
+        if one.rises is not None and one.rises != other.rises:
+            self.contacts.settle(one)
+            return NOTHING
+        return one
+
+    def rest(self, flow: Flow, *, declared: bool = False) -> Rest | None:
+        """The difference that a value is, if it is one. `declared`: a loss says so, whatever the signs."""
+        if isinstance(flow, Rest):
+            return flow
+        if isinstance(flow, Ratio):
+            if flow.constant * flow.factor >= 0:
+                return None
+            # factor * top / bottom + constant = 0
+            return replace(self.zero(flow.top, flow.factor, flow.bottom, flow.constant, 0.0), rises=None)
+        if not isinstance(flow, Sum) or not flow.compares:
+            return None
         part = blended(flow)
         listed = " and ".join(f"`{name}`" for name in sorted(part.fields))
-        self.contacts.meet(part.outputs, [f"it meets {listed} in {what}"])
+        if len(flow.terms) > 2:
+            return Rest(part.outputs, part.fields, None, f"it meets {listed} in a sum")
+        if flow.constant is None:
+            return Rest(part.outputs, part.fields, None, f"it meets {listed} in a sum with a number that is computed")
+        (one, factor), (other, weight) = list(flow.terms)
+        if factor * weight > 0 and not declared:
+            return Rest(part.outputs, part.fields, None, f"it is added to {listed}")
+        return self.zero(one, factor, other, weight, flow.constant)
 
-    def value(self, one: Atom, factor: float, other: Atom, weight: float, constant: float) -> None:
-        """factor * one + weight * other + constant is near 0; one of them is an output, the other a field."""
+    def zero(self, one: Atom, factor: float, other: Atom, weight: float, constant: float) -> Rest:
+        """What factor * one + weight * other + constant = 0 says; one of them is an output, the other a field."""
         if one.kind == "field":
             one, factor, other, weight = other, weight, one, factor
         # rounded, so that two comparisons which say the same are the same; + 0.0 takes the sign off a zero
         scale, shift = round(-factor / weight, 12) + 0.0, round(-constant / weight, 12) + 0.0
-        output = [(one.owner, one.name)]
+        meaning, why = None, ""
         if one.views != other.views and not (one.reshaped and other.reshaped):
-            why = f"only a part of it, or its elements in another order, is compared with `{other.name}`"
-            self.contacts.compare(one, Meaning("unknown", other.name, why=why))
+            part = f"only a part of it, or its elements in another order, is compared with `{other.name}`"
+            meaning = Meaning("unknown", other.name, why=part)
         elif one.plain and other.plain:
-            self.contacts.compare(one, Meaning("value", other.name, scale=scale, shift=shift))
+            meaning = Meaning("value", other.name, scale=scale, shift=shift)
         elif one.steps == other.steps and (scale, shift) == (1.0, 0.0) and all(s.elementwise for s in one.steps):
-            self.contacts.compare(one, Meaning("value", other.name))
+            meaning = Meaning("value", other.name)
         else:
             gone = next((atom.steps[-1].op for atom in (one, other) if atom.steps), "")
-            self.contacts.meet(output, [f"it is compared with `{other.name}` only after `{gone}`"])
+            why = f"it is compared with `{other.name}` only after `{gone}`"
+        return Rest(frozenset([(one.owner, one.name)]), frozenset([other.name]), meaning, why, factor > 0)
 
     def loss(self, node: OpNode, loss: type[Loss], given: list[Flow]) -> Flow:
         """A loss of the catalogue, which defines what its target means."""
@@ -323,9 +367,10 @@ class _Reader:
         if means == "class" and labels is not None and is_float(labels.type.dtype):
             means = "share"  # a loss that takes both reads numbers as shares of one class
         if means == "value":
-            difference = self.added(predicted, target, -1.0)
-            if isinstance(difference, Sum) and difference.compares:
-                self.settle(difference)
+            difference = predicted if number_of(target) == 0 else self.added(predicted, target, -1.0)
+            rest = self.rest(difference, declared=True)
+            if rest is not None:
+                self.contacts.settle(rest)
             else:
                 self.blend([predicted, target], f"`{node.op}`")
             return NOTHING
@@ -345,52 +390,14 @@ class _Reader:
             return NOTHING
         meaning: Meaning | None
         if means == "class":
-            meaning = _of_classes(scores, labels, predicted.terms[0][1], node.args.get("axis", -1))
+            meaning = of_classes(scores, labels, predicted.terms[0][1], node.args.get("axis", -1))
         else:
-            meaning = _of_shares(scores, labels, predicted.terms[0][1], predicted.constant)
+            meaning = of_shares(scores, labels, predicted.terms[0][1], predicted.constant)
         if meaning is None:
             gone = scores.steps[-1].op if scores.steps else node.op
             self.contacts.meet(
                 [(scores.owner, scores.name)], [f"it is compared with `{labels.name}` only after `{gone}`"]
             )
         else:
-            self.contacts.compare(scores, meaning)
+            self.contacts.compare((scores.owner, scores.name), meaning)
         return NOTHING
-
-
-def _of_classes(scores: Atom, labels: Atom, factor: float, axis: int) -> Meaning | None:
-    """What class scores are before the functions between the output and the loss; None if unknown."""
-    ops = [step.op for step in scores.steps]
-    place = _class_axis(scores, axis)
-    if place is None or factor <= 0:
-        return None
-    if not ops:
-        return Meaning("scores", labels.name, place, factor)
-    if factor != 1:
-        return None
-    if ops in (["log_softmax"], ["softmax", "log"]):
-        return Meaning("scores", labels.name, place)
-    return Meaning("probabilities", labels.name, place) if ops == ["log"] else None
-
-
-def _of_shares(scores: Atom, labels: Atom, factor: float, shift: float) -> Meaning | None:
-    if scores.steps or (scores.views != labels.views and not (scores.reshaped and labels.reshaped)):
-        return None
-    return Meaning("logit", labels.name, scale=factor, shift=shift)
-
-
-def _class_axis(scores: Atom, axis: int) -> int | None:
-    """The class axis in the output itself, counted from the end."""
-    shape = scores.type.shape
-    if not scores.views:
-        return axis if axis < 0 else axis - len(shape)
-    size = _size_after(scores, axis)
-    places = [at - len(shape) for at, each in enumerate(shape) if each == size]
-    if len(places) == 1:
-        return places[0]
-    return -1 if -1 in places and axis == -1 else None
-
-
-def _size_after(scores: Atom, axis: int) -> Size | None:
-    last = scores.views[-1]
-    return last.shape[axis] if isinstance(last, View) and -len(last.shape) <= axis < len(last.shape) else None

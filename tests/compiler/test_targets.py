@@ -81,6 +81,16 @@ VALUE = Meaning("value", "y")
         "loss = mean((pred[:, none] - y[:, none]) ** 2)",
         "loss = mean((pred - y)[1:] ** 2)",
         "loss = mean(where(pred > y, pred - y, 2 * (y - pred)))",
+        "loss = mean(0.9 * relu(y - pred) + 0.1 * relu(pred - y))",
+        "loss = mean(where(yes > 0.5, pred - y, 0.0) ** 2)",
+        "loss = mean(where(abs(pred - y) < 1, (pred - y) ** 2 / 2, abs(pred - y) - 0.5))",
+        "loss = mean(yes * (pred - y) ** 2)",
+        "loss = mean((yes * (pred - y)) ** 2)",
+        "loss = mean(((pred - y) / z) ** 2)",
+        "loss = mean((pred - y) * (pred - y))",
+        "loss = norm(pred - y)",
+        "loss = sqrt(mean((pred - y) ** 2))",
+        "loss = mse((pred - y) / z, 0.0)",
         "let error = pred - y\n  loss = mean(error ** 2)",
         "let scaled = y / 10\n  let out = pred / 10\n  loss = huber(out, scaled)",
         "loss = mean(pred -> Error(b = y))",
@@ -133,6 +143,16 @@ def test_two_outputs_with_two_fields(meanings: Callable[..., dict[str, Meaning]]
         ("loss = (mean(pred) - mean(y)) ** 2", "it meets `y` through `-`, which has no units to go by"),
         ("loss = mean((pred - y + randn([B])) ** 2)", "it meets `y` in a sum with a number that is computed"),
         ("loss = mse(pred, stop_grad(pred))", "the loss compares it with no field of the data"),
+        ("loss = mean(pred - y)", "it meets `y` through `mean`, which has no units to go by"),
+        ("loss = mean((pred - y) ** 3)", "it meets `y` through `**`, which has no units to go by"),
+        ("loss = mean(abs(pred + y))", "it is added to `y`"),
+        ("loss = mean(relu(pred - y))", "`y` bounds it on one side"),
+        ("loss = mean(relu(pred - y) + relu(2 * (pred - y)))", "`y` bounds it on one side"),
+        # a rate with an offset: the offset is no target
+        ("loss = mean(exp(pred - z) - yes * (pred - z))", "it meets `z` through `exp`, which has no units to go by"),
+        ("loss = mean(log(1 + pred / y))", "it meets `y` through `log`, which has no units to go by"),
+        ("loss = mean(y / pred + log(pred))", "it meets `y` through `+`, which has no units to go by"),
+        ("loss = mean(softplus(-pred * (y - 1)))", "it meets `y` through `*`, which has no units to go by"),
         ("loss = mean(pred ** 2)", "the loss compares it with no field of the data"),
     ],
 )
@@ -204,9 +224,9 @@ def test_a_let_that_two_steps_share(tmp_path: Path) -> None:
   let near = M()
   let far = M()
   let gap = (x -> near).pred - y
-  let sum = (x -> far).pred + z
+  let rest = z - (x -> far).pred
   step near { loss = mean(gap ** 2); optimizer = AdamW(1e-3) }
-  step far { loss = mean(abs(sum)) + 0 * mean(gap); optimizer = AdamW(1e-3) }
+  step far { loss = mean(abs(rest)) + 0 * mean(gap); optimizer = AdamW(1e-3) }
   batch = 8
   duration = 1 epochs
 }
@@ -218,7 +238,7 @@ def test_a_let_that_two_steps_share(tmp_path: Path) -> None:
     train = checked.spec.recipe.trains[0]
     assert train.phases[0].shared is not None
     assert output_meanings(checked.spec, train, "near")["pred"] == VALUE
-    assert output_meanings(checked.spec, train, "far")["pred"] == Meaning("value", "z", scale=-1)
+    assert output_meanings(checked.spec, train, "far")["pred"] == Meaning("value", "z")
 
 
 def test_the_last_phase_that_compares_counts(meanings: Callable[..., dict[str, Meaning]]) -> None:

@@ -63,6 +63,7 @@ class Floor(_OfFloats):
 class Abs(Function):
     """Absolute value. Numbers; any shape."""
 
+    magnitude = True
     elementwise = True
     onnx = "Abs"
     samples = (Sample({}, _ANY), Sample({}, (Example("i64", ("B",), -4, 5),), differentiable=False))

@@ -110,6 +110,8 @@ class Op(Entry):
     has_mode: ClassVar[bool] = False
     #: Each element of the result depends on the elements of the inputs at its own place alone.
     elementwise: ClassVar[bool] = False
+    #: 0 where the input is 0 and above 0 elsewhere: training that makes it small brings the input to 0.
+    magnitude: ClassVar[bool] = False
     #: The result holds numbers of the first input and no others: "reshaped" - all, in their order; "moved" - some, or in
     #: another order, or repeated.
     view: ClassVar[Literal["reshaped", "moved"] | None] = None

@@ -100,6 +100,7 @@ class Norm(Function):
     axis: Axes = None
     keepdim: bool = False
 
+    magnitude = True
     onnx = "ReduceL1, ReduceL2, or Abs, Pow and ReduceSum"
     samples = (
         Sample({"axis": -1}, _X),
