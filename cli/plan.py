@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..compiler.catalogue import SOURCES
 from ..compiler.ir.expand import parameter_count, parameters, selects
 from ..compiler.sizes.types import shape_text
 
@@ -62,7 +63,7 @@ def data(section: DataSet, facts: DataFacts | None, missing: str) -> str:
     if facts is None:
         return f"{missing}: shapes from the spec" if missing else "not read: shapes from the spec"
     total = sum(facts.records.values())
-    what = "images" if section.source.name in ("image_folder", "image_pairs", "idx") else "records"
+    what = "images" if SOURCES[section.source.name].images else "records"
     text = f"{total:,} {what}"
     for field in section.fields:
         known = facts.fields.get(field.name)

@@ -24,7 +24,6 @@ from ..text import syntax
 from .data_graph import DataGraph, described
 from .reader import Reader, Section
 
-SPLITS_WITH_NAMES = ("folders", "files")
 COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 
 
@@ -110,12 +109,13 @@ class _Binder:
         parts = {name: split.args[name] for name in ("train", "val", "test") if split.args.get(name) is not None}
         shares = [share for share in parts.values() if isinstance(share, float)]
         total = sum(shares)
-        if split.name in ("random", "contiguous"):
+        divides = SPLITS[split.name].divides
+        if divides == "fractions":
             if abs(total - 1) > 1e-6:
                 raise Failed(errors.fractions(split.span, describe(round(total, 6)), _mended(parts, total)))
             if not parts.get("train"):
                 raise Failed(errors.no_train(split.span))
-        if split.name in SPLITS_WITH_NAMES:
+        if divides == "names":
             if total >= 1:
                 raise Failed(errors.fractions_taken(split.span, describe(round(total, 6))))
             if not isinstance(parts.get("train"), str):
@@ -138,9 +138,9 @@ class _Binder:
             return
         paths = self.graph.source.paths(self.graph.record.args)
         placed = [path for path in paths if "{split}" in path]
-        if split.name in SPLITS_WITH_NAMES and paths and not placed and self.graph.record.name != "idx":
+        if SPLITS[split.name].divides == "names" and paths and not placed and self.graph.record.name != "idx":
             raise Failed(errors.split_placeholder(self.graph.record.span, split.name, paths[0]))
-        if split.name not in SPLITS_WITH_NAMES and placed:
+        if SPLITS[split.name].divides != "names" and placed:
             raise Failed(errors.placeholder_without(split.span, split.name))
         stream = self.graph.fields is not None and all(item.kind == "stream" for item in self.graph.fields.values())
         if stream and split.name == "random":

@@ -15,8 +15,6 @@ from ..messages import recipe as errors
 from ..sizes.dims import Size
 from ..sizes.types import is_integer
 
-PROBABILITIES = ("softmax", "sigmoid")
-
 
 def check_pairing(state: State, train: Train, dataset: DataSet, facts: DataFacts | None) -> None:
     """W0401 and E0205 of the expressions of a section; `facts` are what the data was found to be."""
@@ -69,7 +67,8 @@ class _Checker:
             return
         if operator.reads == "logits":
             producer = self.producer(body, node.inputs[0])
-            if producer is not None and producer.op in PROBABILITIES:
+            made = find(producer.op) if producer is not None else None
+            if producer is not None and made is not None and made.probabilities:
                 words = "logits"
                 self.report.add(errors.probabilities_into(node.span, node.op, producer.op, producer.span, words))
         if operator.target != "class":

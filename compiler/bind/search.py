@@ -157,7 +157,7 @@ class SearchBinder:
         if kind in APPLIED:
             special = dict.fromkeys(("Static", "Statics"), lambda node, _: self._applied(node, kind, target))
         _, entry = self.reader.entry(node, DRAWS, "choice(16, 32, 64)", special)
-        if method is not None and method.name == "grid" and entry.name not in ("choice", "fixed"):
+        if method is not None and method.name == "grid" and not DRAWS[entry.name].finite:
             raise Failed(search_errors.draw_open_grid(entry.span, target.path, entry.name))
         self._check(entry, target)
         return [DrawCase(distribution=entry)]
@@ -202,13 +202,13 @@ class SearchBinder:
         """Drawn values have the setting's type."""
         kind = self._kind(target)
         allowed = self._allowed(target)
-        if allowed is not None and entry.name in ("choice", "fixed"):
+        if allowed is not None and DRAWS[entry.name].finite:
             drawn = entry.args["values"] if entry.name == "choice" else (entry.args["value"],)
             for value in drawn:
                 if value not in allowed:
                     expected = "one of " + ", ".join(f"`{describe(item)}`" for item in allowed)
                     raise Failed(search_errors.draw_value(entry.span, target.path, expected, describe(value)))
-        if kind in APPLIED and entry.name not in ("choice", "fixed"):
+        if kind in APPLIED and not DRAWS[entry.name].finite:
             expected = f"{APPLIED[kind]}: draw it with `choice`"
             raise Failed(search_errors.draw_value(entry.span, target.path, expected, entry.name))
         if kind not in EXPECTED or kind in APPLIED:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from .arguments import Count, Natural, Static, Statics, Time
 from .entry import Entry
@@ -64,6 +64,9 @@ def _ordered(args: dict[str, Any]) -> str | None:
 class Draw(Entry):
     """Base: a distribution, written after `~`."""
 
+    #: Draws one of a few values, of any type: all that `grid` can go through.
+    finite: ClassVar[bool] = False
+
 
 class Choice(Draw):
     """One of the values, each alike."""
@@ -71,6 +74,7 @@ class Choice(Draw):
     values: Statics
 
     variadic = "values"
+    finite = True
     example = "batch ~ choice(32, 64)"
 
     @classmethod
@@ -122,4 +126,5 @@ class Fixed(Draw):
 
     value: Static
 
+    finite = True
     example = "batch ~ fixed(32)"

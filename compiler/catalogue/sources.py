@@ -24,6 +24,8 @@ def image(channels: int) -> ItemType:
 class Source(Entry):
     """Base: `fields` are what `source.name` may read (None: any name, known from the data)."""
 
+    #: Each record is an image file or an image.
+    images: ClassVar[bool] = False
     #: Ends of names of files that hold such records, so that `dlc predict` reads them: `.csv`.
     suffixes: ClassVar[tuple[str, ...]] = ()
 
@@ -113,6 +115,7 @@ class ImageFolder(Source):
     path: Path
 
     extra = "images"
+    images = True
     example = 'source = image_folder("pictures/{split}")'
 
     @classmethod
@@ -127,6 +130,7 @@ class ImagePairs(Source):
     second: Path
 
     extra = "images"
+    images = True
     example = 'source = image_pairs("photos", "masks")'
 
     @classmethod
@@ -139,6 +143,7 @@ class Idx(Source):
 
     path: Path
 
+    images = True
     example = 'source = idx("mnist")'
 
     @classmethod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from .arguments import Column, Fraction, Natural, Path, Share
 from .entry import Entry
@@ -10,6 +10,10 @@ from .entry import Entry
 
 class Splitting(Entry):
     """Base of all splits."""
+
+    #: What `train`, `val` and `test` are: fractions of all records that sum to 1, or names of files or directories (and
+    #: fractions taken from train); None where everything is one split.
+    divides: ClassVar[Literal["fractions", "names"] | None]
 
 
 class Random(Splitting):
@@ -23,6 +27,7 @@ class Random(Splitting):
     group: Column | None = None
     seed: Natural = 0
 
+    divides = "fractions"
     example = "split = random(train = 0.8, val = 0.1, test = 0.1, stratify = source.label)"
 
 
@@ -34,6 +39,7 @@ class Contiguous(Splitting):
     test: Share | None = None
     by: Column | None = None
 
+    divides = "fractions"
     example = "split = contiguous(train = 0.9, val = 0.1)"
 
 
@@ -45,6 +51,7 @@ class Folders(Splitting):
     test: Path | Fraction | None = None
     seed: Natural = 0
 
+    divides = "names"
     example = 'split = folders(train = "train", val = 0.1, test = "test")'
 
 
@@ -57,6 +64,7 @@ class Files(Splitting):
     test: Path | Fraction | None = None
     seed: Natural = 0
 
+    divides = "names"
     example = 'split = files(train = "train", val = "val")'
 
 
@@ -65,4 +73,5 @@ class All(Splitting):
 
     split: Literal["train", "val", "test"]
 
+    divides = None
     example = 'split = all("train")'

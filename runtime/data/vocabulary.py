@@ -54,11 +54,11 @@ def _of_words(section: DataSet, node: DataNode, words: list[str]) -> Vocabulary:
     marks = {0: "<pad>", 1: UNKNOWN, bos: "<bos>", eos: "<eos>"}
     first = Vocab.first_word(node.args)
     below = node
-    while below.op not in ("chars", "words"):
+    while transforms.of(below.op).separator is None:
         below = section.node(below.inputs[0])
     return Vocabulary(
         (*(marks.get(number, f"<{number}>") for number in range(first)), *words),
-        "" if below.op == "chars" else " ",
+        transforms.of(below.op).separator or "",
         frozenset(number for number in (0, bos) if number is not None),
         eos,
     )

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from ...compiler.catalogue.ops import find
 from ...compiler.ir.liveness import reached
 from ...compiler.ir.model import Body, CallNode, Model, ModeNode, OpNode, RepeatNode, ScanNode, Spec
 from ...compiler.sizes.dims import Size, evaluate, var, variables
@@ -308,28 +309,6 @@ def input_limits(spec: Spec, body: Body) -> list[tuple[int, Size]]:
     return result
 
 
-#: Functions whose result holds the same numbers as their first input.
-_KEEPING = frozenset(
-    [
-        "index",
-        "rearrange",
-        "squeeze",
-        "flatten",
-        "take",
-        "unbind",
-        "split",
-        "chunk",
-        "expand",
-        "identity",
-        "stop_grad",
-        "transpose",
-        "roll",
-        "concat",
-        "stack",
-    ]
-)
-
-
 def _limit(spec: Spec, body: Body, identifier: int, depth: int) -> tuple[int, list[Size]]:
     """Follows a value to the operators that index with it."""
     low, highs = 0, list[Size]()
@@ -357,7 +336,7 @@ def _limit(spec: Spec, body: Body, identifier: int, depth: int) -> tuple[int, li
                         source = node.inputs[0]
                         assert isinstance(source, int)
                         highs.append(body.value(source).type.shape[1] + 1)
-                    elif node.op in _KEEPING:
+                    elif (operator := find(node.op)) is not None and operator.keeps:
                         for output in node.outputs:
                             merge(_limit(spec, body, output.id, depth + 1))
             case CallNode() | ScanNode():

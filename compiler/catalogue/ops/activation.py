@@ -57,6 +57,7 @@ class Tanh(_Activation):
 class Sigmoid(_Activation):
     """1 / (1 + exp(-x)). Any shape."""
 
+    probabilities = True
     onnx = "Sigmoid"
 
 
@@ -84,6 +85,7 @@ class Identity(Function):
 
     view = "reshaped"
     elementwise = True
+    keeps = True
     onnx = "nothing"
     samples = (Sample({}, _ONE),)
 
@@ -134,6 +136,7 @@ class _AlongAxis(Function):
 class Softmax(_AlongAxis):
     """exp(x) / sum(exp(x)) along an axis. Any shape with at least one axis."""
 
+    probabilities = True
     onnx = "Softmax"
 
 

@@ -115,6 +115,10 @@ class Op(Entry):
     #: The result holds numbers of the first input and no others: "reshaped" - all, in their order; "moved" - some, or in
     #: another order, or repeated.
     view: ClassVar[Literal["reshaped", "moved"] | None] = None
+    #: The result holds numbers of the inputs as they were, in another shape, order or number.
+    keeps: ClassVar[bool] = False
+    #: The result holds probabilities, which a loss of logits warns of.
+    probabilities: ClassVar[bool] = False
     #: Written with an operator sign or syntax, not by name: not callable in a spec.
     syntax: ClassVar[str] = ""
     #: An argument for several tensor inputs, given as a tuple: `state = (h, c)`.

@@ -28,6 +28,7 @@ class Index(Syntax):
 
     view = "moved"
     syntax = "x[..]"
+    keeps = True
     onnx = "Gather, Slice, Reshape"
     samples = (
         Sample({"items": (("slice", None, None), 0)}, (_X,)),
@@ -102,6 +103,7 @@ class Transpose(Syntax):
 
     view = "moved"
     syntax = ".T"
+    keeps = True
     onnx = "Transpose"
     samples = (Sample({}, (_X,)), Sample({}, (Example("f32", ("B", 2)),)))
 
@@ -123,6 +125,7 @@ class Rearrange(Syntax):
 
     view = "moved"
     syntax = "[..] => [..]"
+    keeps = True
     onnx = "Reshape, Transpose, Reshape"
     samples = (
         Sample({"expanded": ("B", "T", 3, 2), "order": (2, 0, 1, 3), "merged": (1, 1, 1, 1)}, (_X,)),

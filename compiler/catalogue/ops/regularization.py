@@ -56,6 +56,7 @@ class StopGrad(Function):
 
     view = "reshaped"
     elementwise = True
+    keeps = True
     onnx = "nothing"
     samples = (Sample({}, (Example("f32", ("B", 3)),), differentiable=False),)
 

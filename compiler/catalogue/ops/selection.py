@@ -33,6 +33,7 @@ class Take(Function):
     axis: Axis
 
     view = "moved"
+    keeps = True
     onnx = "Gather with a scalar index"
     samples = (Sample({"i": 0, "axis": 1}, (_X,)), Sample({"i": -2, "axis": -1}, (_X,)))
 

@@ -44,6 +44,7 @@ class Concat(Function):
 
     axis: Axis
 
+    keeps = True
     onnx = "Concat"
     samples = (
         Sample({"axis": 1}, (Example("f32", ("B", 2)), Example("f32", ("B", 3)))),
@@ -76,6 +77,7 @@ class Stack(Function):
 
     axis: Axis
 
+    keeps = True
     onnx = "Reshape and Concat"
     samples = (
         Sample({"axis": 0}, (Example("f32", ("B", 2)), Example("f32", ("B", 2)))),
@@ -103,6 +105,7 @@ class Split(Function):
     size: Sizes
     axis: Axis = 0
 
+    keeps = True
     onnx = "Split"
     samples = (
         Sample({"size": 4, "axis": -1}, (_X,), note="parts of 4 and 2"),
@@ -129,6 +132,7 @@ class Chunk(Function):
     n: Count
     axis: Axis = 0
 
+    keeps = True
     onnx = "Split"
     samples = (Sample({"n": 3, "axis": -1}, (_X,)),)
 
@@ -146,6 +150,7 @@ class Unbind(Function):
 
     axis: Axis = 0
 
+    keeps = True
     onnx = "Split and Reshape"
     samples = (Sample({}, (Example("f32", (3, "B", 2)),)), Sample({"axis": -1}, (Example("f32", ("B", "T", 2)),)))
 
@@ -198,6 +203,7 @@ class Flatten(Function):
     start: Axis = 1
 
     view = "reshaped"
+    keeps = True
     onnx = "Reshape"
     samples = (
         Sample({}, (Example("f32", ("B", 2, 3, 2)),)),
@@ -220,6 +226,7 @@ class Squeeze(Function):
     axis: Axes
 
     view = "reshaped"
+    keeps = True
     onnx = "Reshape"
     samples = (
         Sample({"axis": -1}, (Example("f32", ("B", 1)),)),
@@ -244,6 +251,7 @@ class Expand(Function):
     shape: Shape
 
     view = "moved"
+    keeps = True
     onnx = "Expand"
     samples = (
         Sample({"shape": (2, 3, 4)}, (Example("f32", (1, 4)),)),
@@ -306,6 +314,7 @@ class Roll(Function):
     shift: Offsets
     axis: Offsets
 
+    keeps = True
     onnx = "Slice and Concat"
     samples = (
         Sample({"shift": 1, "axis": -1}, (_X,)),

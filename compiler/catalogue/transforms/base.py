@@ -56,6 +56,8 @@ class Transform(Entry):
     picks: ClassVar[bool] = False
     #: Cuts a stream into windows.
     windows: ClassVar[bool] = False
+    #: What joins the pieces into which it cuts a text to a text again; None where it cuts none.
+    separator: ClassVar[str | None] = None
     #: Numbers that stand for words stand for the same words after it.
     keeps_words: ClassVar[bool] = False
     #: The source of the spec in which its example is checked.

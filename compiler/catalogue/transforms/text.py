@@ -42,6 +42,7 @@ class Words(_Text):
     """The words of a text: runs of letters, digits and apostrophes, and every other character by itself."""
 
     takes = "texts"
+    separator = " "
     example = "x: i64[T <= 40] = source.text -> words -> vocab(5000) -> truncate(40) -> pad(0)"
 
     @classmethod
@@ -54,6 +55,7 @@ class Chars(_Text):
     """The characters of a text, each by itself, spaces included."""
 
     takes = "texts"
+    separator = ""
     example = "x: i64[T <= 80] = source.text -> chars -> vocab(200) -> truncate(80) -> pad(0)"
 
     @classmethod

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ....compiler.catalogue import SPLITS as KINDS_OF_SPLIT
 from ....compiler.ir.data import DataSet, Split
 from ....compiler.messages.source import Span
 from .. import mistakes
@@ -37,7 +38,7 @@ def read(section: DataSet, root: Path) -> Table:
     names: dict[Split, Any] = {
         split: section.split.args[split] for split in SPLITS if isinstance(section.split.args.get(split), str)
     }
-    if not names or section.split.name not in ("folders", "files"):
+    if not names or KINDS_OF_SPLIT[section.split.name].divides != "names":
         return _table(section, read_part(args, lambda path: _resolve(root, path), span), None)
     parts: dict[Split, Part] = {}
     for split, name in names.items():
