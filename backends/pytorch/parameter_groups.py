@@ -39,21 +39,24 @@ from .recipe_function import definition
 from .schedules import Schedules
 from .signatures import NetFunction
 
+#: Definitions of schedules, and of the groups of each update.
+_Definitions: TypeAlias = tuple[list[list[Line]], list[list[Line]]]
+
 
 def optimization(
     spec: Spec, train: Train, records: int, variables: Mapping[str, str], taken: set[str]
 ) -> tuple[tuple[tuple[NetFunction, ...], ...], list[list[Line]]]:
     """The function of every update, by phase, and the definitions: schedules, then parameter groups.
 
-    `variables` are the arguments of nets, `taken` names of the file. Where all updates ask the same of their nets, one
-    function serves them: it takes any `net`.
+    `variables` are the arguments of nets, `taken` names of the file. Updates whose functions are equal share one. Where all
+    of them are (the two nets of a GAN under equal optimizers), its argument is any `net`.
     """
     updates = [
         (phase, update, moving(spec, train, phase, update)) for phase in train.phases for update in phase.updates
     ]
     reserved = {*taken, *variables.values(), "math", "name", "net", "p", "parameter_groups", "re", "step"}
 
-    def written(words: Sequence[Sequence[str]], variables: Mapping[str, str], names: Sequence[str]) -> _Written:
+    def written(words: Sequence[Sequence[str]], variables: Mapping[str, str], names: Sequence[str]) -> _Definitions:
         schedules = Schedules({*reserved, *names})
         found = [
             _Groups(spec, train, *row, records, variables, schedules, own).lines(name)
@@ -61,31 +64,26 @@ def optimization(
         ]
         return schedules.functions, found
 
+    def by_phase(names: Sequence[str]) -> tuple[tuple[NetFunction, ...], ...]:
+        found = iter([NetFunction(name, nets) for name, (_, _, nets) in zip(names, updates, strict=True)])
+        return tuple(tuple(next(found) for _ in phase.updates) for phase in train.phases)
+
     different = {nets for _, _, nets in updates}
-    alone = all(len(nets) == 1 for nets in different)
-    if alone or len(different) == 1:
-        shared = variables if len(different) == 1 else dict.fromkeys(variables, "net")
-        schedules, functions = written([()] * len(updates), shared, ["parameter_groups"] * len(updates))
+    if len(different) == 1 or all(len(nets) == 1 for nets in different):
+        names = ["parameter_groups"] * len(updates)
+        arguments = variables if len(different) == 1 else dict.fromkeys(variables, "net")
+        schedules, functions = written([()] * len(updates), arguments, names)
         if all(lines == functions[0] for lines in functions):
-            rows = tuple(
-                tuple(NetFunction("parameter_groups", moving(spec, train, phase, update)) for update in phase.updates)
-                for phase in train.phases
-            )
-            return rows, [*schedules, functions[0]]
+            return by_phase(names), [*schedules, functions[0]]
     words = [[word for word in (phase.name, update.name) if word] for phase, update, _ in updates]
-    names: list[str] = []
+    names = list[str]()
     for own in words:
         names.append(unique("_".join([*map(identifier, own), "parameter_groups"]).lower(), {*taken, *names}))
     schedules, functions = written(words, variables, names)
-    first = {repr(lines[1:]): name for lines, name in reversed([*zip(functions, names, strict=True)])}
-    final = iter([NetFunction(first[repr(f[1:])], nets) for f, (_, _, nets) in zip(functions, updates, strict=True)])
-    rows = tuple(tuple(next(final) for _ in phase.updates) for phase in train.phases)
-    kept = [lines for lines, name in zip(functions, names, strict=True) if name in first.values()]
-    return rows, [*schedules, *kept]
-
-
-#: Definitions of schedules, and of the groups of each update.
-_Written: TypeAlias = tuple[list[list[Line]], list[list[Line]]]
+    texts = [repr((nets, lines[1:])) for lines, (_, _, nets) in zip(functions, updates, strict=True)]
+    first = [names[texts.index(text)] for text in texts]
+    kept = [lines for lines, name in zip(functions, names, strict=True) if name in first]
+    return by_phase(first), [*schedules, *kept]
 
 
 def moving(spec: Spec, train: Train, phase: Phase, update: Update) -> tuple[str, ...]:
@@ -113,7 +111,7 @@ class _Rule:
 
 @dataclass(frozen=True)
 class _Group:
-    """What one optimizer is told of some parameters."""
+    """Some parameters' optimizer, with its options for them."""
 
     kind: str
     args: Mapping[str, Any]
@@ -122,10 +120,12 @@ class _Group:
     def items(self) -> list[str]:
         return [name for name, _, _ in OPTIMIZERS[self.kind].arguments if name in self.args]
 
-    def same(self) -> str:
-        """Equal for groups that are told the same."""
-        told = [(n, self.schedules[n].model_dump_json() if n in self.schedules else self.args[n]) for n in self.items()]
-        return repr((self.kind, told))
+    def key(self) -> str:
+        """Equal for groups with equal options."""
+        items = [
+            (n, self.schedules[n].model_dump_json() if n in self.schedules else self.args[n]) for n in self.items()
+        ]
+        return repr((self.kind, items))
 
 
 class _Groups:
@@ -178,7 +178,7 @@ class _Groups:
         return _Rule(text, frozenset({entry.path for entry in matrices} - tables), "matrices")
 
     def group(self, signature: frozenset[int], muon: bool) -> _Group:
-        """What parameters are told that meet these rules; later groups win."""
+        """The optimizer and the options of parameters that meet these rules; later groups win."""
         base = self.update.optimizer
         kind, args, schedules = base.name, dict(base.args), dict(base.schedules)
         if muon and 0 not in signature:
@@ -209,13 +209,13 @@ class _Groups:
         keys: dict[frozenset[int], str] = {}
         for signature in signatures:
             group = self.group(signature, muon)
-            keys[signature] = group.same()
-            groups.setdefault(group.same(), group)
+            keys[signature] = group.key()
+            groups.setdefault(group.key(), group)
         names = self.list_names(groups, keys, rules)
         body = self.divided(names, keys, rules, frozen) if len(groups) > 1 else self.all_but(frozen)
         listed = bool(body)
-        told = {key: self.told(group, names[key]) for key, group in groups.items()}
-        first, *others = told.values()
+        options = {key: self.options(group, names[key]) for key, group in groups.items()}
+        first, *others = options.values()
         common = {n: text for n, text in first.items() if all(items.get(n) == text for items in others)}
         if not others and len(self.returned([("", {"params": self.params(listed), **common})])) + 4 <= WIDTH:
             common = {}  # the one group fits into a line
@@ -224,13 +224,13 @@ class _Groups:
             body.append(Line(f"{word} = {{{_items(common)}}}", 1))
         rows: list[tuple[str, dict[str, str]]] = []
         for key, group in groups.items():
-            own = {name: text for name, text in told[key].items() if name not in common}
+            own = {name: text for name, text in options[key].items() if name not in common}
             params = names[key] if others else self.params(listed)
             rows.append((group.kind, {"params": params, **own}))
         body.append(Line(self.returned(rows, f", **{word}" if common else ""), 1))
-        say = "Parameters by optimizer, with optimizer options for each group."
+        about = "Parameters by optimizer, with optimizer options for each group."
         arguments = [f"{argument}: nn.Module" for argument in self.arguments]
-        return definition(name, arguments, "dict[str, list[dict]]", say, body)
+        return definition(name, arguments, "dict[str, list[dict]]", about, body)
 
     def params(self, listed: bool) -> str:
         """The parameters of the one group there is."""
@@ -248,7 +248,7 @@ class _Groups:
         texts = [f"{quoted(kind)}: [{', '.join(items)}]" for kind, items in kinds.items()]
         return f"return {{{', '.join(texts)}}}"
 
-    def told(self, group: _Group, word: str) -> dict[str, str]:
+    def options(self, group: _Group, word: str) -> dict[str, str]:
         """Hyperparameters as source."""
         base = self.update.optimizer.schedules
         found: dict[str, str] = {}
@@ -317,7 +317,7 @@ class _Groups:
         """A name for each group by its key."""
         taken = {*self.arguments, *self.schedules.taken, "common"}
         decays = [group.args.get("weight_decay") for group in groups.values()]
-        rest = {replace(group, args={**group.args, "weight_decay": 0.0}).same() for group in groups.values()}
+        rest = {replace(group, args={**group.args, "weight_decay": 0.0}).key() for group in groups.values()}
         if len(groups) == 1:
             return dict.fromkeys(groups, "params")
         if len(groups) == 2 and len(rest) == 1 and 0 in decays:

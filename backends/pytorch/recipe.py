@@ -128,19 +128,19 @@ class RecipeFile:
         return name
 
     def _define(
-        self, name: str, arguments: Sequence[str], returns: str, say: str | Sequence[str], body: Sequence[Line]
+        self, name: str, arguments: Sequence[str], returns: str, about: str | Sequence[str], body: Sequence[Line]
     ) -> None:
-        self._definitions.append(definition(name, arguments, returns, say, body))
+        self._definitions.append(definition(name, arguments, returns, about, body))
 
-    def _once(self, wanted: str, arguments: Sequence[str], returns: str, say: str, body: Sequence[Line]) -> str:
+    def _once(self, wanted: str, arguments: Sequence[str], returns: str, about: str, body: Sequence[Line]) -> str:
         """Writes a function unless another one does the same; the name of the one that is there."""
         key = (*arguments, *(line.text for line in body))
         if key not in self._written:
             self._written[key] = self._name(wanted)
-            self._define(self._written[key], arguments, returns, say, body)
+            self._define(self._written[key], arguments, returns, about, body)
         return self._written[key]
 
-    def _values(self, wanted: str, body: int | None, say: str) -> NetFunction | None:
+    def _values(self, wanted: str, body: int | None, about: str) -> NetFunction | None:
         """A function that gives the outputs of a body by name."""
         if body is None:
             return None
@@ -153,7 +153,7 @@ class RecipeFile:
             items = [(name, function.variable(output.value, text)) for output, (name, text) in rows]
         lines = function.statements(_dict(items))
         nets = function.nets(lines)
-        return NetFunction(self._once(wanted, function.arguments(nets), "dict[str, Tensor]", say, lines), nets)
+        return NetFunction(self._once(wanted, function.arguments(nets), "dict[str, Tensor]", about, lines), nets)
 
     # ---- losses --------------------------------------------------------------------------------------------------------
 
@@ -179,7 +179,7 @@ class RecipeFile:
     def _loss(self, body: int, terms: tuple[Term, ...]) -> _Loss:
         function = self._function(body, names=_names(terms))
         lines = function.statements(function.run([term.value for term in terms]))
-        counts = [self._function(body).count(position) for position in counted(terms)]
+        counts = [self._function(body).count(position) for position in counted_nodes(terms)]
         return _Loss(body, terms, (*(f"{line.indent} {line.text}" for line in lines), *counts))
 
     def _write_loss(self, name: str, loss: _Loss, *, micro: bool) -> LossFunction:
@@ -188,14 +188,14 @@ class RecipeFile:
         evaluated = self._evaluated is not None and self._evaluated.text == loss.text
         outputs = self._metric_outputs if evaluated else ()
         loss = self._evaluated if evaluated and self._evaluated is not None else loss
-        terms, positions = loss.terms, counted(loss.terms)
-        way = self._micro(loss) if micro else None
+        terms, positions = loss.terms, counted_nodes(loss.terms)
+        kind = self._micro(loss) if micro else None
         pure = {term.value: only_counted(self.spec.bodies[loss.body], term.value, term.counts) for term in terms}
-        sums = self._divisors(loss, pure) if way == "scaled" else dict.fromkeys(positions if micro else (), "")
+        sums = self._divisors(loss, pure) if kind == "scaled" else dict.fromkeys(positions if micro else (), "")
         function = self._function(loss.body, names=_names(terms), sums=sums)
         found = function.run([*(term.value for term in terms), *outputs])
         texts = [
-            f"{function.variable(term.value, text)} * share" if way == "scaled" and not pure[term.value] else text
+            f"{function.variable(term.value, text)} * share" if kind == "scaled" and not pure[term.value] else text
             for text, term in zip(found, terms, strict=False)
         ]
         more = [function.variable(value, text) for value, text in zip(outputs, found[len(terms) :], strict=True)]
@@ -206,17 +206,17 @@ class RecipeFile:
         returns = _tensors(len(terms))
         if more:
             returns = f"tuple[{returns}, {_tensors(len(more))}]"
-        say = _about_loss(terms, more, way)
+        about = _about_loss(terms, more, kind)
         weighed = evaluated and any(len(term.counts) == 1 for term in terms)
-        arguments = [*function.arguments(nets), *_micro_arguments(way, len(positions))]
-        self._define(name, arguments, returns, say, lines)
+        arguments = [*function.arguments(nets), *_micro_arguments(kind, len(positions))]
+        self._define(name, arguments, returns, about, lines)
         return LossFunction(
             name,
             nets,
             tuple(tuple(positions.index(position) for position in term.counts) for term in terms),
             self._counts(name, loss) if weighed or (micro and positions) else "",
             len(more),
-            way,
+            kind,
         )
 
     def _micro(self, loss: _Loss) -> Micro:
@@ -233,7 +233,7 @@ class RecipeFile:
         """What the sum of each counted loss is divided by in place. A term that is not made of counted losses alone is
         multiplied by `share` as a whole, so that these have to be divided by it."""
         found: dict[int, str] = {}
-        positions = counted(loss.terms)
+        positions = counted_nodes(loss.terms)
         for at, position in enumerate(positions):
             count = "count" if len(positions) == 1 else f"counts[{at}]"
             holder = next(term for term in loss.terms if position in term.counts)
@@ -242,13 +242,13 @@ class RecipeFile:
 
     def _counts(self, loss_name: str, loss: _Loss) -> str:
         function = self._function(loss.body)
-        texts = [function.count(position) for position in counted(loss.terms)]
+        texts = [function.count(position) for position in counted_nodes(loss.terms)]
         types = ["Tensor" if ".sum()" in text else "int" for text in texts]
         single = len(texts) == 1
-        say = f"Number of targets that {'the loss' if single else 'each loss'} is averaged over."
+        about = f"Number of targets that {'the loss' if single else 'each loss'} is averaged over."
         returns = types[0] if single else f"tuple[{', '.join(types)}]"
         wanted = f"{loss_name}_{'count' if single else 'counts'}"
-        return self._once(wanted, [BATCH], returns, say, function.statements(texts))
+        return self._once(wanted, [BATCH], returns, about, function.statements(texts))
 
     # ---- evaluation ----------------------------------------------------------------------------------------------------
 
@@ -366,13 +366,13 @@ class RecipeFile:
         function = self._function(self.train.evaluation.body, given=given)
         texts = function.run([metric.value for metric in computed])
         items = [(metric.name, f"float({text})") for metric, text in zip(computed, texts, strict=True)]
-        say = "Metrics that are computed from other figures."
+        about = "Metrics that are computed from other figures."
         lines = function.statements(_dict(items))
-        self._define("figures", ["values: dict[str, float]"], "dict[str, float]", say, lines)
+        self._define("figures", ["values: dict[str, float]"], "dict[str, float]", about, lines)
         return "figures"
 
 
-def counted(terms: Sequence[Term]) -> list[int]:
+def counted_nodes(terms: Sequence[Term]) -> list[int]:
     """Nodes of the counted losses of an update, each once, in the order of its terms."""
     return list(dict.fromkeys(position for term in terms for position in term.counts))
 
@@ -382,20 +382,20 @@ def _names(terms: Sequence[Term]) -> dict[int, str]:
     return {term.value: identifier(term.name) for term in terms} if len(terms) > 1 else {}
 
 
-def _about_loss(terms: Sequence[Term], more: Sequence[str], way: Micro | None) -> list[str]:
+def _about_loss(terms: Sequence[Term], more: Sequence[str], kind: Micro | None) -> list[str]:
     text = "Loss of a batch" if len(terms) == 1 else "Loss terms of a batch"
     if more:
         text += f", and {' and '.join(f'`{name}`' for name in more)} for the metrics"
-    more_lines = () if way is None else ("", 'Micro-batches pass `reduction="sum"`.')
+    more_lines = () if kind is None else ("", 'Micro-batches pass `reduction="sum"`.')
     return [f"{text}.", *more_lines]
 
 
-def _micro_arguments(way: Micro | None, counts: int) -> list[str]:
+def _micro_arguments(kind: Micro | None, counts: int) -> list[str]:
     """The further arguments of a loss that takes part in steps of several micro-batches."""
-    if way is None:
+    if kind is None:
         return []
     scale = "count: int | Tensor = 1" if counts == 1 else f"counts: tuple = ({', '.join('1' * counts)})"
-    return ['reduction: str = "mean"', *([scale, "share: float = 1.0"] if way == "scaled" else ())]
+    return ['reduction: str = "mean"', *([scale, "share: float = 1.0"] if kind == "scaled" else ())]
 
 
 def _tensors(count: int) -> str:

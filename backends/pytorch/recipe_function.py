@@ -159,9 +159,9 @@ class RecipeFunction:
 
 
 def definition(
-    name: str, arguments: Sequence[str], returns: str, say: str | Sequence[str], body: Sequence[Line]
+    name: str, arguments: Sequence[str], returns: str, about: str | Sequence[str], body: Sequence[Line]
 ) -> list[Line]:
-    """A whole function; `say` is its docstring, by lines. Arguments that do not fit beside the name are on a line of their
+    """A whole function; `about` is its docstring, by lines. Arguments that do not fit beside the name are on a line of their
     own, or on one each."""
     flat = ", ".join(arguments)
     head = f"def {name}({flat}) -> {returns}:"
@@ -169,7 +169,7 @@ def definition(
     if len(head) > WIDTH:
         rows = [flat] if len(flat) + 4 <= WIDTH else [f"{argument}," for argument in arguments]
         lines = [Line(f"def {name}("), *(Line(row, 1) for row in rows), Line(f") -> {returns}:")]
-    first, *rest = [say] if isinstance(say, str) else say
+    first, *rest = [about] if isinstance(about, str) else about
     docstring = [Line(f'"""{first}"""', 1)]
     if rest:
         docstring = [Line(f'"""{first}', 1), *(Line(text, 1) for text in rest), Line('"""', 1)]
