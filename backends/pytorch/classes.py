@@ -396,9 +396,28 @@ class Classes:
         taken.add(root.name)
         for cls in order:
             if not cls.name:
-                cls.name = unique_class(_class_name(cls.base_name), taken)
+                name = _class_name(cls.base_name)
+                if name in taken:
+                    name += self._difference(cls)
+                cls.name = unique_class(name, taken)
                 taken.add(cls.name)
         return order
+
+    def _difference(self, cls: Class) -> str:
+        """What tells a class from others of the same block, from a static: `Causal`, `Count3`; "" when none does."""
+        mine = [self.spec.bodies[index].statics for index in cls.bodies]
+        same = [other for other in self.classes if other.base_name == cls.base_name and other is not cls]
+        others = [self.spec.bodies[index].statics for other in same for index in other.bodies]
+        for name, value in mine[0].items():
+            if any(statics.get(name) != value for statics in mine) or any(s.get(name) == value for s in others):
+                continue
+            if isinstance(value, bool):
+                return camel(name) if value else f"Without{camel(name)}"
+            if isinstance(value, int):
+                return f"{camel(name)}{value}"
+            if isinstance(value, str) and value.isidentifier():
+                return camel(value)
+        return ""
 
     def named(self, text: str) -> str:
         by_number = {cls.number: cls for cls in self.classes}
@@ -462,7 +481,7 @@ def _child_lines(owner: str, name: str, slot: Slot, kind: str) -> list[Line]:
             Line(f"{place} = nn.ModuleDict({{{', '.join(filled)}}})" if filled else f"{place} = nn.ModuleDict()", 1)
         ]
     else:
-        lines, later = [Line(f"{place} = nn.Module()", 1)], list(slot.children.items())
+        lines, later = [Line(f"{place} = nn.Module()\x05only for the names in it", 1)], list(slot.children.items())
     for child, inner in later:
         lines += _child_lines(place, child, inner, slot.kind)
     return lines
@@ -475,7 +494,8 @@ def _statics(bodies: Sequence[Body]) -> dict[str, tuple[Any, ...]]:
     found: dict[str, tuple[Any, ...]] = {}
     for name in bodies[0].statics:
         values = tuple(body.statics.get(name) for body in bodies)
-        if all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values):
+        numbers = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values)
+        if numbers or all(isinstance(v, bool) for v in values):
             found[identifier(name)] = values
     return found
 

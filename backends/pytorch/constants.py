@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from ...compiler.sizes.dims import Dim
-from .fitting import Style, equal, express
+from .fitting import Style, alike, equal, express
 from .python import identifier, literal, unique
 
 
@@ -120,16 +120,19 @@ class Constants:
             return value.text if isinstance(value, ModuleClass) else literal(value)
         if not number.concrete:
             raise Symbolic
-        if number.values not in self.varying:
+        at = next((at for at, known in enumerate(self.varying) if alike(known, number.values)), None)
+        if at is None:
+            at = len(self.varying)
             self.varying.append(number.values)
-        return f"\x01{place}{self.varying.index(number.values)}\x02"
+        return f"\x01{place}{at}\x02"
 
     def fit(self) -> tuple[list[Parameter], list[str]]:
         """The constructor's arguments, and each varying number as an expression of them."""
         order = {name: place for place, name in enumerate([*self.sizes, *self.statics])}
         chosen: list[Parameter] = []
         for name, values in self.statics.items():
-            if values in self.varying and not any(parameter.values == values for parameter in chosen):
+            varies = any(alike(known, values) for known in self.varying)
+            if varies and not any(alike(parameter.values, values) for parameter in chosen):
                 chosen.append(Parameter(name, values))
         statics = [Parameter(name, values) for name, values in self.statics.items()]
         sizes = [Parameter(name, values) for name, values in self.sizes.items()]

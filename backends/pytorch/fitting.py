@@ -26,6 +26,10 @@ def equal(a: object, b: object) -> bool:
     return a == b and isinstance(a, float) == isinstance(b, float) and isinstance(a, bool) == isinstance(b, bool)
 
 
+def alike(one: Column, two: Column) -> bool:
+    return one == two and all(map(equal, one, two))
+
+
 def express(
     values: Column, named: Mapping[str, Column], style: Style = "any", literals: Sequence[int] = ()
 ) -> str | None:
@@ -35,7 +39,7 @@ def express(
 
 def _expressions(values: Column, named: Mapping[str, Column], style: Style, literals: Sequence[int]) -> Iterator[str]:
     for name, have in named.items():
-        if have == values and all(map(equal, have, values)):
+        if alike(have, values):
             yield name
     if all(type(value) is float for value in values):
         if style == "any":
@@ -221,4 +225,4 @@ def _varied(have: Column) -> bool:
     return len(set(have)) >= 3
 
 
-__all__ = ["Style", "equal", "express"]
+__all__ = ["Style", "alike", "equal", "express"]

@@ -87,6 +87,8 @@ class Group:
         first = values[0]
         if all(map(_is_number, values)):
             return self.number(values)
+        if all(isinstance(value, bool) for value in values) and len(set(values)) > 1:
+            return Number(tuple(values), self.constants)
         if isinstance(first, tuple):
             if not all(isinstance(value, tuple) and len(value) == len(first) for value in values):  # pyright: ignore[reportUnknownArgumentType]
                 raise Varies
@@ -96,7 +98,11 @@ class Group:
         return first
 
     def args(self, records: Sequence[dict[str, Any]]) -> dict[str, Arg]:
-        return {name: self.arg([record[name] for record in records]) for name in records[0] if name not in ("init",)}
+        found = {name: self.arg([record[name] for record in records]) for name in records[0] if name != "init"}
+        for name, arg in found.items():
+            if isinstance(arg, Number) and isinstance(arg.values[0], bool):
+                self.constants.hints.setdefault(arg.values, name)
+        return found
 
     def tensor(self, types: Sequence[TensorType]) -> SharedType:
         first = types[0]
@@ -120,8 +126,11 @@ def handed(node: AnyNode) -> dict[str, str]:
 def structure(spec: Spec, body: Body, class_of: Callable[[int], Any], *, activations: bool = True) -> Any:
     """Everything of a body but its numbers: bodies of one name with equal structure share a class.
 
-    Without `activations` those that stand as stages of a numbered group are left out too.
+    Without `activations` those that stand as stages of a numbered group are left out too, and so are switches (`causal`).
     """
+
+    def arguments(args: dict[str, Any]) -> Any:
+        return tuple((name, argument(value, switches=activations)) for name, value in args.items() if name != "init")
 
     def value(identifier: Any) -> Any:
         if isinstance(identifier, Scalar):
@@ -183,14 +192,12 @@ def structure(spec: Spec, body: Body, class_of: Callable[[int], Any], *, activat
     )
 
 
-def arguments(args: dict[str, Any]) -> Any:
-    return tuple((name, argument(value)) for name, value in args.items() if name != "init")
-
-
-def argument(value: Any) -> Any:
+def argument(value: Any, *, switches: bool = True) -> Any:
     if _is_number(value):
         return "#"
+    if isinstance(value, bool) and not switches:
+        return "switch"
     if isinstance(value, tuple):
         items: tuple[Any, ...] = value  # pyright: ignore[reportUnknownVariableType]
-        return tuple(map(argument, items))
+        return tuple(argument(item, switches=switches) for item in items)
     return (type(value).__name__, value)

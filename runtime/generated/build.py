@@ -87,11 +87,11 @@ def file_of(net: str) -> str:
     return f"model_{net}.py" if net else "model.py"
 
 
-def sources(spec: Spec, train: Train, records: int | None = None) -> dict[str, str]:
-    """The generated files of a section by name."""
+def sources(spec: Spec, train: Train, records: int | None = None, *, resizable: bool = True) -> dict[str, str]:
+    """The generated files of a section by name; sizes in them are numbers where they need not be `resizable`."""
     found = {
         file_of(net.name): module_source(
-            spec, spec.models[net.model], extra_outputs=extra_outputs(spec, train, net.name)
+            spec, spec.models[net.model], extra_outputs=extra_outputs(spec, train, net.name), resizable=resizable
         )
         for net in train.nets
     }

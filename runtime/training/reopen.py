@@ -73,7 +73,7 @@ def reopen(run: Run, device: str = "auto", data_root: str | Path | None = None, 
     own = directory.sources() if edited else {}
     if not edited:
         warn_of_edits(run, "the figures are those of the spec")
-    files = {name: own.get(name, text) for name, text in build.sources(spec, chosen, records).items()}
+    files = {name: own.get(name, text) for name, text in build.sources(spec, chosen, records, resizable=False).items()}
     with mistakes_of(own, directory):
         program = build.build(spec, chosen, directory.path, place, initial=False, records=records, files=files)
         weights = saved.averaged or saved.weights

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..lowering import Application, Construction, Varies, constructor, function
+from ..lowering import Application, Construction, Number, Varies, constructor, function
 from ..python import BIT_AND, Expr
 from ..support import support
 
@@ -12,15 +12,20 @@ def attention(use: Application) -> Expr:
     """`is_causal` only when there is no mask and rows and columns are equal; else one merged mask."""
     q, k = use.tensor(0), use.tensor(1)
     options: list[str] = []
-    causal = use.value("causal")
+    causal = use.arg("causal")
+    varies = isinstance(causal, Number)
     if use.has(3):
         mask = use[3]
         if causal:
             mask = f"{use.at(3, BIT_AND)} & {_causal(use)}"
+        if varies:
+            mask += f" if {use.text(causal)} else {use[3]}"
         options.append(f"attn_mask={mask}")
     elif causal:
         square = _all_or_none([a == b for a, b in zip(q.sizes[2].values, k.sizes[2].values, strict=True)])
-        options.append("is_causal=True" if square else f"attn_mask={_causal(use)}")
+        if varies and not square:
+            raise Varies
+        options.append(f"is_causal={use.text(causal)}" if square else f"attn_mask={_causal(use)}")
     if not use.is_("dropout", 0.0):
         options.append(f"dropout_p={use.text(use.arg('dropout'))} if self.training else 0.0")
     if use.arg("scale") is not None:
