@@ -12,17 +12,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ...compiler.ir.model import Body, CallNode, Model, ModeNode, OpNode, RepeatNode, ScanNode, Spec
+from ...compiler.ir.model import AnyNode, Body, CallNode, Model, ModeNode, OpNode, RepeatNode, ScanNode, Spec
 from ...compiler.sizes.dims import Dim, Size
 from ...compiler.sizes.facts import Facts
-from .constants import Constants, ModuleClass, Parameter, Symbolic, Varies, marks, resolve
-from .group import Group, structure
+from .constants import Constants, ModuleClass, Number, Parameter, Symbolic, Varies, marks, resolve
+from .group import Group, node_form, structure
 from .initial import InitialValues
 from .lines import Line
 from .lowering import Application, Operand, SharedType, lowering, module_class
+from .optional import filled
 from .python import Expr, camel, identifier, literal, quoted, unique, unique_class
 from .regions import Forward
 from .requirements import require
@@ -82,6 +83,8 @@ class Classes:
         self._emitting: dict[int, tuple[str, ...]] = {}
         self.classes: list[Class] = []
         self.by_body: dict[int, Class] = {}
+        #: Bodies that lack a layer of their class: its path, and the body with it.
+        self.filled: dict[int, tuple[str, Body]] = {}
         self._uses: list[int] = []  # the classes that the one being written constructs
         self._sizes = Sizes([], [], [])
         self.members: dict[int, Member] = {}
@@ -143,15 +146,53 @@ class Classes:
         return self._emitting[index]
 
     def _write_level(self, members: Sequence[Member]) -> None:
-        for group in self._alike(members, activations=False):
-            self._share(group, lambda group: self._alike(group, activations=True))
+        groups = self._alike(members, activations=False)
+        while groups:
+            group = groups.pop(0)
+            other = next((other for other in groups if self._with_switch(group, other)), None)
+            if other is not None:
+                groups.remove(other)
+            else:
+                self._share(group, lambda group: self._alike(group, activations=True))
+
+    def _with_switch(self, one: list[Member], two: list[Member]) -> bool:
+        """Writes one class for two groups of which one lacks a layer that the other has, if that is all."""
+        if (one[0].name, one[0].strip) != (two[0].name, two[0].strip):
+            return False
+        bodies = self.spec.bodies
+        full, lacking = (one, two) if len(bodies[one[0].index].nodes) > len(bodies[two[0].index].nodes) else (two, one)
+
+        def same(a: AnyNode, b: AnyNode) -> bool:
+            return node_form(self.spec, a, self.number_of) == node_form(self.spec, b, self.number_of)
+
+        whole = bodies[full[0].index]
+        form = structure(self.spec, whole, self.number_of, activations=False)
+        for member in lacking:
+            found = filled(whole, bodies[member.index], same)
+            if found is None or structure(self.spec, found[1], self.number_of, activations=False) != form:
+                return False
+            self.filled[member.index] = found
+        if len({self.filled[member.index][0] for member in lacking}) == 1:
+            try:
+                self._write([*full, *lacking])
+            except (Varies, Symbolic):
+                pass
+            else:
+                return True
+        for member in lacking:
+            del self.filled[member.index]
+        return False
+
+    def number_of(self, body: int) -> int:
+        """The class of a body, as something to compare."""
+        return self.by_body[body].number
 
     def _alike(self, members: Sequence[Member], *, activations: bool) -> list[list[Member]]:
         """Members that may share a class; without `activations` those too that differ in one."""
         groups: dict[Any, list[Member]] = {}
         for member in members:
             body = self.spec.bodies[member.index]
-            form = structure(self.spec, body, lambda i: self.by_body[i].number, activations=activations)
+            form = structure(self.spec, body, self.number_of, activations=activations)
             groups.setdefault((member.name, member.strip, form), []).append(member)
         return list(groups.values())
 
@@ -178,8 +219,14 @@ class Classes:
     # ---- one class -------------------------------------------------------------------------------------------------
 
     def _write(self, members: Sequence[Member]) -> None:
-        bodies = [self.spec.bodies[m.index] for m in members]
+        added = [self.filled.get(m.index) for m in members]
+        bodies = [self.spec.bodies[m.index] if a is None else a[1] for m, a in zip(members, added, strict=True)]
         constants = Constants(len(bodies))
+        optional: dict[str, Number] = {}
+        for path in {a[0] for a in added if a is not None}:
+            switch = tuple(a is None for a in added)
+            constants.hints[switch] = identifier(path.split(".")[-1])
+            optional[path] = Number(switch, constants)
         group = Group(self.spec, bodies, constants, self.facts)
         body = bodies[0]
         constants.statics = _statics(bodies)
@@ -188,7 +235,9 @@ class Classes:
         constants.closed = root
         constants.literals = [*_fixed(bodies), *(n for n in self.spec.params.values() if type(n) is int)]
         self._uses = []
-        scopes = Scopes(group, Builders(self.construct, self.stage, self.tree, self.emitting), members[0].strip)
+        scopes = Scopes(
+            group, Builders(self.construct, self.stage, self.tree, self.emitting), members[0].strip, optional
+        )
         cls = Class(len(self.classes), members[0].name, tuple(m.index for m in members), [], scopes, uses=self._uses)
         if cls.scopes.root.kind in ("sequential", "dict"):
             cls.base = "nn.Sequential" if cls.scopes.whole is not None else "nn.ModuleDict"
@@ -299,7 +348,10 @@ class Classes:
         owns_nothing = [line.text for line in constructor] == ["super().__init__()"] and not names
         if not owns_nothing:
             root = cls.bodies[0] == self.root
-            given = [f"{p.name}={literal(p.values[0])}" if root else p.name for p in parameters]
+            given = [
+                f"{p.name}={literal(p.values[0])}" if root else f"{p.name}=False" if p.is_switch else p.name
+                for p in parameters
+            ]
             arguments = ["self", *given]
             lines.append(Line(f"def __init__({', '.join(arguments)}):"))
             lines += constructor[:1]
@@ -334,9 +386,12 @@ class Classes:
         arguments: list[str] = []
         for at, parameter in enumerate(cls.parameters):
             number = group.number([parameter.values[place] for place in places])
+            if parameter.is_switch and not any(number.values):
+                continue
             if not number.same:
                 group.constants.hints.setdefault(number.values, parameter.name)
-            arguments.append(str(number) if at < 2 else f"{parameter.name}={number}")
+            plain = at < 2 and not parameter.is_switch
+            arguments.append(str(number) if plain else f"{parameter.name}={number}")
         return f"{cls.mark}({', '.join(arguments)})"
 
     def stage(self, group: Group, nodes: Sequence[OpNode]) -> str | None:
@@ -408,7 +463,7 @@ class Classes:
         mine = [self.spec.bodies[index].statics for index in cls.bodies]
         same = [other for other in self.classes if other.base_name == cls.base_name and other is not cls]
         others = [self.spec.bodies[index].statics for other in same for index in other.bodies]
-        for name, value in mine[0].items():
+        for name, value in sorted(mine[0].items(), key=lambda item: type(item[1]) is int):
             if any(statics.get(name) != value for statics in mine) or any(s.get(name) == value for s in others):
                 continue
             if isinstance(value, bool):
@@ -470,6 +525,10 @@ def _text(slot: Slot) -> str | None:
 
 def _child_lines(owner: str, name: str, slot: Slot, kind: str) -> list[Line]:
     place = f"{owner}[{quoted(name)}]" if kind == "dict" else f"{owner}.{name}"
+    if slot.switch is not None:
+        there = _child_lines(owner, name, replace(slot, switch=None), kind)
+        head = [Line(f"{place} = None", 1), Line(f"if {slot.switch}:", 1)]
+        return [*head, *(Line(line.text, line.indent + 1) for line in there)]
     if slot.kind == "leaf" and slot.buffer:
         return [Line(f"{owner}.register_buffer({quoted(name)}, {slot.text})", 1)]
     text = _text(slot)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from ...compiler.sizes.dims import Dim
-from .fitting import Style, alike, equal, express
+from .fitting import Free, Style, alike, equal, express
 from .python import identifier, literal, unique
 
 
@@ -94,6 +94,11 @@ class Parameter:
     name: str
     values: tuple[Scalar, ...]
 
+    @property
+    def is_switch(self) -> bool:
+        """Whether it is true or false: such an argument comes last, and is false where nothing is said."""
+        return isinstance(self.values[0], bool)
+
 
 @dataclass
 class Constants:
@@ -120,7 +125,15 @@ class Constants:
             return value.text if isinstance(value, ModuleClass) else literal(value)
         if not number.concrete:
             raise Symbolic
-        at = next((at for at, known in enumerate(self.varying) if alike(known, number.values)), None)
+        free = [isinstance(value, Free) for value in number.values]
+        at = next(
+            (
+                at
+                for at, known in enumerate(self.varying)
+                if alike(known, number.values) and [isinstance(value, Free) for value in known] == free
+            ),
+            None,
+        )
         if at is None:
             at = len(self.varying)
             self.varying.append(number.values)
@@ -152,7 +165,7 @@ class Constants:
                 found = Parameter(name, values)
             if found not in chosen:
                 chosen.append(found)
-        chosen.sort(key=lambda parameter: order.get(parameter.name, len(order)))
+        chosen.sort(key=lambda parameter: (parameter.is_switch, order.get(parameter.name, len(order))))
         texts: list[str] = []
         for values in self.varying:
             text = self._express(values, chosen)

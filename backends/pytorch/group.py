@@ -113,6 +113,15 @@ class Group:
         )
 
 
+def node_form(spec: Spec, node: AnyNode, class_of: Callable[[int], Any]) -> Any:
+    """Everything of a node but its numbers and the values that it reads and makes."""
+    inputs = tuple(operand if isinstance(operand, Scalar) else None for operand in node.inputs)
+    outputs = tuple(value.model_copy(update={"id": at, "name": ""}) for at, value in enumerate(node.outputs))
+    plain = node.model_copy(update={"inputs": inputs, "outputs": outputs})
+    body = Body(name="", role="turn", inputs=(), nodes=(plain,), outputs=(), span=node.span)
+    return structure(spec, body, class_of, activations=False)
+
+
 def handed(node: AnyNode) -> dict[str, str]:
     """Instances that a node hands to the bodies in it: their names there, and the references here."""
     if isinstance(node, RepeatNode):

@@ -14,7 +14,7 @@ same numbers; a labelled repeat becomes an `nn.ModuleList` of equal elements; an
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -37,6 +37,7 @@ class Slot:
     text: str = ""
     entries: list[str] = field(default_factory=list[str])
     buffer: bool = False
+    switch: Number | None = None  # whether it is there; else the attribute is None
     inner: Slot | None = None  # the tree of the block or of the elements of the list
 
     def at(self, segments: Sequence[str]) -> Slot:
@@ -117,7 +118,9 @@ class Builders:
 class Scopes:
     """The tree of one class, its chains and its loops by node position."""
 
-    def __init__(self, group: Group, build: Builders, strip: str = "") -> None:
+    def __init__(
+        self, group: Group, build: Builders, strip: str = "", optional: Mapping[str, Number] | None = None
+    ) -> None:
         self.group, self.build, self.strip = group, build, strip
         self.root = Slot()
         self.chains: dict[int, Chain] = {}
@@ -129,6 +132,13 @@ class Scopes:
             self._place(group, "", {})
         self._classify(self.root)
         self._order()
+        #: Paths of what some of the bodies lack.
+        self.optional = dict(optional or {})
+        for path, switch in self.optional.items():
+            slot = self.root.at(self.segments(path))
+            if slot.kind not in ("leaf", "sequential") or slot.buffer or self.whole is not None:
+                raise Varies
+            slot.switch = switch
 
     def _order(self) -> None:
         """Attributes in the order in which the spec names them: layers as placed, scopes where they run."""

@@ -10,7 +10,7 @@ from ...compiler.ir.model import Operand as IrOperand
 from ...compiler.sizes.dims import Dim
 from .constants import Number, Varies
 from .lowering import Application, Operand, lowering
-from .python import ATOM, SUM, UNARY, Expr, literal
+from .python import ATOM, SUM, TERNARY, UNARY, Expr, literal
 from .scopes import Chain, Scopes
 from .sizes import Sizes
 from .variables import Region, Unnamed, Variables
@@ -98,9 +98,13 @@ class Statements(Variables):
         def make() -> Expr:
             use = self.use(region, nodes)
             if lowered.forward is not None:
-                return lowered.forward(use)
-            assert use.module is not None
-            return use.call(use.module, *(use[i] for i in range(len(use)) if use.has(i)))
+                expr = lowered.forward(use)
+            else:
+                assert use.module is not None
+                expr = use.call(use.module, *(use[i] for i in range(len(use)) if use.has(i)))
+            if node.instance is None or not use.has(0):
+                return expr
+            return self.optional(region, node.instance, use.operand(0).expr, expr)
 
         expr = self.lighten(region, node, make)
         if len(node.outputs) == 1:
@@ -109,6 +113,14 @@ class Statements(Variables):
         use = self.use(region, nodes)
         targets = lowered.targets
         self.several(region, node, expr, lambda names: targets(use, names) if targets else ", ".join(names))
+
+    def optional(self, region: Region, path: str, start: Expr, call: Expr) -> Expr:
+        """A call of something that may not be there: then what would go in comes out."""
+        if self.scopes is None or region.group is not self.scopes.group or path not in self.scopes.optional:
+            return call
+        module = self.scopes.access("self", path)
+        text = f"{start.text} if {module} is None else {call.text}"
+        return Expr(text, TERNARY, call.names, call.weight + 1)
 
     def block(self, region: Region, node: CallNode, position: int) -> None:
         nodes = region.group.nodes(position)
@@ -138,7 +150,8 @@ class Statements(Variables):
 
         def make() -> Expr:
             start = region.env[chain.start]
-            return Expr(f"{module}({start.text})", ATOM, start.names, 2 + start.weight)
+            call = Expr(f"{module}({start.text})", ATOM, start.names, 2 + start.weight)
+            return self.optional(region, chain.path, start, call)
 
         self.finish(region, last, self.lighten(region, first, make))
 

@@ -43,12 +43,12 @@ model M(x: [B, 4]) -> (y: [B, 4]) { y = x -> a: Mlp(16) -> b: Mlp(16) }
     assert "self.a = Mlp()" in source
 
 
-def test_a_structure_of_its_own_gets_a_number(written: Written) -> None:
+def test_a_structure_of_its_own_is_named_after_what_differs(written: Written) -> None:
     _, source = written("""
 block Part(bias: bool)(x: [B, D]) -> [B, D] { x -> fc: Linear(D, bias = bias) }
 model M(x: [B, 4]) -> (y: [B, 4]) { y = x -> a: Part(true) -> b: Part(false) -> c: Part(true) }
 """)
-    assert classes(source) == ["Part", "Part2", "M"]
+    assert classes(source) == ["Part", "PartWithoutBias", "M"]
     assert "self.c = Part()" in source
 
 
@@ -94,9 +94,9 @@ model M(x: [B, 4]) -> (y: [B, 4]) {
     -> d: Gate(relu) -> e: Gate(tanh) -> f: Gate(relu)
 }
 """)
-    assert classes(source) == ["Unit", "Unit2", "Gate", "Gate2", "M"]
+    assert classes(source) == ["Unit", "UnitTanh", "Gate", "GateTanh", "M"]
     assert "self.d = Gate()" in source
-    assert "self.e = Gate2()" in source
+    assert "self.e = GateTanh()" in source
     assert "self.f = Gate()" in source
 
 
@@ -332,3 +332,116 @@ model M(x: [B, 4]) -> (y: [B, 4]) {
     names = [name for name, _ in module.named_parameters() if name.endswith("weight")]
     assert names == ["features.0.weight", "features.2.weight", "features.5.weight"]
     assert module(torch.ones(2, 4)).shape == (2, 4)
+
+
+def test_a_layer_that_some_lack_is_an_option(written: Written) -> None:
+    _, source = written("""
+block Part(width: int, stride = 1)(x: [B, C, H, W]) -> [B, width, _, _] {
+  shortcut = x -> if stride != 1 or C != width { down: { Conv(width, 1, stride) -> BatchNorm } }
+  x -> conv: Conv(width, 3, stride, pad = 1) -> add(shortcut) -> relu
+}
+model M(x: [B, 3, 8, 8]) -> (y: [B, 8, 4, 4]) { y = x -> a: Part(8) -> b: Part(8, 2) -> c: Part(8) }
+""")
+    assert classes(source) == ["Part", "M"]
+    assert "self.down = None\n        if down:\n            self.down = nn.Sequential(" in source
+    assert "shortcut = x if self.down is None else self.down(x)" in source
+    assert "self.c = Part(8, 1)" in source
+    module = load_source(source).M().eval()
+    assert [name for name in module.state_dict() if name.startswith("c.")] == ["c.conv.weight", "c.conv.bias"]
+    x = torch.rand(2, 8, 4, 4)
+    torch.testing.assert_close(module.c(x), torch.relu(module.c.conv(x) + x))
+    torch.testing.assert_close(module.b(x), torch.relu(module.b.conv(x) + module.b.down(x)))
+
+
+def test_one_layer_that_some_lack_is_an_option(written: Written) -> None:
+    _, source = written("""
+block Part(width: int)(x: [B, C]) -> [B, width] {
+  y = x -> fc: Linear(width) -> relu
+  y + (x -> if C != width { proj: Linear(width, bias = false) })
+}
+model M(x: [B, 3]) -> (y: [B, 8]) { y = x -> a: Part(8) -> b: Part(8) }
+""")
+    assert classes(source) == ["Part", "M"]
+    assert "x if self.proj is None else self.proj(x)" in source
+    module = load_source(source).M()
+    x = torch.rand(2, 8)
+    torch.testing.assert_close(module.b(x), torch.relu(module.b.fc(x)) + x)
+
+
+def test_a_switch_that_differs_is_an_argument(written: Written) -> None:
+    _, source = written("""
+block Attend(causal: bool)(x: [B, T, D]) -> [B, T, D] {
+  h = x -> fc: Linear(D) -> split_heads(2)
+  attention(h, h, h, causal = causal) -> merge_heads
+}
+model M(x: [B, T, 4]) -> (y: [B, T, 4]) { y = x -> a: Attend(false) -> b: Attend(true) }
+""")
+    assert classes(source) == ["Attend", "M"]
+    assert "self.a = Attend()" in source
+    assert "self.b = Attend(causal=True)" in source
+    module = load_source(source).M().eval()
+    x = torch.rand(1, 5, 4)
+    longer = torch.cat((x, torch.rand(1, 1, 4)), dim=1)
+    torch.testing.assert_close(module.b(longer)[:, :5], module.b(x))
+    assert not torch.allclose(module.a(longer)[:, :5], module.a(x))
+
+
+def test_sizes_are_named_after_their_axes(written: Written) -> None:
+    _, source = written("""
+block Part(x: [B, H, W, C]) -> [B, H, W, C] { x -> fc: Linear(C) }
+model M(x: [B, 4, 6, 8], z: [B, 5, 7, 9]) -> (y: [B, 4, 6, 8], w: [B, 5, 7, 9]) {
+  y = x -> a: Part
+  w = z -> b: Part
+}
+""")
+    assert "def __init__(self, in_channels):" in source
+    assert "nn.Linear(in_channels, in_channels)" in source
+    _, source = written("""
+block Part(x: [B, H, K]) -> [B, H, K] { x * (scale: Param([H, 1], init = ones)) }
+model M(x: [B, 4, 6], z: [B, 5, 7]) -> (y: [B, 4, 6], w: [B, 5, 7]) {
+  y = x -> a: Part
+  w = z -> b: Part
+}
+""")
+    assert "def __init__(self, height):" in source
+
+
+def test_comments_above_a_block_are_its_docstring(written: Written) -> None:
+    spec, source = written('''
+# Adds what it was given: "residual" learning
+# (He et al., 2015) \\\\ """.
+
+# The same width.
+# And the same "height".
+block Part(x: [B, D]) -> [B, D] { x + (x -> fc: Linear(D)) }
+
+# No comment of the model:
+
+model M(x: [B, 4]) -> (y: [B, 4]) { y = x -> a: Part }
+''')
+    assert (
+        '''class Part(nn.Module):
+    """The same width. And the same 'height'."""
+'''
+        in source
+    )
+    module = load_source(source)
+    assert module.M.__doc__ is None or "comment" not in module.M.__doc__
+    assert "residual" in module.__doc__ or spec
+
+
+def test_a_generated_file_prints_its_parameters(written: Written, capsys: pytest.CaptureFixture[str]) -> None:
+    _, source = written("model M(x: [B, 4]) -> (y: [B, 500]) { y = x -> a: Linear(500) }")
+    exec(compile(source, "model.py", "exec"), {"__name__": "__main__"})
+    assert capsys.readouterr().out == "2,500 parameters\n"
+
+
+def test_a_class_says_where_it_differs(written: Written) -> None:
+    _, source = written("""
+block Part(count: int, gated: bool)(x: [B, D]) -> [B, D] {
+  y = x -> if gated { tanh } else { relu }
+  y -> for i in 0..count { roll(i + 1, axis = 1) -> exp } -> fc: Linear(D)
+}
+model M(x: [B, 4]) -> (y: [B, 4]) { y = x -> a: Part(1, false) -> b: Part(1, true) -> c: Part(2, false) }
+""")
+    assert classes(source) == ["Part", "PartGated", "PartCount2", "M"]

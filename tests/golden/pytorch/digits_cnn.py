@@ -10,35 +10,24 @@ from torch import Tensor, nn
 
 
 class Residual(nn.Module):
-    def __init__(self, channels):
+    def __init__(self, in_channels, channels, stride, downsample=False):
         super().__init__()
-        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(channels)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(channels)
-
-    def forward(self, x: Tensor) -> Tensor:  # [B, C, 8, 8]
-        y = F.relu(self.bn1(self.conv1(x)))
-        return F.relu(self.bn2(self.conv2(y)) + x)
-
-
-class Residual2(nn.Module):
-    def __init__(self, in_channels, channels):
-        super().__init__()
-        self.downsample = nn.Sequential(
-            nn.Conv2d(in_channels, channels, 1, stride=2, bias=False),
-            nn.BatchNorm2d(channels),
-        )
+        self.downsample = None
+        if downsample:
+            self.downsample = nn.Sequential(
+                nn.Conv2d(in_channels, channels, 1, stride=2, bias=False),
+                nn.BatchNorm2d(channels),
+            )
         self.conv1 = nn.Conv2d(
-            in_channels, channels, 3, stride=2, padding=1, bias=False
+            in_channels, channels, 3, stride=stride, padding=1, bias=False
         )
         self.bn1 = nn.BatchNorm2d(channels)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:  # [B, C, 8, 8]
-        shortcut = self.downsample(x)  # [B, channels, 4, 4]
-        x = F.relu(self.bn1(self.conv1(x)))  # [B, channels, 4, 4]
+        shortcut = x if self.downsample is None else self.downsample(x)
+        x = F.relu(self.bn1(self.conv1(x)))
         return F.relu(self.bn2(self.conv2(x)) + shortcut)
 
 
@@ -47,8 +36,8 @@ class DigitsCnn(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(1, width, 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
-        self.layer1 = Residual(width)
-        self.layer2 = Residual2(width, 2 * width)
+        self.layer1 = Residual(width, width, stride=1)
+        self.layer2 = Residual(width, 2 * width, stride=2, downsample=True)
         self.fc = nn.Linear(2 * width, classes)
         self.init_weights()
 

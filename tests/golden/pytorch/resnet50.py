@@ -12,12 +12,14 @@ from torch import Tensor, nn
 class Bottleneck(nn.Module):
     """The stride sits in the 3 x 3 convolution: that is what v1.5 changed."""
 
-    def __init__(self, in_channels, width, stride):
+    def __init__(self, in_channels, width, stride, downsample=False):
         super().__init__()
-        self.downsample = nn.Sequential(
-            nn.Conv2d(in_channels, 4 * width, 1, stride=stride, bias=False),
-            nn.BatchNorm2d(4 * width),
-        )
+        self.downsample = None
+        if downsample:
+            self.downsample = nn.Sequential(
+                nn.Conv2d(in_channels, 4 * width, 1, stride=stride, bias=False),
+                nn.BatchNorm2d(4 * width),
+            )
         self.conv1 = nn.Conv2d(in_channels, width, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.conv2 = nn.Conv2d(width, width, 3, stride=stride, padding=1, bias=False)
@@ -26,35 +28,17 @@ class Bottleneck(nn.Module):
         self.bn3 = nn.BatchNorm2d(4 * width)
 
     def forward(self, x: Tensor) -> Tensor:  # [B, C, H, W]
-        shortcut = self.downsample(x)
+        shortcut = x if self.downsample is None else self.downsample(x)
         x = F.relu(self.bn1(self.conv1(x)))  # [B, width, H, W]
         x = F.relu(self.bn2(self.conv2(x)))
         return F.relu(self.bn3(self.conv3(x)) + shortcut)
 
 
-class Bottleneck2(nn.Module):
-    """The stride sits in the 3 x 3 convolution: that is what v1.5 changed."""
-
-    def __init__(self, width):
-        super().__init__()
-        self.conv1 = nn.Conv2d(4 * width, width, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
-        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(width)
-        self.conv3 = nn.Conv2d(width, 4 * width, 1, bias=False)
-        self.bn3 = nn.BatchNorm2d(4 * width)
-
-    def forward(self, x: Tensor) -> Tensor:  # [B, C, H, W]
-        y = F.relu(self.bn1(self.conv1(x)))  # [B, width, H, W]
-        y = F.relu(self.bn2(self.conv2(y)))
-        return F.relu(self.bn3(self.conv3(y)) + x)
-
-
 class Stage(nn.Sequential):
     def __init__(self, in_channels, width, count, stride):
         super().__init__(
-            Bottleneck(in_channels, width, stride=stride),
-            *[Bottleneck2(width) for _ in range(count - 1)],
+            Bottleneck(in_channels, width, stride=stride, downsample=True),
+            *[Bottleneck(4 * width, width, stride=1) for _ in range(count - 1)],
         )
 
 

@@ -61,7 +61,7 @@ class UNet(nn.Module):
         self.up2 = Up(4 * width)
         self.up3 = Up(2 * width)
         self.up4 = Up(width)
-        self.outc = nn.Module()
+        self.outc = nn.Module()  # only for the names in it
         self.outc.conv = nn.Conv2d(width, classes, 1)
 
     def forward(self, image: Tensor) -> Tensor:  # [B, 3, H, W]
