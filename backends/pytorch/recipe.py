@@ -386,8 +386,14 @@ def _about_loss(terms: Sequence[Term], more: Sequence[str], kind: Micro | None) 
     text = "Loss of a batch" if len(terms) == 1 else "Loss terms of a batch"
     if more:
         text += f", and {' and '.join(f'`{name}`' for name in more)} for the metrics"
-    more_lines = () if kind is None else ("", 'Micro-batches pass `reduction="sum"`.')
-    return [f"{text}.", *more_lines]
+    match kind:
+        case None:
+            return [f"{text}."]
+        case "sum":
+            return [f"{text}.", "", 'Micro-batches pass `reduction="sum"`.']
+        case "scaled":
+            given = '`reduction="sum"`, the counts of the whole batch and their share of it'
+            return [f"{text}.", "", f"Micro-batches pass {given}."]
 
 
 def _micro_arguments(kind: Micro | None, counts: int) -> list[str]:

@@ -171,6 +171,31 @@ optimizer = SGD(0.1)
     assert evaluation.figures(values) == {"acc": 0.75, "err": pytest.approx(0.25), "size": 2.0}
 
 
+@pytest.mark.parametrize("scale", ["", "0.3 * "])
+def test_a_loss_with_values_for_metrics_adds_up_too(
+    scale: str, section: Callable[..., tuple[Spec, ModuleType]]
+) -> None:
+    """Without a scale the sums are divided outside the function, with one inside; metrics read `wide` and `logits`."""
+    spec, module = section(f"""
+model = M
+let wide = logits * 2 + 1
+loss {{ a = mse(wide[:, 0, :4], v); b = {scale}cross_entropy(wide, y, ignore = -1) }}
+metrics {{ acc = accuracy(wide, y, ignore = -1); two = (accuracy(wide, y) + accuracy(logits, y)) / 2 }}
+optimizer = SGD(0.1)
+""")
+    net, whole = Net(), batch()
+    functions = recipe_functions(spec, spec.recipe.trains[0])
+    (function,) = functions.losses[0]
+    assert (function.outputs, function.micro) == (2, "scaled" if scale else "sum")
+    loss = first_loss(spec, module, net)
+    torch.testing.assert_close(accumulated(loss, split(whole, 1)), list(loss(whole)))
+    evaluation = Evaluation(module, functions.evaluation, {"": net})
+    found = evaluation(whole)
+    assert [len(found.terms), len(found.weights), len(found.inputs)] == [2, 2, 3]
+    torch.testing.assert_close(found.inputs[0][0], 2 * net(whole["x"]) + 1)
+    assert evaluation.figures({part.name: 0.5 for part in functions.evaluation.parts}) == {"acc": 0.5, "two": 0.5}
+
+
 def test_several_nets_and_what_their_steps_share(section: Callable[..., tuple[Spec, ModuleType]]) -> None:
     spec, module = section(
         """
