@@ -182,7 +182,7 @@ class _Groups:
         base = self.update.optimizer
         kind, args, schedules = base.name, dict(base.args), dict(base.schedules)
         if muon and 0 not in signature:
-            kind = "AdamW"
+            kind = OPTIMIZERS[kind].others
             args = {**{name: default for name, _, default in OPTIMIZERS[kind].arguments}, **args}
         for number, group in enumerate(self.update.groups, int(muon)):
             if number in signature:
@@ -195,7 +195,7 @@ class _Groups:
     # ---- the function ----------------------------------------------------------------------------------------------
 
     def lines(self, name: str) -> list[Line]:
-        muon = self.update.optimizer.name == "Muon"
+        muon = bool(OPTIMIZERS[self.update.optimizer.name].others)
         rules = ([self.matrices()] if muon else []) + [self.rule(group.selectors) for group in self.update.groups]
         frozen = self.rule([s for freeze in self.phase.freeze if freeze.until is None for s in freeze.selectors])
         met = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from .arguments import Hyper, Momenta, NotNegative, Positive
 from .entry import Entry
@@ -10,6 +10,9 @@ from .entry import Entry
 
 class Optimizer(Entry):
     """Base: written with a capital, under the name that PyTorch gives it."""
+
+    #: It updates matrices only; this optimizer updates everything else. Empty: it updates all.
+    others: ClassVar[str] = ""
 
     capitals = True
 
@@ -114,4 +117,5 @@ class Muon(Optimizer):
     momentum: float = 0.95
     weight_decay: NotNegative = 0.1
 
+    others = "AdamW"
     example = "optimizer = Muon(0.02)"

@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import ValidationError
 from torch import Tensor
 
+from ...compiler.catalogue import transforms
 from ...compiler.ir.data import DataFacts, DataField, DataSet, FieldFacts
 from . import declared, vocabulary
 from .feed import Data, open_data
@@ -99,7 +100,7 @@ def _names(data: Data, field: DataField) -> tuple[tuple[str, ...] | None, int | 
                 if isinstance(column, Numbers):
                     return column.classes, None
                 return None, _largest(column) if isinstance(column, Stream) else None
-            case "slice" | "index" | "member" | "truncate" | "pad" | "random_window" | "window" | "where" | "mlm_mask":
+            case _ if transforms.of(node.op).keeps_words:
                 node = graph.nodes[graph.real(node.inputs[0], False)]
             case _:
                 return None, None

@@ -232,6 +232,7 @@ def test_a_schedule_is_followed(tmp_path: Path) -> None:
     [
         "SGD(0.05, momentum = 0.9, nesterov = true)",
         "Adam(1e-2, weight_decay = 0.01)",
+        "NAdam(1e-2)",
         "RMSprop(1e-3)",
         "Adagrad(0.05)",
         "Adadelta(1.0)",
