@@ -38,7 +38,7 @@ def contents(file: Path) -> dict[str, Place]:
         prefix = stream.read(8)
         length = int.from_bytes(prefix, "little")
         if len(prefix) < 8 or not 2 <= length <= min(size - 8, LONGEST_HEADER):
-            raise ValueError(f"{file} is not a safetensors file, or it is cut short")
+            raise ValueError(f"{file} is not a safetensors file, or it is truncated")
         try:
             header = json.loads(stream.read(length), object_pairs_hook=_once)
         except (ValueError, RecursionError) as error:
@@ -47,7 +47,7 @@ def contents(file: Path) -> dict[str, Place]:
         case {**found}:
             entries: dict[str, Any] = found
         case _:
-            raise ValueError(f"{file} is not a safetensors file: its header is no table")
+            raise ValueError(f"{file} is not a safetensors file: its header is not a table")
     return {name: _place(file, name, entry, 8 + length, size) for name, entry in entries.items() if name != METADATA}
 
 
@@ -55,7 +55,7 @@ def _once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     made: dict[str, Any] = {}
     for name, value in pairs:
         if name in made:
-            raise ValueError(f"{name} is there twice")
+            raise ValueError(f"{name} is given twice")
         made[name] = value
     return made
 
@@ -67,11 +67,11 @@ def _place(file: Path, name: str, entry: Any, start: int, size: int) -> Place:
         case _:
             raise ValueError(f"{file}: the header's entry for {name} cannot be read")
     if not all(type(axis) is int and 0 <= axis < 2**63 for axis in shape):
-        raise ValueError(f"{file}: {name} has no possible shape")
+        raise ValueError(f"{file}: {name} has an invalid shape")
     if not 0 <= first <= last:
-        raise ValueError(f"{file}: {name} has no possible place")
+        raise ValueError(f"{file}: {name} has invalid offsets")
     if start + last > size:
-        raise ValueError(f"{file} is cut short: {name} ends beyond the end of the file")
+        raise ValueError(f"{file} is truncated: {name} ends beyond the end of the file")
     if last - first != math.prod(shape) * SIZES[dtype]:
-        raise ValueError(f"{file}: {name} has another size than its shape says")
+        raise ValueError(f"{file}: the size of {name} does not match its shape")
     return Place(start + first, last - first, dtype, tuple(shape))

@@ -24,7 +24,7 @@ def _replace(error: UnicodeError) -> tuple[str | bytes, int]:
 
     text: list[str] = []
     for character in error.object[error.start : error.end]:
-        if 0xDC80 <= ord(character) <= 0xDCFF:  # a byte of a file name that is no UTF-8
+        if 0xDC80 <= ord(character) <= 0xDCFF:  # a byte of a file name that is not UTF-8
             text.append(f"\\x{ord(character) - 0xDC00:02x}")
         elif stand_in := ASCII.get(character) or MORE_ASCII.get(character):
             text.append(stand_in)

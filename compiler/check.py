@@ -115,7 +115,7 @@ def unused(found: Compilation) -> None:
         report_idle_overrides(found.project)
 
 
-#: The compiler, in order. A stage reports mistakes and goes on; the next ones find theirs in what there is.
+#: The compiler, in order. A stage reports mistakes and continues; the next ones find theirs in what there is.
 STAGES: tuple[Stage, ...] = (load, resolve, roots, elaborate, bind, pair, unused)
 
 

@@ -1,7 +1,7 @@
 """A model of a checked spec at other values of its statics: what shows which number of it follows from which static.
 
-The typed IR holds numbers, not where they come from: `Linear(4 * d)` with `d = 768` is a weight of 3072 rows. Whoever
-wants to write `4 * d` again compares the model with itself at `d = 960` and `d = 192`. The spec is read again from the
+The typed IR holds numbers, not where they come from: `Linear(4 * d)` with `d = 768` is a weight of 3072 rows. To
+write `4 * d` again, a backend compares the model with itself at `d = 960` and `d = 192`. The spec is read again from the
 sources that the IR carries, so that a stored IR gives the same answers as a fresh one; where that does not give the
 same model (a file is missing, another version of the compiler checked it), there are no others.
 """
@@ -209,7 +209,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _passes(value: Any) -> bool:
-    """Whether a static of the IR can be given again: functions and layers stand in it by name only."""
+    """Whether a static of the IR can be given again: functions and layers are in it by name only."""
     if isinstance(value, tuple):
         items: tuple[Any, ...] = value  # pyright: ignore[reportUnknownVariableType]
         return all(map(_passes, items))
@@ -233,7 +233,7 @@ class _Comparison:
         return self.equal(self.one[a], self.two[b])
 
     def equal(self, a: Any, b: Any, *, loose: bool = False) -> bool:
-        """`loose`: numbers stand here for sizes and arguments, not for places or values."""
+        """`loose`: numbers are here sizes and arguments, not for places or values."""
         if isinstance(a, Record):
             return type(a) is type(b) and all(
                 self.field(a, name, value, b.__dict__[name]) for name, value in a.__dict__.items()

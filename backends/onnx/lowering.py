@@ -161,4 +161,4 @@ def concrete(use: Use, size: Size, why: str) -> int:
     """A size that must be known at export; else E0501."""
     if isinstance(size, int):
         return size
-    use.reject(f"`{size}` is not concrete: {why}", f"give it a size in the export: `fix {{ {size} = .. }}`")
+    use.reject(f"`{size}` is not concrete: {why}", f"fix its size in the export: `fix {{ {size} = .. }}`")

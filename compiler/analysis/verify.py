@@ -191,7 +191,7 @@ class _Typing:
         for index in nodes:
             node = body.nodes[index]
             if not isinstance(node, OpNode) or node.op not in table:
-                self.say(place, f"node {index} of `{body.name}` is no {word}")
+                self.say(place, f"node {index} of `{body.name}` is not a {word}")
 
 
 def operator_of(name: str, role: str) -> type[Op] | None:

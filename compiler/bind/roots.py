@@ -67,7 +67,7 @@ class _Roots:
             self.uses[id(value)] = nets[name] = use
 
     def export(self, definition: Definition, trains: list[Definition]) -> None:
-        """A model that the section's `train` does not train; what cannot be told from here, its binder reports."""
+        """A model that the section's `train` does not train; what is unknown here is reported by its binder."""
         node: syntax.Export = definition.node
         reader = self._reader(definition)
         try:
@@ -116,7 +116,7 @@ class _Roots:
         return trains[0] if len(trains) == 1 else None
 
     def _use(self, reader: Reader, node: syntax.Pipe, what: str, known: list[str] | None = None) -> RootUse:
-        """The model that an expression names, with its arguments; `known` are what may stand there."""
+        """The model that an expression names, with its arguments; `known` are the allowed names."""
         node = reader.plain(node)
         callee = node.callee if isinstance(node, syntax.Call) else node
         if not isinstance(callee, syntax.Ref):

@@ -1,6 +1,6 @@
 """The catalogue: everything that a spec may name, one class each, by the position in which the name is read.
 
-`entry.py` says what an entry is, `arguments.py` which kinds its arguments have, `explain.py` and `page.py` print it. The
+`entry.py` defines what an entry is, `arguments.py` which kinds its arguments have, `explain.py` and `page.py` print it. The
 operators are in `ops/`, the transforms of data in `transforms/`, every other family in a file of its own. A family is a
 mapping from names to classes that imports a file when one of its entries is first asked for.
 """

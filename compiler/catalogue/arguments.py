@@ -320,7 +320,7 @@ READERS: dict[str, Reader] = {
     "Statics": _list("values", _as_given, least=0),
 }
 
-#: Kinds whose reader does not say what it takes, or that the binder reads.
+#: Kinds whose reader does not name what it takes, or that the binder reads.
 _WORDS = {
     "InitSpec": "an entry of the init table",
     "Hyper": "a number of at least 0, or a schedule",
@@ -340,7 +340,7 @@ def words(annotation: str) -> str:
 
 
 def expected(annotation: str) -> str:
-    """What a reader says to a value of no kind."""
+    """What a reader reports for a value of no kind."""
     try:
         read(annotation, object())
     except Unfit as unfit:

@@ -1,7 +1,7 @@
 """What an entry of the catalogue is, and how entries are found.
 
 An entry is one class. Its annotated fields are its arguments with their defaults (the annotations are kinds of
-`arguments.py`), its docstring is its documentation, and what other rooms must know of it stands in it as a fact: a class
+`arguments.py`), its docstring is its documentation, and what other rooms must know of it is a fact in it: a class
 variable. Operators, losses, metrics, optimizers, schedules, initial values, sources, splits, transforms and the entries of
 a search are all entries; `Op` in `ops/base.py` adds tensors.
 
@@ -13,7 +13,7 @@ a search are all entries; `Op` in `ops/base.py` adds tensors.
 
         example = "optimizer = RMSprop(1e-3, alpha = 0.9)"
 
-There is no registry to maintain. A `Family` (the entries that may stand in one position) reads the class lines of its
+There is no registry to maintain. A `Family` (the entries allowed in one position) reads the class lines of its
 files once and imports a file when one of its entries is first asked for, so that checking a spec loads what it names.
 """
 
@@ -54,7 +54,7 @@ class Entry:
     arguments: ClassVar[tuple[tuple[str, str, Any], ...]] = ()
     #: Written under its class name, not in snake case.
     capitals: ClassVar[bool] = False
-    #: One use as it stands in a spec; `examples.py` puts it into a whole one, which the tests check.
+    #: One use as written in a spec; `examples.py` puts it into a whole one, which the tests check.
     example: ClassVar[str] = ""
     #: The optional dependency that the runtime needs for it, as `pip install dlc[extra]`.
     extra: ClassVar[str] = ""
@@ -102,7 +102,7 @@ class Family(Mapping[str, type[E]], Generic[E]):
 
     def __init__(self, root: str, folder: str, what: str, where: str, *, capitals: bool = False) -> None:
         self.root, self.folder, self.capitals = root, folder, capitals
-        #: What one is called (`an optimizer`), and where one stands (`` `optimizer` of train``).
+        #: What one is called (`an optimizer`), and where one is used (`` `optimizer` of train``).
         self.what, self.where = what, where
 
     @cached_property
@@ -136,5 +136,5 @@ class Family(Mapping[str, type[E]], Generic[E]):
         return getattr(import_module(package if module == self.folder else f"{package}.{module}"), class_name)
 
     def module_of(self, name: str) -> str:
-        """The file that defines an entry (`convolution`); what runs it stands in files of the same name."""
+        """The file that defines an entry (`convolution`); what runs it is in files of the same name."""
         return self._places[name].module

@@ -1,4 +1,4 @@
-"""Initial values of weights: what may stand after `init =`. `runtime/generated/initialize.py` draws them."""
+"""Initial values of weights: what is allowed after `init =`. `runtime/generated/initialize.py` draws them."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class AdamW(Optimizer):
 
 
 class NAdam(Optimizer):
-    """Adam with Nesterov's momentum (Dozat, 2016). The momentum grows with the updates: `momentum_decay` says how fast.
+    """Adam with Nesterov's momentum (Dozat, 2016). The momentum grows with the updates, at the rate `momentum_decay`.
     `weight_decay` is an L2 term of the gradient."""
 
     lr: Hyper = 2e-3

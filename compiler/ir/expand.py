@@ -1,6 +1,6 @@
 """Lazy expansion of bodies into full paths: instances and parameters of a model, in execution order.
 
-Bodies are stored once; a repeat of 1000 turns is one body and a count. Whoever needs every path (parameter tables,
+Bodies are stored once; a repeat of 1000 turns is one body and a count. Code that needs every path (parameter tables,
 initial values, the ONNX graph) asks here and pays for what it reads.
 """
 

@@ -1,6 +1,6 @@
 """What a legal IR is: the rules that need nothing but the IR.
 
-The compiler makes legal IRs only, and the tests say so after every stage; a file may hold anything. The rules:
+The compiler makes only legal IRs, which the tests check after every stage; a file may contain anything. The rules:
 
 bodies     every index of a body exists, no body contains itself, and a body plays the role it was made for
 values     each is bound once, by an input or by a node, and read only after that; outputs, taps and emits are bound
@@ -64,7 +64,7 @@ class Use(NamedTuple):
     instance: Instance
 
 
-#: What a body is handed: its names for them, each with the instance (None: there is none, which was said).
+#: What a body is handed: its names for them, each with the instance (None: there is none, which was reported).
 _Handed = Mapping[str, "Instance | None"]
 
 
@@ -218,7 +218,7 @@ class Structure:
                 self.say(place, f"the requirement `{requirement.text}` compares with `{requirement.op}`")
         for selector in (selector for rule in body.init_rules for selector in rule.selectors):
             if selector.kind == "rank" and not is_rank(selector.text):
-                self.say(place, f"the init rule's selector `{selector.text}` is no comparison of a rank")
+                self.say(place, f"the init rule's selector `{selector.text}` is not a comparison of a rank")
 
     def types(self, body: Body) -> dict[int, TensorType]:
         return {value.id: value.type for value in body.values()}

@@ -25,7 +25,7 @@ from .verify import Fault, is_rank, output_types
 from .weights import Foreign, WeightMap
 from .wildcards import wildcards
 
-#: Nodes of a data graph that are no transforms of the catalogue, with how many nodes each reads (None: any number).
+#: Nodes of a data graph that are not transforms of the catalogue, with how many nodes each reads (None: any number).
 DATA_NODES: dict[str, int | None] = {
     "source": 0, "columns": 0, "tuple": None, "member": 1, "slice": 1, "index": 1, "to_float": 1, "choose": 2
 }  # fmt: skip
@@ -247,7 +247,7 @@ class _Check:
         """A term or metric is an output of the body, a single number, made of some of its nodes."""
         types = {result.value: type for result, type in zip(body.outputs, output_types(body), strict=True)}
         if value not in types:
-            self.say(place, f"value {value} is no output of the body")
+            self.say(place, f"value {value} is not an output of the body")
         elif types[value].shape:
             self.say(place, f"`{types[value]}` is not a single number")
         for index in nodes:
@@ -266,7 +266,7 @@ class _Check:
         """Each selector chooses a parameter, under the net's name where it has one."""
         for selector in selectors:
             if selector.kind == "rank" and not is_rank(selector.text):
-                self.say(place, f"the selector `{selector.text}` is no comparison of a rank")
+                self.say(place, f"the selector `{selector.text}` is not a comparison of a rank")
                 continue
             for net in train.nets:
                 prefix = f"{net.name}." if net.name else ""

@@ -314,7 +314,7 @@ def explanations() -> dict[str, Explanation]:
     return {
         "E0311": Explanation(
             "the same name at two levels, or an ambiguous name in `train`",
-            "A reader could not tell which one is meant. Rename one of them; in `train`, write `data.x` or `model.x`.",
+            "A reader could not know which one is meant. Rename one of them; in `train`, write `data.x` or `model.x`.",
             "dlspec 1\n\nparam x = 3\n\nmodel M(x: [B, 8]) -> (y: [B, 8]) {\n  y = x\n}\n",
             "dlspec 1\n\nparam n = 3\n\nmodel M(x: [B, 8]) -> (y: [B, 8]) {\n  y = x * n\n}\n",
         ),

@@ -18,7 +18,7 @@ T = TypeVar("T", bound=TensorType)
 
 @dataclass(frozen=True)
 class Demand(Generic[T]):
-    """What a tensor is asked to be, and where: what all messages about it say."""
+    """What a tensor is asked to be, and where: what all messages about it contain."""
 
     what: str  #: what asks: "input `x` of `Mlp`", "this shape"
     actual: T

@@ -56,5 +56,5 @@ def describe(value: Any) -> str:
 
 
 def kind(value: Any) -> str:
-    """What a value is: itself, unless its class says it in words (`an instance of ..`)."""
+    """What a value is: itself, unless its class describes it in words (`an instance of ..`)."""
     return value.in_words() if isinstance(value, InWords) else f"`{describe(value)}`"

@@ -9,7 +9,7 @@
     levels          names that hide each other
     project         `resolve`: all of the above for one spec, into a `Project`
 
-    flatten diff idle_overrides     what is said about a resolved project: one file of it, how two differ, overrides in vain
+    flatten diff idle_overrides     reports about a resolved project: one file of it, how two differ, overrides in vain
 
 From the bottom up; a file imports only those listed before it.
 """

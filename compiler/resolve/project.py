@@ -52,7 +52,7 @@ class Project:
 
     @property
     def finder(self) -> Finder:
-        """Says what a path of a setting means here (for `search`)."""
+        """Resolves what a path of a setting means here (for `search`)."""
         return Finder(self.root)
 
     def sections(self, kind: str) -> list[Definition]:

@@ -47,7 +47,7 @@ class SettingValue:
 
 
 class Finder:
-    """Says what the paths of settings mean in one spec."""
+    """Resolves what the paths of settings mean in one spec."""
 
     def __init__(self, scope: FileScope) -> None:
         self.scope = scope

@@ -57,7 +57,7 @@ class Brackets:
 
     def scan(self, limit: int) -> list[Token]:
         """The brackets open at an offset, outermost first. Notes the first line that shows that the bracket around
-        it was meant to be closed before: it is no deeper than the line where that opens, and does not close it."""
+        it was meant to be closed before: it is not deeper than the line where that opens, and does not close it."""
         open_: list[Token] = []
         self.suspect = None
         base = 0

@@ -163,7 +163,7 @@ class Recovery:
         return lines.indent(following) == (lines.indent(opener) if following.text == "}" else indent)
 
     def _resume_before(self, machine: Machine, opener: Token, index: int) -> bool:
-        """Go on with the item or statement whose first token has that index, as if all since `opener` were closed."""
+        """Continue with the item or statement whose first token has that index, as if all since `opener` were closed."""
         is_item = Brackets(self.source, machine.tokens, ()).is_header(index)
         for height, nonterminal in machine.heights(("item",) if is_item else ("stmt", "entry", "setting", "item")):
             if height < len(machine.starts) and machine.starts[height] <= opener.start:

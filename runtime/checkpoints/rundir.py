@@ -150,7 +150,7 @@ def newest_unfinished(base: Path, name: str) -> RunDir:
             return run
     if runs:
         raise BadInput(f"all runs in `{folder}` are complete", helps=(f"name one: `--resume {runs[0].path}`",))
-    raise BadInput(f"there is no run in `{folder}`", helps=("`--resume RUN` names one",))
+    raise BadInput(f"there is no run in `{folder}`", helps=("name one: `--resume RUN`",))
 
 
 class MetricsFile:

@@ -80,7 +80,7 @@ def _colours(opened: Image) -> Pixels:
 def _scaled(values: NDArray[Any]) -> Pixels:
     """16-bit values in 8 bits: 65535 becomes 255."""
     if values.min() < 0 or values.max() > 65535:
-        raise ValueError("its values are beyond 16 bits")
+        raise ValueError("its values exceed 16 bits")
     return np.round(values / 257).astype(np.uint8)
 
 

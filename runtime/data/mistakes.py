@@ -50,7 +50,7 @@ def not_utf8(span: Span, path: Path, line: int, byte: int) -> Failed:
 
 
 def empty(span: Span, path: Path, what: str = "records") -> Failed:
-    return _fail("E0412", f"`{path}` has no {what}", span, helps=("write the data anew, or name another file",))
+    return _fail("E0412", f"`{path}` has no {what}", span, helps=("recreate the data, or use another file",))
 
 
 def extra_missing(span: Span, what: str, extra: str, package: str) -> Failed:
@@ -65,8 +65,10 @@ def extra_missing(span: Span, what: str, extra: str, package: str) -> Failed:
 
 def not_of_format(span: Span, path: Path, form: str, why: str) -> Failed:
     if "pickle" in why.lower():  # numpy advises to trust the file; what it cannot say as numbers may be a program
-        why = "it holds Python objects" if "Object arrays" in why else "it is of another format"
-    return _fail("E0412", f"`{path}` is not {form}: {why}", span, helps=("write the file anew as numbers and text",))
+        why = "it contains Python objects" if "Object arrays" in why else "it has another format"
+    return _fail(
+        "E0412", f"`{path}` is not {form}: {why}", span, helps=("recreate the file with numbers and text only",)
+    )
 
 
 def hub_unreadable(span: Span, name: str, why: str) -> Failed:
@@ -74,7 +76,7 @@ def hub_unreadable(span: Span, name: str, why: str) -> Failed:
         "E0412",
         f'the data set "{name}" cannot be read: {why}',
         span,
-        helps=("without a network, name a directory with its files instead",),
+        helps=("without a network, give a directory with its files instead",),
     )
 
 
@@ -88,26 +90,26 @@ def files_differ(span: Span, first: Path, second: Path, why: str) -> Failed:
 def csv_columns(span: Span, path: Path, line: int, found: int, expected: int) -> Failed:
     return _fail(
         "E0412",
-        f"{path}:{line}: {found} cells where the header has {expected}",
+        f"{path}:{line}: {found} cells, but the header has {expected}",
         span,
-        helps=("a text with commas or line ends stands in double quotes",),
+        helps=("put text with commas or line ends in double quotes",),
     )
 
 
 def csv_duplicate(span: Span, path: Path, name: str) -> Failed:
-    return _fail("E0412", f"{path}:1: two columns are called `{name}`", span, helps=("give one another name",))
+    return _fail("E0412", f"{path}:1: two columns are called `{name}`", span, helps=("rename one of them",))
 
 
 def bad_line(span: Span, path: Path, line: int, why: str) -> Failed:
-    return _fail("E0412", f"{path}:{line}: {why}", span, helps=("mend the line, or the ones before it",))
+    return _fail("E0412", f"{path}:{line}: {why}", span, helps=("fix the line, or the ones before it",))
 
 
 def not_a_number(span: Span, place: str, column: str, cell: str, text_column: bool) -> Failed:
     shown = cell if len(cell) <= 40 else cell[:37] + "..."
     helps = (
-        ("`-> category` numbers names",)
+        ("to number names, use `-> category`",)
         if text_column
-        else ("mend the cell, or leave it empty and say `-> impute(..)`",)
+        else ("fix the cell, or leave it empty and add `-> impute(..)`",)
     )
     return _fail("E0201", f'{place}, column `{column}`: "{shown}" is not a number', span, helps=helps)
 
@@ -117,7 +119,7 @@ def empty_cell(span: Span, place: str, column: str) -> Failed:
         "E0201",
         f"{place}, column `{column}`: the cell is empty",
         span,
-        helps=('fill it, or say `-> impute("mean")` (or `"median"`, or a value)',),
+        helps=('fill it in, or add `-> impute("mean")` (or `"median"`, or a value)',),
     )
 
 
@@ -126,7 +128,7 @@ def not_whole(span: Span, field: str, place: str, value: float) -> Failed:
         "E0204",
         f"{place}: {value:g} in field `{field}` is not a whole number",
         span,
-        helps=("declare the field `f32`, or mend the value",),
+        helps=("declare the field `f32`, or fix the value",),
     )
 
 
@@ -138,7 +140,7 @@ def unknown_category(span: Span, place: str, name: str, known: Sequence[str], fi
     shown = ", ".join(known[:8]) + (", ..." if len(known) > 8 else "")
     where = "the train split has" if fitted else "the names are"
     return _fail(
-        "E0205", f'{place}: "{name}" is none of the categories', span, notes=(f"{where} {shown}",), helps=helps
+        "E0205", f'{place}: "{name}" is not one of the categories', span, notes=(f"{where} {shown}",), helps=helps
     )
 
 
@@ -149,7 +151,7 @@ def unknown_field(span: Span, source: str, name: str, known: Sequence[str]) -> F
         f"{source} has no field `{name}`",
         span,
         "not a field",
-        notes=(f"it has: {', '.join(known[:20])}{', ...' if len(known) > 20 else ''}",),
+        notes=(f"it has {', '.join(known[:20])}{', ...' if len(known) > 20 else ''}",),
         helps=(f"did you mean `{near}`?" if near else "write one of these",),
     )
 
@@ -157,21 +159,24 @@ def unknown_field(span: Span, source: str, name: str, known: Sequence[str]) -> F
 def lengths_differ(span: Span, path: Path, one: str, first: int, other: str, second: int) -> Failed:
     return _fail(
         "E0202",
-        f"`{path}`: `{one}` has {first} records, `{other}` has {second}",
+        f"`{path}`: `{one}` has {first} records, but `{other}` has {second}",
         span,
-        helps=("every array has a row for every record",),
+        helps=("give every array one row per record",),
     )
 
 
 def array_kind(span: Span, path: Path, name: str, kind: str) -> Failed:
     return _fail(
-        "E0204", f"`{path}`: array `{name}` holds {kind}, not numbers", span, helps=("store it as numbers or as text",)
+        "E0204",
+        f"`{path}`: array `{name}` contains {kind}, not numbers",
+        span,
+        helps=("store it as numbers or as text",),
     )
 
 
 def not_numbers(span: Span, source: str, name: str) -> Failed:
     return _fail(
-        "E0204", f"field `{name}` of {source} is not one number a record", span, helps=("a column of numbers is meant",)
+        "E0204", f"field `{name}` of {source} is not one number per record", span, helps=("use a column of numbers",)
     )
 
 
@@ -181,7 +186,7 @@ def not_numbers(span: Span, source: str, name: str) -> Failed:
 def field_shape(span: Span, field: str, place: str, found: str, declared: str) -> Failed:
     return _fail(
         "E0201",
-        f"{place}: field `{field}` has the shape {found}, declared is {declared}",
+        f"{place}: field `{field}` has shape {found}, but is declared {declared}",
         span,
         f"declared {declared}",
         helps=(_reshape(found, declared),),
@@ -190,16 +195,16 @@ def field_shape(span: Span, field: str, place: str, found: str, declared: str) -
 
 def _reshape(found: str, declared: str) -> str:
     image = found.count(",") == declared.count(",") == 2
-    cut = "make all images one size: `-> resize(n) -> center_crop(n)`, or" if image else "mend the record, or"
+    cut = "make all images one size: `-> resize(n) -> center_crop(n)`, or" if image else "fix the record, or"
     return f"{cut} declare what the data has, `{found}`"
 
 
 def too_long(span: Span, field: str, place: str, length: int, name: str, limit: int) -> Failed:
     return _fail(
         "E0201",
-        f"{place}: field `{field}` has {name} = {length}, declared is {name} <= {limit}",
+        f"{place}: field `{field}` has {name} = {length}, but is declared {name} <= {limit}",
         span,
-        helps=(f"`truncate({limit})` cuts, `where = {name} <= {limit}` drops longer records",),
+        helps=(f"shorten longer records with `truncate({limit})`, or drop them with `where = {name} <= {limit}`",),
     )
 
 
@@ -208,7 +213,7 @@ def lengths_of_record(span: Span, place: str, name: str, one: str, first: int, o
         "E0201",
         f"{place}: {name} is {first} in field `{one}` and {second} in field `{other}`",
         span,
-        helps=(f"both fields declare the length {name}; another letter makes them independent",),
+        helps=(f"both fields declare the length {name}; use another letter to make them independent",),
     )
 
 
@@ -217,7 +222,7 @@ def not_finite(span: Span, field: str, place: str) -> Failed:
         "E0201",
         f"{place}: field `{field}` is not a finite number",
         span,
-        helps=('`-> impute("mean")` fills missing numbers',),
+        helps=('fill missing numbers with `-> impute("mean")`',),
     )
 
 
@@ -226,7 +231,7 @@ def infinite(span: Span, place: str, column: str, cell: str) -> Failed:
         "E0201",
         f'{place}, column `{column}`: "{cell}" is not a finite number',
         span,
-        helps=("mend the cell, or leave it empty and say `-> impute(..)`",),
+        helps=("fix the cell, or leave it empty and add `-> impute(..)`",),
     )
 
 
@@ -235,7 +240,7 @@ def not_an_image(span: Span, path: object, why: str) -> Failed:
         "E0412",
         f"`{path}` is not an image: {why}",
         span,
-        helps=("JPEG and PNG are read; remove the file or convert it",),
+        helps=("remove the file, or convert it to JPEG or PNG",),
     )
 
 
@@ -244,29 +249,29 @@ def not_an_image(span: Span, path: object, why: str) -> Failed:
 
 def split_empty(span: Span, split: str, records: int) -> Failed:
     return _fail(
-        "E0411", f"the {split} split gets none of the {records} records", span, helps=("give it a larger share",)
+        "E0411", f"the {split} split gets none of the {records} records", span, helps=("give it a larger fraction",)
     )
 
 
 def split_missing(span: Span, split: str, known: Sequence[str]) -> Failed:
-    return _fail("E0411", f"this data has no {split} split", span, notes=(f"it has: {', '.join(known)}",))
+    return _fail("E0411", f"this data has no {split} split", span, notes=(f"it has {', '.join(known)}",))
 
 
 def class_too_small(span: Span, name: str, count: int) -> Failed:
     return _fail(
         "E0411",
-        f"class `{name}` has {count} record(s), too few to stand in every split",
+        f"class `{name}` has {count} record(s), too few for every split",
         span,
-        helps=("leave out `stratify`, or add records",),
+        helps=("remove `stratify`, or add records",),
     )
 
 
 def stream_too_short(span: Span, split: str, length: int, window: int) -> Failed:
     return _fail(
         "E0411",
-        f"the {split} part of the stream has {length} tokens, a window takes {window}",
+        f"the {split} part of the stream has {length} tokens, but a window takes {window}",
         span,
-        helps=("take a shorter window or a larger share",),
+        helps=("use a shorter window or a larger fraction",),
     )
 
 
@@ -279,4 +284,4 @@ def no_windows(span: Span) -> Failed:
 
 
 def backend_missing(span: Span, what: str) -> Failed:
-    return _fail("E0501", f"the runtime does not know {what}", span)
+    return _fail("E0501", f"not supported by the runtime: {what}", span)

@@ -188,7 +188,7 @@ def _compared(request: Request, part: Part, weights: ChosenWeights, staged: Path
         raise RunFailure(
             f"ONNX Runtime cannot run what was exported in {request.written_as}, so nothing was compared",
             notes=(str(error.notes[0]),) if error.notes else (str(error),),
-            helps=("`--no-verify` exports without the comparison",),
+            helps=("export without the comparison: `--no-verify`",),
         ) from None
     if not parity.ok:
         raise Disagrees(parity)

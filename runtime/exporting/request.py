@@ -142,7 +142,7 @@ def _section(spec: Spec, name: str | None) -> Export | None:
     if name == "" and not found:
         return None
     listed = ", ".join(f"`{section.name}`" for section in found) or "none"
-    raise BadInput(f"`{spec.name}` has no `export` section `{name}`", notes=(f"its sections: {listed}",))
+    raise BadInput(f"`{spec.name}` has no `export` section `{name}`", notes=(f"its sections are {listed}",))
 
 
 def _default_model(spec: Spec) -> Model:
@@ -154,7 +154,7 @@ def _default_model(spec: Spec) -> Model:
         return spec.models[0]
     listed = ", ".join(f"`{model.name}`" for model in spec.models) or "none"
     raise BadInput(
-        f"`{spec.name}` does not say which model to export: {listed}", helps=("`export { model = .. }` names it",)
+        f"which model of `{spec.name}` to export? It has {listed}", helps=("name it: `export { model = .. }`",)
     )
 
 

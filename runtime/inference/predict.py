@@ -156,7 +156,7 @@ def _table(opened: Opened, section: DataSet, inputs: Any) -> Table:
         return _made(columns, "the given arrays")
     files = [Path(item) for item in ([inputs] if isinstance(inputs, (str, Path)) else inputs)]
     if not files:
-        raise BadInput("nothing to predict", helps=("name files, or give arrays by source field",))
+        raise BadInput("nothing to predict", helps=("give files, or arrays by source field",))
     for file in files:
         if not file.exists():
             raise BadInput(f"there is no file `{file}`")
@@ -165,7 +165,7 @@ def _table(opened: Opened, section: DataSet, inputs: Any) -> Table:
         name = "first" if section.source.name == "image_pairs" else "image"
         return Table({name: Images(files)}, len(files), lambda i: str(files[i]), "the given images", order=(name,))
     if len(files) > 1:
-        raise BadInput("several files are read at once only where they are images", helps=("run it once a file",))
+        raise BadInput("several files can be read at once only if they are images", helps=("run it once per file",))
     file, span = files[0], section.source.span
     for name, source in SOURCES.items():
         if suffix in source.suffixes:
@@ -174,7 +174,7 @@ def _table(opened: Opened, section: DataSet, inputs: Any) -> Table:
         return _text(opened, section, file)
     known = ", ".join(f"`{end}`" for source in SOURCES.values() for end in source.suffixes)
     raise BadInput(
-        f"`{file}`: a file that ends in `{suffix}` is not read",
+        f"`{file}`: files ending in `{suffix}` are not supported",
         helps=(f"{known}, `.txt` and images are",),
     )
 

@@ -143,7 +143,7 @@ class Session:
                 raise self._unknown("input", name, self.inputs)
         missing = [str(port) for name, port in ports.items() if name not in inputs]
         if missing:
-            raise BadInput(f"no value for the input `{missing[0]}`", notes=(f"the model takes {_listed(self.inputs)}",))
+            raise BadInput(f"missing input `{missing[0]}`", notes=(f"the model takes {_listed(self.inputs)}",))
         feeds = {name: _array(inputs[name], port) for name, port in ports.items()}
         self.check_sizes({name: array.shape for name, array in feeds.items()})
         return feeds
@@ -156,13 +156,13 @@ class Session:
             shape = shapes[port.name]
             if len(shape) != len(port.shape):
                 raise BadInput(
-                    f"`{port.name}` has {len(port.shape)} axes, not {len(shape)}", notes=(f"the input is `{port}`",)
+                    f"`{port.name}` needs {len(port.shape)} axes, not {len(shape)}", notes=(f"the input is `{port}`",)
                 )
             for axis, (wanted, found) in enumerate(zip(port.shape, shape, strict=True)):
                 size, place = as_size(wanted), f"axis {axis} of `{port.name}`"
                 if isinstance(size, int):
                     if size != found:
-                        raise BadInput(f"{place} is {size}, not {found}", notes=(f"the input is `{port}`",))
+                        raise BadInput(f"{place} must be {size}, not {found}", notes=(f"the input is `{port}`",))
                     continue
                 if found < 1 and self.bounds.get(str(wanted), (1, None))[0] > 0:
                     raise BadInput(f"{place} is empty", notes=(f"the input is `{port}`",))
@@ -183,9 +183,9 @@ class Session:
         for name, value in sizes.items():
             low, high = self.bounds.get(name, (1, None))
             if high is not None and value > high:
-                raise BadInput(f"`{name}` is {value}; the model takes at most {high}")
+                raise BadInput(f"`{name}` is {value}, but the model takes at most {high}")
             if value < low:
-                raise BadInput(f"`{name}` is {value}; the model takes at least {low}")
+                raise BadInput(f"`{name}` is {value}, but the model takes at least {low}")
             divisor = self.divisors.get(name, 1)
             if value % divisor:
                 raise BadInput(f"`{name}` is {value}, which is not a multiple of {divisor}")
@@ -211,7 +211,7 @@ class Session:
         if fingerprint(self.path.resolve().parent / name) != self.metadata.get(LINKED_HASH):
             raise BadInput(
                 f"`{name}` is not the weights file that `{self.path.name}` was exported with",
-                helps=("export again", "an export without `--linked` holds its own weights"),
+                helps=("export again", "export without `--linked` to pack the weights into the file"),
             )
 
     def _unknown(self, what: str, name: str, ports: Sequence[Port]) -> BadInput:
@@ -245,7 +245,7 @@ def _array(value: ArrayLike, port: Port) -> Array:
         number = array.dtype.kind in "biuf"
         widening = number and (np.can_cast(array.dtype, wanted, "same_kind") or wanted.kind == "f")
         if not widening:
-            raise BadInput(f"`{port.name}` is {wanted.name}, not {array.dtype}", notes=(f"the input is `{port}`",))
+            raise BadInput(f"`{port.name}` must be {wanted.name}, not {array.dtype}", notes=(f"the input is `{port}`",))
         array = array.astype(wanted)
     return array if array.flags.c_contiguous else array.copy(order="C")
 

@@ -73,7 +73,7 @@ def way_back(section: DataSet, name: str, fitted: Mapping[int, Mapping[str, Any]
         transform = transforms.of(node.op)
         undone = transform.inverse(node.type, node.args, fitted.get(node.id, {}))
         if undone is None and transform.fitted and node.id not in fitted:
-            raise NoWayBack(f"`{node.op}` has learned nothing yet")
+            raise NoWayBack(f"`{node.op}` is not fitted yet")
         if undone is None:
             raise NoWayBack(f"`{node.op}` cannot be undone")
         steps += [_picked(step, picks) for step in undone]

@@ -74,7 +74,7 @@ def find_section(spec: Spec, name: str | None) -> Train:
         if found.name == name:
             return found
     names = ", ".join(f"`{found.name}`" for found in trains)
-    raise BadInput(f"which `train` section? this spec has {names}", helps=("`--section NAME` chooses one",))
+    raise BadInput(f"which `train` section? this spec has {names}", helps=("choose one with `--section NAME`",))
 
 
 def _resumed(loaded: Loaded, options: TrainOptions) -> RunDir:

@@ -121,7 +121,7 @@ class Prepared:
         return Diverged(
             f"diverged at step {first.step}: the loss is not a finite number",
             notes=tuple(notes),
-            helps=("a smaller learning rate, `clip = norm(1.0)` or a warm-up (`lr = 0 -> linear(..)`) often help",),
+            helps=("try a smaller learning rate, `clip = norm(1.0)` or a warm-up (`lr = 0 -> linear(..)`)",),
         )
 
     def record_sources(self, files: Mapping[str, str]) -> dict[str, str]:

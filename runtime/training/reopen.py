@@ -52,7 +52,7 @@ class Opened:
     def evaluate(self, split: str) -> dict[str, float]:
         known: tuple[Split, ...] = ("train", "val", "test")
         if split not in known:
-            raise BadInput(f"there is no split `{split}`", helps=("it is `train`, `val` or `test`",))
+            raise BadInput(f"there is no split `{split}`", helps=("use `train`, `val` or `test`",))
         data = self.data()
         feed = Feed(data, split, training=False, device=self.device)
         with mistakes_of(self.edited, self.run):

@@ -34,9 +34,11 @@ def announce(state: State) -> None:
     size = phases[0].batch.amount
     rest = len(feed) % size
     if len(feed) < size:
-        job.say(f"the train split has {len(feed)} records, fewer than `batch = {size}`: one batch of them", "W0407")
+        job.say(
+            f"the train split has {len(feed)} records, fewer than `batch = {size}`: each step uses all of them", "W0407"
+        )
     elif rest:
-        job.say(f"the incomplete last batch of an epoch ({rest} of {len(feed)} records) is left out")
+        job.say(f"the incomplete last batch of an epoch ({rest} of {len(feed)} records) is dropped")
 
 
 class Reporter:

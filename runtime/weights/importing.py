@@ -86,7 +86,9 @@ def map_of(spec: Spec, wanted: str | None) -> WeightMap | None:
         helps = (f"did you mean `{close[0]}`?",) if close else (f"its maps: {', '.join(maps) or 'none'}",)
         raise BadInput(f"`{spec.name}` has no weight map `{wanted}`", helps=helps)
     if wanted is None and len(maps) > 1:
-        raise BadInput(f"`{spec.name}` has several weight maps: {', '.join(maps)}", helps=("`--map NAME` chooses one",))
+        raise BadInput(
+            f"`{spec.name}` has several weight maps: {', '.join(maps)}", helps=("choose one with `--map NAME`",)
+        )
     return maps[wanted] if wanted else next(iter(maps.values()), None)
 
 

@@ -126,7 +126,7 @@ def _prefix(wrong: Mistakes) -> Iterator[str]:
     unused = set(wrong.unused)
     for prefix in _prefixes(sorted(missing)):
         if 2 * len(unused & {name.removeprefix(prefix) for name in missing}) > len(unused):
-            yield f'our names begin with "{prefix}": a weight map says `"{prefix}**" <- "**"`'
+            yield f'our names begin with "{prefix}": write a weight map: `"{prefix}**" <- "**"`'
             return
 
 

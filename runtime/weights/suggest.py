@@ -192,7 +192,7 @@ def _by_shape(state: _State) -> None:
             theirs, fit = fits[0]
             others = [o for o in state.ours if o is not ours and _fit(o, theirs) and _same_leaf(o, theirs)]
             if not others:
-                state.take(Pair(ours, theirs, fit == "transposed", why="only the shape says so"))
+                state.take(Pair(ours, theirs, fit == "transposed", why="only the shape suggests it"))
 
 
 def _same_leaf(ours: Family, theirs: Family) -> bool:

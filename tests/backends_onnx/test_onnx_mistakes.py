@@ -23,7 +23,7 @@ def test_adaptive_pooling_of_a_symbolic_axis(lowered: Callable[..., Any]) -> Non
     assert found.code == "E0501"
     assert "`avg_pool`" in found.message
     assert "ONNX" in found.message
-    assert found.helps == ("give it a size in the export: `fix { H = .. }`",)
+    assert found.helps == ("fix its size in the export: `fix { H = .. }`",)
     assert ("dlspec 1\n" + text)[found.span.start : found.span.end].startswith("avg_pool")
     assert lowered(text, fix={"H": 6}).nodes == ["AveragePool"]
 

@@ -18,10 +18,10 @@ ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "results" / "references.json"
 PAGE = ROOT / "docs" / "references.md"
 
-INTRODUCTION = f"""# Shipped specs beside public implementations
+INTRODUCTION = f"""# Shipped specs compared with public implementations
 
-Each row is a spec of `specs/` and the implementation that people know of the same model. Both get the same random weights,
-no tensor constant, and the same inputs, in float32 and evaluation mode:
+Each row compares a spec of `specs/` with a well-known implementation of the same model. Both get the same random weights
+(no tensor is constant) and the same inputs, in float32 and evaluation mode:
 
 - *names*: names and shapes of all tensors are equal, as they are or after the spec's own weight map;
 - *parameters*: trainable ones of the models compared; *published*: the count of the spec as it ships, which is the published
@@ -31,7 +31,7 @@ no tensor constant, and the same inputs, in float32 and evaluation mode:
 - *gradients*: the largest difference of a parameter's gradient as a share of its largest element, in float64, batch norms in
   training mode; at most {GRADIENTS:g}.
 
-`make references` measures all rows and writes this page. `make test` measures all but the large ones, `make test-full` all.
+`make references` measures all rows and generates this page. `make test` measures all but the large ones, `make test-full` all.
 """
 
 

@@ -189,7 +189,7 @@ def test_initial_weights_have_learned_no_units(tmp_path: Path, capsys: pytest.Ca
     file = dlc.export(spec, tmp_path / "m.onnx").path
     np.savez(tmp_path / "x.npz", x=X)
     assert command_line(["predict", str(file), str(tmp_path / "x.npz")]) == 0
-    assert "it stands for `y`, and `standardize` has learned nothing yet" in capsys.readouterr().err
+    assert "it stands for `y`, and `standardize` is not fitted yet" in capsys.readouterr().err
 
 
 def test_outputs_that_an_export_computes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -70,17 +70,17 @@ def test_lists_and_whole_numbers_are_converted(session: dlc.Session) -> None:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"image": None}, "no value for the input `image: float32[B, 3, H, W]`"),
+        ({"image": None}, "missing input `image: float32[B, 3, H, W]`"),
         ({"imag": 1}, "the model has no input `imag`"),
-        ({"image": np.zeros((2, 3, 8), np.float32)}, "`image` has 4 axes, not 3"),
-        ({"image": np.zeros((2, 1, 8, 4), np.float32)}, "axis 1 of `image` is 3, not 1"),
+        ({"image": np.zeros((2, 3, 8), np.float32)}, "`image` needs 4 axes, not 3"),
+        ({"image": np.zeros((2, 1, 8, 4), np.float32)}, "axis 1 of `image` must be 3, not 1"),
         ({"ids": np.zeros((3, 6), np.int64)}, "`B` is 2 on axis 0 of `image` and 3 on axis 0 of `ids`"),
-        ({"ids": np.zeros((2, 13), np.int64)}, "`T` is 13; the model takes at most 12"),
+        ({"ids": np.zeros((2, 13), np.int64)}, "`T` is 13, but the model takes at most 12"),
         ({"ids": np.zeros((2, 0), np.int64)}, "axis 1 of `ids` is empty"),
         ({"image": np.zeros((2, 3, 6, 4), np.float32)}, "`H` is 6, which is not a multiple of 4"),
         ({"image": np.zeros((2, 3, 4, 8), np.float32)}, "the image has to be upright"),
-        ({"ids": np.zeros((2, 6), np.float32)}, "`ids` is int64, not float32"),
-        ({"ids": [["a"]]}, "`ids` is int64, not <U1"),
+        ({"ids": np.zeros((2, 6), np.float32)}, "`ids` must be int64, not float32"),
+        ({"ids": [["a"]]}, "`ids` must be int64, not <U1"),
     ],
 )
 def test_refused(session: dlc.Session, changed: dict[str, object], message: str) -> None:

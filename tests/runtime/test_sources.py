@@ -46,7 +46,7 @@ FIELDS = "x: f32 = source.x"
     [
         ("x,y\n1,2\n3,oops\n", 'E0201: a.csv:3, column `y`: "oops" is not a number'),
         ("x,y\n1,2\n3,\n", "E0201: a.csv:3, column `y`: the cell is empty"),
-        ("x,y\n1,2\n3\n", "E0412: a.csv:3: 1 cells where the header has 2"),
+        ("x,y\n1,2\n3\n", "E0412: a.csv:3: 1 cells, but the header has 2"),
         ("x,y,x\n1,2,3\n", "E0412: a.csv:1: two columns are called `x`"),
         ('x,y\n1,"2\n', "E0412: a.csv:2: unexpected end of data"),
         ("x,y\n", "E0412: `a.csv` has no records"),
@@ -90,9 +90,9 @@ def test_npz_mistakes(workspace) -> None:
     (workspace.path / "a.npz").write_bytes(b"PK\x03\x04 not really")
     assert "`a.npz` is not an npz archive" in workspace.mistake(body)
     np.savez(workspace.path / "a.npz", x=np.zeros((3, 2)), y=np.zeros(4))
-    assert "`x` has 3 records, `y` has 4" in workspace.mistake(body)
+    assert "`x` has 3 records, but `y` has 4" in workspace.mistake(body)
     np.savez(workspace.path / "a.npz", x=np.zeros((3, 5)))
-    assert "field `x` has the shape [5], declared is [2]" in workspace.mistake(body)
+    assert "field `x` has shape [5], but is declared [2]" in workspace.mistake(body)
     np.savez(workspace.path / "a.npz", x=np.array([[1.0, np.nan]]))
     assert "a.npz record 0: field `x` is not a finite number" in workspace.mistake(body)
     np.savez(workspace.path / "a.npz", x=np.array([object()]))
@@ -141,7 +141,7 @@ def test_a_file_that_is_no_image(workspace, images: Callable[[Path, int, int, in
     workspace.write("p/b/1.png", "hello")
     assert "`p/b/1.png` is not an image" in workspace.mistake(body)
     images(workspace.path / "p" / "b" / "1.png", 5, 4, 1)
-    assert "p/b/1.png: field `image` has the shape [3, 5, 4], declared is [3, 4, 4]" in workspace.mistake(body)
+    assert "p/b/1.png: field `image` has shape [3, 5, 4], but is declared [3, 4, 4]" in workspace.mistake(body)
 
 
 def test_idx(workspace) -> None:
@@ -191,7 +191,7 @@ def test_token_file(workspace) -> None:
 def test_a_stream_shorter_than_its_window(workspace) -> None:
     workspace.write("a.txt", "abcdef")
     found = workspace.mistake(f'source = text("a.txt")\n{ALL}\nx: i64[10] = source.tokens -> random_window(10)')
-    assert "the train part of the stream has 6 tokens, a window takes 10" in found
+    assert "the train part of the stream has 6 tokens, but a window takes 10" in found
 
 
 @pytest.mark.parametrize(

@@ -180,7 +180,7 @@ def test_a_hub_name_that_cannot_be_reached(workspace, monkeypatch: pytest.Monkey
     datasets = pytest.importorskip("datasets")
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
     found = workspace.mistake(f'source = hub("no/such-data")\n{ALL}\ny: i64 = source.y')
-    assert 'E0412: the data set "no/such-data" cannot be read' in found and "name a directory" in found
+    assert 'E0412: the data set "no/such-data" cannot be read' in found and "give a directory" in found
 
 
 def test_parallel_texts(workspace) -> None:
@@ -196,7 +196,7 @@ def test_parallel_texts(workspace) -> None:
     assert batch["before"].tolist() == [[2, 4, 0], [2, 5, 6]]
     assert batch["after"].tolist() == [[4, 3, 0], [5, 6, 3]]
     workspace.write("de.txt", "x\n")
-    assert "`en.txt` and `de.txt` do not correspond: 2 lines against 1" in workspace.mistake(body)
+    assert "`en.txt` and `de.txt` do not correspond: 2 and 1 lines" in workspace.mistake(body)
 
 
 def test_only_line_ends_end_lines(workspace) -> None:
@@ -220,7 +220,7 @@ def test_a_long_document_in_a_cell(workspace) -> None:
 def test_text_lines(workspace) -> None:
     workspace.write("a.txt", "one two\n\nthree\n")
     body = f'source = text_lines("a.txt")\n{ALL}\nx: i64[T <= 1] = source.text -> words -> vocab(9) -> pad(0)'
-    assert "a.txt:1: field `x` has T = 2, declared is T <= 1" in workspace.mistake(body)
+    assert "a.txt:1: field `x` has T = 2, but is declared T <= 1" in workspace.mistake(body)
 
 
 def test_pairs_of_images(workspace) -> None:

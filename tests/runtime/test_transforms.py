@@ -42,7 +42,7 @@ def test_categories_by_name_and_unknown_ones(workspace) -> None:
     head = 'source = csv("a.csv")\nsplit = all("train")\n'
     assert workspace.everything(head + "k: i64 = source.k -> category")["k"].tolist() == [1, 0, 2]
     found = workspace.mistake(head + 'k: i64 = source.k -> category("neg", "pos")')
-    assert 'E0205: a.csv:4: "pso" is none of the categories' in found
+    assert 'E0205: a.csv:4: "pso" is not one of the categories' in found
     assert "did you mean `pos`?" in found
 
 
@@ -96,8 +96,8 @@ def test_a_record_longer_than_its_bound(workspace) -> None:
         """source = csv("a.csv")\nsplit = all("train")
         t: i64[T <= 4] = source.t -> words -> vocab(9) -> pad(0)"""
     )
-    assert "E0201: a.csv:2: field `t` has T = 5, declared is T <= 4" in found
-    assert "`truncate(4)` cuts" in found
+    assert "E0201: a.csv:2: field `t` has T = 5, but is declared T <= 4" in found
+    assert "shorten longer records with `truncate(4)`" in found
 
 
 def test_a_bound_may_drop_records(workspace) -> None:

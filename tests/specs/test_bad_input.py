@@ -152,7 +152,7 @@ CASES: dict[str, tuple[str, Write, tuple[str, ...]]] = {
     "an array of another shape": (ARRAYS, arrays(x=np.zeros((20, 7))), ("E0201", "`x`", r"\[7\]", r"\[6\]")),
     "arrays of unlike lengths": (ARRAYS, arrays(y=np.zeros(19)), ("E0202", "waves.npz", "20", "19")),
     "a NaN": (ARRAYS, arrays(y=np.full(20, np.nan)), ("E0201", r"waves.npz record \d+", "`y`", "finite")),
-    "no such array": (ARRAYS.replace("source.x", "source.xs"), arrays(), ("E0301", "`xs`", "it has: x, y")),
+    "no such array": (ARRAYS.replace("source.x", "source.xs"), arrays(), ("E0301", "`xs`", "it has x, y")),
     "no image": (IMAGES, pets(bad=b"GIF? no"), ("E0412", "pets/kind1/2.png", "remove|convert")),
     "half an image": (IMAGES, pets(bad=b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"), ("E0412", "pets/kind1/2.png")),
     "an image of another size": (IMAGES, pets(size=5), ("E0201", "pets/kind1/3.png", r"\[3, 5, 4\]", "resize")),

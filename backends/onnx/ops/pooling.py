@@ -38,7 +38,8 @@ def _adaptive(use: Use, x: Tensor) -> Result:
     for size, places in zip(x.shape[2:], wanted, strict=True):
         if not isinstance(size, int):
             use.reject(
-                f"an axis of {size} is pooled to {places}", f"give it a size in the export: `fix {{ {size} = .. }}`"
+                f"an axis of {size} cannot be pooled to {places}",
+                f"fix its size in the export: `fix {{ {size} = .. }}`",
             )
         if size % places:
             use.reject(f"{places} does not divide an axis of {size}", "pool to a size that divides it")

@@ -39,7 +39,7 @@ class Rejected(Exception):
     """A rule of an operator does not hold; the elaborator turns it into a diagnostic at the stage.
 
     `code` is from the register (E0201 shapes differ, E0202 rank or count, E0204 dtype, E0206 not whole, E0207 cannot be
-    proved, E0208 not static, E0212 weight of symbolic size, E0304 arguments).
+    decided, E0208 not static, E0212 weight of symbolic size, E0304 arguments).
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """Operators between tensors. A number next to a tensor adapts to its dtype; tensors are never converted implicitly.
 
 Shapes broadcast: aligned at the last axis, a size matches itself or a literal 1 (E0201; E0207 when equality cannot be
-proved). Different dtypes are E0204.
+decided). Different dtypes are E0204.
 """
 
 from __future__ import annotations

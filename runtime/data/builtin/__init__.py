@@ -47,5 +47,5 @@ def content_digest(columns: Mapping[str, Column]) -> str:
                 digest.update(f"{array.dtype.str}{array.shape}".encode())
                 digest.update(np.ascontiguousarray(array).data)
             case Images():
-                raise TypeError("a built-in data set holds no files")
+                raise TypeError("a built-in data set contains no files")
     return digest.hexdigest()

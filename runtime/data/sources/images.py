@@ -36,7 +36,7 @@ def image_folder(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
     files = [(path, label) for label, folder in enumerate(folders) for path in _image_files(folder)]
     if not files:
         flat = any(path.suffix.lower() in IMAGE_SUFFIXES for path in root.iterdir())
-        raise mistakes.empty(span, root, "images in directories, one a class" if flat else "images")
+        raise mistakes.empty(span, root, "directories of images, one per class" if flat else "images")
     paths = [path for path, _ in files]
     labels = Numbers(np.array([label for _, label in files], np.int64), tuple(folder.name for folder in folders))
     return {"image": Images(paths), "label": labels}, len(files), lambda record: str(paths[record]), paths

@@ -96,7 +96,7 @@ def jsonl(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
         except json.JSONDecodeError as error:
             raise mistakes.bad_line(span, path, line, f"not JSON: {error.msg} at column {error.colno}") from None
         if not isinstance(value, dict):
-            raise mistakes.bad_line(span, path, line, "a line is a JSON object")
+            raise mistakes.bad_line(span, path, line, "every line must be a JSON object")
         records.append(value)
         lines.append(line)
     if not records:
@@ -189,7 +189,7 @@ def npz(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
             why = mistakes.first_line(error)
             raise mistakes.not_of_format(span, path, "an npz archive", why) from None
     if arrays is None:
-        raise mistakes.not_of_format(span, path, "an npz archive", "it holds one array; use `numpy.savez`")
+        raise mistakes.not_of_format(span, path, "an npz archive", "it contains a single array; use `numpy.savez`")
     for name, values in arrays.items():
         columns[name] = _array(values, path, name, span)
     if not columns:

@@ -58,6 +58,6 @@ def parallel_text(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part
     first, second = resolve(args["first"]), resolve(args["second"])
     ones, others = _lines(first, span), _lines(second, span)
     if len(ones) != len(others):
-        raise mistakes.files_differ(span, first, second, f"{len(ones)} lines against {len(others)}")
+        raise mistakes.files_differ(span, first, second, f"{len(ones)} and {len(others)} lines")
     columns: dict[str, Column] = {"first": Cells(ones), "second": Cells(others)}
     return columns, len(ones), lambda record: f"{first}:{record + 1}", [first, second]

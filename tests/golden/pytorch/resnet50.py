@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class Bottleneck(nn.Module):
-    """The stride sits in the 3 x 3 convolution: that is what v1.5 changed."""
+    """The stride is in the 3 x 3 convolution: that is what v1.5 changed."""
 
     def __init__(self, in_channels, width, stride, downsample=False):
         super().__init__()
