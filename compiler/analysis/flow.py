@@ -70,8 +70,8 @@ class Ratio:
 
 @dataclass(frozen=True)
 class Rest:
-    """What is 0 where an output is a field in the way that `meaning` says; without one, `why` that cannot be told. `rises`: it grows
-    with the output; None where that depends."""
+    """What is 0 where an output is a field in the way that `meaning` describes; without one, `why` that is unknown.
+    `rises`: it grows with the output; None where that depends."""
 
     outputs: frozenset[Output]
     fields: frozenset[str]

@@ -13,7 +13,7 @@ The body of a loss is walked once, in order. Each value is one of
 
 The difference of one output and one field, or a ratio less a number, is a *rest*. Its square or magnitude is a comparison:
 training makes it small, so the output is what makes the rest 0. A multiple or a part of a rest is one too; anything else that is
-done with it (`exp(rate - offset)`) says nothing. A loss with a target is a comparison by definition. An output that meets a
+done with it (`exp(rate - offset)`) means nothing. A loss with a target is a comparison by definition. An output that meets a
 field in a blend only (`label * score`) is unknown, and so is one that is compared with several fields.
 """
 
@@ -317,7 +317,7 @@ class _Reader:
         return one
 
     def rest(self, flow: Flow, *, declared: bool = False) -> Rest | None:
-        """The difference that a value is, if it is one. `declared`: a loss says so, whatever the signs."""
+        """The difference that a value is, if it is one. `declared`: a loss defines it, whatever the signs."""
         if isinstance(flow, Rest):
             return flow
         if isinstance(flow, Ratio):
@@ -339,7 +339,7 @@ class _Reader:
         return self.zero(one, factor, other, weight, flow.constant)
 
     def zero(self, one: Atom, factor: float, other: Atom, weight: float, constant: float) -> Rest:
-        """What factor * one + weight * other + constant = 0 says; one of them is an output, the other a field."""
+        """What factor * one + weight * other + constant = 0 implies; one of them is an output, the other a field."""
         if one.kind == "field":
             one, factor, other, weight = other, weight, one, factor
         # rounded, so that two comparisons which say the same are the same; + 0.0 takes the sign off a zero

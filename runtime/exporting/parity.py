@@ -222,8 +222,8 @@ def choose_sizes(spec: Spec, model: Model, session: Session, fix: Mapping[str, i
     if start is None:
         raise RunFailure(
             "no sizes were found at which the exported file can be compared",
-            notes=(f"free dimensions: {', '.join(free)}",),
-            helps=("`fix { .. }` in the export gives them sizes", "`--no-verify` exports without the comparison"),
+            notes=(f"dynamic sizes: {', '.join(free)}",),
+            helps=("fix their sizes in the export: `fix { .. }`", "export without the comparison: `--no-verify`"),
         )
     found = [start]
     if batch:

@@ -60,7 +60,7 @@ def generate(
     if temperature < 0:
         raise BadInput(f"the temperature is {temperature:g}; it must be 0 or more")
     if not len(prompt):
-        raise BadInput("the prompt is empty", helps=("give at least one token to continue",))
+        raise BadInput("the prompt is empty", helps=("give at least one token",))
     sequence = _Sequence(session)
     random = np.random.default_rng(seed)
     tokens = [int(token) for token in prompt]
@@ -148,7 +148,8 @@ def _tokens(session: TokenModel) -> Port:
         return ports[0]
     listed = ", ".join(f"`{port}`" for port in ports)
     raise BadInput(
-        f"the model does not take tokens: its inputs are {listed}", helps=("one input like `tokens: i64[B, T]`",)
+        f"the model does not take tokens: its inputs are {listed}",
+        helps=("it needs one input like `tokens: i64[B, T]`",),
     )
 
 
@@ -161,7 +162,8 @@ def _logits(session: TokenModel) -> str:
         return chosen[0].name
     listed = ", ".join(f"`{port}`" for port in ports)
     raise BadInput(
-        f"the model does not predict a next token: its outputs are {listed}", helps=("an output called `logits`",)
+        f"the model does not predict a next token: its outputs are {listed}",
+        helps=("it needs an output called `logits`",),
     )
 
 
@@ -195,5 +197,8 @@ class Texts:
         except ValueError:
             raise BadInput(
                 f"the model has no vocabulary, and `{text[:40]}` is not a list of token numbers",
-                helps=('give numbers: `--prompt "464 3290"`', "a run that was trained on characters exports them"),
+                helps=(
+                    'give token ids: `--prompt "464 3290"`',
+                    "only a run trained on characters exports its vocabulary",
+                ),
             ) from None

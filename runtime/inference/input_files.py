@@ -59,7 +59,7 @@ def _read(ports: Sequence[Port], file: Path) -> dict[str, Array]:
         raise BadInput(f"`{file}` cannot be read: {str(error).splitlines()[0]}") from None
     raise BadInput(
         f"`{file}`: an exported model reads {FORMATS} files",
-        helps=("`dlc predict RUN` reads what the spec's data section reads",),
+        helps=("use `dlc predict RUN`, which reads what the spec's data section reads",),
     )
 
 
@@ -67,7 +67,7 @@ def _only(ports: Sequence[Port], file: Path) -> str:
     if len(ports) != 1:
         listed = ", ".join(f"`{port.name}`" for port in ports)
         raise BadInput(
-            f"`{file}` holds one array; the model takes {listed}", helps=("give a .npz file with all of them",)
+            f"`{file}` contains one array, but the model takes {listed}", helps=("use a .npz file with all of them",)
         )
     return ports[0].name
 
@@ -80,7 +80,7 @@ def _named(ports: Sequence[Port], arrays: dict[str, Array], file: Path) -> dict[
     for name in wanted:
         if name not in arrays:
             listed = ", ".join(f"`{other}`" for other in arrays) or "nothing"
-            raise BadInput(f"`{file}` has no `{name}`", notes=(f"it holds {listed}",))
+            raise BadInput(f"`{file}` has no `{name}`", notes=(f"it contains {listed}",))
     return {name: arrays[name] for name in wanted}
 
 
@@ -93,7 +93,7 @@ def _csv(ports: Sequence[Port], file: Path) -> dict[str, Array]:
     table = np.empty((len(rows), len(header or rows[0])), dtype=np.float64)
     for line, row in enumerate(rows, 2 if header else 1):
         if len(row) != table.shape[1]:
-            raise BadInput(f"{file}:{line}: {len(row)} cells where {table.shape[1]} are expected")
+            raise BadInput(f"{file}:{line}: expected {table.shape[1]} cells, found {len(row)}")
         for column, text in enumerate(row):
             if not _is_number(text):
                 name = header[column] if header else str(column + 1)
@@ -104,7 +104,7 @@ def _csv(ports: Sequence[Port], file: Path) -> dict[str, Array]:
     name = _only(ports, file)
     width = ports[0].shape[-1] if len(ports[0].shape) == 2 else None
     if isinstance(width, int) and width != table.shape[1]:
-        raise BadInput(f"`{file}` has {table.shape[1]} columns; the input is `{ports[0]}`")
+        raise BadInput(f"`{file}` has {table.shape[1]} columns, but the input is `{ports[0]}`")
     return {name: table if len(ports[0].shape) == 2 else table[:, 0]}
 
 

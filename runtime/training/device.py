@@ -17,14 +17,14 @@ def device_of(text: str) -> torch.device:
         device = torch.device(text)
     except RuntimeError:
         raise BadInput(
-            f"there is no device `{text}`", helps=("it is `auto`, `cpu`, `cuda`, `cuda:N` or `mps`",)
+            f"there is no device `{text}`", helps=("use `auto`, `cpu`, `cuda`, `cuda:N` or `mps`",)
         ) from None
     if device.type == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if (device.index or 0) >= count:
             raise BadInput(
-                f"`{text}` is not usable: torch sees {count} CUDA devices", helps=("`dlc doctor` shows why",)
+                f"`{text}` is not available: torch sees {count} CUDA devices", helps=("`dlc doctor` shows why",)
             )
     elif device.type == "mps" and not torch.backends.mps.is_available():
-        raise BadInput("`mps` is not usable here", helps=("`dlc doctor` shows why",))
+        raise BadInput("`mps` is not available here", helps=("`dlc doctor` shows why",))
     return device

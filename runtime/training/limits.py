@@ -38,4 +38,4 @@ def without_effect(train: Train) -> list[str]:
 
 
 def _missing(span: Span, what: str) -> Failed:
-    return Failed(Diagnostic("E0501", f"`dlc train` does not support {what} yet", span, "asked for here"))
+    return Failed(Diagnostic("E0501", f"`dlc train` does not support {what} yet", span, "requested here"))

@@ -188,7 +188,9 @@ def _table(path: Path, found: Any) -> dict[str, Tensor]:
     if isinstance(found, dict) and not _tensors(found):
         inner = [name for name in WRAPPED if isinstance(found.get(name), dict) and _tensors(found[name])]
         if len(inner) > 1:
-            raise Unreadable(path, f"it holds several tables of tensors: {', '.join(f'`{name}`' for name in inner)}")
+            raise Unreadable(
+                path, f"it contains several dictionaries of tensors: {', '.join(f'`{name}`' for name in inner)}"
+            )
         found = found[inner[0]] if inner else found
     if not isinstance(found, dict) or not _tensors(found):
         raise Unreadable(path, "it is not a table of tensors by name")

@@ -83,8 +83,8 @@ def _map(spec: Spec, layout: str) -> WeightMap | None:
     listed = ", ".join(f"`{name}`" for name in names) or "none"
     raise BadInput(
         f"`{spec.name}` has no weight map `{layout}`",
-        notes=(f"its maps: {listed}",),
-        helps=(f"did you mean `{close[0]}`?" if close else f"`--weights {OWN}` writes the spec's own names",),
+        notes=(f"its maps are {listed}",),
+        helps=(f"did you mean `{close[0]}`?" if close else f"use `--weights {OWN}` for the spec's own names",),
     )
 
 
@@ -109,7 +109,7 @@ def _net(
         what = f"net `{wanted}`" if wanted else f"net of the model `{weight_map.model}`" if weight_map else "model"
         raise BadInput(f"`{spec.name}` does not train a {what}")
     listed = ", ".join(f"`{name}`" for _, name, _ in nets)
-    raise BadInput(f"there are several nets: {listed}", helps=("`--net NAME` chooses one",))
+    raise BadInput(f"there are several nets: {listed}", helps=("choose one with `--net NAME`",))
 
 
 def _of_run(run: Run, net: str) -> tuple[dict[str, Tensor], str]:
