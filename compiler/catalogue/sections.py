@@ -263,7 +263,7 @@ TRAIN = SectionKeys(
             '`"f32"`',
             "The dtype of matrix products and convolutions (autocast). Weights, losses and norms stay in f32. `dlc train` "
             'refuses `"f16"` for now (E0501). A recurrent layer that the processor cannot run in bf16 (`LSTM` on CPUs without '
-            "AVX-512) is computed in f32, and the run says so.",
+            "AVX-512) is computed in f32, with a note.",
             'precision = "bf16"',
             elsewhere=("amp", "autocast", "mixed_precision"),
         ),

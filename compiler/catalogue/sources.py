@@ -68,7 +68,7 @@ class Parquet(Source):
 
 
 class Feather(Source):
-    """A feather file, the format of Arrow in memory; a field a column: numbers, texts, or lists of numbers."""
+    """A feather file, the format of Arrow in memory; one field per column: numbers, texts, or lists of numbers."""
 
     path: Path
 
@@ -116,7 +116,7 @@ class ImageFolder(Source):
 
     extra = "images"
     images = True
-    example = 'source = image_folder("pictures/{split}")'
+    example = 'source = image_folder("images/{split}")'
 
     @classmethod
     def fields(cls, args: dict[str, Any]) -> dict[str, ItemType] | None:

@@ -1,7 +1,7 @@
 """What a transform of data is: a rule on the record's type, and the facts that other rooms ask for.
 
 Where the graph of a data section is read (`runtime/data`, `runtime/exporting/preprocessing.py`), nothing keeps lists of
-transforms: whether an exported graph can hold one, what it is in evaluation and what it does to a vocabulary is said here.
+transforms: whether an exported graph can hold one, what it is in evaluation and what it does to a vocabulary is defined here.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Unsuited(Exception):
 
 
 class Transform(Entry):
-    """Base. Each says whether an exported graph can hold it (`in_graph`)."""
+    """Base. Each defines whether an exported graph can contain it (`in_graph`)."""
 
     #: The exported graph can hold what it does in evaluation: it has a builder in `runtime/exporting/preprocessing.py`.
     in_graph: ClassVar[bool]
@@ -50,7 +50,7 @@ class Transform(Entry):
     fills: ClassVar[bool] = False
     #: The result is f32, and u8 is read as value / 255.
     to_float: ClassVar[bool] = False
-    #: The dtype of the numbers that it takes, where only the data would say which.
+    #: The dtype of the numbers that it takes, where only the data determines which.
     reads: ClassVar[str] = "f32"
     #: Gives some values of a record, each as it was.
     picks: ClassVar[bool] = False
@@ -58,7 +58,7 @@ class Transform(Entry):
     windows: ClassVar[bool] = False
     #: What joins the pieces into which it cuts a text to a text again; None where it cuts none.
     separator: ClassVar[str | None] = None
-    #: Numbers that stand for words stand for the same words after it.
+    #: Numbers that stand for words still stand for the same words after it.
     keeps_words: ClassVar[bool] = False
     #: The source of the spec in which its example is checked.
     example_source: ClassVar[str] = 'npz("rows.npz")'
