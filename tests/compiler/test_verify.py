@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
+from dlc.compiler import check as stage
 from dlc.compiler.analysis.verify import verify
-from dlc.compiler.check import check
+from dlc.compiler.check import Compilation, check
 from dlc.compiler.ir.model import Parameter, Spec, Value
 from dlc.compiler.ir.record import Record
 from dlc.compiler.ir.train import Watched
@@ -251,3 +252,17 @@ def test_whatever_a_file_holds_is_refused_or_legal(name: str, sizes: Any) -> Non
             del around[last]
         with contextlib.suppress(ValueError):
             verify(Spec.model_validate_json(json.dumps(damaged)))
+
+
+def test_every_stage_is_followed_by_this_check() -> None:
+    """The fixture of this folder: a stage that damages the IR fails whatever test compiles."""
+
+    def damaging(found: Compilation) -> None:
+        found.elaborator.bodies[0] = put(found.elaborator.bodies[0], "nodes/op=relu/inputs/0", 999)
+
+    stages = stage.STAGES
+    at = stages.index(stage.elaborate) + 1
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stage, "STAGES", (*stages[:at], damaging, *stages[at:]))
+        with pytest.raises(AssertionError, match="reads value 999, which is not bound before"):
+            check(ROOT / "specs" / "digits_mlp.dlspec")

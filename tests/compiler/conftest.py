@@ -1,0 +1,26 @@
+"""Whatever a test of this folder compiles, its IR is legal after every stage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from dlc.compiler import check
+from dlc.compiler.analysis.verify import verify
+
+
+def legal(found: check.Compilation) -> None:
+    """Nothing is promised of what has mistakes."""
+    if hasattr(found, "elaborator") and found.report.ok:
+        assert verify(found.spec()) == []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def legal_after_every_stage(request: pytest.FixtureRequest) -> Iterator[None]:
+    if request.module.__name__.endswith("test_speed"):
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(check, "STAGES", tuple(each for stage in check.STAGES for each in (stage, legal)))
+        yield
