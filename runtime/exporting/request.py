@@ -77,7 +77,7 @@ class Request:
         return {name: texts[field] for name, field in fields.items() if field in texts}
 
     def metadata(self, weights: str, preprocessing: str) -> dict[str, str]:
-        """What the file says about itself. Class names and vocabulary are those that the run's data gave."""
+        """What the file says about itself. The vocabulary is that which the run's data gave."""
         spec = self.spec
         count = sum(entry.size for entry in parameters(spec, self.model) if not entry.buffer)
         return {
@@ -87,7 +87,6 @@ class Request:
             "dlc.parameters": str(count),
             "dlc.precision": self.written_as,
             "dlc.preprocessing": preprocessing,
-            "dlc.classes": json.dumps(self.classes()),
             "dlc.vocabulary": json.dumps(self._vocabulary()),
             **({"dlc.compared_on": processor()} if self.options.verify else {}),
         }

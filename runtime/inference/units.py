@@ -77,6 +77,8 @@ def way_back(section: DataSet, name: str, fitted: Mapping[int, Mapping[str, Any]
         if undone is None:
             raise NoWayBack(f"`{node.op}` cannot be undone")
         steps += [_picked(step, picks) for step in undone]
+        if transform.to_float and section.node(node.inputs[at]).type.dtype == "u8":
+            steps.append(("affine", 255.0, 0.0))  # bytes were read as value / 255
         if transform.picks and not transform.windows:
             picks.append(node)
         elif node.op == "member":

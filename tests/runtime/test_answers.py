@@ -237,6 +237,44 @@ def test_a_figure_of_a_curved_transform_has_no_factor(tmp_path: Path, capsys: py
     assert "no single factor leads to the units of the data" in capsys.readouterr().err
 
 
+def test_a_reconstruction_has_the_bytes_of_its_image(tmp_path: Path) -> None:
+    """Bytes were read as value / 255 and normalized a channel; both are undone."""
+    from PIL import Image
+
+    random = np.random.default_rng(0)
+    for name in ("a", "b"):
+        (tmp_path / "images" / name).mkdir(parents=True)
+        for number in range(12):
+            pixels = random.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "images" / name / f"{number}.png")
+    spec = tmp_path / "m.dlspec"
+    spec.write_text(
+        """dlspec 1
+data Pictures {
+  source = image_folder("images")
+  split  = random(train = 0.8, val = 0.2, seed = 0)
+  image: f32[3, 8, 8] = source.image -> normalize((0.5, 0.4, 0.3), (0.2, 0.25, 0.3))
+}
+model Auto(image: [B, 3, 8, 8]) -> (recon: [B, 3, 8, 8]) { recon = image -> conv: Conv(3, 1) }
+train {
+  model = Auto
+  data = Pictures
+  loss = mean((recon - image) ** 2)
+  optimizer = AdamW(1e-1)
+  batch = 8
+  duration = 100 epochs
+}
+""",
+        "utf-8",
+    )
+    run = dlc.train(spec, out=tmp_path / "run", device="cpu")
+    file = tmp_path / "images" / "a" / "0.png"
+    found = dlc.predict(run, [file])
+    pixels = np.asarray(Image.open(file)).transpose(2, 0, 1)
+    assert found.notes == []
+    assert np.abs(found.values["recon"][0] - pixels).max() < 10
+
+
 def test_answers_in_the_metadata_of_a_file() -> None:
     several = {
         "a": Answer("value", "y", undo=(("affine", [2.0, 3.0], 1.0), ("expm1",)), shape=(2, None)),
