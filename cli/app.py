@@ -6,12 +6,10 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from difflib import get_close_matches
 
 import click
 
 from . import console
-from .failure import report
 
 #: The commands in the order of the help; each lives in the module of its name and is loaded when it is used.
 COMMANDS = (
@@ -47,6 +45,8 @@ class Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
             near = get_close_matches(args[0], COMMANDS, 1)
             hint = f"did you mean `dlc {near[0]}`?" if near else f"the commands are {', '.join(COMMANDS)}"
             raise click.UsageError(f"unknown command `{args[0]}`: {hint}", ctx)
@@ -100,4 +100,6 @@ def _run(arguments: list[str] | None) -> int:
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001
+        from .failure import report
+
         return report(error)

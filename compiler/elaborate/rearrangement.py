@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..messages import elaborate as errors
 from ..messages.diagnostics import Failed
@@ -17,8 +16,7 @@ from .shapes import fresh_size, size_of
 from .state import Context
 
 
-@dataclass(frozen=True)
-class Axis:
+class Axis(NamedTuple):
     """One axis of the expanded form: its written text, by which the two sides correspond, and its size."""
 
     key: str

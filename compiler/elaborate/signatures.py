@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..sizes.types import DTYPES
 from ..text import syntax
 
 
-@dataclass(frozen=True)
-class Signature:
+class Signature(NamedTuple):
     """A block's declarations by kind."""
 
     statics: tuple[syntax.Decl, ...]

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..ir.model import Body, Model, ModeNode, RepeatNode, ScanNode
 from ..messages import elaborate as errors
@@ -56,8 +56,7 @@ class Context:
         return Context(self.state, self.builder, self.environment, scope)
 
 
-@dataclass(frozen=True)
-class Instantiation:
+class Instantiation(NamedTuple):
     """A block being instantiated: where, and as what path."""
 
     name: str

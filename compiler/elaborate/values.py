@@ -6,7 +6,7 @@ Static values are plain Python (int, float, bool, str, None, tuple, Dim, Quantit
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from ..ir.model import Parameter
 from ..messages.source import Span
@@ -72,8 +72,7 @@ class Instance:
         return (self.callable, self.path, id(self.builder))
 
 
-@dataclass(frozen=True)
-class CheckedBody:
+class CheckedBody(NamedTuple):
     """A body in the cache: its index, its outputs in order, and the instances it takes from outside."""
 
     body: int
@@ -105,7 +104,6 @@ class SubInstance:
     names: tuple[str, ...]
 
 
-@dataclass
 class Poison:
     """Stands for a value whose computation was reported as a mistake; using it is silent."""
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Generic, TypeVar
+from dataclasses import replace
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from . import programs
 from .diagnostics import Diagnostic, Label
@@ -16,8 +16,7 @@ from .wording import Size, TensorType, describe, kind, listed, meant
 T = TypeVar("T", bound=TensorType)
 
 
-@dataclass(frozen=True)
-class Demand(Generic[T]):
+class Demand(NamedTuple, Generic[T]):
     """What a tensor is asked to be, and where: what all messages about it contain."""
 
     what: str  #: what asks: "input `x` of `Mlp`", "this shape"

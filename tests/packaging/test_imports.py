@@ -27,6 +27,8 @@ HEAVY = frozenset(
 #: (importing module, what it imports): why it waits although it brings no package of HEAVY.
 ON_DEMAND = {
     ("dlc.compiler.text.parse", "dlc.compiler.text.recovery"): "only a file with a mistake of syntax needs it",
+    ("dlc.cli.app", "difflib"): "only a mistyped command asks for it",
+    ("dlc.cli.app", "dlc.cli.failure"): "a command that goes well has none to report",
     ("dlc.cli.app", "importlib.metadata"): "`dlc --version` alone reads it; loading it takes as long as a check",
     ("dlc.cli.console", "shutil"): "12 ms, and only messages ask for the width of the terminal",
     ("dlc.cli.predict", "csv"): "12 ms in every `dlc --help`",
