@@ -36,7 +36,7 @@ from .request import Request, request_of
 
 
 @dataclass(frozen=True)
-class Part:
+class Subject:
     """What the graph is made from: a model, whole or cut, and the spec that holds its bodies."""
 
     spec: Spec
@@ -71,13 +71,13 @@ def export(source: Loaded | Run, options: ExportOptions) -> Exported:
     if request.run is not None:
         warn_of_edits(request.run, "the file is written from the spec")
     weights = choose_weights(request, source)
-    part, weights, preprocessing = _part(request, weights)
+    subject, weights, preprocessing = _subject(request, weights)
     seconds: dict[str, float] = {}
     with _staging(request.path) as folder:
         if options.linked and weights.file is None:
             weights = saved(weights, folder / f"{request.path.stem}.safetensors")
         with _timed(seconds, "lower"):
-            made = _lowered(request, part, weights, preprocessing)
+            made = _lowered(request, subject, weights, preprocessing)
         with _timed(seconds, "write"):
             staged = folder / request.path.name
             if options.linked:
@@ -90,7 +90,7 @@ def export(source: Loaded | Run, options: ExportOptions) -> Exported:
         parity = None
         if options.verify:
             with _timed(seconds, "verify"):
-                parity = _compared(request, part, weights, staged)
+                parity = _compared(request, subject, weights, staged)
         placed = _place(files, request.path)
     graph = made.graph
     return Exported(
@@ -108,26 +108,26 @@ def export(source: Loaded | Run, options: ExportOptions) -> Exported:
     )
 
 
-def _part(request: Request, weights: ChosenWeights) -> tuple[Part, ChosenWeights, str]:
+def _subject(request: Request, weights: ChosenWeights) -> tuple[Subject, ChosenWeights, str]:
     """The part of the model that is exported, with preprocessing in front where the section asks for it; its weights; and
     what the metadata say about preprocessing."""
     section, train = request.section, request.train
     if section is None:
-        return Part(request.spec, request.model), weights, ""
-    part = Part(*cut(request.spec, request.model, inputs=section.inputs, tail=request.spec.bodies[section.tail]))
+        return Subject(request.spec, request.model), weights, ""
+    subject = Subject(*cut(request.spec, request.model, inputs=section.inputs, tail=request.spec.bodies[section.tail]))
     if train is None:
-        return part, weights, ""
+        return subject, weights, ""
     data, fitted = request.spec.recipe.dataset(train.data), request.fitted()
     described = pipeline(data, train, section.inputs, fitted if section.preprocess else None)
     if section.preprocess:
-        spec, model, constants = with_preprocessing(part.spec, part.model, data, train, fitted)
-        part, weights = Part(spec, model), replace(weights, values={**weights.values, **constants})
-    return part, weights, described
+        spec, model, constants = with_preprocessing(subject.spec, subject.model, data, train, fitted)
+        subject, weights = Subject(spec, model), replace(weights, values={**weights.values, **constants})
+    return subject, weights, described
 
 
-def _lowered(request: Request, part: Part, weights: ChosenWeights, preprocessing: str) -> Any:
+def _lowered(request: Request, subject: Subject, weights: ChosenWeights, preprocessing: str) -> Any:
     """The ONNX model. Raises BadInput for weights that lack one of the graph's."""
-    quantize, answers = request.quantize, answers_of(request, part.spec.body_of(part.model))
+    quantize, answers = request.quantize, answers_of(request, subject.spec.body_of(subject.model))
     form = Form(
         fix=request.fix,
         precision=request.precision,
@@ -136,7 +136,7 @@ def _lowered(request: Request, part: Part, weights: ChosenWeights, preprocessing
         metadata={**request.metadata(weights.words, preprocessing), "dlc.outputs": as_json(answers)},
     )
     try:
-        made = lower(part.spec, part.model, weights.values, form)
+        made = lower(subject.spec, subject.model, weights.values, form)
     except MissingWeight as error:
         raise missing(error, weights) from None
     if quantize is not None and made.metadata_props["dlc.quantized"] == "0":
@@ -179,11 +179,11 @@ def _check(made: Any) -> None:
         raise AssertionError(f"the graph of {made.graph.name} is not valid ONNX: {first}") from error
 
 
-def _compared(request: Request, part: Part, weights: ChosenWeights, staged: Path) -> Parity:
+def _compared(request: Request, subject: Subject, weights: ChosenWeights, staged: Path) -> Parity:
     """Compares the staged file with PyTorch on the same inputs. Raises Disagrees beyond the tolerance."""
-    module = module_of(part.spec, part.model, {name: array_of(value) for name, value in weights.values.items()})
+    module = module_of(subject.spec, subject.model, {name: array_of(value) for name, value in weights.values.items()})
     try:
-        parity = verify(module, staged, part.spec, part.model, precision=request.written_as, fix=request.fix)
+        parity = verify(module, staged, subject.spec, subject.model, precision=request.written_as, fix=request.fix)
     except BadInput as error:  # it is not the user's input that is bad here
         raise RunFailure(
             f"ONNX Runtime cannot run what was exported in {request.written_as}, so nothing was compared",

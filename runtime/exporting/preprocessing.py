@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from ...compiler.catalogue import transforms
+from ...compiler.catalogue.transforms.image import IMAGENET_MEAN, IMAGENET_STD
 from ...compiler.ir.data import DataNode, DataSet
 from ...compiler.ir.model import Init, Instance, Model, Operand, OpNode, Parameter, Scalar, Spec, Value, WeightNode
 from ...compiler.ir.train import Train
 from ...compiler.messages.source import Span
 from ...compiler.sizes.dims import Size
 from ...compiler.sizes.types import TensorType, is_float
-from ..data.transforms.image import IMAGENET_MEAN, IMAGENET_STD
 
 
 def with_preprocessing(

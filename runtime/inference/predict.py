@@ -28,7 +28,7 @@ from ..data.streams import Part
 from ..data.table import Cells, Column, Images, Numbers, Stream, Table, encode
 from ..failure import BadInput
 from ..training.evaluate import evaluating
-from ..training.reopen import Opened
+from ..training.reopen import TrainedModel
 from . import answers
 from .answers import Answer
 from .units import answer_of
@@ -65,7 +65,7 @@ class Prediction:
         return found
 
 
-def predict(opened: Opened, inputs: Any) -> Prediction:
+def predict(opened: TrainedModel, inputs: Any) -> Prediction:
     """Predictions for files, or for arrays by source field."""
     section = opened.section
     order = [opened.train.inputs.get(value.name, value.name) for value in _inputs(opened)]
@@ -93,7 +93,7 @@ def predict(opened: Opened, inputs: Any) -> Prediction:
     return Prediction([table.place(i) for i in range(len(data.parts["test"]))], shown, said, texts)
 
 
-def _answers(opened: Opened) -> dict[str, Answer]:
+def _answers(opened: TrainedModel) -> dict[str, Answer]:
     """What the outputs of the run's model stand for."""
     meanings = output_meanings(opened.spec, opened.train, opened.train.nets[0].name)
     return {
@@ -109,11 +109,11 @@ def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
     return found
 
 
-def _body(opened: Opened) -> Body:
+def _body(opened: TrainedModel) -> Body:
     return opened.spec.body_of(opened.spec.models[opened.train.nets[0].model])
 
 
-def _inputs(opened: Opened) -> tuple[Value, ...]:
+def _inputs(opened: TrainedModel) -> tuple[Value, ...]:
     if len(opened.train.nets) != 1:
         raise BadInput("this run trains several networks: export the one to use, and predict with the ONNX file")
     return _body(opened).inputs
@@ -145,7 +145,7 @@ def _longer(column: Column, count: int) -> Column:
 # ---- inputs ------------------------------------------------------------------------------------------------------------------
 
 
-def _table(opened: Opened, section: DataSet, inputs: Any) -> Table:
+def _table(opened: TrainedModel, section: DataSet, inputs: Any) -> Table:
     if isinstance(inputs, Mapping):
         columns: dict[str, Column] = {}
         for name, value in inputs.items():
@@ -194,7 +194,7 @@ def _made(columns: dict[str, Column], name: str) -> Table:
     return Table(columns, next(iter(lengths.values())), lambda i: f"record {i}", name, order=tuple(columns))
 
 
-def _text(opened: Opened, section: DataSet, file: Path) -> Table:
+def _text(opened: TrainedModel, section: DataSet, file: Path) -> Table:
     if section.source.name == "text_lines":
         return _read("text_lines", file, section.source.span)
     source = next((n for n in section.nodes if n.op == "source" and "names" in opened.fitted.get(n.id, {})), None)

@@ -26,7 +26,7 @@ from .evaluate import evaluate, evaluation_batch
 
 
 @dataclass
-class Opened:
+class TrainedModel:
     """A run with its code, kept weights and what its data learned, ready to evaluate or predict."""
 
     run: RunDir
@@ -60,7 +60,9 @@ class Opened:
         return {**losses, **figures}
 
 
-def reopen(run: Run, device: str = "auto", data_root: str | Path | None = None, *, edited: bool = False) -> Opened:
+def reopen(
+    run: Run, device: str = "auto", data_root: str | Path | None = None, *, edited: bool = False
+) -> TrainedModel:
     """A run's model with its kept weights. Its code is generated from the run's IR; with `edited` it is what `model.py` and
     `recipe.py` hold now. Warns of edited files that are not used (W0409)."""
     directory = run.directory
@@ -72,7 +74,7 @@ def reopen(run: Run, device: str = "auto", data_root: str | Path | None = None, 
     records = about["records"].get("train")
     own = directory.sources() if edited else {}
     if not edited:
-        warn_of_edits(run, "the figures are those of the spec")
+        warn_of_edits(run, "code generated from the spec is used")
     files = {name: own.get(name, text) for name, text in build.sources(spec, chosen, records, resizable=False).items()}
     with mistakes_of(own, directory):
         program = build.build(spec, chosen, directory.path, place, initial=False, records=records, files=files)
@@ -82,7 +84,7 @@ def reopen(run: Run, device: str = "auto", data_root: str | Path | None = None, 
         with torch.no_grad():
             for name, tensor in tensors.items():
                 tensor.copy_(weights[name])
-    return Opened(
+    return TrainedModel(
         directory,
         spec,
         chosen,

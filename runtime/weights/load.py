@@ -18,7 +18,7 @@ from ..data.values import DTYPES
 from ..generated.initialize import initial_values
 from . import mismatch, mistakes, sources
 from .files import Foreign, Unreadable, open_weights
-from .mapping import evaluate
+from .mapping import value_of
 from .plan import Misfit, Plan, leaves, plan
 
 
@@ -99,7 +99,7 @@ def fill(found: Fitted, tensors: Mapping[str, Tensor]) -> None:
                 if source.kind == "tensor":
                     found.foreign.read_into(source.pattern, tensors[prefix + path])
                 else:
-                    tensors[prefix + path].copy_(evaluate(source, found.foreign.tensor))
+                    tensors[prefix + path].copy_(value_of(source, found.foreign.tensor))
             for path in planned.absent:
                 if path.rpartition(".")[2] == COUNTER:
                     tensors[prefix + path].zero_()

@@ -44,18 +44,18 @@ def ours_from(
     if made.mistakes:
         place = span or (weight_map.span if weight_map else NOWHERE)
         raise Failed(diagnostic(made, place, where))
-    ours = {path: evaluate(source, foreign.__getitem__) for path, source in made.sources.items()}
+    ours = {path: value_of(source, foreign.__getitem__) for path, source in made.sources.items()}
     for path in made.absent:
         if path.rpartition(".")[2] == COUNTER:
             ours[path] = torch.zeros((), dtype=torch.int64)
     return ours
 
 
-def evaluate(source: Foreign, tensor: Callable[[str], Tensor]) -> Tensor:
+def value_of(source: Foreign, tensor: Callable[[str], Tensor]) -> Tensor:
     """The value of an expression over foreign tensors; a view where there is no `concat`."""
     if source.kind == "tensor":
         return tensor(source.pattern)
-    items = [evaluate(item, tensor) for item in source.items]
+    items = [value_of(item, tensor) for item in source.items]
     if source.kind == "transpose":
         return items[0].permute(*reversed(range(items[0].ndim)))
     if source.kind == "slice":

@@ -92,3 +92,33 @@ def test_import_loads_nothing_and_takes_no_time(record_figure: Callable[[str, fl
     best = min(float(answer[0]) for answer in answers)
     record_figure("api.import", 1000 * best, "ms")
     assert best <= 0.05
+
+
+def test_an_export_without_comparison_loads_no_torch(tmp_path: Path) -> None:
+    """Loading torch takes longer than writing the file."""
+    spec = """dlspec 1
+data D {
+  source = builtin("digits")
+  split  = random(train = 0.8, val = 0.1, test = 0.1, seed = 0)
+  image: f32[1, 8, 8] = source.image -> scale(1 / 16)
+  label: i64 = source.label
+}
+model M(image: [B, 1, 8, 8]) -> (logits: [B, 10]) { logits = image -> flatten -> fc: Linear(10) }
+train {
+  model = M
+  data = D
+  loss = cross_entropy(logits, label)
+  optimizer = SGD(0.1)
+  batch = 64
+  duration = 1 steps
+}
+export {
+  model = M
+  preprocess = true
+}
+"""
+    (tmp_path / "m.dlspec").write_text(spec, "utf-8")
+    dlc.train(tmp_path / "m.dlspec", out=tmp_path / "run", device="cpu")
+    script = f"import dlc, sys; dlc.export({str(tmp_path / 'run')!r}, verify=False); print('torch' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "False"

@@ -22,7 +22,7 @@ def test_evaluate_after_an_edit(dlc: Dlc, tmp_path: Path) -> None:
     plain = dlc("evaluate", run, "--device", "cpu")
     assert plain.stdout == before.stdout
     assert plain.stderr.splitlines() == [
-        f"warning[W0409]: `{run}/model.py` was edited since the training; the figures are those of the spec",
+        f"warning[W0409]: `{run}/model.py` was edited since the training; code generated from the spec is used",
         "  = help: `dlc evaluate --edited` runs the edited files",
     ]
     assert file.read_text("utf-8") == edited

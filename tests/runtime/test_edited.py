@@ -87,7 +87,9 @@ def test_an_edited_file_is_noticed_and_kept(run: Path, tmp_path: Path) -> None:
     figures = evaluate(run)
     negate_logits(run)
     edited = (run / "model.py").read_text("utf-8")
-    with pytest.warns(RunWarning, match="model.py` was edited since the training; the figures are those of the spec"):
+    with pytest.warns(
+        RunWarning, match="model.py` was edited since the training; code generated from the spec is used"
+    ):
         assert evaluate(run) == figures
     with pytest.warns(RunWarning, match="was edited"):
         dlc.predict(run, {"a": [0.1], "b": [0.3], "c": [0]}, device="cpu")

@@ -246,6 +246,11 @@ class Rgb(_Image):
         return with_shape(item, (3, *item.shape[1:]))
 
 
+#: Mean and standard deviation of ImageNet's training images by channel, of values in 0 .. 1.
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
 class Normalize(_Image):
     """(x - mean) / std per channel; u8 is read as value / 255. `normalize("imagenet")` uses ImageNet's statistics."""
 

@@ -14,11 +14,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ....compiler.catalogue.transforms.image import IMAGENET_MEAN, IMAGENET_STD
 from ... import randomness
 from ..values import as_float
-
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 
 Args: TypeAlias = Mapping[str, Any]
 
