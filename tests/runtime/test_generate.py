@@ -124,3 +124,29 @@ def test_texts_of_a_vocabulary(folder: Path) -> None:
     assert Texts(session(folder, "cached")).read("3 1") == [3, 1]
     with pytest.raises(BadInput, match="is not a list of token numbers"):
         Texts(session(folder, "cached")).read("abc")
+
+
+def test_the_loss_says_which_output_are_the_next_tokens(tmp_path: Path) -> None:
+    """Neither output is called `logits`."""
+    spec = tmp_path / "m.dlspec"
+    spec.write_text(
+        """dlspec 1
+data D {
+  source = builtin("python_docs")
+  split  = contiguous(train = 0.9, val = 0.1)
+  let window = source.tokens -> random_window(9)
+  tokens:  i64[8] = window[:-1]
+  targets: i64[8] = window[1:]
+}
+model M(tokens: i64[B, T]) -> (hidden: [B, T, 8], next: [B, T, 128]) {
+  hidden = tokens -> wte: Embedding(128, 8)
+  next   = hidden -> head: Linear(128)
+}
+train { model = M; data = D; loss = cross_entropy(next, targets); optimizer = AdamW(1e-3); batch = 4; duration = 1 steps }
+""",
+        "utf-8",
+    )
+    session = dlc.Session(dlc.export(spec, tmp_path / "m.onnx", verify=False).path, "cpu")
+    tokens = list(session.generate([72, 101], 3))
+    logits = session.predict({"tokens": np.array([[72, 101, *tokens[:2]]])})["next"]
+    assert tokens == logits[0, 1:].argmax(-1).tolist()
