@@ -15,6 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+#: A property holds or fails, however slow or busy the machine is.
+settings.register_profile("dlc", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("dlc")
 
 ROOT = Path(__file__).resolve().parent.parent
 FULL_JSON = ROOT / "benchmarks" / "results" / "full.json"
