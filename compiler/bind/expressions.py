@@ -10,9 +10,9 @@ from typing import Any, Literal, cast
 from ..catalogue import LOSSES, METRICS
 from ..catalogue.ops.base import Op
 from ..elaborate.blocks import run_body
-from ..elaborate.builder import Builder, Scope
+from ..elaborate.builder import Builder, Scope, json_arguments
 from ..elaborate.environment import Environment
-from ..elaborate.nodes import as_tensor, plain_statics
+from ..elaborate.nodes import as_tensor
 from ..elaborate.shapes import unify
 from ..elaborate.signatures import Signature, signature_of
 from ..elaborate.state import Context, State
@@ -336,7 +336,7 @@ class Binder:
             builder.taps[name] = tensor.id
             if name in self.wanted and name not in declared:
                 outputs.append((name, tensor))
-        body = builder.finish(outputs, statics=plain_statics(net.statics), dims=environment.dims())
+        body = builder.finish(outputs, statics=json_arguments(net.statics), dims=environment.dims())
         body = with_emits(self.state.bodies, body, self.wanted)
         net.extra = tuple(result.name for result in body.outputs[len(declared) :])
         self.facts = self.state.facts

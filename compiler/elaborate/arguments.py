@@ -1,4 +1,14 @@
-"""Arguments of a use: evaluated in the table of their position, bound to an operator's fields or a block's statics."""
+"""Arguments of a use: evaluated in the table of their position, bound to an operator's fields or a block's statics.
+
+For `b: Mlp(4 * 8, act = relu)` of `block Mlp(width: int, act: fn = gelu)(x: [B, D]) -> ..`:
+
+    evaluate_arguments    ([32], {"act": Callable(relu)}, {"#0": place of `4 * 8`, "act": place of `act = relu`})
+    bind_statics          {"width": 32, "act": Callable(relu)}: each in its declared type (`convert`), defaults filled in
+
+and for `x -> dropout(0.1)`, whose class has the field `p: Share` and one tensor input:
+
+    bind_operator         ({"p": 0.1}, [the tensor `x`])
+"""
 
 from __future__ import annotations
 

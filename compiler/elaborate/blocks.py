@@ -12,10 +12,10 @@ from ..messages.source import Span
 from ..resolve.definitions import Definition
 from ..sizes.types import TensorType
 from ..text import syntax
-from .builder import Builder, Scope
+from .builder import Builder, Scope, json_arguments
 from .control import run
 from .environment import Environment
-from .nodes import as_outputs, as_tensor, plain_statics
+from .nodes import as_outputs, as_tensor
 from .shapes import unify
 from .signatures import Signature, signature_of
 from .state import Context, State
@@ -54,7 +54,7 @@ def run_block(
         if found is None:
             return None
         outputs = found
-    body = builder.finish(outputs, statics=plain_statics(environment.statics), dims=environment.dims())
+    body = builder.finish(outputs, statics=json_arguments(environment.statics), dims=environment.dims())
     if definition.name[:1].islower() and list(_own_parameters(builder)):
         raise Failed(errors.lowercase_owns_weights(definition.name, node.name.span))
     index = state.add_body(body)

@@ -18,11 +18,11 @@ from ..text import syntax
 from . import rearrangement
 from .apply import apply, apply_instance, callee, pieces
 from .arguments import evaluate_arguments
-from .builder import Builder, Scope
+from .builder import Builder, Scope, json_arguments
 from .environment import Environment
 from .instances import take_inputs
 from .modes import by_mode, condition
-from .nodes import as_outputs, as_tensor, guarded, operator_node, plain_statics
+from .nodes import as_outputs, as_tensor, guarded, operator_node
 from .shapes import match_shape
 from .state import MAX_INSTANCES, Context
 from .values import Flow, Instance, SymbolicTensor
@@ -265,5 +265,5 @@ def run_turn(
         raise Failed(errors.turn_count(len(types), len(outputs), unit.body.span))
     for _, tensor in outputs:
         builder.use(tensor)
-    body = builder.finish(outputs, statics=plain_statics(statics), dims={})
+    body = builder.finish(outputs, statics=json_arguments(statics), dims={})
     return builder, body, outputs, dict(scope.counters)

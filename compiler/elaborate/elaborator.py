@@ -17,7 +17,7 @@ from .apply import apply
 from .arguments import bind_statics
 from .builder import Builder, Scope
 from .environment import Environment
-from .nodes import plain_statics
+from .nodes import json_arguments
 from .roots import RootModel, RootUse
 from .shapes import declared_type
 from .signatures import Signature, signature_of
@@ -88,10 +88,10 @@ class Elaborator(State):
                 for leaf, tensor in binding.value.tensors.items():
                     if tensor.builder is builder:
                         builder.taps[f"{name}.{leaf}"] = tensor.id
-        body = builder.finish(outputs, statics=plain_statics(statics), dims=environment.dims())
+        body = builder.finish(outputs, statics=json_arguments(statics), dims=environment.dims())
         model = Model(
             name=definition.name,
-            statics=plain_statics(statics),
+            statics=json_arguments(statics),
             body=self.add_body(body),
             divisors=dict(self.facts.divisors),
             bounds=dict(self.facts.bounds),

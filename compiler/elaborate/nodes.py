@@ -69,10 +69,6 @@ def realize(context: Context, value: Callable, span: Span) -> Any:
     raise Failed(errors.constructor_as_value(value.spelled, span, value.is_function))
 
 
-def plain_statics(statics: dict[str, Any]) -> dict[str, Any]:
-    return json_arguments(statics)
-
-
 def name_value(tensor: SymbolicTensor, name: str) -> None:
     if not tensor.builder.names[tensor.id]:
         tensor.builder.names[tensor.id] = name
@@ -143,7 +139,7 @@ def operator_node(
     except Rejected as rejected:
         raise Failed(errors.rejected(rejected, spelled or operator.name, span)) from None
     fields: dict[str, Any] = {
-        "op": operator.name, "inputs": tuple(operands), "args": plain_statics(arguments), "span": span, "path": path,
+        "op": operator.name, "inputs": tuple(operands), "args": json_arguments(arguments), "span": span, "path": path,
     }  # fmt: skip
     if instance is not None:
         fields["instance"] = context.builder.reference(instance)
