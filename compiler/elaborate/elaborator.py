@@ -15,9 +15,8 @@ from ..text import syntax
 from . import blocks, expressions
 from .apply import apply
 from .arguments import bind_statics
-from .builder import Builder, Scope
+from .builder import Builder, Scope, json_arguments
 from .environment import Environment
-from .nodes import json_arguments
 from .roots import RootModel, RootUse
 from .shapes import declared_type
 from .signatures import Signature, signature_of
