@@ -313,14 +313,33 @@ MISTAKES: tuple[Mistake, ...] = (
         ("write `if c {{ a }} else {{ b }}`",),
     ),
     Mistake(
-        r"\{ seq \| (?:NL|=)|-> \{ .*NAME \| =|: \{ .*NAME \| =",
+        r"\{ seq \| (?:NL|=)|-> \{ .*NAME \| =|: \{ .*NAME \| =|(?:IF|IN|REPEAT) expr \{ path \| =$",
         "the braces of a stage contain stages joined by `->`",
         (
             "model M(x: [B]) -> (y: [B]) {\n  y = x -> {\n    Linear(8)\n    relu\n  }\n}",
             "model M(x: [B]) -> (y: [B]) {\n  y = x -> { Linear(8); relu }\n}",
+            "model M(x: [B]) -> (y: [B]) {\n  y = x -> if training { h = relu }\n}",
+            "model M(x: [B]) -> (y: [B]) {\n  y = x -> repeat 3 { h = relu }\n}",
         ),
         "expected `->` or `}}`",
         ("put statements in the body of a `block`",),
+    ),
+    Mistake(
+        r"IF or_ \{ postfix \| =$",
+        "a branch of `if` contains a single value",
+        ("model M(n = 3)(x: [B]) -> (y: [B]) {\n  y = if n > 0 { a = x -> relu; a } else { x }\n}",),
+        "not a statement",
+        ("bind the steps before the `if`, or put them in a `block`",),
+    ),
+    Mistake(
+        r"\. \| NUMBER$",
+        "a name cannot start with a digit",
+        (
+            "model M(x: [B]) -> (y: [B]) {\n  y = x -> layers.0: Linear(8)\n}",
+            "model M(x: [B]) -> (y: [B]) {\n  layers.0: Linear(8)\n}",
+        ),
+        "not a name",
+        ("numbered layers come from `repeat` and `for`: `layers: repeat 3 {{ .. }}` owns `layers.0`, `layers.1`, ..",),
     ),
     # ---- headers -------------------------------------------------------------------------------------------------
     Mistake(

@@ -22,12 +22,12 @@ def training_as_value(span: Span) -> Diagnostic:
 
 
 #: A reduction that is given a second tensor was meant to be elementwise.
-ELEMENTWISE = {"argument `axis` of `max`": "maximum", "argument `axis` of `min`": "minimum"}
+ELEMENTWISE = {"argument `axis` of `max`": "where(x > y, x, y)", "argument `axis` of `min`": "where(x < y, x, y)"}
 
 
 def not_static(span: Span, what: str) -> Diagnostic:
     other = ELEMENTWISE.get(what)
-    helps = (f"for the elementwise {other}, write `{other}(x, y)`",) if other else ()
+    helps = (f"to compare elements, write `{other}`",) if other else ()
     return Diagnostic("E0208", f"{what} must be static", span, "depends on data", helps=helps)
 
 

@@ -56,21 +56,28 @@ def size_too_large(why: str, span: Span) -> Diagnostic:
     return Diagnostic("E0105", f"this computes {why}", span, "too large")
 
 
+def _way_out(demand: Demand[Any], axis: int, declared: Size, fact: str | None) -> tuple[str, ...]:
+    """What to type when two sizes may differ: a fact only where no axis is misplaced or misnamed."""
+    elsewhere = [n for n, size in enumerate(demand.actual.shape) if n != axis and str(size) == str(declared)]
+    if elsewhere:
+        return (f"the tensor has `{declared}` on axis {elsewhere[0]}: reorder its axes with `=>`",)
+    fact_help = f"if this always holds, state it: `require {fact}`" if fact else ""
+    if demand.what == "this rearrangement" and str(declared).isidentifier():
+        renamed = f"`{declared}` is already a size: use another letter to name a new axis"
+        return (renamed, fact_help) if fact_help else (renamed,)
+    return (fact_help or "if they are always equal, state it with `require`",)
+
+
 def size_unproved(
     demand: Demand[Any], axis: int, declared: Size, size: Size, span: Span, fact: str | None
 ) -> Diagnostic:
-    helps = (
-        (f"if this always holds, state it: `require {fact}`",)
-        if fact
-        else ("if they are always equal, state it with `require`",)
-    )
     return Diagnostic(
         "E0207",
         f"{demand.what}: `{size}` and `{declared}` cannot be shown equal",
         span,
         f"axis {axis}; the tensor is `{demand.actual}`",
         _needed(demand),
-        helps=helps,
+        helps=_way_out(demand, axis, declared, fact),
     )
 
 

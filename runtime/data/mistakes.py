@@ -5,6 +5,7 @@ The span is the place in the spec that asks for the data; the data's own place s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -106,12 +107,13 @@ def bad_line(span: Span, path: Path, line: int, why: str) -> Failed:
 
 def not_a_number(span: Span, place: str, column: str, cell: str, text_column: bool) -> Failed:
     shown = cell if len(cell) <= 40 else cell[:37] + "..."
-    helps = (
-        ("to number names, use `-> category`",)
-        if text_column
-        else ("fix the cell, or leave it empty and add `-> impute(..)`",)
-    )
-    return _fail("E0201", f'{place}, column `{column}`: "{shown}" is not a number', span, helps=helps)
+    if re.match(r"\d{4}-\d\d-\d\d", cell):
+        help = "dates are not numbers: store a number in the table, such as the days since a first date"
+    elif text_column:
+        help = "to number names, use `-> category`"
+    else:
+        help = "fix the cell, or leave it empty and add `-> impute(..)`"
+    return _fail("E0201", f'{place}, column `{column}`: "{shown}" is not a number', span, helps=(help,))
 
 
 def empty_cell(span: Span, place: str, column: str) -> Failed:
