@@ -1,16 +1,17 @@
-"""The compiler: the text of a spec in, the typed IR or diagnostics out. No torch, no onnx, no file but the spec's own.
+"""The compiler: text in, the typed IR or diagnostics out. It imports no torch, ONNX or NumPy and reads no data.
 
-A room imports only those below it; type-only imports count (contracts in pyproject.toml, tests/packaging/test_imports.py):
+From the top down; a room imports only those below it:
 
-    resizing        a model at other values of its statics: checks it again
-    check           the front door: the stages in order
-    bind            data, train, export, search: the recipe        analysis    summaries, flows, caches of a checked spec
-                                                                   schemas     JSON schemas of tree and IR
-    elaborate       bodies: shapes, paths, parameters, nodes
-    resolve         files, names, parameters, settings
-    catalogue       everything that a spec may name: operators, losses, optimizers, sources, ..
-    ir              the typed IR: frozen records, with a JSON round trip
-    sizes           sizes, types, static values
-    text            source to tree and back
-    messages        diagnostics: their texts, meanings and rendering
+    check        the front door: `STAGES`, one tuple of functions over one `Compilation`
+    resizing     a checked model at other values of its statics
+    analysis     what is read off an IR: costs, the cached form, whether it is legal (`verify`)
+    bind         sections (data, train, export, search, weights) to the recipe half of the IR
+    elaborate    models and blocks to the bodies of the IR: shapes, names, parameters
+    resolve      files and imports, what names mean, settings and their strength
+    catalogue    everything a spec may name: operators, losses, optimizers, sources, ...
+    ir           the typed IR, with what needs nothing else: expansion, liveness, sub-models
+    sizes        symbolic sizes, facts about them, tensor types, static arithmetic
+    text         source, tree and back: the parser, the formatter, the tree as JSON
+    messages     diagnostics, their rendering, and every message with its meaning and example
+    schemas      JSON schemas of the tree and the IR
 """

@@ -16,8 +16,9 @@ from ..catalogue import DRAWS, LOSSES, METHODS, METRICS, OPTIMIZERS, SOURCES, SP
 from ..catalogue.arguments import read
 from ..catalogue.ops import find
 from ..catalogue.ops.base import Op, Operand, Rejected
+from ..ir.faults import Fault, entered, node_place
 from ..ir.model import Body, CallNode, ModeNode, OpNode, Parameter, RepeatNode, Scalar, Spec
-from ..ir.verify import Fault, Structure, body_place, entered, node_place
+from ..ir.verify import Structure
 from ..ir.verify_recipe import DATA_NODES, recipe_faults
 from ..messages.statics import StaticError
 from ..sizes.dims import Dim, DimOverflow, Size, var
@@ -51,7 +52,7 @@ class _Typing:
 
     def check(self) -> list[Fault]:
         owners: dict[tuple[int, int], list[tuple[Parameter, ...]]] = {}
-        for use in self.structure.uses.values():
+        for use in self.structure.instances.uses.values():
             owners.setdefault((use.body, use.node), []).append(use.instance.parameters)
         for index, body in enumerate(self.spec.bodies):
             types = {value.id: value.type for value in body.values()}
@@ -307,4 +308,4 @@ def _required(facts: Facts, left: Size, op: str, right: Size, text: str) -> Fact
     return facts
 
 
-__all__ = ["Fault", "body_place", "verify"]
+__all__ = ["Fault", "verify"]

@@ -30,11 +30,13 @@ COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 def bind_data(definition: Definition, report: Report, root: FileScope, name: str) -> DataSet | None:
     """The data set that a section describes, under the name it has in the root file; None when it has mistakes."""
     before = len(report.errors)
-    found = _Binder(definition, report, root, name).run()
+    found = DataBinder(definition, report, root, name).run()
     return found if len(report.errors) == before else None
 
 
-class _Binder:
+class DataBinder:
+    """One `data` section."""
+
     def __init__(self, definition: Definition, report: Report, root: FileScope, name: str) -> None:
         self.node: syntax.Data = definition.node
         self.report, self.name = report, name

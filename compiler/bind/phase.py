@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
-
-from ..catalogue import CLIPS, VALIDATIONS
 from ..catalogue.sections import LOG, NOT_IN_PHASE, PHASE, RUNTIME, STEP, TRAIN
 from ..elaborate.nodes import as_tensor
 from ..elaborate.state import State
@@ -15,8 +12,6 @@ from ..ir.arguments import Selector
 from ..ir.expand import ParameterEntry, enclosing, glob
 from ..ir.model import OpNode
 from ..ir.train import (
-    Batch,
-    Clip,
     Duration,
     Freeze,
     Log,
@@ -26,19 +21,20 @@ from ..ir.train import (
     Schedule,
     Term,
     Update,
-    Validate,
 )
 from ..ir.train import Optimizer as OptimizerRecord
 from ..messages import recipe as errors
-from ..messages.diagnostics import Abandoned, Failed
+from ..messages.diagnostics import Failed
 from ..messages.names import nearest
 from ..messages.source import Span
 from ..resolve.definitions import FileScope
-from ..sizes.statics import Quantity, describe
+from ..sizes.statics import describe
 from ..sizes.types import TensorType
 from ..text import syntax
 from . import optimizer as bind_optimizer
-from .expressions import Binder, Names, Open
+from . import phase_values
+from .expressions import Expressions, Open
+from .names import Names
 from .reader import Reader, Section
 
 
@@ -50,12 +46,12 @@ class PhaseBinder:
         state: State,
         reader: Reader,
         scope: FileScope,
-        binder: Binder,
+        expressions: Expressions,
         names: Names,
         entries: list[tuple[str, ParameterEntry]],
     ) -> None:
         self.state, self.reader, self.scope = state, reader, scope
-        self.binder, self.names, self.entries = binder, names, entries
+        self.expressions, self.names, self.entries = expressions, names, entries
         self.report = state.report
 
     def run(self, section: Section, span: Span) -> list[Phase] | None:
@@ -110,8 +106,8 @@ class PhaseBinder:
             both.many.update(inner.many)
             both.meant = outer.meant | inner.meant
         before = len(self.report.errors)
-        duration = self._duration(both, name if inner else None)
-        batch = self.reader.attempt(lambda: self._batch(both))
+        duration = phase_values.duration(self.reader, both, name if inner else None)
+        batch = self.reader.attempt(lambda: phase_values.batch(self.reader, both))
         updates, shared = self._updates(both)
         freeze = self._freeze(both)
         updated = [net for update in updates for net in update.nets]
@@ -125,8 +121,8 @@ class PhaseBinder:
         ]
         if self.entries and updates and not free:
             self.report.add(errors.everything_frozen(span))
-        phase_validate = self.reader.attempt(lambda: self._validate(both))
-        precision = self.reader.attempt(lambda: self._precision(both))
+        phase_validate = self.reader.attempt(lambda: phase_values.validate(self.reader, both))
+        precision = self.reader.attempt(lambda: phase_values.precision(self.reader, both))
         log = self._log(both)
         runtime = self._runtime(both)
         mixup = self.reader.setting(both, "mixup", "Positive", None)
@@ -189,76 +185,6 @@ class PhaseBinder:
             if item.until is not None and item.until.unit == "epochs":
                 self.report.add(errors.epochs_unknown(item.span, why))
 
-    def _duration(self, section: Section, phase: str | None) -> Duration | None:
-        node = section.value("duration")
-        if node is None:
-            missing = (
-                errors.key_missing(section.span, "duration", "train", "duration = 10 epochs")
-                if phase is None
-                else errors.duration_missing(section.span, phase)
-            )
-            self.reader.missing(section, "duration", missing)
-            return None
-        return self.reader.attempt(lambda: self.reader.duration(node))
-
-    def _batch(self, section: Section) -> Batch:
-        node = section.value("batch")
-        if node is None:
-            self.reader.missing(section, "batch", errors.key_missing(section.span, "batch", "train", "batch = 64"))
-            raise Abandoned
-        amount, unit = self._amount(node, "batch")
-        micro_node = section.value("micro_batch")
-        micro = None
-        if micro_node is not None:
-            micro, _ = self._amount(micro_node, "micro_batch", unit)
-            if unit == "samples" and (micro > amount or amount % micro):
-                raise Failed(errors.batch_not_whole(micro_node.span, amount, micro))
-        return Batch(amount=amount, unit=cast(Any, unit), micro=micro)
-
-    def _amount(self, node: syntax.Pipe, key: str, wanted: str | None = None) -> tuple[int, str]:
-        """Samples (a number alone will do) or tokens."""
-        value = self.reader.static(node)
-        unit = "samples"
-        if isinstance(value, Quantity):
-            if value.unit not in ("samples", "tokens"):
-                units = ("samples", "tokens")
-                text = describe(value.number)
-                raise Failed(
-                    errors.unit_wrong(node.span, text, value.unit, f"`{key}`", units, nearest(value.unit, units))
-                )
-            value, unit = value.number, value.unit
-        if wanted is not None and unit != wanted:
-            raise Failed(errors.unit_wrong(node.span, describe(value), unit, f"`{key}`", (wanted,), None))
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise Failed(errors.wrong_value(node.span, key, "a whole number of at least 1", describe(value)))
-        return value, unit
-
-    def _validate(self, section: Section) -> Validate:
-        node = section.value("validate")
-        if node is None:
-            return Validate(every=Duration(amount=1, unit="epochs"))
-        _, entry = self.reader.entry(
-            node, VALIDATIONS, "every(1 epochs)", {"Time": lambda node, what: self.reader.duration(node, what)}
-        )
-        return Validate(every=entry.args["n"], batches=entry.args["batches"])
-
-    def _precision(self, section: Section) -> Any:
-        node = section.value("precision")
-        if node is None:
-            return None
-        value = self.reader.static(node)
-        if value not in ("f32", "bf16", "f16"):
-            words = '`"f32"`, `"bf16"` or `"f16"`'
-            raise Failed(errors.wrong_value(node.span, "precision", words, describe(value)))
-        return value
-
-    def _clip(self, section: Section) -> Clip | None:
-        node = section.value("clip")
-        if node is None:
-            return None
-        entry = self.reader.attempt(lambda: self.reader.entry(node, CLIPS, "norm(1.0)"))
-        return None if entry is None else Clip(kind=entry[1].name, limit=entry[1].args["limit"])
-
     def _log(self, section: Section) -> Log:
         sub = section.sub("log")
         if sub is None:
@@ -269,7 +195,7 @@ class PhaseBinder:
         images, values = self._logged(inner, "images"), self._logged(inner, "values")
         if not images and not values:
             return Log(every=every)
-        opened = self.binder.open("log", "step", sub.name.span)
+        opened = self.expressions.open("log", "step", sub.name.span)
         shown: dict[str, SymbolicTensor] = {}
         with self.state.reporting():
             for ref in (*images, *values):
@@ -277,7 +203,7 @@ class PhaseBinder:
                 if ref in images and not is_image(tensor.type):
                     raise Failed(errors.logged_no_image(ref.span, ref.name, str(tensor.type)))
                 shown[ref.name] = tensor
-            body = self.binder.close(opened, list(shown.items()))
+            body = self.expressions.close(opened, list(shown.items()))
             names = [tuple(node.name for node in nodes) for nodes in (images, values)]
             return Log(every=every, images=names[0], values=names[1], body=body)
         return Log(every=every)
@@ -340,7 +266,7 @@ class PhaseBinder:
             nets = [net.name for net in self.names.nets]
             update = self._update(section, "", section.span, nets, None)
             return ([update] if update is not None else []), None
-        shared = self.binder.open("lets", "step", section.span)
+        shared = self.expressions.open("lets", "step", section.span)
         updates: list[Update] = []
         known = [net.name for net in self.names.nets if net.name]
         for item in steps:
@@ -360,7 +286,7 @@ class PhaseBinder:
                 updates.append(update)
         if not shared.given:
             return updates, None
-        return updates, self.binder.close(shared, list(shared.given.items()))
+        return updates, self.expressions.close(shared, list(shared.given.items()))
 
     def _update(self, section: Section, name: str, span: Span, nets: list[str], shared: Open | None) -> Update | None:
         before = len(self.report.errors)
@@ -372,16 +298,16 @@ class PhaseBinder:
         lets: tuple[str, ...] = ()
         body = -1
         if losses:
-            opened = self.binder.open(name or "loss", "step", span, shared)
-            found = self.binder.terms(opened, losses)
-            terms = [self.binder.term(opened, term, tensor) for term, tensor, _ in found]
+            opened = self.expressions.open(name or "loss", "step", span, shared)
+            found = self.expressions.terms(opened, losses)
+            terms = [self.expressions.term(opened, term, tensor) for term, tensor, _ in found]
             if len(self.report.errors) == before:
                 self._penalties(opened)
-                body = self.binder.close(opened, [(term, tensor) for term, tensor, _ in found])
+                body = self.expressions.close(opened, [(term, tensor) for term, tensor, _ in found])
             lets = tuple(opened.taken)
         optimizer = self._optimizer(section, span)
         groups = self._groups(section, optimizer)
-        clip = self._clip(section)
+        clip = phase_values.clip(self.reader, section)
         repeat = self.reader.setting(section, "repeat", "Count", 1)
         if len(self.report.errors) > before or optimizer is None:
             return None

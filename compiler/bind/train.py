@@ -23,7 +23,8 @@ from ..resolve.definitions import Definition
 from ..text import syntax
 from . import optimizer as bind_optimizer
 from .expression_values import read_names
-from .expressions import Binder, Names, NetUse
+from .expressions import Expressions
+from .names import Names, NetUse
 from .phase import PhaseBinder
 from .reader import Reader, Section
 
@@ -65,9 +66,9 @@ class TrainBinder:
         lets = [let for let in section.lets if not any(net.name == let.name.text for net in nets)]
         names = Names(dataset, self.definition.scope, nets, inputs, lets)
         self._collisions(section, dataset)
-        binder = Binder(self.state, names, read_names([self.node.entries]))
+        expressions = Expressions(self.state, names, read_names([self.node.entries]))
         with self.state.reporting():
-            train = self._train(section, binder, names, dataset, scalars)
+            train = self._train(section, expressions, names, dataset, scalars)
             if train is not None and len(self.report.errors) == before:
                 return train
         return None
@@ -177,11 +178,11 @@ class TrainBinder:
     # ---- the section ---------------------------------------------------------------------------------------------------
 
     def _train(
-        self, section: Section, binder: Binder, names: Names, dataset: DataSet, scalars: dict[str, Any]
+        self, section: Section, expressions: Expressions, names: Names, dataset: DataSet, scalars: dict[str, Any]
     ) -> Train | None:
         entries = self._parameters(names.nets)
-        evaluation = self._evaluation(section, binder, dataset)
-        phases = PhaseBinder(self.state, self.reader, self.definition.scope, binder, names, entries).run(
+        evaluation = self._evaluation(section, expressions, dataset)
+        phases = PhaseBinder(self.state, self.reader, self.definition.scope, expressions, names, entries).run(
             section, self.span
         )
         for let in names.lets:
@@ -240,26 +241,26 @@ class TrainBinder:
 
     # ---- losses and metrics --------------------------------------------------------------------------------------------
 
-    def _evaluation(self, section: Section, binder: Binder, dataset: DataSet) -> Evaluation | None:
+    def _evaluation(self, section: Section, expressions: Expressions, dataset: DataSet) -> Evaluation | None:
         """Loss terms and metrics over one application of the nets; a section with steps has metrics only."""
         before = len(self.report.errors)
         losses = self.reader.named(section, "loss") if not section.many.get("step") else []
         metrics = self.reader.named(section, "metrics")
-        opened = binder.open("evaluation", "metrics", self.span)
+        opened = expressions.open("evaluation", "metrics", self.span)
         opened.environment.metrics = False
-        terms = binder.terms(opened, losses)
+        terms = expressions.terms(opened, losses)
         opened.environment.metrics = True
-        values = binder.terms(opened, metrics)
-        made_terms = [binder.term(opened, name, tensor) for name, tensor, _ in terms]
+        values = expressions.terms(opened, metrics)
+        made_terms = [expressions.term(opened, name, tensor) for name, tensor, _ in terms]
         made: list[Metric] = []
         for name, tensor, node in values:
             with self.state.reporting():
-                made.append(binder.metric(opened, name, tensor, node))
+                made.append(expressions.metric(opened, name, tensor, node))
         if len(self.report.errors) > before:
             return None
         outputs = [(f"loss.{name}" if len(terms) > 1 else "loss", tensor) for name, tensor, _ in terms]
         outputs += [(name, tensor) for name, tensor, _ in values]
-        body = binder.close(opened, outputs)
+        body = expressions.close(opened, outputs)
         return Evaluation(body=body, terms=tuple(made_terms), metrics=tuple(made))
 
     # ---- what the run follows ------------------------------------------------------------------------------------------

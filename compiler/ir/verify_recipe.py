@@ -18,10 +18,11 @@ from .arguments import Selector
 from .data import Condition, DataSet
 from .expand import ParameterEntry, glob, parameters, selects
 from .export import Export
+from .faults import Fault
 from .model import Body, CallNode, Model, Spec
 from .search import Search
 from .train import Evaluation, Net, Phase, Term, Train, Update, Watched
-from .verify import Fault, is_rank, output_types
+from .verify import is_rank, output_types
 from .weights import Foreign, WeightMap
 from .wildcards import wildcards
 

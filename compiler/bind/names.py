@@ -1,0 +1,100 @@
+"""What the expressions of one `train` section may name: batch fields, nets, lets, losses and metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable as Function
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..catalogue import LOSSES, METRICS
+from ..catalogue.ops.base import Op
+from ..elaborate.environment import Environment
+from ..elaborate.values import Instance
+from ..ir.data import DataSet
+from ..messages import recipe as errors
+from ..messages.diagnostics import Failed
+from ..messages.names import nearest
+from ..messages.source import Span
+from ..resolve.definitions import Callable, Definition, FileScope
+from ..text import syntax
+
+
+@dataclass
+class NetUse:
+    """A root use of a model in `train`: `name` is its `let`, or "" for `train.model`."""
+
+    name: str
+    definition: Definition
+    callable: Callable
+    span: Span
+    statics: dict[str, Any]
+    model: int
+    extra: tuple[str, ...] = ()
+
+
+@dataclass
+class Names:
+    """What expressions of one `train` section may read."""
+
+    dataset: DataSet
+    scope: FileScope
+    nets: list[NetUse]
+    inputs: dict[str, str] = field(default_factory=dict[str, str])
+    lets: list[syntax.Let] = field(default_factory=list["syntax.Let"])
+    let_read: set[str] = field(default_factory=set[str])
+
+    @property
+    def single(self) -> NetUse | None:
+        """The net of `train.model`."""
+        return next((net for net in self.nets if not net.name), None)
+
+
+class RecipeEnvironment(Environment):
+    """Also knows losses and metrics, and computes a `let` when it is first read."""
+
+    __slots__ = ("ambiguous", "deferred", "fields", "metrics")
+
+    def __init__(self, file: FileScope, metrics: bool) -> None:
+        super().__init__(file)
+        self.metrics = metrics
+        self.deferred: dict[str, Function[[], Any]] = {}
+        self.ambiguous: dict[str, Span] = {}
+        self.fields: dict[str, Span] = {}
+
+    def lookup(self, name: str, span: Span) -> Any:
+        self._compute(name)
+        if name in self.ambiguous:
+            helps = (f"write `data.{name}` or `model.{name}`",)
+            raise Failed(
+                errors.namespace_clash(span, name, "a data field", "a value of the model", self.ambiguous[name], helps)
+            )
+        return super().lookup(name, span)
+
+    def callable(self, name: str, span: Span) -> Callable | Instance:
+        self._compute(name)
+        bound = self.binding(name)
+        if bound is None or not isinstance(bound.value, (Instance, Callable)):
+            target: type[Op] | None = LOSSES.get(name)
+            if target is None and name in METRICS:
+                if not self.metrics:
+                    near = nearest(name, LOSSES)
+                    raise Failed(errors.metric_in_loss(span, name, near))
+                target = METRICS[name]
+            if target is not None:
+                return Callable(target, name)
+        try:
+            return super().callable(name, span)
+        except Failed as failure:
+            near = nearest(name, [*LOSSES, *(METRICS if self.metrics else ())])
+            if failure.diagnostic.code != "E0301" or near is None:
+                raise
+            what = "a loss, metric or function" if self.metrics else "a loss or function"
+            raise Failed(errors.unknown_entry(span, name, what, near, ())) from None
+
+    def _compute(self, name: str) -> None:
+        compute = self.deferred.pop(name, None)
+        if compute is not None:
+            compute()
+
+    def candidates(self) -> list[str]:
+        return [*super().candidates(), *self.deferred, *LOSSES, *(METRICS if self.metrics else ())]

@@ -1,0 +1,88 @@
+"""Values of the keys that a phase and its section have in common: duration, batch, rhythm of validation, precision."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from ..catalogue import CLIPS, VALIDATIONS
+from ..ir.train import Batch, Clip, Duration, Validate
+from ..messages import recipe as errors
+from ..messages.diagnostics import Abandoned, Failed
+from ..messages.names import nearest
+from ..sizes.statics import Quantity, describe
+from ..text import syntax
+from .reader import Reader, Section
+
+
+def duration(reader: Reader, section: Section, phase: str | None) -> Duration | None:
+    node = section.value("duration")
+    if node is None:
+        missing = (
+            errors.key_missing(section.span, "duration", "train", "duration = 10 epochs")
+            if phase is None
+            else errors.duration_missing(section.span, phase)
+        )
+        reader.missing(section, "duration", missing)
+        return None
+    return reader.attempt(lambda: reader.duration(node))
+
+
+def batch(reader: Reader, section: Section) -> Batch:
+    node = section.value("batch")
+    if node is None:
+        reader.missing(section, "batch", errors.key_missing(section.span, "batch", "train", "batch = 64"))
+        raise Abandoned
+    amount, unit = _amount(reader, node, "batch")
+    micro_node = section.value("micro_batch")
+    micro = None
+    if micro_node is not None:
+        micro, _ = _amount(reader, micro_node, "micro_batch", unit)
+        if unit == "samples" and (micro > amount or amount % micro):
+            raise Failed(errors.batch_not_whole(micro_node.span, amount, micro))
+    return Batch(amount=amount, unit=cast(Any, unit), micro=micro)
+
+
+def _amount(reader: Reader, node: syntax.Pipe, key: str, wanted: str | None = None) -> tuple[int, str]:
+    """Samples (a number alone will do) or tokens."""
+    value = reader.static(node)
+    unit = "samples"
+    if isinstance(value, Quantity):
+        if value.unit not in ("samples", "tokens"):
+            units = ("samples", "tokens")
+            text = describe(value.number)
+            raise Failed(errors.unit_wrong(node.span, text, value.unit, f"`{key}`", units, nearest(value.unit, units)))
+        value, unit = value.number, value.unit
+    if wanted is not None and unit != wanted:
+        raise Failed(errors.unit_wrong(node.span, describe(value), unit, f"`{key}`", (wanted,), None))
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise Failed(errors.wrong_value(node.span, key, "a whole number of at least 1", describe(value)))
+    return value, unit
+
+
+def validate(reader: Reader, section: Section) -> Validate:
+    node = section.value("validate")
+    if node is None:
+        return Validate(every=Duration(amount=1, unit="epochs"))
+    _, entry = reader.entry(
+        node, VALIDATIONS, "every(1 epochs)", {"Time": lambda node, what: reader.duration(node, what)}
+    )
+    return Validate(every=entry.args["n"], batches=entry.args["batches"])
+
+
+def precision(reader: Reader, section: Section) -> Any:
+    node = section.value("precision")
+    if node is None:
+        return None
+    value = reader.static(node)
+    if value not in ("f32", "bf16", "f16"):
+        words = '`"f32"`, `"bf16"` or `"f16"`'
+        raise Failed(errors.wrong_value(node.span, "precision", words, describe(value)))
+    return value
+
+
+def clip(reader: Reader, section: Section) -> Clip | None:
+    node = section.value("clip")
+    if node is None:
+        return None
+    entry = reader.attempt(lambda: reader.entry(node, CLIPS, "norm(1.0)"))
+    return None if entry is None else Clip(kind=entry[1].name, limit=entry[1].args["limit"])
