@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NoReturn, TypeAlias
 
 from ..catalogue.ops import find
+from ..catalogue.ops.base import Op
 from ..ir.expand import join
 from ..ir.liveness import Liveness, reached
 from ..ir.model import (
@@ -37,22 +38,6 @@ from ..sizes.dims import Dim, Size, var, variables
 from ..sizes.types import TensorType
 
 Kind: TypeAlias = Literal["still", "positions", "last"]
-
-#: Operators that only change how elements are read, or look each one up.
-_READING = frozenset((
-    "squeeze", "stack", "split_heads", "merge_heads", "flatten", "transpose", "rearrange", "Embedding", "expand",
-    "zeros", "ones",
-))  # fmt: skip
-#: Operators that count from 0: with a cache, from the number of positions already seen.
-_COUNTING = frozenset(("arange", "sinusoid"))
-#: Operators whose arguments may speak of `T`.
-_SIZED = _COUNTING | frozenset(("zeros", "ones", "expand", "rearrange", "index"))
-#: Operators that work along the last axis, and along all but the first; those with an argument `axis` along that one.
-_ALONG_LAST = frozenset(("Linear", "LayerNorm", "RMSNorm", "scatter"))
-_ALONG_ALL_BUT_BATCH = frozenset((
-    "Conv", "ConvTranspose", "RNN", "GRU", "LSTM", "GroupNorm", "InstanceNorm", "max_pool", "avg_pool",
-    "global_avg_pool", "upsample", "pixel_shuffle",
-))  # fmt: skip
 
 
 def cached_length(spec: Spec, model: Model, fixed: Collection[str] = ()) -> str:
@@ -200,7 +185,7 @@ class _Reader:
         outputs = [self._axes(value.type) for value in node.outputs]
         spoken = [value for value in node.args.values() if self._speaks(value)]
         numbers = [operand for operand in node.inputs if isinstance(operand, Scalar) and self._speaks(operand.value)]
-        if numbers or (spoken and node.op not in _SIZED):
+        if numbers or (spoken and not _known(node.op).sized):
             self._reject(use, f"computes with the number `{self.length}`, which is unknown in a single step")
         if "positions" not in use.kinds and not any(outputs) and not spoken:
             return tuple("last" if "last" in use.kinds else "still" for _ in node.outputs)
@@ -223,11 +208,10 @@ class _Reader:
     def _rule(self, use: _Use) -> Kind:
         """Rejects what needs other positions; what a result without positions is."""
         op = use.node.op
-        kind = find(op)
-        assert kind is not None
-        if kind.elementwise or op in _READING:
+        kind = _known(op)
+        if kind.elementwise or kind.along == "none":
             return "still"
-        if op in _COUNTING:
+        if kind.along == "count":
             if use.argument("n") != self.size:
                 self._reject(use, f"counts to `{use.argument('n')}`, not to `{self.length}`")
             return "still"
@@ -236,9 +220,9 @@ class _Reader:
             return special(self, use)
         if any(name == "axis" for name, _, _ in kind.arguments):
             self._along(use, use.argument("axis"))
-        elif op in _ALONG_LAST:
+        elif kind.along == "last":
             self._along(use, -1)
-        elif op in _ALONG_ALL_BUT_BATCH:
+        elif kind.along == "example":
             helps = (
                 ("give it `state`, export the final state too, and feed it back",)
                 if op in ("RNN", "GRU", "LSTM")
@@ -385,6 +369,12 @@ _SPECIAL: dict[str, Callable[[_Reader, _Use], Kind]] = {
     "take": _Reader.take,
     "pad": _Reader.pad,
 }
+
+
+def _known(op: str) -> type[Op]:
+    found = find(op)
+    assert found is not None, op
+    return found
 
 
 def _whole(size: Size, length: str) -> bool:

@@ -115,6 +115,12 @@ class Op(Entry):
     #: The result holds numbers of the first input and no others: "reshaped" - all, in their order; "moved" - some, or in
     #: another order, or repeated.
     view: ClassVar[Literal["reshaped", "moved"] | None] = None
+    #: Along which axes it brings elements together, which decides whether a language model has a form with a cache: "none" -
+    #: it changes how elements are read, or looks each up; "count" - it counts from 0; "last" - the last axis; "example" - all
+    #: but the first; "" - its argument `axis`, none where it is `elementwise`, or a rule of its own (`analysis/cached.py`).
+    along: ClassVar[Literal["", "none", "count", "last", "example"]] = ""
+    #: Its sizes may name the axis of positions that a cache feeds piece by piece.
+    sized: ClassVar[bool] = False
     #: The result holds numbers of the inputs as they were, in another shape, order or number.
     keeps: ClassVar[bool] = False
     #: The result holds probabilities, which a loss of logits warns of.

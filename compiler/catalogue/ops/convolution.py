@@ -31,6 +31,7 @@ class Conv(Layer):
     dilation: Ints = 1
     bias: bool = True
 
+    along = "example"
     onnx = "Conv"
     samples = (
         Sample({"out": 3, "kernel": 3, "stride": 2, "pad": 1}, (Example("f32", ("B", 2, "H", "W")),)),
@@ -101,6 +102,7 @@ class ConvTranspose(Layer):
     dilation: Ints = 1
     bias: bool = True
 
+    along = "example"
     onnx = "ConvTranspose"
     samples = (
         Sample({"out": 3, "kernel": 4, "stride": 2, "pad": 1, "bias": False}, (Example("f32", ("B", 2, "H", "W")),)),

@@ -21,6 +21,7 @@ class Embedding(Layer):
     dim: Count
     pad: Natural | None = None
 
+    along = "none"
     onnx = "Gather"
     samples = (
         Sample({"count": 7, "dim": 3}, (Example("i64", ("B", "T"), 0, 7),)),

@@ -22,6 +22,7 @@ class Linear(Layer):
     out: Count
     bias: bool = True
 
+    along = "last"
     onnx = "Gemm; of more than two axes between two Reshape"
     samples = (
         Sample({"out": 3}, (Example("f32", ("B", 4)),)),

@@ -12,6 +12,8 @@ from .rules import need_whole
 class _Filled(Function):
     shape: Shape
 
+    along = "none"
+    sized = True
     onnx = "Expand"
     samples = (Sample({"shape": ("B", 3)}, (), differentiable=False),)
 
@@ -41,6 +43,8 @@ class Arange(Function):
 
     n: Extent
 
+    along = "count"
+    sized = True
     onnx = "Range; an initializer where `n` is known"
     samples = (Sample({"n": "T"}, (), differentiable=False), Sample({"n": 5}, (), differentiable=False))
 
@@ -57,6 +61,8 @@ class Sinusoid(Function):
     n: Extent
     d: Extent
 
+    along = "count"
+    sized = True
     paper = "Vaswani et al. 2017, arXiv:1706.03762"
     onnx = "Range, Mul, Sin, Cos; an initializer where `n` is known"
     samples = (Sample({"n": "T", "d": 6}, (), differentiable=False),)

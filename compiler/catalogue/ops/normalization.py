@@ -58,6 +58,7 @@ class LayerNorm(Layer):
 
     eps: Positive = 1e-5
 
+    along = "last"
     paper = "Ba, Kiros, Hinton 2016, arXiv:1607.06450"
     onnx = "LayerNormalization"
     samples = (
@@ -82,6 +83,7 @@ class RMSNorm(Layer):
 
     eps: Positive = 1e-6
 
+    along = "last"
     paper = "Zhang, Sennrich 2019, arXiv:1910.07467"
     onnx = "RMSNormalization"
     samples = (
@@ -107,6 +109,7 @@ class GroupNorm(Layer):
     groups: Count
     eps: Positive = 1e-5
 
+    along = "example"
     paper = "Wu, He 2018, arXiv:1803.08494"
     onnx = "InstanceNormalization over the groups, then Mul and Add"
     samples = (
@@ -137,6 +140,7 @@ class InstanceNorm(Layer):
     eps: Positive = 1e-5
     affine: bool = False
 
+    along = "example"
     paper = "Ulyanov, Vedaldi, Lempitsky 2016, arXiv:1607.08022"
     onnx = "InstanceNormalization"
     samples = (
@@ -172,6 +176,7 @@ class LocalResponseNorm(Function):
     beta: Positive = 0.75
     k: Positive = 1.0
 
+    along = "example"
     paper = "Krizhevsky, Sutskever, Hinton 2012 (AlexNet)"
     onnx = "LRN"
     samples = (

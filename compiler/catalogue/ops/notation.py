@@ -28,6 +28,7 @@ class Index(Syntax):
 
     view = "moved"
     syntax = "x[..]"
+    sized = True
     keeps = True
     onnx = "Gather, Slice, Reshape"
     samples = (
@@ -103,6 +104,7 @@ class Transpose(Syntax):
 
     view = "moved"
     syntax = ".T"
+    along = "none"
     keeps = True
     onnx = "Transpose"
     samples = (Sample({}, (_X,)), Sample({}, (Example("f32", ("B", 2)),)))
@@ -125,6 +127,8 @@ class Rearrange(Syntax):
 
     view = "moved"
     syntax = "[..] => [..]"
+    along = "none"
+    sized = True
     keeps = True
     onnx = "Reshape, Transpose, Reshape"
     samples = (

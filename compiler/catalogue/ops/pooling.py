@@ -25,6 +25,7 @@ class MaxPool(Function):
     stride: Ints | None = None
     pad: Naturals = 0
 
+    along = "example"
     onnx = "MaxPool"
     samples = (
         Sample({"kernel": 2}, _IMAGE),
@@ -49,6 +50,7 @@ class AvgPool(Function):
     pad: Naturals = 0
     adaptive: bool = False
 
+    along = "example"
     onnx = "AveragePool; adaptive to 1: ReduceMean"
     samples = (
         Sample({"kernel": 2}, _IMAGE),
@@ -75,6 +77,7 @@ class GlobalAvgPool(Function):
     [B, C, *] -> [B, C].
     """
 
+    along = "example"
     onnx = "ReduceMean"
     samples = (Sample({}, _IMAGE), Sample({}, (Example("f32", ("B", 3, "T")),)))
 
@@ -96,6 +99,7 @@ class Upsample(Function):
     mode: Literal["nearest", "linear", "bilinear", "bicubic", "trilinear"] = "nearest"
     align_corners: bool = False
 
+    along = "example"
     onnx = "Resize"
     samples = (
         Sample({"factor": 2}, _IMAGE),
@@ -132,6 +136,7 @@ class PixelShuffle(Function):
 
     r: Count
 
+    along = "example"
     paper = "Shi et al. 2016, arXiv:1609.05158"
     onnx = "DepthToSpace, mode CRD"
     samples = (Sample({"r": 2}, (Example("f32", ("B", 8, "H", "W")),)),)

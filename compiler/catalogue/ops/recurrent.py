@@ -95,6 +95,7 @@ class RNN(_Recurrent):
     is the first `h` (0 if absent). `dropout` acts between layers. Errors: E0212 when D is symbolic.
     """
 
+    along = "example"
     onnx = "one RNN node a layer"
     samples = (
         Sample({"hidden": 4}, (_SEQUENCE,)),
@@ -121,6 +122,7 @@ class GRU(_Recurrent):
     """
 
     gates = 3
+    along = "example"
     paper = "Cho et al. 2014, arXiv:1406.1078"
     onnx = "one GRU node a layer, linear_before_reset = 1"
     samples = (
@@ -150,6 +152,7 @@ class LSTM(_Recurrent):
 
     gates = 4
     tensor_groups: ClassVar[Mapping[str, tuple[str, ...]]] = {"state": ("h0", "c0")}
+    along = "example"
     paper = "Hochreiter, Schmidhuber 1997, doi:10.1162/neco.1997.9.8.1735"
     onnx = "one LSTM node a layer; initial states: Split"
     samples = (

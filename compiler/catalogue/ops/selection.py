@@ -120,6 +120,7 @@ class Scatter(Function):
 
     size: Extent
 
+    along = "last"
     onnx = "ScatterElements into zeros"
     samples = (
         Sample({"size": 5}, (Example("f32", ("B", 1)), Example("i64", ("B", 1), 0, 5))),

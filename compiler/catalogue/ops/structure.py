@@ -77,6 +77,7 @@ class Stack(Function):
 
     axis: Axis
 
+    along = "none"
     keeps = True
     onnx = "Reshape and Concat"
     samples = (
@@ -169,6 +170,7 @@ class SplitHeads(Function):
     heads: Count
 
     view = "moved"
+    along = "none"
     onnx = "Reshape and Transpose"
     samples = (Sample({"heads": 3}, (_X,)),)
 
@@ -185,6 +187,7 @@ class MergeHeads(Function):
     """
 
     view = "moved"
+    along = "none"
     onnx = "Transpose and Reshape"
     samples = (Sample({}, (Example("f32", ("B", 2, "T", 3)),)),)
 
@@ -203,6 +206,7 @@ class Flatten(Function):
     start: Axis = 1
 
     view = "reshaped"
+    along = "none"
     keeps = True
     onnx = "Reshape"
     samples = (
@@ -226,6 +230,7 @@ class Squeeze(Function):
     axis: Axes
 
     view = "reshaped"
+    along = "none"
     keeps = True
     onnx = "Reshape"
     samples = (
@@ -251,6 +256,8 @@ class Expand(Function):
     shape: Shape
 
     view = "moved"
+    along = "none"
+    sized = True
     keeps = True
     onnx = "Expand"
     samples = (
