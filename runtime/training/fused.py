@@ -2,12 +2,13 @@
 
 `torch.optim` calls the same kernels, under names that it keeps private. Around them it runs hooks, sorts parameters by device
 and dtype and checks for graph capture at every step, and at its first step it imports the compiler (`torch._dynamo`). What
-that costs, measured by benchmarks/optimizer_step.py on one core with `fused=True` (torch 2.13, whole training steps):
+that costs, measured by benchmarks/optimizer_step.py on one core with `fused=True` (torch 2.13, processor time of whole training
+steps, two runs on a busy machine; benchmarks/results/optimizer_step.json is the later one):
 
-    digits MLP, 6 tensors       13 % more a step
-    digits CNN, 20 tensors       2 %
-    character GPT, 36 tensors    1 %
-    the first update             1.6 s of processor time, here 0.5 ms
+    digits MLP, 6 tensors       12 to 13 % more a step
+    digits CNN, 20 tensors       0 to 2 %
+    character GPT, 36 tensors    1 to 3 %
+    the first update             1.6 to 2.0 s, here less than 1 ms
 
 So this is for the start and for small models, and not needed by anything else. The state has the names of `torch.optim`, and
 the updates are bitwise those of `fused=True`: tests/runtime/test_optimizers.py compares them, so that a release of torch
