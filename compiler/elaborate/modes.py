@@ -7,7 +7,7 @@ For `x -> if training { dropout(0.1) -> fc: Linear(64) } else { fc: Linear(64) }
     node      ModeNode(inputs=(0,), training=0, evaluation=1), where `x -> if ..` is
 
 The branches write into the paths of the body around them, so a path that both use is one layer and must be made alike
-(`check_shared`, E0310); numbers and names go on after those of the training branch. Both bodies take the same captures
+(`check_shared`, E0310); numbers and names continue after those of the training branch. Both bodies take the same captures
 in the same order: what one alone reads is an unused input of the other (`_in_order`). A condition that only combines
 `training` with static values chooses its branch at once where it can.
 """

@@ -1,4 +1,4 @@
-"""The typed IR: frozen records with a JSON round trip, and what can be said of them without the catalogue.
+"""The typed IR: frozen records with a JSON round trip, and what is known of them without the catalogue.
 
     record                       the base of all classes
     arguments                    static values, uses of catalogue entries, selectors of parameters
