@@ -2,8 +2,9 @@
 
 From the top down; a room imports only those below it:
 
+    resizing     a model at other values of its statics: checked again
     check        the front door: `STAGES`, one tuple of functions over one `Compilation`
-    resizing     a checked model at other values of its statics
+    schemas      JSON schemas of the tree and the IR
     analysis     what is read off an IR: costs, the cached form, whether it is legal (`verify`)
     bind         sections (data, train, export, search, weights) to the recipe half of the IR
     elaborate    models and blocks to the bodies of the IR: shapes, names, parameters
@@ -13,5 +14,6 @@ From the top down; a room imports only those below it:
     sizes        symbolic sizes, facts about them, tensor types, static arithmetic
     text         source, tree and back: the parser, the formatter, the tree as JSON
     messages     diagnostics, their rendering, and every message with its meaning and example
-    schemas      JSON schemas of the tree and the IR
+
+The contracts in pyproject.toml hold this order, type-only imports counted; tests/packaging/test_imports.py finds circles.
 """

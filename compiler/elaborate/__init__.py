@@ -5,6 +5,7 @@ From the bottom up; a file imports only those listed before it:
     values environment builder   what an expression can be; the names of a body; its nodes, instances and paths
     roots                        root uses of models, found by `bind.roots` and filled in by `elaborator`
     state                        what one run shares: bodies, cache, facts, the blocks being instantiated
+    initializers                 what is written after `init =`
     nodes                        tensors, and the nodes of operators with their shape rules
     signatures arguments         which list of a block is which; arguments bound to an operator or a block
     shapes rearrangement         declared types against actual ones; `[..] => [..]`
