@@ -1,4 +1,4 @@
-"""The command line: one module a command. The only package that prints, draws progress or exits."""
+"""The command line: one module per command. The only package that prints, draws progress or exits."""
 
 from __future__ import annotations
 

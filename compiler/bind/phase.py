@@ -168,8 +168,8 @@ class PhaseBinder:
     def _no_epochs(
         self, section: Section, updates: list[Update], freeze: list[Freeze], duration: Duration | None
     ) -> None:
-        """E0403: with batches of tokens the number of steps an epoch is not known."""
-        why = "with `batch` in tokens the number of steps an epoch is not known"
+        """E0403: with batches of tokens the number of steps per epoch is unknown."""
+        why = "with `batch` in tokens the number of steps per epoch is unknown"
         schedules: list[Schedule] = []
         for update in updates:
             schedules += update.optimizer.schedules.values()

@@ -176,7 +176,7 @@ class CrossEntropy(Loss):
             weights: Any = self.weight
             count = len(weights) if isinstance(self.weight, tuple) else 1
             if isinstance(classes, int) and count != classes:
-                raise Rejected("E0201", f"{count} weights for {classes} classes", "one weight a class")
+                raise Rejected("E0201", f"{count} weights for {classes} classes", "one weight per class")
         return scalar(logits)
 
 

@@ -94,7 +94,7 @@ class DataSet(Record):
     - `folders`, `files` (train, val, test: a name, a fraction taken from train, or None; seed),
     - `all` (split).
 
-    `lengths` are the ragged dimensions with their largest value (None: unbounded), each one length a record.
+    `lengths` are the ragged dimensions with their largest value (None: unbounded), each one length per record.
     Paths are as written, relative to the spec.
     """
 

@@ -44,7 +44,7 @@ def export_weights(
     `layout` reads them, without the prefix that it strips; `own` keeps the spec's names.
 
     `net` names the `let` where several nets have the map's model. What is written is read back through the map and
-    compared before it is at its place. Raises BadInput, and Failed (E0405) for a map that cannot be turned round.
+    compared before it is at its place. Raises BadInput, and Failed (E0405) for a map that cannot be inverted.
     """
     run = source if isinstance(source, Run) else None
     spec = source.spec
