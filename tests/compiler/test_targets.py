@@ -31,7 +31,6 @@ model M(x: [B, 4]) -> (pred: [B], other: [B], many: [B, 3], logits: [B, 2]) {
   many   = h -> c: Linear(3)
   logits = h -> d: Linear(2)
 }
-block Error(a: [B], b: [B]) -> (e: [B]) { e = (a - b) ** 2 }
 train {
   model = M
   data = D
@@ -93,7 +92,6 @@ VALUE = Meaning("value", "y")
         "loss = mse((pred - y) / z, 0.0)",
         "let error = pred - y\n  loss = mean(error ** 2)",
         "let scaled = y / 10\n  let out = pred / 10\n  loss = huber(out, scaled)",
-        "loss = mean(pred -> Error(b = y))",
         "loss { fit = mse(pred, y); small = 0.1 * mean(pred ** 2) }",
         "loss { fit = mse(pred, y); shape = 0.1 * mean(pred * z) }",
         "loss = mse(pred, y) + 0.5 * mean(abs(y - pred))",
