@@ -11,14 +11,16 @@ Bodies of one block that are equal up to numbers share a class; what differs bec
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...compiler.ir.model import AnyNode, Body, CallNode, Model, ModeNode, OpNode, RepeatNode, ScanNode, Spec
 from ...compiler.sizes.dims import Dim, Size
 from ...compiler.sizes.facts import Facts
-from .constants import Constants, ModuleClass, Number, Parameter, Symbolic, Varies, marks, resolve
+from .authored import Authored
+from .constants import Constants, ModuleClass, Number, Parameter, Scalar, Symbolic, Varies, marks, resolve
+from .fitting import equal
 from .group import Group, node_form, structure
 from .initial import InitialValues
 from .lines import Line
@@ -46,6 +48,7 @@ class Class:
     parameters: list[Parameter]
     scopes: Scopes
     lines: list[Line] = field(default_factory=list[Line])
+    defaults: dict[str, Scalar] = field(default_factory=dict[str, "Scalar"])
     base: str = "nn.Module"
     name: str = ""
     uses: list[int] = field(default_factory=list[int])
@@ -74,7 +77,9 @@ class Classes:
         outputs: Sequence[tuple[str, int]],
         emits: Sequence[str] = (),
         others: Sequence[Model] = (),
+        authored: Authored | None = None,
     ) -> None:
+        self.authored = authored or Authored(spec)
         root = model.body
         self.models = (model, *others)
         self.clusters = _clusters(spec, root, [other.body for other in others])
@@ -337,6 +342,9 @@ class Classes:
         """Settles the constructor's arguments and writes the class."""
         read = set[int]().union(*(marks(line.text) for line in forward))
         parameters, texts = constants.fit()
+        if cls.bodies[0] != self.root:
+            cls.defaults = self._defaults(cls, parameters)
+            parameters.sort(key=lambda parameter: parameter.name in cls.defaults)  # those come last
         cls.parameters = parameters
         names = [p.name for p in parameters]
         attributes: dict[str, str] = {}
@@ -348,10 +356,14 @@ class Classes:
         owns_nothing = [line.text for line in constructor] == ["super().__init__()"] and not names
         if not owns_nothing:
             root = cls.bodies[0] == self.root
-            given = [
-                f"{p.name}={literal(p.values[0])}" if root else f"{p.name}=False" if p.is_switch else p.name
-                for p in parameters
-            ]
+            if root:
+                given = [f"{p.name}={literal(p.values[0])}" for p in parameters]
+            else:
+                said = {
+                    name: value.text if isinstance(value, ModuleClass) else literal(value)
+                    for name, value in cls.defaults.items()
+                }
+                given = [f"{name}={said[name]}" if name in said else name for name in names]
             arguments = ["self", *given]
             lines.append(Line(f"def __init__({', '.join(arguments)}):"))
             lines += constructor[:1]
@@ -370,6 +382,20 @@ class Classes:
                 line.text += f"\x05{', '.join(named)}"
         cls.lines = resolved
 
+    def _defaults(self, cls: Class, parameters: Sequence[Parameter]) -> dict[str, Scalar]:
+        """Values of arguments that need not be said: those that the block declares, and false for a switch."""
+        declared = self.authored.defaults(cls.base_name)
+        found: dict[str, Scalar] = {}
+        for parameter in parameters:
+            if parameter.is_switch:
+                found[parameter.name] = False
+            for index, value in zip(cls.bodies, parameter.values, strict=True):
+                own = self.spec.bodies[index].statics.get(parameter.name)
+                if parameter.name in declared and equal(own, declared[parameter.name]):
+                    found[parameter.name] = value
+                    break
+        return found
+
     # ---- what the class asks for while it is written -----------------------------------------------------------------
 
     def tree(self, body: int) -> Slot:
@@ -386,11 +412,12 @@ class Classes:
         arguments: list[str] = []
         for at, parameter in enumerate(cls.parameters):
             number = group.number([parameter.values[place] for place in places])
-            if parameter.is_switch and not any(number.values):
+            default = cls.defaults.get(parameter.name)
+            if default is not None and number.is_(default):
                 continue
             if not number.same:
                 group.constants.hints.setdefault(number.values, parameter.name)
-            plain = at < 2 and not parameter.is_switch
+            plain = at < 2 and default is None
             arguments.append(str(number) if plain else f"{parameter.name}={number}")
         return f"{cls.mark}({', '.join(arguments)})"
 
@@ -453,26 +480,35 @@ class Classes:
             if not cls.name:
                 name = _class_name(cls.base_name)
                 if name in taken:
-                    name += self._difference(cls)
+                    name = next((name + end for end in self._differences(cls) if name + end not in taken), name)
                 cls.name = unique_class(name, taken)
                 taken.add(cls.name)
         return order
 
-    def _difference(self, cls: Class) -> str:
-        """What tells a class from others of the same block, from a static: `Causal`, `Count3`; "" when none does."""
+    def _differences(self, cls: Class) -> Iterator[str]:
+        """What tells a class from others of the same block, the best first: a static that no other has (`Causal`, `Count3`),
+        that it adds its input, a static that the first has not."""
+        first = next((other for other in self.classes if other.base_name == cls.base_name and other.name), None)
+        if first is None:  # the name is that of another block, or of the model
+            return
+        yield from self._statics_of(cls, [other for other in self.classes if other.base_name == cls.base_name])
+        ops = [{n.op for n in self.spec.bodies[c.bodies[0]].nodes if isinstance(n, OpNode)} for c in (cls, first)]
+        if {"add", "plus"} & (ops[0] - ops[1]):
+            yield "Residual"
+        yield from self._statics_of(cls, [first])
+
+    def _statics_of(self, cls: Class, classes: Sequence[Class]) -> Iterator[str]:
         mine = [self.spec.bodies[index].statics for index in cls.bodies]
-        same = [other for other in self.classes if other.base_name == cls.base_name and other is not cls]
-        others = [self.spec.bodies[index].statics for other in same for index in other.bodies]
+        others = [self.spec.bodies[index].statics for other in classes if other is not cls for index in other.bodies]
         for name, value in sorted(mine[0].items(), key=lambda item: type(item[1]) is int):
             if any(statics.get(name) != value for statics in mine) or any(s.get(name) == value for s in others):
                 continue
             if isinstance(value, bool):
-                return camel(name) if value else f"Without{camel(name)}"
-            if isinstance(value, int):
-                return f"{camel(name)}{value}"
-            if isinstance(value, str) and value.isidentifier():
-                return camel(value)
-        return ""
+                yield camel(name) if value else f"Without{camel(name)}"
+            elif isinstance(value, int):
+                yield f"{camel(name)}{value}"
+            elif isinstance(value, str) and value.isidentifier():
+                yield camel(value)
 
     def named(self, text: str) -> str:
         by_number = {cls.number: cls for cls in self.classes}

@@ -96,7 +96,7 @@ class Parameter:
 
     @property
     def is_switch(self) -> bool:
-        """Whether it is true or false: such an argument comes last, and is false where nothing is said."""
+        """Whether it is true or false: such an argument is false where nothing is said."""
         return isinstance(self.values[0], bool)
 
 
@@ -165,7 +165,7 @@ class Constants:
                 found = Parameter(name, values)
             if found not in chosen:
                 chosen.append(found)
-        chosen.sort(key=lambda parameter: (parameter.is_switch, order.get(parameter.name, len(order))))
+        chosen.sort(key=lambda parameter: order.get(parameter.name, len(order)))
         texts: list[str] = []
         for values in self.varying:
             text = self._express(values, chosen)

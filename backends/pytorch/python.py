@@ -237,11 +237,11 @@ _CALL = re.compile(r"(return |def |[\w.]+(, [\w.]+)* = |\w+=)?[\w.\x01-\x07]+")
 def _chain(text: str, starts: list[int]) -> tuple[str, str, str] | None:
     """`x`, `a.f(..).g(..)`, `.h(..)` of an assignment `x = a.f(..).g(..).h(..)`, which reads better as two."""
     name, equals, value = text.partition(" = ")
-    if not equals or not name.isidentifier() or len(starts) < 3 or not value.endswith(")"):
+    if not equals or not name.isidentifier() or len(starts) < 2 or not value.endswith(")"):
         return None
     dot = value.rfind(").", 0, starts[0] - len(name) - 3) + 1
     last = value[dot:]
-    if not re.match(r"\.\w+\(", last) or value[:dot].count(").") < 1 or re.search(rf"\b{name}\b", last):
+    if not re.match(r"\.\w+\(", last) or dot < 1 or re.search(rf"\b{name}\b", last):
         return None
     return name, value[:dot], last
 

@@ -104,10 +104,11 @@ class Variables:
         own = region.group.values[0][value].name or role(region, value)
         if own and identifier(own) not in self.reserved:
             return unique(identifier(own), busy)
-        for candidate in (*sorted(expr.names & set(GENERIC)), *GENERIC):
-            if candidate not in busy:
-                return candidate
-        return unique("x", busy)
+        rank = self.type(region, value).rank
+        known = [c for c in (*sorted(expr.names & set(GENERIC)), *GENERIC) if c not in busy]
+        # A name that held something of another rank would now stand for something else.
+        fitting = [c for c in known if c not in self.shown or len(self.shown[c]) == rank]
+        return (fitting or known or [unique("x", busy)])[0]
 
     def busy(self, region: Region, but: int, threshold: int, *, parents: bool = True) -> set[str]:
         """Variables that are read later."""

@@ -27,8 +27,8 @@ block Up(channels: int, rate = 0.1)(x: [B, C]) -> [B, channels] { x -> fc: Linea
 model M(x: [B, 4]) -> (y: [B, 16]) { y = x -> a: Up(8) -> b: Up(16, rate = 0.5) }
 """)
     assert classes(source) == ["Up", "M"]
-    assert "def __init__(self, in_features, channels, rate):" in source
-    assert "self.a = Up(4, 8, rate=0.1)" in source
+    assert "def __init__(self, in_features, channels, rate=0.1):" in source
+    assert "self.a = Up(4, 8)" in source
     assert "self.b = Up(8, 16, rate=0.5)" in source
     assert "self.rate, self.training" in source
 
@@ -59,12 +59,12 @@ block Pair(act: fn)(x: [B, C]) -> [B, C] { x -> one: Unit(8, act) -> two: Unit(C
 model M(x: [B, 4]) -> (y: [B, 4]) { y = x -> a: Pair(hard_swish) -> b: Pair(silu) -> c: Unit(4) }
 """)
     assert classes(source) == ["Unit", "Pair", "M"]
-    assert "def __init__(self, in_features, channels, act):" in source
+    assert "def __init__(self, in_features, channels, act=nn.ReLU):" in source
     assert "nn.Linear(in_features, channels),\n            act()," in source
     assert "self.one = Unit(4, 8, act=act)" in source
     assert "self.two = Unit(8, 4, act=nn.Identity)" in source
     assert "self.a = Pair(nn.Hardswish)" in source
-    assert "self.c = Unit(4, 4, act=nn.ReLU)" in source
+    assert "self.c = Unit(4, 4)\n" in source
     module = load_source(source).M()
     assert [name for name in module.state_dict() if name.startswith("a.one")] == [
         "a.one.0.weight",
@@ -345,7 +345,7 @@ model M(x: [B, 3, 8, 8]) -> (y: [B, 8, 4, 4]) { y = x -> a: Part(8) -> b: Part(8
     assert classes(source) == ["Part", "M"]
     assert "self.down = None\n        if down:\n            self.down = nn.Sequential(" in source
     assert "shortcut = x if self.down is None else self.down(x)" in source
-    assert "self.c = Part(8, 1)" in source
+    assert "self.c = Part(8)" in source
     module = load_source(source).M().eval()
     assert [name for name in module.state_dict() if name.startswith("c.")] == ["c.conv.weight", "c.conv.bias"]
     x = torch.rand(2, 8, 4, 4)

@@ -35,8 +35,8 @@ class BiLstm(nn.Module):
         length = torch.sum(tokens != 0, dim=1)  # [B]
         x = F.dropout(self.embed(tokens), self.drop, self.training)  # [B, T, d]
         _, (h, _) = self.lstm(x, length)  # [4, B, hidden]
-        h = F.dropout(torch.cat((h[-2], h[-1]), dim=-1), self.drop, self.training)
-        return self.head(h)  # [B, classes]
+        y = F.dropout(torch.cat((h[-2], h[-1]), dim=-1), self.drop, self.training)
+        return self.head(y)  # [B, classes]
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class Residual(nn.Module):
-    def __init__(self, in_channels, channels, stride, downsample=False):
+    def __init__(self, in_channels, channels, stride=1, downsample=False):
         super().__init__()
         self.downsample = None
         if downsample:
@@ -36,7 +36,7 @@ class DigitsCnn(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(1, width, 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
-        self.layer1 = Residual(width, width, stride=1)
+        self.layer1 = Residual(width, width)
         self.layer2 = Residual(width, 2 * width, stride=2, downsample=True)
         self.fc = nn.Linear(2 * width, classes)
         self.init_weights()
@@ -52,8 +52,8 @@ class DigitsCnn(nn.Module):
     def forward(self, image: Tensor) -> Tensor:  # [B, 1, 8, 8]
         x = F.relu(self.bn1(self.conv1(image)))  # [B, width, 8, 8]
         x = self.layer1(x)
-        x = self.layer2(x).mean((2, 3))  # [B, 2 * width]
-        return self.fc(F.dropout(x, 0.1, self.training))  # [B, classes]
+        y = self.layer2(x).mean((2, 3))  # [B, 2 * width]
+        return self.fc(F.dropout(y, 0.1, self.training))  # [B, classes]
 
 
 if __name__ == "__main__":

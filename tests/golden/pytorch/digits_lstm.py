@@ -17,8 +17,8 @@ class DigitsLstm(nn.Module):
     def forward(self, image: Tensor) -> Tensor:  # [B, 1, 8, 8]
         rows = image.squeeze(1)  # [B, 8, 8]
         _, (h, _) = self.lstm(rows)  # [2, B, hidden]
-        h = F.dropout(torch.cat((h[0], h[1]), dim=-1), 0.2, self.training)
-        return self.head(h)  # [B, classes]
+        x = F.dropout(torch.cat((h[0], h[1]), dim=-1), 0.2, self.training)
+        return self.head(x)  # [B, classes]
 
 
 if __name__ == "__main__":

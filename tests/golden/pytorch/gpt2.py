@@ -21,18 +21,13 @@ class Attention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:  # [B, T, D]
         B, T, _ = x.shape
         x = self.c_attn(x)  # [B, T, 3 * dim]
-        x = x.reshape(B, T, 3, self.heads, self.dim // self.heads).permute(
-            2,
-            0,
-            3,
-            1,
-            4,
-        )
-        q, k, v = x.unbind(0)  # [B, heads, T, K]
-        x = F.scaled_dot_product_attention(
+        y = x.reshape(B, T, 3, self.heads, self.dim // self.heads)
+        y = y.permute(2, 0, 3, 1, 4)
+        q, k, v = y.unbind(0)  # [B, heads, T, K]
+        z = F.scaled_dot_product_attention(
             q, k, v, is_causal=True, dropout_p=self.drop if self.training else 0.0
         )
-        x = self.c_proj(x.transpose(1, 2).flatten(2))  # [B, T, D]
+        x = self.c_proj(z.transpose(1, 2).flatten(2))  # [B, T, D]
         return F.dropout(x, self.drop, self.training)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 class Bottleneck(nn.Module):
     """The stride is in the 3 x 3 convolution: that is what v1.5 changed."""
 
-    def __init__(self, in_channels, width, stride, downsample=False):
+    def __init__(self, in_channels, width, stride=1, downsample=False):
         super().__init__()
         self.downsample = None
         if downsample:
@@ -35,10 +35,10 @@ class Bottleneck(nn.Module):
 
 
 class Stage(nn.Sequential):
-    def __init__(self, in_channels, width, count, stride):
+    def __init__(self, in_channels, width, count, stride=1):
         super().__init__(
             Bottleneck(in_channels, width, stride=stride, downsample=True),
-            *[Bottleneck(4 * width, width, stride=1) for _ in range(count - 1)],
+            *[Bottleneck(4 * width, width) for _ in range(count - 1)],
         )
 
 
@@ -47,7 +47,7 @@ class ResNet50(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(3, width, 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
-        self.layer1 = Stage(width, width, count=3, stride=1)
+        self.layer1 = Stage(width, width, count=3)
         self.layer2 = Stage(4 * width, 2 * width, count=4, stride=2)
         self.layer3 = Stage(8 * width, 4 * width, count=6, stride=2)
         self.layer4 = Stage(16 * width, 8 * width, count=3, stride=2)
@@ -67,8 +67,8 @@ class ResNet50(nn.Module):
         x = self.layer1(F.max_pool2d(x, 3, stride=2, padding=1))
         x = self.layer2(x)  # [B, 8 * width, 28, 28]
         x = self.layer3(x)  # [B, 16 * width, 14, 14]
-        x = self.layer4(x).mean((2, 3))  # [B, 32 * width]
-        return self.fc(x)  # [B, classes]
+        y = self.layer4(x).mean((2, 3))  # [B, 32 * width]
+        return self.fc(y)  # [B, classes]
 
 
 if __name__ == "__main__":

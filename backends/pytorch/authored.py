@@ -1,0 +1,58 @@
+"""What the author of a spec wrote around its blocks and the IR does not hold: comments, and defaults of statics."""
+
+from __future__ import annotations
+
+import re
+from itertools import takewhile
+
+from ...compiler.ir.model import Spec
+
+#: `stride = 1`, `act: fn = silu` between the brackets of a signature.
+_DEFAULT = re.compile(r"\b(\w+)\s*(?::\s*\w+)?\s*=\s*(true|false|-?\d[\w.]*|[A-Za-z_]\w*)\s*[,)]")
+
+
+class Authored:
+    """Texts of a spec by the name of a block or model."""
+
+    def __init__(self, spec: Spec) -> None:
+        self.texts = {source.name: source.text for source in spec.sources}
+        self.spans = {body.name: body.span for body in spec.bodies if body.role in ("model", "block", "sequence")}
+
+    def comment(self, name: str) -> str:
+        """The comment above a block or model."""
+        span = self.spans.get(name)
+        above = self.texts.get(span.file, "")[: span.start].splitlines() if span is not None else []
+        found = list(takewhile(lambda line: line.startswith("#"), reversed(above)))
+        return " ".join(line.strip("# ") for line in reversed(found))
+
+    def head(self, file: str) -> str:
+        """The comment at the head of a file."""
+        lines = self.texts.get(file, "").splitlines()[1:]
+        return " ".join(line.strip("# ") for line in takewhile(lambda line: line.startswith("#"), lines))
+
+    def defaults(self, name: str) -> dict[str, object]:
+        """Statics of a block that have a plain default: a number, a bool, or the name of a function."""
+        span = self.spans.get(name)
+        text = self.texts.get(span.file, "")[span.start : span.end] if span is not None else ""
+        signature = re.search(r"\(([^()]*\))", text)
+        before = text[: signature.start()] if signature is not None else "{"
+        if signature is None or "{" in before or "=" in before:
+            return {}
+        found = {match[1]: _value(match[2]) for match in _DEFAULT.finditer(signature[1])}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+def _value(text: str) -> object:
+    if text in ("true", "false"):
+        return text == "true"
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        return float(text)
+    except ValueError:
+        return text if text.isidentifier() and text != "none" else None
+
+
+__all__ = ["Authored"]
