@@ -2,6 +2,12 @@
 
     module.py        model.py as a whole: head, support, classes in order
     classes.py       one class a block: which bodies share it, its constructor, its `forward`
+    arguments.py     what may become an argument of a constructor; constructor.py: its statements
+    optional.py      one class with an optional layer in the place of two near copies
+    clusters.py      the same model at other sizes (compiler/resizing.py): which bodies are one part of it
+    fitting.py       numbers that vary together as expressions: `4 * d`
+    initial.py       `init_weights`
+    authored.py      comments and defaults, from the text of the spec
     scopes.py        where the layers of a class live: attributes, `nn.Sequential`, `nn.ModuleList`
     regions.py       a `forward`: nodes in order; `repeat`, `if training`, `scan`
     statements.py    one operator, block or chain of stages

@@ -12,21 +12,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from ...compiler.ir.model import AnyNode, Body, CallNode, Model, ModeNode, OpNode, RepeatNode, ScanNode, Spec
-from ...compiler.sizes.dims import Dim, Size
 from ...compiler.sizes.facts import Facts
+from .arguments import fixed, input_sizes, letters_of, statics
 from .authored import Authored
+from .clusters import clusters
 from .constants import Constants, ModuleClass, Number, Parameter, Scalar, Symbolic, Varies, marks, resolve
+from .constructor import child_lines, dict_items
 from .fitting import equal
 from .group import Group, node_form, structure
 from .initial import InitialValues
 from .lines import Line
 from .lowering import Application, Operand, SharedType, lowering, module_class
 from .optional import filled
-from .python import Expr, camel, identifier, literal, quoted, unique, unique_class
+from .python import Expr, camel, identifier, literal, unique, unique_class
 from .regions import Forward
 from .requirements import require
 from .scopes import Builders, Scopes, Slot, owns, regions_of, singular
@@ -82,7 +84,7 @@ class Classes:
         self.authored = authored or Authored(spec)
         root = model.body
         self.models = (model, *others)
-        self.clusters = _clusters(spec, root, [other.body for other in others])
+        self.clusters = clusters(spec, root, [other.body for other in others])
         self.spec, self.root, self.outputs, self.emits = spec, root, tuple(outputs), tuple(emits)
         self.facts = Facts(model.divisors, model.bounds)
         self._emitting: dict[int, tuple[str, ...]] = {}
@@ -234,11 +236,11 @@ class Classes:
             optional[path] = Number(switch, constants)
         group = Group(self.spec, bodies, constants, self.facts)
         body = bodies[0]
-        constants.statics = _statics(bodies)
+        constants.statics = statics(bodies)
         root = members[0].index == self.root
-        constants.sizes = {} if root else _input_sizes(bodies, taken=constants.statics)
+        constants.sizes = {} if root else input_sizes(bodies, taken=constants.statics)
         constants.closed = root
-        constants.literals = [*_fixed(bodies), *(n for n in self.spec.params.values() if type(n) is int)]
+        constants.literals = [*fixed(bodies), *(n for n in self.spec.params.values() if type(n) is int)]
         self._uses = []
         scopes = Scopes(
             group, Builders(self.construct, self.stage, self.tree, self.emitting), members[0].strip, optional
@@ -270,7 +272,7 @@ class Classes:
             instances[name] = identifier(name, [*taken, *instances.values()])
         root = cls.bodies[0] == self.root
         emits = {name: identifier(name, [*taken, *instances.values()]) for name in self.emitting(cls.bodies[0])}
-        letters = _letters(group)
+        letters = letters_of(group)
         tensors = [group.tensor([b.inputs[at].type for b in group.bodies]) for at in range(len(body.inputs))]
         sizes = Sizes.of([(n, t.sizes) for n, t in zip(taken, tensors, strict=True)], letters)
         writer = Forward(cls.scopes, sizes, {*instances.values(), *emits.values()}, self.emitting, emits)
@@ -328,14 +330,14 @@ class Classes:
         if cls.scopes.whole is not None:
             return [Line(f"super().__init__({', '.join(root.entries)})", 1)]
         if cls.base == "nn.ModuleDict":
-            filled, later = _dict_items(root)
+            filled, later = dict_items(root)
             lines.append(Line(f"super().__init__({{{', '.join(filled)}}})" if filled else "super().__init__()", 1))
             for name, child in later:
-                lines += _child_lines("self", name, child, root.kind)
+                lines += child_lines("self", name, child, root.kind)
             return lines
         lines.append(Line("super().__init__()", 1))
         for name, child in root.children.items():
-            lines += _child_lines("self", name, child, root.kind)
+            lines += child_lines("self", name, child, root.kind)
         return lines
 
     def _finish(self, cls: Class, constants: Constants, constructor: list[Line], forward: list[Line]) -> None:
@@ -526,149 +528,6 @@ def _class_name(name: str) -> str:
 def _on_self(text: str, attributes: Mapping[str, str]) -> str:
     """An expression of the constructor's arguments as one of attributes."""
     return re.sub(r"[A-Za-z_]\w*", lambda m: f"self.{attributes.get(m[0], m[0])}", text)
-
-
-def _dict_items(slot: Slot) -> tuple[list[str], list[tuple[str, Slot]]]:
-    """Children that stand in the constructor of an `nn.ModuleDict`, and those that are added after it."""
-    filled: list[str] = []
-    later: list[tuple[str, Slot]] = []
-    for name, child in slot.children.items():
-        text = _text(child)
-        if text is None:
-            later.append((name, child))
-        else:
-            filled.append(f"{quoted(name)}: {text}")
-    return filled, later
-
-
-def _text(slot: Slot) -> str | None:
-    """A slot as one expression; None for a container that is filled by statements."""
-    match slot.kind:
-        case "leaf":
-            return None if slot.buffer else slot.text
-        case "sequential":
-            return f"nn.Sequential({', '.join(slot.entries)})"
-        case "list":
-            if len(slot.entries) == 1 and slot.entries[0].startswith("*["):
-                return f"nn.ModuleList({slot.entries[0][1:]})"
-            return f"nn.ModuleList([{', '.join(slot.entries)}])"
-        case "dict":
-            filled, later = _dict_items(slot)
-            return None if later else f"nn.ModuleDict({{{', '.join(filled)}}})"
-        case _:
-            return None
-
-
-def _child_lines(owner: str, name: str, slot: Slot, kind: str) -> list[Line]:
-    place = f"{owner}[{quoted(name)}]" if kind == "dict" else f"{owner}.{name}"
-    if slot.switch is not None:
-        there = _child_lines(owner, name, replace(slot, switch=None), kind)
-        head = [Line(f"{place} = None", 1), Line(f"if {slot.switch}:", 1)]
-        return [*head, *(Line(line.text, line.indent + 1) for line in there)]
-    if slot.kind == "leaf" and slot.buffer:
-        return [Line(f"{owner}.register_buffer({quoted(name)}, {slot.text})", 1)]
-    text = _text(slot)
-    if text is not None:
-        return [Line(f"{place} = {text}", 1)]
-    if slot.kind == "dict":
-        filled, later = _dict_items(slot)
-        lines = [
-            Line(f"{place} = nn.ModuleDict({{{', '.join(filled)}}})" if filled else f"{place} = nn.ModuleDict()", 1)
-        ]
-    else:
-        lines, later = [Line(f"{place} = nn.Module()\x05only for the names in it", 1)], list(slot.children.items())
-    for child, inner in later:
-        lines += _child_lines(place, child, inner, slot.kind)
-    return lines
-
-
-# ---- what may become a constructor's argument ------------------------------------------------------------------------
-
-
-def _statics(bodies: Sequence[Body]) -> dict[str, tuple[Any, ...]]:
-    found: dict[str, tuple[Any, ...]] = {}
-    for name in bodies[0].statics:
-        values = tuple(body.statics.get(name) for body in bodies)
-        numbers = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values)
-        if numbers or all(isinstance(v, bool) for v in values):
-            found[identifier(name)] = values
-    return found
-
-
-#: What people call an axis with this letter, as an argument of a constructor.
-_AXES = {"C": "in_channels", "D": "dim", "H": "height", "W": "width", "T": "length", "S": "length", "N": "count"}
-
-
-def _input_sizes(bodies: Sequence[Body], taken: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
-    """Concrete sizes of the inputs under the names that people give them: by the letter of the signature, else by place."""
-    found: dict[str, tuple[Any, ...]] = {}
-    for at, value in enumerate(bodies[0].inputs):
-        rank = value.type.rank
-        for axis in (1, *range(rank - 1, 1, -1)) if rank > 1 else ():
-            sizes = tuple(body.inputs[at].type.shape[axis] for body in bodies)
-            if any(isinstance(size, Dim) for size in sizes) or sizes in found.values():
-                continue
-            letters = [
-                name
-                for name in bodies[0].dims
-                if all(b.dims.get(name) == s for b, s in zip(bodies, sizes, strict=True))
-            ]
-            letter = letters[0] if letters else ""
-            if letter and not (letter == "C" and rank == 2):
-                name = _AXES.get(letter, letter.lower())
-            elif axis == rank - 1 and rank in (2, 3):
-                name = "in_features" if rank == 2 else "dim"
-            elif axis == 1 and rank in (3, 4, 5):
-                name = "in_channels"
-            else:
-                name = {2: "height", 3: "width"}.get(axis, "size")
-            found[unique(identifier(name), {*found, *taken})] = sizes
-    return found
-
-
-def _clusters(spec: Spec, root: int, others: Sequence[int]) -> dict[int, int]:
-    """Bodies that are one part of the model at several sizes, by the first of them."""
-    parents: dict[int, int] = {}
-
-    def find(index: int) -> int:
-        while parents.setdefault(index, index) != index:
-            index = parents[index]
-        return index
-
-    seen: set[tuple[int, int]] = set()
-
-    def join_(one: int, two: int) -> None:
-        if (one, two) in seen:
-            return
-        seen.add((one, two))
-        first, second = sorted((find(one), find(two)))
-        parents[second] = first
-        for a, b in zip(_parts(spec.bodies[one]), _parts(spec.bodies[two]), strict=True):
-            join_(a, b)
-
-    for other in others:
-        join_(root, other)
-    return {index: find(index) for index in parents}
-
-
-def _parts(body: Body) -> list[int]:
-    """Bodies that a body consists of."""
-    found = [inner for node in body.nodes for inner in regions_of(node)]
-    return [*found, *(instance.body for instance in body.instances if instance.body is not None)]
-
-
-def _fixed(bodies: Sequence[Body]) -> list[int]:
-    """Concrete sizes of the inputs that are the same in all bodies."""
-    shapes = zip(*([size for value in body.inputs for size in value.type.shape] for body in bodies), strict=True)
-    return list(dict.fromkeys(row[0] for row in shapes if isinstance(row[0], int) and len(set(row)) == 1))
-
-
-def _letters(group: Group) -> dict[str, tuple[Size, ...]]:
-    return {
-        letter: tuple(group.facts.normalize(body.dims[letter]) for body in group.bodies)
-        for letter in group.first.dims
-        if all(letter in body.dims for body in group.bodies)
-    }
 
 
 __all__ = ["Class", "Classes"]

@@ -1,0 +1,66 @@
+"""The statements of a constructor that make a tree of layers: one attribute after the other, in the tree's order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .lines import Line
+from .python import quoted
+from .scopes import Slot
+
+
+def dict_items(slot: Slot) -> tuple[list[str], list[tuple[str, Slot]]]:
+    """Children that stand in the constructor of an `nn.ModuleDict`, and those that are added after it."""
+    filled: list[str] = []
+    later: list[tuple[str, Slot]] = []
+    for name, child in slot.children.items():
+        text = _text(child)
+        if text is None:
+            later.append((name, child))
+        else:
+            filled.append(f"{quoted(name)}: {text}")
+    return filled, later
+
+
+def _text(slot: Slot) -> str | None:
+    """A slot as one expression; None for a container that is filled by statements."""
+    match slot.kind:
+        case "leaf":
+            return None if slot.buffer else slot.text
+        case "sequential":
+            return f"nn.Sequential({', '.join(slot.entries)})"
+        case "list":
+            if len(slot.entries) == 1 and slot.entries[0].startswith("*["):
+                return f"nn.ModuleList({slot.entries[0][1:]})"
+            return f"nn.ModuleList([{', '.join(slot.entries)}])"
+        case "dict":
+            filled, later = dict_items(slot)
+            return None if later else f"nn.ModuleDict({{{', '.join(filled)}}})"
+        case _:
+            return None
+
+
+def child_lines(owner: str, name: str, slot: Slot, kind: str) -> list[Line]:
+    place = f"{owner}[{quoted(name)}]" if kind == "dict" else f"{owner}.{name}"
+    if slot.switch is not None:
+        there = child_lines(owner, name, replace(slot, switch=None), kind)
+        head = [Line(f"{place} = None", 1), Line(f"if {slot.switch}:", 1)]
+        return [*head, *(Line(line.text, line.indent + 1) for line in there)]
+    if slot.kind == "leaf" and slot.buffer:
+        return [Line(f"{owner}.register_buffer({quoted(name)}, {slot.text})", 1)]
+    text = _text(slot)
+    if text is not None:
+        return [Line(f"{place} = {text}", 1)]
+    if slot.kind == "dict":
+        filled, later = dict_items(slot)
+        lines = [
+            Line(f"{place} = nn.ModuleDict({{{', '.join(filled)}}})" if filled else f"{place} = nn.ModuleDict()", 1)
+        ]
+    else:
+        lines, later = [Line(f"{place} = nn.Module()\x05only for the names in it", 1)], list(slot.children.items())
+    for child, inner in later:
+        lines += child_lines(place, child, inner, slot.kind)
+    return lines
+
+
+__all__ = ["child_lines", "dict_items"]
