@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..catalogue import LOSSES, METRICS
-from ..catalogue.ops.base import Op
+from ..catalogue.ops.base import Layer, Op
 from ..elaborate.environment import Environment
 from ..elaborate.values import Instance
 from ..ir.data import DataSet
@@ -83,13 +83,18 @@ class RecipeEnvironment(Environment):
             if target is not None:
                 return Callable(target, name)
         try:
-            return super().callable(name, span)
+            found = super().callable(name, span)
         except Failed as failure:
             near = nearest(name, [*LOSSES, *(METRICS if self.metrics else ())])
             if failure.diagnostic.code != "E0301" or near is None:
                 raise
             what = "a loss, metric or function" if self.metrics else "a loss or function"
             raise Failed(errors.unknown_entry(span, name, what, near, ())) from None
+        if isinstance(found, Callable):
+            kind = found.target.kind if isinstance(found.target, Definition) else "layer"
+            if isinstance(found.target, Definition) or issubclass(found.target, Layer):
+                raise Failed(errors.layer_in_expression(span, name, kind))
+        return found
 
     def _compute(self, name: str) -> None:
         compute = self.deferred.pop(name, None)

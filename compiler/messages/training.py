@@ -113,6 +113,21 @@ def metric_in_loss(span: Span, name: str, near: str | None) -> Diagnostic:
     return Diagnostic("E0301", f"`{name}` is a metric, not a loss", span, "not a loss", helps=helps)
 
 
+def layer_in_expression(span: Span, name: str, what: str) -> Diagnostic:
+    """`what`: `layer`, `block` or `model`."""
+    return Diagnostic(
+        "E0301",
+        f"`{name}` is a {what}, not a function",
+        span,
+        "losses and metrics are computed with functions",
+        helps=(
+            f"`let net = {name}(..)` makes it a net of this section"
+            if what == "model"
+            else "use it in the model, and read its output here",
+        ),
+    )
+
+
 def metric_mixes(span: Span, name: str) -> Diagnostic:
     return Diagnostic(
         "E0304",

@@ -246,3 +246,18 @@ def test_the_last_phase_that_compares_counts(meanings: Callable[..., dict[str, M
   phase c { loss = mean(pred ** 2); duration = 1 epochs }
 """
     assert meanings(loss, spec)["pred"] == VALUE
+
+
+@pytest.mark.parametrize(
+    ("loss", "message"),
+    [
+        ("loss = mse(x -> LayerNorm -> sum(axis = 1), y)", "`LayerNorm` is a layer, not a function"),
+        ("loss = mean(pred -> Error(b = y))", "`Error` is a block, not a function"),
+        ("loss = mse((x -> M()).pred, y)", "`M` is a model, not a function"),
+    ],
+)
+def test_a_loss_is_made_of_functions(tmp_path: Path, loss: str, message: str) -> None:
+    file = tmp_path / "m.dlspec"
+    block = "block Error(a: [B], b: [B]) -> (e: [B]) { e = (a - b) ** 2 }\n"
+    file.write_text(SPEC.replace("LOSS", loss) + block, "utf-8")
+    assert [error.message for error in check(file).report.errors] == [message]
