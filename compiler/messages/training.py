@@ -121,7 +121,7 @@ def layer_in_expression(span: Span, name: str, what: str) -> Diagnostic:
         span,
         "losses and metrics are computed with functions",
         helps=(
-            f"`let net = {name}(..)` makes it a net of this section"
+            f"make it a net of this section: `let net = {name}(..)`"
             if what == "model"
             else "use it in the model, and read its output here",
         ),
