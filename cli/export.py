@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -40,12 +40,11 @@ def command(
     source: str,
     overrides: tuple[str, ...],
     output: Path | None,
-    linked: bool,
-    cached: bool,
     no_verify: bool,
     section: str | None,
     weights: str | None,
     net: str | None,
+    **options: Any,
 ) -> int:
     """Export a run or a spec to ONNX.
 
@@ -81,7 +80,7 @@ def command(
         )
     for name in names:
         with warnings_shown():
-            made = api.export(opened, output, section=name, linked=linked, verify=not no_verify, cached=cached)
+            made = api.export(opened, output, section=name, verify=not no_verify, **options)
         for line in story(made):
             console.out(line)
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import compress
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -28,15 +29,7 @@ from .runs import table
     help="Directory of the data files, if they have moved.",
 )
 @click.option("--section", metavar="NAME", help="Train section to use, if there are several.")
-def command(
-    file: str,
-    overrides: tuple[str, ...],
-    out: Path | None,
-    resume: str | None,
-    device: str,
-    data_root: Path | None,
-    section: str | None,
-) -> int:
+def command(file: str, overrides: tuple[str, ...], out: Path | None, resume: str | None, **options: Any) -> int:
     """Train the model of a spec.
 
     Ctrl-C finishes the step and saves; --resume continues. `seed=1,2,3` starts one run per seed.
@@ -57,16 +50,8 @@ def command(
         loaded = Loaded(Path(path), settings, variant)
         listener = progress.listener()
         try:
-            run = api.train(
-                loaded,
-                section=section,
-                out=out,
-                resume=resume or resume is not None,
-                device=device,
-                data_root=data_root,
-                listener=listener,
-            )
-            return run.path
+            resumed = resume or resume is not None
+            return api.train(loaded, out=out, resume=resumed, listener=listener, **options).path
         finally:
             listener.close()
 

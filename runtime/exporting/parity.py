@@ -2,8 +2,13 @@
 
 The same inputs go through the PyTorch module and through ONNX Runtime, at optimization levels none and all, at batch 1 and
 7 and at another length of every other dimension. A difference is measured against the scale of the output, its largest
-magnitude in PyTorch. A cached form is fed each sequence in several ways, whole and piece by piece, and has to give what
+magnitude in PyTorch. A cached form is fed each sequence in several ways, whole and piece by piece, and must give what
 PyTorch gives for the whole.
+
+    probs: max relative difference 2e-07 (limit 1e-4) at B = 1, 7      max |onnx - torch| / max |torch|, the worst of the runs
+
+Two batches show a batch size that was baked in; a second length shows a length that was. Level none compares our graph, level
+all what ONNX Runtime makes of it. This is a comparison on sampled inputs, not a guarantee for all.
 """
 
 from __future__ import annotations

@@ -1,8 +1,15 @@
 """Why a loss stopped being a number: the failing step again, under hooks.
 
 The run is trained again from its last checkpoint, looking at every step before the weights change. The first step whose
-loss or gradient is no finite number is repeated with the same batch and the same random numbers, and the first operation
-that makes one names the module, the line of the generated source, and the place in the spec.
+loss or gradient is not a finite number is repeated with the same batch and the same random numbers, and the first operation
+that makes one names the module, the line of the generated source, and the place in the spec:
+
+    error: diverged at step 2: the loss is not a finite number
+      = note: `exp` gives the first number that is not finite
+      = note: runs/m/1/model.py:16: return torch.log(torch.exp(self.head(x)))  # [B, 10]
+
+The price is paid only then: training itself looks at its losses once a second. The second run reads two flags a step from the
+device, and only the failing step runs under hooks and a dispatch mode, which slow each operation down many times.
 """
 
 from __future__ import annotations

@@ -1,7 +1,14 @@
 """Which of our parameters comes from which foreign tensors, decided on names and shapes alone.
 
 A map is total: each of ours is produced exactly once, each foreign tensor is used, skipped or ignored. What is not so
-stands in the plan's `mistakes`; whether they are shown or raised is for the caller.
+is in the plan's `mistakes`; whether they are shown or raised is for the caller. With the map `"fc.*" <- "dense.*"`:
+
+    ours                       foreign                     plan
+    fc.weight [10, 64]         dense.weight [10, 64]       sources["fc.weight"] = tensor "dense.weight"
+    fc.bias   [10]             -                           mistakes.missing: fc.bias, wanted dense.bias
+    -                          scale [1]                   mistakes.unused: scale
+
+No tensor is read for it: a mistake in a file of many gigabytes is found in the time that its table of contents takes.
 """
 
 from __future__ import annotations
