@@ -8,8 +8,8 @@ that makes one names the module, the line of the generated source, and the place
       = note: `exp` gives the first number that is not finite
       = note: runs/m/1/model.py:16: return torch.log(torch.exp(self.head(x)))  # [B, 10]
 
-The price is paid only then: training itself looks at its losses once a second. The second run reads two flags a step from the
-device, and only the failing step runs under hooks and a dispatch mode, which slow each operation down many times.
+The price is paid only then: training itself looks at its losses at most once a second. The second run looks at the losses and every
+gradient of each step, a device read each, and only the failing step runs under hooks and a dispatch mode.
 """
 
 from __future__ import annotations

@@ -44,6 +44,7 @@ import torch
 torch.set_num_threads(1)
 from dlc.runtime import api
 from dlc.runtime.checkpoints.rundir import is_run
+from dlc.runtime.training import prepare  # before the clock starts: loading takes longer than training
 spec, out = Path(sys.argv[1]), Path(sys.argv[2])
 print("ready", flush=True)
 api.train(api.load(spec), out=out, resume=is_run(out), device="cpu", save_every=0.005)

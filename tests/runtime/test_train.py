@@ -433,7 +433,7 @@ def test_resume_into_a_changed_model_is_refused(tmp_path: Path) -> None:
     (tmp_path / "run" / "result.json").unlink()
     before = (tmp_path / "run" / "model.py").read_text()
     changed = spec(tmp_path, model=MODEL.replace("Conv(4, 3)", "Conv(6, 3)"))
-    with pytest.raises(BadInput, match="of another model") as caught:
+    with pytest.raises(BadInput, match="belongs to another model") as caught:
         fit(changed, tmp_path / "run", resume=True)
     assert any("`conv.weight` is [4, 1, 3, 3] there, [6, 1, 3, 3] here" in note for note in caught.value.notes)
     assert (tmp_path / "run" / "model.py").read_text() == before
