@@ -27,6 +27,7 @@ from ..sizes.facts import Facts
 from ..sizes.statics import describe
 from ..text import syntax
 from .reader import Reader, Section
+from .roots import root_use
 
 
 class ExportBinder:
@@ -108,6 +109,11 @@ class ExportBinder:
         train = self._train(section)
         node = section.value("model")
         if node is not None:
+            if id(node) not in self.state.roots:
+                models = [model.name for model in self.state.project.definitions("model")]
+                nets = [net.name for net in train.nets if net.name] if train is not None else []
+                root_use(self.state, self.reader, node, "`model`", [*nets, *models])  # raises what is wrong with it
+                raise Abandoned
             index = self._used(node)
             for net in train.nets if train is not None else ():
                 if net.model == index:

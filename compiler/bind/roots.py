@@ -63,7 +63,7 @@ class _Roots:
             if isinstance(item, syntax.Let) and names_model(definition.scope, item.value):
                 written.append((item.name.text, "this `let`", item.value))
         for name, what, value in written:
-            use = reader.attempt(lambda value=value, what=what: self._use(reader, value, what))
+            use = reader.attempt(lambda value=value, what=what: root_use(self.state, reader, value, what))
             self.uses[id(value)] = nets[name] = use
 
     def export(self, definition: Definition, trains: list[Definition]) -> None:
@@ -80,7 +80,10 @@ class _Roots:
         if not values and not trains and len(models) == 1:
             self.uses[id(node)] = whole(models[0], models[0].place)
         for value in values:
-            self.uses[id(value)] = reader.attempt(lambda value=value: self._exported(reader, value, nets))
+            try:
+                self.uses[id(value)] = self._exported(reader, value, nets)
+            except (Failed, Abandoned):
+                pass  # its binder says so, if the train section that it is about has no mistakes
 
     def _exported(self, reader: Reader, value: syntax.Pipe, nets: Mapping[str, RootUse | None]) -> RootUse | None:
         """A net of the train section by its own name or that of its model, or a use of a model."""
@@ -88,7 +91,7 @@ class _Roots:
         if isinstance(plain, syntax.Ref) and plain.name in nets:
             return nets[plain.name]
         models = [model.name for model in self.state.project.definitions("model")]
-        made = self._use(reader, value, "`model`", [*filter(None, nets), *models])
+        made = root_use(self.state, reader, value, "`model`", [*filter(None, nets), *models])
         if isinstance(plain, syntax.Ref):
             for net in nets.values():
                 if net is not None and net.definition.name == made.definition.name:
@@ -115,26 +118,27 @@ class _Roots:
             return next((train for train in trains if isinstance(plain, syntax.Ref) and train.name == plain.name), None)
         return trains[0] if len(trains) == 1 else None
 
-    def _use(self, reader: Reader, node: syntax.Pipe, what: str, known: list[str] | None = None) -> RootUse:
-        """The model that an expression names, with its arguments; `known` are the allowed names."""
-        node = reader.plain(node)
-        callee = node.callee if isinstance(node, syntax.Call) else node
-        if not isinstance(callee, syntax.Ref):
-            raise Failed(errors.not_a_root(node.span, what))
-        scope = reader.scope
-        definition = scope.lookup(callee.name)
-        if not isinstance(definition, Definition) or definition.kind != "model":
-            if known is None:
-                known = models_of(scope)
-                near = nearest(callee.name, known)
-                raise Failed(errors.unknown_definition(callee.span, callee.name, "model", near, known))
-            raise Failed(errors.unknown_definition(callee.span, callee.name, "model", nearest(callee.name, known)))
-        callable = Callable(definition, callee.name)
-        if isinstance(node, syntax.Call):
-            context = self.state.file_context(scope)
-            positional, keyword, _ = evaluate_arguments(context, callable, node.args)
-            callable = Callable(definition, callee.name, tuple(positional), tuple(keyword.items()))
-        return RootUse(definition, callable, node.span)
+
+def root_use(state: State, reader: Reader, node: syntax.Pipe, what: str, known: list[str] | None = None) -> RootUse:
+    """The model that an expression names, with its arguments; `known` are the allowed names."""
+    node = reader.plain(node)
+    callee = node.callee if isinstance(node, syntax.Call) else node
+    if not isinstance(callee, syntax.Ref):
+        raise Failed(errors.not_a_root(node.span, what))
+    scope = reader.scope
+    definition = scope.lookup(callee.name)
+    if not isinstance(definition, Definition) or definition.kind != "model":
+        if known is None:
+            known = models_of(scope)
+            near = nearest(callee.name, known)
+            raise Failed(errors.unknown_definition(callee.span, callee.name, "model", near, known))
+        raise Failed(errors.unknown_definition(callee.span, callee.name, "model", nearest(callee.name, known)))
+    callable = Callable(definition, callee.name)
+    if isinstance(node, syntax.Call):
+        context = state.file_context(scope)
+        positional, keyword, _ = evaluate_arguments(context, callable, node.args)
+        callable = Callable(definition, callee.name, tuple(positional), tuple(keyword.items()))
+    return RootUse(definition, callable, node.span)
 
 
 def names_model(scope: FileScope, node: syntax.Pipe) -> bool:
