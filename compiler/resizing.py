@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -60,8 +60,7 @@ def resized(spec: Spec, model: Model) -> Resized | None:
     """The model with, for each static, as many other values of it as were found of a near, a small and a large one; None
     where there is nothing to change.
 
-    Only statics that are numbers, and only values at which the model is valid and has the same layers, paths and
-    operators. A static whose default follows from another one changes with it and has no entry.
+    Only statics that are numbers and that change no layer, path or operator at any of the values that were tried. A static whose default follows from another one changes with it and has no entry.
     """
     if not any(_is_number(value) for value in model.statics.values()):
         return None
@@ -69,7 +68,7 @@ def resized(spec: Spec, model: Model) -> Resized | None:
         again = _again(spec, model)
         if again is None:
             return None
-        others = {name: list(again.others(name)) for name in again.free}
+        others = {name: again.others(name) for name in again.free}
         bodies = spec.model_copy(update={"bodies": tuple(again.elaborator.bodies)})
         return Resized(bodies, again.base, {name: found for name, found in others.items() if found})
 
@@ -119,13 +118,19 @@ class _Again:
         bodies = self.spec.bodies, self.elaborator.bodies
         return facts and _Comparison(*bodies, numbers=numbers).equal_bodies(mine.body, other.body)
 
-    def others(self, name: str) -> Iterator[Model]:
+    def others(self, name: str) -> list[Model]:
+        """Empty when a value gives a valid model with other layers: then the static is no mere size."""
+        models: list[Model] = []
         for choices in candidates(self.given[name]):
             for value in choices:
                 found = self.elaborated({name: value})
-                if found is not None and self.equal(found, numbers=False):
-                    yield found
-                    break
+                if found is None:
+                    continue
+                if not self.equal(found, numbers=False):
+                    return []
+                models.append(found)
+                break
+        return models
 
 
 def _again(spec: Spec, model: Model) -> _Again | None:
@@ -187,8 +192,8 @@ def candidates(value: float) -> list[list[int | float]]:
         return [[value + 1], [value + 3]]
     near = [value + 1, value + 2, value * 5 // 4, value * 3 // 2, value * 7 // 6]
     below = [value - 1, value - 2]
-    small = [value // 4, value // 2, value // 3]
-    large = [value * 6, value * 4, value * 3, value * 2]
+    small = [1, 2, 3, value // 4, value // 2, value // 3]
+    large = [value * 64, value * 6, value * 4, value * 3, value * 2]
     taken: set[int] = {value}
     rows: list[list[int | float]] = []
     for row in (near, below, small, large):

@@ -159,7 +159,12 @@ class Constants:
                 or next((c for c in [*statics, *sizes] if self._express(values, [c]) is not None), None)
             )
             if found is None and self.closed:
-                raise Varies(values)
+                text = self._express(values, statics)
+                if text is None:
+                    raise Varies(values)
+                words = set(re.findall(r"\w+", text))
+                chosen += [static for static in statics if static.name in words and static not in chosen]
+                continue
             if found is None:
                 name = unique(identifier(self.hints.get(values, "n")), [*order, *(p.name for p in chosen)])
                 found = Parameter(name, values)

@@ -141,7 +141,8 @@ def _of_two(values: Column, known: Mapping[str, Column]) -> Iterator[str]:
                 continue
             if first < second and _both(values, lambda a, b: a * b, one, two):
                 yield f"{first} * {second}"
-            if min(two) > 0 and all(a % b == 0 for a, b in zip(one, two, strict=True)):
+            even = all(b and a % b == 0 for a, b in zip(one, two, strict=True))
+            if min(two) > 0 and (even or (_varied(one) and _varied(two))):
                 if _both(values, lambda a, b: a // b, one, two):
                     yield f"{first} // {second}"
                 share = one[0] // two[0]

@@ -26,6 +26,7 @@ FIXED = {
     ("bilstm", "layers"),  # more layers are more parameters
     ("efficientnet_b0", "width"),  # rounded to multiples of 8
     ("mobilenet_v3", "width"),
+    ("sunspots_tcn", "channels"),  # of one channel the first block needs no shortcut
 }
 #: Other sizes, none of which was looked at to find the expressions.
 SIZES: dict[str, list[dict[str, Any]]] = {
@@ -62,7 +63,6 @@ SIZES: dict[str, list[dict[str, Any]]] = {
     "resnet50": [{"classes": 5, "width": 10}],
     "seq2seq": [{"vocab": 90, "d": 20, "hidden": 12, "drop": 0.0}],
     "sunspots_gru": [{"hidden": 12}],
-    "sunspots_tcn": [{"channels": 10}],
     "transformer": [{"vocab": 90, "d": 24, "depth": 2, "heads": 3, "hidden": 20}],
     "unet": [{"classes": 3, "width": 6}],
     "vae": [{"hidden": 20}],
@@ -159,3 +159,65 @@ def test_defaults_give_the_plain_model(name: str, example: Callable[[str], Spec]
             ]
         have, want = ({k: tuple(v.shape) for k, v in module.state_dict().items()} for module in modules)
         assert list(have.items()) == list(want.items())
+
+
+def signature(source: str, name: str) -> dict[str, Any]:
+    arguments = inspect.signature(getattr(load_source(source), name)).parameters
+    return {key: one.default for key, one in arguments.items()}
+
+
+def test_a_variant_and_overrides_are_the_defaults_and_a_stored_ir_says_the_same() -> None:
+    checked = check(ROOT / "specs" / "gpt2.dlspec", ["GPT2.d=96", "ctx=32"], variant="small")
+    assert checked.spec is not None
+    stored = Spec.model_validate_json(checked.spec.model_dump_json())
+    source = module_source(stored, stored.models[0])
+    assert source == module_source(checked.spec, checked.spec.models[0])
+    assert signature(source, "GPT2") == {"vocab": 128, "d": 96, "depth": 4, "heads": 4, "drop": 0.0}
+    assert "nn.Embedding(32, d)" in source
+
+
+def test_files_around_the_spec_are_read_again_from_the_ir(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("", "utf-8")
+    (tmp_path / "lib.dlspec").write_text(
+        "dlspec 1\nblock Ff(h: int)(x: [B, D]) -> [B, D] { x -> up: Linear(2 * h) -> relu -> down: Linear(D) }\n",
+        "utf-8",
+    )
+    folder = tmp_path / "a" / "b"
+    folder.mkdir(parents=True)
+    (folder / "m.dlspec").write_text(
+        'dlspec 1\nfrom "../../lib.dlspec" import Ff\n'
+        "model M(h = 6, n = 2)(x: [B, 4]) -> (y: [B, 4]) { y = x -> fs: repeat n { Ff(h) } }\n",
+        "utf-8",
+    )
+    spec = check(folder / "m.dlspec").spec
+    assert spec is not None
+    (tmp_path / "lib.dlspec").unlink()
+    source = module_source(spec, spec.models[0])
+    assert signature(source, "M") == {"h": 6, "n": 2}
+    assert "nn.Linear(4, 2 * h)" in source
+
+
+def test_without_the_texts_sizes_are_numbers(example: Callable[[str], Spec]) -> None:
+    spec = example("specs/gpt2.dlspec").model_copy(update={"sources": ()})
+    source = module_source(spec, spec.models[0])
+    assert signature(source, "GPT2") == {}
+    assert "nn.Embedding(50257, 768)" in source
+
+
+@pytest.mark.parametrize(
+    ("statics", "body", "free"),
+    [
+        ("n = 8", "Linear((n + 3) // 4 * 4)", set()),  # rounded up: no form says it
+        ("n = 8", "Linear((n + 3) // 4)", {"n"}),
+        ("n = 8", "Linear(min(n, 100))", set()),
+        ("n = 8", "if n > 4 { Linear(n) -> relu } else { Linear(n) }", set()),
+        ("n = 8, m = 3", "Linear(n * m) -> Linear(2 * n + m)", {"n", "m"}),
+        ("n = 8, m = 2", "Linear(n // m)", {"n", "m"}),
+    ],
+)
+def test_only_what_holds_at_every_size_is_an_argument(statics: str, body: str, free: set[str], tmp_path: Path) -> None:
+    file = tmp_path / "m.dlspec"
+    file.write_text(f"dlspec 1\nmodel M({statics})(x: [B, 4]) -> (y: [B, _]) {{ y = x -> {body} }}\n", "utf-8")
+    spec = check(file).spec
+    assert spec is not None
+    assert set(signature(module_source(spec, spec.models[0]), "M")) == free
