@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import linecache
 import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -54,10 +56,25 @@ _FILLING: set[Any] = {
 }  # fmt: skip
 
 
-def empty(kind: type[nn.Module]) -> nn.Module:
+def empty(kind: Callable[[], nn.Module]) -> nn.Module:
     """An instance without the time for PyTorch's own first weights; every tensor of it has to be filled."""
-    with _Unfilled():
+    with _Unfilled(), _undrawn():
         return kind()
+
+
+@contextmanager
+def _undrawn() -> Generator[None]:
+    """`trunc_normal_` draws until all values are within its bounds, which never ends where drawing does nothing;
+    `orthogonal_` factors what was never drawn."""
+    names = ("trunc_normal_", "orthogonal_")
+    kept = {name: getattr(nn.init, name) for name in names}
+    try:
+        for name in names:
+            setattr(nn.init, name, lambda tensor, *_, **__: tensor)
+        yield
+    finally:
+        for name, function in kept.items():
+            setattr(nn.init, name, function)
 
 
 __all__ = ["empty", "load_module", "load_source"]

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from dlc.backends.pytorch.load import load_source
+from dlc.backends.pytorch.load import empty, load_source
 from dlc.backends.pytorch.module import class_name, module_source
 from dlc.compiler.ir.expand import ParameterEntry, parameters
 from dlc.compiler.ir.model import Init, Spec
@@ -133,3 +133,18 @@ model M(x: [B, 4]) -> (y: [B, 4]) {
 """)
     assert "nn.init.zeros_(self.mlp[2].weight)" in source
     assert "nn.init.ones_(self.gain)" in source
+
+
+def test_a_model_is_made_empty_whatever_it_draws_from(written: Written) -> None:
+    """`trunc_normal_` draws again until it has what it wants; of a tensor that is not filled it would never have it."""
+    _, source = written("""
+model M(x: [B, 40]) -> (y: [B, 40]) {
+  y = x -> a: Linear(40) -> b: Linear(40)
+  init "a.weight" = trunc_normal(0.02)
+  init "b.weight" = orthogonal
+}
+""")
+    kind = load_source(source).M
+    assert "trunc_normal_(self.a.weight, std=0.02, a=-0.04, b=0.04)" in source
+    assert empty(kind).a.weight.shape == (40, 40)
+    assert kind().a.weight.abs().max() <= 0.04
