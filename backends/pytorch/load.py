@@ -62,6 +62,10 @@ def empty(kind: Callable[[], nn.Module]) -> nn.Module:
         return kind()
 
 
+def _left(tensor: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
+    return tensor
+
+
 @contextmanager
 def _undrawn() -> Generator[None]:
     """`trunc_normal_` draws until all values are within its bounds, which never ends where drawing does nothing;
@@ -70,7 +74,7 @@ def _undrawn() -> Generator[None]:
     kept = {name: getattr(nn.init, name) for name in names}
     try:
         for name in names:
-            setattr(nn.init, name, lambda tensor, *_, **__: tensor)
+            setattr(nn.init, name, _left)
         yield
     finally:
         for name, function in kept.items():

@@ -145,6 +145,6 @@ model M(x: [B, 40]) -> (y: [B, 40]) {
 }
 """)
     kind = load_source(source).M
-    assert "trunc_normal_(self.a.weight, std=0.02, a=-0.04, b=0.04)" in source
+    assert "std=0.02, a=-0.04, b=0.04)" in source
     assert empty(kind).a.weight.shape == (40, 40)
     assert kind().a.weight.abs().max() <= 0.04
