@@ -190,9 +190,9 @@ def _write_external(model: ir.Model, destination: Path) -> list[Path]:
                         position,
                         tensor.nbytes,
                         tensor.dtype,
-                        shape=tensor.shape,
+                        shape=tensor.shape,  # pyright: ignore[reportArgumentType]
                         name=value.name or "",
-                        base_dir=str(data.parent),  # pyright: ignore[reportArgumentType]
+                        base_dir=str(data.parent),
                     )
                     position += tensor.nbytes
             temporary.write_bytes(ir.serde.serialize_model(model).SerializeToString())
