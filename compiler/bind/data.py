@@ -24,8 +24,6 @@ from ..text import syntax
 from .data_graph import DataGraph, described
 from .reader import Reader, Section
 
-COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
-
 
 def bind_data(definition: Definition, report: Report, root: FileScope, name: str) -> DataSet | None:
     """The data set that a section describes, under the name it has in the root file; None when it has mistakes."""
@@ -292,7 +290,7 @@ class DataBinder:
             return Condition(op=node.op, items=(self._where(node.left), self._where(node.right)), span=node.span)
         if isinstance(node, syntax.Unary) and node.op == "not":
             return Condition(op="not", items=(self._where(node.value),), span=node.span)
-        if isinstance(node, syntax.Binary) and node.op in COMPARISONS:
+        if isinstance(node, syntax.Binary) and node.op in syntax.COMPARISONS:
             left, right = self._compared(node.left), self._compared(node.right)
             if any(isinstance(side, (tuple, Dim)) for side in (left, right)):
                 return Condition(op=node.op, left=left, right=right, span=node.span)

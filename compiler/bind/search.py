@@ -25,8 +25,6 @@ from ..text import syntax
 from .reader import Reader, Section, Special
 from .train import watch
 
-COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
-
 
 class SearchBinder:
     """One `search` section."""
@@ -178,7 +176,7 @@ class SearchBinder:
             return Condition(op=node.op, items=items, span=node.span)
         if isinstance(node, syntax.Unary) and node.op == "not":
             return Condition(op="not", items=(self._condition(node.value, drawn),), span=node.span)
-        if isinstance(node, syntax.Binary) and node.op in COMPARISONS:
+        if isinstance(node, syntax.Binary) and node.op in syntax.COMPARISONS:
             left, right = self._compared(node.left, drawn), self._compared(node.right, drawn)
             if isinstance(left, tuple) or isinstance(right, tuple):
                 return Condition(op=node.op, left=left, right=right, span=node.span)

@@ -17,8 +17,6 @@ from .shapes import assume
 from .state import Context
 from .values import SymbolicTensor
 
-COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
-
 
 def run_statement(context: Context, statement: syntax.Statement, *, final: bool) -> Any:
     """One statement of a body; the value of the last one may be the result."""
@@ -55,7 +53,7 @@ def require(context: Context, node: syntax.Pipe, message: syntax.String | None) 
         require(context, node.right, message)
         return
     text = message.value if message is not None else None
-    if isinstance(node, syntax.Binary) and node.op in COMPARISONS:
+    if isinstance(node, syntax.Binary) and node.op in syntax.COMPARISONS:
         left, right = context.evaluate(node.left), context.evaluate(node.right)
         if isinstance(left, SymbolicTensor) or isinstance(right, SymbolicTensor):
             raise Failed(errors.data_condition(node.span))
@@ -113,7 +111,7 @@ def selector(context: Context, node: syntax.Pipe) -> Selector:
         case syntax.Ref():
             if node.name[:1].isupper():
                 return Selector(kind="layer", text=node.name, span=node.span)
-        case syntax.Binary(left=syntax.Ref(name="rank")) if node.op in COMPARISONS:
+        case syntax.Binary(left=syntax.Ref(name="rank")) if node.op in syntax.COMPARISONS:
             number = context.evaluate(node.right)
             if isinstance(number, int) and not isinstance(number, bool):
                 return Selector(kind="rank", text=f"{node.op} {number}", span=node.span)

@@ -22,6 +22,7 @@ from typing import Any
 
 from ..messages.source import Span
 from ..sizes.types import TensorType, is_dtype
+from ..text.syntax import COMPARISONS
 from .faults import Fault, body_place, entered, node_place
 from .model import (
     AnyNode,
@@ -34,8 +35,6 @@ from .model import (
 )
 from .record import Record
 from .verify_instances import Instances
-
-COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 
 #: The roles of the bodies that a kind of node may enter.
 ROLES: Mapping[type[Record], tuple[str, ...]] = {

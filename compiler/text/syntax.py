@@ -10,6 +10,9 @@ from typing import Any, ClassVar, TypeAlias, cast, dataclass_transform
 
 from ..messages.source import Span
 
+#: The signs that compare.
+COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
+
 
 class _NodeType(type):
     """Gives a class of fields its slots and `__init__`. Sixty dataclasses would take 20 ms of every start of `dlc`."""
