@@ -119,7 +119,7 @@ class _Again:
         return facts and _Comparison(*bodies, numbers=numbers).equal_bodies(mine.body, other.body)
 
     def others(self, name: str) -> list[Model]:
-        """Empty when a value gives a valid model with other layers: then the static is no mere size."""
+        """Empty when a value gives a valid model with other layers: then the static is not only a size."""
         models: list[Model] = []
         for choices in candidates(self.given[name]):
             for value in choices:

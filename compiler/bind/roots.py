@@ -83,7 +83,7 @@ class _Roots:
             try:
                 self.uses[id(value)] = self._exported(reader, value, nets)
             except (Failed, Abandoned):
-                pass  # its binder says so, if the train section that it is about has no mistakes
+                pass  # its binder reports this, if the train section that it is about has no mistakes
 
     def _exported(self, reader: Reader, value: syntax.Pipe, nets: Mapping[str, RootUse | None]) -> RootUse | None:
         """A net of the train section by its own name or that of its model, or a use of a model."""

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from dlc.compiler.analysis.verify import verify
 from dlc.compiler.catalogue.ops import names as operator_names
 from dlc.compiler.check import check
 from dlc.compiler.messages.render import render
@@ -163,6 +164,8 @@ def test_damaged_specs(sizes: Any, tmp_path: Path) -> None:
         taken = time.process_time() - start
         assert taken < LONGEST, f"{taken:.1f} s\n{text}"
         assert checked.ok == (checked.spec is not None), text
+        if checked.spec is not None:
+            assert verify(checked.spec) == [], text
         for diagnostic in checked.report.diagnostics:
             size = len(checked.sources[diagnostic.span.file].text) if diagnostic.span.file in checked.sources else 0
             assert 0 <= diagnostic.span.start <= diagnostic.span.end <= size, (diagnostic, text)

@@ -43,9 +43,9 @@ def generated(blocks: int) -> str:
 
 def test_gpt2_in_process(record_figure: Record) -> None:
     assert check(GPT2).ok
-    seconds = fastest(lambda: check(GPT2), 20)
+    seconds = fastest(lambda: check(GPT2), 60)
     record_figure("check.gpt2.warm", seconds * 1000, "ms")
-    assert seconds < 0.030  # 0.011 measured
+    assert seconds < 0.040  # 0.011 to 0.018 measured on quiet machines
 
 
 def test_gpt2_as_a_process(tmp_path: Path, record_figure: Record) -> None:

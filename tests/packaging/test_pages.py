@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dlc.benchmarks.screenshots import SHOTS
+from dlc.docs.screenshots import SHOTS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
@@ -41,7 +41,7 @@ def test_every_page_is_reached_from_the_readme() -> None:
 
 
 def test_the_screenshot_of_a_mistake_shows_what_is_said_today(tmp_path: Path) -> None:
-    """`python -m dlc.benchmarks.screenshots` takes it again."""
+    """`python -m dlc.docs.screenshots` takes it again."""
     prepare, command, _ = SHOTS["check"]
     dlc = f"{sys.executable} -m dlc"
     subprocess.run(prepare.replace("dlc new", f"{dlc} new"), shell=True, cwd=tmp_path, check=True, capture_output=True)

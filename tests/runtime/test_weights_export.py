@@ -144,7 +144,7 @@ def test_what_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="no weight map `openia`") as caught:
         export_weights(spec, "openia")
     assert caught.value.helps == ("did you mean `openai`?",)
-    with pytest.raises(BadInput, match=r"no name of a safetensors file"):
+    with pytest.raises(BadInput, match=r"not the name of a safetensors file"):
         export_weights(spec, "openai", "x.onnx")
     assert list(tmp_path.iterdir()) == []
 

@@ -1,4 +1,4 @@
-"""The screenshots of the README, from real runs in a terminal: `python -m dlc.benchmarks.screenshots` (needs tmux).
+"""The screenshots of the README, from real runs in a terminal: `python -m dlc.docs.screenshots` (needs tmux).
 
 Each is what a terminal of 108 columns shows, as an SVG in docs/images: the colours and the words are those of the program.
 """
@@ -18,7 +18,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
+IMAGES = Path(__file__).resolve().parent / "images"
 COLUMNS = 108
 
 #: Two mistakes: a padding that was forgotten, and a misspelled key.

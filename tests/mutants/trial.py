@@ -1,0 +1,122 @@
+"""Everything that can be done with a spec that `dlc check` accepts; what must not happen is an exception that is none of ours."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dlc
+from dlc.compiler.check import check
+from dlc.compiler.ir.expand import parameters
+from dlc.compiler.ir.model import Spec
+from dlc.compiler.messages.diagnostics import Failed
+from dlc.compiler.resolve.flatten import flatten
+from dlc.compiler.text.printer import print_file
+from dlc.runtime.generated.build import sources
+
+LARGEST = 300_000  # parameters of a model that is trained
+SECONDS = 20
+
+
+@dataclass
+class Trial:
+    """How far a spec came: `refused` by the check, `failed` at a stage with a coded message, `fault`, or `ran`."""
+
+    outcome: str
+    stage: str = ""
+    text: str = ""
+
+
+class TooLong(BaseException):
+    pass
+
+
+@contextlib.contextmanager
+def limited(seconds: int) -> Iterator[None]:
+    def stop(*_: object) -> None:
+        raise TooLong
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def attempt(text: str, folder: Path) -> Trial:
+    """Check, resolved text, IR, sources, two steps, evaluation, export, session."""
+    stage = "check"
+    try:
+        with limited(SECONDS):
+            for stage, action in stages(text, folder):
+                found = action()
+                if found is False:
+                    return Trial("refused", stage)
+    except (dlc.SpecError, dlc.RunFailure, Failed) as known:
+        return Trial("failed", stage, f"{type(known).__name__}: {known}")
+    except TooLong:
+        return Trial("long", stage)
+    except Exception:  # noqa: BLE001 - this is what the test is about
+        return Trial("fault", stage, traceback.format_exc())
+    return Trial("ran")
+
+
+def stages(text: str, folder: Path) -> Iterator[tuple[str, Any]]:
+    path = folder / "mutant.dlspec"
+    path.write_text(text, "utf-8")
+    made: dict[str, Any] = {}
+
+    def checks() -> bool:
+        made["loaded"] = loaded = dlc.load(path)
+        return loaded.checked.ok
+
+    def resolves() -> None:
+        other = folder / "resolved.dlspec"
+        other.write_text(print_file(flatten(made["loaded"].checked.project)), "utf-8")
+        again = check(other)
+        assert again.ok, [f"{d.code} {d.message}" for d in again.report.errors]
+
+    def round_trips() -> None:
+        spec: Spec = made["loaded"].spec
+        assert Spec.model_validate_json(spec.model_dump_json()) == spec
+
+    def builds() -> None:
+        spec: Spec = made["loaded"].spec
+        for train in spec.recipe.trains:
+            for source in sources(spec, train).values():
+                compile(source, "generated", "exec")
+
+    def trains() -> None:
+        spec: Spec = made["loaded"].spec
+        size = sum(entry.size for model in spec.models for entry in parameters(spec, model) if not entry.buffer)
+        if size <= LARGEST and spec.recipe.trains:
+            made["run"] = dlc.train(made["loaded"], out=folder / "run", device="cpu")
+
+    def evaluates() -> None:
+        if "run" in made:
+            dlc.evaluate(made["run"], "train")
+
+    def exports() -> None:
+        if "run" in made and made["loaded"].spec.recipe.exports:
+            made["file"] = dlc.export(made["run"], folder / "mutant.onnx").path
+
+    def answers() -> None:
+        if "file" in made:
+            session = dlc.Session(made["file"], "cpu")
+            assert session.inputs
+
+    yield "check", checks
+    yield "resolved", resolves
+    yield "ir", round_trips
+    yield "build", builds
+    yield "train", trains
+    yield "evaluate", evaluates
+    yield "export", exports
+    yield "session", answers
