@@ -1,4 +1,4 @@
-"""The table of contents of a safetensors file, checked entry by entry: what a header says is believed by nobody.
+"""The table of contents of a safetensors file, checked entry by entry: no claim of a header is trusted.
 
 Format: eight bytes with the header's length, the header as JSON, then the tensors' bytes one behind the other.
 """

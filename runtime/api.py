@@ -71,7 +71,7 @@ def evaluate(
 ) -> dict[str, float]:
     """Losses and metrics of a run's kept weights on a split: `{"loss": .., "acc": ..}`.
 
-    The code is generated from the run's spec. Where its `model.py` or `recipe.py` was edited since, a RunWarning says so;
+    The code is generated from the run's spec. Where its `model.py` or `recipe.py` was edited since, a RunWarning reports it;
     `edited` runs these files as they are now, which executes whatever they contain.
     """
     from .training.reopen import reopen

@@ -1,4 +1,4 @@
-"""What ends a run: an exception that says itself what happened, what the user can do, and the exit code.
+"""What ends a run: an exception that describes what happened, what the user can do, and the exit code.
 
 Mistakes in a spec or in its data are diagnostics (`Failed`); these are the failures of a run.
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class RunFailure(Exception):
-    """A failure at run time: a message, notes that state facts, helps that say how to mend it."""
+    """A failure at run time: a message, notes that state facts, helps that say how to fix it."""
 
     exit_code = 1
 

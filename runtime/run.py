@@ -29,7 +29,7 @@ class Run:
     @cached_property
     def spec(self) -> Spec:
         """The typed IR that the run was trained from; raises BadInput when `ir.json` is damaged: it can't be read, or holds
-        what is no legal IR."""
+        what is not a legal IR."""
         from pydantic import ValidationError
 
         file = self.path / "ir.json"

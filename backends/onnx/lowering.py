@@ -109,7 +109,7 @@ class Use:
     # ---- inputs ----------------------------------------------------------------------------------------------------
 
     def tensor(self, index: int, dtype: str | None = None) -> Tensor:
-        """An input as a tensor; a number takes `dtype`, by default that of the tensors beside it."""
+        """An input as a tensor; a number takes `dtype`, by default that of the other tensors."""
         given = self.inputs[index]
         if isinstance(given, Tensor):
             return given

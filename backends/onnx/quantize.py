@@ -3,7 +3,7 @@
 `int8`: a scale for each output, and one for the inputs of each call (`DynamicQuantizeLinear`, `MatMulInteger`); ONNX
 Runtime makes one kernel of it. `int4`: a scale for every 32 weights (`MatMulNBits` of ONNX Runtime, which other programs may
 not know); inputs are rounded to 8 bits inside. Everything else stays as it is. A table that is also the head stays a table in
-f32, and is rounded to 8 bits beside it for the head.
+f32, and is also kept in 8 bits for the head.
 
 `int8` uses the numbers from -64 to 64 only. Processors without VNNI (x86 before 2019, many after) multiply with `vpmaddubsw`,
 which adds two products of an unsigned input and a signed weight in 16 bits and cuts off what does not fit: with weights up to

@@ -55,7 +55,7 @@ def _nodes(graph: ir.Graph, indent: str) -> Iterator[str]:
 
 
 def _named(value: ir.Value) -> str:
-    """Constants stand as they are."""
+    """Constants are printed as they are."""
     name = value.name or ""
     return name.removeprefix("constant/").rpartition(":")[0] if name.startswith("constant/") and ":" in name else name
 

@@ -1,6 +1,6 @@
-"""Graph to file: packed (one self-contained file) or linked (weights stay in a safetensors file beside it).
+"""Graph to file: packed (one self-contained file) or linked (weights stay in a safetensors file next to it).
 
-Everything is written beside the destination and renamed: nothing is left behind by a failure.
+Everything is written next to the destination and renamed: nothing is left behind by a failure.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def to_bytes(model: ir.Model) -> bytes:
 
 
 def write_packed(model: ir.Model, destination: Path) -> list[Path]:
-    """Writes one self-contained file; above 2 GiB the weights go into `<name>.data` beside it. Returns the files."""
+    """Writes one self-contained file; above 2 GiB the weights go into `<name>.data` next to it. Returns the files."""
     total = sum(_size(value.const_value) for value in model.graph.initializers.values())
     if total > LIMIT:
         return _write_external(model, destination)

@@ -1,6 +1,6 @@
 """Checkpoints: weights as safetensors, the optimizer and the loop apart, whole or not there at all.
 
-A checkpoint is a directory. It is written beside its place, flushed, and renamed; `atomic.settle` finishes what a crash between
+A checkpoint is a directory. It is written next to its place, flushed, and renamed; `atomic.settle` finishes what a crash between
 two renames left. Nothing that is read is ever unpickled.
 """
 
@@ -29,7 +29,7 @@ MADE_BY = "dlc"
 
 @dataclass
 class Checkpoint:
-    """Everything a run needs to go on. `state` are tensors of the optimizers and generators, `loop` plain numbers."""
+    """Everything a run needs to continue. `state` are tensors of the optimizers and generators, `loop` plain numbers."""
 
     weights: dict[str, Tensor]
     averaged: dict[str, Tensor] | None = None

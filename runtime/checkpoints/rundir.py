@@ -1,7 +1,7 @@
 """Run directories: `runs/<spec>[@variant]/<n>/` with everything that a run is made of.
 
 spec.dlspec   the resolved spec           metrics.csv   a row a validation
-ir.json       the typed IR                log.txt       what was said
+ir.json       the typed IR                log.txt       what was printed
 model.py      the PyTorch source          best/ last/   kept and last weights, optimizer and loop state
 recipe.py     losses and metrics          data.json     files with sizes and hashes, what was fitted
 env.json      versions and machine        result.json   the figures, when the run is complete

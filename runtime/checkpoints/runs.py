@@ -131,7 +131,7 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def _name(path: Path) -> str:
-    """The spec's name: it stands at the top of the IR, which may be long."""
+    """The spec's name: it is at the top of the IR, which may be long."""
     try:
         with (path / "ir.json").open(encoding="utf-8") as file:
             found = re.search(r'"name":\s*"([^"\\]+)"', file.read(200))

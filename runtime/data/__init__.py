@@ -1,11 +1,11 @@
-"""Records from sources, split, transformed and batched, as a `data` section says.
+"""Records from sources, split, transformed and batched, as a `data` section defines.
 
 sources/      one reader a kind of source                builtin/     data sets that need no file
 table         columns and where each record came from    splits       which records are train, val and test
 graph         the nodes of a section for a batch         transforms/  their functions; `values`: what they work on
 fitting       what transforms learn from the train split streams      sequences that windows are cut from
 feed          a section opened: batches of a split       declared     fields as declared: dtype, shape, lengths
-facts         what the data says to the checker          vocabulary   texts from token numbers
+facts         facts of the data for the checker          vocabulary   texts from token numbers
 conditions    `where`                                    decode       image files        draw   random numbers
 mistakes      what is wrong with data, with its place
 """

@@ -48,7 +48,7 @@ def _side(graph: Graph, side: Any, part: Part, positions: Records) -> Any:
 
 
 def _comparable(left: Any, right: Any) -> tuple[Any, Any]:
-    """Texts beside numbers are read as numbers where they all are."""
+    """Texts compared with numbers are read as numbers if they all are."""
 
     def read(side: Any) -> Any:
         try:

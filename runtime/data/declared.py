@@ -48,7 +48,7 @@ def as_field(
 
 
 def shared_lengths(fields: Sequence[DataField]) -> dict[str, list[tuple[str, int]]]:
-    """Dimensions that several fields declare, each with the fields and the axis of a record that it stands on."""
+    """Dimensions that several fields declare, each with the fields and the axis of a record."""
     found: dict[str, list[tuple[str, int]]] = {}
     for field in fields:
         for axis, size in enumerate(field.type.shape[1:]):

@@ -1,7 +1,7 @@
 """Image files to u8 tensors, by Pillow.
 
-Turned as a viewer shows them (EXIF orientation). Pictures become RGB: palettes are looked up, 16-bit values scaled to
-8 bits, CMYK converted, transparency left out. A mask is read as the numbers that stand in its file, those of a palette
+Turned as a viewer shows them (EXIF orientation). Images become RGB: palettes are looked up, 16-bit values scaled to
+8 bits, CMYK converted, transparency left out. A mask is read as the numbers in its file, those of a palette
 image or of one bit a pixel included: they are classes.
 """
 

@@ -1,4 +1,4 @@
-"""What the data says of a section, for the checker: records a split, shapes, classes. Kept beside the run."""
+"""Facts of the data of a section, for the checker: records a split, shapes, classes. Kept with the run."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class Data:
 def open_data(
     section: DataSet, root: Path, fitted: dict[int, dict[str, Any]] | None = None, workers: int | None = None
 ) -> Data:
-    """Reads and divides the records. Fits on the train split, unless `fitted` says what was learned before. `workers`
+    """Reads and divides the records. Fits on the train split, unless `fitted` holds what was learned before. `workers`
     is how many threads prepare data (see `Graph`)."""
     table = sources.read(section, root)
     known = dict(fitted or {})

@@ -47,7 +47,7 @@ class Graph:
     # ---- which nodes -------------------------------------------------------------------------------------------------------
 
     def real(self, identifier: int, training: bool) -> int:
-        """The node that stands here in this mode: a `choose` is one of its inputs."""
+        """The node that is used here in this mode: a `choose` is one of its inputs."""
         node = self.nodes[identifier]
         while node.op == "choose":
             node = self.nodes[node.inputs[0 if training else 1]]

@@ -1,6 +1,6 @@
-"""What is wrong with data: each names the file and line (or record and field) and how to mend it.
+"""What is wrong with data: each names the file and line (or record and field) and how to fix it.
 
-The span is the place in the spec that asks for the data; the data's own place stands in the message.
+The span is the place in the spec that asks for the data; the data's own place is in the message.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def _fail(
 
 
 def first_line(error: BaseException) -> str:
-    """What an exception says, in one line; its kind where it says nothing."""
+    """The message of an exception in one line; its kind if it has none."""
     return next(iter(str(error).splitlines()), type(error).__name__)
 
 

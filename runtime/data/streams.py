@@ -1,4 +1,4 @@
-"""Streams: a sequence that is no record yet, and the windows that are cut from it.
+"""Streams: a sequence that is not a record yet, and the windows that are cut from it.
 
 Transforms of a stream work on each value alone, so they are done on the windows, when these are cut.
 """

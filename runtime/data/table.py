@@ -29,7 +29,7 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Cells:
-    """A column of a table: strings as they stand in the file ("" is a missing one)."""
+    """A column of a table: strings as they are in the file ("" is a missing one)."""
 
     values: Sequence[str]
 
@@ -112,7 +112,7 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class Table:
-    """All records of a source. `place(i)` says where record i stands: `housing.csv:17`.
+    """All records of a source. `place(i)` gives the place of record i: `housing.csv:17`.
 
     `parts` gives the records of each split where the files decide it (`{split}` in the path), else None.
     """
@@ -147,7 +147,7 @@ MISSING_CELLS = frozenset(("", "na", "n/a", "nan", "null", "none"))
 
 
 def numbers_of(cells: Cells, records: NDArray[np.int64], name: str, table: Table, span: Span) -> NDArray[np.float64]:
-    """Cells as numbers; a missing one is NaN, anything else that is no number a diagnostic."""
+    """Cells as numbers; a missing one is NaN, anything else that is not a number a diagnostic."""
     values: Any = cells.values
     try:
         return np.fromiter(map(float, map(values.__getitem__, records.tolist())), np.float64, len(records))

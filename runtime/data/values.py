@@ -90,7 +90,7 @@ def as_float(x: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Use:
-    """A transform of texts where it stands: `place` names a record in a message, `path` finds a file that is named in the spec."""
+    """A transform of texts in its place: `place` names a record in a message, `path` finds a file that is named in the spec."""
 
     node: DataNode
     fitted: Mapping[str, Any]

@@ -1,4 +1,4 @@
-"""Writing a model as ONNX: weights, cut and precision as the `export` section says, verified before it is there."""
+"""Writing a model as ONNX: weights, cut and precision as the `export` section defines, verified before it is in place."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written. `weights` says where they come from; `parity` is None when nothing was compared; `kept` counts the
+    """What was written. `weights` describes where they come from; `parity` is None when nothing was compared; `kept` counts the
     attentions whose keys and values a cached form keeps."""
 
     path: Path
@@ -156,7 +156,7 @@ def _timed(seconds: dict[str, float], name: str) -> Iterator[None]:
 
 @contextmanager
 def _staging(path: Path) -> Iterator[Path]:
-    """A folder beside the destination, gone at the end; a folder made for the destination goes too when it stays empty."""
+    """A folder next to the destination, gone at the end; a folder made for the destination goes too when it stays empty."""
     new = [parent for parent in (path.parent, *path.parent.parents) if not parent.exists()]
     folder = path.parent / f".{path.name}.{os.getpid()}.part"
     shutil.rmtree(folder, ignore_errors=True)
@@ -196,7 +196,7 @@ def _compared(request: Request, subject: Subject, weights: ChosenWeights, staged
 
 
 def _place(files: list[Path], path: Path) -> list[Path]:
-    """Moves what is beside the destination into place, the model last."""
+    """Moves what is next to the destination into place, the model last."""
     placed: list[Path] = []
     for file in reversed(files):
         target = path.parent / file.name

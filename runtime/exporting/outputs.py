@@ -12,7 +12,7 @@ from .request import Request
 
 def answers_of(request: Request, body: Body) -> dict[str, Answer]:
     """By output of the graph. `body` is what is exported of the model: values that it shares with the model have their numbers
-    there. Nothing where no `train` section trains the model: then no loss says what its outputs are."""
+    there. Nothing where no `train` section trains the model: then no loss defines what its outputs are."""
     spec, train = request.spec, request.train
     if train is None or spec.models[train.net(request.net).model].name != request.model.name:
         return {}

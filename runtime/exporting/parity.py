@@ -149,7 +149,7 @@ def _ways(session: Session, sizes: Mapping[str, int]) -> list[tuple[int, ...]]:
 
 
 def _predicted(session: Session, body: Body, inputs: Mapping[str, Array], steps: Sequence[int]) -> dict[str, Array]:
-    """What a file says of inputs; a cached form is fed `steps` positions at a time."""
+    """The outputs of a file for inputs; a cached form is fed `steps` positions at a time."""
     if session.cached is None:
         return session.predict(inputs)
     length = var(session.cached.length)

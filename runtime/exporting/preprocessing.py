@@ -120,7 +120,7 @@ def _channels_before(data: DataSet, node: DataNode) -> Size | None:
 
 def _dtype_before(data: DataSet, node: DataNode) -> str | None:
     """The dtype that goes into a transform. Where only the data would say it, what the transform makes of numbers; None
-    where its meaning depends on it (bytes are read as shares of 255), and for what is no tensor."""
+    where its meaning depends on it (bytes are read as shares of 255), and for what is not a tensor."""
     source = data.node(node.inputs[0])
     while transforms.of(source.op).evaluation == () or source.op == "choose":
         source = data.node(source.inputs[1] if source.op == "choose" else source.inputs[0])
@@ -145,7 +145,7 @@ def builder(op: str) -> bool:
 
 @dataclass(frozen=True)
 class _Step:
-    """A transform where it stands; its constants are at `path`."""
+    """A transform in its place; its constants are at `path`."""
 
     args: Mapping[str, Any]
     fitted: Mapping[str, Any]

@@ -77,7 +77,7 @@ class Request:
         return {name: texts[field] for name, field in fields.items() if field in texts}
 
     def metadata(self, weights: str, preprocessing: str) -> dict[str, str]:
-        """What the file says about itself. The vocabulary is that which the run's data gave."""
+        """The metadata of the file. The vocabulary is that which the run's data gave."""
         spec = self.spec
         count = sum(entry.size for entry in parameters(spec, self.model) if not entry.buffer)
         return {

@@ -39,7 +39,7 @@ def build(
 ) -> Program:
     """The program of a section. Nothing is written: where `folder` holds the same text, a stack trace points at its file.
 
-    Weights are the initial ones unless `initial` is false, and those at the paths `given` are left for whoever has them.
+    Weights are the initial ones unless `initial` is false, and those at the paths `given` are left to the caller.
     `records` of the train split are needed to train: lengths of schedules follow from them. `files` are run
     instead of what `sources` gives."""
     files = sources(spec, train, records) if files is None else files

@@ -42,7 +42,7 @@ class Answer:
 
     def values(self, outputs: Array) -> Array:
         """Outputs, one a record on the first axis, as a person wants them: values of the field in the units of the data, in
-        f64. Outputs that are no values of a field stay what they are."""
+        f64. Outputs that are not values of a field stay as they are."""
         return self._each(outputs, self._of_field) if self.kind == "value" else outputs
 
     def shares(self, outputs: Array) -> Array:
@@ -91,7 +91,7 @@ class Answer:
         return self.classes[number] if self.classes is not None and 0 <= number < len(self.classes) else number
 
     def note(self, output: str) -> str | None:
-        """One line for a person where the units of an output cannot be told."""
+        """One line for a person where the units of an output are unknown."""
         return f"`{output}` is printed as the model gives it: {self.why}" if self.kind == "unknown" else None
 
 
@@ -115,7 +115,7 @@ def rows(
 ) -> list[dict[str, Any]]:
     """A record a row: its class by name and the probability of that, a chance, or numbers.
 
-    `shown` is what `in_units` gives, one record on the first axis. `raw`: the numbers behind a class stand in the row too.
+    `shown` is what `in_units` gives, one record on the first axis. `raw`: the numbers behind a class are in the row too.
     """
     classified = [name for name in shown if name in answers and answers[name].kind not in ("value", "unknown")]
     found: list[dict[str, Any]] = []

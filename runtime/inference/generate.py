@@ -1,7 +1,7 @@
 """Continuing a sequence with an exported model, a token at a time. Works without torch.
 
 A cached form (`dlc export --cached`) is fed the prompt once and then each new token alone; what it keeps goes from step to
-step where ONNX Runtime made it, without a copy through Python. Any other export computes the whole sequence anew for each
+step where ONNX Runtime made it, without a copy through Python. Any other export computes the whole sequence again for each
 token: the same tokens, in time that grows with the length.
 """
 
@@ -54,7 +54,7 @@ def generate(
     """`count` tokens that follow `prompt`, each as soon as it is known.
 
     At temperature 0 the likeliest token, otherwise one drawn by softmax(logits / temperature), among the `top_k` likeliest
-    if given; `below` leaves out larger token numbers, which a model with room to spare never learned. Where the model takes no more positions (`T <= n`), it goes on from the later half of the last n tokens.
+    if given; `below` leaves out larger token numbers, which a model with room to spare never learned. Where the model takes no more positions (`T <= n`), it continues from the later half of the last n tokens.
     Raises BadInput for a model that does not say a next token.
     """
     if temperature < 0:

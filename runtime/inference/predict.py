@@ -39,8 +39,8 @@ BATCH = 256
 @dataclass(frozen=True)
 class Prediction:
     """`values`: an array a model output, its first axis the records; outputs that are values of a field are in the units of
-    the data. `answers` say what each output stands for, `notes` where that cannot be told, a line each. `texts` are the most
-    probable tokens as a text a record, of outputs that were trained on tokens; `names` says which record is which."""
+    the data. `answers` hold what each output stands for, `notes` a line for each that is unknown. `texts` are the most
+    probable tokens as a text a record, of outputs that were trained on tokens; `names` are those of the records."""
 
     names: list[str]
     values: dict[str, NDArray[Any]]

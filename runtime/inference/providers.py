@@ -1,6 +1,6 @@
 """Where ONNX Runtime can run here, found by trying, and why not elsewhere.
 
-`get_available_providers()` says what was compiled in, and asking for a provider that cannot be loaded falls back to the
+`get_available_providers()` lists what was compiled in, and asking for a provider that cannot be loaded falls back to the
 CPU with a message on standard error. So CUDA is probed: driver and device first, then a session that must run on it.
 """
 
@@ -26,7 +26,7 @@ _FATAL = 4
 
 @dataclass(frozen=True)
 class Provider:
-    """What a session runs on. `reason` says why it is not CUDA ("" when it is, or when CPU was asked for)."""
+    """What a session runs on. `reason` is why it is not CUDA ("" when it is, or when CPU was asked for)."""
 
     name: str
     options: tuple[tuple[str, str], ...] = ()

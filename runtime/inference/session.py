@@ -38,7 +38,7 @@ class _Requirement:
 
 class Session:
     """Runs a model. `inputs`, `outputs`, `metadata` and `provider` say what it is and where it runs; `answers` what each output
-    stands for, where the file says so; `cached` what it keeps from step to step (None: nothing).
+    stands for, if the file names it; `cached` what it keeps from step to step (None: nothing).
 
     `predict` takes arrays by input name and gives arrays by output name; facts that the spec states about sizes
     (`require H % 16 == 0`, `T <= ctx`) are checked first. Raises BadInput for what the caller got wrong.

@@ -18,7 +18,7 @@ from .answers import Answer
 
 
 class NoWayBack(Exception):
-    """A transform of the field cannot be undone; the text says which and why."""
+    """A transform of the field cannot be undone; the text names it and the reason."""
 
 
 def answer_of(

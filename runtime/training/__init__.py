@@ -8,7 +8,7 @@
     reporter      events, metrics.csv                        events    what is reported; `logged`, `image_grid`: what `log` names
     resume        save and restore, bitwise                  finish    kept weights, final figures, result.json
     optimizers    over the groups of the recipe (`fused`)    freezing  which parameters get gradients
-    interrupts, memory, diverged                             how a run ends early, and what the user is told
+    interrupts, memory, diverged                             how a run ends early, and the message of each
     device, precision, recomputing, limits                   what the machine does, and what is not supported yet
     reopen        a trained run with its kept weights        edited    generated files that someone changed
 

@@ -19,7 +19,7 @@ from ..run import Run
 
 
 def warn_of_edits(run: Run, consequence: str) -> None:
-    """Warns (W0409) where files of the run are not what was recorded. `consequence` says what that means here."""
+    """Warns (W0409) where files of the run are not what was recorded. `consequence` is what that means here."""
     found = run.directory.edited()
     if not found:
         return

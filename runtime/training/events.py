@@ -1,4 +1,4 @@
-"""What a run tells while it works. The command line draws these; the runtime itself prints nothing."""
+"""What a run reports while it works. The command line draws these; the runtime itself prints nothing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 @dataclass(frozen=True)
 class Started:
-    """A run begins (or goes on from `step`)."""
+    """A run begins (or continues from `step`)."""
 
     run: Path
     device: str

@@ -39,7 +39,7 @@ def as_bytes(images: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def grid(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """One picture u8[H, W, channels] of many, with a line of grey between them."""
+    """One image u8[H, W, channels] of many, with a line of grey between them."""
     count, height, width, channels = images.shape
     columns = int(np.ceil(np.sqrt(count)))
     rows = -(-count // columns)

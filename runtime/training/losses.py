@@ -44,7 +44,7 @@ class RunningLosses:
         return {name: value / self.steps for name, value in zip(self.names, values, strict=True)}
 
     def drain(self, step: int) -> dict[str, float]:
-        """The means since the last time, with their sum as `loss` where that says something; the sums begin again. Raises
+        """The means since the last time, with their sum as `loss` if there are several; the sums begin again. Raises
         NotFinite."""
         if not self.steps:
             return {}

@@ -48,7 +48,7 @@ def _as_f32(state: Any) -> Any:
 @cache
 def runs(kind: type[nn.Module], dtype: torch.dtype) -> bool:
     """Whether this processor runs a recurrent layer under autocast to `dtype`, forward and backward: it is tried, once. No list of
-    processor features says so as reliably, and it takes a millisecond."""
+    processor features is as reliable, and it takes a millisecond."""
     layer = kind(4, 4, batch_first=True)
     try:
         with torch.enable_grad(), torch.autocast("cpu", dtype):

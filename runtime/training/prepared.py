@@ -174,7 +174,7 @@ def checkpoint_entries(spec: Spec, section: Train) -> dict[str, ParameterEntry]:
 
 
 def metadata(spec: Spec) -> dict[str, str]:
-    """What every weights file of a run says about itself."""
+    """The metadata of every weights file of a run."""
     digest = hashlib.blake2b(spec.model_dump_json().encode(), digest_size=16).hexdigest()
     return {"spec": spec.name, "spec_hash": digest, "edition": spec.edition}
 

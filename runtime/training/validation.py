@@ -55,7 +55,7 @@ def figure(state: State, metric: Watched, named: dict[str, float], size: int) ->
 
 
 def better(value: float, best: float | None, direction: str) -> bool:
-    """Whether a figure beats the best so far; one that is no number never does."""
+    """Whether a figure beats the best so far; one that is not a number never does."""
     if math.isnan(value):
         return False
     return best is None or (value > best if direction == "max" else value < best)

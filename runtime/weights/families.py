@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from .plan import Shape
 
-#: Words that mean the same in checkpoints of different libraries; an empty one says nothing.
+#: Words that mean the same in checkpoints of different libraries; an empty one has no meaning.
 _MEANS = {
     "attn": "attention attn selfattention", "q": "q query", "k": "k key", "v": "v value", "norm": "ln norm layernorm rmsnorm bn batchnorm",
     "fc": "fc linear lin dense proj projection", "mlp": "mlp ff ffn feed forward", "embed": "embed emb embedding embeddings",
@@ -55,7 +55,7 @@ def families(shapes: Mapping[str, Shape]) -> list[Family]:
 
 @lru_cache(maxsize=4096)
 def words(pattern: str) -> tuple[str, ...]:
-    """What a name says, in words that libraries share."""
+    """The meaning of a name, in words that libraries share."""
     text = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", pattern).lower().replace("layer_norm", "layernorm")
     raw: list[str] = re.findall(r"[a-z]+|\d+", _CROSS.sub("cross", text))
     said = [word for part in raw for word in _CANONICAL.get(part, part).split()]
@@ -67,7 +67,7 @@ def words(pattern: str) -> tuple[str, ...]:
 
 
 def _numbered(said: list[str]) -> list[str]:
-    """The norms of a layer by their number, where they are called after what they stand at: before attention, before
+    """The norms of a layer by their number, where they are named after their position: before attention, before
     cross-attention, last."""
     if any(word.isdigit() for word in said):
         return said

@@ -77,7 +77,7 @@ def open_weights(path: Path) -> Foreign:
 
 
 def shards(index: Path) -> tuple[Path, ...]:
-    """The files that an index names, which lie beside it."""
+    """The files that an index names, which are in the same folder."""
     try:
         weight_map = json.loads(index.read_text("utf-8"))["weight_map"]
         names = list(dict.fromkeys(weight_map.values()))

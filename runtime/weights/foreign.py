@@ -28,7 +28,7 @@ OWN = "own"  # the layout of the spec itself, which needs no map
 
 @dataclass(frozen=True)
 class Written:
-    """A file of weights in a foreign layout. `words` says where the weights come from."""
+    """A file of weights in a foreign layout. `words` describe where the weights come from."""
 
     path: Path
     layout: str

@@ -24,7 +24,7 @@ from .plan import Misfit, Plan, leaves, plan
 
 @dataclass(frozen=True)
 class Fitted:
-    """Weights of one net, found and matched but not read. `label` names them in what is told."""
+    """Weights of one net, found and matched but not read. `label` names them in messages."""
 
     net: str
     label: str
@@ -68,7 +68,7 @@ def fit(spec: Spec, train: Train, net: str, root: Path, model: Model | None = No
 
 
 def label(source: WeightSource) -> str:
-    """What the weights are called in what is told: the map, or the source in a few words."""
+    """What the weights are called in messages: the map, or the source in a few words."""
     return source.map or sources.words(source.entry)
 
 

@@ -1,4 +1,4 @@
-"""What is said about weights that do not fit: both sides counted and sampled, and the likeliest remedy."""
+"""The message about weights that do not fit: both sides counted and sampled, and the likeliest remedy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .plan import Misfit, Missing, Mistakes, Plan
 
 SHOWN = 4  # names of a list
 
-#: Names that a family's checkpoints have, all of them: what a file "looks like" is said only then.
+#: Names that a family's checkpoints have, all of them: only a file with all of them "looks like" one.
 FAMILIES: dict[str, tuple[str, ...]] = {
     "a ResNet (torchvision)": ("conv1.weight", "bn1.weight", "layer1.0.conv1.weight", "layer4.*.bn2.running_var"),
     "a VGG (torchvision)": ("features.0.weight", "features.*.bias", "classifier.6.weight"),

@@ -39,7 +39,7 @@ class Missing:
 
 @dataclass(frozen=True)
 class Misfit:
-    """One of ours whose source has another shape, or none that can be joined: then `why` says so."""
+    """One of ours whose source has another shape, or none that can be joined: then `why` is the reason."""
 
     ours: str
     shape: Shape
@@ -68,7 +68,7 @@ class Plan:
     """`sources` gives for each of ours an expression over exact names of the file; the other fields list names.
 
     `skipped` and `absent` are ours: left at their first values, and not in the file though they may (a counter of a batch
-    norm, loaded with 0; a buffer whose value the spec says). `skipped_there` and `ignored` are foreign.
+    norm, loaded with 0; a buffer whose value is in the spec). `skipped_there` and `ignored` are foreign.
     """
 
     ours: Mapping[str, Shape]
@@ -120,7 +120,7 @@ def plan(
                 absent.append(entry.path)
             else:
                 missing.append(Missing(entry.path, entry.shape, names))
-                _use_whole(used, names, shapes)  # said once, as missing
+                _use_whole(used, names, shapes)  # reported once, as missing
             continue
         found = shape_of(wanted, shapes)
         if found != entry.shape:
@@ -218,7 +218,7 @@ def shape_of(source: Foreign, shapes: Mapping[str, Shape]) -> Shape | str:
 
 
 class NotInvertible(Exception):
-    """The sizes of foreign tensors do not follow from ours; the text says of which."""
+    """The sizes of foreign tensors do not follow from ours; the text names them."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from .suggest import Pair, Proposal
 
 @dataclass(frozen=True)
 class Rule:
-    """`"ours" <- theirs` for these of our paths; `why` says where names and shapes leave a doubt."""
+    """`"ours" <- theirs` for these of our paths; `why` explains what names and shapes leave open."""
 
     ours: str
     theirs: Foreign

@@ -12,7 +12,7 @@ from .plan import Shape
 
 #: First segments that only say which class a file was saved from.
 WRAPPERS = frozenset({"model", "module", "net", "vit", "bert", "roberta", "distilbert", "transformer", "backbone"})
-LEAST = 0.3  # below this, names alone are no reason to pair two families
+LEAST = 0.3  # below this, names alone are not enough to pair two families
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def propose(entries: Iterable[ParameterEntry], foreign: Mapping[str, Shape]) -> 
 
 
 def _prefix(ours: Iterable[str], foreign: Mapping[str, Shape]) -> str:
-    """A first segment that most foreign names have and that only says which class they were saved from, or ""."""
+    """A first segment that most foreign names have and that only names the class they were saved from, or ""."""
     heads = [name.partition(".")[0] + "." for name in foreign if "." in name]
     prefix = max(set(heads), key=heads.count, default="")
     if prefix[:-1] not in WRAPPERS or 2 * heads.count(prefix) <= len(foreign):

@@ -75,7 +75,7 @@ def matrix_product(use: Use, x: Tensor, matrix: Tensor, bias: ir.Value | None) -
 
 def _rounded(use: Use, x: Tensor, matrix: ir.Value) -> ir.Value | None:
     """x @ matrix.T for a table that is a head too, the largest product of a small language model. Always in 8 bits: 4 are too
-    few to tell likely words apart. The table itself stays."""
+    few to distinguish likely words. The table itself is kept."""
     graph, stored = use.graph, matrix.const_value
     if graph.quantize is None or stored is None or stored.size < quantize.LEAST:
         return None

@@ -11,7 +11,7 @@ from ....compiler.sizes.types import TensorType
 from ..lowering import Result, Use, concrete, lowers
 from ..tensor import Tensor
 
-#: Where ONNX's gates stand in PyTorch's order: LSTM i,o,f,c from i,f,g,o; GRU z,r,h from r,z,n.
+#: The positions of ONNX's gates in PyTorch's order: LSTM i,o,f,c from i,f,g,o; GRU z,r,h from r,z,n.
 _GATES = {"LSTM": (0, 3, 1, 2), "GRU": (1, 0, 2), "RNN": (0,)}
 
 

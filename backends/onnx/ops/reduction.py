@@ -71,7 +71,7 @@ def norm(use: Use, x: Tensor) -> Result:
 def l2_normalize(use: Use, x: Tensor) -> Result:
     graph = use.graph
     length = _reduce(graph, "ReduceL2", x.value, (use["axis"] % x.rank,), True)
-    # 1e-12 is no f16 number
+    # 1e-12 is below the smallest f16
     least = graph.constant(1e-12 if graph.precision != "f16" else 1e-7, x.dtype)
     return graph.node("Div", x.value, graph.node("Max", length, least))
 

@@ -1,6 +1,6 @@
 """The data sets that need no download: a loader each, by the name that `builtin(..)` takes.
 
-What is known of them stands in compiler/catalogue/builtin.py; a loader makes the columns of its fields, the same at every
+What is known of them is in compiler/catalogue/builtin.py; a loader makes the columns of its fields, the same at every
 reading with one version of the package that they ship in.
 """
 

@@ -1,8 +1,8 @@
-"""Pictures cut from photographs that ship inside scikit-image.
+"""Images cut from photographs that ship inside scikit-image.
 
 Three photographs give few pixels, so patches overlap. Overlapping patches in two splits would make a test of what was
 trained on; therefore each photograph is divided into regions first, no patch crosses the border of one, and `region`
-says which a record is from: `random(.., group = source.region)` keeps the splits apart.
+names the one a record is from: `random(.., group = source.region)` keeps the splits apart.
 """
 
 from __future__ import annotations

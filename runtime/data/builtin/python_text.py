@@ -174,7 +174,7 @@ def description(docstring: str) -> str:
 
 
 def _documented(file: Path) -> Iterator[tuple[Definition, str]]:
-    """Functions and classes of a file that have a docstring, as they stand in it."""
+    """Functions and classes of a file that have a docstring, as written there."""
     source = file.read_text("utf-8", errors="replace")
     if '"""' not in source:
         return

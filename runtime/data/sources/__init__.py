@@ -42,7 +42,7 @@ def read(section: DataSet, root: Path) -> Table:
         return _table(section, read_part(args, lambda path: _resolve(root, path), span), None)
     parts: dict[Split, Part] = {}
     for split, name in names.items():
-        own = {**args, "split": name} if section.source.name == "hub" else args  # its splits are no files
+        own = {**args, "split": name} if section.source.name == "hub" else args  # its splits are not files
         parts[split] = read_part(own, lambda path, name=name: _resolve(root, path.replace("{split}", str(name))), span)
     return _joined(section, parts)
 

@@ -54,7 +54,7 @@ def lists(values: Sequence[Any]) -> Column:
 
 
 def _dtype(value: Any) -> type[np.float32 | np.int64]:
-    """i64 for whole numbers, however deep the list, f32 else. Raises TypeError for what is no number."""
+    """i64 for whole numbers, however deep the list, f32 else. Raises TypeError for anything else."""
     found = np.asarray(value if value is not None else [])
     if found.size and found.dtype.kind not in "biuf":
         raise TypeError

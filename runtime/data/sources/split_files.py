@@ -40,6 +40,6 @@ def read_text(path: Path, span: Span) -> str:
 
 def lines_of(text: str) -> list[str]:
     """The lines of a file, without their ends. `str.splitlines` would also cut at form feeds and the line separators of
-    Unicode, which stand inside of sentences: parallel files would lose their correspondence."""
+    Unicode, which occur inside sentences: parallel files would lose their correspondence."""
     lines = text.replace("\r\n", "\n").split("\n")
     return lines if lines[-1] else lines[:-1]

@@ -30,7 +30,7 @@ def csv(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
         with path.open(encoding="utf-8-sig", newline="") as file:
             columns, lines = _csv_columns(file, path, span)
     except (OSError, UnicodeDecodeError):
-        read_text(path, span)  # says what is wrong
+        read_text(path, span)  # reports what is wrong
         raise
     count = len(lines)
     return {name: Cells(cells) for name, cells in columns.items()}, count, lambda i: f"{path}:{lines[i]}", [path]
@@ -74,7 +74,7 @@ def _csv_columns(file: TextIO, path: Path, span: Span) -> tuple[dict[str, list[s
 
 
 def _gather(rows: list[list[str]], columns: list[list[str]]) -> None:
-    """Appends rows to columns; a text that stands in many cells is kept once."""
+    """Appends rows to columns; a text of many cells is kept once."""
     for column, cells in zip(columns, zip(*rows, strict=True), strict=False):
         distinct = set(cells)
         if 4 * len(distinct) > len(cells):
@@ -153,7 +153,7 @@ def _of_arrow(table: Any, path: Path, span: Span) -> Part:
 
 
 def hub(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
-    """One split of a data set, `train` unless `args` names another; a name that is a directory beside the spec is read
+    """One split of a data set, `train` unless `args` names another; a name that is a directory next to the spec is read
     from there."""
     try:
         import datasets

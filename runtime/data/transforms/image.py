@@ -1,6 +1,6 @@
 """Image transforms on whole batches, `[n, channels, height, width]` (masks `[n, height, width]`), on any device.
 
-A random transform takes `u`, uniform numbers in [0, 1) of shape `[n, drawn]` (or the records' keys, where its entry says 0),
+A random transform takes `u`, uniform numbers in [0, 1) of shape `[n, drawn]` (or the records' keys, if its entry draws 0),
 so that it is a pure function of them. Others get an empty `u`.
 """
 
