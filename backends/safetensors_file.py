@@ -22,7 +22,7 @@ METADATA = "__metadata__"
 
 
 @dataclass(frozen=True)
-class Place:
+class Extent:
     """Where a tensor lies: `length` bytes at `offset` of the file."""
 
     offset: int
@@ -31,7 +31,7 @@ class Place:
     shape: tuple[int, ...]
 
 
-def contents(file: Path) -> dict[str, Place]:
+def contents(file: Path) -> dict[str, Extent]:
     """Tensors by name. Raises ValueError when the file is none, is cut short, or its header is not true; OSError."""
     size = file.stat().st_size
     with file.open("rb") as stream:
@@ -60,7 +60,7 @@ def _once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     return made
 
 
-def _place(file: Path, name: str, entry: Any, start: int, size: int) -> Place:
+def _place(file: Path, name: str, entry: Any, start: int, size: int) -> Extent:
     match entry:
         case {"dtype": str(dtype), "shape": [*shape], "data_offsets": [int(first), int(last)]} if dtype in SIZES:
             pass
@@ -74,4 +74,4 @@ def _place(file: Path, name: str, entry: Any, start: int, size: int) -> Place:
         raise ValueError(f"{file} is truncated: {name} ends beyond the end of the file")
     if last - first != math.prod(shape) * SIZES[dtype]:
         raise ValueError(f"{file}: the size of {name} does not match its shape")
-    return Place(start + first, last - first, dtype, tuple(shape))
+    return Extent(start + first, last - first, dtype, tuple(shape))

@@ -59,7 +59,7 @@ def command(
             flat = flatten(checked.project)
         except Failed as failure:
             spec.show([failure.diagnostic], checked.sources)
-            raise spec.Rejected from failure
+            raise spec.SpecRejected from failure
         return _emit(print_file(flat), f"{checked.spec.name}.dlspec", directory)
     if emit == "summary":
         return _emit(_summary(checked, form), f"summary.{'json' if form == 'json' else 'txt'}", directory)
@@ -103,11 +103,11 @@ def _ast(target: str) -> str:
     source = read_source(spec.split(target)[0])
     if not isinstance(source, Source):
         spec.show([source], {})
-        raise spec.Rejected
+        raise spec.SpecRejected
     tree, diagnostics = parse(source)
     if tree is None:
         spec.show(diagnostics, {source.name: source})
-        raise spec.Rejected
+        raise spec.SpecRejected
     return json.dumps(ast_to_json(tree), indent=2)
 
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from . import console
-from .spec import Rejected, show
+from .spec import SpecRejected, show
 from .table import memory
 
 
@@ -49,7 +49,7 @@ def report(error: Exception) -> int:
     """Reports an exception that ended a command and returns the exit code."""
     from ..compiler.messages.diagnostics import Failed
 
-    if isinstance(error, Rejected):
+    if isinstance(error, SpecRejected):
         return 2
     diagnostics = getattr(error, "diagnostics", None)
     if diagnostics is not None:  # the Python API's SpecError

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..compiler.messages.source import Source
 
 
-class Rejected(Exception):
+class SpecRejected(Exception):
     """The spec has mistakes, and they have been shown: the command ends with exit code 2."""
 
 
@@ -48,7 +48,7 @@ def check(target: str, overrides: Sequence[str] = (), facts: Mapping[str, DataFa
     checked = check(file, overrides, variant, facts)
     show(checked.report.diagnostics, checked.sources)
     if not checked.report.ok:
-        raise Rejected
+        raise SpecRejected
     return checked
 
 
@@ -66,7 +66,7 @@ def check_each(target: str, combinations: Sequence[tuple[str, ...]]) -> None:
         shown += found
         right = right and checked.report.ok
     if not right:
-        raise Rejected
+        raise SpecRejected
 
 
 def changes(target: str, overrides: Sequence[str]) -> str:
@@ -105,7 +105,7 @@ def combinations(overrides: Sequence[str]) -> list[tuple[str, ...]]:
         settings, diagnostics = parse_settings(source)
         if diagnostics:
             show(diagnostics, {source.name: source})
-            raise Rejected
+            raise SpecRejected
         several = [f"{one.path.text}={text[one.value.span.start : one.value.span.end]}" for one in settings]
         choices.append(list(dict.fromkeys(several)) if len(several) > 1 else [text])
     return list(product(*choices))
@@ -139,7 +139,7 @@ def gather(checked: Checked, root: Path, cache: Path | None) -> tuple[dict[str, 
         except Failed as failure:
             if failure.diagnostic.code != "E0412" or failure.diagnostic.label != "not found":
                 show([failure.diagnostic], checked.sources)
-                raise Rejected from failure
+                raise SpecRejected from failure
             missing[section.name] = f"{section.source.args.get('path', section.source.name)} not found"
     return facts, missing
 
@@ -165,7 +165,7 @@ def weights(checked: Checked, root: Path) -> dict[str, list[str]]:
                 found = failure.diagnostic
                 if found.label != MISSING:
                     show([found], checked.sources)
-                    raise Rejected from failure
+                    raise SpecRejected from failure
                 text = f"{load.label(source)}: not found; {found.helps[0]}"
             told.setdefault(train.name, []).append(prefix + text)
     return told
@@ -180,4 +180,4 @@ def places(checked: Checked) -> Iterator[None]:
         yield
     except Failed as failure:
         show([failure.diagnostic], checked.sources)
-        raise Rejected from failure
+        raise SpecRejected from failure

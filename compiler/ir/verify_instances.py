@@ -22,7 +22,7 @@ from .model import (
 )
 
 
-class Use(NamedTuple):
+class InstanceUse(NamedTuple):
     """A node that applies a layer: the node in its body, and the instance that its reference means there."""
 
     body: int
@@ -39,7 +39,7 @@ class Instances:
 
     def __init__(self, spec: Spec, faults: list[Fault]) -> None:
         self.spec, self.faults = spec, faults
-        self.uses: dict[tuple[int, int, int], Use] = {}
+        self.uses: dict[tuple[int, int, int], InstanceUse] = {}
         self.tables: dict[int, dict[str, tuple[int, ...]]] = {}
         self.visited: set[tuple[int, tuple[int, ...]]] = set()
 
@@ -105,7 +105,7 @@ class Instances:
                 if found is not None:
                     self._used(place, node, found)
                     if isinstance(node, OpNode) and found.op is not None:
-                        self.uses[index, number, id(found)] = Use(index, number, found)
+                        self.uses[index, number, id(found)] = InstanceUse(index, number, found)
             for inner, references in entered(node):
                 wanted = self.spec.bodies[inner].instance_inputs
                 if set(references) != set(wanted):

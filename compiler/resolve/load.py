@@ -39,7 +39,7 @@ def project_root(path: Path) -> Path:
 
 
 @dataclass
-class Place:
+class SpecFile:
     """A file on the way: its name as shown, where it really is, and the directory its imports may not leave."""
 
     shown: str
@@ -61,16 +61,16 @@ class Loader:
     )
     #: Every scope, imported ones before those that import them.
     scopes: list[FileScope] = field(default_factory=list[FileScope])
-    chain: list[Place] = field(default_factory=list[Place])
+    chain: list[SpecFile] = field(default_factory=list[SpecFile])
 
     # ---- files -----------------------------------------------------------------------------------------------------
 
     def root(self, path: Path, shown: str, boundary: Path) -> FileScope | None:
         """The scope of the spec itself."""
         try:
-            place = Place(shown, path.resolve(), boundary.resolve())
+            place = SpecFile(shown, path.resolve(), boundary.resolve())
         except (OSError, RuntimeError, ValueError):
-            place = Place(shown, path, boundary)
+            place = SpecFile(shown, path, boundary)
         file = self._read(place)
         if isinstance(file, Diagnostic):
             self.sources.add(shown, "")
@@ -87,7 +87,7 @@ class Loader:
         self.scopes.append(scope)
         return scope
 
-    def _read(self, place: Place) -> syntax.File | Diagnostic | None:
+    def _read(self, place: SpecFile) -> syntax.File | Diagnostic | None:
         """The tree of a file; a diagnostic if it cannot be read; None if its text has mistakes, which are reported."""
         if place.real not in self.files:
             source = read_source(place.real, place.shown)
@@ -104,13 +104,13 @@ class Loader:
             self.files[place.real] = file
         return self.files[place.real]
 
-    def _scope(self, place: Place, file: syntax.File) -> FileScope:
+    def _scope(self, place: SpecFile, file: syntax.File) -> FileScope:
         scope = FileScope(place.shown, file, self.report)
         self._fill(scope, place, file)
         self.scopes.append(scope)
         return scope
 
-    def _fill(self, scope: FileScope, place: Place, file: syntax.File) -> None:
+    def _fill(self, scope: FileScope, place: SpecFile, file: syntax.File) -> None:
         """Adds what a file defines; the extended file first, so that this one can override."""
         self.chain.append(place)
         try:
@@ -200,7 +200,7 @@ class Loader:
 
     # ---- imports ---------------------------------------------------------------------------------------------------
 
-    def _import(self, scope: FileScope, item: syntax.Import, place: Place) -> None:
+    def _import(self, scope: FileScope, item: syntax.Import, place: SpecFile) -> None:
         opened = self._open_import(item, place)
         module = self._module(scope, item, *opened) if opened is not None else None
         for alias in item.names:
@@ -224,7 +224,7 @@ class Loader:
             elif self._take(scope, here.text, here.span):
                 scope.imported[here.text] = found
 
-    def _open_import(self, item: syntax.Import, place: Place) -> tuple[Place, syntax.File] | None:
+    def _open_import(self, item: syntax.Import, place: SpecFile) -> tuple[SpecFile, syntax.File] | None:
         if isinstance(item.path, syntax.String):
             return self._open(item.path.value, item.path.span, place)
         names = [name.text for name in item.path.names]
@@ -239,9 +239,9 @@ class Loader:
             why = "the standard library has no such file"
             self.report.add(errors.import_missing(item.path.span, item.path.text, why, nearest(item.path.text, known)))
             return None
-        return self._parsed(Place("/".join(("<std>", *names[1:])) + ".dlspec", file, STANDARD), item.path.span)
+        return self._parsed(SpecFile("/".join(("<std>", *names[1:])) + ".dlspec", file, STANDARD), item.path.span)
 
-    def _open(self, written: str, span: Span, place: Place) -> tuple[Place, syntax.File] | None:
+    def _open(self, written: str, span: Span, place: SpecFile) -> tuple[SpecFile, syntax.File] | None:
         """The file at a path relative to `place`; reports and gives None when there is none to be had."""
         if not written or "\0" in written:
             self.report.add(errors.import_missing(span, written, "not a path", None))
@@ -259,9 +259,9 @@ class Loader:
         if not real.is_relative_to(place.boundary):
             self.report.add(errors.import_outside(span, written, str(place.boundary)))
             return None
-        return self._parsed(Place(shown, real, place.boundary), span)
+        return self._parsed(SpecFile(shown, real, place.boundary), span)
 
-    def _parsed(self, place: Place, span: Span) -> tuple[Place, syntax.File] | None:
+    def _parsed(self, place: SpecFile, span: Span) -> tuple[SpecFile, syntax.File] | None:
         reals = [step.real for step in self.chain]
         if place.real in reals:
             start = reals.index(place.real)
@@ -280,7 +280,7 @@ class Loader:
             return None
         return None if file is None else (place, file)
 
-    def _module(self, scope: FileScope, item: syntax.Import, place: Place, file: syntax.File) -> FileScope | None:
+    def _module(self, scope: FileScope, item: syntax.Import, place: SpecFile, file: syntax.File) -> FileScope | None:
         """The scope of an imported file; with arguments it is one of its own."""
         given = item.args.items if item.args is not None else ()
         text = ""

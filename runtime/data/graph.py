@@ -27,7 +27,7 @@ from .streams import Part
 from .table import Cells, Images, Numbers, Ragged, Stream, Table, column_numbers
 from .transforms import function
 from .transforms.text import mlm_mask, vocabulary_size
-from .values import Place, Use, Value, each, moved, packed, taken
+from .values import Place, TextUse, Value, each, moved, packed, taken
 
 
 @dataclass
@@ -173,7 +173,7 @@ class Graph:
                 return self._image(transform, value, args, u)
             case "texts" | "words":
                 texts = self.texts(value) if transform.takes == "texts" else value
-                return apply(texts, Use(node, learned, place, self._path))
+                return apply(texts, TextUse(node, learned, place, self._path))
             case "tokens":
                 return self._mlm(node, value, u, records)
             case _ if node.type.kind == "words":

@@ -89,7 +89,7 @@ def as_float(x: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Use:
+class TextUse:
     """A transform of texts in its place: `place` names a record in a message, `path` finds a file that is named in the spec."""
 
     node: DataNode

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from ...backends.safetensors_file import Place, contents
+from ...backends.safetensors_file import Extent, contents
 from .mapping import shared
 from .plan import Shape
 
@@ -97,7 +97,7 @@ class Stored:
     """Tensors of safetensors files."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
-        self._places: dict[str, tuple[int, Place]] = {}
+        self._places: dict[str, tuple[int, Extent]] = {}
         self.paths = paths
         for index, path in enumerate(paths):
             try:

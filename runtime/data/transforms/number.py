@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .. import mistakes
-from ..values import Use, Value
+from ..values import TextUse, Value
 
 Args: TypeAlias = Mapping[str, Any]
 
@@ -83,7 +83,7 @@ def _natural(text: str) -> tuple[int, float, str]:
         return (1, 0.0, text)
 
 
-def category(texts: list[str], use: Use) -> Tensor:
+def category(texts: list[str], use: TextUse) -> Tensor:
     names = use.fitted["names"]
     lookup = {name: number for number, name in enumerate(names)}
     found = [lookup.get(text, -1) for text in texts]

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ....compiler.catalogue.transforms.text import Vocab
 from .. import mistakes
-from ..values import Use, Value, packed
+from ..values import TextUse, Value, packed
 
 _WORD = re.compile(r"[\w']+|[^\w\s]")
 
@@ -26,15 +26,15 @@ def truncate(x: Tensor, args: Mapping[str, Any]) -> Tensor:
     return x[:, : args["n"]]
 
 
-def lower(texts: list[Any], use: Use) -> list[Any]:
+def lower(texts: list[Any], use: TextUse) -> list[Any]:
     return [text.lower() for text in texts]
 
 
-def words(texts: list[Any], use: Use) -> list[Any]:
+def words(texts: list[Any], use: TextUse) -> list[Any]:
     return [_WORD.findall(text) for text in texts]
 
 
-def chars(texts: list[Any], use: Use) -> list[Any]:
+def chars(texts: list[Any], use: TextUse) -> list[Any]:
     return [list(text) for text in texts]
 
 
@@ -44,7 +44,7 @@ def fit_vocab(lists: list[list[str]], args: Mapping[str, Any]) -> dict[str, Any]
     return {"words": ranked[: args["size"] - Vocab.first_word(args)]}
 
 
-def vocab(lists: list[list[str]], use: Use) -> Value:
+def vocab(lists: list[list[str]], use: TextUse) -> Value:
     first, args = Vocab.first_word(use.args), use.args
     lookup = {word: first + number for number, word in enumerate(use.fitted["words"])}
     before, after = ([] if args.get(name) is None else [args[name]] for name in ("bos", "eos"))
@@ -64,7 +64,7 @@ def vocabulary_size(args: Mapping[str, Any], fitted: Mapping[str, Any]) -> int:
 # ---- tokenizers -----------------------------------------------------------------------------------------------------------
 
 
-def bpe(texts: list[str], use: Use) -> Value:
+def bpe(texts: list[str], use: TextUse) -> Value:
     tokenizer = _tokenizer(use)
     before = [] if use.args["bos"] is None else [use.args["bos"]]
     after = [] if use.args["eos"] is None else [use.args["eos"]]
@@ -72,7 +72,7 @@ def bpe(texts: list[str], use: Use) -> Value:
     return packed([torch.tensor([*before, *item.ids, *after], dtype=torch.int64) for item in encoded])
 
 
-def _tokenizer(use: Use) -> Any:
+def _tokenizer(use: TextUse) -> Any:
     node, path = use.node, use.path(use.args["path"])
     try:
         import tokenizers
@@ -88,7 +88,7 @@ def _tokenizer(use: Use) -> Any:
         raise mistakes.not_of_format(node.span, path, "a tokenizer", mistakes.first_line(error)) from None
 
 
-def wordpiece(value: Value, use: Use) -> Value:
+def wordpiece(value: Value, use: TextUse) -> Value:
     tokenizer = _tokenizer(use)
     tokenizer.enable_truncation(use.args["max"])
     if isinstance(value, dict):
