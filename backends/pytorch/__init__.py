@@ -4,6 +4,7 @@
     classes.py       one class a block: which bodies share it, its constructor, its `forward`
     arguments.py     what may become an argument of a constructor; constructor.py: its statements
     optional.py      one class with an optional layer in the place of two near copies
+    functions.py     blocks that own nothing: which of them are functions, and their names
     clusters.py      the same model at other sizes (compiler/resizing.py): which bodies are one part of it
     fitting.py       numbers that vary together as expressions: `4 * d`
     initial.py       `init_weights`

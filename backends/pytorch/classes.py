@@ -23,6 +23,7 @@ from .clusters import clusters
 from .constants import Constants, ModuleClass, Number, Parameter, Scalar, Symbolic, Varies, marks, resolve
 from .constructor import child_lines, dict_items
 from .fitting import equal
+from .functions import function_name, is_plain, modules, renamed, words
 from .group import Group, node_form, structure
 from .initial import InitialValues
 from .lines import Line
@@ -33,6 +34,7 @@ from .regions import Forward
 from .requirements import require
 from .scopes import Builders, Scopes, Slot, owns, regions_of, singular
 from .sizes import Sizes
+from .statements import Called
 from .variables import Region
 
 _CLASS_MARK = re.compile("\x03(\\d+)\x04")
@@ -52,6 +54,7 @@ class Class:
     lines: list[Line] = field(default_factory=list[Line])
     defaults: dict[str, Scalar] = field(default_factory=dict[str, "Scalar"])
     base: str = "nn.Module"
+    is_function: bool = False
     name: str = ""
     uses: list[int] = field(default_factory=list[int])
 
@@ -96,6 +99,7 @@ class Classes:
         self._sizes = Sizes([], [], [])
         self.members: dict[int, Member] = {}
         self.heights: dict[int, int] = {}
+        self._modules = modules(spec, root)
         for index in (root, *(other.body for other in others)):
             self._collect(Member(index, spec.bodies[index].name))
         for height in range(self.heights[root] + 1):
@@ -243,13 +247,17 @@ class Classes:
         constants.literals = [*fixed(bodies), *(n for n in self.spec.params.values() if type(n) is int)]
         self._uses = []
         scopes = Scopes(
-            group, Builders(self.construct, self.stage, self.tree, self.emitting), members[0].strip, optional
+            group,
+            Builders(self.construct, self.stage, self.tree, self.emitting, self.is_function),
+            members[0].strip,
+            optional,
         )
         cls = Class(len(self.classes), members[0].name, tuple(m.index for m in members), [], scopes, uses=self._uses)
         if cls.scopes.root.kind in ("sequential", "dict"):
             cls.base = "nn.Sequential" if cls.scopes.whole is not None else "nn.ModuleDict"
         forward = [] if cls.scopes.whole is not None else self._forward(cls, group, body)
         constructor = self._constructor(cls)
+        cls.is_function = not root and self._owns_nothing(members, group) and is_plain(forward)
         if root:
             source = "\n".join(line.text for other in self.classes for line in other.lines)
             source += "\n".join(line.text for line in constructor)
@@ -275,7 +283,7 @@ class Classes:
         letters = letters_of(group)
         tensors = [group.tensor([b.inputs[at].type for b in group.bodies]) for at in range(len(body.inputs))]
         sizes = Sizes.of([(n, t.sizes) for n, t in zip(taken, tensors, strict=True)], letters)
-        writer = Forward(cls.scopes, sizes, {*instances.values(), *emits.values()}, self.emitting, emits)
+        writer = Forward(cls.scopes, sizes, {*instances.values(), *emits.values()}, self.emitting, emits, self.function)
 
         def locate(path: str) -> str:
             if path.startswith("@"):
@@ -340,6 +348,29 @@ class Classes:
             lines += child_lines("self", name, child, root.kind)
         return lines
 
+    def _owns_nothing(self, members: Sequence[Member], group: Group) -> bool:
+        """Whether a block may be a function, as far as its signature and what it consists of tell."""
+        first = group.first
+        return (
+            first.role == "block"
+            and not first.instance_inputs
+            and all(i.body is not None and self.is_function(i.body) for b in group.bodies for i in b.instances)
+            and not any(m.strip or m.index in self._modules or self.emitting(m.index) for m in members)
+        )
+
+    def is_function(self, body: int) -> bool:
+        return self.by_body[body].is_function
+
+    def function(self, bodies: Sequence[int], group: Group) -> Called | None:
+        """How the function of these bodies is called, one for each body of the group; None when they have a class."""
+        cls = self.by_body[bodies[0]]
+        if any(self.by_body[index] is not cls for index in bodies):
+            raise Varies
+        if not cls.is_function:
+            return None
+        self._uses.append(cls.number)
+        return cls.mark, list(self._arguments(cls, bodies, group))
+
     def _finish(self, cls: Class, constants: Constants, constructor: list[Line], forward: list[Line]) -> None:
         """Settles the constructor's arguments and writes the class."""
         read = set[int]().union(*(marks(line.text) for line in forward))
@@ -349,6 +380,9 @@ class Classes:
             parameters.sort(key=lambda parameter: parameter.name in cls.defaults)  # those come last
         cls.parameters = parameters
         names = [p.name for p in parameters]
+        if cls.is_function:
+            cls.lines = self._function(cls, constants, forward, parameters, texts)
+            return
         attributes: dict[str, str] = {}
         for name in names:
             attributes[name] = unique(name, {*cls.scopes.root.children, *RESERVED_ATTRIBUTES})
@@ -375,14 +409,37 @@ class Classes:
             lines.append(Line(""))
         lines += forward
         resolved = [Line(resolve(line.text, texts, inside), line.indent + 1, line.shapes, line.names) for line in lines]
+        self._say_shapes(resolved, constants, texts)
+        cls.lines = resolved
+
+    def _function(
+        self, cls: Class, constants: Constants, forward: list[Line], parameters: list[Parameter], texts: list[str]
+    ) -> list[Line]:
+        """The statements of a function; its numbers are arguments after the tensors."""
+        taken = words(forward)
+        free = {p.name: unique(p.name, taken) for p in parameters}
+        given = [f"{free[p.name]}: {type(p.values[0]).__name__}" for p in parameters]
+        said = [cls.defaults.get(p.name) for p in parameters]
+        given = [g if s is None else f"{g} = {literal(s)}" for g, s in zip(given, said, strict=True)]
+        cls.parameters = [Parameter(free[p.name], p.values) for p in parameters]
+        cls.defaults = {free[name]: value for name, value in cls.defaults.items()}
+        texts = [renamed(text, free) for text in texts]
+        head, _, result = forward[0].text.removeprefix("def forward(self, ").partition(")")
+        signature = f"def {cls.mark}({', '.join([head, *given])}){result}"
+        lines = [Line(signature, 0, forward[0].shapes, forward[0].names), *forward[1:]]
+        lines = [Line(resolve(line.text, texts, texts), line.indent, line.shapes, line.names) for line in lines]
+        self._say_shapes(lines, constants, texts)
+        return lines
+
+    def _say_shapes(self, lines: Sequence[Line], constants: Constants, texts: Sequence[str]) -> None:
+        """Adds the comments that tell shapes."""
         spelled = dict(zip(constants.varying, texts, strict=True))
-        for line in resolved:
-            words = [self._sizes.shape([n.values for n in shape], spelled) for shape in line.shapes if shape]
-            known = [word for word in words if word is not None]
-            if known and len(known) == len(words):
+        for line in lines:
+            told = [self._sizes.shape([n.values for n in shape], spelled) for shape in line.shapes if shape]
+            known = [word for word in told if word is not None]
+            if known and len(known) == len(told):
                 named = [f"{name}: {w}" if name else w for name, w in zip(line.names, known, strict=False)]
                 line.text += f"\x05{', '.join(named)}"
-        cls.lines = resolved
 
     def _defaults(self, cls: Class, parameters: Sequence[Parameter]) -> dict[str, Scalar]:
         """Values of arguments that need not be said: those that the block declares, and false for a switch."""
@@ -410,18 +467,23 @@ class Classes:
         if any(self.by_body[index] is not cls for index in bodies):
             raise Varies
         self._uses.append(cls.number)
+        first = {parameter.name for parameter in cls.parameters[:2] if parameter.name not in cls.defaults}
+        arguments = [
+            str(number) if name in first else f"{name}={number}" for name, number in self._arguments(cls, bodies, group)
+        ]
+        return f"{cls.mark}({', '.join(arguments)})"
+
+    def _arguments(self, cls: Class, bodies: Sequence[int], group: Group) -> Iterator[tuple[str, Number]]:
+        """The numbers that a use of a class gives, but for those that it need not say."""
         places = [cls.bodies.index(index) for index in bodies]
-        arguments: list[str] = []
-        for at, parameter in enumerate(cls.parameters):
+        for parameter in cls.parameters:
             number = group.number([parameter.values[place] for place in places])
             default = cls.defaults.get(parameter.name)
             if default is not None and number.is_(default):
                 continue
             if not number.same:
                 group.constants.hints.setdefault(number.values, parameter.name)
-            plain = at < 2 and default is None
-            arguments.append(str(number) if plain else f"{parameter.name}={number}")
-        return f"{cls.mark}({', '.join(arguments)})"
+            yield parameter.name, number
 
     def stage(self, group: Group, nodes: Sequence[OpNode]) -> str | None:
         """A function as a stage of an `nn.Sequential`; None where it has no module."""
@@ -479,11 +541,16 @@ class Classes:
         root.name = unique_class(_class_name(root.base_name), taken)
         taken.add(root.name)
         for cls in order:
-            if not cls.name:
+            if not cls.name and not cls.is_function:
                 name = _class_name(cls.base_name)
                 if name in taken:
                     name = next((name + end for end in self._differences(cls) if name + end not in taken), name)
                 cls.name = unique_class(name, taken)
+                taken.add(cls.name)
+        taken |= words(line for cls in order for line in cls.lines)
+        for cls in order:
+            if cls.is_function:
+                cls.name = function_name(cls.base_name, taken)
                 taken.add(cls.name)
         return order
 

@@ -198,6 +198,11 @@ def resolve(text: str, constructor: Sequence[str], forward: Sequence[str]) -> st
     return _MARK.sub(replace, text)
 
 
+def is_mark(text: str) -> bool:
+    """Whether a text is one varying number: it needs no parentheses, as `resolve` sets those of its expression."""
+    return _MARK.fullmatch(text) is not None
+
+
 def length(text: str) -> int:
     """How long a text of `forward` will be about, with an attribute in the place of each varying number."""
     return len(_MARK.sub("self.number", text))

@@ -61,7 +61,7 @@ def _source(spec: Spec, model: Model, extra_outputs: tuple[str, ...], resizable:
         fields = "\n".join(f"    {identifier(name)}: Tensor" for name in fields_of)
         parts.append(f"class {OUTPUTS}(NamedTuple):\n{fields}")
     told: set[str] = set()  # what several classes of a block share is said once
-    for cls in ordered:
+    for cls in sorted(ordered, key=lambda cls: not cls.is_function):  # functions above the classes
         parts.append(write_class(cls, classes, names, "" if cls.base_name in told else authored.comment(cls.base_name)))
         told.add(cls.base_name)
     parts.append(MAIN.format(class_name(model)))
@@ -140,10 +140,12 @@ def output_values(spec: Spec, model: Model, extra: Sequence[str] = ()) -> tuple[
 
 
 def write_class(cls: Class, classes: Classes, names: dict[str, str], about: str = "") -> str:
-    """A class as text, each logical line laid out."""
-    lines = [f"class {cls.name}({cls.base}):"]
-    if about:
-        lines += [*docstring(about, 4), ""]
+    """A class or function as text, each logical line laid out."""
+    told = docstring(about, 4) if about else []
+    lines: list[str] = []
+    if not cls.is_function:
+        lines += [f"class {cls.name}({cls.base}):", *told, *([""] if told else [])]
+        told = []
     if not cls.lines:
         lines.append("    pass")
     for line in cls.lines:
@@ -158,6 +160,7 @@ def write_class(cls: Class, classes: Classes, names: dict[str, str], about: str 
         elif words and text.startswith("def ") and 4 * line.indent + len(words) + 6 <= WIDTH:
             written.append(f"{' ' * (4 * line.indent + 4)}# {words}")
         lines += written
+        lines, told = [*lines, *told], []  # a function's after its signature
     return "\n".join(lines)
 
 

@@ -12,8 +12,13 @@ from .lines import Line
 from .python import ATOM, Expr, identifier, unique, variable
 from .scopes import Loop, Scopes, regions_of
 from .sizes import Sizes
-from .statements import Statements
+from .statements import Called, Statements
 from .variables import GENERIC, Region, captured, operands
+
+
+def _class(bodies: Sequence[int], group: Group) -> Called | None:
+    """No block is a function."""
+    return None
 
 
 class Forward(Statements):
@@ -26,8 +31,9 @@ class Forward(Statements):
         reserved: set[str],
         emitting: Callable[[int], Sequence[str]] = lambda _: (),
         emits: Mapping[str, str] | None = None,
+        called: Callable[[Sequence[int], Group], Called | None] = _class,
     ) -> None:
-        super().__init__(scopes, sizes, reserved, emitting, emits or {})
+        super().__init__(scopes, sizes, reserved, emitting, emits or {}, called)
 
     def open(self, region: Region, results: Sequence[int]) -> set[int]:
         """Works out what a region needs; returns the positions of its live nodes."""

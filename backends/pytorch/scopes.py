@@ -106,13 +106,15 @@ class Builders:
     """What the tree of a class asks about the classes that are written already.
 
     `construct` gives the constructor call of the class of a body (one body for each of the group), `stage` that of a
-    function's module, `tree` where the layers of a body's class live, `emitting` the wanted `emit` names of a body.
+    function's module, `tree` where the layers of a body's class live, `emitting` the wanted `emit` names of a body,
+    `is_function` whether a body is no class but a function, which lives nowhere.
     """
 
     construct: Callable[[Sequence[int], Group], str]
     stage: Callable[[Group, Sequence[OpNode]], str | None]
     tree: Callable[[int], Slot]
     emitting: Callable[[int], Sequence[str]]
+    is_function: Callable[[int], bool]
 
 
 class Scopes:
@@ -184,14 +186,14 @@ class Scopes:
                 return
         done: set[int] = set()
         members: dict[tuple[str, ...], list[int]] = {}
-        numbered: set[tuple[str, ...]] = set()
+        groups: set[tuple[str, ...]] = set()
         for position, place in enumerate(places):
             for count in range(1, len(place or ())):
                 assert place is not None
                 members.setdefault(place[:count], []).append(position)
-                if _numbered(place[count]):
-                    numbered.add(place[:count])
-        for prefix in sorted(numbered, key=lambda path: (len(path), members[path][0])):
+                if numbered(place[count]):
+                    groups.add(place[:count])
+        for prefix in sorted(groups, key=lambda path: (len(path), members[path][0])):
             inside = members[prefix]
             if not inside or done & set(inside) or inside != list(range(inside[0], inside[-1] + 1)):
                 continue
@@ -367,7 +369,7 @@ class Scopes:
         node = nodes[0]
         try:
             if isinstance(node, CallNode):
-                if self.build.emitting(node.body):
+                if self.build.emitting(node.body) or self.build.is_function(node.body):
                     return None
                 if node.instance.startswith("@") or node.instances or len(self._body(node.body).inputs) != 1:
                     return None
@@ -399,6 +401,8 @@ class Scopes:
         chained = [chain.path for chain in self.chains.values()]
         for instance in body.instances:
             path = join(prefix, instance.path, offsets)
+            if instance.body is not None and self.build.is_function(instance.body):
+                continue
             if any(path.startswith(f"{chain}.") for chain in chained):
                 continue
             self.leaf(group, instance.path, path)
@@ -545,5 +549,6 @@ def repeated(text: str, count: Number) -> str:
     return f"*[{text} for _ in range({count})]"
 
 
-def _numbered(segment: str) -> bool:
+def numbered(segment: str) -> bool:
+    """Whether a segment of a path is a stage or a turn."""
     return segment.isdigit() or segment.startswith("#")

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from ...compiler.ir.model import CallNode, OpNode, Scalar
 from ...compiler.ir.model import Operand as IrOperand
 from ...compiler.sizes.dims import Dim
-from .constants import Number, Varies
+from .constants import Number, Varies, is_mark
+from .group import Group
 from .lowering import Application, Operand, lowering
 from .python import ATOM, SUM, TERNARY, UNARY, Expr, literal
 from .scopes import Chain, Scopes
 from .sizes import Sizes
 from .variables import Region, Unnamed, Variables
+
+#: A function in the place of a block: its name, and the numbers that it takes.
+Called: TypeAlias = "tuple[str, Sequence[tuple[str, Number]]]"
 
 
 class Statements(Variables):
@@ -26,11 +30,13 @@ class Statements(Variables):
         reserved: set[str],
         emitting: Callable[[int], Sequence[str]],
         emits: Mapping[str, str],
+        called: Callable[[Sequence[int], Group], Called | None],
     ) -> None:
         super().__init__(sizes, reserved)
         self.scopes = scopes
         #: The wanted `emit` names that a body gives values for, and the list that collects the values of each.
         self.emitting, self.emits = emitting, dict(emits)
+        self.called = called
         #: A variable that always holds a tensor: where it is, what the function makes belongs.
         self.home = sizes.inputs[0] if sizes.inputs else ""
 
@@ -43,7 +49,8 @@ class Statements(Variables):
             if isinstance(number, Number):
                 text = self.size(region, number)
                 negative = text.startswith("-")
-                level = ATOM if text.replace("self.", "").isidentifier() or _plain(text) else UNARY if negative else SUM
+                atom = is_mark(text) or text.replace("self.", "").isidentifier() or _plain(text)
+                level = ATOM if atom else UNARY if negative else SUM
                 return Operand(Expr(text, level), None, number)
             return Operand(Expr(literal(number)), None, number)
         return Operand(region.env[first], self.type(region, first))
@@ -124,7 +131,8 @@ class Statements(Variables):
 
     def block(self, region: Region, node: CallNode, position: int) -> None:
         nodes = region.group.nodes(position)
-        module = region.locate(node.instance)
+        function = self.called([n.body for n in nodes], region.group)
+        name = region.locate(node.instance) if function is None else function[0]
         instances = [region.locate(reference) for reference in node.instances.values()]
         if self.emits:
             instances += [self.emits[name] for name in self.emitting(node.body)]
@@ -134,7 +142,10 @@ class Statements(Variables):
             given = [operand.expr for operand in inputs if operand is not None]
             names = frozenset[str]().union(*(e.names for e in given))
             arguments = [*(e.text for e in given), *instances]
-            return Expr(f"{module}({', '.join(arguments)})", ATOM, names, 2 + sum(e.weight for e in given))
+            for key, number in () if function is None else function[1]:
+                switch = isinstance(number.values[0], bool)
+                arguments.append(f"{key}={number.in_forward() if switch else self.size(region, number)}")
+            return Expr(f"{name}({', '.join(arguments)})", ATOM, names, 2 + sum(e.weight for e in given))
 
         expr = self.lighten(region, node, make)
         if len(node.outputs) == 1:
@@ -160,4 +171,4 @@ def _plain(text: str) -> bool:
     return text.replace(".", "", 1).replace("e-", "", 1).isalnum()
 
 
-__all__ = ["Statements"]
+__all__ = ["Called", "Statements"]
