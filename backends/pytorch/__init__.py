@@ -13,6 +13,7 @@
     regions.py       a `forward`: nodes in order; `repeat`, `if training`, `scan`
     statements.py    one operator, block or chain of stages
     variables.py     which values get a variable, and its name
+    tables.py        tensors that no input changes: buffers, made in the constructor
     requirements.py  claims about sizes that only the input decides
     lowering.py      what a lowering sees, and the table of lowerings; ops/ holds them, in files as in the catalogue
     group.py         bodies that share a class, side by side

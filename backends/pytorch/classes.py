@@ -32,14 +32,13 @@ from .optional import filled
 from .python import Expr, camel, identifier, literal, unique, unique_class
 from .regions import Forward
 from .requirements import require
-from .scopes import Builders, Scopes, Slot, owns, regions_of, singular
+from .scopes import RESERVED, Builders, Scopes, Slot, owns, regions_of, singular
 from .sizes import Sizes
 from .statements import Called
+from .tables import cut_positions
 from .variables import Region
 
 _CLASS_MARK = re.compile("\x03(\\d+)\x04")
-
-RESERVED_ATTRIBUTES = frozenset(("training", "forward", "train", "eval", "to", "half", "float", "double", "type"))
 
 
 @dataclass(eq=False)
@@ -284,6 +283,9 @@ class Classes:
         tensors = [group.tensor([b.inputs[at].type for b in group.bodies]) for at in range(len(body.inputs))]
         sizes = Sizes.of([(n, t.sizes) for n, t in zip(taken, tensors, strict=True)], letters)
         writer = Forward(cls.scopes, sizes, {*instances.values(), *emits.values()}, self.emitting, emits, self.function)
+        if root:
+            known = {model.body: model.bounds for model in self.models}
+            writer.bounds = dict(cut_positions(group, {at: known[index] for at, index in enumerate(cls.bodies)}))
 
         def locate(path: str) -> str:
             if path.startswith("@"):
@@ -385,7 +387,7 @@ class Classes:
             return
         attributes: dict[str, str] = {}
         for name in names:
-            attributes[name] = unique(name, {*cls.scopes.root.children, *RESERVED_ATTRIBUTES})
+            attributes[name] = unique(name, {*cls.scopes.root.children, *RESERVED})
         stored = {n for i in read for n in names if re.search(rf"\b{re.escape(n)}\b", texts[i])}
         inside = [_on_self(text, attributes) for text in texts]
         lines: list[Line] = []

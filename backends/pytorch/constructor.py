@@ -47,7 +47,8 @@ def child_lines(owner: str, name: str, slot: Slot, kind: str) -> list[Line]:
         head = [Line(f"{place} = None", 1), Line(f"if {slot.switch}:", 1)]
         return [*head, *(Line(line.text, line.indent + 1) for line in there)]
     if slot.kind == "leaf" and slot.buffer:
-        return [Line(f"{owner}.register_buffer({quoted(name)}, {slot.text})", 1)]
+        kept = "" if slot.persistent else ", persistent=False"
+        return [Line(f"{owner}.register_buffer({quoted(name)}, {slot.text}{kept})", 1)]
     text = _text(slot)
     if text is not None:
         return [Line(f"{place} = {text}", 1)]

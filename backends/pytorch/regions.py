@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from ...compiler.ir.expand import join, turns
 from ...compiler.ir.model import AnyNode, CallNode, ModeNode, OpNode, RepeatNode, ScanNode, WeightNode
 from ...compiler.ir.model import Operand as IrOperand
+from .constants import Number
 from .group import Group
 from .lines import Line
 from .python import ATOM, Expr, identifier, unique, variable
 from .scopes import Loop, Scopes, regions_of
 from .sizes import Sizes
 from .statements import Called, Statements
+from .tables import Tables
 from .variables import GENERIC, Region, captured, operands
 
 
@@ -34,6 +36,8 @@ class Forward(Statements):
         called: Callable[[Sequence[int], Group], Called | None] = _class,
     ) -> None:
         super().__init__(scopes, sizes, reserved, emitting, emits or {}, called)
+        #: Bounds of the lengths of position codes, by the position of their node.
+        self.bounds: dict[int, Number] = {}
 
     def open(self, region: Region, results: Sequence[int]) -> set[int]:
         """Works out what a region needs; returns the positions of its live nodes."""
@@ -68,7 +72,7 @@ class Forward(Statements):
         live = self.open(region, [*results, *(e.value for e in emitted)])
         top = self.scopes is not None and region.group is self.scopes.group
         chains = self.scopes.chains if top and self.scopes is not None else {}
-        skip: set[int] = set()
+        skip = self.tables(region, live) if top else set[int]()
         done: list[int] = []
         for position, node in enumerate(region.group.first.nodes):
             if position not in live or position in skip:
@@ -102,6 +106,24 @@ class Forward(Statements):
         for result in emitted:
             self.add(f"{self.emits[result.name]}.append({region.env[result.value].text})")
         return [region.env[value] for value in results]
+
+    def tables(self, region: Region, live: set[int]) -> set[int]:
+        """Gives the class a buffer for what no input changes; the positions of the nodes that need not be written."""
+        assert self.scopes is not None
+        if self.scopes.root.kind != "module":
+            return set()
+        found = Tables(region.group, live, self.bounds)
+        names: dict[str, str] = {}
+        for value, text in found.texts.items():
+            if text not in names:
+                names[text] = self.scopes.buffer(identifier(found.wanted[value]), text)
+            whole = Expr(f"self.{names[text]}")
+            length = found.cut.get(value)
+            region.env[value] = (
+                whole if length is None else Expr(f"{whole.text}[:{self.size(region, length)}]", weight=1)
+            )
+        cut = {at for at, node in enumerate(region.group.first.nodes) if {o.id for o in node.outputs} & set(found.cut)}
+        return found.positions | cut
 
     # ---- repeat ----------------------------------------------------------------------------------------------------
 

@@ -23,9 +23,15 @@ from ...compiler.ir.model import AnyNode, Body, CallNode, Instance, ModeNode, Op
 from .constants import Number, Symbolic, Varies
 from .group import Group, handed
 from .lowering import Construction, SharedType, lowering
-from .python import quoted, snake
+from .python import quoted, snake, unique
 
 Kind: TypeAlias = Literal["leaf", "module", "sequential", "list", "dict"]
+
+#: Attributes of a module that a tensor can't have the name of.
+RESERVED = frozenset(
+    ("training", "forward", "train", "eval", "to", "half", "float", "double", "type", "apply", "buffers", "children",
+     "compile", "cpu", "cuda", "modules", "parameters", "register_buffer", "share_memory", "state_dict", "bfloat16")
+)  # fmt: skip
 
 
 @dataclass
@@ -37,6 +43,7 @@ class Slot:
     text: str = ""
     entries: list[str] = field(default_factory=list[str])
     buffer: bool = False
+    persistent: bool = True  # whether a checkpoint holds the buffer
     switch: Number | None = None  # whether it is there; else the attribute is None
     inner: Slot | None = None  # the tree of the block or of the elements of the list
 
@@ -476,6 +483,12 @@ class Scopes:
             slot.kind = "dict"
         for child in slot.children.values():
             self._classify(child)
+
+    def buffer(self, name: str, text: str) -> str:
+        """Adds a tensor that no checkpoint holds; what it is called at last."""
+        name = unique(name, {*self.root.children, *RESERVED})
+        self.root.children[name] = Slot("leaf", text=text, buffer=True, persistent=False)
+        return name
 
     def access(self, root: str, path: str) -> str:
         """Source that reaches a path from the module `root` (`self`): `self.mlp[0]`, `self.cls.predictions.bias`."""

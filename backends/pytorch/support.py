@@ -39,7 +39,7 @@ def rope(x, theta):
     return torch.cat((a * cos - b * sin, b * cos + a * sin), dim=-1)
 ''',
     "sinusoid": '''
-def sinusoid(length, dim, device):
+def sinusoid(length, dim, device=None):
     """Position codes [length, dim]: sines in even columns, cosines in odd ones."""
     time = torch.arange(length, device=device)
     pair = torch.arange(0, dim, 2, device=device)

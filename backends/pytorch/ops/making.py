@@ -15,15 +15,20 @@ def _shape(use: Application) -> str:
     return ", ".join(use.size(size) for size in sizes) if sizes else "()"
 
 
+def _device(use: Application) -> str:
+    """Where it belongs; in a constructor nothing is said."""
+    return f"device={use.device}" if use.device else ""
+
+
 @function("zeros", "ones", "randn", "rand")
 def filled(use: Application) -> Expr:
-    return use.call(f"torch.{use.op}", _shape(use), f"device={use.device}")
+    return use.call(f"torch.{use.op}", _shape(use), _device(use))
 
 
 @function("arange")
 def arange(use: Application) -> Expr:
     size: Number = use.arg("n")
-    return use.call("torch.arange", use.size(size), f"device={use.device}")
+    return use.call("torch.arange", use.size(size), _device(use))
 
 
 @function("sinusoid")
@@ -37,7 +42,7 @@ def randint(use: Application) -> Expr:
     shape = _shape(use)
     if shape != "()":
         shape = f"({shape},)" if "," not in shape else f"({shape})"
-    return use.call("torch.randint", low, high, shape, f"device={use.device}")
+    return use.call("torch.randint", low, high, shape, _device(use))
 
 
 @function("bernoulli")
