@@ -25,8 +25,11 @@ def statics(bodies: Sequence[Body]) -> dict[str, tuple[Any, ...]]:
 _AXES = {"C": "in_channels", "D": "dim", "H": "height", "W": "width", "T": "length", "S": "length", "N": "count"}
 
 
-def input_sizes(bodies: Sequence[Body], taken: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
-    """Concrete sizes of the inputs under the names that people give them: by the letter of the signature, else by place."""
+def input_sizes(
+    bodies: Sequence[Body], taken: Mapping[str, Any], said: Sequence[Sequence[str]] = ()
+) -> dict[str, tuple[Any, ...]]:
+    """Concrete sizes of the inputs under the names that people give them: by the letter of the signature (`said`, by input
+    and axis; else one with this value), else by place. Two sides that are equal in all bodies are one `side`."""
     found: dict[str, tuple[Any, ...]] = {}
     for at, value in enumerate(bodies[0].inputs):
         rank = value.type.rank
@@ -39,8 +42,12 @@ def input_sizes(bodies: Sequence[Body], taken: Mapping[str, Any]) -> dict[str, t
                 for name in bodies[0].dims
                 if all(b.dims.get(name) == s for b, s in zip(bodies, sizes, strict=True))
             ]
-            letter = letters[0] if letters else ""
-            if letter and not (letter == "C" and rank == 2):
+            own = said[at][axis] if at < len(said) and len(said[at]) == rank else ""
+            letter = own if own in letters else letters[0] if letters else ""
+            square = letter in ("H", "W") and all("H" in b.dims and b.dims["H"] == b.dims.get("W") for b in bodies)
+            if square:
+                name = "side"
+            elif letter and not (letter == "C" and rank == 2):
                 name = _AXES.get(letter, letter.lower())
             elif axis == rank - 1 and rank in (2, 3):
                 name = "in_features" if rank == 2 else "dim"

@@ -10,6 +10,9 @@ from ...compiler.ir.model import Spec
 #: `stride = 1`, `act: fn = silu` between the brackets of a signature.
 _DEFAULT = re.compile(r"\b(\w+)\s*(?::\s*\w+)?\s*=\s*(true|false|-?\d[\w.]*|[A-Za-z_]\w*)\s*[,)]")
 
+#: `x: i64[B, T]` in a signature.
+_INPUT = re.compile(r"\b(\w+)\s*:\s*\w*\[([^\]]*)\]")
+
 
 class Authored:
     """Texts of a spec by the name of a block or model."""
@@ -29,6 +32,16 @@ class Authored:
         """The comment at the head of a file."""
         lines = self.texts.get(file, "").splitlines()[1:]
         return " ".join(line.strip("# ") for line in takewhile(lambda line: line.startswith("#"), lines))
+
+    def axes(self, name: str) -> dict[str, tuple[str, ...]]:
+        """The inputs of a block with what its signature calls their axes; "" for one without a letter."""
+        span = self.spans.get(name)
+        text = self.texts.get(span.file, "")[span.start : span.end] if span is not None else ""
+        found: dict[str, tuple[str, ...]] = {}
+        for match in _INPUT.finditer(text.partition("->")[0]):
+            words = [item.strip() for item in match[2].split(",")]
+            found.setdefault(match[1], tuple(word if word.isidentifier() else "" for word in words))
+        return found
 
     def defaults(self, name: str) -> dict[str, object]:
         """Statics of a block that have a plain default: a number, a bool, or the name of a function."""

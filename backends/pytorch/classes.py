@@ -241,7 +241,7 @@ class Classes:
         body = bodies[0]
         constants.statics = statics(bodies)
         root = members[0].index == self.root
-        constants.sizes = {} if root else input_sizes(bodies, taken=constants.statics)
+        constants.sizes = {} if root else input_sizes(bodies, constants.statics, self._said(body))
         constants.closed = root
         constants.literals = [*fixed(bodies), *(n for n in self.spec.params.values() if type(n) is int)]
         self._uses = []
@@ -270,6 +270,11 @@ class Classes:
         for member in members:
             self.by_body[member.index] = cls
 
+    def _said(self, body: Body) -> list[tuple[str, ...]]:
+        """What the signature calls the axes of the inputs."""
+        axes = self.authored.axes(body.name) if body.role in ("model", "block") else {}
+        return [axes.get(value.name or "", ()) for value in body.inputs]
+
     def _forward(self, cls: Class, group: Group, body: Body) -> list[Line]:
         taken: list[str] = []
         for value in body.inputs:
@@ -281,7 +286,7 @@ class Classes:
         emits = {name: identifier(name, [*taken, *instances.values()]) for name in self.emitting(cls.bodies[0])}
         letters = letters_of(group)
         tensors = [group.tensor([b.inputs[at].type for b in group.bodies]) for at in range(len(body.inputs))]
-        sizes = Sizes.of([(n, t.sizes) for n, t in zip(taken, tensors, strict=True)], letters)
+        sizes = Sizes.of([(n, t.sizes) for n, t in zip(taken, tensors, strict=True)], letters, self._said(body))
         writer = Forward(cls.scopes, sizes, {*instances.values(), *emits.values()}, self.emitting, emits, self.function)
         if root:
             known = {model.body: model.bounds for model in self.models}

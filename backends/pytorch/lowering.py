@@ -136,8 +136,10 @@ class Application(_Arguments):
         module: str | None,
         wanted: Sequence[bool],
         device: str = "",
+        among: Callable[[Number, int], str] | None = None,
     ) -> None:
         super().__init__(args)
+        self._among = among
         self.op, self.inputs, self.outputs, self.module = op, tuple(inputs), tuple(outputs), module
         self.wanted, self.device = tuple(wanted), device
         self._size = size
@@ -167,6 +169,15 @@ class Application(_Arguments):
     def size(self, number: Number) -> str:
         """Source text of a size in `forward`."""
         return self._size(number)
+
+    def shape(self, sizes: Sequence[Number]) -> str:
+        """Sizes as arguments: `B, H, W, 3`. Equal ones stand for the axes in their order."""
+        texts: list[str] = []
+        for at, number in enumerate(sizes):
+            alike = [other for other, size in enumerate(sizes) if size.values == number.values]
+            among = self._among if len(alike) > 1 else None
+            texts.append(self._size(number) if among is None else among(number, alike.index(at)))
+        return ", ".join(texts)
 
     def text(self, arg: Arg) -> str:
         """Source text of an argument in `forward`."""

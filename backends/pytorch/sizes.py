@@ -38,7 +38,13 @@ class Sizes:
     letters: dict[str, Values] = field(default_factory=dict[str, Values])
 
     @classmethod
-    def of(cls, inputs: Sequence[tuple[str, Sequence[Number]]], letters: Mapping[str, Values]) -> Sizes:
+    def of(
+        cls,
+        inputs: Sequence[tuple[str, Sequence[Number]]],
+        letters: Mapping[str, Values],
+        said: Sequence[Sequence[str]] = (),
+    ) -> Sizes:
+        """`said` are the letters of the signature, as far as they are known, by input and axis."""
         taken = {name for name, _ in inputs}
         axes: list[Axis] = []
         names: dict[str, Values] = {}
@@ -47,12 +53,14 @@ class Sizes:
                 values: Values = tuple(number.values)  # pyright: ignore[reportAssignmentType]
                 mine = {a.letter for a in axes if a.input == index}
                 same = [letter for letter, v in letters.items() if v == values]
+                own = said[index][axis] if index < len(said) and len(said[index]) == len(sizes) else ""
+                same = [own] if own in same else same
                 letter = next((letter for letter in same if letter not in mine), same[0] if same else "")
                 if not letter:
                     known = next((name for name, v in names.items() if v == values), None)
                     plain = values[0]
-                    own = str(plain) if isinstance(plain, Dim) and str(plain).isidentifier() else f"size{axis}"
-                    letter = known or unique(identifier(own), {*taken, *letters, *names})
+                    word = str(plain) if isinstance(plain, Dim) and str(plain).isidentifier() else f"size{axis}"
+                    letter = known or unique(identifier(word), {*taken, *letters, *names})
                 letter = identifier(letter)
                 names[letter] = values
                 axes.append(Axis(index, axis, letter, values))
@@ -62,13 +70,25 @@ class Sizes:
         """Names that the sizes may take."""
         return {axis.letter for axis in self.axes}
 
-    def code(self, values: Numbers) -> str | None:
-        """Source of a size in `forward`; marks the axes it reads."""
-        for text, letters in _expressions(values, {a.letter: a.values for a in reversed(self.axes)}):
-            for letter in letters:
-                next(a for a in self.axes if a.letter == letter).used = True
-            return text
-        return None
+    def code(self, values: Numbers, before: int | None = None) -> str | None:
+        """Source of a size in `forward`; marks the axes it reads. `before` is how many of the equal sizes of a shape stand
+        before it: of `[B, H, W, C]` with H = W the second is W."""
+        found = list(_expressions(values, {a.letter: a.values for a in reversed(self.axes)}))
+        if not found:
+            return None
+        text, letters = found[0]
+        if before is not None and len(letters) == 1:
+            form = _form(text, letters)
+            alike = {n[0]: t for t, n in found if len(n) == 1 and _form(t, n) == form}
+            letter = sorted(alike, key=self.place)[min(before, len(alike) - 1)]
+            text, letters = alike[letter], [letter]
+        for letter in letters:
+            self.axes[self.place(letter)].used = True
+        return text
+
+    def place(self, letter: str) -> int:
+        """The first axis with a letter."""
+        return next(at for at, axis in enumerate(self.axes) if axis.letter == letter)
 
     def shape(self, shape: Sequence[Numbers], arguments: Mapping[Numbers, str]) -> str | None:
         """A shape for a comment, `[B, T, 768]`; None when a size can't be said. `arguments` are the class's own."""
@@ -118,14 +138,15 @@ def _expressions(numbers: Numbers, letters: Mapping[str, Values]) -> Iterator[tu
         if variables(values[0]) <= set(names):
             used: list[str] = []
             yield polynomial(values[0], names, used), used
-    for letter, have in letters.items():
-        for factor in (2, 3, 4, 8, 16):
+    for factor in (2, 3, 4, 8, 16):
+        for letter, have in letters.items():
             if all(value == h * factor for value, h in zip(values, have, strict=True)):
                 yield f"{factor} * {letter}", [letter]
             if all(factor * value == h for value, h in zip(values, have, strict=True)):
                 yield f"{letter} // {factor}", [letter]
             if all(value == floordiv(h, factor) for value, h in zip(values, have, strict=True)):
                 yield f"{letter} // {factor}", [letter]
+    for letter, have in letters.items():
         step = values[0] - have[0]
         if isinstance(step, int) and step and all(v - h == step for v, h in zip(values, have, strict=True)):
             yield f"{letter} {'+' if step > 0 else '-'} {abs(step)}", [letter]
@@ -133,6 +154,10 @@ def _expressions(numbers: Numbers, letters: Mapping[str, Values]) -> Iterator[tu
         for two, right in letters.items():
             if one < two and all(v == a * b for v, a, b in zip(values, left, right, strict=True)):
                 yield f"{one} * {two}", [one, two]
+
+
+def _form(text: str, letters: Sequence[str]) -> str:
+    return text.replace(letters[0], "?", 1)
 
 
 def _constant(values: Values) -> bool:

@@ -19,6 +19,9 @@ from .variables import Region, Unnamed, Variables
 #: A function in the place of a block: its name, and the numbers that it takes.
 Called: TypeAlias = "tuple[str, Sequence[tuple[str, Number]]]"
 
+#: Letters of axes along which one counts places.
+SIDES = ("H", "W", "T", "S")
+
 
 class Statements(Variables):
     """Writes nodes that hold no region."""
@@ -55,16 +58,16 @@ class Statements(Variables):
             return Operand(Expr(literal(number)), None, number)
         return Operand(region.env[first], self.type(region, first))
 
-    def size(self, region: Region, number: Number) -> str:
-        """Source of a number in `forward`."""
+    def size(self, region: Region, number: Number, before: int | None = None) -> str:
+        """Source of a number in `forward`; `before` as in `Sizes.code`."""
         if number.same and not isinstance(number.values[0], Dim):
             return number.in_forward()
         values: Any = number.values
-        text = self.sizes.code(values) if not all(isinstance(v, float) for v in values) else None
+        text = self.sizes.code(values, before) if not all(isinstance(v, float) for v in values) else None
         if text is not None:
             return text
         if number.concrete:
-            return number.in_forward()
+            return self._side(number, before) or number.in_forward()
         searched: Region | None = region
         while searched is not None:
             for value, expr in searched.env.items():
@@ -77,6 +80,21 @@ class Statements(Variables):
             if any(have.values == number.values for have in self.type(region, value).sizes):
                 raise Unnamed(value)
         raise AssertionError(f"no input of the class carries the size {number.values[0]}")
+
+    def _side(self, number: Number, before: int | None) -> str | None:
+        """`H // self.window`, for the side of an image or the length of a sequence."""
+        statics = number.constants.statics
+        found = [
+            (axis, static)
+            for axis in self.sizes.axes
+            for static in statics.values()
+            if axis.letter in SIDES and all(map(_parts, number.values, axis.values, static))
+        ]
+        if not found:
+            return None
+        axis, static = found[min(before or 0, len(found) - 1)]
+        axis.used = True
+        return f"{axis.letter} // {Number(static, number.constants).in_forward()}"
 
     def use(self, region: Region, nodes: Sequence[OpNode]) -> Application:
         first = nodes[0]
@@ -92,6 +110,7 @@ class Statements(Variables):
             module,
             [region.count.get(output.id, 0) > 0 for output in first.outputs],
             self.device(region),
+            lambda number, before: self.size(region, number, before),
         )
 
     def device(self, region: Region) -> str:
@@ -165,6 +184,11 @@ class Statements(Variables):
             return self.optional(region, chain.path, start, call)
 
         self.finish(region, last, self.lighten(region, first, make))
+
+
+def _parts(count: Any, side: Any, size: Any) -> bool:
+    whole = all(type(value) is int and value > 1 for value in (count, side, size))
+    return whole and count * size == side
 
 
 def _plain(text: str) -> bool:

@@ -12,7 +12,7 @@ from ..support import support
 def _shape(use: Application) -> str:
     """Sizes as arguments: `B, 3`."""
     sizes: tuple[Any, ...] = use.arg("shape")
-    return ", ".join(use.size(size) for size in sizes) if sizes else "()"
+    return use.shape(sizes) if sizes else "()"
 
 
 def _device(use: Application) -> str:

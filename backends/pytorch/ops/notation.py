@@ -44,7 +44,7 @@ def rearrange(use: Application) -> Expr:
     merged: tuple[int, ...] = use.value("merged")
     text = use.at(0)
     if [size.values for size in expanded] != [size.values for size in x.sizes]:
-        text += f".reshape({', '.join(use.size(size) for size in expanded)})"
+        text += f".reshape({use.shape(expanded)})"
     if list(order) != sorted(order):
         moved = [place for place, axis in enumerate(order) if place != axis]
         if len(moved) == 2:
@@ -62,7 +62,7 @@ def _merge(use: Application, merged: tuple[int, ...]) -> str:
         start, count = wide[0], merged[wide[0]]
         last = start + count - 1
         return f".flatten({start})" if last == sum(merged) - 1 else f".flatten({start}, {last})"
-    return f".reshape({', '.join(use.size(size) for size in use.outputs[0].sizes)})"
+    return f".reshape({use.shape(use.outputs[0].sizes)})"
 
 
 @function("constant")

@@ -81,7 +81,7 @@ def squeeze(use: Application) -> Expr:
 @function("expand")
 def expand(use: Application) -> Expr:
     sizes: tuple[Any, ...] = use.arg("shape")
-    return _method(use, "expand", *(use.size(size) for size in sizes))
+    return _method(use, "expand", use.shape(sizes))
 
 
 @function("pad")
