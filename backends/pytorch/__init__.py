@@ -3,7 +3,7 @@
     module.py        model.py as a whole: head, support, classes in order
     classes.py       one class a block: which bodies share it, its constructor, its `forward`
     arguments.py     what may become an argument of a constructor; constructor.py: its statements
-    optional.py      one class with an optional layer in the place of two near copies
+    optional.py      one class with an optional part in the place of near copies; stages.py: of an `nn.Sequential`
     functions.py     blocks that own nothing: which of them are functions, and their names
     clusters.py      the same model at other sizes (compiler/resizing.py): which bodies are one part of it
     fitting.py       numbers that vary together as expressions: `4 * d`

@@ -9,6 +9,8 @@ from ...compiler.ir.model import Spec
 
 #: `stride = 1`, `act: fn = silu` between the brackets of a signature.
 _DEFAULT = re.compile(r"\b(\w+)\s*(?::\s*\w+)?\s*=\s*(true|false|-?\d[\w.]*|[A-Za-z_]\w*)\s*[,)]")
+#: `if stride == 1 and C == out {`.
+_CONDITION = re.compile(r"\bif\s+([\w.\s=!<>()-]+?)\s*\{")
 
 #: `x: i64[B, T]` in a signature.
 _INPUT = re.compile(r"\b(\w+)\s*:\s*\w*\[([^\]]*)\]")
@@ -42,6 +44,12 @@ class Authored:
             words = [item.strip() for item in match[2].split(",")]
             found.setdefault(match[1], tuple(word if word.isidentifier() else "" for word in words))
         return found
+
+    def conditions(self, name: str) -> list[str]:
+        """What a block asks in its `if`s."""
+        span = self.spans.get(name)
+        text = self.texts.get(span.file, "")[span.start : span.end] if span is not None else ""
+        return list(dict.fromkeys(_CONDITION.findall(text)))
 
     def defaults(self, name: str) -> dict[str, object]:
         """Statics of a block that have a plain default: a number, a bool, or the name of a function."""

@@ -17,23 +17,24 @@ from typing import Any
 
 from ...compiler.ir.model import AnyNode, Body, CallNode, Model, ModeNode, OpNode, RepeatNode, ScanNode, Spec
 from ...compiler.sizes.facts import Facts
-from .arguments import fixed, input_sizes, letters_of, statics
+from .arguments import conditions, fixed, input_sizes, letters_of, statics
 from .authored import Authored
 from .clusters import clusters
-from .constants import Constants, ModuleClass, Number, Parameter, Scalar, Symbolic, Varies, marks, resolve
+from .constants import Constants, ModuleClass, Number, Parameter, Scalar, Symbolic, Varies, free, marks, resolve
 from .constructor import child_lines, dict_items
-from .fitting import equal
+from .fitting import Absent, equal
 from .functions import function_name, is_plain, modules, renamed, words
 from .group import Group, node_form, structure
 from .initial import InitialValues
 from .lines import Line
 from .lowering import Application, Operand, SharedType, lowering, module_class
-from .optional import filled
-from .python import Expr, camel, identifier, literal, unique, unique_class
+from .optional import Part, Residual, filled
+from .python import Expr, camel, identifier, literal, snake, unique, unique_class
 from .regions import Forward
 from .requirements import require
 from .scopes import RESERVED, Builders, Scopes, Slot, owns, regions_of, singular
 from .sizes import Sizes
+from .stages import LAYERS, collected, has_optional
 from .statements import Called
 from .tables import cut_positions
 from .variables import Region
@@ -92,8 +93,8 @@ class Classes:
         self._emitting: dict[int, tuple[str, ...]] = {}
         self.classes: list[Class] = []
         self.by_body: dict[int, Class] = {}
-        #: Bodies that lack a layer of their class: its path, and the body with it.
-        self.filled: dict[int, tuple[str, Body]] = {}
+        #: Bodies that lack a part of their class: what, and the body with it.
+        self.filled: dict[int, tuple[frozenset[Part], Body]] = {}
         self._uses: list[int] = []  # the classes that the one being written constructs
         self._sizes = Sizes([], [], [])
         self.members: dict[int, Member] = {}
@@ -101,6 +102,7 @@ class Classes:
         self._modules = modules(spec, root)
         for index in (root, *(other.body for other in others)):
             self._collect(Member(index, spec.bodies[index].name))
+        self._level()
         for height in range(self.heights[root] + 1):
             self._write_level([m for i, m in self.members.items() if self.heights[i] == height])
         if len({self.by_body[index].number for index in (root, *(other.body for other in others))}) > 1:
@@ -115,6 +117,26 @@ class Classes:
         self.members[member.index] = member
         self.heights[member.index] = height
         return height
+
+    def _level(self) -> None:
+        """Brings the bodies of one block to one height, that of the highest, so that they are looked at together."""
+        heights = dict(self.heights)
+        inside = {index: [inner.index for inner in self._inside(index)] for index in heights}
+        blocks: dict[tuple[str, str], list[int]] = {}
+        for member in self.members.values():
+            blocks.setdefault((member.name, member.strip), []).append(member.index)
+        changed = True
+        while changed:
+            changed = False
+            for indexes in blocks.values():
+                top = max(heights[index] for index in indexes)
+                top = max(top, *(1 + heights[inner] for index in indexes for inner in inside[index]), 0)
+                if top > len(heights):  # a block within itself
+                    return
+                if any(heights[index] != top for index in indexes):
+                    heights.update(dict.fromkeys(indexes, top))
+                    changed = True
+        self.heights = heights
 
     def _inside(self, index: int) -> list[Member]:
         """Classes that a body uses, those of its regions included."""
@@ -159,43 +181,55 @@ class Classes:
         groups = self._alike(members, activations=False)
         while groups:
             group = groups.pop(0)
-            other = next((other for other in groups if self._with_switch(group, other)), None)
-            if other is not None:
-                groups.remove(other)
-            else:
+            alike = [other for other in groups if (other[0].name, other[0].strip) == (group[0].name, group[0].strip)]
+            merged = self._merged([group, *alike]) if alike else []
+            groups = [other for other in groups if other not in merged]
+            if group not in merged:
                 self._share(group, lambda group: self._alike(group, activations=True))
 
-    def _with_switch(self, one: list[Member], two: list[Member]) -> bool:
-        """Writes one class for two groups of which one lacks a layer that the other has, if that is all."""
-        if (one[0].name, one[0].strip) != (two[0].name, two[0].strip):
-            return False
-        bodies = self.spec.bodies
-        full, lacking = (one, two) if len(bodies[one[0].index].nodes) > len(bodies[two[0].index].nodes) else (two, one)
+    def _merged(self, groups: Sequence[list[Member]]) -> list[list[Member]]:
+        """Writes one class for groups that lack parts of one of them; those groups, or none where it can't be."""
+        for full in sorted(groups, key=lambda group: -len(self.spec.bodies[group[0].index].nodes)):
+            fitting = [other for other in groups if other is not full and self._fills(full, other)]
+            for lacking in (fitting, *([other] for other in fitting if len(fitting) > 1)):
+                if not lacking:
+                    continue
+                kept, self.filled = self.filled, {**self.filled}
+                for other in (other for other in fitting if other not in lacking):
+                    for member in other:
+                        del self.filled[member.index]
+                try:
+                    self._write([*full, *(member for other in lacking for member in other)])
+                except (Varies, Symbolic):
+                    self.filled = kept
+                else:
+                    return [full, *lacking]
+            for member in (member for other in fitting for member in other):
+                del self.filled[member.index]
+        return []
+
+    def _fills(self, full: list[Member], lacking: list[Member]) -> bool:
+        """Whether all of a group lack the same parts of another one, and nothing else; says so in `filled`."""
+        whole = self.spec.bodies[full[0].index]
 
         def same(a: AnyNode, b: AnyNode) -> bool:
             return node_form(self.spec, a, self.number_of) == node_form(self.spec, b, self.number_of)
 
-        whole = bodies[full[0].index]
         form = structure(self.spec, whole, self.number_of, activations=False)
+        found: dict[int, tuple[frozenset[Part], Body]] = {}
         for member in lacking:
-            found = filled(whole, bodies[member.index], same)
-            if found is None or structure(self.spec, found[1], self.number_of, activations=False) != form:
+            one = filled(whole, self.spec.bodies[member.index], same)
+            if one is None or structure(self.spec, one[1], self.number_of, activations=False) != form:
                 return False
-            self.filled[member.index] = found
-        if len({self.filled[member.index][0] for member in lacking}) == 1:
-            try:
-                self._write([*full, *lacking])
-            except (Varies, Symbolic):
-                pass
-            else:
-                return True
-        for member in lacking:
-            del self.filled[member.index]
-        return False
+            found[member.index] = one
+        if len({parts for parts, _ in found.values()}) > 1:
+            return False
+        self.filled |= found
+        return True
 
     def number_of(self, body: int) -> int:
         """The class of a body, as something to compare."""
-        return self.by_body[body].number
+        return self.by_body[int(body)].number
 
     def _alike(self, members: Sequence[Member], *, activations: bool) -> list[list[Member]]:
         """Members that may share a class; without `activations` those too that differ in one."""
@@ -233,30 +267,41 @@ class Classes:
         bodies = [self.spec.bodies[m.index] if a is None else a[1] for m, a in zip(members, added, strict=True)]
         constants = Constants(len(bodies))
         optional: dict[str, Number] = {}
-        for path in {a[0] for a in added if a is not None}:
-            switch = tuple(a is None for a in added)
-            constants.hints[switch] = identifier(path.split(".")[-1])
-            optional[path] = Number(switch, constants)
+        residuals: dict[Residual, Number] = {}
+        for part in dict.fromkeys(part for a in added if a is not None for part in sorted(a[0], key=repr)):
+            switch = Number(tuple(a is None or part not in a[0] for a in added), constants)
+            if isinstance(part, Residual):
+                constants.hints.setdefault(switch.values, "residual")
+                residuals[part] = switch
+            else:
+                constants.hints.setdefault(switch.values, _called(part, bodies[0], self.spec))
+                optional[part] = switch
         group = Group(self.spec, bodies, constants, self.facts)
         body = bodies[0]
         constants.statics = statics(bodies)
         root = members[0].index == self.root
         constants.sizes = {} if root else input_sizes(bodies, constants.statics, self._said(body))
         constants.closed = root
+        if residuals or any(part.split(".")[-1].isdigit() for part in optional):
+            said = self.authored.conditions(members[0].name)
+            constants.conditions = conditions(said, bodies, constants.statics, constants.sizes)
         constants.literals = [*fixed(bodies), *(n for n in self.spec.params.values() if type(n) is int)]
         self._uses = []
-        scopes = Scopes(
-            group,
-            Builders(self.construct, self.stage, self.tree, self.emitting, self.is_function),
-            members[0].strip,
-            optional,
-        )
+        taken = {*RESERVED, *constants.statics, *constants.sizes}
+        taken |= {instance.path.split(".")[0] for instance in body.instances}
+        attributes: dict[Residual, str] = {}
+        for residual in residuals:
+            attributes[residual] = unique("residual", taken)
+            taken.add(attributes[residual])
+        builders = Builders(self.construct, self.stage, self.tree, self.emitting, self.is_function)
+        scopes = Scopes(group, builders, members[0].strip, optional, attributes)
         cls = Class(len(self.classes), members[0].name, tuple(m.index for m in members), [], scopes, uses=self._uses)
         if cls.scopes.root.kind in ("sequential", "dict"):
             cls.base = "nn.Sequential" if cls.scopes.whole is not None else "nn.ModuleDict"
         forward = [] if cls.scopes.whole is not None else self._forward(cls, group, body)
         constructor = self._constructor(cls)
         cls.is_function = not root and self._owns_nothing(members, group) and is_plain(forward)
+        constructor[1:1] = [Line(f"self.{name} = {residuals[which]}", 1) for which, name in attributes.items()]
         if root:
             source = "\n".join(line.text for other in self.classes for line in other.lines)
             source += "\n".join(line.text for line in constructor)
@@ -343,6 +388,8 @@ class Classes:
         root = cls.scopes.root
         lines: list[Line] = []
         if cls.scopes.whole is not None:
+            if has_optional(root.entries):
+                return [*collected(root.entries), Line(f"super().__init__(*{LAYERS})", 1)]
             return [Line(f"super().__init__({', '.join(root.entries)})", 1)]
         if cls.base == "nn.ModuleDict":
             filled, later = dict_items(root)
@@ -390,9 +437,12 @@ class Classes:
         if cls.is_function:
             cls.lines = self._function(cls, constants, forward, parameters, texts)
             return
+        if LAYERS in names and any(line.text.startswith(f"{LAYERS}:") for line in constructor):
+            raise Varies
         attributes: dict[str, str] = {}
         for name in names:
-            attributes[name] = unique(name, {*cls.scopes.root.children, *RESERVED})
+            taken = {*cls.scopes.root.children, *RESERVED, *(n for _, n in cls.scopes.residuals.values())}
+            attributes[name] = unique(name, taken)
         stored = {n for i in read for n in names if re.search(rf"\b{re.escape(n)}\b", texts[i])}
         inside = [_on_self(text, attributes) for text in texts]
         lines: list[Line] = []
@@ -455,8 +505,12 @@ class Classes:
         for parameter in parameters:
             if parameter.is_switch:
                 found[parameter.name] = False
+            if any(isinstance(value, Absent) for value in parameter.values):
+                found[parameter.name] = ModuleClass("None")
             for index, value in zip(cls.bodies, parameter.values, strict=True):
                 own = self.spec.bodies[index].statics.get(parameter.name)
+                if isinstance(value, Absent):
+                    continue
                 if parameter.name in declared and equal(own, declared[parameter.name]):
                     found[parameter.name] = value
                     break
@@ -470,8 +524,8 @@ class Classes:
 
     def construct(self, bodies: Sequence[int], group: Group) -> str:
         """The constructor call of the class of these bodies, one for each body of the group."""
-        cls = self.by_body[bodies[0]]
-        if any(self.by_body[index] is not cls for index in bodies):
+        cls = self.by_body[int(bodies[0])]
+        if any(self.by_body[int(index)] is not cls for index in bodies):
             raise Varies
         self._uses.append(cls.number)
         first = {parameter.name for parameter in cls.parameters[:2] if parameter.name not in cls.defaults}
@@ -482,9 +536,11 @@ class Classes:
 
     def _arguments(self, cls: Class, bodies: Sequence[int], group: Group) -> Iterator[tuple[str, Number]]:
         """The numbers that a use of a class gives, but for those that it need not say."""
-        places = [cls.bodies.index(index) for index in bodies]
+        places = [cls.bodies.index(int(index)) for index in bodies]
         for parameter in cls.parameters:
-            number = group.number([parameter.values[place] for place in places])
+            values = [parameter.values[place] for place in places]
+            free_ = (isinstance(index, Absent) for index in bodies)
+            number = group.number([free(v) if absent else v for v, absent in zip(values, free_, strict=True)])
             default = cls.defaults.get(parameter.name)
             if default is not None and number.is_(default):
                 continue
@@ -589,6 +645,17 @@ class Classes:
     def named(self, text: str) -> str:
         by_number = {cls.number: cls for cls in self.classes}
         return _CLASS_MARK.sub(lambda match: by_number[int(match[1])].name, text)
+
+
+def _called(path: str, body: Body, spec: Spec) -> str:
+    """What people call a part that may be absent: its own name, that of a numbered stage is what stands there."""
+    name = path.split(".")[-1]
+    if not name.isdigit():
+        return identifier(name)
+    nodes = [node for node in body.nodes if isinstance(node, (OpNode, CallNode))]
+    places = [node.instance or (node.path if isinstance(node, OpNode) else "") or "" for node in nodes]
+    node = next(node for node, place in zip(nodes, places, strict=True) if f"{place}.".startswith(f"{path}."))
+    return identifier(snake(node.op if isinstance(node, OpNode) else spec.bodies[node.body].name))
 
 
 def _indented(line: Line) -> Line:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from ...compiler.sizes.dims import Dim
-from .fitting import Free, Style, alike, equal, express
+from .fitting import Absent, Free, FreeFloat, Style, alike, equal, express
 from .python import identifier, literal, unique
 
 
@@ -22,6 +22,10 @@ class ModuleClass:
     """A module class in a number's place, as source: `nn.ReLU`."""
 
     text: str
+
+
+class FreeClass(Absent, ModuleClass):
+    """The class of an activation in a layer that is absent."""
 
 
 Scalar: TypeAlias = "int | float | Dim | ModuleClass"
@@ -52,7 +56,12 @@ class Number:
 
     @property
     def same(self) -> bool:
-        return all(equal(value, self.values[0]) for value in self.values[1:])
+        return all(equal(value, self.sample) for value in self.values)
+
+    @property
+    def sample(self) -> Scalar:
+        """The first value that something depends on."""
+        return next((value for value in self.values if not isinstance(value, Absent)), self.values[0])
 
     @property
     def concrete(self) -> bool:
@@ -63,7 +72,7 @@ class Number:
         """The value where all bodies agree; otherwise they can't share a class."""
         if not self.same:
             raise Varies
-        return self.values[0]
+        return self.sample
 
     def is_(self, value: Scalar) -> bool:
         """Whether it is this value in all bodies."""
@@ -77,7 +86,13 @@ class Number:
 
     def map(self, function: Callable[..., Scalar], *others: Number) -> Number:
         rows = zip(self.values, *(other.values for other in others), strict=True)
-        return Number(tuple(function(*row) for row in rows), self.constants)
+        return Number(
+            tuple(
+                free(function(*row)) if any(isinstance(value, Absent) for value in row) else function(*row)
+                for row in rows
+            ),
+            self.constants,
+        )
 
     def __str__(self) -> str:
         """Source text in the constructor."""
@@ -114,23 +129,27 @@ class Constants:
     hints: dict[tuple[Scalar, ...], str] = field(default_factory=dict[tuple[Scalar, ...], str])
     #: Whether only statics may become arguments: of a model, which is made without any.
     closed: bool = False
+    #: Conditions that the author of the block wrote, by what they are for each body; and the arguments they read.
+    conditions: dict[tuple[Scalar, ...], tuple[str, tuple[str, ...]]] = field(
+        default_factory=dict[tuple[Scalar, ...], tuple[str, tuple[str, ...]]]
+    )
     #: Numbers that are equal in all bodies and may stand in an expression, as the side of an image in `(224 // patch) ** 2`.
     literals: Sequence[int] = ()
 
     def text(self, number: Number, place: str) -> str:
         if number.same:
-            value = number.values[0]
+            value = number.sample
             if isinstance(value, Dim):
                 raise Symbolic
             return value.text if isinstance(value, ModuleClass) else literal(value)
         if not number.concrete:
             raise Symbolic
-        free = [isinstance(value, Free) for value in number.values]
+        absent = [isinstance(value, Absent) for value in number.values]
         at = next(
             (
                 at
                 for at, known in enumerate(self.varying)
-                if alike(known, number.values) and [isinstance(value, Free) for value in known] == free
+                if alike(known, number.values) and [isinstance(value, Absent) for value in known] == absent
             ),
             None,
         )
@@ -149,8 +168,13 @@ class Constants:
                 chosen.append(Parameter(name, values))
         statics = [Parameter(name, values) for name, values in self.statics.items()]
         sizes = [Parameter(name, values) for name, values in self.sizes.items()]
-        for values in self.varying:
-            if self._express(values, chosen, "plain") is not None:
+        stated = {at: self.conditions[v] for at, v in enumerate(self.varying) if v in self.conditions and _is_bool(v)}
+        for _, words in stated.values():
+            chosen += [p for p in (*statics, *sizes) if p.name in words and p not in chosen]
+        # What belongs to a part that may be absent comes last: it often equals what is always there.
+        ordered = sorted(range(len(self.varying)), key=lambda at: _has_absent(self.varying[at]))
+        for values in (self.varying[at] for at in ordered if at not in stated):
+            if self._twin(values) is not None or self._express(values, chosen, "plain") is not None:
                 continue
             found = (
                 next((c for c in sizes if c.values == values), None)
@@ -172,15 +196,29 @@ class Constants:
                 chosen.append(found)
         chosen.sort(key=lambda parameter: order.get(parameter.name, len(order)))
         texts: list[str] = []
-        for values in self.varying:
-            text = self._express(values, chosen)
+        for at, values in enumerate(self.varying):
+            text = stated[at][0] if at in stated else self._express(self._twin(values) or values, chosen)
             assert text is not None
             texts.append(text)
         return chosen, texts
 
+    def _twin(self, values: tuple[Scalar, ...]) -> tuple[Scalar, ...] | None:
+        """For a number of a part that may be absent, one that is always there and equals it."""
+        if not _has_absent(values):
+            return None
+        return next((known for known in self.varying if not _has_absent(known) and alike(known, values)), None)
+
     def _express(self, values: tuple[Scalar, ...], parameters: Sequence[Parameter], style: Style = "any") -> str | None:
         named = {parameter.name: parameter.values for parameter in parameters}
         return express(values, named, style, self.literals)
+
+
+def _has_absent(values: tuple[Scalar, ...]) -> bool:
+    return any(isinstance(value, Absent) for value in values)
+
+
+def _is_bool(values: tuple[Scalar, ...]) -> bool:
+    return all(isinstance(value, bool) for value in values)
 
 
 def resolve(text: str, constructor: Sequence[str], forward: Sequence[str]) -> str:
@@ -192,7 +230,7 @@ def resolve(text: str, constructor: Sequence[str], forward: Sequence[str]) -> st
             return expression
         before = text[: match.start()].rstrip()[-1:]
         after = text[match.end() :].lstrip()[:1]
-        free = before in "(,=[" and after in "),]"
+        free = before in "(,=[" and after in "),]" or text.lstrip() == f"if {match[0]}:"
         return expression if free else f"({expression})"
 
     return _MARK.sub(replace, text)
@@ -201,6 +239,24 @@ def resolve(text: str, constructor: Sequence[str], forward: Sequence[str]) -> st
 def is_mark(text: str) -> bool:
     """Whether a text is one varying number: it needs no parentheses, as `resolve` sets those of its expression."""
     return _MARK.fullmatch(text) is not None
+
+
+def free(value: Any) -> Any:
+    """A static argument or size with its numbers freed: that of a layer that is absent."""
+    if isinstance(value, tuple):
+        items: tuple[Any, ...] = value  # pyright: ignore[reportUnknownVariableType]
+        return tuple(map(free, items))
+    match value:
+        case bool() | Absent():
+            return value
+        case int():
+            return Free(value)
+        case float():
+            return FreeFloat(value)
+        case ModuleClass():
+            return FreeClass(value.text)
+        case _:
+            return value
 
 
 def length(text: str) -> int:

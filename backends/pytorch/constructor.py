@@ -7,6 +7,7 @@ from dataclasses import replace
 from .lines import Line
 from .python import quoted
 from .scopes import Slot
+from .stages import LAYERS, collected, has_optional
 
 
 def dict_items(slot: Slot) -> tuple[list[str], list[tuple[str, Slot]]]:
@@ -28,7 +29,7 @@ def _text(slot: Slot) -> str | None:
         case "leaf":
             return None if slot.buffer else slot.text
         case "sequential":
-            return f"nn.Sequential({', '.join(slot.entries)})"
+            return None if has_optional(slot.entries) else f"nn.Sequential({', '.join(slot.entries)})"
         case "list":
             if len(slot.entries) == 1 and slot.entries[0].startswith("*["):
                 return f"nn.ModuleList({slot.entries[0][1:]})"
@@ -49,6 +50,8 @@ def child_lines(owner: str, name: str, slot: Slot, kind: str) -> list[Line]:
     if slot.kind == "leaf" and slot.buffer:
         kept = "" if slot.persistent else ", persistent=False"
         return [Line(f"{owner}.register_buffer({quoted(name)}, {slot.text}{kept})", 1)]
+    if slot.kind == "sequential" and has_optional(slot.entries):
+        return [*collected(slot.entries), Line(f"{place} = nn.Sequential(*{LAYERS})", 1)]
     text = _text(slot)
     if text is not None:
         return [Line(f"{place} = {text}", 1)]

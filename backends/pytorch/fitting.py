@@ -22,8 +22,8 @@ Column: TypeAlias = "tuple[Any, ...]"
 Style: TypeAlias = Literal["any", "plain"]
 
 
-class Free(int):
-    """A number that nothing depends on: equal to every other."""
+class Absent:
+    """An argument of a layer that is not there: nothing depends on it, and it equals every other."""
 
     def __eq__(self, other: object) -> bool:
         return True
@@ -31,7 +31,15 @@ class Free(int):
     def __ne__(self, other: object) -> bool:
         return False
 
-    __hash__ = int.__hash__
+    def __hash__(self) -> int:
+        return 0
+
+
+class Free(Absent, int):
+    """A number, or the index of a body, that nothing depends on."""
+
+    def __hash__(self) -> int:
+        return int.__hash__(self)
 
     def __mul__(self, other: Any) -> Free:
         return Free(int(self) * int(other))
@@ -39,7 +47,13 @@ class Free(int):
     __rmul__ = __mul__
 
 
+class FreeFloat(Absent, float):
+    """The same for a float."""
+
+
 def equal(a: object, b: object) -> bool:
+    if isinstance(a, Absent) or isinstance(b, Absent):
+        return True
     return a == b and isinstance(a, float) == isinstance(b, float) and isinstance(a, bool) == isinstance(b, bool)
 
 
@@ -50,7 +64,16 @@ def alike(one: Column, two: Column) -> bool:
 def express(
     values: Column, named: Mapping[str, Column], style: Style = "any", literals: Sequence[int] = ()
 ) -> str | None:
-    """`values` as a short expression of the named columns, the plainest first."""
+    """`values` as a short expression of the named columns, the plainest first.
+
+    Where the layer with this number is absent any value will do; where it is there, an argument that belongs to an
+    absent layer says nothing.
+    """
+    rows = [at for at, value in enumerate(values) if not isinstance(value, Absent)]
+    if len(rows) < len(values):
+        values = tuple(values[at] for at in rows)
+        named = {name: tuple(have[at] for at in rows) for name, have in named.items()}
+    named = {name: have for name, have in named.items() if not any(isinstance(value, Absent) for value in have)}
     return next(_expressions(values, named, style, literals), None)
 
 
@@ -243,4 +266,4 @@ def _varied(have: Column) -> bool:
     return len(set(have)) >= 3
 
 
-__all__ = ["Free", "Style", "alike", "equal", "express"]
+__all__ = ["Absent", "Free", "FreeFloat", "Style", "alike", "equal", "express"]

@@ -1,4 +1,4 @@
-"""Bodies that lack one layer of another: one class with a switch, as `downsample=False`, instead of two near copies.
+"""Bodies that lack a part of another: one class with that part optional, instead of near copies.
 
     shortcut = x -> if stride != 1 { downsample: { Conv(..) -> BatchNorm } }      the spec
     bodies with the nodes downsample.0 and downsample.1, and bodies without        the IR
@@ -8,88 +8,219 @@
     ..
     shortcut = x if self.downsample is None else self.downsample(x)
 
-A body without the layer is filled up with it, so that both have the same nodes; the numbers of what is filled in are
-`Free`: whatever the others need.
+Such a part is a layer or a group of layers under a name of its own, as here; a stage of a numbered group, after which
+the other numbers shift (stages.py); or a residual connection (`return x + y if self.residual else y`).
+
+A body without the part is filled up with it, so that both have the same nodes; the numbers of what is filled in are
+`Free`: whatever the others need. Which nodes of two bodies correspond is seen from their places in the spec.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
-from ...compiler.ir.model import AnyNode, Body, Instance, OpNode, Value
+from ...compiler.ir.model import AnyNode, Body, CallNode, Instance, OpNode, Value
+from ...compiler.sizes.types import TensorType
+from .constants import free
 from .fitting import Free
 
 
-def free(value: Any) -> Any:
-    """A static argument with its numbers freed."""
-    if isinstance(value, tuple):
-        items: tuple[Any, ...] = value  # pyright: ignore[reportUnknownVariableType]
-        return tuple(map(free, items))
-    return Free(value) if isinstance(value, int) and not isinstance(value, bool) else value
+@dataclass(frozen=True)
+class Residual:
+    """An addition at a position of the nodes, without which the value `kept` stays as it is. `inner` are values that only
+    the addition reads."""
+
+    position: int
+    kept: int
+    inner: tuple[int, ...] = ()
 
 
-def filled(full: Body, lacking: Body, same: Callable[[AnyNode, AnyNode], bool]) -> tuple[str, Body] | None:
-    """The path of what `full` has beyond `lacking`, and `lacking` with it; None where the two differ in anything else.
+#: What may be absent: a layer, group or stage by its path, or a residual connection.
+Part: TypeAlias = "str | Residual"
 
-    What is filled in must be layers under one path, each fed the result of the one before: without them the value that
-    goes in comes out. `same` says whether two nodes are equal but for numbers and values.
+
+def filled(full: Body, lacking: Body, same: Callable[[AnyNode, AnyNode], bool]) -> tuple[frozenset[Part], Body] | None:
+    """What `full` has beyond `lacking`, and `lacking` with it; None where the two differ in anything else.
+
+    `same` says whether two nodes are equal but for numbers and values. In the result paths and values are those of
+    `full`.
     """
     if len(full.nodes) <= len(lacking.nodes) or len(full.inputs) != len(lacking.inputs):
         return None
-    known: dict[int, int] = {a.id: b.id for a, b in zip(full.inputs, lacking.inputs, strict=True)}
-    types = {value.id: value.type for value in lacking.values()}
-    nodes: list[AnyNode] = []
-    paths: list[str] = []
-    at = 0
-    for node in full.nodes:
-        other = lacking.nodes[at] if at < len(lacking.nodes) else None
-        mapped = tuple(known.get(v, -1) if isinstance(v, int) else v for v in node.inputs)
-        if other is not None and same(node, other) and _inputs_match(mapped, other.inputs):
-            outputs = tuple(
-                Value(id=a.id, type=b.type, name=a.name) for a, b in zip(node.outputs, other.outputs, strict=True)
-            )
-            known |= {a.id: b.id for a, b in zip(node.outputs, other.outputs, strict=True)}
-            inputs = tuple(a if isinstance(a, int) else b for a, b in zip(node.inputs, other.inputs, strict=True))
-            nodes.append(other.model_copy(update={"inputs": inputs, "outputs": outputs}))
-            at += 1
-            continue
-        place = (node.instance or node.path or "") if isinstance(node, OpNode) else ""
-        if not isinstance(node, OpNode) or not place or place.startswith("@"):
+    if full.emits or lacking.emits:
+        return None
+    return _Filling(full, lacking, same).run()
+
+
+class _Filling:
+    def __init__(self, full: Body, lacking: Body, same: Callable[[AnyNode, AnyNode], bool]) -> None:
+        self.full, self.lacking, self.same = full, lacking, same
+        #: Values of the lacking body by those of the full one; without a layer what goes in comes out.
+        self.known = {a.id: b.id for a, b in zip(full.inputs, lacking.inputs, strict=True)}
+        self.types = {value.id: value.type for value in lacking.values()}
+        self.wide = {value.id: value.type for value in full.values()}
+        #: When each value of the lacking body is made.
+        self.order = {value.id: at for at, value in enumerate(lacking.values())}
+        #: Prefixes of paths in the full body by those in the lacking one, and the other way round.
+        self.moved: dict[str, str] = {}
+        self.back: dict[str, str] = {}
+        self.present: list[str] = []
+        self.absent: list[str] = []
+        self.residuals: list[Residual] = []
+        self.pending: dict[int, int] = {}  # functions that wait for their addition: result -> operand
+
+    def run(self) -> tuple[frozenset[Part], Body] | None:
+        nodes: list[AnyNode] = []
+        at = 0
+        for position, node in enumerate(self.full.nodes):
+            other = self.lacking.nodes[at] if at < len(self.lacking.nodes) else None
+            matched = None if other is None else self._matched(node, other)
+            if matched is not None:
+                at += 1
+                nodes.append(matched)
+                continue
+            missing = self._missing(node) if _place(node) else self._added(position, node)
+            if missing is None:
+                return None
+            nodes.append(missing)
+        full, lacking = self.full, self.lacking
+        results = [self.known.get(result.value) for result in full.outputs]
+        if at < len(lacking.nodes) or self.pending or results != [result.value for result in lacking.outputs]:
             return None
-        if len(node.inputs) != 1 or len(node.outputs) != 1 or not isinstance(mapped[0], int) or mapped[0] < 0:
+        paths = [self._part(path) for path in self.absent]
+        if not all(paths):
             return None
-        (output,) = node.outputs
-        if output.type.rank != types[mapped[0]].rank or output.type.dtype != types[mapped[0]].dtype:
+        parts: frozenset[Part] = frozenset((*paths, *self.residuals))
+        own = {self.moved.get(i.path, i.path): i for i in lacking.instances}
+        if len(own) != len(lacking.instances) or not own.keys() <= {i.path for i in full.instances}:
             return None
-        known[output.id] = mapped[0]
-        paths.append(place)
-        nodes.append(
-            node.model_copy(
-                update={
-                    "args": {name: free(value) for name, value in node.args.items()},
-                    "outputs": (Value(id=output.id, type=types[mapped[0]], name=output.name),),
-                }
-            )
+        instances: list[Instance] = []
+        for instance in full.instances:
+            mine = own.get(instance.path)
+            if mine is None and not any(f"{instance.path}.".startswith(f"{part}.") for part in parts):
+                return None
+            instances.append(_freed(instance) if mine is None else mine.model_copy(update={"path": instance.path}))
+        inputs = tuple(
+            Value(id=a.id, type=b.type, name=a.name) for a, b in zip(full.inputs, lacking.inputs, strict=True)
         )
-    tops = {path.split(".")[0] for path in paths}
-    results = [known.get(result.value) for result in full.outputs]
-    if at < len(lacking.nodes) or len(tops) != 1 or results != [result.value for result in lacking.outputs]:
+        update: dict[str, Any] = {
+            "inputs": inputs,
+            "nodes": tuple(nodes),
+            "outputs": full.outputs,
+            "instances": tuple(instances),
+            "taps": {},
+        }
+        return parts, lacking.model_copy(update=update)
+
+    def _matched(self, node: AnyNode, other: AnyNode) -> AnyNode | None:
+        """The other node in the place of the first, if they correspond."""
+        renamed = self._renamed(other, node) if node.span == other.span else None
+        if renamed is None or not self.same(node, renamed):
+            return None
+        mapped = tuple(self.known.get(v, -1) if isinstance(v, int) else v for v in node.inputs)
+        if not _inputs_match(mapped, other.inputs) or any(v in self.pending for v in node.inputs):
+            return None
+        outputs = tuple(
+            Value(id=a.id, type=b.type, name=a.name) for a, b in zip(node.outputs, other.outputs, strict=True)
+        )
+        self.known |= {a.id: b.id for a, b in zip(node.outputs, other.outputs, strict=True)}
+        inputs = tuple(a if isinstance(a, int) else b for a, b in zip(node.inputs, other.inputs, strict=True))
+        place = _place(node)
+        if place:
+            self.present.append(place)
+        for mine, full in zip(_prefixes(_place(other)), _prefixes(place), strict=True):
+            self.moved[mine], self.back[full] = full, mine
+        return renamed.model_copy(update={"inputs": inputs, "outputs": outputs})
+
+    def _renamed(self, other: AnyNode, node: AnyNode) -> AnyNode | None:
+        """The other node with the path of the first; None where more than numbers would have to shift."""
+        here, there = _place(node), _place(other)
+        if here.count(".") != there.count("."):
+            return None
+        for mine, full in zip(_prefixes(there), _prefixes(here), strict=True):
+            if self.moved.get(mine, full) != full or self.back.get(full, mine) != mine:
+                return None
+        pairs = zip(here.split("."), there.split("."), strict=True)
+        if any(a != b and not (a.isdigit() and b.isdigit()) for a, b in pairs):
+            return None
+        if here == there:
+            return other
+        if isinstance(node, OpNode) and isinstance(other, OpNode):
+            if (node.instance is None, node.path is None) != (other.instance is None, other.path is None):
+                return None
+            return other.model_copy(update={"instance": node.instance, "path": node.path})
+        if isinstance(node, CallNode) and isinstance(other, CallNode):
+            return other.model_copy(update={"instance": node.instance})
         return None
-    (top,) = tops
-    own = {instance.path: instance for instance in lacking.instances}
-    instances = tuple(own.get(i.path) or _freed(i) for i in full.instances)
-    if any(i.path not in own and i.path.split(".")[0] != top for i in full.instances) or full.emits or lacking.emits:
-        return None
-    inputs = tuple(Value(id=a.id, type=b.type, name=a.name) for a, b in zip(full.inputs, lacking.inputs, strict=True))
-    update: dict[str, Any] = {
-        "inputs": inputs,
-        "nodes": tuple(nodes),
-        "outputs": full.outputs,
-        "instances": instances,
-        "taps": {},
-    }
-    return top, lacking.model_copy(update=update)
+
+    def _missing(self, node: AnyNode) -> AnyNode | None:
+        """A layer or stage that the lacking body has not."""
+        if not isinstance(node, (OpNode, CallNode)) or len(node.inputs) != 1 or len(node.outputs) != 1:
+            return None
+        operand = node.inputs[0]
+        kept = self.known.get(operand) if isinstance(operand, int) and operand not in self.pending else None
+        if kept is None or _place(node).startswith("@") or (isinstance(node, CallNode) and node.instances):
+            return None
+        if not _alike(node.outputs[0].type, self.types[kept]):
+            return None
+        self.absent.append(_place(node))
+        return self._empty(node, kept)
+
+    def _added(self, position: int, node: AnyNode) -> AnyNode | None:
+        """An addition of two values of which the lacking body has one, or a function before it."""
+        if not isinstance(node, OpNode) or len(node.outputs) != 1:
+            return None
+        operands = [operand for operand in node.inputs if isinstance(operand, int)]
+        if len(operands) != len(node.inputs) or any(operand not in self.known for operand in operands):
+            return None
+        output = node.outputs[0]
+        if any(self.wide[operand] != output.type for operand in operands) or len(operands) not in (1, 2):
+            return None
+        if len(operands) == 1:
+            if self.pending:
+                return None
+            self.pending[output.id] = operands[0]
+            return self._empty(node, self.known[operands[0]])
+        if node.op not in ("add", "plus") or any(value not in operands for value in self.pending):
+            return None
+        reads = [v for n in self.full.nodes for v in n.inputs] + [result.value for result in self.full.outputs]
+        if any(reads.count(value) != 1 for value in self.pending):
+            return None
+        latest = max(operands, key=lambda value: self.order[self.known[value]])
+        kept = self.pending.get(latest, latest)
+        self.residuals.append(Residual(position, kept, tuple(self.pending)))
+        self.pending.clear()
+        return self._empty(node, self.known[kept])
+
+    def _empty(self, node: OpNode | CallNode, kept: int) -> AnyNode:
+        (output,) = node.outputs
+        self.known[output.id] = kept
+        update: dict[str, Any] = {"outputs": (Value(id=output.id, type=self.types[kept], name=output.name),)}
+        if isinstance(node, CallNode):
+            return node.model_copy(update={**update, "body": Free(node.body)})
+        return node.model_copy(update={**update, "args": {name: free(value) for name, value in node.args.items()}})
+
+    def _part(self, path: str) -> str:
+        """The largest group around a path that is absent as a whole; empty for a layer that is applied elsewhere."""
+        held = {prefix for place in self.present for prefix in _prefixes(place)}
+        return next((prefix for prefix in _prefixes(path) if prefix not in held), "")
+
+
+def _place(node: AnyNode) -> str:
+    if isinstance(node, OpNode):
+        return node.instance or node.path or ""
+    return node.instance if isinstance(node, CallNode) else ""
+
+
+def _prefixes(path: str) -> list[str]:
+    parts = path.split(".")
+    return [".".join(parts[:count]) for count in range(1, len(parts) + 1)]
+
+
+def _alike(one: TensorType, two: TensorType) -> bool:
+    return one.rank == two.rank and one.dtype == two.dtype
 
 
 def _inputs_match(mapped: tuple[Any, ...], inputs: tuple[Any, ...]) -> bool:
@@ -103,8 +234,9 @@ def _freed(instance: Instance) -> Instance:
         update={
             "args": {name: free(value) for name, value in instance.args.items()},
             "parameters": tuple(p.model_copy(update={"shape": free(p.shape)}) for p in instance.parameters),
+            "body": None if instance.body is None else Free(instance.body),
         }
     )
 
 
-__all__ = ["filled"]
+__all__ = ["Part", "Residual", "filled"]

@@ -55,12 +55,18 @@ class Forward(Statements):
             if not emits and not any(output.id in needed for output in node.outputs):
                 continue
             live.add(position)
-            for operand in self.reads(node):
+            for operand in (*self.reads(node), *self.kept(region, position)):
                 needed.add(operand)
                 region.last.setdefault(operand, position)
                 region.count[operand] = region.count.get(operand, 0) + 1
             region.regional.update(captured(node))
         return live
+
+    def kept(self, region: Region, position: int) -> tuple[int, ...]:
+        """The value that stays where an addition is not made."""
+        if self.scopes is None or region.group is not self.scopes.group or position not in self.scopes.residuals:
+            return ()
+        return (self.scopes.residuals[position][0].kept,)
 
     def reads(self, node: AnyNode) -> list[int]:
         """Values that must be there before a node is written."""

@@ -23,7 +23,9 @@ from ...compiler.ir.model import AnyNode, Body, CallNode, Instance, ModeNode, Op
 from .constants import Number, Symbolic, Varies
 from .group import Group, handed
 from .lowering import Construction, SharedType, lowering
+from .optional import Residual
 from .python import quoted, snake, unique
+from .stages import has_optional, optional_stage
 
 Kind: TypeAlias = Literal["leaf", "module", "sequential", "list", "dict"]
 
@@ -128,9 +130,19 @@ class Scopes:
     """The tree of one class, its chains and its loops by node position."""
 
     def __init__(
-        self, group: Group, build: Builders, strip: str = "", optional: Mapping[str, Number] | None = None
+        self,
+        group: Group,
+        build: Builders,
+        strip: str = "",
+        optional: Mapping[str, Number] | None = None,
+        residuals: Mapping[Residual, str] | None = None,
     ) -> None:
         self.group, self.build, self.strip = group, build, strip
+        #: Residual connections that some of the bodies lack, by position; and the attributes that say so.
+        self.residuals = {residual.position: (residual, name) for residual, name in (residuals or {}).items()}
+        #: Paths of what some of the bodies lack: stages of a chain, then what is an attribute.
+        self.switches = dict(optional or {})
+        self.stages: set[str] = set()
         self.root = Slot()
         self.chains: dict[int, Chain] = {}
         self.loops: dict[int, Loop] = {}
@@ -141,10 +153,14 @@ class Scopes:
             self._place(group, "", {})
         self._classify(self.root)
         self._order()
-        #: Paths of what some of the bodies lack.
-        self.optional = dict(optional or {})
+        self.optional = {path: switch for path, switch in self.switches.items() if path not in self.stages}
+        for path in self.stages:
+            if self.whole is None and self.root.at(self.segments(path)[:-1]).kind != "sequential":
+                raise Varies
         for path, switch in self.optional.items():
             slot = self.root.at(self.segments(path))
+            if path.split(".")[-1].isdigit():  # the numbers after it would have to shift
+                raise Varies
             if slot.kind not in ("leaf", "sequential") or slot.buffer or self.whole is not None:
                 raise Varies
             slot.switch = switch
@@ -317,7 +333,7 @@ class Scopes:
                 text = self.entry(group, position) if self._only_input(node) == flow else None
                 if text is None or len(node.outputs) != 1:
                     return None
-                entries.append(text)
+                entries.append(self.stage(group, place, text))
                 flow, number, index = node.outputs[0].id, number + 1, index + 1
             else:
                 inside: list[int] = []
@@ -330,7 +346,9 @@ class Scopes:
                 nested = self.chain(group, inside, flow, place[: depth + 1], read)
                 if nested is None:
                     return None
-                entries.append(f"nn.Sequential({', '.join(nested[0])})")
+                if has_optional(nested[0]):
+                    raise Varies
+                entries.append(self.stage(group, place[: depth + 1], f"nn.Sequential({', '.join(nested[0])})"))
                 flow, number = nested[1], number + 1
             if index < len(positions) and read[flow] != 1:
                 return None
@@ -369,6 +387,14 @@ class Scopes:
                 entries.append(f"*[m for _ in range({turns_}) for m in {stages}]")
             count += run.count * run.strides[""]
         return entries, count
+
+    def stage(self, group: Group, place: tuple[str, ...], text: str) -> str:
+        """An entry of a sequential, with its condition where some of the bodies lack it."""
+        path = ".".join(place)
+        if group is not self.group or path not in self.switches:
+            return text
+        self.stages.add(path)
+        return optional_stage(self.switches[path], text)
 
     def entry(self, group: Group, position: int) -> str | None:
         """The constructor of one stage of a sequential."""

@@ -132,13 +132,24 @@ class Statements(Variables):
                 return expr
             return self.optional(region, node.instance, use.operand(0).expr, expr)
 
-        expr = self.lighten(region, node, make)
+        expr = self.residual(region, position, self.lighten(region, node, make))
         if len(node.outputs) == 1:
             self.finish(region, node, expr)
             return
         use = self.use(region, nodes)
         targets = lowered.targets
         self.several(region, node, expr, lambda names: targets(use, names) if targets else ", ".join(names))
+
+    def residual(self, region: Region, position: int, expr: Expr) -> Expr:
+        """An addition that is not made everywhere."""
+        if self.scopes is None or region.group is not self.scopes.group or position not in self.scopes.residuals:
+            return expr
+        residual, name = self.scopes.residuals[position]
+        kept = region.env[residual.kept]
+        if not kept.text.isidentifier() or any(region.env[v].text.isidentifier() for v in residual.inner):
+            raise Varies  # what belongs to the addition would be done without it
+        text = f"{expr.text} if self.{name} else {kept.text}"
+        return Expr(text, TERNARY, expr.names | kept.names, expr.weight + 1)
 
     def optional(self, region: Region, path: str, start: Expr, call: Expr) -> Expr:
         """A call of something that may not be there: then what would go in comes out."""

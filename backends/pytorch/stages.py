@@ -1,0 +1,54 @@
+"""Stages of an `nn.Sequential` that only some uses of a class have.
+
+block: { if expand != C { ConvBN(expand, 1) } -> ConvBN(expand, 3) }      the spec
+block.0, block.1 in one body, block.0 in the other                        the IR: numbers shift
+layers: list[nn.Module] = []                                              the source
+if expand != in_channels:
+    layers.append(ConvBN(in_channels, expand, kernel=1))
+layers.append(ConvBN(expand, expand, kernel=3))
+self.block = nn.Sequential(*layers)
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from .constants import Number
+from .lines import Line
+
+#: The condition of a stage that may be absent, and the stage.
+_STAGE = re.compile("\x06([^\x07]*)\x07(.*)", re.DOTALL)
+#: What the stages are collected in.
+LAYERS = "layers"
+
+
+def optional_stage(switch: Number, text: str) -> str:
+    """An entry of an `nn.Sequential` that is there if the switch says so."""
+    return f"\x06{switch}\x07{text}"
+
+
+def has_optional(entries: Sequence[str]) -> bool:
+    return any("\x06" in entry for entry in entries)
+
+
+def collected(entries: Sequence[str]) -> list[Line]:
+    """Statements that collect the stages of an `nn.Sequential`, as numbers shift where one is absent."""
+    runs: list[tuple[str, list[str]]] = [("", [])]
+    for entry in entries:
+        stage = _STAGE.fullmatch(entry)
+        condition, text = (stage[1], stage[2]) if stage is not None else ("", entry)
+        if condition != runs[-1][0]:
+            runs.append((condition, []))
+        runs[-1][1].append(text)
+    lines = [Line(f"{LAYERS}: list[nn.Module] = [{', '.join(runs[0][1])}]", 1)]
+    for condition, texts in runs[1:]:
+        if condition:
+            lines.append(Line(f"if {condition}:", 1))
+        single = len(texts) == 1 and not texts[0].startswith("*")
+        added = f"{LAYERS}.append({texts[0]})" if single else f"{LAYERS} += [{', '.join(texts)}]"
+        lines.append(Line(added, 2 if condition else 1))
+    return lines
+
+
+__all__ = ["LAYERS", "collected", "has_optional", "optional_stage"]
