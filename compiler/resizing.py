@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ from .ir.model import (
 )
 from .ir.record import Record
 from .messages.diagnostics import Report
-from .resolve.definitions import Callable, Definition, statics_of
+from .resolve.definitions import UNKNOWN, Callable, Definition, ParamSlot, statics_of
 from .resolve.project import Project, resolve
 from .sizes.dims import Dim
 from .sizes.types import TensorType
@@ -49,11 +49,13 @@ DEPTH = 6
 @dataclass(frozen=True)
 class Resized:
     """A model at other values of its statics. `spec` holds the bodies of `model`, which is the one of the IR but for places
-    in the source, and those of all others: by static, the model with other values of it alone."""
+    in the source, and those of all others: by static or parameter of the file, the model with other values of it alone."""
 
     spec: Spec
     model: Model
     others: Mapping[str, Sequence[Model]]
+    #: Those of `others` that are parameters of the file; in all bodies they stand among the statics.
+    params: Sequence[str] = ()
 
 
 def resized(spec: Spec, model: Model) -> Resized | None:
@@ -61,16 +63,28 @@ def resized(spec: Spec, model: Model) -> Resized | None:
     where there is nothing to change.
 
     Only statics that are numbers and that change no layer, path or operator at any of the values that were tried. A static whose default follows from another one changes with it and has no entry.
+    Parameters of the file that the model reads count as statics, but for those that change nothing but the sizes of what
+    flows through.
     """
-    if not any(_is_number(value) for value in model.statics.values()):
+    if not any(map(_is_number, (*model.statics.values(), *spec.params.values()))):
         return None
     with paused():
         again = _again(spec, model)
         if again is None:
             return None
         others = {name: again.others(name) for name in again.free}
-        bodies = spec.model_copy(update={"bodies": tuple(again.elaborator.bodies)})
-        return Resized(bodies, again.base, {name: found for name, found in others.items() if found})
+        params = again.free_params
+        values: list[Mapping[str, int | float]] = [params] * len(again.elaborator.bodies)  # of the parameters, by body
+        for name in params:
+            others[name] = again.others_of_param(name, params, values)
+        bodies = tuple(
+            body.model_copy(
+                update={"statics": {**body.statics, **{k: v for k, v in more.items() if k not in body.statics}}}
+            )
+            for body, more in zip(again.elaborator.bodies, values, strict=True)
+        )
+        whole = spec.model_copy(update={"bodies": bodies})
+        return Resized(whole, again.base, {name: found for name, found in others.items() if found}, tuple(params))
 
 
 class _Again:
@@ -84,6 +98,50 @@ class _Again:
         self.base = model
         self.declared = {decl.name.text: decl for decl in statics_of(definition)}
         self.given = {name: value for name, value in model.statics.items() if _passes(value)}
+        self.params = project.root.params if definition.scope is project.root else {}
+        for slot in self.params.values():
+            slot.used = False
+        self.read: set[ParamSlot] = set()
+
+    @property
+    def free_params(self) -> dict[str, int | float]:
+        """Numbers among the parameters of the file that the model reads; without those that follow from others, that a
+        static takes its default from, or that a static is called like."""
+        defaults = [decl.default for decl in self.declared.values() if decl.default is not None]
+        return {
+            name: slot.result
+            for name, slot in self.params.items()
+            if slot in self.read and _is_number(slot.result) and name not in self.declared
+            if not _mentions(slot.value, self.params) and not any(_mentions(node, {name: slot}) for node in defaults)
+        }
+
+    def others_of_param(
+        self, name: str, params: Mapping[str, int | float], values: list[Mapping[str, int | float]]
+    ) -> list[Model]:
+        """The model with other values of a parameter of the file; empty as for `others`, and where only sizes of what flows
+        through change. `values` gets what the parameters are in each body that is added."""
+        slot, kept = self.params[name], {slot: slot.result for slot in self.params.values()}
+        cache, models = self.elaborator.cache, list[Model]()
+        try:
+            for choices in candidates(kept[slot]):
+                for value in choices:
+                    for other in self.params.values():  # those that follow from it are computed again
+                        other.result = UNKNOWN if _mentions(other.value, self.params) else kept[other]
+                    slot.result = value
+                    self.elaborator.cache = {}
+                    found = self.elaborated({})
+                    values += [{**params, name: value}] * (len(self.elaborator.bodies) - len(values))
+                    if found is None:
+                        continue
+                    if not self.equal(found, numbers=False) or self.equal(found, numbers=False, loose=_FLOWING):
+                        return []
+                    models.append(found)
+                    break
+        finally:
+            self.elaborator.cache = cache
+            for other, result in kept.items():
+                other.result = result
+        return models
 
     @property
     def free(self) -> list[str]:
@@ -95,6 +153,7 @@ class _Again:
         if found is None or not self.equal(found, numbers=True):
             return False
         self.base = found
+        self.read = {slot for slot in self.params.values() if slot.used}
         for name, decl in self.declared.items():
             if name in self.given and decl.default is not None and _mentions(decl.default, self.declared):
                 value = self.given.pop(name)
@@ -111,12 +170,13 @@ class _Again:
         root = self.elaborator.root(RootUse(self.definition, callable, self.definition.node.name.span))
         return None if root is None else self.elaborator.models[root.model]
 
-    def equal(self, other: Model, *, numbers: bool) -> bool:
+    def equal(self, other: Model, *, numbers: bool, loose: Collection[tuple[type[Record], str]] | None = None) -> bool:
         """Whether a model equals that of the IR, in all but numbers or in these too. Facts about symbolic sizes have to."""
         mine = self.model
-        facts = (mine.divisors, mine.bounds) == (other.divisors, other.bounds)
+        facts = mine.divisors == other.divisors and mine.bounds.keys() == other.bounds.keys()
+        facts = facts and (not numbers or mine.bounds == other.bounds)
         bodies = self.spec.bodies, self.elaborator.bodies
-        return facts and _Comparison(*bodies, numbers=numbers).equal_bodies(mine.body, other.body)
+        return facts and _Comparison(*bodies, numbers=numbers, loose=loose).equal_bodies(mine.body, other.body)
 
     def others(self, name: str) -> list[Model]:
         """Empty when a value gives a valid model with other layers: then the static is not only a size."""
@@ -227,8 +287,16 @@ def _passes(value: Any) -> bool:
 class _Comparison:
     """Of bodies and all they contain, places in the source apart."""
 
-    def __init__(self, one: Sequence[Body], two: Sequence[Body], *, numbers: bool) -> None:
+    def __init__(
+        self,
+        one: Sequence[Body],
+        two: Sequence[Body],
+        *,
+        numbers: bool,
+        loose: Collection[tuple[type[Record], str]] | None = None,
+    ) -> None:
         self.one, self.two, self.numbers = one, two, numbers
+        self.loose = _SIZES if loose is None else loose
         self.known: set[tuple[int, int]] = set()
 
     def equal_bodies(self, a: int, b: int) -> bool:
@@ -264,7 +332,7 @@ class _Comparison:
             return isinstance(b, int) and self.equal_bodies(a, b)
         if not self.numbers and name in ("statics", "dims"):
             return True
-        return self.equal(a, b, loose=not self.numbers and (type(record), name) in _SIZES)
+        return self.equal(a, b, loose=not self.numbers and (type(record), name) in self.loose)
 
 
 #: Fields that hold sizes and arguments.
@@ -272,6 +340,9 @@ _SIZES = {
     (Value, "type"), (Scalar, "value"), (Parameter, "shape"), (Init, "args"), (Instance, "args"), (OpNode, "args"),
     (Run, "count"), (Requirement, "left"), (Requirement, "right"),
 }  # fmt: skip
+
+#: The one that holds sizes of what flows through.
+_FLOWING = {(Value, "type")}
 
 
 def _is_size(value: Any) -> bool:

@@ -89,7 +89,9 @@ class Classes:
         self.models = (model, *others)
         self.clusters = clusters(spec, root, [other.body for other in others])
         self.spec, self.root, self.outputs, self.emits = spec, root, tuple(outputs), tuple(emits)
-        self.facts = Facts(model.divisors, model.bounds)
+        # What is known of a size at all sizes of the model.
+        bounds = {name: _widest([other.bounds[name] for other in self.models]) for name in model.bounds}
+        self.facts = Facts(model.divisors, bounds)
         self._emitting: dict[int, tuple[str, ...]] = {}
         self.classes: list[Class] = []
         self.by_body: dict[int, Class] = {}
@@ -645,6 +647,11 @@ class Classes:
     def named(self, text: str) -> str:
         by_number = {cls.number: cls for cls in self.classes}
         return _CLASS_MARK.sub(lambda match: by_number[int(match[1])].name, text)
+
+
+def _widest(bounds: Sequence[tuple[int, int | None]]) -> tuple[int, int | None]:
+    """What holds at every size of a model: no upper bound where it follows from an argument."""
+    return min(low for low, _ in bounds), bounds[0][1] if len(set(bounds)) == 1 else None
 
 
 def _called(path: str, body: Body, spec: Spec) -> str:

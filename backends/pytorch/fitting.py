@@ -172,6 +172,10 @@ def _of_two(values: Column, known: Mapping[str, Column]) -> Iterator[str]:
                 factor = values[0] // share if share else 0
                 if factor > 1 and _varied(one) and _both(values, lambda a, b, f=factor: f * (a // b), one, two):
                     yield f"{factor} * ({first} // {second})"
+            if even and _varied(one) and _varied(two):  # as many patches as a square image has, maybe one more
+                for more in (0, 1):
+                    if _both(values, lambda a, b, m=more: (a // b) ** 2 + m, one, two):
+                        yield f"({first} // {second}) ** 2" + (f" + {more}" if more else "")
             product = one[0] * two[0]
             factor = values[0] // product if product else 0
             if (

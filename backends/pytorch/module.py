@@ -33,7 +33,7 @@ if __name__ == "__main__":
 def module_source(spec: Spec, model: Model, *, extra_outputs: tuple[str, ...] = (), resizable: bool = True) -> str:
     """Source of a file whose class `class_name(model)` is the model.
 
-    The model's statics are arguments of its constructor as far as sizes follow from them by short expressions, unless
+    The model's statics, and the parameters of the file that it reads, are arguments of its constructor as far as sizes follow from them by short expressions, unless
     `resizable` is false: then, in a tenth of the time, its sizes are numbers.
     `forward` takes the model's inputs and returns its output; several outputs, and the taps (then the emits) named in
     `extra_outputs` after them, come as a named tuple `Outputs`. The only imports are torch's (and `NamedTuple` for that tuple).
@@ -99,7 +99,8 @@ def _resizable(
         except Varies as failure:
             if len(failure.values) == 1 + len(columns):
                 here = zip(columns, failure.values[1:], strict=True)
-                unexplained[:] = dict.fromkeys(name for name, value in here if value != failure.values[0])
+                differing = dict.fromkeys(name for name, value in here if value != failure.values[0])
+                unexplained[:] = sorted(differing, key=lambda name: name not in family.params)
         except (Symbolic, Failed):
             pass
         return None
@@ -114,7 +115,7 @@ def _resizable(
         tried = next(((less, found) for less in fewer if (found := written(less)) is not None), None)
         if tried is not None:
             return tried[1]
-        dropped = unexplained or names[-1:]
+        dropped = unexplained[:1] if unexplained and unexplained[0] in family.params else unexplained or names[-1:]
         names = [name for name in names if name not in dropped]
     return None
 

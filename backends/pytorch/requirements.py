@@ -29,12 +29,14 @@ def require(writer: Statements, region: Region, requirements: Sequence[Sequence[
             texts = [writer.size(region, left), writer.size(region, right)]
         except AssertionError:
             continue
-        if any("\x01" in text for text in texts):
+        marked = ["\x01" in text for text in texts]
+        if any(marked) and not region.group.constants.closed:
             continue
+        said = [f"{{{text}}}" if is_marked else text for text, is_marked in zip(texts, marked, strict=True)]
         writer.add(f"if {texts[0]} {opposite[first.op]} {texts[1]}:")
         letters = sorted({a.letter for a in writer.sizes.axes if re.search(rf"\b{a.letter}\b", " ".join(texts))})
         got = ", ".join(f"{letter} = {{{letter}}}" for letter in letters)
-        message = f'f"expected {texts[0]} {first.op} {texts[1]}, got {got}"'
+        message = f'f"expected {said[0]} {first.op} {said[1]}, got {got}"'
         with writer.recorded() as lines:
             writer.add(f"raise ValueError({quoted(first.message) if first.message else message})")
         writer.lines += lines

@@ -28,47 +28,62 @@ FIXED = {
     ("mobilenet_v3", "width"),
     ("sunspots_tcn", "channels"),  # of one channel the first block needs no shortcut
 }
+#: Parameters of the file that are arguments, by model.
+PARAMS = {
+    "BertMlm": ["width"],
+    "CharGpt": ["ctx"],
+    "Clip": ["ctx", "vocab"],
+    "Generator": ["latent"],
+    "DigitsMlp": ["hidden"],
+    "GPT2": ["ctx"],
+    "Llama": ["ctx"],
+    "Mamba": ["ctx"],
+    "Mixtral": ["ctx"],
+    "MobileNetV3": ["momentum"],
+    "Transformer": ["width"],
+    "Vae": ["latent"],
+}
 #: Other sizes, none of which was looked at to find the expressions.
 SIZES: dict[str, list[dict[str, Any]]] = {
     "autoencoder": [{"hidden": 24}, {"size": 12}],
-    "bert": [{"vocab": 90, "d": 24, "depth": 2, "heads": 3, "drop": 0.0}, {"vocab": 77, "d": 28, "depth": 1, "heads": 2}],
+    "bert": [{"width": 11, "d": 24, "heads": 3}, {"vocab": 90, "d": 24, "depth": 2, "heads": 3, "drop": 0.0}, {"vocab": 77, "d": 28, "depth": 1, "heads": 2}],
     "bert_classifier": [{"vocab": 90, "d": 24, "depth": 2, "heads": 3, "classes": 4}],
     "bilstm": [{"vocab": 90, "d": 20, "hidden": 12, "classes": 3}],
     "breast_cancer": [{"classes": 5}],
-    "char_gpt": [{"vocab": 90, "d": 24, "depth": 2, "heads": 3}],
-    "clip": [
+    "char_gpt": [{"ctx": 9, "d": 24, "depth": 1}, {"vocab": 90, "d": 24, "depth": 2, "heads": 3}],
+    "clip": [{"ctx": 8, "vocab": 70, "depth": 1}, 
         {"dim": 20, "depth": 1, "width": 24, "heads": 3, "text_width": 28, "text_heads": 2, "patch": 56},
         {"dim": 12, "depth": 2, "width": 8, "heads": 1, "text_width": 32, "text_heads": 8, "patch": 28},
     ],
-    "dcgan": [{"width": 12}],
+    "dcgan": [{"latent": 7}, {"width": 12}],
     "ddpm": [{"width": 24}],
     "digits_cnn": [{"width": 20, "classes": 3}],
     "digits_lstm": [{"hidden": 20, "classes": 3}],
-    "digits_mlp": [{"classes": 7}],
+    "digits_mlp": [{"hidden": 20, "classes": 4}, {"classes": 7}],
     "distillation": [{"hidden": 20}],
     "efficientnet_b0": [{"classes": 5, "drop": 0.4}],
     "finetune": [{"width": 12, "classes": 5}],
-    "gpt2": [{"vocab": 90, "d": 64, "depth": 2, "heads": 4}, {"vocab": 90, "d": 60, "depth": 3, "heads": 5, "drop": 0.0}],
+    "gpt2": [{"ctx": 6, "d": 36, "depth": 1}, {"vocab": 90, "d": 64, "depth": 2, "heads": 4}, {"vocab": 90, "d": 60, "depth": 3, "heads": 5, "drop": 0.0}],
     "lenet5": [{"classes": 4}],
-    "llama3": [
+    "llama3": [{"ctx": 7, "d": 32, "depth": 1, "vocab": 90, "heads": 4, "kv_heads": 2}, 
         {"vocab": 90, "d": 48, "depth": 2, "heads": 6, "kv_heads": 3, "hidden": 20, "theta": 100.0},
         {"vocab": 90, "d": 32, "depth": 1, "heads": 4, "kv_heads": 4, "hidden": 28},
     ],
-    "mamba": [{"vocab": 90, "d": 20, "depth": 2, "state": 5, "kernel": 3}, {"vocab": 90, "d": 39, "depth": 1}],
-    "mixtral": [
+    "mamba": [{"ctx": 6, "d": 20, "depth": 1}, {"vocab": 90, "d": 20, "depth": 2, "state": 5, "kernel": 3}, {"vocab": 90, "d": 39, "depth": 1}],
+    "mixtral": [{"ctx": 11, "depth": 1, "d": 32, "vocab": 80, "hidden": 20, "heads": 4, "kv_heads": 2}, 
         {"vocab": 90, "d": 48, "depth": 2, "heads": 6, "kv_heads": 3, "hidden": 20, "experts": 5, "active": 3},
     ],
-    "mobilenet_v3": [{"classes": 5}],
+    "mobilenet_v3": [{"momentum": 0.3}, {"classes": 5}],
     "resnet18": [{"classes": 5, "width": 12}],
     "resnet50": [{"classes": 5, "width": 10}],
     "seq2seq": [{"vocab": 90, "d": 20, "hidden": 12, "drop": 0.0}],
     "sunspots_gru": [{"hidden": 12}],
-    "transformer": [{"vocab": 90, "d": 24, "depth": 2, "heads": 3, "hidden": 20}],
+    "transformer": [{"width": 13, "d": 24, "depth": 1, "heads": 3}, {"vocab": 90, "d": 24, "depth": 2, "heads": 3, "hidden": 20}],
     "unet": [{"classes": 3, "width": 6}],
-    "vae": [{"hidden": 20}],
+    "vae": [{"latent": 3}, {"hidden": 20}],
     "vgg16": [{"classes": 3, "width": 6, "hidden": 20}],
     "vit_b16": [{"classes": 3, "patch": 56, "d": 24, "depth": 2, "heads": 3}, {"patch": 32, "d": 28, "depth": 1, "heads": 2}],
-    "wgan_gp": [{"width": 6}],
+    "wgan_gp": [{"latent": 5, "width": 6}, {"width": 6}],
 }  # fmt: skip
 CASES = [(name, at) for name, rows in SIZES.items() for at in range(len(rows))]
 
@@ -100,8 +115,10 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def resized_spec(models: Path, name: str, model: Model, chosen: dict[str, Any]) -> tuple[Spec, Model]:
     """The IR of a model at other sizes."""
-    statics = {key: value for key, value in model.statics.items() if isinstance(value, (int, float))} | chosen
+    statics = {key: value for key, value in model.statics.items() if isinstance(value, (int, float))}
+    statics |= {key: value for key, value in chosen.items() if key in statics}
     given = [f"{model.name}.{key}={str(value).lower()}" for key, value in statics.items()]
+    given += [f"{key}={value}" for key, value in chosen.items() if key not in statics]
     own = re.compile(rf"^model {model.name}\b", re.MULTILINE)
     home = next(p for p in (models / f"{name}.dlspec", *sorted(models.iterdir())) if own.search(p.read_text("utf-8")))
     checked = check(home, given)
@@ -114,7 +131,8 @@ def resized_spec(models: Path, name: str, model: Model, chosen: dict[str, Any]) 
 def test_other_sizes_are_those_of_the_spec(name: str, at: int, example: Callable[[str], Spec], models: Path) -> None:
     spec, sizes = example(f"specs/{name}.dlspec"), SIZES[name][at]
     for model in spec.models:
-        chosen = {key: value for key, value in sizes.items() if key in model.statics}
+        known = [*model.statics, *PARAMS.get(model.name, [])]
+        chosen = {key: value for key, value in sizes.items() if key in known}
         wanted_spec, wanted_model = resized_spec(models, name, model, chosen)
         plain = module_source(wanted_spec, wanted_model, resizable=False)
         wanted = filled(made(wanted_model, plain)).eval()
@@ -127,6 +145,7 @@ def test_other_sizes_are_those_of_the_spec(name: str, at: int, example: Callable
             trained = have.train()(*inputs)
             torch.manual_seed(0)
             assert_equal(trained, wanted.train()(*inputs))
+        assert_equal(list(have.state_dict().values()), list(wanted.state_dict().values()))
 
 
 def assert_equal(have: Any, want: Any) -> None:
@@ -145,6 +164,7 @@ def test_every_numeric_static_is_an_argument_with_its_value(name: str, example: 
         arguments = inspect.signature(getattr(module, class_name(model))).parameters
         numbers = {k: v for k, v in model.statics.items() if isinstance(v, (int, float)) and not isinstance(v, bool)}
         wanted = {key: value for key, value in numbers.items() if (name, key) not in FIXED}
+        wanted |= {key: spec.params[key] for key in PARAMS.get(model.name, [])}
         assert {key: one.default for key, one in arguments.items()} == wanted
 
 
@@ -172,8 +192,8 @@ def test_a_variant_and_overrides_are_the_defaults_and_a_stored_ir_says_the_same(
     stored = Spec.model_validate_json(checked.spec.model_dump_json())
     source = module_source(stored, stored.models[0])
     assert source == module_source(checked.spec, checked.spec.models[0])
-    assert signature(source, "GPT2") == {"vocab": 128, "d": 96, "depth": 4, "heads": 4, "drop": 0.0}
-    assert "nn.Embedding(32, d)" in source
+    assert signature(source, "GPT2") == {"vocab": 128, "d": 96, "depth": 4, "heads": 4, "drop": 0.0, "ctx": 32}
+    assert "nn.Embedding(ctx, d)" in source
 
 
 def test_files_around_the_spec_are_read_again_from_the_ir(tmp_path: Path) -> None:
@@ -221,3 +241,49 @@ def test_only_what_holds_at_every_size_is_an_argument(statics: str, body: str, f
     spec = check(file).spec
     assert spec is not None
     assert set(signature(module_source(spec, spec.models[0]), "M")) == free
+
+
+def test_a_model_holds_its_input_to_the_parameter_it_was_made_with(example: Callable[[str], Spec]) -> None:
+    spec = example("specs/gpt2.dlspec")
+    model = made(spec.models[0], module_source(spec, spec.models[0]), vocab=90, d=12, depth=1, heads=2, ctx=5).eval()
+    assert model(torch.zeros(1, 5, dtype=torch.int64)).shape == (1, 5, 90)
+    with pytest.raises(ValueError, match="expected T <= 5, got T = 6"):
+        model(torch.zeros(1, 6, dtype=torch.int64))
+
+
+@pytest.mark.parametrize(
+    ("params", "statics", "body", "free"),
+    [
+        ("p = 8", "", "Linear(p)", {"p"}),
+        ("p = 8", "n = 3", "Linear(n) -> Linear(2 * p)", {"n", "p"}),
+        ("p = 8\nparam q = 2 * p", "", "Linear(q)", {"p"}),  # `q` follows from `p`
+        ("p = 8", "n = 2 * p", "Linear(n)", {"n"}),  # what the static is else
+        ("p = 8", "n = 3", "Linear(n)", {"n"}),
+        ("p = 8", "", "if p > 4 { Linear(p) -> relu } else { Linear(p) }", set()),
+        ("p = true", "", "Linear(4, bias = p)", set()),
+    ],
+)
+def test_parameters_of_the_file_are_arguments(
+    params: str, statics: str, body: str, free: set[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "m.dlspec"
+    head = f"M({statics})" if statics else "M"
+    text = f"dlspec 1\nparam {params}\nmodel {head}(x: [B, 4]) -> (y: [B, _]) {{ y = x -> {body} }}\n"
+    file.write_text(text, "utf-8")
+    spec = check(file).spec
+    assert spec is not None
+    assert set(signature(module_source(spec, spec.models[0]), "M")) == free
+
+
+def test_blocks_call_a_parameter_of_the_file_by_its_name(tmp_path: Path) -> None:
+    file = tmp_path / "m.dlspec"
+    file.write_text(
+        "dlspec 1\nparam rate = 0.2\nblock Ff(h: int)(x: [B, D]) -> [B, D] { x -> a: Linear(h) -> dropout(rate) -> b: Linear(D) }\n"
+        "model M(x: [B, 4]) -> (y: [B, 4]) { y = x -> one: Ff(8) -> two: Ff(6) }\n",
+        "utf-8",
+    )
+    spec = check(file).spec
+    assert spec is not None
+    source = module_source(spec, spec.models[0])
+    assert "def __init__(self, h, rate):" in source
+    assert "self.one = Ff(8, rate)" in source

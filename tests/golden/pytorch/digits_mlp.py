@@ -10,14 +10,14 @@ from torch import Tensor, nn
 
 
 class DigitsMlp(nn.Module):
-    def __init__(self, classes=10):
+    def __init__(self, classes=10, hidden=128):
         super().__init__()
-        self.fc1 = nn.Linear(64, 128)
-        self.fc2 = nn.Linear(128, 128)
-        self.head = nn.Linear(128, classes)
+        self.fc1 = nn.Linear(64, hidden)
+        self.fc2 = nn.Linear(hidden, hidden)
+        self.head = nn.Linear(hidden, classes)
 
     def forward(self, image: Tensor) -> Tensor:  # [B, 1, 8, 8]
-        x = F.relu(self.fc1(image.flatten(1)))  # [B, 128]
+        x = F.relu(self.fc1(image.flatten(1)))  # [B, hidden]
         x = F.relu(self.fc2(F.dropout(x, 0.1, self.training)))
         return self.head(F.dropout(x, 0.1, self.training))  # [B, classes]
 

@@ -57,12 +57,13 @@ class Block(nn.Module):
 
 
 class GPT2(nn.Module):
-    def __init__(self, vocab=50257, d=768, depth=12, heads=12, drop=0.1):
+    def __init__(self, vocab=50257, d=768, depth=12, heads=12, drop=0.1, ctx=1024):
         super().__init__()
         self.depth = depth
         self.drop = drop
+        self.ctx = ctx
         self.wte = nn.Embedding(vocab, d)
-        self.wpe = nn.Embedding(1024, d)
+        self.wpe = nn.Embedding(ctx, d)
         self.h = nn.ModuleList([Block(d, heads, drop=drop) for _ in range(depth)])
         self.ln_f = nn.LayerNorm(d)
         self.init_weights()
@@ -81,8 +82,8 @@ class GPT2(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:  # [B, T]
         T = tokens.shape[1]
-        if T > 1024:
-            raise ValueError(f"expected T <= 1024, got T = {T}")
+        if T > self.ctx:
+            raise ValueError(f"expected T <= {self.ctx}, got T = {T}")
         pos = self.wpe(torch.arange(T, device=tokens.device))  # [T, d]
         x = F.dropout(self.wte(tokens) + pos, self.drop, self.training)  # [B, T, d]
         for block in self.h:

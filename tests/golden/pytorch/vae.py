@@ -13,20 +13,24 @@ class Outputs(NamedTuple):
 
 
 class Vae(nn.Module):
-    def __init__(self):
+    def __init__(self, latent=20):
         super().__init__()
+        self.latent = latent
         self.encoder = nn.Sequential(nn.Linear(784, 400), nn.ReLU())
-        self.to_mu = nn.Linear(400, 20)
-        self.to_logvar = nn.Linear(400, 20)
-        self.decoder = nn.Sequential(nn.Linear(20, 400), nn.ReLU(), nn.Linear(400, 784))
+        self.to_mu = nn.Linear(400, latent)
+        self.to_logvar = nn.Linear(400, latent)
+        self.decoder = nn.Sequential(
+            nn.Linear(latent, 400), nn.ReLU(), nn.Linear(400, 784)
+        )
 
     def forward(self, image: Tensor) -> Outputs:  # [B, 1, 28, 28]
         B = image.shape[0]
         h = self.encoder(image.flatten(1))  # [B, 400]
-        mu = self.to_mu(h)  # [B, 20]
-        logvar = self.to_logvar(h)  # [B, 20]
+        mu = self.to_mu(h)  # [B, latent]
+        logvar = self.to_logvar(h)  # [B, latent]
         if self.training:
-            z = mu + torch.exp(0.5 * logvar) * torch.randn(B, 20, device=image.device)
+            x = torch.randn(B, self.latent, device=image.device)  # [B, latent]
+            z = mu + torch.exp(0.5 * logvar) * x
         else:
             z = mu
         recon = self.decoder(z)  # [B, 784]
