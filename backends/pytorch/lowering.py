@@ -137,9 +137,12 @@ class Application(_Arguments):
         wanted: Sequence[bool],
         device: str = "",
         among: Callable[[Number, int], str] | None = None,
+        table: Callable[[str, str], str] | None = None,
     ) -> None:
         super().__init__(args)
         self._among = among
+        #: Takes a name and what the constructor makes a tensor of; gives the buffer. None where there can be none.
+        self.table = table
         self.op, self.inputs, self.outputs, self.module = op, tuple(inputs), tuple(outputs), module
         self.wanted, self.device = tuple(wanted), device
         self._size = size

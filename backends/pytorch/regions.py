@@ -119,11 +119,8 @@ class Forward(Statements):
         if self.scopes.root.kind != "module":
             return set()
         found = Tables(region.group, live, self.bounds)
-        names: dict[str, str] = {}
         for value, text in found.texts.items():
-            if text not in names:
-                names[text] = self.scopes.buffer(identifier(found.wanted[value]), text)
-            whole = Expr(f"self.{names[text]}")
+            whole = Expr(f"self.{self.scopes.buffer(identifier(found.wanted[value]), text)}")
             length = found.cut.get(value)
             region.env[value] = (
                 whole if length is None else Expr(f"{whole.text}[:{self.size(region, length)}]", weight=1)

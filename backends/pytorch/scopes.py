@@ -511,7 +511,10 @@ class Scopes:
             self._classify(child)
 
     def buffer(self, name: str, text: str) -> str:
-        """Adds a tensor that no checkpoint holds; what it is called at last."""
+        """Adds a tensor that no checkpoint holds, once for each text; what it is called at last."""
+        known = next((n for n, slot in self.root.children.items() if not slot.persistent and slot.text == text), None)
+        if known is not None:
+            return known
         name = unique(name, {*self.root.children, *RESERVED})
         self.root.children[name] = Slot("leaf", text=text, buffer=True, persistent=False)
         return name

@@ -111,7 +111,13 @@ class Statements(Variables):
             [region.count.get(output.id, 0) > 0 for output in first.outputs],
             self.device(region),
             lambda number, before: self.size(region, number, before),
+            self.table if self.scopes is not None and self.scopes.root.kind == "module" else None,
         )
+
+    def table(self, name: str, text: str) -> str:
+        """A tensor that the constructor makes by the expression `text`."""
+        assert self.scopes is not None
+        return f"self.{self.scopes.buffer(name, text)}"
 
     def device(self, region: Region) -> str:
         """Where a tensor that the function makes belongs: with the first variable that is one."""

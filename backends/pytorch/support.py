@@ -15,7 +15,7 @@ _MARK = re.compile("\x06(\\w+)\x07")
 
 SOURCES = {
     "causal_mask": '''
-def causal_mask(rows, columns, device):
+def causal_mask(rows, columns, device=None):
     """Row t may attend to columns up to t; the last row is aligned with the last column."""
     full = torch.ones(rows, columns, dtype=torch.bool, device=device)
     return full.tril(columns - rows)

@@ -94,3 +94,23 @@ model M(x: [4, 4]) -> (y: [4, 4]) {
     count = torch.arange(4)
     added = module.get_submodule("embedding")(count)
     assert torch.equal(module(x), module.get_submodule("positions")(x) * count.float() + added)
+
+
+def test_a_causal_mask_of_known_size_is_one_buffer(written: Written, built: Built) -> None:
+    text = """
+block Attend(heads: int)(x: [B, T, D], keep: bool[B, 1, 1, T]) -> [B, T, D] {
+  q = x -> q: Linear(D) -> split_heads(heads)
+  a = attention(q, q, q, mask = keep, causal = true)
+  attention(a, q, q, mask = keep, causal = true) -> merge_heads -> o: Linear(D)
+}
+model M(x: [B, LENGTH, 8], keep: bool[B, 1, 1, LENGTH]) -> (y: [B, LENGTH, 8]) {
+  y = (x, keep) -> a: Attend(2) -> fc: Linear(8)
+}
+"""
+    _, source = written(text.replace("LENGTH", "6"))
+    assert source.count("register_buffer") == 1
+    assert source.count("keep & self.mask") == 2
+    fixed, free = built(text.replace("LENGTH", "6")), built(text.replace("LENGTH", "T"))
+    assert list(fixed.state_dict()) == list(free.state_dict())
+    x, keep = torch.randn(2, 6, 8), torch.ones(2, 1, 1, 6, dtype=torch.bool)
+    assert torch.equal(fixed(x, keep), free(x, keep))

@@ -39,7 +39,10 @@ def attention(use: Application) -> Expr:
 
 
 def _causal(use: Application) -> str:
+    """A mask whose size is known is made once."""
     rows, columns = use.tensor(0).sizes[2], use.tensor(1).sizes[2]
+    if use.table is not None and rows.concrete and columns.concrete:
+        return use.table("mask", f"{support('causal_mask')}({rows}, {columns})")
     return f"{support('causal_mask')}({use.size(rows)}, {use.size(columns)}, {use.device})"
 
 
