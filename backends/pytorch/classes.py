@@ -214,8 +214,12 @@ class Classes:
         """Whether all of a group lack the same parts of another one, and nothing else; says so in `filled`."""
         whole = self.spec.bodies[full[0].index]
 
+        forms: dict[int, Any] = {}  # of the nodes of `whole`, which each member is compared with
+
         def same(a: AnyNode, b: AnyNode) -> bool:
-            return node_form(self.spec, a, self.number_of) == node_form(self.spec, b, self.number_of)
+            if id(a) not in forms:
+                forms[id(a)] = node_form(self.spec, a, self.number_of)
+            return forms[id(a)] == node_form(self.spec, b, self.number_of)
 
         form = structure(self.spec, whole, self.number_of, activations=False)
         found: dict[int, tuple[frozenset[Part], Body]] = {}
