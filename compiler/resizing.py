@@ -54,7 +54,7 @@ class Resized:
     spec: Spec
     model: Model
     others: Mapping[str, Sequence[Model]]
-    #: Those of `others` that are parameters of the file; in all bodies they stand among the statics.
+    #: Those of `others` that are parameters of the file; in all bodies they are among the statics.
     params: Sequence[str] = ()
 
 
