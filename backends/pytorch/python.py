@@ -225,10 +225,15 @@ def layout(text: str, indent: int, suffix: str = "") -> list[str]:
     ):
         return [f"{pad}{text[: start + 1]}", flat, f"{pad}{text[end:]}{suffix}"]
     lines = [f"{pad}{text[: start + 1]}"]
+    if len(items) == 1 and not inner.endswith(",") and _GROUPS.search(text[: start + 1]):
+        return [*lines, *layout(inner, indent + 4), f"{pad}{text[end:]}{suffix}"]  # a comma would make a tuple of it
     for item in items:
         lines += layout(item, indent + 4, ",")
     return [*lines, f"{pad}{text[end:]}{suffix}"]
 
+
+#: A parenthesis that groups an operand, and calls nothing.
+_GROUPS = re.compile(r"(?:^|[^\w\])\x01-\x07])\($")
 
 #: What stands before the arguments of a call that formatters break nowhere else.
 _CALL = re.compile(r"(return |def |[\w.]+(, [\w.]+)* = |\w+=)?[\w.\x01-\x07]+")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from torch import nn
 from dlc.backends.pytorch.load import load_source
 from dlc.backends.pytorch.lowering import has_lowering
 from dlc.backends.pytorch.module import class_name, module_source
+from dlc.backends.pytorch.python import layout
 from dlc.backends.pytorch.recipe import recipe_source
 from dlc.compiler.catalogue.ops import find, names
 from dlc.compiler.catalogue.ops.sampling import sample_spec
@@ -156,3 +158,12 @@ def test_a_claim_about_sizes_is_checked_on_the_input(instance: Callable[..., nn.
         instance("specs/char_gpt.dlspec")(torch.zeros(1, 65, dtype=torch.long))
     with pytest.raises(ValueError, match="expected H % 16 == 0, got H = 17"):
         instance("k_unet")(torch.zeros(1, 3, 17, 32))
+
+
+def test_a_broken_group_stays_one_value() -> None:
+    """A comma at its end would make a tuple of it."""
+    long = "first_operand_of_the_sum[:, None, :, None] * 7 + second_operand_of_the_sum[None, :, None, :]"
+    lines = layout(f"self.table = ({long}).reshape(16, 16)", 8)
+    assert len(lines) > 1
+    tree = ast.parse("\n".join(line[8:] for line in lines))
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.Tuple) and len(node.elts) == 1]
