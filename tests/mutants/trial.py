@@ -50,8 +50,8 @@ def limited(seconds: int) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def attempt(text: str, folder: Path) -> Trial:
-    """Check, resolved text, IR, sources, two steps, evaluation, export, session."""
+def attempt(text: str, folder: Path, until: str = "session") -> Trial:
+    """Check, resolved text, IR, sources, two steps, evaluation, export, session; the stages up to `until`."""
     stage = "check"
     try:
         with limited(SECONDS):
@@ -59,6 +59,8 @@ def attempt(text: str, folder: Path) -> Trial:
                 found = action()
                 if found is False:
                     return Trial("refused", stage)
+                if stage == until:
+                    break
     except (dlc.SpecError, dlc.RunFailure, Failed) as known:
         return Trial("failed", stage, f"{type(known).__name__}: {known}")
     except TooLong:
