@@ -1,4 +1,4 @@
-"""What may become an argument of a class's constructor, or stand in an expression of one."""
+"""What may become an argument of a class's constructor, or be part of an expression of one."""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ class Constants:
     conditions: dict[tuple[Scalar, ...], tuple[str, tuple[str, ...]]] = field(
         default_factory=dict[tuple[Scalar, ...], tuple[str, tuple[str, ...]]]
     )
-    #: Numbers that are equal in all bodies and may stand in an expression, as the side of an image in `(224 // patch) ** 2`.
+    #: Numbers that are equal in all bodies and may be part of an expression, as the side of an image in `(224 // patch) ** 2`.
     literals: Sequence[int] = ()
 
     def text(self, number: Number, place: str) -> str:

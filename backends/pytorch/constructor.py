@@ -11,7 +11,7 @@ from .stages import LAYERS, collected, has_optional
 
 
 def dict_items(slot: Slot) -> tuple[list[str], list[tuple[str, Slot]]]:
-    """Children that stand in the constructor of an `nn.ModuleDict`, and those that are added after it."""
+    """Children that are arguments of the constructor of an `nn.ModuleDict`, and those that are added after it."""
     filled: list[str] = []
     later: list[tuple[str, Slot]] = []
     for name, child in slot.children.items():

@@ -266,7 +266,7 @@ def _whole(values: Column) -> bool:
 
 
 def _varied(have: Column) -> bool:
-    """Whether agreement with a column is no chance."""
+    """Whether agreement with a column is more than chance."""
     return len(set(have)) >= 3
 
 

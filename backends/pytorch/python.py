@@ -235,7 +235,7 @@ def layout(text: str, indent: int, suffix: str = "") -> list[str]:
 #: A parenthesis that groups an operand, and calls nothing.
 _GROUPS = re.compile(r"(?:^|[^\w\])\x01-\x07])\($")
 
-#: What stands before the arguments of a call that formatters break nowhere else.
+#: What comes before the arguments of a call that formatters break nowhere else.
 _CALL = re.compile(r"(return |def |[\w.]+(, [\w.]+)* = |\w+=)?[\w.\x01-\x07]+")
 
 

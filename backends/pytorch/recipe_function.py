@@ -97,7 +97,7 @@ class RecipeFunction:
         text = COUNTED[node.op][1](self._statements.use(region, (node,)))
         if "<unknown>" not in text:
             return text
-        # Which targets count depends on a target that is no field: what leads to it is computed.
+        # Which targets count depends on a target that is not a field: what leads to it is computed.
         target = node.inputs[1]
         assert isinstance(target, int)
         region = self._region()

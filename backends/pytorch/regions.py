@@ -24,7 +24,7 @@ def _class(bodies: Sequence[int], group: Group) -> Called | None:
 
 
 class Forward(Statements):
-    """Writes the statements of one function. Without `scopes` it is no method of a class."""
+    """Writes the statements of one function. Without `scopes` it is not a method of a class."""
 
     def __init__(
         self,

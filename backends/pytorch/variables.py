@@ -1,7 +1,7 @@
 """Which values get a variable, what it is called, and how long its name is taken.
 
-A value that is read once stands inside the expression that reads it; every other one gets a variable, called as the
-spec calls it. What is no longer read gives its name back, so that `x` is bound anew as one would write it:
+A value that is read once is part of the expression that reads it; every other one gets a variable with the name that
+the spec gives it. What is no longer read frees its name, so that `x` is bound again as one would write it:
 
     x += x -> ln_1: LayerNorm -> attn: Attention        the spec
     %3 = ln_1(%0); %4 = attn(%3); %5 = add(%0, %4) "x"  the IR: %3 and %4 are read once, %0 is not read later
