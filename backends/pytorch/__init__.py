@@ -18,7 +18,7 @@
     lowering.py      what a lowering sees, and the table of lowerings; ops/ holds them, in files as in the catalogue
     group.py         bodies that share a class, side by side
     constants.py     their numbers: equal ones are literals, the others arguments of the constructor
-    sizes.py         symbolic sizes: `B, T, _ = x.shape`
+    sizes.py         symbolic sizes: `B, T, _ = x.shape`; derived_sizes.py: those that no axis has
     python.py        expressions, literals, names, layout; lines.py: a line before its layout
     support.py       functions and classes that a file needs beside its own
     recipe.py        recipe.py as a whole: which functions it has; recipe_function.py: the statements of one

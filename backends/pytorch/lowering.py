@@ -138,9 +138,10 @@ class Application(_Arguments):
         device: str = "",
         among: Callable[[Number, int], str] | None = None,
         table: Callable[[str, str], str] | None = None,
+        named: Callable[[Number], bool] | None = None,
     ) -> None:
         super().__init__(args)
-        self._among = among
+        self._among, self._named = among, named
         #: Takes a name and what the constructor makes a tensor of; gives the buffer. None where there can be none.
         self.table = table
         self.op, self.inputs, self.outputs, self.module = op, tuple(inputs), tuple(outputs), module
@@ -172,6 +173,10 @@ class Application(_Arguments):
     def size(self, number: Number) -> str:
         """Source text of a size in `forward`."""
         return self._size(number)
+
+    def has_name(self, number: Number) -> bool:
+        """Whether a size has a plain name in `forward`: it is a literal or that of an axis of the inputs."""
+        return self._named is None or self._named(number)
 
     def shape(self, sizes: Sequence[Number]) -> str:
         """Sizes as arguments: `B, H, W, 3`. Equal ones stand for the axes in their order."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TypeAlias
 
 from ...compiler.sizes.dims import Dim, Floor, Size, floordiv, mod, variables
 from .constants import ModuleClass, Number, Scalar
+from .derived_sizes import derived
 from .python import identifier, unique
 
 #: One size a body.
@@ -86,6 +88,15 @@ class Sizes:
             self.axes[self.place(letter)].used = True
         return text
 
+    def derived(self, values: Values, write: Callable[[tuple[int, ...]], str]) -> str | None:
+        """Source of a size that follows from several axes, or by numbers that differ between the bodies; `write` writes
+        such a number."""
+        text = derived(values, {a.letter: a.values for a in reversed(self.axes)}, write)
+        for letter in re.findall(r"[A-Za-z_]\w*", text or ""):
+            if letter in self.reserved():
+                self.axes[self.place(letter)].used = True
+        return text
+
     def place(self, letter: str) -> int:
         """The first axis with a letter."""
         return next(at for at, axis in enumerate(self.axes) if axis.letter == letter)
@@ -144,6 +155,8 @@ def _expressions(numbers: Numbers, letters: Mapping[str, Values]) -> Iterator[tu
                 yield f"{factor} * {letter}", [letter]
             if all(factor * value == h for value, h in zip(values, have, strict=True)):
                 yield f"{letter} // {factor}", [letter]
+    for factor in (2, 3, 4, 8, 16):
+        for letter, have in letters.items():
             if all(value == floordiv(h, factor) for value, h in zip(values, have, strict=True)):
                 yield f"{letter} // {factor}", [letter]
     for letter, have in letters.items():

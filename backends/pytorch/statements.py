@@ -79,7 +79,12 @@ class Statements(Variables):
         for value in region.env:
             if any(have.values == number.values for have in self.type(region, value).sizes):
                 raise Unnamed(value)
-        raise AssertionError(f"no input of the class carries the size {number.values[0]}")
+        text = self.sizes.derived(values, lambda row: Number(row, number.constants).in_forward())
+        if text is not None:
+            return text
+        if len(number.values) > 1:
+            raise Varies  # each body on its own may know it
+        raise AssertionError(f"no input of the class carries the size {number.sample}")
 
     def _side(self, number: Number, before: int | None) -> str | None:
         """`H // self.window`, for the side of an image or the length of a sequence."""
@@ -112,7 +117,13 @@ class Statements(Variables):
             self.device(region),
             lambda number, before: self.size(region, number, before),
             self.table if self.scopes is not None and self.scopes.root.kind == "module" else None,
+            self.named,
         )
+
+    def named(self, number: Number) -> bool:
+        """Whether a size is a number that all bodies share, or that of an axis."""
+        literal = number.same and not isinstance(number.values[0], Dim)
+        return literal or any(axis.values == number.values for axis in self.sizes.axes)
 
     def table(self, name: str, text: str) -> str:
         """A tensor that the constructor makes by the expression `text`."""

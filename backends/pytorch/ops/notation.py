@@ -62,7 +62,12 @@ def _merge(use: Application, merged: tuple[int, ...]) -> str:
         start, count = wide[0], merged[wide[0]]
         last = start + count - 1
         return f".flatten({start})" if last == sum(merged) - 1 else f".flatten({start}, {last})"
-    return f".reshape({use.shape(use.outputs[0].sizes)})"
+    sizes = use.outputs[0].sizes
+    if 0 not in merged and not all(map(use.has_name, sizes)):
+        starts = [sum(merged[:at]) for at in wide]  # from the last, as the numbers of later axes shift
+        ends = [start + merged[at] - 1 for start, at in zip(starts, wide, strict=True)]
+        return "".join(f".flatten({start}, {end})" for start, end in reversed([*zip(starts, ends, strict=True)]))
+    return f".reshape({use.shape(sizes)})"
 
 
 @function("constant")
