@@ -20,7 +20,7 @@
     constants.py     their numbers: equal ones are literals, the others arguments of the constructor
     sizes.py         symbolic sizes: `B, T, _ = x.shape`; derived_sizes.py: those that no axis has
     python.py        expressions, literals, names, layout; lines.py: a line before its layout
-    support.py       functions and classes that a file needs beside its own
+    support.py       functions and classes that a file needs besides its own
     recipe.py        recipe.py as a whole: which functions it has; recipe_function.py: the statements of one
     parameter_groups.py  what an optimizer updates; parameter_rules.py: conditions on parameters; schedules.py: `lr(step)`
     signatures.py    what the functions of recipe.py take and return, for the runtime

@@ -29,9 +29,9 @@ _AXES = {"C": "in_channels", "D": "dim", "H": "height", "W": "width", "T": "leng
 
 
 def input_sizes(
-    bodies: Sequence[Body], taken: Mapping[str, Any], said: Sequence[Sequence[str]] = ()
+    bodies: Sequence[Body], taken: Mapping[str, Any], signature: Sequence[Sequence[str]] = ()
 ) -> dict[str, tuple[Any, ...]]:
-    """Concrete sizes of the inputs under the names that people give them: by the letter of the signature (`said`, by input
+    """Concrete sizes of the inputs under the names that people give them: by the letter of the `signature` (by input
     and axis; else one with this value), else by place. Two sides that are equal in all bodies are one `side`."""
     found: dict[str, tuple[Any, ...]] = {}
     for at, value in enumerate(bodies[0].inputs):
@@ -45,7 +45,7 @@ def input_sizes(
                 for name in bodies[0].dims
                 if all(b.dims.get(name) == s for b, s in zip(bodies, sizes, strict=True))
             ]
-            own = said[at][axis] if at < len(said) and len(said[at]) == rank else ""
+            own = signature[at][axis] if at < len(signature) and len(signature[at]) == rank else ""
             letter = own if own in letters else letters[0] if letters else ""
             square = letter in ("H", "W") and all("H" in b.dims and b.dims["H"] == b.dims.get("W") for b in bodies)
             if square:
@@ -69,7 +69,7 @@ def fixed(bodies: Sequence[Body]) -> list[int]:
 
 
 def conditions(
-    said: Sequence[str], bodies: Sequence[Body], named: Mapping[str, tuple[Any, ...]], sizes: Mapping[str, Any]
+    texts: Sequence[str], bodies: Sequence[Body], named: Mapping[str, tuple[Any, ...]], sizes: Mapping[str, Any]
 ) -> dict[tuple[Any, ...], tuple[str, tuple[str, ...]]]:
     """Conditions of the spec in the words of a constructor, and the arguments they read, by what they are for each body.
 
@@ -82,7 +82,7 @@ def conditions(
         if argument is not None and not any(isinstance(size, Dim) for size in column):
             known.setdefault(letter, (argument, column))
     found: dict[tuple[Any, ...], tuple[str, tuple[str, ...]]] = {}
-    for text in said:
+    for text in texts:
         try:
             tree = ast.parse(text.strip(), mode="eval").body
             values = tuple(

@@ -211,7 +211,7 @@ class Classes:
         return []
 
     def _fills(self, full: list[Member], lacking: list[Member]) -> bool:
-        """Whether all of a group lack the same parts of another one, and nothing else; says so in `filled`."""
+        """Whether all of a group lack the same parts of another one, and nothing else; records the parts in `filled`."""
         whole = self.spec.bodies[full[0].index]
 
         forms: dict[int, Any] = {}  # of the nodes of `whole`, which each member is compared with
@@ -286,11 +286,11 @@ class Classes:
         body = bodies[0]
         constants.statics = statics(bodies)
         root = members[0].index == self.root
-        constants.sizes = {} if root else input_sizes(bodies, constants.statics, self._said(body))
+        constants.sizes = {} if root else input_sizes(bodies, constants.statics, self._signature(body))
         constants.closed = root
         if residuals or any(part.split(".")[-1].isdigit() for part in optional):
-            said = self.authored.conditions(members[0].name)
-            constants.conditions = conditions(said, bodies, constants.statics, constants.sizes)
+            texts = self.authored.conditions(members[0].name)
+            constants.conditions = conditions(texts, bodies, constants.statics, constants.sizes)
         constants.literals = [*fixed(bodies), *(n for n in self.spec.params.values() if type(n) is int)]
         self._uses = []
         taken = {*RESERVED, *constants.statics, *constants.sizes}
@@ -321,8 +321,8 @@ class Classes:
         for member in members:
             self.by_body[member.index] = cls
 
-    def _said(self, body: Body) -> list[tuple[str, ...]]:
-        """What the signature calls the axes of the inputs."""
+    def _signature(self, body: Body) -> list[tuple[str, ...]]:
+        """Letters of the axes of the inputs, as the signature gives them."""
         axes = self.authored.axes(body.name) if body.role in ("model", "block") else {}
         return [axes.get(value.name or "", ()) for value in body.inputs]
 
@@ -337,7 +337,7 @@ class Classes:
         emits = {name: identifier(name, [*taken, *instances.values()]) for name in self.emitting(cls.bodies[0])}
         letters = letters_of(group)
         tensors = [group.tensor([b.inputs[at].type for b in group.bodies]) for at in range(len(body.inputs))]
-        sizes = Sizes.of([(n, t.sizes) for n, t in zip(taken, tensors, strict=True)], letters, self._said(body))
+        sizes = Sizes.of([(n, t.sizes) for n, t in zip(taken, tensors, strict=True)], letters, self._signature(body))
         writer = Forward(cls.scopes, sizes, {*instances.values(), *emits.values()}, self.emitting, emits, self.function)
         if root:
             known = {model.body: model.bounds for model in self.models}
@@ -409,7 +409,7 @@ class Classes:
         return lines
 
     def _owns_nothing(self, members: Sequence[Member], group: Group) -> bool:
-        """Whether a block may be a function, as far as its signature and what it consists of tell."""
+        """Whether a block may be a function, judged by its signature and its parts."""
         first = group.first
         return (
             first.role == "block"
@@ -458,11 +458,11 @@ class Classes:
             if root:
                 given = [f"{p.name}={literal(p.values[0])}" for p in parameters]
             else:
-                said = {
+                defaults = {
                     name: value.text if isinstance(value, ModuleClass) else literal(value)
                     for name, value in cls.defaults.items()
                 }
-                given = [f"{name}={said[name]}" if name in said else name for name in names]
+                given = [f"{name}={defaults[name]}" if name in defaults else name for name in names]
             arguments = ["self", *given]
             lines.append(Line(f"def __init__({', '.join(arguments)}):"))
             lines += constructor[:1]
@@ -472,7 +472,7 @@ class Classes:
             lines.append(Line(""))
         lines += forward
         resolved = [Line(resolve(line.text, texts, inside), line.indent + 1, line.shapes, line.names) for line in lines]
-        self._say_shapes(resolved, constants, texts)
+        self._show_shapes(resolved, constants, texts)
         cls.lines = resolved
 
     def _function(
@@ -482,8 +482,8 @@ class Classes:
         taken = words(forward)
         free = {p.name: unique(p.name, taken) for p in parameters}
         given = [f"{free[p.name]}: {type(p.values[0]).__name__}" for p in parameters]
-        said = [cls.defaults.get(p.name) for p in parameters]
-        given = [g if s is None else f"{g} = {literal(s)}" for g, s in zip(given, said, strict=True)]
+        defaults = [cls.defaults.get(p.name) for p in parameters]
+        given = [g if d is None else f"{g} = {literal(d)}" for g, d in zip(given, defaults, strict=True)]
         cls.parameters = [Parameter(free[p.name], p.values) for p in parameters]
         cls.defaults = {free[name]: value for name, value in cls.defaults.items()}
         texts = [renamed(text, free) for text in texts]
@@ -491,21 +491,21 @@ class Classes:
         signature = f"def {cls.mark}({', '.join([head, *given])}){result}"
         lines = [Line(signature, 0, forward[0].shapes, forward[0].names), *forward[1:]]
         lines = [Line(resolve(line.text, texts, texts), line.indent, line.shapes, line.names) for line in lines]
-        self._say_shapes(lines, constants, texts)
+        self._show_shapes(lines, constants, texts)
         return lines
 
-    def _say_shapes(self, lines: Sequence[Line], constants: Constants, texts: Sequence[str]) -> None:
-        """Adds the comments that tell shapes."""
+    def _show_shapes(self, lines: Sequence[Line], constants: Constants, texts: Sequence[str]) -> None:
+        """Adds comments with shapes."""
         spelled = dict(zip(constants.varying, texts, strict=True))
         for line in lines:
-            told = [self._sizes.shape([n.values for n in shape], spelled) for shape in line.shapes if shape]
-            known = [word for word in told if word is not None]
-            if known and len(known) == len(told):
+            shapes = [self._sizes.shape([n.values for n in shape], spelled) for shape in line.shapes if shape]
+            known = [word for word in shapes if word is not None]
+            if known and len(known) == len(shapes):
                 named = [f"{name}: {w}" if name else w for name, w in zip(line.names, known, strict=False)]
                 line.text += f"\x05{', '.join(named)}"
 
     def _defaults(self, cls: Class, parameters: Sequence[Parameter]) -> dict[str, Scalar]:
-        """Values of arguments that need not be said: those that the block declares, and false for a switch."""
+        """Default values of arguments: those that the block declares, and false for a switch."""
         declared = self.authored.defaults(cls.base_name)
         found: dict[str, Scalar] = {}
         for parameter in parameters:
@@ -541,7 +541,7 @@ class Classes:
         return f"{cls.mark}({', '.join(arguments)})"
 
     def _arguments(self, cls: Class, bodies: Sequence[int], group: Group) -> Iterator[tuple[str, Number]]:
-        """The numbers that a use of a class gives, but for those that it need not say."""
+        """The numbers that a use of a class gives, except defaults."""
         places = [cls.bodies.index(int(index)) for index in bodies]
         for parameter in cls.parameters:
             values = [parameter.values[place] for place in places]
@@ -624,7 +624,7 @@ class Classes:
         return order
 
     def _differences(self, cls: Class) -> Iterator[str]:
-        """What tells a class from others of the same block, the best first: a static that no other has (`Causal`, `Count3`),
+        """What distinguishes a class from others of the same block, the best first: a static that no other has (`Causal`, `Count3`),
         that it adds its input, a static that the first has not."""
         first = next((other for other in self.classes if other.base_name == cls.base_name and other.name), None)
         if first is None:  # the name is that of another block, or of the model
@@ -659,7 +659,7 @@ def _widest(bounds: Sequence[tuple[int, int | None]]) -> tuple[int, int | None]:
 
 
 def _called(path: str, body: Body, spec: Spec) -> str:
-    """What people call a part that may be absent: its own name, that of a numbered stage is what stands there."""
+    """The usual name of a part that may be absent: its own label; for a numbered stage, its layer or block."""
     name = path.split(".")[-1]
     if not name.isdigit():
         return identifier(name)

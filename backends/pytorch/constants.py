@@ -1,8 +1,8 @@
 """Numbers of a class that several bodies share: equal ones are literals, the others become constructor arguments.
 
-A `Number` holds one value a body; the class of an activation that a block takes as a parameter counts as one. While a class is written, a varying number stands in its text as a marker; when all
-of them are known, `fit` finds few arguments that explain them (`width`, `4 * width`, `count - 1`), preferring the
-statics of the block by their own names.
+A `Number` holds one value a body; the class of an activation that a block takes as a parameter counts as one. While a
+class is written, its text has a marker for each varying number. When all of them are known, `fit` finds few arguments
+that explain them (`width`, `4 * width`, `count - 1`), preferably the statics of the block under their own names.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Varies(Exception):
 
 
 class Symbolic(Exception):
-    """A size that only the input knows stands where a constructor needs a number."""
+    """A constructor needs a number, and the size depends on the input."""
 
 
 class Number:
@@ -111,7 +111,7 @@ class Parameter:
 
     @property
     def is_switch(self) -> bool:
-        """Whether it is true or false: such an argument is false where nothing is said."""
+        """Whether it is true or false: such an argument defaults to false."""
         return isinstance(self.values[0], bool)
 
 
@@ -222,7 +222,7 @@ def _is_bool(values: tuple[Scalar, ...]) -> bool:
 
 
 def resolve(text: str, constructor: Sequence[str], forward: Sequence[str]) -> str:
-    """Replaces the markers of varying numbers by expressions, in parentheses where an operator stands beside one."""
+    """Replaces the markers of varying numbers by expressions, in parentheses next to an operator."""
 
     def replace(match: re.Match[str]) -> str:
         expression = (constructor if match[1] == "i" else forward)[int(match[2])]

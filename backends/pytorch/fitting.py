@@ -67,7 +67,7 @@ def express(
     """`values` as a short expression of the named columns, the plainest first.
 
     Where the layer with this number is absent any value will do; where it is there, an argument that belongs to an
-    absent layer says nothing.
+    absent layer gives no evidence.
     """
     rows = [at for at, value in enumerate(values) if not isinstance(value, Absent)]
     if len(rows) < len(values):
@@ -203,7 +203,7 @@ def _of_three(values: Column, known: Mapping[str, Column]) -> Iterator[str]:
 def _sums(
     values: Column, name: str, have: Column, others: Mapping[str, Column], literals: Sequence[int]
 ) -> Iterator[str]:
-    """A multiple of one argument beside an expression of another: `(d + 15) // 16 + 2 * state`."""
+    """A multiple of one argument plus an expression of another: `(d + 15) // 16 + 2 * state`."""
     if not any(map(_varied, others.values())):
         return
     for factor in (1, 2, 3, 4):

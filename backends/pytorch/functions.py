@@ -27,7 +27,7 @@ _WORD = re.compile(r"(?<![\w.])[A-Za-z_]\w*+(?!=[^=])")
 
 
 def modules(spec: Spec, root: int) -> set[int]:
-    """Bodies that have to be modules wherever they stand: stages, elements, and what is handed on."""
+    """Bodies that must be modules everywhere: stages, elements of lists, and instances that are passed to blocks."""
     found: set[int] = set()
     seen: set[int] = set()
     waiting = [root]

@@ -135,7 +135,7 @@ def handed(node: AnyNode) -> dict[str, str]:
 def structure(spec: Spec, body: Body, class_of: Callable[[int], Any], *, activations: bool = True) -> Any:
     """Everything of a body but its numbers: bodies of one name with equal structure share a class.
 
-    Without `activations` those that stand as stages of a numbered group are left out too, and so are switches (`causal`).
+    Without `activations` those that are stages of a numbered group are left out too, and so are switches (`causal`).
     """
 
     def arguments(args: dict[str, Any]) -> Any:

@@ -14,8 +14,8 @@
         if name.endswith("c_proj.weight"):
             nn.init.normal_(parameter, std=0.02 / (2 * self.depth) ** 0.5)
 
-The rules of a spec say what they choose; here they are found again from what each parameter got, so that those of
-blocks, those that are overruled and those that say what PyTorch does anyway need no care. Training does not use the
+The rules of a spec name what they choose. Here they are derived from the init that each parameter ended up with, so that
+rules of blocks, overruled rules and rules that repeat PyTorch's defaults need no special care. Training does not use the
 method: there each first value follows from the seed and the path alone.
 """
 
@@ -98,7 +98,7 @@ class InitialValues:
         return found
 
     def _by_name(self, by_kind: Sequence[Rule]) -> list[Rule]:
-        """For what a class does not say, or says wrongly."""
+        """Statements for parameters that their class does not initialise, or not as the spec wants."""
         kinds = {(rule.kind, rule.leaf): rule.inits[0] for rule in by_kind}
         left: dict[str, list[ParameterEntry]] = {}
         for entry in self.special.values():
@@ -201,7 +201,7 @@ class InitialValues:
 
 
 def _stated(layer: Instance, parameter: Parameter) -> bool:
-    """Whether a layer says the init of its parameter itself, as `Linear(4, init = zeros)` and every `Param` do."""
+    """Whether a layer gives the init of its parameter itself, as `Linear(4, init = zeros)` and every `Param` do."""
     given: Any = layer.args.get("init")
     return layer.op == "Param" or (given is not None and parameter.init is not None and given[0] == parameter.init.name)
 

@@ -122,8 +122,8 @@ class Construction(_Arguments):
 class Application(_Arguments):
     """An operator in `forward`: its arguments, inputs and the types of its outputs.
 
-    `use[0]` is the source of the first input where an argument of a call stands; `use.at(0, SUM)` where an operand
-    does.
+    `use[0]` is the source of the first input as an argument of a call; `use.at(0, SUM)` as an operand of a
+    sum.
     """
 
     def __init__(
@@ -179,7 +179,7 @@ class Application(_Arguments):
         return self._named is None or self._named(number)
 
     def shape(self, sizes: Sequence[Number]) -> str:
-        """Sizes as arguments: `B, H, W, 3`. Equal ones stand for the axes in their order."""
+        """Sizes as arguments: `B, H, W, 3`. Equal ones are those of the axes in their order."""
         texts: list[str] = []
         for at, number in enumerate(sizes):
             alike = [other for other, size in enumerate(sizes) if size.values == number.values]

@@ -44,7 +44,7 @@ Part: TypeAlias = "str | Residual"
 def filled(full: Body, lacking: Body, same: Callable[[AnyNode, AnyNode], bool]) -> tuple[frozenset[Part], Body] | None:
     """What `full` has beyond `lacking`, and `lacking` with it; None where the two differ in anything else.
 
-    `same` says whether two nodes are equal but for numbers and values. In the result paths and values are those of
+    `same` decides whether two nodes are equal except for numbers and values. In the result paths and values are those of
     `full`.
     """
     if len(full.nodes) <= len(lacking.nodes) or len(full.inputs) != len(lacking.inputs):

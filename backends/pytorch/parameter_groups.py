@@ -146,7 +146,7 @@ class _Groups:
         clock = clock_of(phase, records)
         self.phase, self.update, self.schedules = phase, update, schedules
         self.clock, self.total = clock.of_updates(update), length_of(phase, clock) * update.repeat
-        self.words = words  # what tells its schedules from those of other updates
+        self.words = words  # distinguishes its schedules from those of other updates
         self.nets, self.arguments = nets, [variables[net or "model"] for net in nets]
         alone = len(nets) == 1
         self.prefix = f"{nets[0]}." if alone and nets[0] else ""

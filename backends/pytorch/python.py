@@ -32,7 +32,7 @@ class Expr:
     weight: int = 0
 
     def at(self, level: int) -> str:
-        """The text where an operand of at least this level must stand."""
+        """The text as an operand of at least this level, in parentheses where needed."""
         return self.text if self.level >= level else f"({self.text})"
 
     def __str__(self) -> str:
@@ -86,7 +86,7 @@ def docstring(text: str, indent: int) -> list[str]:
 
 
 def comment(text: str) -> str:
-    """Text that may stand in a comment or docstring: one line, printable, no quotes or backslashes."""
+    """Text that is safe in a comment or docstring: one line, printable, no quotes or backslashes."""
     return re.sub(r"[^\w .,:;()\[\]{}<>=+*/%⌊⌋^-]", "_", text)
 
 
@@ -196,7 +196,7 @@ def brackets(text: str) -> list[tuple[int, int]]:
 def layout(text: str, indent: int, suffix: str = "") -> list[str]:
     """One logical line as physical lines: whole where it fits, else the last bracket one item a line.
 
-    The arguments of a plain call stand on one line of their own where they fit. Any other broken bracket ends in a comma,
+    The arguments of a plain call get one line of their own where they fit. Any other broken bracket ends in a comma,
     so that formatters leave it as it is.
     """
     pad = " " * indent

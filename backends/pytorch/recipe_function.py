@@ -161,7 +161,7 @@ class RecipeFunction:
 def definition(
     name: str, arguments: Sequence[str], returns: str, about: str | Sequence[str], body: Sequence[Line]
 ) -> list[Line]:
-    """A whole function; `about` is its docstring, by lines. Arguments that do not fit beside the name are on a line of their
+    """A whole function; `about` is its docstring, by lines. Arguments that do not fit next to the name are on a line of their
     own, or on one each."""
     flat = ", ".join(arguments)
     head = f"def {name}({flat}) -> {returns}:"
@@ -211,7 +211,7 @@ def only_counted(body: Body, value: int, counts: Collection[int]) -> bool:
 
 
 class _Statements(Forward):
-    """Statements of a recipe's body: losses may be sums, metrics are left to whoever gathers them."""
+    """Statements of a recipe's body: losses may be sums, metrics are left to the caller."""
 
     def __init__(self, function: RecipeFunction, sizes: Sizes, reserved: set[str]) -> None:
         super().__init__(None, sizes, reserved)

@@ -45,7 +45,7 @@ class Schedules:
     def name(
         self, schedule: Schedule, clock: Clock, total: int, words: Sequence[str], group: Sequence[str], key: str
     ) -> str:
-        """The function of a schedule of `total` updates; `words` and then `group` tell it from others of its key."""
+        """The function of a schedule of `total` updates; `words` and then `group` distinguish it from others of its key."""
         if schedule.scale != 1.0:
             plain = self.name(schedule.model_copy(update={"scale": 1.0}), clock, total, words, (), key)
             body = [Line(f"return {_scaled(f'{plain}(step)', schedule.scale)}", 1)]

@@ -116,7 +116,7 @@ class Builders:
 
     `construct` gives the constructor call of the class of a body (one body for each of the group), `stage` that of a
     function's module, `tree` where the layers of a body's class live, `emitting` the wanted `emit` names of a body,
-    `is_function` whether a body is no class but a function, which lives nowhere.
+    `is_function` whether a body is written as a function, which has no place in the tree.
     """
 
     construct: Callable[[Sequence[int], Group], str]
@@ -138,7 +138,7 @@ class Scopes:
         residuals: Mapping[Residual, str] | None = None,
     ) -> None:
         self.group, self.build, self.strip = group, build, strip
-        #: Residual connections that some of the bodies lack, by position; and the attributes that say so.
+        #: Residual connections that some of the bodies lack, by position; and the attributes that hold whether they are made.
         self.residuals = {residual.position: (residual, name) for residual, name in (residuals or {}).items()}
         #: Paths of what some of the bodies lack: stages of a chain, then what is an attribute.
         self.switches = dict(optional or {})
@@ -309,7 +309,7 @@ class Scopes:
         self, group: Group, positions: list[int], start: int, prefix: tuple[str, ...], read: Counter[int]
     ) -> tuple[list[str], int, int] | None:
         """Entries of an `nn.Sequential` for these nodes, the value they end in, and how many stages that are (an entry may
-        stand for several); None when they are no chain."""
+        make several); None when they do not form a chain."""
         body = group.first
         entries: list[str] = []
         flow, number, index, depth = start, 0, 0, len(prefix)
@@ -427,7 +427,7 @@ class Scopes:
     # ---- the tree --------------------------------------------------------------------------------------------------
 
     def _place(self, group: Group, prefix: str, offsets: dict[str, int]) -> None:
-        """Puts what a body or region owns into the tree; turns that are no loop are placed one by one."""
+        """Puts what a body or region owns into the tree; turns outside of a loop are placed one by one."""
         body = group.first
         inside = {position for chain in self.chains.values() for position in chain.positions}
         top = group is self.group
@@ -546,7 +546,7 @@ def owns(body_of: Callable[[int], Body], body: Body) -> Iterator[str]:
 
 
 def reach(root: str, slot: Slot | None, segments: Sequence[str]) -> str:
-    """Source for a path below a slot; beyond a block's instance it goes on in the block's own tree."""
+    """Source for a path below a slot; below a block's instance it continues in the block's own tree."""
     text = root
     for segment in segments:
         if slot is not None and slot.inner is not None and slot.kind == "leaf":

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 #: A metric that is not an entry of the table: the mean over examples of what each batch gives.
 MEAN = "mean"
 
-#: How a loss takes part in a step of several micro-batches. "sum": it takes `reduction`; whoever calls it divides each
+#: How a loss takes part in a step of several micro-batches. "sum": it takes `reduction`; the caller divides each
 #: counted term by its targets and multiplies each other one by the share of the micro-batch. "scaled": a counted loss is
 #: inside a larger term, so that it takes `reduction`, `counts` and `share` and does both in place.
 Micro: TypeAlias = Literal["sum", "scaled"]

@@ -44,9 +44,9 @@ class Sizes:
         cls,
         inputs: Sequence[tuple[str, Sequence[Number]]],
         letters: Mapping[str, Values],
-        said: Sequence[Sequence[str]] = (),
+        signature: Sequence[Sequence[str]] = (),
     ) -> Sizes:
-        """`said` are the letters of the signature, as far as they are known, by input and axis."""
+        """`signature` has the letters of the axes as far as the block names them, by input and axis."""
         taken = {name for name, _ in inputs}
         axes: list[Axis] = []
         names: dict[str, Values] = {}
@@ -55,7 +55,7 @@ class Sizes:
                 values: Values = tuple(number.values)  # pyright: ignore[reportAssignmentType]
                 mine = {a.letter for a in axes if a.input == index}
                 same = [letter for letter, v in letters.items() if v == values]
-                own = said[index][axis] if index < len(said) and len(said[index]) == len(sizes) else ""
+                own = signature[index][axis] if index < len(signature) and len(signature[index]) == len(sizes) else ""
                 same = [own] if own in same else same
                 letter = next((letter for letter in same if letter not in mine), same[0] if same else "")
                 if not letter:
@@ -73,7 +73,7 @@ class Sizes:
         return {axis.letter for axis in self.axes}
 
     def code(self, values: Numbers, before: int | None = None) -> str | None:
-        """Source of a size in `forward`; marks the axes it reads. `before` is how many of the equal sizes of a shape stand
+        """Source of a size in `forward`; marks the axes it reads. `before` is how many equal sizes of a shape come
         before it: of `[B, H, W, C]` with H = W the second is W."""
         found = list(_expressions(values, {a.letter: a.values for a in reversed(self.axes)}))
         if not found:
@@ -102,7 +102,7 @@ class Sizes:
         return next(at for at, axis in enumerate(self.axes) if axis.letter == letter)
 
     def shape(self, shape: Sequence[Numbers], arguments: Mapping[Numbers, str]) -> str | None:
-        """A shape for a comment, `[B, T, 768]`; None when a size can't be said. `arguments` are the class's own."""
+        """A shape for a comment, `[B, T, 768]`; None when a size has no short text. `arguments` are the class's own."""
         letters = {**self.letters, **{a.letter: a.values for a in self.axes if not a.letter.startswith("size")}}
         words: list[str] = []
         for values in shape:

@@ -24,7 +24,7 @@ LAYERS = "layers"
 
 
 def optional_stage(switch: Number, text: str) -> str:
-    """An entry of an `nn.Sequential` that is there if the switch says so."""
+    """An entry of an `nn.Sequential` that exists where the switch is true."""
     return f"\x06{switch}\x07{text}"
 
 

@@ -1,6 +1,6 @@
 """Functions and classes that a generated file contains when an operator of it needs them.
 
-They say what no single call of PyTorch says. A lowering writes `support("rope")` where the name stands; the file gets
+They do what no single call of PyTorch does. A lowering writes `support("rope")` for the name; the file gets
 the definition, under another name if a block of the spec has taken this one.
 """
 

@@ -7,7 +7,7 @@
     self.register_buffer("rate", torch.exp(...), persistent=False)               the constructor
     angle = t.float()[:, None] * self.rate                                       `forward`
 
-Position codes of a length that only the input tells, but that has a bound, are made up to the bound and cut:
+Position codes whose length depends on the input, but has a bound, are made up to the bound and cut:
 `self.positions[:T]`. Rotary tables are not: each layer would hold its own, 4 MiB for 8192 positions and heads of 128.
 """
 

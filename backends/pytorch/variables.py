@@ -65,12 +65,12 @@ class Variables:
         self.reserved: set[str] = reserved | sizes.reserved()
         self.lines: list[Line] = []
         self.indent = 0
-        self.shown: dict[str, tuple[Number, ...]] = {}  # the shape that a comment or an input told last, by variable
+        self.shown: dict[str, tuple[Number, ...]] = {}  # the shape that a comment or an input showed last, by variable
 
     @contextmanager
     def recorded(self, busy: set[str] | frozenset[str] = frozenset()) -> Generator[list[Line]]:
         """Statements of an indented part go to a list of their own, for the caller to place or to drop; names in `busy`
-        are not given to variables meanwhile, and shapes that are told inside count as untold after it."""
+        are not given to variables meanwhile, and shapes that are shown inside count as not shown after it."""
         outer = self.lines, self.shown, self.reserved
         self.lines, self.shown, self.reserved = [], dict(self.shown), self.reserved | busy
         self.indent += 1
@@ -106,7 +106,7 @@ class Variables:
             return unique(identifier(own), busy)
         rank = self.type(region, value).rank
         known = [c for c in (*sorted(expr.names & set(GENERIC)), *GENERIC) if c not in busy]
-        # A name that held something of another rank would now stand for something else.
+        # A name that held something of another rank would now mean something else.
         fitting = [c for c in known if c not in self.shown or len(self.shown[c]) == rank]
         return (fitting or known or [unique("x", busy)])[0]
 
@@ -167,7 +167,9 @@ class Variables:
 
     def lighten(self, region: Region, node: AnyNode, make: Callable[[], Expr]) -> Expr:
         """The expression of a node; operands that make it too heavy, or that it reads twice, become variables first."""
-        target = sum(len(output.name or "x") + 2 for output in node.outputs) + 1  # what stands before the expression
+        target = (
+            sum(len(output.name or "x") + 2 for output in node.outputs) + 1
+        )  # the length of what comes before the expression
         longest = LONGEST - max(0, target - len("return "))
         while True:
             try:

@@ -105,7 +105,7 @@ counted("kl_divergence", _kl, _vectors)
 
 
 def _target(use: Application) -> str:
-    """The second input at the shape of the first: a number stands for a whole target."""
+    """The second input at the shape of the first: a number is a target of one value."""
     operand: Operand = use.operand(1)
     if operand.type is None:
         text = _float(use)

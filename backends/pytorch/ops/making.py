@@ -16,7 +16,7 @@ def _shape(use: Application) -> str:
 
 
 def _device(use: Application) -> str:
-    """Where it belongs; in a constructor nothing is said."""
+    """The option for the device of a new tensor; a constructor needs none."""
     return f"device={use.device}" if use.device else ""
 
 

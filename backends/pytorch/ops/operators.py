@@ -22,7 +22,7 @@ def sign(use: Application) -> Expr:
 
 @function("matmul")
 def matmul(use: Application) -> Expr:
-    """A product of elements before it stands in brackets, though the signs bind alike."""
+    """An elementwise product on its left gets parentheses, although both operators have the same precedence."""
     return use.expr(f"{use.at(0, UNARY)} @ {use.at(1, UNARY)}", PRODUCT, 0)
 
 
