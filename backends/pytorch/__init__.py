@@ -1,7 +1,8 @@
 """The PyTorch backend: typed IR to the source that one would have written by hand.
 
     module.py        model.py as a whole: head, support, classes in order
-    classes.py       one class a block: which bodies share it, its constructor, its `forward`
+    classes.py       one class a block: which bodies share it, and its parts; members.py: which bodies become classes
+    definition.py    its arguments, and its lines; class_names.py: its name, and its place in the file
     arguments.py     what may become an argument of a constructor; constructor.py: its statements
     optional.py      one class with an optional part in the place of near copies; stages.py: of an `nn.Sequential`
     functions.py     blocks that own nothing: which of them are functions, and their names
@@ -9,7 +10,9 @@
     fitting.py       numbers that vary together as expressions: `4 * d`
     initial.py       `init_weights`
     authored.py      comments and defaults, from the text of the spec
-    scopes.py        where the layers of a class live: attributes, `nn.Sequential`, `nn.ModuleList`
+    scopes.py        where the layers of a class live: attributes, `nn.Sequential`, `nn.ModuleList`; slots.py: the tree itself
+    chains.py        entries of an `nn.Sequential`, and constructor calls; function_stages.py: `nn.ReLU()` for `relu`
+    bodies.py        what is read off a body of the IR: paths, uses of values
     regions.py       a `forward`: nodes in order; `repeat`, `if training`, `scan`
     statements.py    one operator, block or chain of stages
     variables.py     which values get a variable, and its name

@@ -10,66 +10,36 @@ Bodies of one block that are equal up to numbers share a class; what differs bec
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from ...compiler.ir.model import AnyNode, Body, CallNode, Model, ModeNode, OpNode, RepeatNode, ScanNode, Spec
+from ...compiler.ir.model import AnyNode, Body, CallNode, Model, OpNode, Spec
 from ...compiler.sizes.facts import Facts
 from .arguments import conditions, fixed, input_sizes, letters_of, statics
 from .authored import Authored
+from .bodies import regions_of
+from .chains import Builders
+from .class_names import ordered
 from .clusters import clusters
-from .constants import Constants, ModuleClass, Number, Parameter, Scalar, Symbolic, Varies, free, marks, resolve
-from .constructor import child_lines, dict_items
-from .fitting import Absent, equal
-from .functions import function_name, is_plain, modules, renamed, words
+from .constants import Constants, Number, Symbolic, Varies, free
+from .constructor import constructor_lines
+from .definition import CLASS_MARK, Class, Definition
+from .fitting import Absent
+from .functions import is_plain, modules
 from .group import Group, node_form, structure
 from .initial import InitialValues
 from .lines import Line
-from .lowering import Application, Operand, SharedType, lowering, module_class
+from .members import Member, Members
 from .optional import Part, Residual, filled
-from .python import Expr, camel, identifier, literal, snake, unique, unique_class
+from .python import Expr, identifier, snake, unique
 from .regions import Forward
 from .requirements import require
-from .scopes import RESERVED, Builders, Scopes, Slot, owns, regions_of, singular
+from .scopes import Scopes
 from .sizes import Sizes
-from .stages import LAYERS, collected, has_optional
+from .slots import RESERVED, Slot
 from .statements import Called
 from .tables import cut_positions
 from .variables import Region
-
-_CLASS_MARK = re.compile("\x03(\\d+)\x04")
-
-
-@dataclass(eq=False)
-class Class:
-    """A class of the generated file, for the bodies that share it."""
-
-    number: int
-    base_name: str
-    bodies: tuple[int, ...]
-    parameters: list[Parameter]
-    scopes: Scopes
-    lines: list[Line] = field(default_factory=list[Line])
-    defaults: dict[str, Scalar] = field(default_factory=dict[str, "Scalar"])
-    base: str = "nn.Module"
-    is_function: bool = False
-    name: str = ""
-    uses: list[int] = field(default_factory=list[int])
-
-    @property
-    def mark(self) -> str:
-        return f"\x03{self.number}\x04"
-
-
-@dataclass(frozen=True)
-class Member:
-    """A body that becomes a class: a block, the model, or a turn that is an element of a list (`strip` its slot)."""
-
-    index: int
-    name: str
-    strip: str = ""
 
 
 class Classes:
@@ -99,72 +69,12 @@ class Classes:
         self.filled: dict[int, tuple[frozenset[Part], Body]] = {}
         self._uses: list[int] = []  # the classes that the one being written constructs
         self._sizes = Sizes([], [], [])
-        self.members: dict[int, Member] = {}
-        self.heights: dict[int, int] = {}
         self._modules = modules(spec, root)
-        for index in (root, *(other.body for other in others)):
-            self._collect(Member(index, spec.bodies[index].name))
-        self._level()
-        for height in range(self.heights[root] + 1):
-            self._write_level([m for i, m in self.members.items() if self.heights[i] == height])
-        if len({self.by_body[index].number for index in (root, *(other.body for other in others))}) > 1:
+        roots = [model.body for model in self.models]
+        for members in Members(spec, roots).levels():
+            self._write_level(members)
+        if len({self.by_body[index].number for index in roots}) > 1:
             raise Varies
-
-    # ---- which bodies are classes ----------------------------------------------------------------------------------
-
-    def _collect(self, member: Member) -> int:
-        if member.index in self.heights:
-            return self.heights[member.index]
-        height = 1 + max((self._collect(inner) for inner in self._inside(member.index)), default=-1)
-        self.members[member.index] = member
-        self.heights[member.index] = height
-        return height
-
-    def _level(self) -> None:
-        """Brings the bodies of one block to one height, that of the highest, so that they are looked at together."""
-        heights = dict(self.heights)
-        inside = {index: [inner.index for inner in self._inside(index)] for index in heights}
-        blocks: dict[tuple[str, str], list[int]] = {}
-        for member in self.members.values():
-            blocks.setdefault((member.name, member.strip), []).append(member.index)
-        changed = True
-        while changed:
-            changed = False
-            for indexes in blocks.values():
-                top = max(heights[index] for index in indexes)
-                top = max(top, *(1 + heights[inner] for index in indexes for inner in inside[index]), 0)
-                if top > len(heights):  # a block within itself
-                    return
-                if any(heights[index] != top for index in indexes):
-                    heights.update(dict.fromkeys(indexes, top))
-                    changed = True
-        self.heights = heights
-
-    def _inside(self, index: int) -> list[Member]:
-        """Classes that a body uses, those of its regions included."""
-        body = self.spec.bodies[index]
-        found: list[Member] = []
-        for node in body.nodes:
-            match node:
-                case CallNode():
-                    found.append(Member(node.body, self.spec.bodies[node.body].name))
-                case RepeatNode():
-                    for run in node.runs:
-                        paths = list(owns(lambda i: self.spec.bodies[i], self.spec.bodies[run.body]))
-                        if node.scope and run.strides == {"": 1} and all(p.startswith("#0.") for p in paths):
-                            found.append(Member(run.body, camel(singular(node.scope)), "#0"))
-                        else:
-                            found += self._inside(run.body)
-                case ModeNode():
-                    found += self._inside(node.training) + self._inside(node.evaluation)
-                case ScanNode():
-                    found += self._inside(node.body)
-                case _:
-                    pass
-        for instance in body.instances:
-            if instance.body is not None:
-                found.append(Member(instance.body, self.spec.bodies[instance.body].name))
-        return found
 
     def emitting(self, index: int) -> tuple[str, ...]:
         """The wanted `emit` names that applying a body gives values for: its `forward` takes a list for each."""
@@ -299,13 +209,13 @@ class Classes:
         for residual in residuals:
             attributes[residual] = unique("residual", taken)
             taken.add(attributes[residual])
-        builders = Builders(self.construct, self.stage, self.tree, self.emitting, self.is_function)
+        builders = Builders(self.construct, self.tree, self.emitting, self.is_function)
         scopes = Scopes(group, builders, members[0].strip, optional, attributes)
         cls = Class(len(self.classes), members[0].name, tuple(m.index for m in members), [], scopes, uses=self._uses)
         if cls.scopes.root.kind in ("sequential", "dict"):
             cls.base = "nn.Sequential" if cls.scopes.whole is not None else "nn.ModuleDict"
         forward = [] if cls.scopes.whole is not None else self._forward(cls, group, body)
-        constructor = self._constructor(cls)
+        constructor = constructor_lines(cls.scopes.root, cls.base)
         cls.is_function = not root and self._owns_nothing(members, group) and is_plain(forward)
         constructor[1:1] = [Line(f"self.{name} = {residuals[which]}", 1) for which, name in attributes.items()]
         if root:
@@ -316,7 +226,9 @@ class Classes:
             if methods:
                 constructor.append(Line("self.init_weights()", 1))
                 forward = [*methods, *([Line("")] if forward else []), *forward]
-        self._finish(cls, constants, constructor, forward)
+        each = [self.spec.bodies[index].statics for index in cls.bodies]
+        declared = self.authored.defaults(cls.base_name)
+        Definition(cls, constants, constructor, forward, self._sizes, root, each, declared).write()
         self.classes.append(cls)
         for member in members:
             self.by_body[member.index] = cls
@@ -390,24 +302,6 @@ class Classes:
         self._sizes = sizes
         return [signature, *(_indented(line) for line in (*head, *checks, *writer.lines))]
 
-    def _constructor(self, cls: Class) -> list[Line]:
-        root = cls.scopes.root
-        lines: list[Line] = []
-        if cls.scopes.whole is not None:
-            if has_optional(root.entries):
-                return [*collected(root.entries), Line(f"super().__init__(*{LAYERS})", 1)]
-            return [Line(f"super().__init__({', '.join(root.entries)})", 1)]
-        if cls.base == "nn.ModuleDict":
-            filled, later = dict_items(root)
-            lines.append(Line(f"super().__init__({{{', '.join(filled)}}})" if filled else "super().__init__()", 1))
-            for name, child in later:
-                lines += child_lines("self", name, child, root.kind)
-            return lines
-        lines.append(Line("super().__init__()", 1))
-        for name, child in root.children.items():
-            lines += child_lines("self", name, child, root.kind)
-        return lines
-
     def _owns_nothing(self, members: Sequence[Member], group: Group) -> bool:
         """Whether a block may be a function, judged by its signature and its parts."""
         first = group.first
@@ -430,97 +324,6 @@ class Classes:
             return None
         self._uses.append(cls.number)
         return cls.mark, list(self._arguments(cls, bodies, group))
-
-    def _finish(self, cls: Class, constants: Constants, constructor: list[Line], forward: list[Line]) -> None:
-        """Settles the constructor's arguments and writes the class."""
-        read = set[int]().union(*(marks(line.text) for line in forward))
-        parameters, texts = constants.fit()
-        if cls.bodies[0] != self.root:
-            cls.defaults = self._defaults(cls, parameters)
-            parameters.sort(key=lambda parameter: parameter.name in cls.defaults)  # those come last
-        cls.parameters = parameters
-        names = [p.name for p in parameters]
-        if cls.is_function:
-            cls.lines = self._function(cls, constants, forward, parameters, texts)
-            return
-        if LAYERS in names and any(line.text.startswith(f"{LAYERS}:") for line in constructor):
-            raise Varies
-        attributes: dict[str, str] = {}
-        for name in names:
-            taken = {*cls.scopes.root.children, *RESERVED, *(n for _, n in cls.scopes.residuals.values())}
-            attributes[name] = unique(name, taken)
-        stored = {n for i in read for n in names if re.search(rf"\b{re.escape(n)}\b", texts[i])}
-        inside = [_on_self(text, attributes) for text in texts]
-        lines: list[Line] = []
-        owns_nothing = [line.text for line in constructor] == ["super().__init__()"] and not names
-        if not owns_nothing:
-            root = cls.bodies[0] == self.root
-            if root:
-                given = [f"{p.name}={literal(p.values[0])}" for p in parameters]
-            else:
-                defaults = {
-                    name: value.text if isinstance(value, ModuleClass) else literal(value)
-                    for name, value in cls.defaults.items()
-                }
-                given = [f"{name}={defaults[name]}" if name in defaults else name for name in names]
-            arguments = ["self", *given]
-            lines.append(Line(f"def __init__({', '.join(arguments)}):"))
-            lines += constructor[:1]
-            lines += [Line(f"self.{attributes[name]} = {name}", 1) for name in names if name in stored]
-            lines += constructor[1:]
-        if lines and forward:
-            lines.append(Line(""))
-        lines += forward
-        resolved = [Line(resolve(line.text, texts, inside), line.indent + 1, line.shapes, line.names) for line in lines]
-        self._show_shapes(resolved, constants, texts)
-        cls.lines = resolved
-
-    def _function(
-        self, cls: Class, constants: Constants, forward: list[Line], parameters: list[Parameter], texts: list[str]
-    ) -> list[Line]:
-        """The statements of a function; its numbers are arguments after the tensors."""
-        taken = words(forward)
-        free = {p.name: unique(p.name, taken) for p in parameters}
-        given = [f"{free[p.name]}: {type(p.values[0]).__name__}" for p in parameters]
-        defaults = [cls.defaults.get(p.name) for p in parameters]
-        given = [g if d is None else f"{g} = {literal(d)}" for g, d in zip(given, defaults, strict=True)]
-        cls.parameters = [Parameter(free[p.name], p.values) for p in parameters]
-        cls.defaults = {free[name]: value for name, value in cls.defaults.items()}
-        texts = [renamed(text, free) for text in texts]
-        head, _, result = forward[0].text.removeprefix("def forward(self, ").partition(")")
-        signature = f"def {cls.mark}({', '.join([head, *given])}){result}"
-        lines = [Line(signature, 0, forward[0].shapes, forward[0].names), *forward[1:]]
-        lines = [Line(resolve(line.text, texts, texts), line.indent, line.shapes, line.names) for line in lines]
-        self._show_shapes(lines, constants, texts)
-        return lines
-
-    def _show_shapes(self, lines: Sequence[Line], constants: Constants, texts: Sequence[str]) -> None:
-        """Adds comments with shapes."""
-        spelled = dict(zip(constants.varying, texts, strict=True))
-        for line in lines:
-            shapes = [self._sizes.shape([n.values for n in shape], spelled) for shape in line.shapes if shape]
-            known = [word for word in shapes if word is not None]
-            if known and len(known) == len(shapes):
-                named = [f"{name}: {w}" if name else w for name, w in zip(line.names, known, strict=False)]
-                line.text += f"\x05{', '.join(named)}"
-
-    def _defaults(self, cls: Class, parameters: Sequence[Parameter]) -> dict[str, Scalar]:
-        """Default values of arguments: those that the block declares, and false for a switch."""
-        declared = self.authored.defaults(cls.base_name)
-        found: dict[str, Scalar] = {}
-        for parameter in parameters:
-            if parameter.is_switch:
-                found[parameter.name] = False
-            if any(isinstance(value, Absent) for value in parameter.values):
-                found[parameter.name] = ModuleClass("None")
-            for index, value in zip(cls.bodies, parameter.values, strict=True):
-                own = self.spec.bodies[index].statics.get(parameter.name)
-                if isinstance(value, Absent):
-                    continue
-                if parameter.name in declared and equal(own, declared[parameter.name]):
-                    found[parameter.name] = value
-                    break
-        return found
 
     # ---- what the class asks for while it is written -----------------------------------------------------------------
 
@@ -554,103 +357,16 @@ class Classes:
                 group.constants.hints.setdefault(number.values, parameter.name)
             yield parameter.name, number
 
-    def stage(self, group: Group, nodes: Sequence[OpNode]) -> str | None:
-        """A function as a stage of an `nn.Sequential`; None where it has no module."""
-        first = nodes[0]
-        if any(node.op != first.op or node.args.keys() != first.args.keys() for node in nodes):
-            return self._activation(group, nodes)
-        form = lowering(first.op, first.span).module
-        return None if form is None else form(self._use(group, nodes))
-
-    def _activation(self, group: Group, nodes: Sequence[OpNode]) -> str:
-        """`act()` for functions that differ: their module's class is an argument of the constructor."""
-        classes = [module_class(node) for node in nodes]
-        if not all(classes):
-            raise Varies
-        number = group.number([ModuleClass(name) for name in classes if name is not None])
-        named = (
-            name
-            for body, node in zip(group.bodies, nodes, strict=True)
-            for name, value in body.statics.items()
-            if value == node.op
-        )
-        group.constants.hints.setdefault(number.values, next(named, "act"))
-        return f"{number}()"
-
-    def _use(self, group: Group, nodes: Sequence[OpNode]) -> Application:
-        """A function as a stage: its numbers are those of the constructor."""
-        first = nodes[0]
-        inputs: list[Operand | None] = []
-        for at in range(len(first.inputs)):
-            operand = first.inputs[at]
-            if not isinstance(operand, int):
-                raise Symbolic
-            types = [b.value(n.inputs[at]).type for b, n in zip(group.bodies, nodes, strict=True)]  # pyright: ignore[reportArgumentType]
-            inputs.append(Operand(Expr("x"), group.tensor(types)))
-        outputs: list[SharedType] = [group.tensor([b.value(o.id).type for b in group.bodies]) for o in first.outputs]
-        return Application(first.op, group.args([n.args for n in nodes]), inputs, outputs, str, None, [True])
-
     # ---- names and order -------------------------------------------------------------------------------------------
 
     def ordered(self) -> list[Class]:
         """Classes in order of use, each after those it uses; named on the way."""
-        order: list[Class] = []
-        by_number = {cls.number: cls for cls in self.classes}
-
-        def visit(cls: Class) -> None:
-            if cls in order:
-                return
-            for number in cls.uses:
-                visit(by_number[number])
-            order.append(cls)
-
-        root = self.by_body[self.root]
-        visit(root)
-        taken: set[str] = set()
-        root.name = unique_class(_class_name(root.base_name), taken)
-        taken.add(root.name)
-        for cls in order:
-            if not cls.name and not cls.is_function:
-                name = _class_name(cls.base_name)
-                if name in taken:
-                    name = next((name + end for end in self._differences(cls) if name + end not in taken), name)
-                cls.name = unique_class(name, taken)
-                taken.add(cls.name)
-        taken |= words(line for cls in order for line in cls.lines)
-        for cls in order:
-            if cls.is_function:
-                cls.name = function_name(cls.base_name, taken)
-                taken.add(cls.name)
-        return order
-
-    def _differences(self, cls: Class) -> Iterator[str]:
-        """What distinguishes a class from others of the same block, the best first: a static that no other has (`Causal`, `Count3`),
-        that it adds its input, a static that the first has not."""
-        first = next((other for other in self.classes if other.base_name == cls.base_name and other.name), None)
-        if first is None:  # the name is that of another block, or of the model
-            return
-        yield from self._statics_of(cls, [other for other in self.classes if other.base_name == cls.base_name])
-        ops = [{n.op for n in self.spec.bodies[c.bodies[0]].nodes if isinstance(n, OpNode)} for c in (cls, first)]
-        if {"add", "plus"} & (ops[0] - ops[1]):
-            yield "Residual"
-        yield from self._statics_of(cls, [first])
-
-    def _statics_of(self, cls: Class, classes: Sequence[Class]) -> Iterator[str]:
-        mine = [self.spec.bodies[index].statics for index in cls.bodies]
-        others = [self.spec.bodies[index].statics for other in classes if other is not cls for index in other.bodies]
-        for name, value in sorted(mine[0].items(), key=lambda item: type(item[1]) is int):
-            if any(statics.get(name) != value for statics in mine) or any(s.get(name) == value for s in others):
-                continue
-            if isinstance(value, bool):
-                yield camel(name) if value else f"Without{camel(name)}"
-            elif isinstance(value, int):
-                yield f"{camel(name)}{value}"
-            elif isinstance(value, str) and value.isidentifier():
-                yield camel(value)
+        return ordered(self.classes, self.by_body[self.root], self.spec)
 
     def named(self, text: str) -> str:
+        """A text with the names of classes for their markers."""
         by_number = {cls.number: cls for cls in self.classes}
-        return _CLASS_MARK.sub(lambda match: by_number[int(match[1])].name, text)
+        return CLASS_MARK.sub(lambda match: by_number[int(match[1])].name, text)
 
 
 def _widest(bounds: Sequence[tuple[int, int | None]]) -> tuple[int, int | None]:
@@ -671,15 +387,6 @@ def _called(path: str, body: Body, spec: Spec) -> str:
 
 def _indented(line: Line) -> Line:
     return Line(line.text, line.indent + 1, line.shapes, line.names)
-
-
-def _class_name(name: str) -> str:
-    return identifier(name if name[:1].isupper() else camel(name))
-
-
-def _on_self(text: str, attributes: Mapping[str, str]) -> str:
-    """An expression of the constructor's arguments as one of attributes."""
-    return re.sub(r"[A-Za-z_]\w*", lambda m: f"self.{attributes.get(m[0], m[0])}", text)
 
 
 __all__ = ["Class", "Classes"]

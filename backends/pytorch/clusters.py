@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...compiler.ir.model import Body, Spec
-from .scopes import regions_of
+from .bodies import regions_of
 
 
 def clusters(spec: Spec, root: int, others: Sequence[int]) -> dict[int, int]:

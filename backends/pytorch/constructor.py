@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from .lines import Line
 from .python import quoted
-from .scopes import Slot
+from .slots import Slot
 from .stages import LAYERS, collected, has_optional
 
 
@@ -67,4 +67,23 @@ def child_lines(owner: str, name: str, slot: Slot, kind: str) -> list[Line]:
     return lines
 
 
-__all__ = ["child_lines", "dict_items"]
+def constructor_lines(root: Slot, base: str) -> list[Line]:
+    """The body of a constructor, from `super().__init__` on."""
+    lines: list[Line] = []
+    if base == "nn.Sequential":
+        if has_optional(root.entries):
+            return [*collected(root.entries), Line(f"super().__init__(*{LAYERS})", 1)]
+        return [Line(f"super().__init__({', '.join(root.entries)})", 1)]
+    if base == "nn.ModuleDict":
+        filled, later = dict_items(root)
+        lines.append(Line(f"super().__init__({{{', '.join(filled)}}})" if filled else "super().__init__()", 1))
+        for name, child in later:
+            lines += child_lines("self", name, child, root.kind)
+        return lines
+    lines.append(Line("super().__init__()", 1))
+    for name, child in root.children.items():
+        lines += child_lines("self", name, child, root.kind)
+    return lines
+
+
+__all__ = ["constructor_lines"]

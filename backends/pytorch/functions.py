@@ -18,10 +18,10 @@ import re
 from collections.abc import Iterable, Mapping
 
 from ...compiler.ir.model import Body, CallNode, Spec
+from .bodies import location, numbered, regions_of
 from .group import handed
 from .lines import Line
 from .python import identifier, snake, unique
-from .scopes import location, numbered, regions_of
 
 _WORD = re.compile(r"(?<![\w.])[A-Za-z_]\w*+(?!=[^=])")
 

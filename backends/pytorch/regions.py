@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from ...compiler.ir.expand import join, turns
 from ...compiler.ir.model import AnyNode, CallNode, ModeNode, OpNode, RepeatNode, ScanNode, WeightNode
 from ...compiler.ir.model import Operand as IrOperand
+from .bodies import regions_of
 from .constants import Number
 from .group import Group
 from .lines import Line
 from .python import ATOM, Expr, identifier, unique, variable
-from .scopes import Loop, Scopes, regions_of
+from .scopes import Loop, Scopes
 from .sizes import Sizes
 from .statements import Called, Statements
 from .tables import Tables

@@ -8,11 +8,12 @@ from typing import Any, TypeAlias
 from ...compiler.ir.model import CallNode, OpNode, Scalar
 from ...compiler.ir.model import Operand as IrOperand
 from ...compiler.sizes.dims import Dim
+from .chains import Chain
 from .constants import Number, Varies, is_mark
 from .group import Group
 from .lowering import Application, Operand, lowering
 from .python import ATOM, SUM, TERNARY, UNARY, Expr, literal
-from .scopes import Chain, Scopes
+from .scopes import Scopes
 from .sizes import Sizes
 from .variables import Region, Unnamed, Variables
 

@@ -20,11 +20,11 @@ from ...compiler.catalogue.ops import find
 from ...compiler.ir.model import Operand as IrOperand
 from ...compiler.ir.model import OpNode, Scalar
 from ...compiler.sizes.dims import Dim
+from .bodies import uses
 from .constants import Number, is_mark
 from .group import Group
 from .lowering import Application, Operand, lowering
 from .python import ATOM, SUM, UNARY, Expr, literal
-from .scopes import uses
 from .variables import operands
 
 #: Functions of sizes alone.

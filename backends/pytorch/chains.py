@@ -1,0 +1,238 @@
+"""Chains of layers as the entries of an `nn.Sequential`, and the constructor calls in them.
+
+x -> mlp: { Linear(8) -> repeat 3 { relu -> Linear(8) } }      the spec
+mlp.0, then mlp.1 .. mlp.6 in a repeat                         the IR
+nn.Sequential(
+    nn.Linear(4, 8),                                           the source
+    *[m for _ in range(3) for m in (nn.ReLU(), nn.Linear(8, 8))],
+)
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ...compiler.ir.model import AnyNode, Body, CallNode, Instance, OpNode, RepeatNode
+from .bodies import location, regions_of, uses
+from .constants import Number, Symbolic, Varies
+from .function_stages import function_stage
+from .group import Group, handed
+from .lowering import Construction, SharedType, lowering
+from .slots import Slot
+from .stages import has_optional, optional_stage
+
+
+@dataclass
+class Chain:
+    """Nodes that one `nn.Sequential` at `path` replaces: from the value `start` to the value `end`."""
+
+    path: str
+    positions: list[int]
+    start: int
+    end: int
+    entries: list[str]
+
+
+@dataclass(frozen=True)
+class Builders:
+    """What the tree of a class asks about the classes that are written already.
+
+    `construct` gives the constructor call of the class of a body (one body for each of the group), `tree` where the layers
+    of a body's class live, `emitting` the wanted `emit` names of a body, `is_function` whether a body is written as a
+    function, which has no place in the tree.
+    """
+
+    construct: Callable[[Sequence[int], Group], str]
+    tree: Callable[[int], Slot]
+    emitting: Callable[[int], Sequence[str]]
+    is_function: Callable[[int], bool]
+
+
+class Chains:
+    """The entries of a class's sequentials. `switches` are conditions of what some of the bodies lack, by path; those that
+    turn out to be stages of a chain are in `stages` in the end."""
+
+    def __init__(self, group: Group, build: Builders, switches: Mapping[str, Number]) -> None:
+        self.group, self.build, self.switches = group, build, switches
+        self.stages: set[str] = set()
+
+    def chain(
+        self, group: Group, positions: list[int], start: int, prefix: tuple[str, ...], read: Counter[int]
+    ) -> tuple[list[str], int, int] | None:
+        """Entries of an `nn.Sequential` for these nodes, the value they end in, and how many stages that are (an entry may
+        make several); None when they do not form a chain."""
+        body = group.first
+        entries: list[str] = []
+        flow, number, index, depth = start, 0, 0, len(prefix)
+        while index < len(positions):
+            position = positions[index]
+            node = body.nodes[position]
+            place = location(self._body_of, node)
+            if place is None or place[:depth] != prefix or len(place) <= depth:
+                return None
+            segment = place[depth].removeprefix("#")
+            if isinstance(node, RepeatNode) and not node.scope:
+                found = self.spliced(group, group.nodes(position), prefix, number)
+                if found is None or only_input(node) != flow:
+                    return None
+                entries += found[0]
+                number += found[1]
+                flow, index = node.outputs[0].id, index + 1
+            elif segment != str(number):
+                return None
+            elif len(place) == depth + 1 and not isinstance(node, RepeatNode):
+                text = self.entry(group, position) if only_input(node) == flow else None
+                if text is None or len(node.outputs) != 1:
+                    return None
+                entries.append(self.stage(group, place, text))
+                flow, number, index = node.outputs[0].id, number + 1, index + 1
+            else:
+                inside: list[int] = []
+                while index < len(positions):
+                    other = location(self._body_of, body.nodes[positions[index]])
+                    if other is None or other[: depth + 1] != place[: depth + 1]:
+                        break
+                    inside.append(positions[index])
+                    index += 1
+                nested = self.chain(group, inside, flow, place[: depth + 1], read)
+                if nested is None:
+                    return None
+                if has_optional(nested[0]):
+                    raise Varies
+                entries.append(self.stage(group, place[: depth + 1], f"nn.Sequential({', '.join(nested[0])})"))
+                flow, number = nested[1], number + 1
+            if index < len(positions) and read[flow] != 1:
+                return None
+        return entries, flow, number
+
+    def spliced(
+        self, group: Group, nodes: Sequence[RepeatNode], prefix: tuple[str, ...], number: int
+    ) -> tuple[list[str], int] | None:
+        """Entries for all turns of a repeat, and how many numbers they take."""
+        entries: list[str] = []
+        count = 0
+        for index, run in enumerate(nodes[0].runs):
+            if run.captures or run.instances or set(run.strides) != {""}:
+                return None
+            region = group.region([n.runs[index].body for n in nodes])
+            body = region.first
+            if len(body.inputs) != 1 or len(body.outputs) != 1:
+                return None
+            if (
+                all(n.runs[index].offsets.get("", 0) == run.offsets.get("", 0) for n in nodes)
+                and run.offsets.get("", 0) != number + count
+            ):
+                return None
+            found = self.chain(region, list(range(len(body.nodes))), body.inputs[0].id, prefix, uses(body))
+            if found is None or found[1] != body.outputs[0].value or found[2] != run.strides[""]:
+                return None
+            turns_ = group.number([n.runs[index].count for n in nodes])
+            if turns_.is_(1):
+                entries += found[0]
+            elif len(found[0]) == 1 and found[2] == 1:
+                entries.append(repeated(found[0][0], turns_))
+            elif turns_.is_(2) or turns_.is_(3):  # plainer than a loop
+                entries += (2 if turns_.is_(2) else 3) * found[0]
+            else:
+                stages = f"({', '.join(found[0])})" if len(found[0]) > 1 else f"({found[0][0]},)"
+                entries.append(f"*[m for _ in range({turns_}) for m in {stages}]")
+            count += run.count * run.strides[""]
+        return entries, count
+
+    def stage(self, group: Group, place: tuple[str, ...], text: str) -> str:
+        """An entry of a sequential, with its condition where some of the bodies lack it."""
+        path = ".".join(place)
+        if group is not self.group or path not in self.switches:
+            return text
+        self.stages.add(path)
+        return optional_stage(self.switches[path], text)
+
+    def entry(self, group: Group, position: int) -> str | None:
+        """The constructor of one stage of a sequential."""
+        nodes = group.nodes(position)
+        node = nodes[0]
+        try:
+            if isinstance(node, CallNode):
+                if self.build.emitting(node.body) or self.build.is_function(node.body):
+                    return None
+                if node.instance.startswith("@") or node.instances or len(self._body_of(node.body).inputs) != 1:
+                    return None
+                return self.build.construct([n.body for n in nodes], group)
+            if not isinstance(node, OpNode):
+                return None
+            if node.instance is not None:
+                lowered = lowering(node.op, node.span)
+                called = lowered.forward is None or (lowered.plain_call is not None and lowered.plain_call(node.args))
+                if len(node.outputs) != 1 or not called or lowered.constructor is None:
+                    return None
+                return self.construct(group, group.instances(node.instance))
+            return function_stage(group, nodes)
+        except Symbolic:
+            return None
+
+    def turn_chains(self, nodes: Sequence[RepeatNode]) -> list[str] | None:
+        """`nn.Sequential`s for turns `{ .. -> .. }` that are numbered chains; None when one is not."""
+        texts: list[str] = []
+        for index, run in enumerate(nodes[0].runs):
+            region = self.group.region([n.runs[index].body for n in nodes])
+            body = region.first
+            if run.captures or run.instances or len(body.inputs) != 1 or len(body.outputs) != 1:
+                return None
+            found = self.chain(region, list(range(len(body.nodes))), body.inputs[0].id, ("#0",), uses(body))
+            if found is None or found[1] != body.outputs[0].value:
+                return None
+            texts.append(f"nn.Sequential({', '.join(found[0])})")
+        return texts
+
+    def construct(self, group: Group, instances: Sequence[Instance]) -> str:
+        """The constructor call of an instance."""
+        first = instances[0]
+        if first.op is None:
+            assert all(i.body is not None for i in instances), f"`{first.path}` was never applied"
+            return self.build.construct([i.body for i in instances if i.body is not None], group)
+        build = lowering(first.op, first.span).constructor
+        assert build is not None, f"{first.op} has no constructor"
+        weights = {
+            p.name: tuple(map(group.number, zip(*(i.parameters[at].shape for i in instances), strict=True)))
+            for at, p in enumerate(first.parameters)
+        }
+        dtypes = {p.name: p.dtype for p in first.parameters}
+        inputs = self.inputs_of(group, first.path)
+        return build(Construction(group.args([i.args for i in instances]), weights, dtypes, inputs))
+
+    def inputs_of(self, group: Group, path: str) -> list[SharedType | None]:
+        """Types of what a layer is applied to first, here, in a region or in a block that takes it."""
+        position = group.applied.get(path)
+        if position is None:
+            return []
+        nodes = group.nodes(position)
+        first = nodes[0]
+        if isinstance(first, OpNode):
+            return [group.type(value) if isinstance(value, int) else None for value in first.inputs]
+        name = next(name for name, reference in handed(first).items() if reference == path)
+        for regions in zip(*map(regions_of, nodes), strict=True):
+            inputs = self.inputs_of(group.region(regions), f"@{name}")
+            if inputs:
+                return inputs
+        return []
+
+    def _body_of(self, index: int) -> Body:
+        return self.group.spec.bodies[index]
+
+
+def only_input(node: AnyNode) -> int | None:
+    """The value that a node reads, if it reads nothing else."""
+    operands = [operand for operand in node.inputs if operand is not None]
+    return operands[0] if len(operands) == 1 and isinstance(operands[0], int) else None
+
+
+def repeated(text: str, count: Number) -> str:
+    """An entry of a list, once or for each of equal turns."""
+    if count.is_(1):
+        return text
+    return f"*[{text} for _ in range({count})]"
+
+
+__all__ = ["Builders", "Chain", "Chains", "only_input", "repeated"]
