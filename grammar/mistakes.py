@@ -22,7 +22,7 @@ VALUE = (
     r"|expr|pipe|arg|path|args|shape|unit|stage|group|seq|type|decl)"
 )
 OPERATOR = r"(?:PLUS|MINUS|MUL|CMP|POWER|RANGE|AND|OR|NOT)"
-IN_BODY = r"(?:MODEL|BLOCK) NAME (?:sig|decls)(?: -> outs)? \{"
+IN_BODY = r"(?:MODEL|BLOCK) NAME (?:sig|decls)(?: -> outs)? \{(?:[^{]* IF or_ (?:body ELSE )?\{)*"
 IN_SECTION = r"(?:DATA|TRAIN|EXPORT|SEARCH|WEIGHTS) (?:NAME )?(?:FOR NAME )?\{"
 FIRST_IN = r"(?:[^{]* _NL)?"  # between the brace and the statement
 
@@ -195,7 +195,7 @@ MISTAKES: tuple[Mistake, ...] = (
         ('write `key = value`; `"ours" <- "theirs"` is a rule of a weight map',),
     ),
     Mistake(
-        rf"{IN_BODY} {FIRST_IN} ?(?:expr |(?:[a-z_]+ {OPERATOR}|pipe ->) [^{{]*)\| =$",
+        rf"{IN_BODY} {FIRST_IN} ?(?:or_ |(?:[a-z_]+ {OPERATOR}|pipe ->) [^{{]*)\| =$",
         "this cannot be assigned to",
         (
             "block A(x: [B]) -> [B] {\n  a + b = x\n  a\n}",
@@ -326,10 +326,10 @@ MISTAKES: tuple[Mistake, ...] = (
     ),
     Mistake(
         r"IF or_ \{ postfix \| =$",
-        "a branch of `if` contains a single value",
+        "a branch of an `if` that is a value contains a single value",
         ("model M(n = 3)(x: [B]) -> (y: [B]) {\n  y = if n > 0 { a = x -> relu; a } else { x }\n}",),
-        "not a statement",
-        ("bind the steps before the `if`, or put them in a `block`",),
+        "not a value",
+        ("make the `if` a statement that binds the name in each branch: `if c {{ .. y = a }} else {{ y = b }}`",),
     ),
     Mistake(
         r"\. \| NUMBER$",

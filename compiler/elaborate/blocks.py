@@ -72,7 +72,7 @@ def run_body(
     outputs: list[tuple[str, SymbolicTensor]] | None = None
     for position, statement in enumerate(body.statements):
         final = position == len(body.statements) - 1 and not named
-        with context.state.reporting(statement.span):
+        with context.attempt(statement, statement.span):
             value = run_statement(context, statement, final=final)
             if final:
                 last = value

@@ -135,6 +135,9 @@ def if_stage(context: Context, flow: Flow, unit: syntax.IfStage, label: syntax.P
         return run(region(inner), value, unit.orelse.stages)
 
     if answer is not None:
+        other = unit.orelse if answer else unit.then
+        if other is not None:
+            context.environment.mark_read(other)
         return then(context, flow) if answer else otherwise(context, flow)
     carried = tuple(as_tensor(context, value, unit.span) for value in pieces(flow))
 

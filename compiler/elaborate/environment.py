@@ -15,6 +15,7 @@ from ..resolve.definitions import Callable, Definition, FileScope, ParamSlot
 from ..resolve.parameters import value_of_param
 from ..sizes.dims import Size
 from ..sizes.statics import CONSTANTS, STATIC_FUNCTIONS
+from ..text import syntax
 from .values import POISON, Binding, Instance
 
 
@@ -25,7 +26,7 @@ def is_whole(value: Any) -> bool:
 class Environment:
     """The names of one body or region; a region has the environment around it as `parent`."""
 
-    __slots__ = ("bindings", "file", "parent", "statics", "training")
+    __slots__ = ("bindings", "file", "left", "parent", "statics", "training")
 
     def __init__(
         self, file: FileScope, statics: dict[str, Any] | None = None, parent: Environment | None = None
@@ -33,6 +34,8 @@ class Environment:
         self.file, self.parent = file, parent
         self.statics: dict[str, Any] = statics or {}
         self.bindings: dict[str, Binding] = {}
+        #: Names that stayed inside a branch of an `if`, and that `if`.
+        self.left: dict[str, Span] = {}
         #: What `training` is here: None while a body is run for both modes.
         self.training: bool | None = parent.training if parent else None
 
@@ -55,6 +58,19 @@ class Environment:
     def dims(self) -> dict[str, Size]:
         """The sizes that this very body named."""
         return {name: binding.value for name, binding in self.bindings.items() if binding.is_size}
+
+    def mark_read(self, node: syntax.Node) -> None:
+        """Counts what a branch that is not taken reads as read: it is not superfluous."""
+        stack = [node]
+        while stack:
+            part = stack.pop()
+            name = part.name if isinstance(part, syntax.Ref) else ""
+            if isinstance(part, syntax.Apply):
+                name = part.callee.names[0].text
+            binding = self.binding(name) if name else None
+            if binding is not None:
+                binding.read = True
+            stack += syntax.children(part)
 
     # ---- reading ---------------------------------------------------------------------------------------------------
 
@@ -98,6 +114,9 @@ class Environment:
             return Callable(operator, name)
         if name == "training":
             raise Failed(errors.training_as_value(span))
+        inside = self._left_in(name)
+        if inside is not None:
+            raise Failed(errors.left_in_branch(name, span, inside))
         raise Failed(errors.unknown_name(name, span, nearest(name, self.candidates())))
 
     def callable(self, name: str, span: Span) -> Callable | Instance:
@@ -147,6 +166,14 @@ class Environment:
             or name == "training"
             or find(name) is not None
         )
+
+    def _left_in(self, name: str) -> Span | None:
+        environment: Environment | None = self
+        while environment is not None:
+            if name in environment.left:
+                return environment.left[name]
+            environment = environment.parent
+        return None
 
     def sizes(self) -> list[str]:
         """The sizes, whole statics and parameters that a shape may name here, innermost first."""

@@ -146,6 +146,7 @@ def choose(context: Context, node: syntax.IfExpr) -> Any:
         return by_mode(
             context, lambda inner: evaluate(inner, node.then), lambda inner: evaluate(inner, node.orelse), (), node.span
         )
+    context.environment.mark_read(node.orelse if answer else node.then)
     return evaluate(context, node.then if answer else node.orelse)
 
 

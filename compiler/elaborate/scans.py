@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from ..ir.model import ScanNode
 from ..messages import elaborate as errors
-from ..messages.diagnostics import Failed
+from ..messages.diagnostics import Abandoned, Failed
 from ..sizes.statics import as_int
 from ..sizes.types import TensorType
 from ..text import syntax
@@ -15,7 +15,7 @@ from .bindings import names_of, rebind
 from .builder import Builder
 from .nodes import as_tensor, guarded, name_value
 from .state import Context
-from .values import SymbolicTensor
+from .values import POISON, SymbolicTensor
 
 #: `statements.run_statement`, which runs the statements of the body.
 RunStatement: TypeAlias = Function[..., Any]
@@ -23,24 +23,65 @@ RunStatement: TypeAlias = Function[..., Any]
 
 def run(context: Context, statement: syntax.Scan, run_statement: RunStatement) -> Any:
     """`y = scan(axis = n, x_t = x, h = carry(start)) { .. }` and `[y, h] = scan(..) { .. }`."""
-    value = statement.value
-    assert isinstance(value, syntax.Call), "the parser refuses other bodies"
-    axis = 0
-    sequences: dict[str, SymbolicTensor] = {}
-    carries: dict[str, SymbolicTensor] = {}
-    for item in value.args.items:
+    try:
+        return _run(context, statement, run_statement)
+    except (Failed, Abandoned):
+        for name in names_of(statement.target):
+            context.environment.bind(name, POISON, statement.target.span)
+        raise
+
+
+class _Fed:
+    """The arguments of a scan: its axis, what it slices, what it carries."""
+
+    def __init__(self) -> None:
+        self.axis = 0
+        self.sequences: dict[str, SymbolicTensor] = {}
+        self.carries: dict[str, SymbolicTensor] = {}
+
+    def read(self, context: Context, item: Any) -> None:
         if not isinstance(item, syntax.Kwarg):
             raise Failed(errors.scan_argument(item.span))
         name, node = item.name.text, item.value
         if name == "axis":
-            axis = guarded(node.span, as_int, context.evaluate(node), "`axis`")
+            self.axis = guarded(node.span, as_int, context.evaluate(node), "`axis`")
         elif isinstance(node, syntax.Call) and isinstance(node.callee, syntax.Ref) and node.callee.name == "carry":
             if len(node.args.items) != 1 or isinstance(node.args.items[0], syntax.Kwarg):
                 raise Failed(errors.carry_argument(node.span))
             start = context.evaluate(node.args.items[0])
-            carries[name] = as_tensor(context, start, node.span)
+            self.carries[name] = as_tensor(context, start, node.span)
         else:
-            sequences[name] = as_tensor(context, context.evaluate(node), node.span)
+            self.sequences[name] = as_tensor(context, context.evaluate(node), node.span)
+
+
+def _statements(inner: Context, body: syntax.Body, run_statement: RunStatement) -> Any:
+    """Runs the body's statements, each reported on its own; the value of the last one."""
+    last: Any = None
+    for position, part in enumerate(body.statements):
+        with inner.attempt(part, part.span):
+            if isinstance(part, (syntax.Emit, syntax.Init)):
+                raise Failed(errors.not_in_scan(part.span))
+            last = run_statement(inner, part, final=position == len(body.statements) - 1)
+    return last
+
+
+def _run(context: Context, statement: syntax.Scan, run_statement: RunStatement) -> Any:
+    value = statement.value
+    assert isinstance(value, syntax.Call), "the parser refuses other bodies"
+    before = context.state.failures
+    builder = Builder(context.builder.report, "scan", "scan", statement.body.span, context.builder)
+    environment = context.environment.inner()
+    inner = Context(context.state, builder, environment, context.scope)
+    fed = _Fed()
+    for item in value.args.items:
+        if isinstance(item, syntax.Kwarg) and item.name.text != "axis":
+            environment.bind(item.name.text, POISON, value.span, is_input=True)
+        with context.attempt(item, item.span):
+            fed.read(context, item)
+    if context.state.failures > before:
+        _statements(inner, statement.body, run_statement)  # for mistakes that do not depend on these
+        raise Abandoned
+    axis, sequences, carries = fed.axis, fed.sequences, fed.carries
     if not sequences:
         raise Failed(errors.scan_without_sequence(value.span))
     length = None
@@ -52,20 +93,15 @@ def run(context: Context, statement: syntax.Scan, run_statement: RunStatement) -
             raise Failed(errors.scan_lengths(length, size, name, value.span))
         length = size
     assert length is not None
-    builder = Builder(context.builder.report, "scan", "scan", statement.body.span, context.builder)
-    environment = context.environment.inner()
-    inner = Context(context.state, builder, environment, context.scope)
     for name, tensor in sequences.items():
         position = axis % tensor.type.rank
         shape = (*tensor.type.shape[:position], *tensor.type.shape[position + 1 :])
         environment.bind(name, builder.input(TensorType(tensor.type.dtype, shape), name), value.span, is_input=True)
     for name, tensor in carries.items():
         environment.bind(name, builder.input(tensor.type, name), value.span, is_input=True)
-    last: Any = None
-    for position, part in enumerate(statement.body.statements):
-        if isinstance(part, (syntax.Emit, syntax.Init)):
-            raise Failed(errors.not_in_scan(part.span))
-        last = run_statement(inner, part, final=position == len(statement.body.statements) - 1)
+    last = _statements(inner, statement.body, run_statement)
+    if context.state.failures > before:
+        raise Abandoned
     if last is None:
         raise Failed(errors.no_result(statement.body.span))
     outputs: list[tuple[str, SymbolicTensor]] = []

@@ -52,6 +52,16 @@ class Context:
         """The value of an expression here; raises Failed or Abandoned."""
         return self.state.evaluate(self, node)
 
+    @contextmanager
+    def attempt(self, statement: syntax.Node, span: Span) -> Generator[None]:
+        """Runs one statement; a mistake in it is reported, evaluation continues with the next one, and what the statement
+        would have read is not called unread for that."""
+        before = self.state.failures
+        with self.state.reporting(span):
+            yield
+        if self.state.failures > before:
+            self.environment.mark_read(statement)
+
     def with_scope(self, scope: Scope) -> Context:
         return Context(self.state, self.builder, self.environment, scope)
 

@@ -9,7 +9,7 @@ from ..messages import elaborate as errors
 from ..messages.diagnostics import Failed
 from ..sizes.dims import Dim, Size
 from ..text import syntax
-from . import initializers, scans
+from . import branches, initializers, scans
 from .bindings import accumulate, bind, names_of
 from .modes import static_truth
 from .nodes import as_tensor, is_size
@@ -34,6 +34,8 @@ def run_statement(context: Context, statement: syntax.Statement, *, final: bool)
             context.builder.emits.append(Result(name=statement.name.text, value=context.builder.use(tensor)))
         case syntax.Scan():
             scans.run(context, statement, run_statement)
+        case syntax.If():
+            return branches.run(context, statement, run_statement, final=final)
         case _:
             value = context.evaluate(statement)
             if not final:

@@ -24,6 +24,12 @@ def value_dropped(span: Span) -> Diagnostic:
     return Diagnostic("E0309", "this value is not used", span, "computed and dropped", helps=helps)
 
 
+def if_without_value(span: Span, bound: Sequence[str]) -> Diagnostic:
+    last = f"end the body with `{bound[-1]}`, or give" if bound else "give"
+    helps = (f"{last} every branch a last expression, `else` included",)
+    return Diagnostic("E0307", "this `if` has no value", span, "the last statement of the body", helps=helps)
+
+
 def no_result(span: Span, bound: Sequence[str] = ()) -> Diagnostic:
     last = f"`{bound[0]}`" if bound else "an expression"
     helps = (f"end the body with {last}; or name the outputs in the signature and assign them",)

@@ -115,6 +115,36 @@ def branches_differ(first: list[TensorType], second: list[TensorType], span: Spa
     )
 
 
+def branches_without_effect(span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0309",
+        "this `if` has no effect",
+        span,
+        "nothing that it binds is known after it",
+        helps=("rebind a name from before the `if`, or bind the same name in each branch, `else` included",),
+    )
+
+
+def not_in_mode(span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0104",
+        "`emit`, `init` and `require` are not allowed in a branch of `if training`",
+        span,
+        "not allowed here",
+        helps=("write it before or after the `if`",),
+    )
+
+
+def mode_binds_static(name: str, value: Any, span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0208",
+        f"`{name}` depends on `training`, so it must be a tensor",
+        span,
+        f"it is {kind(value)}",
+        helps=("bind layers and numbers before the `if`, and use them in it",),
+    )
+
+
 def scan_argument(span: Span) -> Diagnostic:
     return Diagnostic(
         "E0304",

@@ -44,6 +44,17 @@ def unknown_name(name: str, span: Span, near: str | None) -> Diagnostic:
     return Diagnostic("E0301", f"unknown name `{name}`", span, "not defined here", helps=helps)
 
 
+def left_in_branch(name: str, span: Span, branch: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0301",
+        f"`{name}` is not known here",
+        span,
+        "bound in a branch of an `if` alone",
+        (Label(branch, f"binds `{name}`"),),
+        helps=(f"bind `{name}` in every branch, `else` included, or before the `if`",),
+    )
+
+
 def unknown_size(name: str, span: Span, known: Sequence[str], *, names_new: bool) -> Diagnostic:
     alike = [k for k in known if name.startswith(k) or k.startswith(name) or name.lower() == k.lower()]
     near = nearest(name, known) or (alike[0] if len(alike) == 1 else None)

@@ -140,6 +140,16 @@ def body_without_scan(span: Span) -> Diagnostic:
     )
 
 
+def statements_piped(span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0102",
+        "an `if` with statements in its branches cannot be piped on",
+        span,
+        "a statement",
+        helps=("bind the same name in both branches, and pipe that: `if c { y = a } else { y = b }`, then `y -> ..`",),
+    )
+
+
 def number_too_large(span: Span, text: str) -> Diagnostic:
     shown = text if len(text) <= 24 else text[:20] + "…"
     return Diagnostic(

@@ -99,10 +99,21 @@ def _in_body(body: syntax.Body) -> Iterator[Named]:
                         if isinstance(item, syntax.Kwarg) and item.name.text != "axis":
                             yield item.name.text, item.name.span, "a value of the scan"
                 yield from _in_body(statement.body)
+            case syntax.If():
+                yield from _in_body(statement.then)
+                yield from _in_branch(statement.orelse)
             case syntax.Require() | syntax.Init() | syntax.Emit():
                 pass
             case _:
                 yield from _in_pipe(statement)
+
+
+def _in_branch(branch: syntax.Body | syntax.If | None) -> Iterator[Named]:
+    if isinstance(branch, syntax.If):
+        yield from _in_body(branch.then)
+        yield from _in_branch(branch.orelse)
+    elif branch is not None:
+        yield from _in_body(branch)
 
 
 def _targets(target: syntax.Pipe) -> Iterator[Named]:

@@ -208,6 +208,9 @@ def _statement(node: s.Node, indent: int) -> str:
         case s.Scan():
             body = _braces(node.body.statements, indent)
             return f"{_print(node.target, POSTFIX)} = {_print(node.value, PIPE)} {body}"
+        case s.If():
+            orelse = "" if node.orelse is None else f" else {_statement(node.orelse, indent)}"
+            return f"if {_print(node.condition, OR)} {_braces(node.then.statements, indent)}{orelse}"
         case s.Body():
             return _braces(node.statements, indent)
         case s.Entries():

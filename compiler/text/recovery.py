@@ -258,6 +258,7 @@ class Recovery:
 
     def _explain(self, machine: Machine, token: Token) -> Diagnostic:
         shown = [self.shown.get(s, "*" if s.startswith("__") else s) for s in machine.symbols()]
+        shown = ["pipe" if s == "value" else s for s in shown]  # a pipe that is a statement
         what = self._token_key(token)
         before = self._before(machine)
         line = " ".join([*shown, "|", what])

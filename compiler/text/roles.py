@@ -30,12 +30,12 @@ class Roles:
             start: int = getattr(node, "span").start  # noqa: B009 - every node but the base class has one
             self._note(node, start)
             owner = -1
-            if isinstance(node, (s.IfExpr, s.IfStage)) and node.orelse is not None:
+            if isinstance(node, (s.IfExpr, s.IfStage, s.If)) and node.orelse is not None:
                 owner = chain if chain >= 0 else start
                 self.ifs.append((node.then.span.end, node.orelse.span.start, owner))
             for child in s.children(node):
                 continues = owner >= 0 and child is getattr(node, "orelse", None)
-                stack.append((child, owner if continues and isinstance(child, (s.IfExpr, s.IfStage)) else -1))
+                stack.append((child, owner if continues and isinstance(child, (s.IfExpr, s.IfStage, s.If)) else -1))
 
     def _note(self, node: s.Node, start: int) -> None:
         match node:

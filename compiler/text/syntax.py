@@ -367,6 +367,16 @@ class Scan(Node):
     body: Body
 
 
+class If(Node):
+    """`if c { statements } else { statements }` as a statement, where a branch is more than a value or there is no
+    `else` (else it is an `IfExpr`); `orelse` is None, a Body or another If."""
+
+    span: Span
+    condition: Pipe
+    then: Body
+    orelse: Body | If | None
+
+
 class Body(Node):
     span: Span
     statements: tuple[Statement, ...]
@@ -596,7 +606,7 @@ Pipe: TypeAlias = (
     | Pipeline
     | LabelledValue
 )
-Statement: TypeAlias = Bind | Accum | Require | Init | Emit | Scan | Pipe
+Statement: TypeAlias = Bind | Accum | Require | Init | Emit | Scan | If | Pipe
 Entry: TypeAlias = Key | Field | Let | Draw | Rule | Sub | SubFor
 Item: TypeAlias = (
     Import | Extends | Param | Block | BlockSeq | Model | Data | Train | Export | Search | Weights | Variant | Set

@@ -163,6 +163,12 @@ class TreeBuilder:
             self.diagnostics.append(errors.body_without_scan(body.span))
         return s.Scan(self.span(start, end), target, value, body)
 
+    def on_branches(self, items: Items, start: int, end: int) -> s.If:
+        return s.If(self.span(start, end), *items)
+
+    def on_if_(self, items: Items, start: int, end: int) -> s.If | s.IfExpr:
+        return _as_value(items[0]) or items[0]
+
     def _assignable(self, target: s.Pipe) -> None:
         if isinstance(target, s.Ref):
             return
@@ -237,6 +243,9 @@ class TreeBuilder:
 
     def on_pipe(self, items: Items, start: int, end: int) -> s.Pipeline:
         value, stage = items
+        if isinstance(value, s.If):
+            self.diagnostics.append(errors.statements_piped(value.span))
+            value = s.NoneLiteral(value.span)
         if isinstance(value, s.Pipeline):  # still growing
             self.flows[id(value)][1].append(stage)
             object.__setattr__(value, "span", self.span(start, end))
@@ -372,3 +381,21 @@ class TreeBuilder:
 
     def on_paren(self, items: Items, start: int, end: int) -> s.Paren:
         return s.Paren(self.span(start, end), items[0])
+
+
+def _as_value(node: s.If) -> s.IfExpr | None:
+    """The `if` as an expression, when each branch is a single value."""
+    rest = node.orelse
+    if isinstance(rest, s.If):
+        orelse: s.Pipe | None = _as_value(rest)
+    else:
+        orelse = _only_value(rest) if rest is not None else None
+    then = _only_value(node.then)
+    if then is None or orelse is None:
+        return None
+    return s.IfExpr(node.span, node.condition, then, orelse)
+
+
+def _only_value(body: s.Body) -> s.Pipe | None:
+    only = body.statements[0] if len(body.statements) == 1 else None
+    return only if isinstance(only, s.Pipe) else None

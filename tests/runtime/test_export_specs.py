@@ -28,6 +28,7 @@ SMALL: dict[str, dict[str, object]] = {
     "examples/i_vae": {},
     "examples/k_unet": {"UNet.width": 4},
     "examples/l_vit": {"ViT.d": 32, "ViT.depth": 2, "ViT.heads": 4},
+    "features/branches": {},
     "features/scan_emit": {},
     "features/soft": {},
     "features/swiglu": {**{f"GPT2.{k}": v for k, v in _TRANSFORMER.items()}, "ctx": 16},
