@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from . import console, plan, spec, table
+from .choice import Choice
 
 if TYPE_CHECKING:
     from ..compiler.check import Checked
     from ..compiler.ir.data import DataFacts
 
-STAGES = ("summary", "ast", "ir", "pytorch", "onnx")
+#: What follows from the checked spec; the rest is the output of the compiler's own stages.
+FROM_IR = ("ir", "summary", "pytorch", "onnx")
+
+
+def _emits() -> list[str]:
+    from ..compiler.check import STAGES
+
+    return ["ast", *(stage.__name__ for stage in STAGES), *FROM_IR]
 
 
 @click.command("build")
 @click.argument("file", metavar="FILE[@variant]")
 @click.argument("overrides", metavar="[key=value...]", nargs=-1)
 @click.option("-o", "directory", metavar="DIR", type=click.Path(path_type=Path), help="Output directory.")
-@click.option("--emit", type=click.Choice(STAGES), help="Print one stage; write nothing unless -o is given.")
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", help="Output format (default: text)."
-)
+@click.option("--emit", type=Choice(_emits), help="Print one stage; write nothing unless -o is given.")
+@click.option("--format", "form", type=Choice(["text", "json"]), default="text", help="Output format (default: text).")
 @click.option("--resolved", is_flag=True, help="Print the spec as one file, with imports and settings resolved.")
 @click.option(
     "--data-root",
@@ -48,19 +54,12 @@ def command(
     """
     if emit == "ast":
         return _emit(_ast(file), "ast.json", directory)
+    if emit is not None and emit not in FROM_IR:
+        return _emit(*_stage(emit, file, overrides), directory)
     checked = spec.check(file, overrides)
     assert checked.spec is not None
     if resolved:
-        from ..compiler.messages.diagnostics import Failed
-        from ..compiler.resolve.flatten import flatten
-        from ..compiler.text.printer import print_file
-
-        try:
-            flat = flatten(checked.project)
-        except Failed as failure:
-            spec.show([failure.diagnostic], checked.sources)
-            raise spec.SpecRejected from failure
-        return _emit(print_file(flat), f"{checked.spec.name}.dlspec", directory)
+        return _emit(_resolved(checked), f"{checked.spec.name}.dlspec", directory)
     if emit == "summary":
         return _emit(_summary(checked, form), f"summary.{'json' if form == 'json' else 'txt'}", directory)
     if emit == "ir":
@@ -111,6 +110,29 @@ def _ast(target: str) -> str:
     return json.dumps(ast_to_json(tree), indent=2)
 
 
+def _stage(stage: str, target: str, overrides: Sequence[str]) -> tuple[str, str]:
+    """The output of a stage of the compiler: its text, and a name for a file of it."""
+    from ..compiler.check import Compilation, run
+    from ..compiler.emit import emitted
+
+    path, variant = spec.split(target)
+    found = run(Compilation(path, overrides, variant), stage)
+    spec.show(found.report.diagnostics, found.project.sources)
+    if not found.report.ok:
+        raise spec.SpecRejected
+    with spec.places(found.project.sources):
+        name, text = emitted(stage, found)
+    return text, name
+
+
+def _resolved(checked: Checked) -> str:
+    from ..compiler.resolve.flatten import flatten
+    from ..compiler.text.printer import print_file
+
+    with spec.places(checked.sources):
+        return print_file(flatten(checked.project))
+
+
 def _summary(checked: Checked, form: str) -> str:
     from ..compiler.analysis.summary import summarize
 
@@ -128,7 +150,7 @@ def _pytorch(checked: Checked) -> dict[str, str]:
 
     assert checked.spec is not None
     models = checked.spec.models
-    with spec.places(checked):
+    with spec.places(checked.sources):
         return {
             "model.py" if len(models) == 1 else f"{model.name.lower()}.py": module_source(checked.spec, model)
             for model in models
@@ -146,7 +168,7 @@ def _sources(checked: Checked, facts: Mapping[str, DataFacts]) -> dict[str, str]
     recipe = checked.spec.recipe
     trains = recipe.trains
     found: dict[str, str] = {}
-    with spec.places(checked):
+    with spec.places(checked.sources):
         for train in trains:
             folder = f"{train.name}/" if len(trains) > 1 else ""
             records = facts[train.data].records.get("train") if train.data in facts else None
@@ -159,7 +181,7 @@ def _onnx(checked: Checked) -> list[str]:
     from ..backends.onnx.text import graph_text
 
     assert checked.spec is not None
-    with spec.places(checked):
+    with spec.places(checked.sources):
         return [graph_text(checked.spec, model) for model in checked.spec.models]
 
 

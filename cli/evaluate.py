@@ -8,15 +8,14 @@ from pathlib import Path
 import click
 
 from . import console
+from .choice import Choice
 from .failure import warnings_shown
 
 
 @click.command("evaluate")
 @click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
 @click.option("--split", default="test", metavar="train|val|test", help="Split to evaluate on (default: test).")
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", help="Output format (default: text)."
-)
+@click.option("--format", "form", type=Choice(["text", "json"]), default="text", help="Output format (default: text).")
 @click.option("--device", default="auto", metavar="auto|cpu|cuda[:N]|mps", help="Device to run on (default: auto).")
 @click.option(
     "--data-root",

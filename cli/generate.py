@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from . import console
+from .choice import Choice
 
 
 @click.command("generate")
@@ -35,7 +36,7 @@ from . import console
     "--device",
     default="auto",
     metavar="auto|cpu|cuda",
-    type=click.Choice(["auto", "cpu", "cuda"]),
+    type=Choice(["auto", "cpu", "cuda"]),
     help="Device to run on (default: auto).",
 )
 def command(model: Path, prompt: str, count: int, temperature: float, top_k: int | None, seed: int, device: str) -> int:

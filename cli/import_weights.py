@@ -40,7 +40,7 @@ def command(
         return _suggest(importing.suggest(checked.spec, chosen, name or "theirs", foreign), weights)
     found = importing.map_of(checked.spec, name)
     chosen = importing.model_of(checked.spec, model, found)
-    with spec.places(checked):
+    with spec.places(checked.sources):
         made, rows = importing.compare(checked.spec, chosen, found, foreign, f"`{weights.name}`")
     used = len(made.foreign) - len(made.ignored)
     through = f"through `{found.name}`" if found else "by equal names"

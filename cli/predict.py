@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from . import console
+from .choice import Choice
 from .failure import warnings_shown
 
 
@@ -20,7 +21,7 @@ from .failure import warnings_shown
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "json", "csv"]),
+    type=Choice(["text", "json", "csv"]),
     default="text",
     help="Output format (default: text).",
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from . import console
+from .choice import Choice
 
 if TYPE_CHECKING:
     from ..runtime.checkpoints.runs import Comparison, Row
@@ -19,9 +20,7 @@ LONGEST = 40
 
 @click.command("runs")
 @click.argument("directory", metavar="[DIR...]", nargs=-1)
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", help="Output format (default: text)."
-)
+@click.option("--format", "form", type=Choice(["text", "json"]), default="text", help="Output format (default: text).")
 def command(directory: tuple[str, ...], form: str) -> int:
     """Compare runs: the settings that differ, and the results.
 

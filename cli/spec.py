@@ -172,12 +172,12 @@ def weights(checked: Checked, root: Path) -> dict[str, list[str]]:
 
 
 @contextmanager
-def places(checked: Checked) -> Iterator[None]:
-    """What a backend or the runtime finds inside is shown with the excerpts of this check."""
+def places(sources: Mapping[str, Source]) -> Iterator[None]:
+    """What is found after the check, e.g. by a backend, is shown with the excerpts of these sources."""
     from ..compiler.messages.diagnostics import Failed
 
     try:
         yield
     except Failed as failure:
-        show([failure.diagnostic], checked.sources)
+        show([failure.diagnostic], sources)
         raise SpecRejected from failure

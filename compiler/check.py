@@ -142,14 +142,19 @@ def check(
     root: Path | None = None,
 ) -> Checked:
     """Parses, resolves and elaborates a spec; with `facts` (by data section) also checks it against its data."""
-    found = Compilation(path, overrides, variant, root, facts or {})
+    found = run(Compilation(path, overrides, variant, root, facts or {}))
+    spec = found.spec() if found.report.ok and found.recipe is not None else None
+    return Checked(found.report, found.project.sources, spec, found.project)
+
+
+def run(found: Compilation, last: str = "") -> Compilation:
+    """Runs the stages, up to the one named `last` if it is given."""
     with paused():
         for stage in STAGES:
             stage(found)
-            if stage is resolve and found.unreadable:
-                return Checked(found.report, found.project.sources, None, found.project)
-        spec = found.spec() if found.report.ok and found.recipe is not None else None
-        return Checked(found.report, found.project.sources, spec, found.project)
+            if stage.__name__ == last or (stage is resolve and found.unreadable):
+                break
+    return found
 
 
 @contextmanager

@@ -74,15 +74,15 @@ def to_data(diagnostic: Diagnostic, sources: Mapping[str, Source]) -> dict[str, 
         "code": diagnostic.code,
         "severity": "error" if diagnostic.is_error else "warning",
         "message": diagnostic.message,
-        **_place(diagnostic.span, sources),
+        **place_data(diagnostic.span, sources),
         "label": diagnostic.label,
-        "labels": [{**_place(label.span, sources), "text": label.text} for label in diagnostic.labels],
+        "labels": [{**place_data(label.span, sources), "text": label.text} for label in diagnostic.labels],
         "notes": list(diagnostic.notes),
         "helps": list(diagnostic.helps),
     }
 
 
-def _place(span: Span, sources: Mapping[str, Source]) -> dict[str, Any]:
+def place_data(span: Span, sources: Mapping[str, Source]) -> dict[str, Any]:
     source = sources.get(span.file)
 
     def point(offset: int) -> dict[str, int]:
@@ -105,7 +105,7 @@ def render_github(diagnostics: Iterable[Diagnostic], sources: Mapping[str, Sourc
     """Workflow commands: GitHub shows them at the line."""
     lines: list[str] = []
     for d in ordered(diagnostics, sources):
-        place = _place(d.span, sources)
+        place = place_data(d.span, sources)
         text = "\n".join([d.message + (f": {d.label}" if d.label else ""), *d.notes, *(f"help: {h}" for h in d.helps)])
         fields = {"file": d.span.file, "title": d.code}
         if "line" in place["start"]:

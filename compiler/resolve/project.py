@@ -41,6 +41,7 @@ class Project:
     edition: str = "1"
     variant: str | None = None
     settings: dict[str, SettingValue] = field(default_factory=dict[str, SettingValue])
+    files: list[syntax.File] = field(default_factory=list[syntax.File])  # every file that was read, in order
     scopes: list[FileScope] = field(default_factory=list[FileScope])
     used: set[str] = field(default_factory=set[str])
     #: Parameters that are overridden, with the place that does.
@@ -91,7 +92,8 @@ def load(path: str | Path, variant: str | None = None, root: Path | None = None)
     if scope is None:
         empty = syntax.File(Span(str(path), 0, 0), None, (), ())
         scope = FileScope(str(path), empty, report, incomplete=True)
-    return Project(scope, sources, report, scopes=loader.scopes, variant=variant)
+    files = [file for file in loader.files.values() if file is not None]
+    return Project(scope, sources, report, files=files, scopes=loader.scopes, variant=variant)
 
 
 def settle(project: Project, overrides: Sequence[str] = ()) -> None:

@@ -91,6 +91,18 @@ def test_stages(digits: Path, dlc: Dlc) -> None:
     assert not (digits.parent / "build").exists()
 
 
+def test_a_stage_of_the_compiler(digits: Path, dlc: Dlc) -> None:
+    assert [use["model"] for use in json.loads(dlc("build", "digits_mlp.dlspec", "--emit", "roots").stdout)] == [
+        "DigitsMlp"
+    ]
+    resolved = ("digits_mlp.dlspec", "hidden=96")
+    dlc("build", *resolved, "--emit", "resolve", "-o", "out")
+    assert (digits.parent / "out" / "resolve.dlspec").read_text("utf-8") == dlc("build", *resolved, "--resolved").stdout
+    digits.write_text(digits.read_text("utf-8").replace("Linear(classes)", "Linaer(classes)"), "utf-8")
+    assert dlc("build", "digits_mlp.dlspec", "--emit", "roots").stdout
+    assert "Linaer" in dlc("build", "digits_mlp.dlspec", "--emit", "elaborate", code=2).stderr
+
+
 def test_resolved_is_a_spec_that_means_the_same(digits: Path, dlc: Dlc) -> None:
     flat = dlc("build", "digits_mlp.dlspec", "hidden=96", "--resolved").stdout
     (digits.parent / "flat.dlspec").write_text(flat, "utf-8")

@@ -75,6 +75,11 @@ def test_version(dlc: Dlc) -> None:
         (["chek"], "did you mean `dlc check`?"),
         (["xyzzy"], "the commands are new, check"),
         (["doctor", "--nope"], "No such option"),
+        (
+            ["build", "a.dlspec", "--emit", "elaborat"],
+            "unknown value `elaborat` for `--emit`: did you mean `elaborate`?",
+        ),
+        (["check", "a.dlspec", "--format", "xml"], "unknown value `xml` for `--format`: the values are text, json"),
     ],
 )
 def test_a_mistake_on_the_command_line_is_exit_2(arguments: list[str], hint: str, dlc: Dlc) -> None:
