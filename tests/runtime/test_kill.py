@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import random
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 
 from dlc.runtime.checkpoints import atomic, checkpoint
@@ -36,59 +39,80 @@ train {
 }
 """
 
-# trains, resuming where there is something to resume, and saves after every few steps
+# For each line "seconds folder", a process that trains in the folder, resuming where there is something to resume, and saves
+# after every few steps; it is killed after the seconds. Answers with its exit code. It is forked, as loading torch takes
+# longer than the training.
 PROGRAM = """
-import sys
+import os, signal, sys, time, traceback
 from pathlib import Path
+import sklearn.datasets
 import torch
 torch.set_num_threads(1)
 from dlc.runtime import api
 from dlc.runtime.checkpoints.rundir import is_run
-from dlc.runtime.training import prepare  # before the clock starts: loading takes longer than training
-spec, out = Path(sys.argv[1]), Path(sys.argv[2])
-print("ready", flush=True)
-api.train(api.load(spec), out=out, resume=is_run(out), device="cpu", save_every=0.005)
+from dlc.runtime.training import prepare
+spec = Path(sys.argv[1])
+for line in sys.stdin:
+    seconds, _, folder = line.removesuffix(chr(10)).partition(" ")
+    child = os.fork()
+    if child == 0:
+        try:
+            api.train(api.load(spec), out=Path(folder), resume=is_run(Path(folder)), device="cpu", save_every=0.005)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    if float(seconds):
+        time.sleep(float(seconds))
+        os.kill(child, signal.SIGKILL)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
-def start(spec: Path, out: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(spec), str(out)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+class Trainer:
+    """Trains `spec`, each run in a process of its own."""
+
+    def __init__(self, spec: Path) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, str(spec)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def train(self, out: Path, kill_after: float = 0) -> bool:
+        """Whether the run came to its end before it was killed."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(f"{kill_after} {out}\n")
+        self.process.stdin.flush()
+        code = int(self.process.stdout.readline())
+        assert code in (0, -signal.SIGKILL)
+        return code == 0
 
 
-def finish(process: subprocess.Popen[str]) -> None:
-    _, errors = process.communicate()
-    assert process.returncode == 0, errors
+@pytest.fixture
+def trainer(tmp_path: Path) -> Iterator[Trainer]:
+    (tmp_path / "spec.dlspec").write_text(SPEC, "utf-8")
+    trainer = Trainer(tmp_path / "spec.dlspec")
+    with trainer.process:
+        yield trainer
 
 
-def test_killed_at_random_instants(tmp_path: Path, sizes: Any) -> None:
-    spec = tmp_path / "spec.dlspec"
-    spec.write_text(SPEC, "utf-8")
-    whole = start(spec, tmp_path / "whole")
-    assert whole.stdout is not None
-    whole.stdout.readline()
-    begun = time.monotonic()
-    finish(whole)
-    took = time.monotonic() - begun
+def test_killed_at_random_instants(tmp_path: Path, trainer: Trainer, sizes: Any) -> None:
+    took = float("inf")
+    for name in ("first", "whole"):  # the first may wait for a disk
+        begun = time.monotonic()
+        assert trainer.train(tmp_path / name)
+        took = min(took, time.monotonic() - begun)
     chance = random.Random(0)
     out, killed, steps = tmp_path / "killed0", 0, set[int]()
     while killed < sizes.kills:
-        process = start(spec, out)
-        assert process.stdout is not None
-        process.stdout.readline()
-        time.sleep(chance.uniform(0, took))
-        if process.poll() is None:
-            process.kill()
-            process.communicate()
-            killed += 1
-            if atomic.settle(out / "last"):
-                steps.add(checkpoint.read(out / "last").loop["step"])
-        else:
-            finish(process)
+        if trainer.train(out, kill_after=chance.uniform(0, took)):
             compare(tmp_path / "whole", out)
             out = tmp_path / f"killed{killed}"
-    finish(start(spec, out))
+            continue
+        killed += 1
+        if atomic.settle(out / "last"):
+            steps.add(checkpoint.read(out / "last").loop["step"])
+    assert trainer.train(out)
     compare(tmp_path / "whole", out)
     assert steps or sizes.kills < 3, "no kill came after the first checkpoint"
 
