@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from .analysis import gradient
 from .bind import recipe as recipes
 from .bind.roots import find_roots
 from .elaborate.elaborator import Elaborator
@@ -108,6 +109,15 @@ def pair(found: Compilation) -> None:
         recipes.pair(found.elaborator, found.recipe, found.facts)
 
 
+def gradients(found: Compilation) -> None:
+    """Losses from which no gradient leads to a weight."""
+    if found.report.ok and found.recipe is not None:
+        spec = found.spec()
+        for train in found.recipe.trains:
+            for diagnostic in gradient.untrained(spec, train):
+                found.report.add(diagnostic)
+
+
 def unused(found: Compilation) -> None:
     """Settings and overrides that change nothing."""
     found.project.report_unused()
@@ -116,7 +126,7 @@ def unused(found: Compilation) -> None:
 
 
 #: The compiler, in order. A stage reports mistakes and continues; the next ones find theirs in what there is.
-STAGES: tuple[Stage, ...] = (load, resolve, roots, elaborate, bind, pair, unused)
+STAGES: tuple[Stage, ...] = (load, resolve, roots, elaborate, bind, pair, gradients, unused)
 
 
 @dataclass(frozen=True)

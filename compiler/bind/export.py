@@ -11,6 +11,7 @@ from ..elaborate.builder import Builder, Scope
 from ..elaborate.environment import Environment
 from ..elaborate.nodes import as_tensor
 from ..elaborate.state import Context, State
+from ..elaborate.unmatched import reachable
 from ..elaborate.values import Outputs, SymbolicTensor
 from ..ir.arguments import EntryUse
 from ..ir.export import Export
@@ -187,7 +188,17 @@ class ExportBinder:
         tail = builder.finish([(name, tensor) for name, tensor, _ in outputs], statics={}, dims={})
         tail = without_unused_inputs(tail)
         inputs = self._check_reach(body, tail, values, inputs, outputs)
-        return inputs, self.state.add_body(tail)
+        for name, _, span in outputs:
+            if name in inputs:
+                self.report.add(errors.output_is_input(span, name))
+        index = self.state.add_body(tail)
+        owner = next(
+            (i for at in reachable(self.state.bodies, index) for i in self.state.bodies[at].instances if i.parameters),
+            None,
+        )
+        if owner is not None:
+            self.report.add(errors.layer_in_output(owner.span, owner.op or ""))
+        return inputs, index
 
     def _listed(self, section: Section, model: Model, values: dict[str, int]) -> tuple[str, ...] | None:
         node = section.value("inputs")

@@ -192,6 +192,7 @@ def chosen(selectors: Iterable[Selector], entry: ParameterEntry, path: str) -> b
 
 def check_selectors(selectors: Iterable[Selector], entries: list[tuple[str, ParameterEntry]], reader: Reader) -> None:
     """E0402 for each selector that chooses nothing."""
+    entries = [(path, entry) for path, entry in entries if not entry.buffer]
     for selector in selectors:
         if not any(matches(selector, entry, path) for path, entry in entries):
             paths = [path for path, _ in entries]

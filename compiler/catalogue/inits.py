@@ -13,9 +13,13 @@ class Initializer(Entry):
 
     #: Draws random numbers; what does not is written without a generator.
     draws: ClassVar[bool] = True
+    #: Fewest axes of a weight that it can fill: fans are counted from two.
+    least_rank: ClassVar[int] = 0
 
 
 class _Kaiming(Initializer):
+    least_rank = 2
+
     mode: Literal["fan_in", "fan_out"] = "fan_in"
     act: Literal["linear", "sigmoid", "tanh", "relu", "leaky_relu", "selu"] = "leaky_relu"
 
@@ -79,6 +83,7 @@ class XavierUniform(Initializer):
 
     gain: float = 1.0
 
+    least_rank = 2
     example = 'init "**.weight" = xavier_uniform'
 
 
@@ -87,6 +92,7 @@ class XavierNormal(Initializer):
 
     gain: float = 1.0
 
+    least_rank = 2
     example = 'init "**.weight" = xavier_normal(gain = 0.5)'
 
 
@@ -107,11 +113,13 @@ class Orthogonal(Initializer):
 
     gain: float = 1.0
 
+    least_rank = 2
     example = 'init "**.weight" = orthogonal(gain = 1.4)'
 
 
 class S4dReal(Initializer):
     """log 1, log 2, log 3, ... along the last axis: the decay rates of a state space (Gu et al., 2022)."""
 
+    least_rank = 1
     draws = False
     example = 'init "**.weight" = s4d_real'

@@ -129,6 +129,7 @@ def operator_node(
         plain["init"] = initializers.to_ir(init)
     rule = operator(**plain)
     try:
+        operator.check_numbers(given, types)
         outputs = rule.infer(context.facts, *types)
         if instance is not None:
             parameters = rule.parameters(*types)

@@ -36,6 +36,7 @@ class _Fed:
 
     def __init__(self) -> None:
         self.axis = 0
+        self.given: set[str] = set()
         self.sequences: dict[str, SymbolicTensor] = {}
         self.carries: dict[str, SymbolicTensor] = {}
 
@@ -43,6 +44,9 @@ class _Fed:
         if not isinstance(item, syntax.Kwarg):
             raise Failed(errors.scan_argument(item.span))
         name, node = item.name.text, item.value
+        if name in self.given:
+            raise Failed(errors.argument_twice("scan", name, item.name.span))
+        self.given.add(name)
         if name == "axis":
             self.axis = guarded(node.span, as_int, context.evaluate(node), "`axis`")
         elif isinstance(node, syntax.Call) and isinstance(node.callee, syntax.Ref) and node.callee.name == "carry":

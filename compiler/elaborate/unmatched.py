@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..catalogue import INITS
 from ..ir.expand import parameters, selects
 from ..ir.model import Body, InitRule, Model, Selector, Spec
 from ..messages import elaborate as errors
@@ -19,14 +20,15 @@ def check_parameters(state: State, model: Model) -> None:
         for rule in state.bodies[body_index].init_rules:
             for selector in rule.selectors:
                 unmatched[(rule.span.start, selector.span.start)] = (rule, selector)
-    entries = list(parameters(spec, model, first_turns=True))
+    entries = [entry for entry in parameters(spec, model, first_turns=True) if not entry.buffer]
     for entry in entries:
-        if entry.init is None and not entry.buffer:
+        if entry.init is None:
             state.report.add(errors.parameter_without_init(entry.path, entry.span))
+    _check_ranks(state, model, spec)
     for full in (False, True):
         if not unmatched:
             return
-        candidates = entries if not full else list(parameters(spec, model))
+        candidates = entries if not full else [entry for entry in parameters(spec, model) if not entry.buffer]
         for key, (_, selector) in list(unmatched.items()):
             # The prefix of the body that contains the rule is any prefix here: a rule of a block is relative to it.
             if any(
@@ -40,6 +42,20 @@ def check_parameters(state: State, model: Model) -> None:
         state.report.add(
             errors.selector_matches_nothing(selector.text, selector.span, suggestion(selector, entries), paths)
         )
+
+
+def _check_ranks(state: State, model: Model, spec: Spec) -> None:
+    """E0202 for an initial value that its weight has too few axes for, once for each rule."""
+    rules = [rule for index in reachable(state.bodies, model.body) for rule in state.bodies[index].init_rules]
+    told: set[int] = set()
+    for entry in parameters(spec, model, first_turns=not rules):
+        least = INITS[entry.init.name].least_rank if entry.init is not None else 0
+        if entry.init is None or len(entry.shape) >= least or id(entry.init) in told:
+            continue
+        told.add(id(entry.init))
+        rule = next((rule for rule in rules if rule.init is entry.init), None)
+        span = rule.span if rule is not None else entry.span
+        state.report.add(errors.init_rank(entry.init.name, least, entry.path, entry.shape, span, rule is not None))
 
 
 def tails(path: str, selector: Selector) -> list[str]:

@@ -146,7 +146,7 @@ def parameters(spec: Spec, model: Model, *, first_turns: bool = False) -> Iterat
         for parameter in instance.parameters:
             path = join(entry.path, parameter.name)
             init = parameter.init
-            if instance.args.get("init") is None:
+            if instance.args.get("init") is None and not parameter.buffer:
                 for scoped in entry.rules:
                     if any(
                         selects(s, path, instance.op or "", parameter.name, len(parameter.shape), scoped.prefix)

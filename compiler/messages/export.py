@@ -192,6 +192,26 @@ def two_outputs(span: Span, name: str) -> Diagnostic:
     return Diagnostic("E0408", f"two outputs are called `{name}`", span, "second")
 
 
+def output_is_input(span: Span, name: str) -> Diagnostic:
+    return Diagnostic(
+        "E0311",
+        f"`{name}` is both an input and an output of the file",
+        span,
+        "an output",
+        helps=(f"give the output another name: `outputs {{ {name}_out = {name} }}`",),
+    )
+
+
+def layer_in_output(span: Span, name: str) -> Diagnostic:
+    return Diagnostic(
+        "E0301",
+        f"`{name}` is a layer, not a function",
+        span,
+        "outputs are computed with functions",
+        helps=("use it in the model, where it is trained, and name its result here",),
+    )
+
+
 def random_output(span: Span, output: str, function: str, place: Span) -> Diagnostic:
     return Diagnostic(
         "E0502",

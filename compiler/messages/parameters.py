@@ -39,6 +39,24 @@ def selector_matches_nothing(text: str, span: Span, near: str | None, paths: Seq
     return Diagnostic("E0402", "this selector matches no parameter", span, helps=helps)
 
 
+def init_rank(name: str, least: int, path: str, shape: Sequence[int], span: Span, ruled: bool) -> Diagnostic:
+    """`ruled`: an `init` rule chose the weight; else it was given with the weight."""
+    axes = "no axes" if not shape else "one axis" if len(shape) == 1 else f"{len(shape)} axes"
+    wanted = "one axis" if least == 1 else f"{least} axes"
+    help = (
+        f"choose only weights that have them, such as `init rank >= {least} = {name}`; without a rule the others keep their own"
+        if ruled
+        else "use `normal(0.02)`, `zeros` or `ones`"
+    )
+    return Diagnostic(
+        "E0202",
+        f"`{name}` needs a weight of at least {wanted}, and `{path}` has {axes}",
+        span,
+        f"`{path}` is [{', '.join(map(str, shape))}]",
+        helps=(help,),
+    )
+
+
 def parameter_without_init(path: str, span: Span) -> Diagnostic:
     return Diagnostic(
         "E0409",

@@ -13,6 +13,7 @@ from . import (
     control,
     data,
     export,
+    gradients,
     lookup,
     parameters,
     paths,
@@ -42,6 +43,7 @@ THEMES = (
     weights,
     data,
     export,
+    gradients,
 )
 
 REGISTER: dict[str, Explanation] = dict(sorted(row for theme in THEMES for row in theme.explanations().items()))

@@ -105,6 +105,16 @@ def defined_twice(span: Span, name: str, first: Span, helps: tuple[str, ...] = (
     return Diagnostic("E0311", f"`{name}` is defined twice", span, "second", (Label(first, "first"),), helps=helps)
 
 
+def no_outputs(span: Span, name: str) -> Diagnostic:
+    return Diagnostic(
+        "E0307",
+        f"`{name}` has no outputs",
+        span,
+        "empty",
+        helps=("name at least one and assign it in the body: `-> (logits: [B, classes])`",),
+    )
+
+
 def section_twice(span: Span, kind: str, name: str, first: Span) -> Diagnostic:
     what = f"two `{kind}` sections are named `{name}`" if name else f"two `{kind}` sections have no name"
     return Diagnostic(

@@ -34,6 +34,7 @@ def check_levels(scope: FileScope) -> None:
             if name in statics:
                 scope.report.add(errors.defined_twice(decl.name.span, name, statics[name][0]))
             statics.setdefault(name, (decl.name.span, "a static parameter"))
+        _check_signature(scope, definition)
         reported: set[str] = set()
         for name, (span, what) in statics.items():
             if name in outer:
@@ -44,6 +45,30 @@ def check_levels(scope: FileScope) -> None:
             if seen is not None and name not in reported:
                 reported.add(name)
                 scope.report.add(errors.levels(span, name, what, seen[1], seen[0]))
+
+
+def _check_signature(scope: FileScope, definition: Definition) -> None:
+    """Inputs of one name, outputs of one name, no output at all, and an output of a model called like an input: a file
+    that is made from a model knows both by their names alone."""
+    node = definition.node
+    if isinstance(node, syntax.BlockSeq):
+        return
+    statics = statics_of(definition)
+    inputs = [decl for decls in node.signature for decl in decls.items if decl not in statics]
+    outputs = node.outs.items if isinstance(node.outs, syntax.Decls) else ()
+    if isinstance(node.outs, syntax.Decls) and not outputs:
+        scope.report.add(errors.no_outputs(node.outs.span, definition.name))
+    places: dict[str, Span] = {}
+    for decls in (inputs, outputs):
+        seen: dict[str, Span] = {}
+        for decl in decls:
+            name, span = decl.name.text, decl.name.span
+            if name in seen:
+                scope.report.add(errors.defined_twice(span, name, seen[name]))
+            elif decls is outputs and definition.kind == "model" and name in places:
+                scope.report.add(errors.levels(span, name, "an output", "an input", places[name]))
+            seen.setdefault(name, span)
+        places |= seen
 
 
 def names_of(definition: Definition) -> set[str]:

@@ -30,6 +30,12 @@ def is_integer(dtype: str) -> bool:
     return dtype in _INTEGERS
 
 
+def whole_range(dtype: str) -> tuple[int, int]:
+    """The smallest and the largest number of an integer dtype."""
+    bits = 8 * _BYTES[dtype]
+    return (0, 2**bits - 1) if dtype.startswith("u") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+
+
 def byte_size(dtype: str) -> int:
     """Bytes an element."""
     return _BYTES[dtype]

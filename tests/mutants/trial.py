@@ -112,7 +112,7 @@ def stages(text: str, folder: Path) -> Iterator[tuple[str, Any]]:
     def answers() -> None:
         if "file" in made:
             session = dlc.Session(made["file"], "cpu")
-            assert session.inputs
+            assert session.outputs
 
     yield "check", checks
     yield "resolved", resolves

@@ -23,7 +23,7 @@ from dlc.backends.onnx.write import to_bytes
 from dlc.backends.pytorch.lowering import has_lowering
 from dlc.backends.pytorch.module import class_name, module_source
 from dlc.compiler.catalogue.ops import find, names
-from dlc.compiler.catalogue.ops.base import Op, Sample
+from dlc.compiler.catalogue.ops.base import Example, Op, Sample
 from dlc.compiler.catalogue.ops.sampling import bind, sample_spec
 from dlc.compiler.ir.model import Init, Spec
 from dlc.compiler.messages.diagnostics import Failed
@@ -186,6 +186,32 @@ def test_gradients(name: str, at: int, build: Any, draw: Any) -> None:
         return tuple(output for output in outputs if output.is_floating_point())
 
     assert torch.autograd.gradcheck(call, (*ready.values(), *parameters.values()), fast_mode=True)
+
+
+def floating(name: str) -> bool:
+    """Whether some sample has floats among its inputs and its outputs."""
+    op = operator(name)
+    given = [any(isinstance(x, Example) and x.dtype.startswith("f") for x in sample.inputs) for sample in op.samples]
+    return any(given) and not op.random and has_lowering(name)
+
+
+@pytest.mark.parametrize("name", [name for name in names(syntax=True) if floating(name)])
+def test_what_is_not_flat_passes_a_gradient_on(name: str, build: Any, draw: Any) -> None:
+    """Every result of floats has a derivative that PyTorch can compute, also by a number's other operand; it is 0 where the
+    operator is `flat`."""
+    seen = moved = False
+    for at in range(len(operator(name).samples)):
+        built = build(name, at)
+        inputs = fed(built, draw, dict(built.sample.sizes))
+        ready = {k: v.clone().requires_grad_() if v.is_floating_point() else v for k, v in inputs.items()}
+        given = [value for value in ready.values() if value.requires_grad]
+        outputs = [y for y in run(built.module, ready) if y.is_floating_point()]
+        seen = seen or bool(given and outputs)
+        found = [y for y in outputs if given and y.requires_grad]
+        if found:
+            gradients = torch.autograd.grad([y.square().sum() for y in found], given, allow_unused=True)
+            moved = moved or any(g is not None and bool(g.any()) for g in gradients)
+    assert not seen or moved != operator(name).flat
 
 
 # ---- ONNX ------------------------------------------------------------------------------------------------------------

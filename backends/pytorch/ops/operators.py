@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from ....compiler.sizes.types import is_float
 from ..lowering import Application, function
 from ..python import BIT_AND, BIT_OR, COMPARISON, POWER, PRODUCT, SUM, UNARY, Expr
 
 _SIGNS = {
     "plus": ("+", SUM), "minus": ("-", SUM), "times": ("*", PRODUCT), "divide": ("/", PRODUCT),
-    "floor_divide": ("//", PRODUCT), "modulo": ("%", PRODUCT), "power": ("**", POWER),
+    "power": ("**", POWER),
     "logical_and": ("&", BIT_AND), "logical_or": ("|", BIT_OR),
 }  # fmt: skip
 _COMPARISONS = {
@@ -18,6 +19,29 @@ _COMPARISONS = {
 @function(*_SIGNS)
 def sign(use: Application) -> Expr:
     return use.binary(*_SIGNS[use.op])
+
+
+@function("floor_divide")
+def floor_divide(use: Application) -> Expr:
+    """PyTorch's `//` of floats has no derivative, not even one of 0."""
+    if not is_float(use.outputs[0].dtype):
+        return use.binary("//", PRODUCT)
+    return use.call("torch.div", _dividend(use), use[1], 'rounding_mode="floor"')
+
+
+@function("modulo")
+def modulo(use: Application) -> Expr:
+    """PyTorch's `%` of a number and a tensor of floats has no derivative."""
+    if not is_float(use.outputs[0].dtype):
+        return use.binary("%", PRODUCT)
+    return use.expr(f"{_dividend(use, PRODUCT)} % {use.at(1, PRODUCT + 1)}", PRODUCT, 0)
+
+
+def _dividend(use: Application, level: int = 0) -> str:
+    """The left operand as a tensor."""
+    if use.operand(0).type is None:
+        return f"torch.full_like({use[1]}, {use[0]})"
+    return use.at(0, level) if level else use[0]
 
 
 @function("matmul")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...sizes.facts import Facts
 from ...sizes.types import TensorType, is_float
 from ..arguments import Number
-from .base import Example, Function, Rejected, Sample
+from .base import Example, Function, Rejected, Sample, need_held
 from .rules import need_float, need_number
 
 _ANY = (Example("f32", ("B", 3)),)
@@ -56,6 +56,7 @@ class Cos(_OfFloats):
 class Floor(_OfFloats):
     """Rounds down to an integer, as a float. Floats; any shape."""
 
+    flat = True
     onnx = "Floor"
     samples = (Sample({}, _ANY, differentiable=False),)
 
@@ -97,4 +98,6 @@ class Clamp(Function):
         for bound in (self.min, self.max):
             if isinstance(bound, float) and not is_float(x.dtype):
                 raise Rejected("E0204", f"integers cannot be clamped at `{bound}`", f"the tensor is `{x}`")
+            if bound is not None:
+                need_held(bound, x.dtype)
         return x

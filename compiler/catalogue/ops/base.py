@@ -28,7 +28,7 @@ from typing import Any, ClassVar, Literal, TypeAlias, dataclass_transform
 from ...ir.model import Parameter
 from ...sizes.dims import Dim, Size
 from ...sizes.facts import Facts
-from ...sizes.types import TensorType, is_float
+from ...sizes.types import TensorType, is_float, is_integer, whole_range
 from ..entry import MISSING, Entry
 
 #: One output; several in order (a tuple); several by name (a dict).
@@ -47,6 +47,19 @@ class Rejected(Exception):
     ) -> None:
         super().__init__(message)
         self.code, self.message, self.label, self.notes, self.helps = code, message, label, notes, helps
+
+
+def need_held(number: float, dtype: str) -> None:
+    """E0204 for a whole number beyond an integer dtype."""
+    if isinstance(number, int) and is_integer(dtype):
+        low, high = whole_range(dtype)
+        if not low <= number <= high:
+            raise Rejected(
+                "E0204",
+                f"`{dtype}` cannot hold `{number}`",
+                f"`{dtype}` goes from {low} to {high}",
+                helps=("convert the tensor first: `cast(i64)`",) if dtype != "i64" else (),
+            )
 
 
 @dataclass(frozen=True)
@@ -110,6 +123,8 @@ class Op(Entry):
     has_mode: ClassVar[bool] = False
     #: Each element of the result depends on the elements of the inputs at its own place alone.
     elementwise: ClassVar[bool] = False
+    #: Passes no gradient on: the result is constant wherever it has a derivative, or is meant to be.
+    flat: ClassVar[bool] = False
     #: 0 where the input is 0 and above 0 elsewhere: training that makes it small brings the input to 0.
     magnitude: ClassVar[bool] = False
     #: The result holds numbers of the first input and no others: "reshaped" - all, in their order; "moved" - some, or in
@@ -180,6 +195,13 @@ class Op(Entry):
         if dtype is None and any(isinstance(operand, float) for operand in beside):
             dtype = "f32"
         return [_operand_type(operand, dtype) for operand in operands]
+
+    @classmethod
+    def check_numbers(cls, operands: Sequence[Operand], types: Sequence[TensorType | None]) -> None:
+        """Refuses a number in a tensor's place that its dtype there cannot hold (E0204)."""
+        for operand, type in zip(operands, types, strict=True):
+            if isinstance(operand, int) and type is not None:
+                need_held(operand, type.dtype)
 
     # The signatures take anything so that an entry may name its tensor inputs; `tensors` is read off them.
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from ...sizes.dims import Size
 from ...sizes.facts import Facts
-from ...sizes.types import TensorType, is_float
-from .base import Example, Rejected, Sample, Syntax
+from ...sizes.types import TensorType, is_float, is_integer
+from .base import Example, Operand, Rejected, Sample, Syntax
 from .rules import common_dtype, common_shape, need_bool, need_equal, need_float, need_number, need_rank, product
 
 _PAIR = (Example("f32", ("B", "T", 3)), Example("f32", ("T", 1)))
@@ -58,7 +58,15 @@ class Times(_Arithmetic):
     onnx = "Mul"
 
 
-class Divide(_Arithmetic):
+class _Quotient(_Arithmetic):
+    @classmethod
+    def check_numbers(cls, operands: Sequence[Operand], types: Sequence[TensorType | None]) -> None:
+        super().check_numbers(operands, types)
+        if isinstance(operands[1], (int, float)) and operands[1] == 0:
+            raise Rejected("E0211", "division by zero", f"`{cls.syntax} {operands[1]}`")
+
+
+class Divide(_Quotient):
     """Quotient of floats. Whole numbers: `//`, or `cast(f32)` first (E0204)."""
 
     syntax = "/"
@@ -86,15 +94,16 @@ _ROUNDED = (
 )
 
 
-class FloorDivide(_Arithmetic):
+class FloorDivide(_Quotient):
     """Quotient rounded down, for numbers of either sign."""
 
     syntax = "//"
+    flat = True
     onnx = "Div and Floor; whole numbers: Sub, Mod, Div"
     samples = _ROUNDED
 
 
-class Modulo(_Arithmetic):
+class Modulo(_Quotient):
     """Remainder of the quotient rounded down: it has the sign of the divisor."""
 
     syntax = "%"
@@ -115,6 +124,18 @@ class Power(_Arithmetic):
         Sample({}, (2.0, Example("f32", ("B", 3)))),
         Sample({}, (Example("i64", ("B",), -4, 5), 3), differentiable=False),
     )
+
+    @classmethod
+    def check_numbers(cls, operands: Sequence[Operand], types: Sequence[TensorType | None]) -> None:
+        super().check_numbers(operands, types)
+        base, exponent = types[0], operands[1]
+        if base is not None and is_integer(base.dtype) and isinstance(exponent, int) and exponent < 0:
+            raise Rejected(
+                "E0204",
+                "whole numbers have no negative powers",
+                f"`** {exponent}` of `{base.dtype}`",
+                helps=("convert with `cast(f32)` first",),
+            )
 
 
 class Negative(Syntax):

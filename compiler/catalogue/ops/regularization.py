@@ -58,6 +58,7 @@ class StopGrad(Function):
     elementwise = True
     keeps = True
     onnx = "nothing"
+    flat = True
     samples = (Sample({}, (Example("f32", ("B", 3)),), differentiable=False),)
 
     def infer(self, facts: Facts, x: TensorType) -> TensorType:

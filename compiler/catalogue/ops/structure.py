@@ -6,7 +6,7 @@ from ...sizes.dims import Size
 from ...sizes.facts import Facts
 from ...sizes.types import TensorType
 from ..arguments import Amounts, Axes, Axis, Count, Number, Offsets, Shape, Sizes
-from .base import Example, Function, Rejected, Sample
+from .base import Example, Function, Rejected, Sample, need_held
 from .rules import (
     axes_of,
     axis_of,
@@ -304,6 +304,7 @@ class Pad(Function):
             )
         if isinstance(self.value, float) and x.dtype not in ("f16", "bf16", "f32", "f64"):
             raise Rejected("E0204", f"`{self.value}` cannot be stored as `{x.dtype}`", f"the tensor is `{x}`")
+        need_held(self.value, x.dtype)
         shape = list(x.shape)
         for back, (before, after) in enumerate(pairs, 1):
             shape[-back] = shape[-back] + before + after
