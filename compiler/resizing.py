@@ -41,6 +41,7 @@ from .resolve.project import Project, resolve
 from .sizes.dims import Dim
 from .sizes.types import TensorType
 from .text import syntax
+from .text.node import Node
 
 #: How deep below the temporary folder the spec lies, so that imports may climb.
 DEPTH = 6
@@ -264,7 +265,7 @@ def candidates(value: float) -> list[list[int | float]]:
 def _mentions(node: Any, names: Mapping[str, Any]) -> bool:
     if isinstance(node, syntax.Ref):
         return node.name in names
-    if isinstance(node, syntax.Node):
+    if isinstance(node, Node):
         return any(_mentions(getattr(node, field), names) for field in node.__match_args__)
     return isinstance(node, tuple) and any(_mentions(item, names) for item in node)  # pyright: ignore[reportUnknownVariableType]
 

@@ -20,7 +20,7 @@ from ..resolve.evaluate import evaluate_static
 from ..sizes.dims import Dim, Size, var
 from ..sizes.statics import describe
 from ..sizes.types import TensorType, is_dtype, is_float, is_integer, shape_text
-from ..text import syntax
+from ..text import syntax, top_level
 from .data_graph import DataGraph, described
 from .reader import Reader, Section
 
@@ -36,7 +36,7 @@ class DataBinder:
     """One `data` section."""
 
     def __init__(self, definition: Definition, report: Report, root: FileScope, name: str) -> None:
-        self.node: syntax.Data = definition.node
+        self.node: top_level.Data = definition.node
         self.report, self.name = report, name
         self.reader = Reader(definition.scope, report, root)
         self.graph = DataGraph(self.reader)
@@ -52,7 +52,7 @@ class DataBinder:
         order = sorted([*section.lets, *section.fields], key=lambda item: item.span.start)
         fields: list[DataField] = []
         for item in order:
-            if isinstance(item, syntax.Let):
+            if isinstance(item, top_level.Let):
                 self.graph.let(item)
             else:
                 made = self.reader.attempt(lambda item=item: self._field(item))
@@ -166,7 +166,7 @@ class DataBinder:
 
     # ---- fields --------------------------------------------------------------------------------------------------------
 
-    def _field(self, item: syntax.Field) -> DataField:
+    def _field(self, item: top_level.Field) -> DataField:
         declared = self._declared(item)
         id = self.graph.node_of(item.value)
         found = self.graph.type(id)
@@ -185,7 +185,7 @@ class DataBinder:
         type = TensorType(declared.dtype, (var("B"), *declared.shape))
         return DataField(name=name, type=type, node=id, classes=classes, span=item.name.span)
 
-    def _declared(self, item: syntax.Field) -> TensorType:
+    def _declared(self, item: top_level.Field) -> TensorType:
         type, name = item.type, item.name.text
         dtype = type.name.text if type.name is not None else "f32"
         if type.args is not None or not is_dtype(dtype):
@@ -231,7 +231,7 @@ class DataBinder:
     def _size_name(self, ref: syntax.Ref) -> Any:
         return var(ref.name) if ref.name in self.sizes else self.reader.lookup(ref)
 
-    def _check_dtype(self, item: syntax.Field, declared: TensorType, found: ItemType) -> None:
+    def _check_dtype(self, item: top_level.Field, declared: TensorType, found: ItemType) -> None:
         actual = found.dtype
         if actual is None or actual == declared.dtype:
             return
@@ -245,7 +245,7 @@ class DataBinder:
         if not fits:
             raise Failed(errors.field_dtype(item.type.span, item.name.text, declared.dtype, actual, item.value.span))
 
-    def _check_shape(self, item: syntax.Field, declared: TensorType, found: ItemType, id: int) -> None:
+    def _check_shape(self, item: top_level.Field, declared: TensorType, found: ItemType, id: int) -> None:
         name = item.name.text
         place = item.value.span
         shape = found.shape

@@ -20,7 +20,7 @@ from ..resolve.evaluate import evaluate_static
 from ..sizes.dims import Size, var
 from ..sizes.statics import StaticError, as_int, describe
 from ..sizes.types import shape_text
-from ..text import syntax
+from ..text import syntax, top_level
 from .reader import Reader
 
 
@@ -62,7 +62,7 @@ class DataGraph:
     def type(self, id: int) -> ItemType:
         return self.nodes[id].type
 
-    def let(self, item: syntax.Let) -> None:
+    def let(self, item: top_level.Let) -> None:
         name = item.name.text
         if name in self.names or name in self.broken:
             self.report.add(section_errors.key_twice(item.name.span, name, self.let_spans[name]))

@@ -26,7 +26,8 @@ from ..resolve.definitions import Definition
 from ..sizes.dims import variables
 from ..sizes.facts import Facts
 from ..sizes.statics import describe
-from ..text import syntax
+from ..text import syntax, top_level
+from ..text.node import Node
 from .reader import Reader, Section
 from .roots import root_use
 
@@ -36,7 +37,7 @@ class ExportBinder:
 
     def __init__(self, state: State, definition: Definition, trains: dict[str, Train | None], stem: str) -> None:
         self.state, self.definition, self.trains, self.stem = state, definition, trains, stem
-        self.node: syntax.Export = definition.node
+        self.node: top_level.Export = definition.node
         self.report = state.report
         self.reader = Reader(definition.scope, self.report, state.project.root)
         start = self.node.span.start
@@ -151,7 +152,7 @@ class ExportBinder:
             raise Abandoned
         return found
 
-    def _used(self, node: syntax.Node) -> int:
+    def _used(self, node: Node) -> int:
         """The model that is used here; one that no net of the train section is has its initial weights."""
         root = self.state.roots.get(id(node))
         if root is None:
@@ -228,14 +229,14 @@ class ExportBinder:
         if found is None:
             return [(result.name, tensors[result.name], self.span) for result in body.outputs]
         outputs: list[tuple[str, SymbolicTensor, Span]] = []
-        if isinstance(found, syntax.Key):
+        if isinstance(found, top_level.Key):
             for name, span in self._names(found.value, "outputs = [logits]"):
                 if name not in tensors:
                     raise Failed(errors.no_tap(span, body.name, name, nearest(name, tensors)))
                 outputs.append((name, tensors[name], span))
             return outputs
         for item in found.entries.items:
-            if not isinstance(item, syntax.Key):
+            if not isinstance(item, top_level.Key):
                 self.report.add(errors.entry_misplaced(item.span, "this", "outputs"))
                 continue
             with self.state.reporting():
@@ -304,10 +305,10 @@ class ExportBinder:
         forms: dict[str, Form] = dict.fromkeys(known, "key")
         fixed: dict[str, int] = {}
         for item in sub.entries.items:
-            if isinstance(item, syntax.Key) and item.name.text not in forms and inputs:
+            if isinstance(item, top_level.Key) and item.name.text not in forms and inputs:
                 name = item.name
                 self.report.add(errors.fix_unknown(name.span, name.text, nearest(name.text, known), known))
-            elif isinstance(item, syntax.Key):
+            elif isinstance(item, top_level.Key):
                 value = self.reader.attempt(lambda item=item: self.reader.value(item.value, item.name.text, "Count"))
                 if value is None:
                     continue

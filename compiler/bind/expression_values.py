@@ -16,6 +16,7 @@ from ..messages.source import Span
 from ..sizes.dims import variables
 from ..sizes.types import TensorType
 from ..text import syntax
+from ..text.node import Node
 
 
 def taps(builder: Builder, environment: Environment) -> dict[str, SymbolicTensor]:
@@ -174,6 +175,6 @@ def read_names(nodes: Iterable[Any]) -> set[str]:
             stack.append(node.value)
         elif isinstance(node, tuple):
             stack.extend(node)  # pyright: ignore[reportUnknownArgumentType]
-        elif isinstance(node, syntax.Node):
+        elif isinstance(node, Node):
             stack.extend(getattr(node, name) for name in node.__match_args__ if name != "span")
     return found

@@ -25,7 +25,7 @@ from ..messages.source import Span
 from ..sizes.dims import var
 from ..sizes.facts import NO_FACTS, Facts
 from ..sizes.types import TensorType, is_float
-from ..text import syntax
+from ..text import syntax, top_level
 from .expression_values import (
     direction,
     emitted,
@@ -125,7 +125,7 @@ class Expressions:
             opened.context, net.name, net.extra, known, widened, elsewhere
         )
 
-    def _shared_let(self, opened: Open, let: syntax.Let, shared: Open | None) -> None:
+    def _shared_let(self, opened: Open, let: top_level.Let, shared: Open | None) -> None:
         """A `let` of the shared body as an input of this one."""
         assert shared is not None
         name = let.name.text
@@ -153,7 +153,7 @@ class Expressions:
             return tuple(self._taken(opened, shared, f"{name}.{index}", item) for index, item in enumerate(items))
         return value
 
-    def _let(self, opened: Open, let: syntax.Let, _shared: Open | None = None) -> None:
+    def _let(self, opened: Open, let: top_level.Let, _shared: Open | None = None) -> None:
         self.names.let_read.add(let.name.text)
         name = let.name.text
         try:
@@ -231,7 +231,7 @@ class Expressions:
 
     def _new_body(self, net: NetUse, signature: Signature, tensors: list[SymbolicTensor]) -> CheckedBody:
         node = net.definition.node
-        assert isinstance(node, syntax.Model)
+        assert isinstance(node, top_level.Model)
         builder = Builder(self.report, net.definition.name, "model", node.span)
         environment = Environment(net.definition.scope, dict(net.statics))
         context = Context(self.state, builder, environment, Scope())

@@ -16,7 +16,7 @@ from ..messages.diagnostics import Failed
 from ..messages.names import nearest
 from ..messages.source import Span
 from ..resolve.definitions import Callable, Definition, FileScope
-from ..text import syntax
+from ..text import top_level
 
 
 @dataclass
@@ -40,7 +40,7 @@ class Names:
     scope: FileScope
     nets: list[NetUse]
     inputs: dict[str, str] = field(default_factory=dict[str, str])
-    lets: list[syntax.Let] = field(default_factory=list["syntax.Let"])
+    lets: list[top_level.Let] = field(default_factory=list["top_level.Let"])
     let_read: set[str] = field(default_factory=set[str])
 
     @property

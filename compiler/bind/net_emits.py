@@ -14,6 +14,7 @@ from ..messages.diagnostics import Failed
 from ..messages.names import nearest
 from ..messages.source import Span
 from ..text import syntax
+from ..text.node import Node
 from .expression_values import with_emits
 
 
@@ -85,7 +86,7 @@ def mentions(node: Any, name: str) -> bool:
             return node.name == name
         case syntax.Path():
             return node.names[0].text == name
-        case syntax.Node():
+        case Node():
             return any(mentions(getattr(node, part), name) for part in node.__match_args__)
         case tuple():
             return any(mentions(part, name) for part in node)  # pyright: ignore[reportUnknownVariableType]

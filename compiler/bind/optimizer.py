@@ -14,7 +14,7 @@ from ..messages import recipe as errors
 from ..messages.diagnostics import Failed
 from ..messages.names import nearest
 from ..sizes.statics import Quantity, describe
-from ..text import syntax
+from ..text import syntax, top_level
 from .reader import Reader
 
 EXAMPLE = "AdamW(1e-3)"
@@ -148,17 +148,17 @@ def _mentions_base(node: Any) -> bool:
 
 
 def bind_group(
-    reader: Reader, item: syntax.SubFor, optimizer: Optimizer, selectors: tuple[Selector, ...]
+    reader: Reader, item: top_level.SubFor, optimizer: Optimizer, selectors: tuple[Selector, ...]
 ) -> ParameterGroup:
     """`group "layer4.**" { lr = base.lr / 3 }`: overrides of arguments of the optimizer."""
     entry = OPTIMIZERS[optimizer.name]
     kinds = {name: kind for name, kind, _ in entry.arguments}
     forms: Any = dict.fromkeys(kinds, "key")
-    entries = item.entries or syntax.Entries(item.span, ())
+    entries = item.entries or top_level.Entries(item.span, ())
     section = reader.section(f"group of {optimizer.name}", entries, item.span, forms)
     bound: dict[str, Any] = {}
     for name, key in section.keys.items():
-        if isinstance(key, syntax.Key):
+        if isinstance(key, top_level.Key):
             value = reader.attempt(
                 lambda name=name, key=key: reader.argument(
                     entry, name, kinds[name], key.value, {"Hyper": _Hyper(reader, optimizer)}
@@ -170,7 +170,7 @@ def bind_group(
     return ParameterGroup(selectors=selectors, args=args, schedules=schedules, span=item.span)
 
 
-def bind_freeze(reader: Reader, item: syntax.SubFor, selectors: tuple[Selector, ...]) -> Freeze:
+def bind_freeze(reader: Reader, item: top_level.SubFor, selectors: tuple[Selector, ...]) -> Freeze:
     """`freeze "layer2.**" { until = 3 epochs }`."""
     until = None
     if item.entries is not None:

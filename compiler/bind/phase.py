@@ -30,7 +30,7 @@ from ..messages.source import Span
 from ..resolve.definitions import FileScope
 from ..sizes.statics import describe
 from ..sizes.types import TensorType
-from ..text import syntax
+from ..text import syntax, top_level
 from . import optimizer as bind_optimizer
 from . import phase_values
 from .expressions import Expressions, Open
@@ -79,23 +79,23 @@ class PhaseBinder:
                     phases.append(phase if phases else phase.model_copy(update={"fresh": True}))
         return phases if len(self.report.errors) == before else None
 
-    def _argument_name(self, item: syntax.SubFor) -> tuple[str, Span]:
+    def _argument_name(self, item: top_level.SubFor) -> tuple[str, Span]:
         if len(item.args) == 1 and isinstance(item.args[0], syntax.Ref):
             return item.args[0].name, item.args[0].span
         self.report.add(errors.key_form(item.name.span, item.name.text, "train", f"`{item.name.text} name {{ .. }}`"))
         return "", item.span
 
-    def _phase_section(self, item: syntax.SubFor, name: str, span: Span) -> Section:
-        entries = item.entries or syntax.Entries(item.span, ())
+    def _phase_section(self, item: top_level.SubFor, name: str, span: Span) -> Section:
+        entries = item.entries or top_level.Entries(item.span, ())
         for entry in entries.items:
-            if not isinstance(entry, (syntax.Draw, syntax.Rule)) and entry.name.text in NOT_IN_PHASE:
+            if not isinstance(entry, (top_level.Draw, top_level.Rule)) and entry.name.text in NOT_IN_PHASE:
                 self.report.add(errors.phase_key(entry.name.span, entry.name.text))
         kept = tuple(
             entry
             for entry in entries.items
-            if isinstance(entry, (syntax.Draw, syntax.Rule)) or entry.name.text not in NOT_IN_PHASE
+            if isinstance(entry, (top_level.Draw, top_level.Rule)) or entry.name.text not in NOT_IN_PHASE
         )
-        return self.reader.section(f"phase {name}", syntax.Entries(entries.span, kept), span, PHASE.forms)
+        return self.reader.section(f"phase {name}", top_level.Entries(entries.span, kept), span, PHASE.forms)
 
     def _phase(self, outer: Section, inner: Section | None, name: str, span: Span) -> Phase | None:
         """A phase complete with what it takes over from the section."""
@@ -276,7 +276,7 @@ class PhaseBinder:
                 continue
             inner = self.reader.section(
                 f"step {name}",
-                item.entries or syntax.Entries(item.span, ()),
+                item.entries or top_level.Entries(item.span, ()),
                 span,
                 STEP.forms,
                 elsewhere={key: "train" for key in TRAIN.forms if key not in STEP.forms},
@@ -339,7 +339,7 @@ class PhaseBinder:
             return None
         return self.reader.attempt(lambda: bind_optimizer.bind_optimizer(self.reader, node))
 
-    def _selectors(self, item: syntax.SubFor) -> tuple[Selector, ...]:
+    def _selectors(self, item: top_level.SubFor) -> tuple[Selector, ...]:
         context = self.state.file_context(self.scope)
         found: list[Selector] = []
         for node in item.args:

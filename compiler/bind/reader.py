@@ -21,9 +21,11 @@ from ..resolve.definitions import FileScope
 from ..resolve.evaluate import evaluate_static
 from ..resolve.parameters import value_of_name
 from ..sizes.statics import Quantity, StaticError, describe, truth
-from ..text import syntax
+from ..text import syntax, top_level
 
-Item: TypeAlias = syntax.Key | syntax.Field | syntax.Let | syntax.Draw | syntax.Rule | syntax.Sub | syntax.SubFor
+Item: TypeAlias = (
+    top_level.Key | top_level.Field | top_level.Let | top_level.Draw | top_level.Rule | top_level.Sub | top_level.SubFor
+)
 #: Reads an argument that is not a plain value: gets the expression and its name.
 Special: TypeAlias = Mapping[str, Callable[[syntax.Pipe, str], Any]]
 
@@ -46,23 +48,23 @@ class Section:
 
     name: str
     span: Span
-    keys: dict[str, syntax.Key | syntax.Sub] = field(default_factory=dict[str, "syntax.Key | syntax.Sub"])
-    many: dict[str, list[syntax.SubFor]] = field(default_factory=dict[str, "list[syntax.SubFor]"])
+    keys: dict[str, top_level.Key | top_level.Sub] = field(default_factory=dict[str, "top_level.Key | top_level.Sub"])
+    many: dict[str, list[top_level.SubFor]] = field(default_factory=dict[str, "list[top_level.SubFor]"])
     #: Keys that a misspelled one was taken for: they are not missed too.
     meant: set[str] = field(default_factory=set[str])
-    lets: list[syntax.Let] = field(default_factory=list[syntax.Let])
-    fields: list[syntax.Field] = field(default_factory=list[syntax.Field])
-    draws: list[syntax.Draw] = field(default_factory=list[syntax.Draw])
-    rules: list[syntax.Rule] = field(default_factory=list[syntax.Rule])
+    lets: list[top_level.Let] = field(default_factory=list[top_level.Let])
+    fields: list[top_level.Field] = field(default_factory=list[top_level.Field])
+    draws: list[top_level.Draw] = field(default_factory=list[top_level.Draw])
+    rules: list[top_level.Rule] = field(default_factory=list[top_level.Rule])
 
     def value(self, name: str) -> syntax.Pipe | None:
         """The value of `name = value`."""
         found = self.keys.get(name)
-        return found.value if isinstance(found, syntax.Key) else None
+        return found.value if isinstance(found, top_level.Key) else None
 
-    def sub(self, name: str) -> syntax.Sub | None:
+    def sub(self, name: str) -> top_level.Sub | None:
         found = self.keys.get(name)
-        return found if isinstance(found, syntax.Sub) else None
+        return found if isinstance(found, top_level.Sub) else None
 
 
 class Reader:
@@ -90,7 +92,7 @@ class Reader:
     def section(
         self,
         name: str,
-        entries: syntax.Entries,
+        entries: top_level.Entries,
         span: Span,
         forms: Mapping[str, Form],
         *,
@@ -103,20 +105,20 @@ class Reader:
         """Sorts entries by the table of keys; what does not belong is reported (E0401, E0408)."""
         found = Section(name, span)
         for item in entries.items:
-            if isinstance(item, syntax.Draw) and draws:
+            if isinstance(item, top_level.Draw) and draws:
                 found.draws.append(item)
-            elif isinstance(item, syntax.Rule) and rules:
+            elif isinstance(item, top_level.Rule) and rules:
                 found.rules.append(item)
-            elif isinstance(item, syntax.Draw):
+            elif isinstance(item, top_level.Draw):
                 self.report.add(errors.entry_misplaced(item.span, "a draw (`~`)", name))
-            elif isinstance(item, syntax.Rule):
+            elif isinstance(item, top_level.Rule):
                 self.report.add(errors.entry_misplaced(item.span, "a weight rule (`<-`)", name))
-            elif isinstance(item, syntax.Let):
+            elif isinstance(item, top_level.Let):
                 if lets:
                     found.lets.append(item)
                 else:
                     self.report.add(errors.entry_misplaced(item.span, "`let`", name))
-            elif isinstance(item, syntax.Field):
+            elif isinstance(item, top_level.Field):
                 if fields:
                     found.fields.append(item)
                 elif item.name.text in forms:
@@ -142,22 +144,22 @@ class Reader:
             section.meant.add(near)
         return errors.unknown_key(name.span, name.text, section.name, near, forms)
 
-    def _sort(self, found: Section, item: syntax.Key | syntax.Sub | syntax.SubFor, form: Form) -> None:
+    def _sort(self, found: Section, item: top_level.Key | top_level.Sub | top_level.SubFor, form: Form) -> None:
         name = item.name.text
-        if isinstance(item, syntax.SubFor):
+        if isinstance(item, top_level.SubFor):
             right = form == "sub_for"
         else:
-            right = form == "key or sub" or form == ("key" if isinstance(item, syntax.Key) else "sub")
+            right = form == "key or sub" or form == ("key" if isinstance(item, top_level.Key) else "sub")
         if not right:
             found.meant.add(name)
             self.report.add(errors.key_form(item.name.span, name, found.name, _FORMS[form].format(name=name)))
-        elif isinstance(item, syntax.SubFor):
+        elif isinstance(item, top_level.SubFor):
             found.many.setdefault(name, []).append(item)
         elif name in found.keys:
             self.report.add(errors.key_twice(item.name.span, name, found.keys[name].name.span))
         else:
             found.keys[name] = item
-            if isinstance(item, syntax.Key) and name in STRINGS:
+            if isinstance(item, top_level.Key) and name in STRINGS:
                 self.keys[id(item.value)] = f"{found.name}.{name}"
 
     def missing(self, section: Section, name: str, diagnostic: Diagnostic) -> None:
@@ -220,12 +222,12 @@ class Reader:
     def named(self, section: Section, key: str) -> list[tuple[str, syntax.Pipe]]:
         """`loss = e` or `loss { a = e }` by name."""
         found = section.keys.get(key)
-        if isinstance(found, syntax.Key):
+        if isinstance(found, top_level.Key):
             return [(key, found.value)]
         items: list[tuple[str, syntax.Pipe]] = []
         places: dict[str, Span] = {}
         for item in found.entries.items if found is not None else ():
-            if not isinstance(item, syntax.Key):
+            if not isinstance(item, top_level.Key):
                 self.report.add(errors.entry_misplaced(item.span, "this", key))
             elif item.name.text in places:
                 self.report.add(errors.key_twice(item.name.span, item.name.text, places[item.name.text]))

@@ -18,7 +18,7 @@ from ..messages.diagnostics import Abandoned, Failed
 from ..messages.names import nearest
 from ..messages.source import Span
 from ..resolve.definitions import Callable, Definition, FileScope
-from ..text import syntax
+from ..text import syntax, top_level
 from .reader import Reader
 
 
@@ -55,12 +55,12 @@ class _Roots:
 
     def train(self, definition: Definition) -> None:
         """`model = ..` and the lets that name models."""
-        node: syntax.Train = definition.node
+        node: top_level.Train = definition.node
         reader = self._reader(definition)
         nets = self.nets[id(node)] = {}
         written = [("", "`model`", value) for value in _values(node.entries, "model")]
         for item in node.entries.items:
-            if isinstance(item, syntax.Let) and names_model(definition.scope, item.value):
+            if isinstance(item, top_level.Let) and names_model(definition.scope, item.value):
                 written.append((item.name.text, "this `let`", item.value))
         for name, what, value in written:
             use = reader.attempt(lambda value=value, what=what: root_use(self.state, reader, value, what))
@@ -68,7 +68,7 @@ class _Roots:
 
     def export(self, definition: Definition, trains: list[Definition]) -> None:
         """A model that the section's `train` does not train; what is unknown here is reported by its binder."""
-        node: syntax.Export = definition.node
+        node: top_level.Export = definition.node
         reader = self._reader(definition)
         try:
             train = self._trained(reader, node, trains)
@@ -111,7 +111,7 @@ class _Roots:
     def _reader(self, definition: Definition) -> Reader:
         return Reader(definition.scope, self.state.report, self.state.project.root)
 
-    def _trained(self, reader: Reader, node: syntax.Export, trains: list[Definition]) -> Definition | None:
+    def _trained(self, reader: Reader, node: top_level.Export, trains: list[Definition]) -> Definition | None:
         """The section that `train =` names, or the only one."""
         for value in _values(node.entries, "train"):
             plain = reader.plain(value)
@@ -161,6 +161,6 @@ def models_of(scope: FileScope) -> list[str]:
     return [name for name, item in found if isinstance(item, Definition) and item.kind == "model"]
 
 
-def _values(entries: syntax.Entries, name: str) -> list[syntax.Pipe]:
+def _values(entries: top_level.Entries, name: str) -> list[syntax.Pipe]:
     """The value of `name = value`, the first if it is given twice (which the binder reports)."""
-    return [item.value for item in entries.items if isinstance(item, syntax.Key) and item.name.text == name][:1]
+    return [item.value for item in entries.items if isinstance(item, top_level.Key) and item.name.text == name][:1]

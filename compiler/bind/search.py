@@ -21,7 +21,7 @@ from ..resolve.parameters import EXPECTED, applied, convert, default_of, kind_of
 from ..resolve.project import Project
 from ..resolve.settings import Target
 from ..sizes.statics import StaticError, describe
-from ..text import syntax
+from ..text import syntax, top_level
 from .reader import Reader, Section, Special
 from .train import watch
 
@@ -38,7 +38,7 @@ class SearchBinder:
         data: dict[str, DataSet | None],
     ) -> None:
         self.project, self.report, self.trains, self.data = project, report, trains, data
-        self.node: syntax.Search = definition.node
+        self.node: top_level.Search = definition.node
         self.name = definition.name
         self.reader = Reader(definition.scope, report, project.root)
         start = self.node.span.start
@@ -119,7 +119,7 @@ class SearchBinder:
 
     def _draws(self, section: Section, method: EntryUse | None) -> list[Draw]:
         drawn: dict[str, Span] = {}
-        targets: list[tuple[syntax.Draw, Target]] = []
+        targets: list[tuple[top_level.Draw, Target]] = []
         for item in section.draws:
             target: Target | None = self.reader.attempt(lambda item=item: self.project.finder.find(item.path))
             if target is None:

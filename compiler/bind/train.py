@@ -20,7 +20,7 @@ from ..messages.diagnostics import Abandoned, Failed
 from ..messages.names import nearest
 from ..messages.source import Span
 from ..resolve.definitions import Definition
-from ..text import syntax
+from ..text import syntax, top_level
 from . import optimizer as bind_optimizer
 from .expression_values import read_names
 from .expressions import Expressions
@@ -34,7 +34,7 @@ class TrainBinder:
 
     def __init__(self, state: State, definition: Definition, data: Mapping[str, DataSet | None]) -> None:
         self.state, self.definition = state, definition
-        self.node: syntax.Train = definition.node
+        self.node: top_level.Train = definition.node
         self.report = state.report
         self.reader = Reader(definition.scope, self.report, state.project.root)
         self.data = data
@@ -116,7 +116,7 @@ class TrainBinder:
         declared = signature_of(single.definition.node).inputs
         before = len(self.report.errors)
         for key in sub.entries.items if sub is not None else ():
-            if not isinstance(key, syntax.Key):
+            if not isinstance(key, top_level.Key):
                 self.report.add(errors.entry_misplaced(key.span, "this", "inputs"))
                 continue
             names = [decl.name.text for decl in declared]
@@ -301,12 +301,12 @@ class TrainBinder:
     def _weights(self, section: Section, nets: list[NetUse]) -> dict[str, WeightSource]:
         found = section.keys.get("weights")
         items: list[tuple[str, syntax.Pipe]] = []
-        if isinstance(found, syntax.Key):
+        if isinstance(found, top_level.Key):
             items.append((next((net.name for net in nets), ""), found.value))
         elif found is not None:
             known = [net.name for net in nets if net.name]
             for item in found.entries.items:
-                if not isinstance(item, syntax.Key):
+                if not isinstance(item, top_level.Key):
                     self.report.add(errors.entry_misplaced(item.span, "this", "weights"))
                 elif item.name.text not in known:
                     near = nearest(item.name.text, known)

@@ -14,7 +14,7 @@ from ..messages import weights as errors
 from ..messages.diagnostics import Failed
 from ..messages.names import nearest
 from ..resolve.definitions import Definition
-from ..text import syntax
+from ..text import syntax, top_level
 from .reader import Reader
 
 
@@ -22,7 +22,7 @@ def bind_weights(state: State, definition: Definition, name: str) -> WeightMap |
     """The map under the name it has in the root file; None when it has mistakes."""
     report = state.report
     before = len(report.errors)
-    node: syntax.Weights = definition.node
+    node: top_level.Weights = definition.node
     reader = Reader(definition.scope, report, state.project.root)
     section = reader.section("weights", node.entries, node.name.span, WEIGHTS.forms, rules=True)
     ignore = reader.setting(section, "ignore", "Names", ())
@@ -44,7 +44,7 @@ def bind_weights(state: State, definition: Definition, name: str) -> WeightMap |
     )
 
 
-def _model(state: State, definition: Definition, node: syntax.Weights) -> Model | None:
+def _model(state: State, definition: Definition, node: top_level.Weights) -> Model | None:
     """A model of that name that some section uses (its parameters' names hardly depend on the statics)."""
     found = definition.scope.lookup(node.model.text)
     if not isinstance(found, Definition) or found.kind != "model":
@@ -95,14 +95,14 @@ def _patterns(foreign: Foreign) -> list[str]:
     return [foreign.pattern] if foreign.kind == "tensor" else [p for item in foreign.items for p in _patterns(item)]
 
 
-def _correspond(item: syntax.Rule, theirs: Foreign) -> None:
+def _correspond(item: top_level.Rule, theirs: Foreign) -> None:
     ours = wildcards(item.ours.value)
     for pattern in _patterns(theirs):
         if wildcards(pattern) != ours:
             raise Failed(errors.wildcards(item.ours.span, ours, wildcards(pattern)))
 
 
-def _check_total(state: State, model: Model, rules: list[WeightRule], node: syntax.Weights) -> None:
+def _check_total(state: State, model: Model, rules: list[WeightRule], node: top_level.Weights) -> None:
     """Every rule produces something, and every parameter has a rule (counters of batch norms and buffers excepted)."""
     spec = Spec(edition="1", name="", bodies=tuple(state.bodies), models=(model,))
     paths = [entry.path for entry in parameters(spec, model) if entry.leaf != COUNTER and entry.layer != "Buffer"]

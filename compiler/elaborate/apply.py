@@ -13,7 +13,7 @@ from ..messages.names import nearest
 from ..messages.source import Span
 from ..resolve.definitions import Callable, snake
 from ..sizes.types import TensorType
-from ..text import syntax
+from ..text import syntax, top_level
 from .arguments import bind_operator, evaluate_arguments
 from .instances import apply_block, block_signature, register, same_parameters, settle, take_inputs
 from .nets import whole_net
@@ -145,7 +145,7 @@ def apply_made(context: Context, instance: Instance, flow: Flow, inputs: dict[st
     definition = target.target
     signature = block_signature(definition)
     piped = pieces(flow)
-    if isinstance(definition.node, syntax.BlockSeq):
+    if isinstance(definition.node, top_level.BlockSeq):
         values = piped
     else:
         names = signature.input_names

@@ -26,7 +26,7 @@ from ..messages.wording import describe
 from ..resolve.definitions import Callable
 from ..sizes.statics import StaticError, as_bool, as_float, as_int, as_string
 from ..sizes.types import DTYPES
-from ..text import syntax
+from ..text import syntax, top_level
 from . import initializers
 from .nodes import guarded
 from .signatures import Signature, kind_of, signature_of
@@ -71,7 +71,7 @@ def argument_kinds(target: Callable) -> dict[str, str]:
     if isinstance(target.target, type):
         return {name: kind for name, kind, _ in target.target.arguments}
     node = target.target.node
-    if isinstance(node, (syntax.Block, syntax.BlockSeq, syntax.Model)):
+    if isinstance(node, (top_level.Block, top_level.BlockSeq, top_level.Model)):
         return {decl.name.text: kind_of(decl) for decl in signature_of(node).statics}
     return {}
 

@@ -11,7 +11,7 @@ from ..messages.shapes import Demand
 from ..messages.source import Span
 from ..resolve.definitions import Definition
 from ..sizes.types import TensorType
-from ..text import syntax
+from ..text import syntax, top_level
 from .builder import Builder, Scope, json_arguments
 from .control import run
 from .environment import Environment
@@ -28,11 +28,11 @@ def run_block(
 ) -> CheckedBody | None:
     """Runs a block's body symbolically; None when it had mistakes (they are reported)."""
     node = definition.node
-    assert isinstance(node, (syntax.Block, syntax.BlockSeq, syntax.Model))
-    role = "sequence" if isinstance(node, syntax.BlockSeq) else "block"
+    assert isinstance(node, (top_level.Block, top_level.BlockSeq, top_level.Model))
+    role = "sequence" if isinstance(node, top_level.BlockSeq) else "block"
     builder = Builder(state.report, definition.name, role, node.span)
     environment = Environment(definition.scope, dict(statics))
-    if isinstance(node, syntax.BlockSeq):
+    if isinstance(node, top_level.BlockSeq):
         context = Context(state, builder, environment, Scope(numbered=True))
         flow = tuple(builder.input(type, "x" if len(inputs) == 1 else f"x{i}") for i, type in enumerate(inputs) if type)
         result = run(context, flow[0] if len(flow) == 1 else flow, node.stages)

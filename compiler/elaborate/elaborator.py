@@ -11,7 +11,7 @@ from ..messages.source import Span
 from ..resolve.definitions import Callable, Definition
 from ..sizes.facts import NO_FACTS
 from ..sizes.types import TensorType
-from ..text import syntax
+from ..text import syntax, top_level
 from . import blocks, expressions
 from .apply import apply
 from .arguments import bind_statics
@@ -51,7 +51,7 @@ class Elaborator(State):
         """Runs a model on its own signature with the given statics, and appends it to `models`. The statics as they are
         with the settings, or None when there were mistakes."""
         node = definition.node
-        assert isinstance(node, syntax.Model)
+        assert isinstance(node, top_level.Model)
         signature = signature_of(node)
         self.facts = NO_FACTS
         before = len(self.report.errors)

@@ -13,7 +13,7 @@ from ..messages.source import Span
 from ..resolve.definitions import Callable, Definition
 from ..sizes.dims import DimOverflow
 from ..sizes.types import TensorType
-from ..text import syntax
+from ..text import top_level
 from .arguments import bind_operator, bind_statics
 from .signatures import Signature, signature_of
 from .state import MAX_DEPTH, Context, Instantiation, State
@@ -56,7 +56,7 @@ def take_inputs(context: Context, instance: Instance, span: Span, spans: dict[st
 
 def block_signature(definition: Definition) -> Signature:
     node = definition.node
-    assert isinstance(node, (syntax.Block, syntax.BlockSeq, syntax.Model))
+    assert isinstance(node, (top_level.Block, top_level.BlockSeq, top_level.Model))
     return signature_of(node)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..sizes.types import DTYPES
-from ..text import syntax
+from ..text import syntax, top_level
 
 
 class Signature(NamedTuple):
@@ -24,8 +24,8 @@ def is_tensor_type(type: syntax.Type | None) -> bool:
     return type is not None and (type.shape is not None or (type.name is not None and type.name.text in DTYPES))
 
 
-def signature_of(node: syntax.Block | syntax.BlockSeq | syntax.Model) -> Signature:
-    if isinstance(node, syntax.BlockSeq):
+def signature_of(node: top_level.Block | top_level.BlockSeq | top_level.Model) -> Signature:
+    if isinstance(node, top_level.BlockSeq):
         return Signature(node.statics.items if node.statics else (), (), None)
     lists = [decls.items for decls in node.signature]
     if len(lists) == 2:

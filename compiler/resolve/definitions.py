@@ -18,7 +18,7 @@ from ..messages.source import Span
 from ..messages.wording import describe
 from ..sizes import statics
 from ..sizes.types import DTYPES
-from ..text import syntax
+from ..text import syntax, top_level
 
 Kind: TypeAlias = Literal["block", "model", "data", "weights", "train", "export", "search"]
 
@@ -38,7 +38,7 @@ class Definition:
 
     kind: Kind
     name: str
-    node: Any  # syntax.Block | syntax.BlockSeq | syntax.Model | syntax.Data | ...
+    node: Any  # top_level.Block | top_level.BlockSeq | top_level.Model | top_level.Data | ...
     scope: FileScope
     override_of: Definition | None = None
 
@@ -87,7 +87,7 @@ class ParamSlot:
     `value` is the expression in force, read in `value_scope`; `origin` is the place of the override, or None.
     """
 
-    def __init__(self, node: syntax.Param, scope: FileScope) -> None:
+    def __init__(self, node: top_level.Param, scope: FileScope) -> None:
         self.node, self.scope, self.position = node, scope, len(scope.params)
         self.value: syntax.Pipe = node.value
         self.value_scope = scope
@@ -138,14 +138,14 @@ class FileScope:
     """
 
     name: str
-    file: syntax.File
+    file: top_level.File
     report: Report
     params: dict[str, ParamSlot] = field(default_factory=dict[str, ParamSlot])
     definitions: dict[str, Definition] = field(default_factory=dict[str, Definition])
     imported: dict[str, Definition | ParamSlot] = field(default_factory=dict[str, "Definition | ParamSlot"])
     sections: list[Definition] = field(default_factory=list[Definition])  # train, export and search, in order
-    variants: dict[str, syntax.Variant] = field(default_factory=dict[str, syntax.Variant])
-    settings: list[syntax.Setting] = field(default_factory=list[syntax.Setting])  # of `set`, in order
+    variants: dict[str, top_level.Variant] = field(default_factory=dict[str, top_level.Variant])
+    settings: list[top_level.Setting] = field(default_factory=list[top_level.Setting])  # of `set`, in order
     #: Names that would be here if their import had not failed; it was reported.
     broken: set[str] = field(default_factory=set[str])
     #: The spec it extends could not be read, so that names may be missing.
@@ -180,9 +180,9 @@ def statics_of(definition: Definition) -> tuple[syntax.Decl, ...]:
     return statics_in(definition.node)
 
 
-def statics_in(node: syntax.Block | syntax.BlockSeq | syntax.Model) -> tuple[syntax.Decl, ...]:
+def statics_in(node: top_level.Block | top_level.BlockSeq | top_level.Model) -> tuple[syntax.Decl, ...]:
     """The static parameters as written: with one list, tensor types make it the inputs."""
-    if isinstance(node, syntax.BlockSeq):
+    if isinstance(node, top_level.BlockSeq):
         return node.statics.items if node.statics is not None else ()
     if len(node.signature) == 2:
         return node.signature[0].items

@@ -13,7 +13,8 @@ from typing import Any, TypeVar, cast
 
 from ..ir.expand import parameters
 from ..ir.model import Spec
-from ..text import syntax
+from ..text import syntax, top_level
+from ..text.node import Node
 from ..text.printer import print_expression, print_file
 from .definitions import statics_in
 from .flatten import flatten, rebuilt
@@ -66,7 +67,7 @@ def compare(before: Project, after: Project, specs: tuple[Spec, Spec] | None = N
     )
 
 
-def meaning(file: syntax.File) -> tuple[dict[str, str], dict[str, str]]:
+def meaning(file: top_level.File) -> tuple[dict[str, str], dict[str, str]]:
     """Settings by dotted name and definitions by name, of a self-contained spec, as canonical text: texts are equal for
     what means the same."""
     found = _Meaning(file)
@@ -90,62 +91,64 @@ def _changes(old: Mapping[str, tuple[str, str]], new: Mapping[str, tuple[str, st
 class _Meaning:
     """Definitions and settings of a flattened spec by name, in a form that equals for what means the same."""
 
-    def __init__(self, file: syntax.File) -> None:
+    def __init__(self, file: top_level.File) -> None:
         self.definitions: dict[str, tuple[str, str]] = {}
         self.settings: dict[str, tuple[str, str]] = {}
         for item in file.items:
             self._item(item)
 
-    def _item(self, item: syntax.Item) -> None:
+    def _item(self, item: top_level.Item) -> None:
         match item:
-            case syntax.Param():
+            case top_level.Param():
                 self._set(item.name.text, item.value)
-            case syntax.Block() | syntax.BlockSeq():
+            case top_level.Block() | top_level.BlockSeq():
                 self._define(f"block {item.name.text}", item)
-            case syntax.Model():
+            case top_level.Model():
                 for decl in statics_in(item):
                     if decl.default is not None:
                         self._set(f"{item.name.text}.{decl.name.text}", decl.default)
                 self._define(f"model {item.name.text}", _without_defaults(item))
-            case syntax.Set():
+            case top_level.Set():
                 self._set(item.setting.path.text, item.setting.value)
-            case syntax.Data() | syntax.Weights():
+            case top_level.Data() | top_level.Weights():
                 self._entries(item.name.text, item.entries)
-            case syntax.Train() | syntax.Export() | syntax.Search():
+            case top_level.Train() | top_level.Export() | top_level.Search():
                 kind = type(item).__name__.lower()
                 self._entries(f"{kind}.{item.name.text}" if item.name is not None else kind, item.entries)
             case _:
                 pass
 
-    def _define(self, name: str, item: syntax.Item) -> None:
+    def _define(self, name: str, item: top_level.Item) -> None:
         self.definitions[name] = (_text(_plain(item)), _text(item))
 
-    def _set(self, name: str, value: syntax.Node) -> None:
+    def _set(self, name: str, value: Node) -> None:
         self.settings[name] = (print_expression(_plain(value)), print_expression(value))
 
-    def _entries(self, prefix: str, entries: syntax.Entries) -> None:
+    def _entries(self, prefix: str, entries: top_level.Entries) -> None:
         if not entries.items:
             self.settings.setdefault(prefix, ("", ""))
         for item in entries.items:
             match item:
-                case syntax.Key() | syntax.Let():
+                case top_level.Key() | top_level.Let():
                     self._set(f"{prefix}.{item.name.text}", item.value)
-                case syntax.Field():
+                case top_level.Field():
                     compared = f"{print_expression(_plain(item.type))} = {print_expression(_plain(item.value))}"
                     shown = f"{print_expression(item.type)} = {print_expression(item.value)}"
                     self.settings[f"{prefix}.{item.name.text}"] = (compared, shown)
-                case syntax.Draw():
+                case top_level.Draw():
                     self._set(f"{prefix}.{item.path.text}", item.value)
-                case syntax.Rule():
+                case top_level.Rule():
                     self._set(f'{prefix}."{item.ours.value}"', item.theirs)
-                case syntax.Sub():
+                case top_level.Sub():
                     self._entries(f"{prefix}.{item.name.text}", item.entries)
-                case syntax.SubFor():
+                case top_level.SubFor():
                     chosen = ", ".join(print_expression(_plain(argument)) for argument in item.args)
-                    self._entries(f"{prefix}.{item.name.text} {chosen}", item.entries or syntax.Entries(item.span, ()))
+                    self._entries(
+                        f"{prefix}.{item.name.text} {chosen}", item.entries or top_level.Entries(item.span, ())
+                    )
 
 
-def _without_defaults(model: syntax.Model) -> syntax.Model:
+def _without_defaults(model: top_level.Model) -> top_level.Model:
     """The model with its statics' defaults, which are settings, left out."""
     statics = statics_in(model)
     if not statics:
@@ -162,15 +165,15 @@ def _plain(node: N) -> N:
         return cast(N, _plain(node.value))
     if isinstance(node, syntax.Number):
         return cast(N, syntax.Number(node.span, node.value, repr(node.value)))
-    if isinstance(node, syntax.Node):
+    if isinstance(node, Node):
         return cast(
             N, rebuilt(node, **{name: _plain(getattr(node, name)) for name in node.__match_args__ if name != "span"})
         )
     return node
 
 
-def _text(item: syntax.Item) -> str:
-    return print_file(syntax.File(item.span, None, (item,), ())).rstrip("\n")
+def _text(item: top_level.Item) -> str:
+    return print_file(top_level.File(item.span, None, (item,), ())).rstrip("\n")
 
 
 # ---- parameters ------------------------------------------------------------------------------------------------------

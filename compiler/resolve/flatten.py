@@ -18,7 +18,8 @@ from ..messages import resolve as errors
 from ..messages.diagnostics import Failed
 from ..messages.source import Span
 from ..sizes.statics import Quantity
-from ..text import syntax
+from ..text import syntax, top_level
+from ..text.node import Node
 from .definitions import Callable, Definition, FileScope, ParamSlot, snake
 from .idle_overrides import words
 from .levels import names_of
@@ -29,7 +30,7 @@ from .settings import SettingValue
 N = TypeVar("N")
 
 
-def flatten(project: Project) -> syntax.File:
+def flatten(project: Project) -> top_level.File:
     """The whole spec as one file. The project has no errors.
 
     Raises Failed when more blocks of one name are used without labels than there are names for.
@@ -65,7 +66,7 @@ def literal(value: Any, span: Span) -> syntax.Pipe:
 
 def rebuilt(node: N, **changes: object) -> N:
     """A copy of a node with some fields changed."""
-    values = {name: getattr(node, name) for name in cast(syntax.Node, node).__match_args__}
+    values = {name: getattr(node, name) for name in cast(Node, node).__match_args__}
     return type(node)(**(values | changes))
 
 
@@ -160,14 +161,14 @@ class _Flattener:
 
     # ---- the file ----------------------------------------------------------------------------------------------------
 
-    def file(self) -> syntax.File:
+    def file(self) -> top_level.File:
         file = self.root.file
         sections = [self._definition(part, part.name) for part in self.root.sections]
         own = [self._definition(part, part.name) for part in self.root.definitions.values()]
         settings = [
             self._setting(setting) for setting in self.project.settings.values() if setting.target.kind == "static"
         ]
-        imported: list[syntax.Item] = []
+        imported: list[top_level.Item] = []
         done = 0
         while done < len(self.order):  # an imported definition may name more
             definition, name = self.order[done]
@@ -175,14 +176,14 @@ class _Flattener:
             done += 1
         params = [self._param(slot, name) for slot, name in self.slots.items()]
         version = file.version or syntax.Number(Span(file.span.file, 0, 0), 1, "1")
-        return syntax.File(file.span, version, (*params, *reversed(imported), *own, *sections, *settings), ())
+        return top_level.File(file.span, version, (*params, *reversed(imported), *own, *sections, *settings), ())
 
-    def _param(self, slot: ParamSlot, name: str) -> syntax.Item:
+    def _param(self, slot: ParamSlot, name: str) -> top_level.Item:
         node = slot.node
         kept = slot.origin is None and slot.scope is self.root
         value = self._walk(node.value, slot.scope, False) if kept else self._literal(value_of(slot), node.value.span)
         type = self._walk(node.type, slot.scope, False)
-        return syntax.Param(node.span, syntax.Name(node.name.span, name), type, value)
+        return top_level.Param(node.span, syntax.Name(node.name.span, name), type, value)
 
     def _literal(self, value: Any, span: Span) -> syntax.Pipe:
         """A value of a parameter as it is written here."""
@@ -200,17 +201,17 @@ class _Flattener:
     def _definition(self, definition: Definition, name: str) -> Any:
         node = definition.node
         changes: dict[str, object] = {"name": syntax.Name(node.name.span, name) if node.name is not None else None}
-        if isinstance(node, (syntax.Block, syntax.BlockSeq)):
+        if isinstance(node, (top_level.Block, top_level.BlockSeq)):
             changes["override"] = False
         return rebuilt(self._walk(node, definition.scope, True), **changes)
 
-    def _setting(self, setting: SettingValue) -> syntax.Item:
+    def _setting(self, setting: SettingValue) -> top_level.Item:
         owner = setting.target.owner
         assert owner is not None
         span = setting.span
         names = (self._name(owner, owner.name, False), *setting.target.keys)
         path = syntax.Path(span, tuple(syntax.Name(span, name) for name in names))
-        return syntax.Set(span, syntax.Setting(span, path, self._walk(setting.node, setting.scope, False)))
+        return top_level.Set(span, top_level.Setting(span, path, self._walk(setting.node, setting.scope, False)))
 
     # ---- trees -------------------------------------------------------------------------------------------------------
 
@@ -229,7 +230,7 @@ class _Flattener:
                 return rebuilt(node, callee=self._path(node.callee, scope, named), args=args)
             case syntax.Labelled() | syntax.LabelledValue():
                 return rebuilt(node, unit=self._walk(node.unit, scope, False))
-            case syntax.BlockSeq():
+            case top_level.BlockSeq():
                 statics, stages = self._walk(node.statics, scope, False), self._walk(node.stages, scope, False)
                 return rebuilt(node, statics=statics, stages=stages)
             case syntax.Body():
@@ -242,30 +243,30 @@ class _Flattener:
                     args=self._walk(node.args, scope, False),
                     shape=self._walk(node.shape, scope, False),
                 )
-            case syntax.Weights():
+            case top_level.Weights():
                 model = scope.lookup(node.model.text)
                 name = self._name(model, node.model.text, False) if isinstance(model, Definition) else node.model.text
                 return rebuilt(
                     node, model=syntax.Name(node.model.span, name), entries=self._walk(node.entries, scope, False)
                 )
-            case syntax.Draw():
+            case top_level.Draw():
                 return rebuilt(
                     node, path=self._setting_path(node.path, scope), value=self._walk(node.value, scope, False)
                 )
-            case syntax.Key():
+            case top_level.Key():
                 return rebuilt(node, value=self._walk(node.value, self._written_in(node, scope), named))
             case syntax.Bind() | syntax.Accum():
                 return rebuilt(node, value=self._walk(node.value, scope, named))
             case syntax.Init():
                 return rebuilt(node, value=self._walk(node.value, scope, False))
-            case syntax.Node():
+            case Node():
                 return rebuilt(
                     node, **{name: self._walk(getattr(node, name), scope, named) for name in node.__match_args__}
                 )
             case _:
                 return node
 
-    def _written_in(self, node: syntax.Key, scope: FileScope) -> FileScope:
+    def _written_in(self, node: top_level.Key, scope: FileScope) -> FileScope:
         """The scope that the value of a key is read in: an override of an imported section is read in the root."""
         overrides = (setting for setting in self.project.settings.values() if setting.target.kind == "key")
         return next((setting.scope for setting in overrides if setting.span == node.span), scope)

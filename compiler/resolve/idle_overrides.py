@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 from ..messages import resolve as errors
-from ..text import syntax
+from ..text import syntax, top_level
+from ..text.node import Node
 from .definitions import Definition, ParamSlot
 
 if TYPE_CHECKING:
@@ -23,10 +24,10 @@ def words(node: Any) -> Iterator[str]:
             yield node.name
         case syntax.Path():
             yield node.names[0].text
-        case syntax.Weights():
+        case top_level.Weights():
             yield node.model.text
             yield from words(node.entries)
-        case syntax.Node():
+        case Node():
             for name in node.__match_args__:
                 yield from words(getattr(node, name))
         case _:

@@ -12,7 +12,7 @@ from ..catalogue.ops import names as operators
 from ..messages import resolve as errors
 from ..messages.source import Span
 from ..sizes.statics import CONSTANTS, STATIC_FUNCTIONS
-from ..text import syntax
+from ..text import syntax, top_level
 from .definitions import Definition, FileScope, ParamSlot, statics_of
 
 Named = tuple[str, Span, str]
@@ -78,11 +78,11 @@ def names_of(definition: Definition) -> set[str]:
     return set(_entry_names(definition.node.entries))
 
 
-def _entry_names(entries: syntax.Entries) -> Iterator[str]:
+def _entry_names(entries: top_level.Entries) -> Iterator[str]:
     for item in entries.items:
-        if isinstance(item, (syntax.Field, syntax.Let)):
+        if isinstance(item, (top_level.Field, top_level.Let)):
             yield item.name.text
-        elif isinstance(item, (syntax.Sub, syntax.SubFor)) and item.entries is not None:
+        elif isinstance(item, (top_level.Sub, top_level.SubFor)) and item.entries is not None:
             yield from _entry_names(item.entries)
 
 
@@ -99,7 +99,7 @@ def _file_names(scope: FileScope) -> Iterator[tuple[str, tuple[Span, str]]]:
 
 def _bound(definition: Definition) -> Iterator[Named]:
     node = definition.node
-    if isinstance(node, syntax.BlockSeq):
+    if isinstance(node, top_level.BlockSeq):
         for stage in node.stages:
             yield from _in_stage(stage)
         return

@@ -12,7 +12,8 @@ from ..messages.diagnostics import Abandoned, Diagnostic, Report
 from ..messages.names import nearest
 from ..messages.source import Sources, Span
 from ..sizes.statics import CONSTANTS, STATIC_FUNCTIONS
-from ..text import syntax
+from ..text import syntax, top_level
+from ..text.node import Node
 from ..text.parse import Remains, parse_remains
 from ..text.read import read_source
 from .definitions import IMPORT_ARGUMENT, Definition, FileScope, Kind, ParamSlot
@@ -20,9 +21,9 @@ from .definitions import IMPORT_ARGUMENT, Definition, FileScope, Kind, ParamSlot
 STANDARD = Path(__file__).resolve().parents[2] / "specs" / "std"
 DEEPEST = 50
 
-_KINDS: dict[type[syntax.Node], Kind] = {
-    syntax.Block: "block", syntax.BlockSeq: "block", syntax.Model: "model", syntax.Data: "data",
-    syntax.Weights: "weights", syntax.Train: "train", syntax.Export: "export", syntax.Search: "search",
+_KINDS: dict[type[Node], Kind] = {
+    top_level.Block: "block", top_level.BlockSeq: "block", top_level.Model: "model", top_level.Data: "data",
+    top_level.Weights: "weights", top_level.Train: "train", top_level.Export: "export", top_level.Search: "search",
 }  # fmt: skip
 
 
@@ -53,7 +54,7 @@ class Loader:
 
     report: Report
     sources: Sources
-    files: dict[Path, syntax.File | None] = field(default_factory=dict[Path, "syntax.File | None"])
+    files: dict[Path, top_level.File | None] = field(default_factory=dict[Path, "top_level.File | None"])
     #: Of files with mistakes of syntax, the items without.
     remains: dict[Path, Remains] = field(default_factory=dict[Path, Remains])
     modules: dict[tuple[Path, str], FileScope | None] = field(
@@ -87,7 +88,7 @@ class Loader:
         self.scopes.append(scope)
         return scope
 
-    def _read(self, place: SpecFile) -> syntax.File | Diagnostic | None:
+    def _read(self, place: SpecFile) -> top_level.File | Diagnostic | None:
         """The tree of a file; a diagnostic if it cannot be read; None if its text has mistakes, which are reported."""
         if place.real not in self.files:
             source = read_source(place.real, place.shown)
@@ -104,17 +105,17 @@ class Loader:
             self.files[place.real] = file
         return self.files[place.real]
 
-    def _scope(self, place: SpecFile, file: syntax.File) -> FileScope:
+    def _scope(self, place: SpecFile, file: top_level.File) -> FileScope:
         scope = FileScope(place.shown, file, self.report)
         self._fill(scope, place, file)
         self.scopes.append(scope)
         return scope
 
-    def _fill(self, scope: FileScope, place: SpecFile, file: syntax.File) -> None:
+    def _fill(self, scope: FileScope, place: SpecFile, file: top_level.File) -> None:
         """Adds what a file defines; the extended file first, so that this one can override."""
         self.chain.append(place)
         try:
-            extends = [item for item in file.items if isinstance(item, syntax.Extends)]
+            extends = [item for item in file.items if isinstance(item, top_level.Extends)]
             for second in extends[1:]:
                 self.report.add(errors.second_extends(second.span, extends[0].span))
             for item in extends[:1]:
@@ -124,10 +125,10 @@ class Loader:
                 else:
                     scope.incomplete = True
             for item in file.items:
-                if isinstance(item, syntax.Param) and self._take(scope, item.name.text, item.name.span):
+                if isinstance(item, top_level.Param) and self._take(scope, item.name.text, item.name.span):
                     scope.params[item.name.text] = ParamSlot(item, scope)
             for item in file.items:
-                if isinstance(item, syntax.Import):
+                if isinstance(item, top_level.Import):
                     self._import(scope, item, place)
             for item in file.items:
                 self._define(scope, item, bool(extends))
@@ -149,15 +150,15 @@ class Loader:
         scope.places[name] = span
         return True
 
-    def _define(self, scope: FileScope, item: syntax.Item, extends: bool) -> None:
+    def _define(self, scope: FileScope, item: top_level.Item, extends: bool) -> None:
         match item:
-            case syntax.Block() | syntax.BlockSeq() if item.override:
+            case top_level.Block() | top_level.BlockSeq() if item.override:
                 self._override(scope, item, extends)
-            case syntax.Block() | syntax.BlockSeq() | syntax.Model() | syntax.Data() | syntax.Weights():
+            case top_level.Block() | top_level.BlockSeq() | top_level.Model() | top_level.Data() | top_level.Weights():
                 name = item.name.text
                 if self._take(scope, name, item.name.span):
                     scope.definitions[name] = Definition(_KINDS[type(item)], name, item, scope)
-            case syntax.Train() | syntax.Export() | syntax.Search():
+            case top_level.Train() | top_level.Export() | top_level.Search():
                 kind, name = _KINDS[type(item)], item.name.text if item.name is not None else ""
                 span = (
                     item.name.span
@@ -169,18 +170,18 @@ class Loader:
                         self.report.add(errors.section_twice(span, kind, name, other.place))
                         return
                 scope.sections.append(Definition(kind, name, item, scope))
-            case syntax.Variant():
+            case top_level.Variant():
                 name = item.name.text
                 if name in scope.variants:
                     self.report.add(errors.defined_twice(item.name.span, name, scope.variants[name].name.span))
                 else:
                     scope.variants[name] = item
-            case syntax.Set():
+            case top_level.Set():
                 scope.settings.append(item.setting)
             case _:
                 pass
 
-    def _override(self, scope: FileScope, item: syntax.Block | syntax.BlockSeq, extends: bool) -> None:
+    def _override(self, scope: FileScope, item: top_level.Block | top_level.BlockSeq, extends: bool) -> None:
         name = item.name.text
         base = scope.definitions.get(name)
         if base is None or base.kind != "block":
@@ -200,7 +201,7 @@ class Loader:
 
     # ---- imports ---------------------------------------------------------------------------------------------------
 
-    def _import(self, scope: FileScope, item: syntax.Import, place: SpecFile) -> None:
+    def _import(self, scope: FileScope, item: top_level.Import, place: SpecFile) -> None:
         opened = self._open_import(item, place)
         module = self._module(scope, item, *opened) if opened is not None else None
         for alias in item.names:
@@ -224,7 +225,7 @@ class Loader:
             elif self._take(scope, here.text, here.span):
                 scope.imported[here.text] = found
 
-    def _open_import(self, item: syntax.Import, place: SpecFile) -> tuple[SpecFile, syntax.File] | None:
+    def _open_import(self, item: top_level.Import, place: SpecFile) -> tuple[SpecFile, top_level.File] | None:
         if isinstance(item.path, syntax.String):
             return self._open(item.path.value, item.path.span, place)
         names = [name.text for name in item.path.names]
@@ -241,7 +242,7 @@ class Loader:
             return None
         return self._parsed(SpecFile("/".join(("<std>", *names[1:])) + ".dlspec", file, STANDARD), item.path.span)
 
-    def _open(self, written: str, span: Span, place: SpecFile) -> tuple[SpecFile, syntax.File] | None:
+    def _open(self, written: str, span: Span, place: SpecFile) -> tuple[SpecFile, top_level.File] | None:
         """The file at a path relative to `place`; reports and gives None when there is none to be had."""
         if not written or "\0" in written:
             self.report.add(errors.import_missing(span, written, "not a path", None))
@@ -261,7 +262,7 @@ class Loader:
             return None
         return self._parsed(SpecFile(shown, real, place.boundary), span)
 
-    def _parsed(self, place: SpecFile, span: Span) -> tuple[SpecFile, syntax.File] | None:
+    def _parsed(self, place: SpecFile, span: Span) -> tuple[SpecFile, top_level.File] | None:
         reals = [step.real for step in self.chain]
         if place.real in reals:
             start = reals.index(place.real)
@@ -280,7 +281,9 @@ class Loader:
             return None
         return None if file is None else (place, file)
 
-    def _module(self, scope: FileScope, item: syntax.Import, place: SpecFile, file: syntax.File) -> FileScope | None:
+    def _module(
+        self, scope: FileScope, item: top_level.Import, place: SpecFile, file: top_level.File
+    ) -> FileScope | None:
         """The scope of an imported file; with arguments it is one of its own."""
         given = item.args.items if item.args is not None else ()
         text = ""

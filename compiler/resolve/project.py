@@ -16,7 +16,7 @@ from ..messages.diagnostics import Abandoned, Failed, Report
 from ..messages.names import nearest
 from ..messages.source import Sources, Span
 from ..sizes import statics
-from ..text import syntax
+from ..text import top_level
 from ..text.parse import parse_setting, parse_settings
 from . import definitions, parameters, settings
 from .definitions import Definition, FileScope, ParamSlot, statics_of
@@ -48,7 +48,7 @@ class Project:
     overridden: dict[str, tuple[ParamSlot, Span]] = field(default_factory=dict[str, "tuple[ParamSlot, Span]"])
 
     @property
-    def variants(self) -> dict[str, syntax.Variant]:
+    def variants(self) -> dict[str, top_level.Variant]:
         return self.root.variants
 
     @property
@@ -90,7 +90,7 @@ def load(path: str | Path, variant: str | None = None, root: Path | None = None)
     file = Path(path)
     scope = loader.root(file, str(path), root if root is not None else project_root(file))
     if scope is None:
-        empty = syntax.File(Span(str(path), 0, 0), None, (), ())
+        empty = top_level.File(Span(str(path), 0, 0), None, (), ())
         scope = FileScope(str(path), empty, report, incomplete=True)
     files = [file for file in loader.files.values() if file is not None]
     return Project(scope, sources, report, files=files, scopes=loader.scopes, variant=variant)
@@ -148,7 +148,7 @@ class _Settings:
             span = Span(source.name, 0, len(variant))
             near = nearest(variant, root.variants)
             self.report.add(errors.unknown_variant(span, variant, near, list(root.variants)))
-        given: list[syntax.Setting] = []
+        given: list[top_level.Setting] = []
         for number, text in enumerate(overrides, 1):
             source = self.project.sources.add(f"argument {number}", text)
             setting, diagnostics = parse_setting(source)
@@ -159,7 +159,7 @@ class _Settings:
                 given.append(setting)
         self._group(root, given, "command line", definitions.COMMAND_LINE)
 
-    def _group(self, scope: FileScope, group: Sequence[syntax.Setting], origin: Origin, strength: int) -> None:
+    def _group(self, scope: FileScope, group: Sequence[top_level.Setting], origin: Origin, strength: int) -> None:
         found = [(setting, self._find(scope, setting, bare=origin == "command line")) for setting in group]
         for file in dict.fromkeys(setting.span.file for setting in group if origin != "command line"):
             same = [(t.path, setting.span) for setting, t in found if t is not None and setting.span.file == file]
@@ -172,7 +172,7 @@ class _Settings:
             if target is not None:
                 self._apply(scope, setting, target, origin, strength)
 
-    def _find(self, scope: FileScope, setting: syntax.Setting, *, bare: bool = False) -> Target | None:
+    def _find(self, scope: FileScope, setting: top_level.Setting, *, bare: bool = False) -> Target | None:
         try:
             return Finder(scope).find(setting.path, bare=bare)
         except Failed as failure:
@@ -181,7 +181,9 @@ class _Settings:
             pass
         return None
 
-    def _apply(self, scope: FileScope, setting: syntax.Setting, target: Target, origin: Origin, strength: int) -> None:
+    def _apply(
+        self, scope: FileScope, setting: top_level.Setting, target: Target, origin: Origin, strength: int
+    ) -> None:
         if target.slot is not None:
             target.slot.override(setting.value, scope, setting.span, strength)
             if scope is self.project.root:

@@ -10,7 +10,8 @@ from ..messages import resolve as errors
 from ..messages.diagnostics import Abandoned, Diagnostic, Failed
 from ..messages.names import nearest
 from ..messages.source import Span
-from ..text import syntax
+from ..text import syntax, top_level
+from ..text.node import Node
 from .definitions import Definition, FileScope, ParamSlot, statics_of
 
 SECTIONS = ("train", "export", "search")
@@ -139,7 +140,7 @@ class Finder:
         for section in self.scope.sections:
             prefix = ".".join(_prefix(section))
             names += [
-                f"{prefix}.{item.name.text}" for item in section.node.entries.items if isinstance(item, syntax.Key)
+                f"{prefix}.{item.name.text}" for item in section.node.entries.items if isinstance(item, top_level.Key)
             ]
         return names
 
@@ -168,45 +169,45 @@ def with_key(definition: Definition, keys: tuple[str, ...], setting: SettingValu
     return replace(definition, node=_rebuilt(definition.node, entries=entries))
 
 
-def _rebuilt(node: syntax.Node, **changes: object) -> syntax.Node:
+def _rebuilt(node: Node, **changes: object) -> Node:
     values = {name: getattr(node, name) for name in node.__match_args__}
     return type(node)(**(values | changes))
 
 
-def _set_entry(entries: syntax.Entries, names: tuple[syntax.Name, ...], setting: SettingValue) -> syntax.Entries:
+def _set_entry(entries: top_level.Entries, names: tuple[syntax.Name, ...], setting: SettingValue) -> top_level.Entries:
     first, rest = names[0], names[1:]
     items = list(entries.items)
-    new = syntax.Key(setting.span, first, setting.node)
+    new = top_level.Key(setting.span, first, setting.node)
     for index, item in enumerate(items):
-        if isinstance(item, (syntax.Rule, syntax.Draw)) or item.name.text != first.text:
+        if isinstance(item, (top_level.Rule, top_level.Draw)) or item.name.text != first.text:
             continue
-        if isinstance(item, (syntax.Field, syntax.Let)):
+        if isinstance(item, (top_level.Field, top_level.Let)):
             raise Failed(
-                errors.not_a_key(first.span, first.text, "a field" if isinstance(item, syntax.Field) else "a `let`")
+                errors.not_a_key(first.span, first.text, "a field" if isinstance(item, top_level.Field) else "a `let`")
             )
-        if isinstance(item, syntax.SubFor):
+        if isinstance(item, top_level.SubFor):
             if not (len(rest) > 1 and len(item.args) == 1 and _is_name(item.args[0], rest[0].text)):
                 continue
-            inner = item.entries or syntax.Entries(item.span, ())
-            items[index] = syntax.SubFor(item.span, item.name, item.args, _set_entry(inner, rest[1:], setting))
-        elif isinstance(item, syntax.Sub) and rest:
-            items[index] = syntax.Sub(item.span, item.name, _set_entry(item.entries, rest, setting))
+            inner = item.entries or top_level.Entries(item.span, ())
+            items[index] = top_level.SubFor(item.span, item.name, item.args, _set_entry(inner, rest[1:], setting))
+        elif isinstance(item, top_level.Sub) and rest:
+            items[index] = top_level.Sub(item.span, item.name, _set_entry(item.entries, rest, setting))
         elif rest:
             raise Failed(errors.no_keys(first.span, first.text))
         else:
             items[index] = new
-        return syntax.Entries(entries.span, tuple(items))
+        return top_level.Entries(entries.span, tuple(items))
     if not rest:
-        return syntax.Entries(entries.span, (*items, new))
+        return top_level.Entries(entries.span, (*items, new))
     if first.text in ("step", "phase"):
         known = [
-            _name(item.args[0]) for item in items if isinstance(item, syntax.SubFor) and item.name.text == first.text
+            _name(item.args[0]) for item in items if isinstance(item, top_level.SubFor) and item.name.text == first.text
         ]
         raise Failed(
             errors.unknown_setting(rest[0].span, f"{first.text}.{rest[0].text}", nearest(rest[0].text, known), known)
         )
-    inner = _set_entry(syntax.Entries(setting.span, ()), rest, setting)
-    return syntax.Entries(entries.span, (*items, syntax.Sub(setting.span, first, inner)))
+    inner = _set_entry(top_level.Entries(setting.span, ()), rest, setting)
+    return top_level.Entries(entries.span, (*items, top_level.Sub(setting.span, first, inner)))
 
 
 def _is_name(node: syntax.Pipe, name: str) -> bool:

@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from ...grammar.scanner import NEWLINE, scan
-from ...grammar.tables import load
 from ..messages.source import Source
-from . import syntax as s
+from . import top_level
+from .layout_tokens import Token, read_tokens
 from .roles import Roles
 
 WIDTH = 120
@@ -24,26 +23,10 @@ BREAK_AFTER = frozenset("{ ( [ , ; = += ~ <- + - * / // % @ ** == != < <= > >= a
 BREAK_BEFORE = frozenset("-> } ) ] else".split())  # noqa: SIM905
 
 
-class _Token:
-    """A token and what is around it; `gap` is the number of spaces before it when it does not begin a line."""
-
-    __slots__ = ("above", "blank", "breaks", "column", "comment", "end", "gap", "least", "start", "text", "trailing")
-
-    def __init__(self, start: int, end: int, text: str) -> None:
-        self.start, self.end, self.text = start, end, text
-        self.breaks = False  # begins a line
-        self.blank = False  # after an empty line
-        self.above: list[tuple[str, bool]] = []  # comments on lines of their own, each with "after an empty line"
-        self.trailing = ""  # comment behind it
-        self.comment = 0  # column of that comment, as it was
-        self.gap = self.least = 0
-        self.column = 0
-
-
-def format_file(file: s.File, source: Source) -> str:
+def format_file(file: top_level.File, source: Source) -> str:
     """The text of a parsed spec in canonical layout; formatting twice changes nothing more."""
     roles = Roles(file)
-    tokens, last_comments = _tokens(source, roles)
+    tokens, last_comments = read_tokens(source)
     if not tokens and not last_comments:
         return ""
     _join(tokens, roles)
@@ -61,44 +44,10 @@ def format_file(file: s.File, source: Source) -> str:
             return _text(lines, last_comments)
 
 
-# ---- reading -------------------------------------------------------------------------------------------------------
+# ---- breaks and commas that are written ----------------------------------------------------------------------------
 
 
-def _tokens(source: Source, roles: Roles) -> tuple[list[_Token], list[tuple[str, bool]]]:
-    """Tokens with their comments and line breaks; the comments behind the last token apart."""
-    raw, comments = scan(source.text, load())
-    pieces = [(t.start, t.end, t.text, False) for t in raw if t.kind != NEWLINE and t.text]
-    pieces += [(start, end, source.text[start:end].rstrip(), True) for start, end, _ in comments]
-    tokens: list[_Token] = []
-    above: list[tuple[str, bool]] = []
-    at = 0
-    for start, end, text, is_comment in sorted(pieces):
-        lines = source.text.count("\n", at, start)
-        blank = lines > 1 and at > 0
-        if is_comment:
-            if lines == 0 and tokens and not above:
-                tokens[-1].trailing = text
-                tokens[-1].comment = _column(source, start)
-            else:
-                above.append((text, blank))
-        else:
-            token = _Token(start, end, text)
-            token.breaks = lines > 0 or not tokens or bool(above)
-            token.blank = blank
-            token.above, above = above, []
-            tokens.append(token)
-        at = end
-    return tokens, above
-
-
-def _column(source: Source, offset: int) -> int:
-    line, column = source.position(offset)
-    before = source.line(line)[: column - 1]
-    indent = before[: len(before) - len(before.lstrip())]
-    return len(indent.expandtabs(8)) + len(before) - len(indent)
-
-
-def _join(tokens: list[_Token], roles: Roles) -> None:
+def _join(tokens: list[Token], roles: Roles) -> None:
     """Takes back line breaks where no line should end: in the middle of a value, before a comma."""
     for before, token in pairwise(tokens):
         breakable = (
@@ -115,7 +64,7 @@ def _join(tokens: list[_Token], roles: Roles) -> None:
             tokens[b].breaks = tokens[b].blank = False
 
 
-def _pairs(tokens: list[_Token]) -> Iterator[tuple[int, int]]:
+def _pairs(tokens: list[Token]) -> Iterator[tuple[int, int]]:
     """Indices of matching brackets, inner ones first."""
     stack: list[int] = []
     for i, token in enumerate(tokens):
@@ -125,7 +74,7 @@ def _pairs(tokens: list[_Token]) -> Iterator[tuple[int, int]]:
             yield stack.pop(), i
 
 
-def _brackets(tokens: list[_Token], roles: Roles) -> bool:
+def _brackets(tokens: list[Token], roles: Roles) -> bool:
     """Braces around several lines go at line ends; trailing commas only before a closing bracket on a new line.
     Whether there were commas to take or to give."""
     drop: set[int] = set()
@@ -148,7 +97,7 @@ def _brackets(tokens: list[_Token], roles: Roles) -> bool:
         elif broken and not comma:
             insert.append(b - 1)
     for i in sorted(insert, reverse=True):
-        comma_token = _Token(-1, -1, ",")
+        comma_token = Token(-1, -1, ",")
         comma_token.trailing, comma_token.comment = tokens[i].trailing, tokens[i].comment
         tokens[i].trailing = ""
         tokens.insert(i + 1, comma_token)
@@ -158,7 +107,7 @@ def _brackets(tokens: list[_Token], roles: Roles) -> bool:
     return bool(insert or drop)
 
 
-def _breaks_inside(tokens: list[_Token], a: int, b: int) -> bool:
+def _breaks_inside(tokens: list[Token], a: int, b: int) -> bool:
     """Does a line end directly inside these braces (not in a bracket within them)?"""
     depth = 0
     for token in tokens[a + 1 : b + 1]:
@@ -171,7 +120,7 @@ def _breaks_inside(tokens: list[_Token], a: int, b: int) -> bool:
     return False
 
 
-def _remove(tokens: list[_Token], index: int) -> None:
+def _remove(tokens: list[Token], index: int) -> None:
     """Take a token out; its comments go to its neighbours."""
     gone = tokens.pop(index)
     before = tokens[index - 1]
@@ -185,7 +134,7 @@ def _remove(tokens: list[_Token], index: int) -> None:
         tokens[index].breaks = tokens[index].breaks or gone.breaks or bool(homeless)
 
 
-def _separators(tokens: list[_Token]) -> None:
+def _separators(tokens: list[Token]) -> None:
     """`;` goes between two statements on one line, not at the end of a line."""
     for index in range(len(tokens) - 1, -1, -1):
         if tokens[index].text == ";":
@@ -201,7 +150,7 @@ def _separators(tokens: list[_Token]) -> None:
 # ---- spaces --------------------------------------------------------------------------------------------------------
 
 
-def _gaps(tokens: list[_Token], roles: Roles, source: Source) -> None:
+def _gaps(tokens: list[Token], roles: Roles, source: Source) -> None:
     index_ends = roles.end_of_value
     for before, token in pairwise(tokens):
         tight = token.start in roles.tight or (token.text == "[" and before.end in index_ends and not _is_stage(before))
@@ -211,11 +160,11 @@ def _gaps(tokens: list[_Token], roles: Roles, source: Source) -> None:
         token.gap = max(token.least, written) if same_line and token.least else token.least
 
 
-def _is_stage(token: _Token) -> bool:
+def _is_stage(token: Token) -> bool:
     return token.text in ("->", "=", ",", "(", "[", "=>", ":")
 
 
-def _least(before: _Token, token: _Token, tight: bool, roles: Roles) -> int:
+def _least(before: Token, token: Token, tight: bool, roles: Roles) -> int:
     a, b = before.text, token.text
     if tight or b in (",", ";", ")", "]", ".") or a in ("(", "[", "."):
         return 0
@@ -233,8 +182,8 @@ def _least(before: _Token, token: _Token, tight: bool, roles: Roles) -> int:
 # ---- lines ---------------------------------------------------------------------------------------------------------
 
 
-def _lines(tokens: list[_Token]) -> list[list[_Token]]:
-    lines: list[list[_Token]] = []
+def _lines(tokens: list[Token]) -> list[list[Token]]:
+    lines: list[list[Token]] = []
     for token in tokens:
         if token.breaks or not lines:
             lines.append([])
@@ -242,9 +191,9 @@ def _lines(tokens: list[_Token]) -> list[list[_Token]]:
     return lines
 
 
-def _place(lines: list[list[_Token]], roles: Roles) -> None:
+def _place(lines: list[list[Token]], roles: Roles) -> None:
     """Columns of all tokens, from indentation and gaps."""
-    open_: list[tuple[_Token, int, int]] = []  # bracket, indentation of its content, of its closing bracket
+    open_: list[tuple[Token, int, int]] = []  # bracket, indentation of its content, of its closing bracket
     columns: dict[int, int] = {}
     statement = 0  # indentation of the statement that a line belongs to
     for number, line in enumerate(lines):
@@ -270,7 +219,7 @@ def _place(lines: list[list[_Token]], roles: Roles) -> None:
 
 
 def _indent(
-    first: _Token, open_: list[tuple[_Token, int, int]], statement: int, columns: dict[int, int], roles: Roles
+    first: Token, open_: list[tuple[Token, int, int]], statement: int, columns: dict[int, int], roles: Roles
 ) -> int:
     if first.text in CLOSERS:
         return open_[-1][2]
@@ -291,24 +240,24 @@ def _indent(
     return content + STEP
 
 
-def _end(line: list[_Token]) -> int:
+def _end(line: list[Token]) -> int:
     return line[-1].column + len(line[-1].text)
 
 
 # ---- columns -------------------------------------------------------------------------------------------------------
 
 
-def _align_keys(lines: list[list[_Token]], roles: Roles) -> None:
+def _align_keys(lines: list[list[Token]], roles: Roles) -> None:
     """`=` in one column for the keys of a section that begin lines, up to a blank line, `let` or field; sub-sections
     in between do not count."""
     heads = {line[0].start: (i, line) for i, line in enumerate(lines)}
     for section in roles.sections:
-        run: list[list[_Token]] = []
+        run: list[list[Token]] = []
         for item in (*section.items, None):
             place = heads.get(item.span.start) if item is not None else None
-            if isinstance(item, (s.Sub, s.SubFor)) and place is not None and not place[1][0].blank:
+            if isinstance(item, (top_level.Sub, top_level.SubFor)) and place is not None and not place[1][0].blank:
                 continue
-            if isinstance(item, s.Key) and place is not None:
+            if isinstance(item, top_level.Key) and place is not None:
                 if place[1][0].blank or any(blank for _, blank in place[1][0].above):
                     _align(run)
                     run = []
@@ -318,14 +267,14 @@ def _align_keys(lines: list[list[_Token]], roles: Roles) -> None:
                 run = []
 
 
-def _align(run: list[list[_Token]]) -> None:
+def _align(run: list[list[Token]]) -> None:
     width = max((len(line[0].text) for line in run), default=0)
     for line in run:
         if len(line) > 1 and line[1].text == "=":
             line[1].gap = line[1].least = width - len(line[0].text) + 1
 
 
-def _keep_columns(lines: list[list[_Token]], roles: Roles) -> None:
+def _keep_columns(lines: list[list[Token]], roles: Roles) -> None:
     """More than one space stays where it brings a token under or above a like one; elsewhere it goes."""
     while True:
         changed = False
@@ -341,7 +290,7 @@ def _keep_columns(lines: list[list[_Token]], roles: Roles) -> None:
         _place(lines, roles)
 
 
-def _beyond(lines: list[list[_Token]], index: int, step: int) -> Iterator[list[_Token]]:
+def _beyond(lines: list[list[Token]], index: int, step: int) -> Iterator[list[Token]]:
     """The next two lines of the same depth: one that is too wide, or has lines below it, does not part the others."""
     indent = lines[index][0].column
     left = 2
@@ -353,7 +302,7 @@ def _beyond(lines: list[list[_Token]], index: int, step: int) -> Iterator[list[_
         index += step
 
 
-def _lines_up(token: _Token, line: list[_Token]) -> bool:
+def _lines_up(token: Token, line: list[Token]) -> bool:
     """Does a like token of the line begin (a number: or end) in the same column?"""
     end = token.column + len(token.text)
     return any(
@@ -363,14 +312,14 @@ def _lines_up(token: _Token, line: list[_Token]) -> bool:
     )
 
 
-def _is_value(token: _Token) -> bool:
+def _is_value(token: Token) -> bool:
     return token.text[0].isalnum() or token.text[0] in '_"'
 
 
 # ---- long lines ----------------------------------------------------------------------------------------------------
 
 
-def _break_long(lines: list[list[_Token]], roles: Roles) -> bool:
+def _break_long(lines: list[list[Token]], roles: Roles) -> bool:
     """Break one line that is too long. False when none is, or none can be."""
     for line in lines:
         if _end(line) > WIDTH and (_at_arrow(line) or _at_comma(line) or _in_bracket(line, roles)):
@@ -378,7 +327,7 @@ def _break_long(lines: list[list[_Token]], roles: Roles) -> bool:
     return False
 
 
-def _depths(line: list[_Token]) -> Iterator[tuple[_Token, _Token, int]]:
+def _depths(line: list[Token]) -> Iterator[tuple[Token, Token, int]]:
     """Each token but the first with the one before it, and how many of the line's brackets are open around it."""
     depth = 0
     for before, token in pairwise(line):
@@ -386,17 +335,17 @@ def _depths(line: list[_Token]) -> Iterator[tuple[_Token, _Token, int]]:
         yield before, token, depth
 
 
-def _at_arrow(line: list[_Token]) -> bool:
+def _at_arrow(line: list[Token]) -> bool:
     """Before the last `->` outside of the line's brackets that lets it fit."""
     return _last_that_fits([(b, t) for b, t, depth in _depths(line) if depth == 0 and t.text == "->"])
 
 
-def _at_comma(line: list[_Token]) -> bool:
+def _at_comma(line: list[Token]) -> bool:
     """After the last comma outside of the line's brackets that lets it fit."""
     return _last_that_fits([(b, t) for b, t, depth in _depths(line) if depth == 0 and b.text == ","])
 
 
-def _last_that_fits(places: list[tuple[_Token, _Token]]) -> bool:
+def _last_that_fits(places: list[tuple[Token, Token]]) -> bool:
     if not places:
         return False
     fitting = [token for before, token in places if before.column + len(before.text) <= WIDTH]
@@ -404,9 +353,9 @@ def _last_that_fits(places: list[tuple[_Token, _Token]]) -> bool:
     return True
 
 
-def _in_bracket(line: list[_Token], roles: Roles) -> bool:
+def _in_bracket(line: list[Token], roles: Roles) -> bool:
     """Inside the widest bracket that opens and closes on the line; the branches of an `if` are left together."""
-    widest: list[_Token] = []
+    widest: list[Token] = []
     stack: list[int] = []
     for i, token in enumerate(line):
         if token.text in OPENERS:
@@ -430,7 +379,7 @@ def _in_bracket(line: list[_Token], roles: Roles) -> bool:
 # ---- writing -------------------------------------------------------------------------------------------------------
 
 
-def _text(lines: list[list[_Token]], last_comments: list[tuple[str, bool]]) -> str:
+def _text(lines: list[list[Token]], last_comments: list[tuple[str, bool]]) -> str:
     out: list[str] = []
     for number, line in enumerate(lines):
         first = line[0]

@@ -14,6 +14,7 @@ from ...grammar.tables import Tables, load
 from ..messages.diagnostics import Diagnostic
 from ..messages.source import Source, Span
 from . import syntax as s
+from . import top_level
 from .brackets import HEADER
 from .tree_builder import TreeBuilder
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from .recovery import Recovery
 
 
-def parse(source: Source) -> tuple[s.File | None, list[Diagnostic]]:
+def parse(source: Source) -> tuple[top_level.File | None, list[Diagnostic]]:
     """The tree of a whole spec, or None and what is wrong with it."""
     file, _, diagnostics = parse_remains(source)
     return file, diagnostics
@@ -32,18 +33,18 @@ class Remains:
     """What is left of a text with mistakes: the items that have none. What the rest may define is in `missing`; with
     `nameless` a definition whose name could not be read is among it."""
 
-    file: s.File
+    file: top_level.File
     missing: frozenset[str]
     nameless: bool
 
 
-def parse_remains(source: Source) -> tuple[s.File | None, Remains | None, list[Diagnostic]]:
+def parse_remains(source: Source) -> tuple[top_level.File | None, Remains | None, list[Diagnostic]]:
     """As `parse`; where there are mistakes, also the items that they do not touch."""
     value, comments, diagnostics, skipped = _run_all(source, "start")
     version, items = value
     whole = Span(source.name, 0, len(source.text))
     if not diagnostics:
-        return s.File(whole, version, items, comments), None, []
+        return top_level.File(whole, version, items, comments), None, []
     skipped = [(start + len(found[0]), end) for start, end in skipped if (found := _BLANK.match(source.text, start))]
     places = [(d.span.start, d.span.end) for d in diagnostics]
     holes = [*skipped, *(place for place in places if not any(a <= place[0] < b for a, b in skipped))]
@@ -63,7 +64,7 @@ def parse_remains(source: Source) -> tuple[s.File | None, Remains | None, list[D
     for item in sound:
         rest, at = f"{rest}{source.text[at : item.span.start]}\n", item.span.end
     rest += source.text[at:]
-    file = s.File(whole, version, tuple(sound), ())
+    file = top_level.File(whole, version, tuple(sound), ())
     return None, Remains(file, _defined(rest), _NAMELESS.search(rest) is not None), diagnostics
 
 
@@ -89,13 +90,13 @@ def parse_pipe(source: Source) -> tuple[s.Pipe | None, list[Diagnostic]]:
     return (None if diagnostics else value), diagnostics
 
 
-def parse_setting(source: Source) -> tuple[s.Setting | None, list[Diagnostic]]:
+def parse_setting(source: Source) -> tuple[top_level.Setting | None, list[Diagnostic]]:
     """`path=value` as given on the command line."""
     value, _, diagnostics = _run(source, "setting")
     return (None if diagnostics else value), diagnostics
 
 
-def parse_settings(source: Source) -> tuple[list[s.Setting], list[Diagnostic]]:
+def parse_settings(source: Source) -> tuple[list[top_level.Setting], list[Diagnostic]]:
     """`path=a,b,c`: one setting for each value, with exact places; empty with what is wrong."""
     tokens, _ = scan(source.text, load())
     depth = 0
@@ -108,7 +109,7 @@ def parse_settings(source: Source) -> tuple[list[s.Setting], list[Diagnostic]]:
     if not cuts or cuts[0] < equals:
         setting, diagnostics = parse_setting(source)
         return [setting] if setting is not None else [], diagnostics
-    settings: list[s.Setting] = []
+    settings: list[top_level.Setting] = []
     for start, stop in pairwise([equals, *(cut + 1 for cut in cuts), len(source.text) + 1]):
         # the other values are blanked, so that places stay what they are
         alone = source.text[:equals] + " " * (start - equals) + source.text[start : stop - 1]
@@ -139,11 +140,13 @@ class _Listener:
         return self._loaded().too_deep(machine, start, end)
 
 
-def _run(source: Source, start: str) -> tuple[Any, tuple[s.Comment, ...], list[Diagnostic]]:
+def _run(source: Source, start: str) -> tuple[Any, tuple[top_level.Comment, ...], list[Diagnostic]]:
     return _run_all(source, start)[:3]
 
 
-def _run_all(source: Source, start: str) -> tuple[Any, tuple[s.Comment, ...], list[Diagnostic], list[tuple[int, int]]]:
+def _run_all(
+    source: Source, start: str
+) -> tuple[Any, tuple[top_level.Comment, ...], list[Diagnostic], list[tuple[int, int]]]:
     """Value, comments, mistakes, and the parts that were left out."""
     tables = load()
     builder = TreeBuilder(source.name, tables)
@@ -153,7 +156,7 @@ def _run_all(source: Source, start: str) -> tuple[Any, tuple[s.Comment, ...], li
     value = machine.run(start)
     builder.finish()
     comments = tuple(
-        s.Comment(Span(source.name, begin, end), source.text[begin + 1 : end], own_line)
+        top_level.Comment(Span(source.name, begin, end), source.text[begin + 1 : end], own_line)
         for begin, end, own_line in found
     )
     diagnostics = sorted(builder.diagnostics, key=lambda d: (d.span.start, d.span.end))
@@ -164,7 +167,7 @@ def _run_all(source: Source, start: str) -> tuple[Any, tuple[s.Comment, ...], li
             for value in machine.values
             for part in (cast("list[Any]", value) if isinstance(value, list) else [value])
         ]
-        items = [part for part in parts if isinstance(part, get_args(s.Item))]
+        items = [part for part in parts if isinstance(part, get_args(top_level.Item))]
         stopped = max((item.span.end for item in items), default=0)
         return (None, items), comments, diagnostics, [*skipped, (stopped, len(source.text))]
     return (None if value is HOLE else value), comments, diagnostics, skipped

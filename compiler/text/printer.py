@@ -7,7 +7,9 @@ from collections.abc import Iterable
 
 from ..messages.source import Source
 from . import syntax as s
+from . import top_level
 from .layout import STEP, format_file
+from .node import Node
 from .parse import parse
 
 __all__ = ["format_file", "print_expression", "print_file"]
@@ -30,12 +32,12 @@ LEVELS = {
 ESCAPES = str.maketrans({'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t"})
 
 
-def print_expression(node: s.Node) -> str:
+def print_expression(node: Node) -> str:
     """The text of an expression, stage, type, setting or argument list."""
     return _print(node, PIPE)
 
 
-def print_file(file: s.File) -> str:
+def print_file(file: top_level.File) -> str:
     """The text of a whole tree, also of one that nobody wrote. Comments are not placed."""
     items = "\n\n".join(_statement(item, 0) for item in file.items)
     head = f"dlspec {file.version.text}\n\n" if file.version is not None else ""
@@ -45,12 +47,12 @@ def print_file(file: s.File) -> str:
     return format_file(again, source)
 
 
-def _print(node: s.Node, least: int) -> str:
+def _print(node: Node, least: int) -> str:
     text = _bare(node)
     return f"({text})" if _level(node) < least else text
 
 
-def _level(node: s.Node) -> int:
+def _level(node: Node) -> int:
     match node:
         case s.Pipeline() | s.LabelledValue():
             return PIPE
@@ -78,11 +80,11 @@ def _binary(node: s.Binary) -> str:
     return f"{before}{node.op}{after}" if close else f"{before} {node.op} {after}"
 
 
-def _listed(items: Iterable[s.Node], least: int = PIPE) -> str:
+def _listed(items: Iterable[Node], least: int = PIPE) -> str:
     return ", ".join(_print(item, least) for item in items)
 
 
-def _optional(before: str, node: s.Node | None) -> str:
+def _optional(before: str, node: Node | None) -> str:
     return "" if node is None else before + _print(node, PIPE)
 
 
@@ -90,7 +92,7 @@ def _stages(stages: Iterable[s.Stage]) -> str:
     return " -> ".join(_bare(stage) for stage in stages)
 
 
-def _bare(node: s.Node) -> str:
+def _bare(node: Node) -> str:
     """Without the parentheses that its surroundings may need."""
     match node:
         case s.Name() | s.Path():
@@ -144,7 +146,7 @@ def _slice(node: s.Slice) -> str:
     return f"{start}:{stop}"
 
 
-def _bare_flow(node: s.Node) -> str:
+def _bare_flow(node: Node) -> str:
     match node:
         case s.Pipeline():
             head = node.value
@@ -179,18 +181,18 @@ def _bare_flow(node: s.Node) -> str:
             return node.name.text + _optional(": ", node.type) + _optional(" = ", node.default)
         case s.Decls():
             return f"({_listed(node.items)})"
-        case s.Alias():
+        case top_level.Alias():
             return node.name.text + _optional(" as ", node.alias)
         case _:
             return _statement(node, 0)
 
 
-def _braces(items: Iterable[s.Node], indent: int) -> str:
+def _braces(items: Iterable[Node], indent: int) -> str:
     lines = [" " * (indent + STEP) + _statement(item, indent + STEP) for item in items]
     return "{\n" + "\n".join(lines) + "\n" + " " * indent + "}" if lines else "{}"
 
 
-def _statement(node: s.Node, indent: int) -> str:
+def _statement(node: Node, indent: int) -> str:
     """A statement, entry or item; those with braces take several lines."""
     if isinstance(node, s.Pipe):
         return _print(node, PIPE)
@@ -213,57 +215,57 @@ def _statement(node: s.Node, indent: int) -> str:
             return f"if {_print(node.condition, OR)} {_braces(node.then.statements, indent)}{orelse}"
         case s.Body():
             return _braces(node.statements, indent)
-        case s.Entries():
+        case top_level.Entries():
             return _braces(node.items, indent)
-        case s.Key():
+        case top_level.Key():
             return f"{node.name.text} = {_print(node.value, PIPE)}"
-        case s.Field():
+        case top_level.Field():
             return f"{node.name.text}: {_bare(node.type)} = {_print(node.value, PIPE)}"
-        case s.Let():
+        case top_level.Let():
             return f"let {node.name.text} = {_print(node.value, PIPE)}"
-        case s.Draw():
+        case top_level.Draw():
             return f"{node.path.text} ~ {_print(node.value, PIPE)}"
-        case s.Rule():
+        case top_level.Rule():
             return f"{_bare(node.ours)} <- {_print(node.theirs, PIPE)}"
-        case s.Sub():
+        case top_level.Sub():
             return f"{node.name.text} {_braces(node.entries.items, indent)}"
-        case s.SubFor():
+        case top_level.SubFor():
             entries = "" if node.entries is None else " " + _braces(node.entries.items, indent)
             return f"{node.name.text} {_listed(node.args, IF)}{entries}"
-        case s.Setting():
+        case top_level.Setting():
             return f"{node.path.text} = {_print(node.value, PIPE)}"
         case _:
             return _item(node, indent)
 
 
-def _item(node: s.Node, indent: int) -> str:
+def _item(node: Node, indent: int) -> str:
     match node:
-        case s.Import():
+        case top_level.Import():
             args = "" if node.args is None else f" {_bare(node.args)}"
             return f"from {_bare(node.path)}{args} import {_listed(node.names)}"
-        case s.Extends():
+        case top_level.Extends():
             return f"extends {_bare(node.path)}"
-        case s.Param():
+        case top_level.Param():
             return f"param {node.name.text}{_optional(': ', node.type)} = {_print(node.value, PIPE)}"
-        case s.Block() | s.Model():
-            override = "override " if isinstance(node, s.Block) and node.override else ""
-            word = "block" if isinstance(node, s.Block) else "model"
+        case top_level.Block() | top_level.Model():
+            override = "override " if isinstance(node, top_level.Block) and node.override else ""
+            word = "block" if isinstance(node, top_level.Block) else "model"
             lists = "".join(_bare(decls) for decls in node.signature)
             outs = _optional(" -> ", node.outs)
             return f"{override}{word} {node.name.text}{lists}{outs} {_braces(node.body.statements, indent)}"
-        case s.BlockSeq():
+        case top_level.BlockSeq():
             statics = "" if node.statics is None else _bare(node.statics)
             return f"{'override ' * node.override}block {node.name.text}{statics} = {_stages(node.stages)}"
-        case s.Data():
+        case top_level.Data():
             return f"data {node.name.text} {_braces(node.entries.items, indent)}"
-        case s.Train() | s.Export() | s.Search():
+        case top_level.Train() | top_level.Export() | top_level.Search():
             name = "" if node.name is None else f" {node.name.text}"
             return f"{type(node).__name__.lower()}{name} {_braces(node.entries.items, indent)}"
-        case s.Weights():
+        case top_level.Weights():
             return f"weights {node.name.text} for {node.model.text} {_braces(node.entries.items, indent)}"
-        case s.Variant():
+        case top_level.Variant():
             return f"variant {node.name.text} {_braces(node.settings, indent)}"
-        case s.Set():
+        case top_level.Set():
             return f"set {_statement(node.setting, indent)}"
         case _:
             raise AssertionError(f"no text for {type(node).__name__}")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from . import syntax as s
+from . import top_level
+from .node import Node, children
 
 
 class Roles:
     """Filled by one walk over the tree; all sets hold offsets where a token begins."""
 
-    def __init__(self, file: s.File) -> None:
+    def __init__(self, file: top_level.File) -> None:
         self.unary: set[int] = set()
         self.tight: set[int] = set()  # brackets that belong to what is before them
         self.slices: list[tuple[int, int]] = []
@@ -19,12 +21,12 @@ class Roles:
         self.second: dict[int, int] = {}  # a second list of declarations, and where the first one begins
         self.lists: set[int] = set()  # brackets that may have a trailing comma
         self.must: set[int] = set()  # .. and that need it: `(x,)`
-        self.sections: list[s.Entries] = []  # their keys are aligned
+        self.sections: list[top_level.Entries] = []  # their keys are aligned
         self.end_of_value: dict[int, int] = {}  # of what is indexed, and of the index: its bracket is tight
         self._walk(file)
 
-    def _walk(self, root: s.Node) -> None:
-        stack: list[tuple[s.Node, int]] = [(root, -1)]  # with the `if` whose chain of `else if` it continues
+    def _walk(self, root: Node) -> None:
+        stack: list[tuple[Node, int]] = [(root, -1)]  # with the `if` whose chain of `else if` it continues
         while stack:
             node, chain = stack.pop()
             start: int = getattr(node, "span").start  # noqa: B009 - every node but the base class has one
@@ -33,11 +35,11 @@ class Roles:
             if isinstance(node, (s.IfExpr, s.IfStage, s.If)) and node.orelse is not None:
                 owner = chain if chain >= 0 else start
                 self.ifs.append((node.then.span.end, node.orelse.span.start, owner))
-            for child in s.children(node):
+            for child in children(node):
                 continues = owner >= 0 and child is getattr(node, "orelse", None)
                 stack.append((child, owner if continues and isinstance(child, (s.IfExpr, s.IfStage, s.If)) else -1))
 
-    def _note(self, node: s.Node, start: int) -> None:
+    def _note(self, node: Node, start: int) -> None:
         match node:
             case s.Unary():
                 self.unary.add(start)
@@ -51,24 +53,24 @@ class Roles:
                 part = node.args or node.shape
                 if node.name is not None and part is not None:
                     self.tight.add(part.span.start)
-            case s.Block() | s.Model():
+            case top_level.Block() | top_level.Model():
                 self.tight |= {decls.span.start for decls in node.signature}
                 if len(node.signature) == 2:
                     self.second[node.signature[1].span.start] = node.signature[0].span.start
-            case s.BlockSeq() if node.statics is not None:
+            case top_level.BlockSeq() if node.statics is not None:
                 self.tight.add(node.statics.span.start)
             case s.Body():
                 self.bodies.add(start)
                 self.statements |= {statement.span.start for statement in node.statements}
-            case s.Entries():
+            case top_level.Entries():
                 self.sections.append(node)
                 self.bodies.add(start)
                 self.statements |= {entry.span.start for entry in node.items}
-            case s.Variant():
+            case top_level.Variant():
                 self.statements |= {setting.span.start for setting in node.settings}
             case s.Group():
                 self.groups.add(start)
-            case s.File():
+            case top_level.File():
                 self.statements |= {item.span.start for item in node.items}
             case _:
                 pass

@@ -1,48 +1,18 @@
-"""The abstract syntax tree: one frozen record a grammar rule, each with the span it was read from.
+"""The syntax tree of what a body and a value are made of: expressions, stages, types, statements.
 
-The parser builds these, the printer writes them back, the passes read them. Nothing here knows what a name means.
+One frozen record a grammar rule, each with the span it was read from. The parser builds these, the printer writes them
+back, the passes read them; `top_level` has the items of a file. Nothing here knows what a name means.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, ClassVar, TypeAlias, cast, dataclass_transform
+from typing import TypeAlias
 
 from ..messages.source import Span
+from .node import Node
 
 #: The signs that compare.
 COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
-
-
-class _NodeType(type):
-    """Gives a class of fields its slots and `__init__`. Sixty dataclasses would take 20 ms of every start of `dlc`."""
-
-    def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> type:
-        fields = tuple(name for name in namespace.get("__annotations__", ()) if not name.startswith("_"))
-        namespace["__slots__"] = namespace["__match_args__"] = fields
-        if fields:
-            code = f"def __init__(self, {', '.join(fields)}):\n" + "".join(f"  self.{f} = {f}\n" for f in fields)
-            exec(code, namespace)  # noqa: S102 - field names of this module only
-            namespace.pop("__builtins__")
-        return super().__new__(mcs, name, bases, namespace)
-
-
-@dataclass_transform(frozen_default=True)
-class Node(metaclass=_NodeType):
-    """What all nodes share: equality, hash and repr by value. Frozen for the type checker, which costs nothing."""
-
-    __match_args__: ClassVar[tuple[str, ...]]
-
-    def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and all(
-            getattr(self, name) == getattr(other, name) for name in self.__match_args__
-        )
-
-    def __hash__(self) -> int:
-        return hash((type(self).__name__, *(getattr(self, name) for name in self.__match_args__)))
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in self.__match_args__)})"
 
 
 class Name(Node):
@@ -382,208 +352,6 @@ class Body(Node):
     statements: tuple[Statement, ...]
 
 
-# ---- top-level items -----------------------------------------------------------------------------------------------
-
-
-class Alias(Node):
-    """`name as alias` in an import list."""
-
-    span: Span
-    name: Name
-    alias: Name | None
-
-
-class Import(Node):
-    """`from "x.dlspec" (args) import A, B as C`; `path` is a String or a dotted Path (`std.attention`)."""
-
-    span: Span
-    path: String | Path
-    args: Args | None
-    names: tuple[Alias, ...]
-
-
-class Extends(Node):
-    span: Span
-    path: String
-
-
-class Param(Node):
-    span: Span
-    name: Name
-    type: Type | None
-    value: Pipe
-
-
-class Block(Node):
-    """`block Name(statics)(inputs) -> outs { .. }`. `signature` holds one or two lists as written; which list is
-    which is decided by their types (a single list with tensor types is the inputs)."""
-
-    span: Span
-    override: bool
-    name: Name
-    signature: tuple[Decls, ...]
-    outs: Type | Decls | None
-    body: Body
-
-
-class BlockSeq(Node):
-    """`block Name(statics) = stage -> stage`: one tensor in, one out, children numbered."""
-
-    span: Span
-    override: bool
-    name: Name
-    statics: Decls | None
-    stages: tuple[Stage, ...]
-
-
-class Model(Node):
-    span: Span
-    name: Name
-    signature: tuple[Decls, ...]
-    outs: Type | Decls | None
-    body: Body
-
-
-class Key(Node):
-    """`name = value` in a section."""
-
-    span: Span
-    name: Name
-    value: Pipe
-
-
-class Field(Node):
-    """`name: type = value` in a section."""
-
-    span: Span
-    name: Name
-    type: Type
-    value: Pipe
-
-
-class Let(Node):
-    span: Span
-    name: Name
-    value: Pipe
-
-
-class Draw(Node):
-    """`setting ~ distribution`."""
-
-    span: Span
-    path: Path
-    value: Pipe
-
-
-class Rule(Node):
-    """`"ours" <- theirs` in a weight map."""
-
-    span: Span
-    ours: String
-    theirs: Pipe
-
-
-class Sub(Node):
-    """`name { entries }`."""
-
-    span: Span
-    name: Name
-    entries: Entries
-
-
-class SubFor(Node):
-    """`freeze "a.**", rank < 2 { .. }`, `step gen { .. }`: a name, arguments, and maybe entries."""
-
-    span: Span
-    name: Name
-    args: tuple[Pipe, ...]
-    entries: Entries | None
-
-
-class Entries(Node):
-    span: Span
-    items: tuple[Entry, ...]
-
-
-class Data(Node):
-    span: Span
-    name: Name
-    entries: Entries
-
-
-class Train(Node):
-    span: Span
-    name: Name | None
-    entries: Entries
-
-
-class Export(Node):
-    span: Span
-    name: Name | None
-    entries: Entries
-
-
-class Search(Node):
-    span: Span
-    name: Name | None
-    entries: Entries
-
-
-class Weights(Node):
-    """`weights name for Model { .. }`."""
-
-    span: Span
-    name: Name
-    model: Name
-    entries: Entries
-
-
-class Setting(Node):
-    """`path = value` of a variant, a `set` or the command line."""
-
-    span: Span
-    path: Path
-    value: Pipe
-
-
-class Variant(Node):
-    span: Span
-    name: Name
-    settings: tuple[Setting, ...]
-
-
-class Set(Node):
-    span: Span
-    setting: Setting
-
-
-class Comment(Node):
-    """A comment with its text after `#`; `own_line`: no code before it on its line."""
-
-    span: Span
-    text: str
-    own_line: bool
-
-
-class File(Node):
-    """A whole spec. Comments are kept aside, ordered by place; they mean nothing to any pass."""
-
-    span: Span
-    version: Number | None
-    items: tuple[Item, ...]
-    comments: tuple[Comment, ...]
-
-
-def children(node: Node) -> Iterator[Node]:
-    """The nodes directly below, in the order of the fields."""
-    for name in node.__match_args__:
-        value: Any = getattr(node, name)
-        if isinstance(value, Node):
-            yield value
-        elif isinstance(value, tuple) and not isinstance(value, Span):
-            yield from (item for item in cast(tuple[Any, ...], value) if isinstance(item, Node))
-
-
 Unit: TypeAlias = Ascribe | Rearrange | Apply | Group | IfStage | Repeat | For
 Stage: TypeAlias = Unit | Labelled
 Pipe: TypeAlias = (
@@ -607,7 +375,3 @@ Pipe: TypeAlias = (
     | LabelledValue
 )
 Statement: TypeAlias = Bind | Accum | Require | Init | Emit | Scan | If | Pipe
-Entry: TypeAlias = Key | Field | Let | Draw | Rule | Sub | SubFor
-Item: TypeAlias = (
-    Import | Extends | Param | Block | BlockSeq | Model | Data | Train | Export | Search | Weights | Variant | Set
-)

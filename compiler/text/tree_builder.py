@@ -15,6 +15,7 @@ from ..messages import syntax as errors
 from ..messages.diagnostics import Diagnostic
 from ..messages.source import Span
 from . import syntax as s
+from . import top_level
 
 UNITS = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "k": 10**3, "M": 10**6, "G": 10**9}
 LARGEST = 2**63
@@ -89,35 +90,35 @@ class TreeBuilder:
 
     # ---- files and declarations ------------------------------------------------------------------------------------
 
-    def on_start(self, items: Items, start: int, end: int) -> tuple[s.Number | None, tuple[s.Item, ...]]:
+    def on_start(self, items: Items, start: int, end: int) -> tuple[s.Number | None, tuple[top_level.Item, ...]]:
         version = items[0] if items and isinstance(items[0], s.Number) else None
         return version, tuple(i for i in items if i is not None and i is not HOLE and i is not version)
 
     def on_version(self, items: Items, start: int, end: int) -> s.Number:
         return items[0]
 
-    def on_import_(self, items: Items, start: int, end: int) -> s.Import:
-        return s.Import(self.span(start, end), items[0], items[1], tuple(items[2:]))
+    def on_import_(self, items: Items, start: int, end: int) -> top_level.Import:
+        return top_level.Import(self.span(start, end), items[0], items[1], tuple(items[2:]))
 
-    def on_alias(self, items: Items, start: int, end: int) -> s.Alias:
-        return s.Alias(self.span(start, end), items[0], items[1])
+    def on_alias(self, items: Items, start: int, end: int) -> top_level.Alias:
+        return top_level.Alias(self.span(start, end), items[0], items[1])
 
-    def on_extends(self, items: Items, start: int, end: int) -> s.Extends:
-        return s.Extends(self.span(start, end), items[0])
+    def on_extends(self, items: Items, start: int, end: int) -> top_level.Extends:
+        return top_level.Extends(self.span(start, end), items[0])
 
-    def on_param(self, items: Items, start: int, end: int) -> s.Param:
-        return s.Param(self.span(start, end), items[0], items[1], items[2])
+    def on_param(self, items: Items, start: int, end: int) -> top_level.Param:
+        return top_level.Param(self.span(start, end), items[0], items[1], items[2])
 
-    def on_block(self, items: Items, start: int, end: int) -> s.Block:
+    def on_block(self, items: Items, start: int, end: int) -> top_level.Block:
         override, name, signature, outs, body = items
-        return s.Block(self.span(start, end), override is not None, name, signature, outs, body)
+        return top_level.Block(self.span(start, end), override is not None, name, signature, outs, body)
 
-    def on_block_seq(self, items: Items, start: int, end: int) -> s.BlockSeq:
+    def on_block_seq(self, items: Items, start: int, end: int) -> top_level.BlockSeq:
         override, name, statics, stages = items
-        return s.BlockSeq(self.span(start, end), override is not None, name, statics, stages)
+        return top_level.BlockSeq(self.span(start, end), override is not None, name, statics, stages)
 
-    def on_model(self, items: Items, start: int, end: int) -> s.Model:
-        return s.Model(self.span(start, end), *items)
+    def on_model(self, items: Items, start: int, end: int) -> top_level.Model:
+        return top_level.Model(self.span(start, end), *items)
 
     def on_sig(self, items: Items, start: int, end: int) -> tuple[s.Decls, ...]:
         return tuple(items)
@@ -190,54 +191,54 @@ class TreeBuilder:
 
     # ---- sections --------------------------------------------------------------------------------------------------
 
-    def on_data(self, items: Items, start: int, end: int) -> s.Data:
-        return s.Data(self.span(start, end), *items)
+    def on_data(self, items: Items, start: int, end: int) -> top_level.Data:
+        return top_level.Data(self.span(start, end), *items)
 
-    def on_train(self, items: Items, start: int, end: int) -> s.Train:
-        return s.Train(self.span(start, end), *items)
+    def on_train(self, items: Items, start: int, end: int) -> top_level.Train:
+        return top_level.Train(self.span(start, end), *items)
 
-    def on_export(self, items: Items, start: int, end: int) -> s.Export:
-        return s.Export(self.span(start, end), *items)
+    def on_export(self, items: Items, start: int, end: int) -> top_level.Export:
+        return top_level.Export(self.span(start, end), *items)
 
-    def on_search(self, items: Items, start: int, end: int) -> s.Search:
-        return s.Search(self.span(start, end), *items)
+    def on_search(self, items: Items, start: int, end: int) -> top_level.Search:
+        return top_level.Search(self.span(start, end), *items)
 
-    def on_weights(self, items: Items, start: int, end: int) -> s.Weights:
-        return s.Weights(self.span(start, end), *items)
+    def on_weights(self, items: Items, start: int, end: int) -> top_level.Weights:
+        return top_level.Weights(self.span(start, end), *items)
 
-    def on_variant(self, items: Items, start: int, end: int) -> s.Variant:
+    def on_variant(self, items: Items, start: int, end: int) -> top_level.Variant:
         settings = tuple(i for i in items[1:] if i is not None and i is not HOLE)
-        return s.Variant(self.span(start, end), items[0], settings)
+        return top_level.Variant(self.span(start, end), items[0], settings)
 
-    def on_setting(self, items: Items, start: int, end: int) -> s.Setting:
-        return s.Setting(self.span(start, end), *items)
+    def on_setting(self, items: Items, start: int, end: int) -> top_level.Setting:
+        return top_level.Setting(self.span(start, end), *items)
 
-    def on_set(self, items: Items, start: int, end: int) -> s.Set:
-        return s.Set(self.span(start, end), items[0])
+    def on_set(self, items: Items, start: int, end: int) -> top_level.Set:
+        return top_level.Set(self.span(start, end), items[0])
 
-    def on_entries(self, items: Items, start: int, end: int) -> s.Entries:
-        return s.Entries(self.span(start, end), tuple(i for i in items if i is not None and i is not HOLE))
+    def on_entries(self, items: Items, start: int, end: int) -> top_level.Entries:
+        return top_level.Entries(self.span(start, end), tuple(i for i in items if i is not None and i is not HOLE))
 
-    def on_key(self, items: Items, start: int, end: int) -> s.Key:
-        return s.Key(self.span(start, end), *items)
+    def on_key(self, items: Items, start: int, end: int) -> top_level.Key:
+        return top_level.Key(self.span(start, end), *items)
 
-    def on_field(self, items: Items, start: int, end: int) -> s.Field:
-        return s.Field(self.span(start, end), *items)
+    def on_field(self, items: Items, start: int, end: int) -> top_level.Field:
+        return top_level.Field(self.span(start, end), *items)
 
-    def on_let(self, items: Items, start: int, end: int) -> s.Let:
-        return s.Let(self.span(start, end), *items)
+    def on_let(self, items: Items, start: int, end: int) -> top_level.Let:
+        return top_level.Let(self.span(start, end), *items)
 
-    def on_draw(self, items: Items, start: int, end: int) -> s.Draw:
-        return s.Draw(self.span(start, end), *items)
+    def on_draw(self, items: Items, start: int, end: int) -> top_level.Draw:
+        return top_level.Draw(self.span(start, end), *items)
 
-    def on_rule(self, items: Items, start: int, end: int) -> s.Rule:
-        return s.Rule(self.span(start, end), *items)
+    def on_rule(self, items: Items, start: int, end: int) -> top_level.Rule:
+        return top_level.Rule(self.span(start, end), *items)
 
-    def on_sub(self, items: Items, start: int, end: int) -> s.Sub:
-        return s.Sub(self.span(start, end), *items)
+    def on_sub(self, items: Items, start: int, end: int) -> top_level.Sub:
+        return top_level.Sub(self.span(start, end), *items)
 
-    def on_sub_for(self, items: Items, start: int, end: int) -> s.SubFor:
-        return s.SubFor(self.span(start, end), items[0], tuple(items[1:-1]), items[-1])
+    def on_sub_for(self, items: Items, start: int, end: int) -> top_level.SubFor:
+        return top_level.SubFor(self.span(start, end), items[0], tuple(items[1:-1]), items[-1])
 
     # ---- pipelines -------------------------------------------------------------------------------------------------
 

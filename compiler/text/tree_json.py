@@ -10,23 +10,25 @@ from functools import cache
 from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 
 from ..messages.source import Span
-from . import syntax as s
+from . import syntax, top_level
+from .node import Node
 
 FORMAT = 1  # grows when a tree written before could not be read any more
 _KEYS = {"type": "annotation"}
-_CLASSES: dict[str, type[s.Node]] = {
+_NAMES = {**vars(syntax), **vars(top_level)}
+_CLASSES: dict[str, type[Node]] = {
     name: value
-    for name, value in vars(s).items()
-    if isinstance(value, type) and issubclass(value, s.Node) and value is not s.Node
+    for name, value in _NAMES.items()
+    if isinstance(value, type) and issubclass(value, Node) and value is not Node
 }
 
 
-def ast_to_json(file: s.File) -> dict[str, Any]:
+def ast_to_json(file: top_level.File) -> dict[str, Any]:
     """Plain data for `json.dumps`; the name of the file is given once, at the top."""
     return {"format": FORMAT, "file": file.span.file, "tree": _encode(file)}
 
 
-def ast_from_json(data: dict[str, Any]) -> s.File:
+def ast_from_json(data: dict[str, Any]) -> top_level.File:
     """The tree again. Raises ValueError for anything else (a wrong type too: this is data)."""
     if data.get("format") != FORMAT:
         raise ValueError(f"not a syntax tree of format {FORMAT}")
@@ -34,7 +36,7 @@ def ast_from_json(data: dict[str, Any]) -> s.File:
     if not isinstance(name, str):
         raise ValueError("the tree does not name its file")  # noqa: TRY004 - as above
     tree = _decode(data.get("tree"), name)
-    if not isinstance(tree, s.File):
+    if not isinstance(tree, top_level.File):
         raise ValueError("the tree is not that of a file")  # noqa: TRY004 - as above
     return tree
 
@@ -46,7 +48,7 @@ def _key(field: str) -> str:
 def _encode(value: Any) -> Any:
     if isinstance(value, Span):
         return [value.start, value.end]
-    if isinstance(value, s.Node):
+    if isinstance(value, Node):
         fields = {_key(name): _encode(getattr(value, name)) for name in value.__match_args__}
         return {"type": type(value).__name__, **fields}
     if isinstance(value, tuple):
@@ -54,7 +56,7 @@ def _encode(value: Any) -> Any:
     return value
 
 
-def _decode(data: Any, file: str) -> s.Node:
+def _decode(data: Any, file: str) -> Node:
     if not isinstance(data, dict):
         raise ValueError("expected a node")  # noqa: TRY004 - as above
     fields = cast(dict[str, Any], data)
@@ -86,8 +88,8 @@ def _field(hint: Any, data: Any, file: str, where: str) -> Any:
 
 
 @cache
-def _hints(cls: type[s.Node]) -> dict[str, Any]:
-    hints = get_type_hints(cls, dict(vars(s)))
+def _hints(cls: type[Node]) -> dict[str, Any]:
+    hints = get_type_hints(cls, _NAMES)
     return {name: hints[name] for name in cls.__match_args__}
 
 

@@ -20,7 +20,8 @@ from dlc.compiler.catalogue.ops import names as operator_names
 from dlc.compiler.check import check
 from dlc.compiler.messages.render import render
 from dlc.compiler.messages.source import Source
-from dlc.compiler.text import syntax
+from dlc.compiler.text import syntax, top_level
+from dlc.compiler.text.node import Node
 from dlc.compiler.text.parse import parse
 from dlc.grammar.scanner import scan
 from dlc.grammar.tables import load
@@ -60,12 +61,12 @@ class Parts:
                 self.names.append(place)
             if isinstance(node, syntax.Pipe):
                 self.expressions.append(place)
-            elif not isinstance(node, (syntax.Name, syntax.File)):
+            elif not isinstance(node, (syntax.Name, top_level.File)):
                 self.lines.append(place)
 
 
-def walk(node: Any) -> Iterator[syntax.Node]:
-    if isinstance(node, syntax.Node):
+def walk(node: Any) -> Iterator[Node]:
+    if isinstance(node, Node):
         yield node
         for name in node.__match_args__:
             yield from walk(getattr(node, name))

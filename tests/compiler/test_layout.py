@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dlc.compiler.messages.source import Source, Span
-from dlc.compiler.text import syntax as s
+from dlc.compiler.text import top_level
 from dlc.compiler.text.layout import WIDTH, format_file
 from dlc.compiler.text.parse import parse
 from dlc.compiler.text.syntax import Node
@@ -18,7 +18,7 @@ from dlc.grammar.tables import load
 SPECS = sorted((Path(__file__).parent.parent / "language").glob("*/*.dlspec"))
 
 
-def tree(text: str) -> s.File:
+def tree(text: str) -> top_level.File:
     file, diagnostics = parse(Source("x", text))
     assert file is not None, [(d.message, text[max(0, d.span.start - 40) : d.span.end]) for d in diagnostics]
     return file

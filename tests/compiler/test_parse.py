@@ -14,13 +14,15 @@ import pytest
 from dlc.compiler.messages.diagnostics import Diagnostic
 from dlc.compiler.messages.source import Source, Span
 from dlc.compiler.text import syntax as s
+from dlc.compiler.text import top_level
+from dlc.compiler.text.node import Node, children
 from dlc.compiler.text.parse import parse, parse_pipe, parse_setting, parse_settings
 from dlc.compiler.text.read import read_source
 
 SPECS = sorted((Path(__file__).parent.parent / "language").glob("*/*.dlspec"))
 
 
-def tree(text: str) -> s.File:
+def tree(text: str) -> top_level.File:
     file, diagnostics = parse(Source("x", text))
     assert file is not None, diagnostics
     return file
@@ -39,8 +41,8 @@ def errors(text: str) -> list[tuple[str, str]]:
     return [(d.code, text[d.span.start : d.span.end]) for d in diagnostics]
 
 
-def walk(node: s.Node) -> list[s.Node]:
-    return [node, *[deeper for child in s.children(node) for deeper in walk(child)]]
+def walk(node: Node) -> list[Node]:
+    return [node, *[deeper for child in children(node) for deeper in walk(child)]]
 
 
 def span(node: Any) -> Span:
@@ -57,11 +59,11 @@ def test_spans_nest_and_name_what_they_cover(path: Path) -> None:
     assert span(file) == Span("x", 0, len(text))
     for node in walk(file):
         covered = text[span(node).start : span(node).end]
-        assert covered == covered.strip() or isinstance(node, (s.File, s.Comment))
-        inside = list(s.children(node))
+        assert covered == covered.strip() or isinstance(node, (top_level.File, top_level.Comment))
+        inside = list(children(node))
         for child in inside:
             assert span(node).start <= span(child).start <= span(child).end <= span(node).end
-        ordered = [child for child in inside if not isinstance(child, s.Comment)]
+        ordered = [child for child in inside if not isinstance(child, top_level.Comment)]
         for a, b in itertools.pairwise(ordered):
             assert span(a).end <= span(b).start
         match node:
@@ -75,11 +77,11 @@ def test_spans_nest_and_name_what_they_cover(path: Path) -> None:
                 assert covered[0] + covered[-1] == "()"
             case s.Shape() | s.List():
                 assert covered[0] + covered[-1] == "[]"
-            case s.Group() | s.Body() | s.Entries():
+            case s.Group() | s.Body() | top_level.Entries():
                 assert covered[0] + covered[-1] == "{}"
             case s.Binary():
                 assert text[node.op_span.start : node.op_span.end] == node.op
-            case s.Comment():
+            case top_level.Comment():
                 assert covered == "#" + node.text
             case _:
                 pass
@@ -113,7 +115,7 @@ def test_spans_of_an_expression() -> None:
 def test_offsets_count_characters() -> None:
     file = tree('param a = "日本 \U0001f600" # ☃\nparam b = 1\n')
     assert span(file.items[1]).start == 21
-    assert file.comments == (s.Comment(Span("x", 17, 20), " ☃", False),)
+    assert file.comments == (top_level.Comment(Span("x", 17, 20), " ☃", False),)
 
 
 # ---- values ----------------------------------------------------------------------------------------------------------
@@ -192,8 +194,8 @@ def test_less_than_minus_one_is_no_arrow() -> None:
 )
 def test_where_lines_end(text: str) -> None:
     (train,) = tree(text).items
-    assert isinstance(train, s.Train)
-    assert [entry.name.text for entry in train.entries.items if isinstance(entry, s.Key)] == ["a", "b"]
+    assert isinstance(train, top_level.Train)
+    assert [entry.name.text for entry in train.entries.items if isinstance(entry, top_level.Key)] == ["a", "b"]
 
 
 def test_lines_go_on() -> None:
@@ -203,7 +205,7 @@ def test_lines_go_on() -> None:
 
 def test_operator_on_the_next_line_is_another_statement() -> None:
     (block,) = tree("block A(x: [B]) -> [B] {\n  x\n    - 1\n}").items
-    assert isinstance(block, s.Block)
+    assert isinstance(block, top_level.Block)
     assert len(block.body.statements) == 2
 
 

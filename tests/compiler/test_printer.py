@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from dlc.compiler.messages.source import Source, Span
 from dlc.compiler.text import syntax as s
+from dlc.compiler.text import top_level
 from dlc.compiler.text.parse import parse, parse_pipe, parse_setting
 from dlc.compiler.text.printer import print_expression, print_file
 from dlc.compiler.text.tree_json import ast_from_json, ast_schema, ast_to_json
@@ -20,7 +21,7 @@ SPECS = sorted((Path(__file__).parent.parent / "language").glob("*/*.dlspec"))
 HERE = Span("x", 0, 0)
 
 
-def read(path: Path) -> s.File:
+def read(path: Path) -> top_level.File:
     file, diagnostics = parse(Source(path.name, path.read_text(encoding="utf-8")))
     assert file is not None, diagnostics
     return file
@@ -35,7 +36,7 @@ def bare(data: Any) -> Any:
     return [bare(item) for item in data] if isinstance(data, list) else data
 
 
-def meaning(file: s.File) -> Any:
+def meaning(file: top_level.File) -> Any:
     return bare(ast_to_json(file)["tree"])
 
 
@@ -151,8 +152,8 @@ def test_any_expression_prints_to_text_that_reads_back(tree: Any) -> None:
     text = print_expression(tree)
     again, diagnostics = parse_pipe(Source("x", text))
     assert again is not None, (text, diagnostics)
-    file = s.File(HERE, None, (s.Param(HERE, s.Name(HERE, "a"), None, tree),), ())
-    other = s.File(HERE, None, (s.Param(HERE, s.Name(HERE, "a"), None, again),), ())
+    file = top_level.File(HERE, None, (top_level.Param(HERE, s.Name(HERE, "a"), None, tree),), ())
+    other = top_level.File(HERE, None, (top_level.Param(HERE, s.Name(HERE, "a"), None, again),), ())
     assert meaning(other) == meaning(file), text
 
 

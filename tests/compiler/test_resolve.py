@@ -10,7 +10,7 @@ import pytest
 
 from dlc.compiler.resolve.parameters import value_of_param
 from dlc.compiler.resolve.project import Definition, ParamSlot, Project, resolve
-from dlc.compiler.text import syntax
+from dlc.compiler.text import top_level
 
 LANGUAGE = Path(__file__).parent.parent / "language"
 
@@ -63,7 +63,7 @@ def clean(path: Path, *overrides: str, variant: str | None = None) -> Project:
 
 def key(project: Project, section: str, name: str) -> str:
     node = project.sections(section)[0].node
-    item = next(item for item in node.entries.items if isinstance(item, syntax.Key) and item.name.text == name)
+    item = next(item for item in node.entries.items if isinstance(item, top_level.Key) and item.name.text == name)
     return project.sources[item.value.span.file].text[item.value.span.start : item.value.span.end]
 
 
@@ -323,7 +323,7 @@ def test_settings_of_the_command_line(write: Write, override: str, full: str) ->
 def test_a_key_of_a_step_is_set_in_place(write: Write) -> None:
     project = clean(write(base=BASE), "train.step.gen.clip=norm(2.0)", "train.step.gen.loss=mse(a, b)", "seed=3")
     items = project.sections("train")[0].node.entries.items
-    step = next(item for item in items if isinstance(item, syntax.SubFor) and item.name.text == "step")
+    step = next(item for item in items if isinstance(item, top_level.SubFor) and item.name.text == "step")
     assert [item.name.text for item in step.entries.items] == ["clip", "loss"]
     assert items[-1].name.text == "seed"
     assert items[-1].span.file == "argument 3"

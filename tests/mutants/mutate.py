@@ -10,7 +10,8 @@ from typing import Any
 from dlc.compiler.catalogue.ops import names as operators
 from dlc.compiler.catalogue.sections import SECTIONS
 from dlc.compiler.messages.source import Source
-from dlc.compiler.text import syntax
+from dlc.compiler.text import syntax, top_level
+from dlc.compiler.text.node import Node
 from dlc.compiler.text.parse import parse
 
 BASES = {path.stem: path.read_text("utf-8") for path in sorted((Path(__file__).parent / "specs").glob("*.dlspec"))}
@@ -94,7 +95,7 @@ class Places:
                 self.numbers.append(place)
             if isinstance(node, (syntax.Apply, syntax.Labelled)):
                 self.stages.append(place)
-            if isinstance(node, (syntax.Block, syntax.BlockSeq)):
+            if isinstance(node, (top_level.Block, top_level.BlockSeq)):
                 self.blocks.append(place)
             if isinstance(node, syntax.Ref):
                 self.names.append(place)
@@ -102,14 +103,14 @@ class Places:
                     self.values.add(node.name)
             if isinstance(node, syntax.Pipe):
                 self.expressions.append(place)
-            elif isinstance(node, (syntax.Key, syntax.Field, syntax.Let, syntax.Sub, syntax.SubFor)) or type(node).__name__ in (
+            elif isinstance(node, (top_level.Key, top_level.Field, top_level.Let, top_level.Sub, top_level.SubFor)) or type(node).__name__ in (
                 "Assign", "Require", "InitRule", "Emit",
             ):  # fmt: skip
                 self.statements.append(place)
 
 
-def _walk(node: Any) -> Iterator[syntax.Node]:
-    if isinstance(node, syntax.Node):
+def _walk(node: Any) -> Iterator[Node]:
+    if isinstance(node, Node):
         yield node
         for name in node.__match_args__:
             yield from _walk(getattr(node, name))
