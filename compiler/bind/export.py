@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
+from ..catalogue.keys import Form
 from ..catalogue.ops import find
-from ..catalogue.sections import EXPORT, Form
+from ..catalogue.sections import EXPORT
 from ..elaborate.builder import Builder, Scope
 from ..elaborate.environment import Environment
 from ..elaborate.nodes import as_tensor

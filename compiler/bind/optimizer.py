@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..catalogue import OPTIMIZERS, SEGMENTS
-from ..catalogue.sections import FREEZE
+from ..catalogue.train_sections import FREEZE
 from ..ir.arguments import Selector
 from ..ir.expand import ParameterEntry, selects
 from ..ir.train import Freeze, Optimizer, ParameterGroup, Schedule, Segment

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..catalogue.sections import LOG, NOT_IN_PHASE, PHASE, RUNTIME, STEP, TRAIN
+from ..catalogue.train_sections import LOG, NOT_IN_PHASE, PHASE, RUNTIME, STEP, TRAIN
 from ..elaborate.nodes import as_tensor
 from ..elaborate.state import State
 from ..elaborate.statements import selector as selector_of

@@ -9,7 +9,8 @@ from typing import Any, TypeAlias, cast
 from ..catalogue import Family
 from ..catalogue import arguments as kinds
 from ..catalogue.entry import MISSING, Entry
-from ..catalogue.sections import Form, renamed
+from ..catalogue.keys import Form
+from ..catalogue.sections import renamed
 from ..ir.arguments import EntryUse
 from ..ir.train import Duration
 from ..messages import recipe as errors

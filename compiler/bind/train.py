@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from ..catalogue import KEEPS, STOPS, WEIGHT_SOURCES
-from ..catalogue.sections import TRAIN
+from ..catalogue.train_sections import TRAIN
 from ..elaborate.signatures import signature_of
 from ..elaborate.state import State
 from ..elaborate.unmatched import check_labels

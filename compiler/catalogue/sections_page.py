@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from textwrap import fill
 
 from . import sections
-from .sections import REQUIRED, SECTIONS, Key, SectionKeys
+from .keys import REQUIRED, Key, SectionKeys
+from .sections import SECTIONS
 
 _WIDTH = 110
 

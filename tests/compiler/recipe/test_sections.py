@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from dlc.compiler.catalogue import sections, sections_page
-from dlc.compiler.catalogue.sections import REQUIRED, SECTIONS, Key, SectionKeys
+from dlc.compiler.catalogue.keys import REQUIRED, Key, SectionKeys
+from dlc.compiler.catalogue.sections import SECTIONS
 from dlc.compiler.check import check
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "recipe_keys.md"
