@@ -8,7 +8,8 @@ import pytest
 
 from dlc.compiler.messages.source import Source
 from dlc.compiler.text.parse import parse
-from dlc.grammar.mistakes import MISTAKES, Mistake
+from dlc.grammar.mistake import Mistake
+from dlc.grammar.mistakes import MISTAKES
 from dlc.grammar.tables import load
 
 EXAMPLES = [(mistake, example) for mistake in MISTAKES for example in mistake.examples]
