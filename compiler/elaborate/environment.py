@@ -14,8 +14,10 @@ from ..messages.source import Span
 from ..resolve.definitions import Callable, Definition, FileScope, ParamSlot
 from ..resolve.parameters import value_of_param
 from ..sizes.dims import Size
-from ..sizes.statics import CONSTANTS, STATIC_FUNCTIONS
+from ..sizes.static_functions import STATIC_FUNCTIONS
+from ..sizes.statics import CONSTANTS
 from ..text import syntax
+from ..text.node import Node, children
 from .values import POISON, Binding, Instance
 
 
@@ -59,7 +61,7 @@ class Environment:
         """The sizes that this very body named."""
         return {name: binding.value for name, binding in self.bindings.items() if binding.is_size}
 
-    def mark_read(self, node: syntax.Node) -> None:
+    def mark_read(self, node: Node) -> None:
         """Counts what a branch that is not taken reads as read: it is not superfluous."""
         stack = [node]
         while stack:
@@ -70,7 +72,7 @@ class Environment:
             binding = self.binding(name) if name else None
             if binding is not None:
                 binding.read = True
-            stack += syntax.children(part)
+            stack += children(part)
 
     # ---- reading ---------------------------------------------------------------------------------------------------
 

@@ -11,8 +11,9 @@ from ..messages.diagnostics import Abandoned, Failed
 from ..messages.names import nearest
 from ..resolve.definitions import Callable
 from ..sizes.dims import Dim, Size
-from ..sizes.statics import STATIC_FUNCTIONS, Quantity, StaticError, binary, cut, unary
-from ..sizes.statics import call as call_static
+from ..sizes.static_functions import STATIC_FUNCTIONS
+from ..sizes.static_functions import call as call_static
+from ..sizes.statics import Quantity, StaticError, binary, cut, unary
 from ..sizes.statics import item as static_item
 from ..sizes.types import TensorType
 from ..text import syntax

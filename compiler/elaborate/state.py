@@ -24,6 +24,7 @@ from ..sizes.dims import DimOverflow
 from ..sizes.facts import NO_FACTS, Facts
 from ..sizes.types import TensorType
 from ..text import syntax
+from ..text.node import Node
 from .builder import Builder, Scope
 from .environment import Environment
 from .roots import RootModel
@@ -53,7 +54,7 @@ class Context:
         return self.state.evaluate(self, node)
 
     @contextmanager
-    def attempt(self, statement: syntax.Node, span: Span) -> Generator[None]:
+    def attempt(self, statement: Node, span: Span) -> Generator[None]:
         """Runs one statement; a mistake in it is reported, evaluation continues with the next one, and what the statement
         would have read is not called unread for that."""
         before = self.state.failures

@@ -16,7 +16,7 @@ from ..catalogue.ops.base import Function, Op
 from ..messages.diagnostics import Abandoned, Report
 from ..messages.source import Span
 from ..messages.wording import describe
-from ..sizes import statics
+from ..sizes import static_functions, statics
 from ..sizes.types import DTYPES
 from ..text import syntax, top_level
 
@@ -127,7 +127,7 @@ class ParamSlot:
 
 def is_table_name(name: str) -> bool:
     """Whether the language itself has something of the name."""
-    return name in statics.STATIC_FUNCTIONS or name in statics.CONSTANTS or find(name) is not None
+    return name in static_functions.STATIC_FUNCTIONS or name in statics.CONSTANTS or find(name) is not None
 
 
 @dataclass(eq=False)

@@ -9,7 +9,7 @@ from ..messages import resolve as errors
 from ..messages.diagnostics import Failed
 from ..messages.names import nearest
 from ..messages.source import Span
-from ..sizes import statics
+from ..sizes import static_functions, statics
 from ..text import syntax
 
 #: The value of a name; raises Failed or Abandoned when there is none.
@@ -83,13 +83,13 @@ def _binary(node: syntax.Binary, lookup: Lookup, depth: int) -> Any:
 
 
 def _call(node: syntax.Call, callee: syntax.Ref, lookup: Lookup, depth: int) -> Any:
-    if callee.name not in statics.STATIC_FUNCTIONS:
-        near = nearest(callee.name, statics.STATIC_FUNCTIONS)
+    if callee.name not in static_functions.STATIC_FUNCTIONS:
+        near = nearest(callee.name, static_functions.STATIC_FUNCTIONS)
         raise Failed(errors.unknown_function(callee.span, callee.name, near) if near else errors.not_static(node.span))
     if any(isinstance(item, syntax.Kwarg) for item in node.args.items):
         raise Failed(errors.not_static(node.span))
     arguments = [evaluate_static(item, lookup, depth) for item in node.args.items if not isinstance(item, syntax.Kwarg)]
-    return _guarded(node.span, statics.call, callee.name, arguments)
+    return _guarded(node.span, static_functions.call, callee.name, arguments)
 
 
 def _index(node: syntax.Index, lookup: Lookup, depth: int) -> Any:

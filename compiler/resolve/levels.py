@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from ..catalogue.ops import names as operators
 from ..messages import resolve as errors
 from ..messages.source import Span
-from ..sizes.statics import CONSTANTS, STATIC_FUNCTIONS
+from ..sizes.static_functions import STATIC_FUNCTIONS
+from ..sizes.statics import CONSTANTS
 from ..text import syntax, top_level
 from .definitions import Definition, FileScope, ParamSlot, statics_of
 

@@ -11,7 +11,8 @@ from ..messages import resolve as errors
 from ..messages.diagnostics import Abandoned, Diagnostic, Report
 from ..messages.names import nearest
 from ..messages.source import Sources, Span
-from ..sizes.statics import CONSTANTS, STATIC_FUNCTIONS
+from ..sizes.static_functions import STATIC_FUNCTIONS
+from ..sizes.statics import CONSTANTS
 from ..text import syntax, top_level
 from ..text.node import Node
 from ..text.parse import Remains, parse_remains

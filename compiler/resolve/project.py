@@ -41,7 +41,7 @@ class Project:
     edition: str = "1"
     variant: str | None = None
     settings: dict[str, SettingValue] = field(default_factory=dict[str, SettingValue])
-    files: list[syntax.File] = field(default_factory=list[syntax.File])  # every file that was read, in order
+    files: list[top_level.File] = field(default_factory=list[top_level.File])  # every file that was read, in order
     scopes: list[FileScope] = field(default_factory=list[FileScope])
     used: set[str] = field(default_factory=set[str])
     #: Parameters that are overridden, with the place that does.

@@ -8,7 +8,7 @@ is the only conversion. Whatever has no result raises `StaticError`, to which th
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, cast
@@ -136,7 +136,7 @@ def _on_numbers(op: str, left: float, right: float) -> int | float:
     if operation is None:
         raise errors.wrong_operands(op, "an int", "an int")
     try:
-        return _checked(operation(left, right), what)
+        return checked(operation(left, right), what)
     except OverflowError:
         raise errors.too_large(what) from None
 
@@ -151,7 +151,8 @@ _OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
-def _checked(value: Any, what: str) -> Any:
+def checked(value: Any, what: str) -> Any:
+    """The number itself; E0105 for an int above 2^63 and a float that is not finite."""
     if abs(value) > LARGEST if isinstance(value, int) else not math.isfinite(value):
         raise errors.too_large(what)
     return value
@@ -161,13 +162,13 @@ def _power(left: float, right: float, what: str) -> int | float:
     if isinstance(left, int) and isinstance(right, int) and right >= 0:
         if abs(left) > 1 and right * (abs(left).bit_length() - 1) > 63:
             raise errors.too_large(what)
-        return _checked(left**right, what)
+        return checked(left**right, what)
     if left == 0 and right < 0:
         raise errors.division_by_zero("1", "/")
     if left < 0 and right != int(right):
         raise errors.not_real(what)
     try:
-        return _checked(float(left) ** right, what)
+        return checked(float(left) ** right, what)
     except OverflowError:
         raise errors.too_large(what) from None
 
@@ -324,86 +325,6 @@ def cut(values: tuple[Any, ...], start: Any, stop: Any) -> tuple[Any, ...]:
     return values[start:stop]
 
 
-# ---- functions -------------------------------------------------------------------------------------------------------
-
-
-def _real(name: str, function: Callable[[float], float]) -> Callable[[Sequence[Any]], float]:
-    def apply(args: Sequence[Any]) -> float:
-        if len(args) != 1:
-            raise errors.argument_count(name, "one number", len(args))
-        value = as_float(args[0], f"the argument of `{name}`")
-        what = f"`{name}({describe(args[0])})`"
-        try:
-            return _checked(function(value), what)
-        except OverflowError:
-            raise errors.too_large(what) from None
-        except ValueError:
-            raise errors.not_real(what) from None
-
-    return apply
-
-
-def _floor(args: Sequence[Any]) -> int:
-    if len(args) != 1:
-        raise errors.argument_count("floor", "one number", len(args))
-    return _checked(math.floor(as_float(args[0], "the argument of `floor`")), f"`floor({describe(args[0])})`")
-
-
-def _extreme(name: str, choose: Callable[[Any], Any]) -> Callable[[Sequence[Any]], Any]:
-    def apply(args: Sequence[Any]) -> Any:
-        if not args:
-            raise errors.argument_count(name, "at least one number", 0)
-        for value in args:
-            as_float(value, f"an argument of `{name}`")
-        return choose(args)
-
-    return apply
-
-
-def _round_to(args: Sequence[Any]) -> int:
-    """The nearest multiple of `d`, at least `d`, and at least 0.9 of `v` (MobileNet's `_make_divisible`)."""
-    if len(args) != 2:
-        raise errors.argument_count("round_to", "a number and a divisor", len(args))
-    value = as_float(args[0], "the number in `round_to(number, divisor)`")
-    divisor = as_int(args[1], "the divisor in `round_to(number, divisor)`")
-    if divisor <= 0:
-        raise (
-            errors.division_by_zero(describe(args[0]), "/")
-            if divisor == 0
-            else errors.too_small("the divisor", divisor, 1)
-        )
-    nearest = max(divisor, math.floor(value + divisor / 2) // divisor * divisor)
-    return _checked(
-        nearest + divisor if nearest < 0.9 * value else nearest, f"`round_to({describe(args[0])}, {divisor})`"
-    )
-
-
-_FUNCTIONS: dict[str, Callable[[Sequence[Any]], Any]] = {
-    "sqrt": _real("sqrt", math.sqrt),
-    "exp": _real("exp", math.exp),
-    "log": _real("log", math.log),
-    "sin": _real("sin", math.sin),
-    "cos": _real("cos", math.cos),
-    "floor": _floor,
-    "min": _extreme("min", min),
-    "max": _extreme("max", max),
-    "round_to": _round_to,
-}
-
-STATIC_FUNCTIONS = frozenset(_FUNCTIONS)
-
-
-def call(name: str, args: Sequence[Any]) -> Any:
-    """`name(args)` for a function of `STATIC_FUNCTIONS`."""
-    function = _FUNCTIONS.get(name)
-    if function is None:
-        raise errors.unknown_function(name)
-    for value in args:
-        if isinstance(value, Dim):
-            raise errors.symbolic(f"an argument of `{name}`", str(value))
-    return function(args)
-
-
 # ---- what a place needs ----------------------------------------------------------------------------------------------
 
 
@@ -453,6 +374,6 @@ def as_string(value: Any, what: str) -> str:
 
 
 __all__ = [
-    "CONSTANTS", "LONGEST_RANGE", "STATIC_FUNCTIONS", "Quantity", "Ratio", "StaticError", "as_bool", "as_float", "as_int",
-    "as_size", "as_string", "binary", "call", "cut", "describe", "is_list", "item", "kind", "truth", "unary",
+    "CONSTANTS", "LONGEST_RANGE", "Quantity", "Ratio", "StaticError", "as_bool", "as_float", "as_int", "as_size", "as_string",
+    "binary", "checked", "cut", "describe", "is_list", "item", "kind", "truth", "unary",
 ]  # fmt: skip

@@ -11,7 +11,7 @@ from dlc.compiler.catalogue import FAMILIES, SIGNS
 from dlc.compiler.catalogue.builtin import BUILTIN
 from dlc.compiler.catalogue.sections import SECTIONS
 from dlc.compiler.messages.names import edits, near, nearest
-from dlc.compiler.sizes.statics import STATIC_FUNCTIONS
+from dlc.compiler.sizes.static_functions import STATIC_FUNCTIONS
 
 #: The whole vocabulary by the position a name is read in, from the tables that the checker reads it in.
 TABLES: dict[str, list[str]] = {

@@ -9,6 +9,7 @@ import pytest
 
 from dlc.compiler.sizes.dims import var
 from dlc.compiler.sizes.facts import NO_FACTS, Facts
+from dlc.compiler.sizes.static_functions import call
 from dlc.compiler.sizes.statics import (
     Quantity,
     StaticError,
@@ -18,7 +19,6 @@ from dlc.compiler.sizes.statics import (
     as_size,
     as_string,
     binary,
-    call,
     describe,
     truth,
     unary,
