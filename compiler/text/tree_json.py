@@ -10,12 +10,12 @@ from functools import cache
 from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 
 from ..messages.source import Span
-from . import syntax, top_level
+from . import node, syntax, top_level
 from .node import Node
 
 FORMAT = 1  # grows when a tree written before could not be read any more
 _KEYS = {"type": "annotation"}
-_NAMES = {**vars(syntax), **vars(top_level)}
+_NAMES = {**vars(node), **vars(syntax), **vars(top_level)}
 _CLASSES: dict[str, type[Node]] = {
     name: value
     for name, value in _NAMES.items()
@@ -72,7 +72,7 @@ def _decode(data: Any, file: str) -> Node:
 
 def _field(hint: Any, data: Any, file: str, where: str) -> Any:
     items = cast(list[Any], data) if isinstance(data, list) else None
-    node = cast(dict[str, Any], data).get("type") if isinstance(data, dict) else None
+    kind = cast(dict[str, Any], data).get("type") if isinstance(data, dict) else None
     if hint is Span:
         if items is None or len(items) != 2 or not all(type(offset) is int for offset in items):
             raise ValueError(f"{where} is a pair of offsets")
@@ -82,9 +82,9 @@ def _field(hint: Any, data: Any, file: str, where: str) -> Any:
             return tuple(_field(get_args(option)[0], item, file, where) for item in items)
         if option in _PLAIN and type(cast(object, data)) is option:
             return cast(object, data)
-        if node is not None and node == getattr(option, "__name__", None):
+        if kind is not None and kind == getattr(option, "__name__", None):
             return _decode(data, file)
-    raise ValueError(f"{where} cannot be {node or type(cast(object, data)).__name__}")
+    raise ValueError(f"{where} cannot be {kind or type(cast(object, data)).__name__}")
 
 
 @cache
