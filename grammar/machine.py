@@ -47,10 +47,10 @@ HOLE = object()  # stands for a piece that could not be read
 
 
 class Listener(Protocol):
-    """Who is asked when the machine cannot go on."""
+    """Who is asked when the machine cannot continue."""
 
     def unexpected(self, machine: Machine, token: Token) -> bool:
-        """`token` does not fit. True when the machine was brought to a place where it can go on (`Machine.resume`)."""
+        """`token` does not fit. True when the machine was brought to a place where it can continue (`Machine.resume`)."""
         ...
 
     def too_deep(self, machine: Machine, start: int, end: int) -> bool:
@@ -112,7 +112,7 @@ class Machine:
         return found
 
     def resume(self, height: int, nonterminal: str | None, token: int) -> None:
-        """Cut the stack to `height`, put a hole there (or nothing), and go on with the token of that index."""
+        """Cut the stack to `height`, put a hole there (or nothing), and continue with the token of that index."""
         start = self.starts[height] if height < len(self.starts) else self.tokens[token].start
         for stack in (self.states, self.values, self.starts, self.ends, self.levels):
             del stack[height:]
