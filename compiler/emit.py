@@ -15,7 +15,7 @@ from .ir.recipe import Recipe
 from .messages.render import ordered, place_data, to_data
 from .resolve.flatten import flatten
 from .text.printer import print_file
-from .text.syntax import File
+from .text.top_level import File
 from .text.tree_json import ast_to_json
 
 View: TypeAlias = Callable[[Compilation], Any]
