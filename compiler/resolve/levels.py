@@ -52,7 +52,7 @@ def _check_signature(scope: FileScope, definition: Definition) -> None:
     """Inputs of one name, outputs of one name, no output at all, and an output of a model called like an input: a file
     that is made from a model knows both by their names alone."""
     node = definition.node
-    if isinstance(node, syntax.BlockSeq):
+    if isinstance(node, top_level.BlockSeq):
         return
     statics = statics_of(definition)
     inputs = [decl for decls in node.signature for decl in decls.items if decl not in statics]
