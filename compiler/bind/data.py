@@ -12,7 +12,8 @@ from ..catalogue.sources import Source
 from ..ir.arguments import EntryUse
 from ..ir.data import Condition, DataField, DataSet, ItemType
 from ..messages import data as errors
-from ..messages import recipe as section_errors
+from ..messages import sections as sections_errors
+from ..messages import training as training_errors
 from ..messages.diagnostics import Abandoned, Failed, Report
 from ..messages.names import nearest
 from ..resolve.definitions import Definition, FileScope
@@ -59,7 +60,7 @@ class DataBinder:
                 if made is not None:
                     if any(field.name == made.name for field in fields):
                         first = next(field.span for field in fields if field.name == made.name)
-                        self.report.add(section_errors.key_twice(item.name.span, made.name, first))
+                        self.report.add(sections_errors.key_twice(item.name.span, made.name, first))
                     fields.append(made)
         where = None
         node = section.value("where")
@@ -68,7 +69,7 @@ class DataBinder:
         self._pads(fields)
         for name, span in self.graph.let_spans.items():
             if name not in self.graph.read and not name.startswith("_"):
-                self.report.add(section_errors.unused_let(span, name))
+                self.report.add(training_errors.unused_let(span, name))
         if self.graph.record is None or split is None:
             return None
         return DataSet(
@@ -88,7 +89,7 @@ class DataBinder:
     def _source(self, section: Section) -> None:
         node = section.value("source")
         if node is None:
-            missing = section_errors.key_missing(
+            missing = sections_errors.key_missing(
                 section.span, "source", f"data {self.name}", 'source = csv("data.csv")'
             )
             self.reader.missing(section, "source", missing)
@@ -102,7 +103,7 @@ class DataBinder:
         node = section.value("split")
         if node is None:
             example = "split = random(train = 0.8, val = 0.1, test = 0.1, seed = 0)"
-            missing = section_errors.key_missing(section.span, "split", f"data {self.name}", example)
+            missing = sections_errors.key_missing(section.span, "split", f"data {self.name}", example)
             self.reader.missing(section, "split", missing)
             raise Abandoned
         _, split = self.reader.entry(node, SPLITS, "random(train = 0.8, val = 0.2)", {"Column": self._column})
@@ -191,7 +192,7 @@ class DataBinder:
         if type.args is not None or not is_dtype(dtype):
             near = None if type.args is not None else nearest(dtype, ("f16", "bf16", "f32", "f64", "i64", "u8", "bool"))
             if near is not None:
-                raise Failed(section_errors.unknown_entry(type.span, dtype, "a dtype", near, ()))
+                raise Failed(sections_errors.unknown_entry(type.span, dtype, "a dtype", near, ()))
             raise Failed(errors.field_shape(type.span, name))
         shape = [self._size(part) for part in type.shape.items] if type.shape is not None else []
         return TensorType(dtype, tuple(shape))
@@ -216,12 +217,12 @@ class DataBinder:
                 before = self.sizes[node.name]
                 self.sizes[node.name] = largest if before is None else min(before, largest)
             elif isinstance(value, int) and value > largest:
-                raise Failed(section_errors.wrong_value(node.span, "this size", f"at most {largest}", str(value)))
+                raise Failed(sections_errors.wrong_value(node.span, "this size", f"at most {largest}", str(value)))
         if isinstance(value, Dim):
             return value
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise Failed(
-                section_errors.wrong_value(node.span, "a size", "a whole number of at least 1", describe(value))
+                sections_errors.wrong_value(node.span, "a size", "a whole number of at least 1", describe(value))
             )
         return value
 

@@ -12,7 +12,7 @@ from ..catalogue.transforms.base import Transform, Unsuited
 from ..ir.arguments import EntryUse
 from ..ir.data import Classes, DataNode, ItemType
 from ..messages import data as errors
-from ..messages import recipe as section_errors
+from ..messages import sections as sections_errors
 from ..messages.diagnostics import Abandoned, Failed
 from ..messages.names import nearest
 from ..messages.source import Span
@@ -65,7 +65,7 @@ class DataGraph:
     def let(self, item: top_level.Let) -> None:
         name = item.name.text
         if name in self.names or name in self.broken:
-            self.report.add(section_errors.key_twice(item.name.span, name, self.let_spans[name]))
+            self.report.add(sections_errors.key_twice(item.name.span, name, self.let_spans[name]))
             return
         self.let_spans[name] = item.name.span
         id: int | None = self.reader.attempt(lambda: self.node_of(item.value))
@@ -161,7 +161,7 @@ class DataGraph:
             names = tuple(self.reader.static(item) for item in node.args.items if not isinstance(item, syntax.Kwarg))
             if not names or not all(isinstance(name, str) for name in names):
                 expected = "columns by name, as strings"
-                raise Failed(section_errors.wrong_value(node.args.span, "all_except", expected, describe(names)))
+                raise Failed(sections_errors.wrong_value(node.args.span, "all_except", expected, describe(names)))
             return self.add(
                 "columns", ItemType(kind="tensor", dtype="f32", shape=(None,)), node.span, **{"except": names}
             )
@@ -172,7 +172,7 @@ class DataGraph:
         if isinstance(callee, syntax.Ref):
             near = nearest(callee.name, TRANSFORMS)
             raise Failed(
-                section_errors.unknown_entry(callee.span, callee.name, TRANSFORMS.what, near, TRANSFORMS)
+                sections_errors.unknown_entry(callee.span, callee.name, TRANSFORMS.what, near, TRANSFORMS)
                 if callee.name not in TRANSFORMS
                 else errors.not_a_pipeline(node.span)
             )
@@ -196,7 +196,7 @@ class DataGraph:
         at = self._bound(item)
         assert at is not None
         if isinstance(length, int) and not -length <= at < length:
-            raise Failed(section_errors.wrong_value(item.span, "the index", f"below {length}", str(at)))
+            raise Failed(sections_errors.wrong_value(item.span, "the index", f"below {length}", str(at)))
         return self.add("index", type.model_copy(update={"shape": rest}), node.span, (id,), at=at)
 
     def _bound(self, node: syntax.Pipe | None) -> int | None:
@@ -206,7 +206,7 @@ class DataGraph:
         try:
             return as_int(value, "an index")
         except StaticError:
-            raise Failed(section_errors.wrong_value(node.span, "an index", "an int", describe(value))) from None
+            raise Failed(sections_errors.wrong_value(node.span, "an index", "an int", describe(value))) from None
 
     # ---- stages --------------------------------------------------------------------------------------------------------
 
@@ -239,7 +239,7 @@ class DataGraph:
     ) -> int:
         if name not in TRANSFORMS:
             near = nearest(name, TRANSFORMS)
-            raise Failed(section_errors.unknown_entry(place or span, name, TRANSFORMS.what, near, TRANSFORMS))
+            raise Failed(sections_errors.unknown_entry(place or span, name, TRANSFORMS.what, near, TRANSFORMS))
         transform = TRANSFORMS[name]
         args = self.reader.bind(transform, items, span, {})
         before = self.type(id)
@@ -298,7 +298,7 @@ class DataGraph:
             value = evaluate_static(node, lookup)
             if not isinstance(value, bool):
                 raise Failed(
-                    section_errors.wrong_value(node.span, "the condition", "`true` or `false`", describe(value))
+                    sections_errors.wrong_value(node.span, "the condition", "`true` or `false`", describe(value))
                 )
             answers.append(value)
         return _Condition(*answers)

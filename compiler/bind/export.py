@@ -19,7 +19,8 @@ from ..ir.export import Export
 from ..ir.liveness import Liveness, entered
 from ..ir.model import AnyNode, Body, Model, OpNode, RepeatNode
 from ..ir.train import Train
-from ..messages import recipe as errors
+from ..messages import export as export_errors
+from ..messages import sections as sections_errors
 from ..messages.diagnostics import Abandoned, Failed
 from ..messages.names import nearest
 from ..messages.source import Span
@@ -98,7 +99,7 @@ class ExportBinder:
         if value in words:
             return value
         expected = " or ".join(f'`"{word}"`' for word in words)
-        self.report.add(errors.wrong_value(section.keys[name].span, name, expected, describe(value)))
+        self.report.add(sections_errors.wrong_value(section.keys[name].span, name, expected, describe(value)))
         return default
 
     def _quantize(self, section: Section) -> EntryUse | None:
@@ -125,11 +126,11 @@ class ExportBinder:
         if train is None:
             if id(self.node) not in self.state.roots:
                 models = self.state.project.definitions("model")
-                raise Failed(errors.which_model(self.span, [d.name for d in models]))
+                raise Failed(export_errors.which_model(self.span, [d.name for d in models]))
             return None, "", self._used(self.node)
         nets = list(train.nets)
         if len(nets) > 1 and all(net.name for net in nets):
-            raise Failed(errors.which_net(self.span, [net.name for net in nets]))
+            raise Failed(export_errors.which_net(self.span, [net.name for net in nets]))
         net = next((net for net in nets if not net.name), nets[0])
         return train.name, net.name, net.model
 
@@ -138,13 +139,13 @@ class ExportBinder:
         if node is not None:
             node = self.reader.plain(node)
             if not isinstance(node, syntax.Ref):
-                raise Failed(errors.not_an_entry(node.span, "the name of a `train` section", "train = gan"))
+                raise Failed(sections_errors.not_an_entry(node.span, "the name of a `train` section", "train = gan"))
             if node.name not in self.trains:
                 near = nearest(node.name, self.trains)
-                raise Failed(errors.unknown_definition(node.span, node.name, "`train` section", near))
+                raise Failed(sections_errors.unknown_definition(node.span, node.name, "`train` section", near))
             found = self.trains[node.name]
         elif len(self.trains) > 1:
-            raise Failed(errors.which_train(self.span, list(self.trains)))
+            raise Failed(export_errors.which_train(self.span, list(self.trains)))
         else:
             found = next(iter(self.trains.values()), None)
             if not self.trains:
@@ -186,20 +187,20 @@ class ExportBinder:
         names = [name for name, _, _ in outputs]
         for position, (name, _, span) in enumerate(outputs):
             if name in names[:position]:
-                self.report.add(errors.two_outputs(span, name))
+                self.report.add(export_errors.two_outputs(span, name))
         tail = builder.finish([(name, tensor) for name, tensor, _ in outputs], statics={}, dims={})
         tail = without_unused_inputs(tail)
         inputs = self._check_reach(body, tail, values, inputs, outputs)
         for name, _, span in outputs:
             if name in inputs:
-                self.report.add(errors.output_is_input(span, name))
+                self.report.add(export_errors.output_is_input(span, name))
         index = self.state.add_body(tail)
         owner = next(
             (i for at in reachable(self.state.bodies, index) for i in self.state.bodies[at].instances if i.parameters),
             None,
         )
         if owner is not None:
-            self.report.add(errors.layer_in_output(owner.span, owner.op or ""))
+            self.report.add(export_errors.layer_in_output(owner.span, owner.op or ""))
         return inputs, index
 
     def _listed(self, section: Section, model: Model, values: dict[str, int]) -> tuple[str, ...] | None:
@@ -209,7 +210,7 @@ class ExportBinder:
         found: list[str] = []
         for name, span in self._names(node, "inputs = [z]"):
             if name not in values:
-                raise Failed(errors.no_tap(span, model.name, name, nearest(name, values)))
+                raise Failed(export_errors.no_tap(span, model.name, name, nearest(name, values)))
             found.append(name)
         return tuple(found)
 
@@ -221,7 +222,7 @@ class ExportBinder:
             elif isinstance(item, syntax.Attr) and isinstance(item.value, syntax.Ref):
                 yield f"{item.value.name}.{item.name.text}", item.span
             else:
-                raise Failed(errors.not_an_entry(item.span, "a list of names", example))
+                raise Failed(sections_errors.not_an_entry(item.span, "a list of names", example))
 
     def _outputs(
         self, section: Section, context: Context, body: Body, tensors: dict[str, SymbolicTensor]
@@ -233,12 +234,12 @@ class ExportBinder:
         if isinstance(found, top_level.Key):
             for name, span in self._names(found.value, "outputs = [logits]"):
                 if name not in tensors:
-                    raise Failed(errors.no_tap(span, body.name, name, nearest(name, tensors)))
+                    raise Failed(export_errors.no_tap(span, body.name, name, nearest(name, tensors)))
                 outputs.append((name, tensors[name], span))
             return outputs
         for item in found.entries.items:
             if not isinstance(item, top_level.Key):
-                self.report.add(errors.entry_misplaced(item.span, "this", "outputs"))
+                self.report.add(sections_errors.entry_misplaced(item.span, "this", "outputs"))
                 continue
             with self.state.reporting():
                 value = context.evaluate(item.value)
@@ -269,10 +270,10 @@ class ExportBinder:
             missing = [names[id] for id in reached if id in names and id not in stops]
             span = place.get(result.name, self.span)
             if missing:
-                self.report.add(errors.cut_needs(span, result.name, missing))
+                self.report.add(export_errors.cut_needs(span, result.name, missing))
             operator = self._random(live, body, stops, needed) or self._random(live, tail, (), [result.value])
             if operator is not None:
-                self.report.add(errors.random_output(span, result.name, operator.op, operator.span))
+                self.report.add(export_errors.random_output(span, result.name, operator.op, operator.span))
         chosen = listed or tuple(names[id] for id in names if id in reached_all)
         bound: set[str] = set()
         for name in chosen:
@@ -280,7 +281,9 @@ class ExportBinder:
         for result in tail.outputs:
             open_sizes = set[str]().union(*(variables(size) for size in tail.value(result.value).type.shape)) - bound
             if open_sizes and not self.report.errors:
-                self.report.add(errors.open_size(place.get(result.name, self.span), result.name, min(open_sizes)))
+                self.report.add(
+                    export_errors.open_size(place.get(result.name, self.span), result.name, min(open_sizes))
+                )
         return chosen
 
     def _random(self, live: Liveness, body: Body, known: Collection[int], values: Sequence[int]) -> OpNode | None:
@@ -308,7 +311,7 @@ class ExportBinder:
         for item in sub.entries.items:
             if isinstance(item, top_level.Key) and item.name.text not in forms and inputs:
                 name = item.name
-                self.report.add(errors.fix_unknown(name.span, name.text, nearest(name.text, known), known))
+                self.report.add(export_errors.fix_unknown(name.span, name.text, nearest(name.text, known), known))
             elif isinstance(item, top_level.Key):
                 value = self.reader.attempt(lambda item=item: self.reader.value(item.value, item.name.text, "Count"))
                 if value is None:
@@ -326,10 +329,10 @@ class ExportBinder:
                     else None
                 )
                 if broken is not None:
-                    self.report.add(errors.fix_outside(item.value.span, name, value, broken))
+                    self.report.add(export_errors.fix_outside(item.value.span, name, value, broken))
                 fixed[name] = value
             else:
-                self.report.add(errors.entry_misplaced(item.span, "this", "fix"))
+                self.report.add(sections_errors.entry_misplaced(item.span, "this", "fix"))
         return fixed
 
 

@@ -10,7 +10,7 @@ from ..elaborate.builder import Builder
 from ..elaborate.environment import Environment
 from ..elaborate.values import Outputs, SymbolicTensor
 from ..ir.model import Body, CallNode, ModeNode, OpNode, RepeatNode, Result, Value
-from ..messages import recipe as errors
+from ..messages import training as errors
 from ..messages.diagnostics import Failed
 from ..messages.source import Span
 from ..sizes.dims import variables

@@ -18,7 +18,7 @@ from ..elaborate.values import POISON, CheckedBody, Instance, Outputs, SymbolicT
 from ..ir.data import DataSet
 from ..ir.model import CallNode, OpNode, Result
 from ..ir.train import Metric, Term
-from ..messages import recipe as errors
+from ..messages import training as errors
 from ..messages.diagnostics import Abandoned, Diagnostic, Failed, Label
 from ..messages.shapes import Demand
 from ..messages.source import Span

@@ -11,7 +11,8 @@ from ..catalogue.ops.base import Layer, Op
 from ..elaborate.environment import Environment
 from ..elaborate.values import Instance
 from ..ir.data import DataSet
-from ..messages import recipe as errors
+from ..messages import sections as sections_errors
+from ..messages import training as training_errors
 from ..messages.diagnostics import Failed
 from ..messages.names import nearest
 from ..messages.source import Span
@@ -66,7 +67,9 @@ class RecipeEnvironment(Environment):
         if name in self.ambiguous:
             helps = (f"write `data.{name}` or `model.{name}`",)
             raise Failed(
-                errors.namespace_clash(span, name, "a data field", "a value of the model", self.ambiguous[name], helps)
+                training_errors.namespace_clash(
+                    span, name, "a data field", "a value of the model", self.ambiguous[name], helps
+                )
             )
         return super().lookup(name, span)
 
@@ -78,7 +81,7 @@ class RecipeEnvironment(Environment):
             if target is None and name in METRICS:
                 if not self.metrics:
                     near = nearest(name, LOSSES)
-                    raise Failed(errors.metric_in_loss(span, name, near))
+                    raise Failed(training_errors.metric_in_loss(span, name, near))
                 target = METRICS[name]
             if target is not None:
                 return Callable(target, name)
@@ -89,11 +92,11 @@ class RecipeEnvironment(Environment):
             if failure.diagnostic.code != "E0301" or near is None:
                 raise
             what = "a loss, metric or function" if self.metrics else "a loss or function"
-            raise Failed(errors.unknown_entry(span, name, what, near, ())) from None
+            raise Failed(sections_errors.unknown_entry(span, name, what, near, ())) from None
         if isinstance(found, Callable):
             kind = found.target.kind if isinstance(found.target, Definition) else "layer"
             if isinstance(found.target, Definition) or issubclass(found.target, Layer):
-                raise Failed(errors.layer_in_expression(span, name, kind))
+                raise Failed(training_errors.layer_in_expression(span, name, kind))
         return found
 
     def _compute(self, name: str) -> None:

@@ -9,7 +9,7 @@ from ..catalogue.ops import find
 from ..elaborate.nodes import operator_node
 from ..elaborate.state import Context
 from ..elaborate.values import CheckedBody, SymbolicTensor
-from ..messages import recipe as errors
+from ..messages import training as errors
 from ..messages.diagnostics import Failed
 from ..messages.names import nearest
 from ..messages.source import Span

@@ -10,7 +10,8 @@ from ..catalogue.train_sections import FREEZE
 from ..ir.arguments import Selector
 from ..ir.expand import ParameterEntry, selects
 from ..ir.train import Freeze, Optimizer, ParameterGroup, Schedule, Segment
-from ..messages import recipe as errors
+from ..messages import sections as sections_errors
+from ..messages import training as training_errors
 from ..messages.diagnostics import Failed
 from ..messages.names import nearest
 from ..sizes.statics import Quantity, describe
@@ -52,11 +53,13 @@ class _Hyper:
             return self._derived(node, what)
         value = self.reader.static(node)
         if isinstance(value, Quantity):
-            raise Failed(errors.unit_unwanted(node.span, what, describe(value)))
+            raise Failed(sections_errors.unit_unwanted(node.span, what, describe(value)))
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise Failed(errors.wrong_value(node.span, what.strip("`"), "a number", describe(value)))
+            raise Failed(sections_errors.wrong_value(node.span, what.strip("`"), "a number", describe(value)))
         if value < 0:
-            raise Failed(errors.wrong_value(node.span, what.strip("`"), "a number of at least 0", describe(value)))
+            raise Failed(
+                sections_errors.wrong_value(node.span, what.strip("`"), "a number of at least 0", describe(value))
+            )
         return float(value)
 
     def _derived(self, node: syntax.Pipe, what: str) -> float | Schedule:
@@ -70,15 +73,15 @@ class _Hyper:
                 if isinstance(right, Schedule):
                     left, right = right, left
                     if node.op == "/":
-                        raise Failed(errors.base_used(node.span))
+                        raise Failed(training_errors.base_used(node.span))
                 if isinstance(right, Schedule) or (node.op == "/" and right == 0):
-                    raise Failed(errors.base_used(node.span))
+                    raise Failed(training_errors.base_used(node.span))
                 factor = right if node.op == "*" else 1 / right
                 if isinstance(left, Schedule):
                     return left.model_copy(update={"scale": left.scale * factor})
                 return left * factor
             case _:
-                raise Failed(errors.base_used(node.span))
+                raise Failed(training_errors.base_used(node.span))
 
     def _factor(self, node: syntax.Pipe, what: str) -> float | Schedule:
         return self._derived(node, what) if _mentions_base(node) else self.read(node, what)
@@ -86,32 +89,32 @@ class _Hyper:
     def _base(self, node: syntax.Attr) -> float | Schedule:
         name = node.name.text
         if self.base is None:
-            raise Failed(errors.base_used(node.span))
+            raise Failed(training_errors.base_used(node.span))
         if name in self.base.schedules:
             return self.base.schedules[name]
         value = self.base.args.get(name)
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise Failed(errors.base_unknown(node.name.span, name, nearest(name, self.base.args)))
+            raise Failed(training_errors.base_unknown(node.name.span, name, nearest(name, self.base.args)))
         return float(value)
 
     def _schedule(self, node: syntax.Pipeline, what: str) -> Schedule:
         start = self.read(node.value, what)
         if isinstance(start, Schedule):
-            raise Failed(errors.base_used(node.value.span))
+            raise Failed(training_errors.base_used(node.value.span))
         segments: list[Segment] = []
         for stage in node.stages:
             if segments and _endless(segments[-1]):
-                raise Failed(errors.after_the_end(stage.span, segments[-1].span))
+                raise Failed(sections_errors.after_the_end(stage.span, segments[-1].span))
             segments.append(self._segment(stage))
         return Schedule(start=start, segments=tuple(segments), span=node.span)
 
     def _segment(self, stage: syntax.Stage) -> Segment:
         if not isinstance(stage, syntax.Apply) or stage.select is not None or len(stage.callee.names) != 1:
-            raise Failed(errors.not_an_entry(stage.span, SEGMENTS.what, "cosine(0, rest)"))
+            raise Failed(sections_errors.not_an_entry(stage.span, SEGMENTS.what, "cosine(0, rest)"))
         name = stage.callee.text
         if name not in SEGMENTS:
             near = nearest(name, SEGMENTS)
-            raise Failed(errors.unknown_entry(stage.callee.span, name, SEGMENTS.what, near, SEGMENTS))
+            raise Failed(sections_errors.unknown_entry(stage.callee.span, name, SEGMENTS.what, near, SEGMENTS))
         items = stage.args.items if stage.args is not None else ()
         bound = self.reader.bind(
             SEGMENTS[name],
@@ -197,7 +200,7 @@ def check_selectors(selectors: Iterable[Selector], entries: list[tuple[str, Para
         if not any(matches(selector, entry, path) for path, entry in entries):
             paths = [path for path, _ in entries]
             near = suggestion(selector, entries)
-            reader.report.add(errors.selector_matches_nothing(selector.span, selector.text, near, paths))
+            reader.report.add(training_errors.selector_matches_nothing(selector.span, selector.text, near, paths))
 
 
 def suggestion(selector: Selector, entries: list[tuple[str, ParameterEntry]]) -> str | None:

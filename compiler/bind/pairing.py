@@ -11,7 +11,7 @@ from ..ir.data import Classes, DataFacts, DataField, DataSet
 from ..ir.model import Body, CallNode, ModeNode, Operand, OpNode, RepeatNode
 from ..ir.train import Train
 from ..messages import data as data_errors
-from ..messages import recipe as errors
+from ..messages import training as errors
 from ..sizes.dims import Size
 from ..sizes.types import is_integer
 

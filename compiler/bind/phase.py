@@ -23,7 +23,8 @@ from ..ir.train import (
     Update,
 )
 from ..ir.train import Optimizer as OptimizerRecord
-from ..messages import recipe as errors
+from ..messages import sections as sections_errors
+from ..messages import training as training_errors
 from ..messages.diagnostics import Failed
 from ..messages.names import nearest
 from ..messages.source import Span
@@ -66,12 +67,12 @@ class PhaseBinder:
         else:
             if "duration" in section.keys:
                 first = written[0].span
-                self.report.add(errors.duration_in_both(section.keys["duration"].name.span, first))
+                self.report.add(sections_errors.duration_in_both(section.keys["duration"].name.span, first))
             seen: dict[str, Span] = {}
             for item in written:
                 name, place = self._argument_name(item)
                 if name in seen:
-                    self.report.add(errors.key_twice(place, name, seen[name]))
+                    self.report.add(sections_errors.key_twice(place, name, seen[name]))
                 seen.setdefault(name, place)
                 inner = self._phase_section(item, name, place)
                 phase = self._phase(section, inner, name, place)
@@ -82,14 +83,16 @@ class PhaseBinder:
     def _argument_name(self, item: top_level.SubFor) -> tuple[str, Span]:
         if len(item.args) == 1 and isinstance(item.args[0], syntax.Ref):
             return item.args[0].name, item.args[0].span
-        self.report.add(errors.key_form(item.name.span, item.name.text, "train", f"`{item.name.text} name {{ .. }}`"))
+        self.report.add(
+            sections_errors.key_form(item.name.span, item.name.text, "train", f"`{item.name.text} name {{ .. }}`")
+        )
         return "", item.span
 
     def _phase_section(self, item: top_level.SubFor, name: str, span: Span) -> Section:
         entries = item.entries or top_level.Entries(item.span, ())
         for entry in entries.items:
             if not isinstance(entry, (top_level.Draw, top_level.Rule)) and entry.name.text in NOT_IN_PHASE:
-                self.report.add(errors.phase_key(entry.name.span, entry.name.text))
+                self.report.add(sections_errors.phase_key(entry.name.span, entry.name.text))
         kept = tuple(
             entry
             for entry in entries.items
@@ -120,7 +123,7 @@ class PhaseBinder:
             and any(path.startswith(f"{net}.") if net else True for net in updated)
         ]
         if self.entries and updates and not free:
-            self.report.add(errors.everything_frozen(span))
+            self.report.add(training_errors.everything_frozen(span))
         phase_validate = self.reader.attempt(lambda: phase_values.validate(self.reader, both))
         precision = self.reader.attempt(lambda: phase_values.precision(self.reader, both))
         log = self._log(both)
@@ -157,12 +160,14 @@ class PhaseBinder:
             for term in update.terms:
                 if term.across:
                     made = next(node for node in nodes if any(value.id == term.value for value in node.outputs))
-                    self.report.add(errors.across_examples(place, f"the loss `{term.name}`", made.span, micro, batch))
+                    self.report.add(
+                        training_errors.across_examples(place, f"the loss `{term.name}`", made.span, micro, batch)
+                    )
                     return
             for index in reachable(bodies, update.body):
                 for node in bodies[index].nodes:
                     if isinstance(node, OpNode) and node.op == "BatchNorm":
-                        self.report.add(errors.across_examples(place, "`BatchNorm`", node.span, micro, batch))
+                        self.report.add(training_errors.across_examples(place, "`BatchNorm`", node.span, micro, batch))
                         return
 
     def _no_epochs(
@@ -178,12 +183,12 @@ class PhaseBinder:
         for segment in (segment for schedule in schedules for segment in schedule.segments):
             open_end = segment.length is not None and segment.length.unit == "rest"
             if segment.length is not None and segment.length.unit == "epochs":
-                self.report.add(errors.epochs_unknown(segment.span, why))
+                self.report.add(sections_errors.epochs_unknown(segment.span, why))
             elif open_end and duration is not None and duration.unit == "epochs":
-                self.report.add(errors.epochs_unknown(section.keys["duration"].span, why))
+                self.report.add(sections_errors.epochs_unknown(section.keys["duration"].span, why))
         for item in freeze:
             if item.until is not None and item.until.unit == "epochs":
-                self.report.add(errors.epochs_unknown(item.span, why))
+                self.report.add(sections_errors.epochs_unknown(item.span, why))
 
     def _log(self, section: Section) -> Log:
         sub = section.sub("log")
@@ -201,7 +206,7 @@ class PhaseBinder:
             for ref in (*images, *values):
                 tensor = as_tensor(opened.context, opened.environment.lookup(ref.name, ref.span), ref.span)
                 if ref in images and not is_image(tensor.type):
-                    raise Failed(errors.logged_no_image(ref.span, ref.name, str(tensor.type)))
+                    raise Failed(training_errors.logged_no_image(ref.span, ref.name, str(tensor.type)))
                 shown[ref.name] = tensor
             body = self.expressions.close(opened, list(shown.items()))
             names = [tuple(node.name for node in nodes) for nodes in (images, values)]
@@ -215,9 +220,9 @@ class PhaseBinder:
         known = self._known() if items else []
         for item in items:
             if not isinstance(item, syntax.Ref):
-                self.report.add(errors.not_an_entry(item.span, "a list of names", f"{key} = [image]"))
+                self.report.add(sections_errors.not_an_entry(item.span, "a list of names", f"{key} = [image]"))
             elif item.name not in known:
-                self.report.add(errors.unknown_logged(item.span, item.name, nearest(item.name, known), known))
+                self.report.add(training_errors.unknown_logged(item.span, item.name, nearest(item.name, known), known))
             else:
                 self.names.let_read.add(item.name)
                 found.append(item)
@@ -240,7 +245,7 @@ class PhaseBinder:
         inner = self.reader.section("runtime", sub.entries, sub.name.span, RUNTIME.forms)
         shard = self.reader.setting(inner, "shard", "str", None)
         if shard not in (None, "fsdp"):
-            self.report.add(errors.wrong_value(inner.keys["shard"].span, "shard", '`"fsdp"`', describe(shard)))
+            self.report.add(sections_errors.wrong_value(inner.keys["shard"].span, "shard", '`"fsdp"`', describe(shard)))
             shard = None
         return Runtime(
             shard=shard,
@@ -256,7 +261,7 @@ class PhaseBinder:
         for pattern in patterns if layers else ():
             if not any(glob(pattern).fullmatch(f"{layer}.") for layer in layers):
                 near = nearest(pattern, layers)
-                self.report.add(errors.no_such_layer(section.keys[key].span, pattern, near, layers))
+                self.report.add(training_errors.no_such_layer(section.keys[key].span, pattern, near, layers))
         return patterns
 
     def _updates(self, section: Section) -> tuple[list[Update], int | None]:
@@ -272,7 +277,7 @@ class PhaseBinder:
         for item in steps:
             name, span = self._argument_name(item)
             if name not in known:
-                self.report.add(errors.step_net(span, name, nearest(name, known), known))
+                self.report.add(training_errors.step_net(span, name, nearest(name, known), known))
                 continue
             inner = self.reader.section(
                 f"step {name}",
@@ -293,7 +298,7 @@ class PhaseBinder:
         losses = self.reader.named(section, "loss")
         if not losses:
             example = "loss = cross_entropy(logits, label)"
-            self.reader.missing(section, "loss", errors.key_missing(span, "loss", section.name, example))
+            self.reader.missing(section, "loss", sections_errors.key_missing(span, "loss", section.name, example))
         terms: list[Term] = []
         lets: tuple[str, ...] = ()
         body = -1
@@ -334,7 +339,7 @@ class PhaseBinder:
     def _optimizer(self, section: Section, span: Span) -> OptimizerRecord | None:
         node = section.value("optimizer")
         if node is None:
-            missing = errors.key_missing(span, "optimizer", section.name, "optimizer = AdamW(1e-3)")
+            missing = sections_errors.key_missing(span, "optimizer", section.name, "optimizer = AdamW(1e-3)")
             self.reader.missing(section, "optimizer", missing)
             return None
         return self.reader.attempt(lambda: bind_optimizer.bind_optimizer(self.reader, node))

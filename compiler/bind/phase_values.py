@@ -6,7 +6,8 @@ from typing import Any, cast
 
 from ..catalogue import CLIPS, VALIDATIONS
 from ..ir.train import Batch, Clip, Duration, Validate
-from ..messages import recipe as errors
+from ..messages import sections as sections_errors
+from ..messages import training as training_errors
 from ..messages.diagnostics import Abandoned, Failed
 from ..messages.names import nearest
 from ..sizes.statics import Quantity, describe
@@ -18,9 +19,9 @@ def duration(reader: Reader, section: Section, phase: str | None) -> Duration | 
     node = section.value("duration")
     if node is None:
         missing = (
-            errors.key_missing(section.span, "duration", "train", "duration = 10 epochs")
+            sections_errors.key_missing(section.span, "duration", "train", "duration = 10 epochs")
             if phase is None
-            else errors.duration_missing(section.span, phase)
+            else sections_errors.duration_missing(section.span, phase)
         )
         reader.missing(section, "duration", missing)
         return None
@@ -30,7 +31,7 @@ def duration(reader: Reader, section: Section, phase: str | None) -> Duration | 
 def batch(reader: Reader, section: Section) -> Batch:
     node = section.value("batch")
     if node is None:
-        reader.missing(section, "batch", errors.key_missing(section.span, "batch", "train", "batch = 64"))
+        reader.missing(section, "batch", sections_errors.key_missing(section.span, "batch", "train", "batch = 64"))
         raise Abandoned
     amount, unit = _amount(reader, node, "batch")
     micro_node = section.value("micro_batch")
@@ -38,7 +39,7 @@ def batch(reader: Reader, section: Section) -> Batch:
     if micro_node is not None:
         micro, _ = _amount(reader, micro_node, "micro_batch", unit)
         if unit == "samples" and (micro > amount or amount % micro):
-            raise Failed(errors.batch_not_whole(micro_node.span, amount, micro))
+            raise Failed(training_errors.batch_not_whole(micro_node.span, amount, micro))
     return Batch(amount=amount, unit=cast(Any, unit), micro=micro)
 
 
@@ -50,12 +51,14 @@ def _amount(reader: Reader, node: syntax.Pipe, key: str, wanted: str | None = No
         if value.unit not in ("samples", "tokens"):
             units = ("samples", "tokens")
             text = describe(value.number)
-            raise Failed(errors.unit_wrong(node.span, text, value.unit, f"`{key}`", units, nearest(value.unit, units)))
+            raise Failed(
+                sections_errors.unit_wrong(node.span, text, value.unit, f"`{key}`", units, nearest(value.unit, units))
+            )
         value, unit = value.number, value.unit
     if wanted is not None and unit != wanted:
-        raise Failed(errors.unit_wrong(node.span, describe(value), unit, f"`{key}`", (wanted,), None))
+        raise Failed(sections_errors.unit_wrong(node.span, describe(value), unit, f"`{key}`", (wanted,), None))
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise Failed(errors.wrong_value(node.span, key, "a whole number of at least 1", describe(value)))
+        raise Failed(sections_errors.wrong_value(node.span, key, "a whole number of at least 1", describe(value)))
     return value, unit
 
 
@@ -76,7 +79,7 @@ def precision(reader: Reader, section: Section) -> Any:
     value = reader.static(node)
     if value not in ("f32", "bf16", "f16"):
         words = '`"f32"`, `"bf16"` or `"f16"`'
-        raise Failed(errors.wrong_value(node.span, "precision", words, describe(value)))
+        raise Failed(sections_errors.wrong_value(node.span, "precision", words, describe(value)))
     return value
 
 

@@ -13,8 +13,8 @@ from ..catalogue.keys import Form
 from ..catalogue.sections import renamed
 from ..ir.arguments import EntryUse
 from ..ir.train import Duration
-from ..messages import recipe as errors
 from ..messages import resolve as resolve_errors
+from ..messages import sections as errors
 from ..messages.diagnostics import Abandoned, Diagnostic, Failed, Report
 from ..messages.names import nearest
 from ..messages.source import Span

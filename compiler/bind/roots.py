@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from ..elaborate.arguments import evaluate_arguments
 from ..elaborate.roots import RootUse
 from ..elaborate.state import State
-from ..messages import recipe as errors
+from ..messages import sections as sections_errors
+from ..messages import training as training_errors
 from ..messages.diagnostics import Abandoned, Failed
 from ..messages.names import nearest
 from ..messages.source import Span
@@ -124,15 +125,15 @@ def root_use(state: State, reader: Reader, node: syntax.Pipe, what: str, known: 
     node = reader.plain(node)
     callee = node.callee if isinstance(node, syntax.Call) else node
     if not isinstance(callee, syntax.Ref):
-        raise Failed(errors.not_a_root(node.span, what))
+        raise Failed(training_errors.not_a_root(node.span, what))
     scope = reader.scope
     definition = scope.lookup(callee.name)
     if not isinstance(definition, Definition) or definition.kind != "model":
         if known is None:
             known = models_of(scope)
             near = nearest(callee.name, known)
-            raise Failed(errors.unknown_definition(callee.span, callee.name, "model", near, known))
-        raise Failed(errors.unknown_definition(callee.span, callee.name, "model", nearest(callee.name, known)))
+            raise Failed(sections_errors.unknown_definition(callee.span, callee.name, "model", near, known))
+        raise Failed(sections_errors.unknown_definition(callee.span, callee.name, "model", nearest(callee.name, known)))
     callable = Callable(definition, callee.name)
     if isinstance(node, syntax.Call):
         context = state.file_context(scope)

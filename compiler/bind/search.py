@@ -10,8 +10,8 @@ from ..ir.arguments import EntryUse
 from ..ir.data import Condition, DataSet
 from ..ir.search import Draw, DrawCase, Prune, Search
 from ..ir.train import Train
-from ..messages import recipe as errors
 from ..messages import search as search_errors
+from ..messages import sections as errors
 from ..messages.diagnostics import Abandoned, Failed, Report
 from ..messages.names import nearest
 from ..messages.source import Span

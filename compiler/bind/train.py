@@ -15,7 +15,8 @@ from ..ir.data import DataSet
 from ..ir.expand import ParameterEntry, parameters
 from ..ir.model import Spec
 from ..ir.train import Evaluation, Keep, Metric, Net, Phase, Stop, Train, Watched, WeightSource
-from ..messages import recipe as errors
+from ..messages import sections as sections_errors
+from ..messages import training as training_errors
 from ..messages.diagnostics import Abandoned, Failed
 from ..messages.names import nearest
 from ..messages.source import Span
@@ -80,15 +81,17 @@ class TrainBinder:
         if node is None:
             names = [name for name in self.data]
             example = f"data = {names[0]}" if names else "data = Flowers"
-            self.reader.missing(section, "data", errors.key_missing(self.span, "data", "train", example))
+            self.reader.missing(section, "data", sections_errors.key_missing(self.span, "data", "train", example))
             raise Abandoned
         node = self.reader.plain(node)
         if not isinstance(node, syntax.Ref):
-            raise Failed(errors.not_an_entry(node.span, "the name of a `data` section", "data = Flowers"))
+            raise Failed(sections_errors.not_an_entry(node.span, "the name of a `data` section", "data = Flowers"))
         if node.name not in self.data:
             self.definition.scope.lookup(node.name)  # a failed import was reported
             near = nearest(node.name, self.data)
-            raise Failed(errors.unknown_definition(node.span, node.name, "`data` section", near, list(self.data)))
+            raise Failed(
+                sections_errors.unknown_definition(node.span, node.name, "`data` section", near, list(self.data))
+            )
         found = self.data[node.name]
         if found is None:
             raise Abandoned
@@ -99,7 +102,7 @@ class TrainBinder:
         written = [("", section.value("model")), *((let.name.text, let.value) for let in section.lets)]
         roots = [(name, self.state.roots[id(node)]) for name, node in written if id(node) in self.state.roots]
         if not roots:
-            self.reader.missing(section, "model", errors.no_net(self.span))
+            self.reader.missing(section, "model", training_errors.no_net(self.span))
         found = [NetUse(name, *root) for name, root in roots if root is not None]
         return found if len(found) == len(roots) else []
 
@@ -111,24 +114,26 @@ class TrainBinder:
         known = [field.name for field in dataset.fields]
         if single is None:
             if sub is not None:
-                self.report.add(errors.entry_misplaced(sub.name.span, "`inputs`, which feeds `model`,", "train"))
+                self.report.add(
+                    sections_errors.entry_misplaced(sub.name.span, "`inputs`, which feeds `model`,", "train")
+                )
             return {}
         declared = signature_of(single.definition.node).inputs
         before = len(self.report.errors)
         for key in sub.entries.items if sub is not None else ():
             if not isinstance(key, top_level.Key):
-                self.report.add(errors.entry_misplaced(key.span, "this", "inputs"))
+                self.report.add(sections_errors.entry_misplaced(key.span, "this", "inputs"))
                 continue
             names = [decl.name.text for decl in declared]
             if key.name.text not in names:
                 near = nearest(key.name.text, names)
                 self.report.add(
-                    errors.inputs_unknown(key.name.span, single.definition.name, key.name.text, near, names)
+                    training_errors.inputs_unknown(key.name.span, single.definition.name, key.name.text, near, names)
                 )
             elif not isinstance(key.value, syntax.Ref) or key.value.name not in known:
                 text = key.value.name if isinstance(key.value, syntax.Ref) else "this"
                 near = nearest(text, known)
-                self.report.add(errors.field_unknown(key.value.span, dataset.name, text, near, known))
+                self.report.add(training_errors.field_unknown(key.value.span, dataset.name, text, near, known))
             else:
                 renamed[key.name.text] = key.value.name
         inputs: dict[str, str] = {}
@@ -143,7 +148,7 @@ class TrainBinder:
             else:
                 near = nearest(name, known)
                 self.report.add(
-                    errors.input_unfed(
+                    training_errors.input_unfed(
                         self._data_span(section),
                         single.definition.name,
                         name,
@@ -167,12 +172,12 @@ class TrainBinder:
             name = let.name.text
             if name in fields:
                 self.report.add(
-                    errors.namespace_clash(
+                    training_errors.namespace_clash(
                         let.name.span, name, "a `let`", "a data field", fields[name], ("give the `let` another name",)
                     )
                 )
             if name in seen:
-                self.report.add(errors.key_twice(let.name.span, name, seen[name]))
+                self.report.add(sections_errors.key_twice(let.name.span, name, seen[name]))
             seen.setdefault(name, let.name.span)
 
     # ---- the section ---------------------------------------------------------------------------------------------------
@@ -187,7 +192,7 @@ class TrainBinder:
         )
         for let in names.lets:
             if let.name.text not in names.let_read:
-                self.report.add(errors.unused_let(let.name.span, let.name.text))
+                self.report.add(training_errors.unused_let(let.name.span, let.name.text))
         self._unused_nets(names.nets, phases or [], evaluation)
         keep = self._keep(section, dataset, evaluation)
         stop = self._stop(section, dataset, evaluation)
@@ -220,7 +225,7 @@ class TrainBinder:
         used = {instance.path for body in bodies if body >= 0 for instance in self.state.bodies[body].instances}
         for net in nets:
             if net.name and net.name not in used:
-                self.report.add(errors.unused_net(net.span, net.name))
+                self.report.add(training_errors.unused_net(net.span, net.name))
 
     def _parameters(self, nets: list[NetUse]) -> list[tuple[str, ParameterEntry]]:
         found: list[tuple[str, ParameterEntry]] = []
@@ -307,10 +312,10 @@ class TrainBinder:
             known = [net.name for net in nets if net.name]
             for item in found.entries.items:
                 if not isinstance(item, top_level.Key):
-                    self.report.add(errors.entry_misplaced(item.span, "this", "weights"))
+                    self.report.add(sections_errors.entry_misplaced(item.span, "this", "weights"))
                 elif item.name.text not in known:
                     near = nearest(item.name.text, known)
-                    self.report.add(errors.step_net(item.name.span, item.name.text, near, known))
+                    self.report.add(training_errors.step_net(item.name.span, item.name.text, near, known))
                 else:
                     items.append((item.name.text, item.value))
         made: dict[str, WeightSource] = {}
@@ -333,7 +338,7 @@ class TrainBinder:
                 map_name = node.callee.name
                 if len(node.args.items) != 1 or isinstance(node.args.items[0], syntax.Kwarg):
                     example = f'{map_name}(file("weights.safetensors"))'
-                    raise Failed(errors.not_an_entry(node.args.span, "one source of weights", example))
+                    raise Failed(sections_errors.not_an_entry(node.args.span, "one source of weights", example))
                 node = node.args.items[0]
         _, entry = self.reader.entry(node, WEIGHT_SOURCES, 'file("weights.safetensors")')
         args = dict(entry.args)
@@ -345,14 +350,14 @@ def watch(reader: Reader, node: syntax.Pipe, dataset: DataSet, evaluation: Evalu
     """`val.acc`: a split and a figure, with its direction."""
     node = reader.plain(node)
     if not isinstance(node, syntax.Attr) or not isinstance(node.value, syntax.Ref):
-        raise Failed(errors.not_a_figure(node.span))
+        raise Failed(training_errors.not_a_figure(node.span))
     split, name = node.value.name, node.name.text
     if split not in ("train", "val", "test"):
-        raise Failed(errors.not_a_figure(node.span))
+        raise Failed(training_errors.not_a_figure(node.span))
     if evaluation is None:
         raise Abandoned
     if dataset.split.args.get(split) is None and dataset.split.args.get("split") != split:
-        raise Failed(errors.no_split(node.value.span, split, dataset.name))
+        raise Failed(training_errors.no_split(node.value.span, split, dataset.name))
     if name == "loss" and evaluation.terms:
         return Watched(split=split, name=name, direction="min")
     terms, metrics = [term.name for term in evaluation.terms], [metric.name for metric in evaluation.metrics]
@@ -360,8 +365,8 @@ def watch(reader: Reader, node: syntax.Pipe, dataset: DataSet, evaluation: Evalu
     for metric in evaluation.metrics:
         if metric.name == name:
             if metric.direction is None:
-                raise Failed(errors.no_direction(node.span, name))
+                raise Failed(training_errors.no_direction(node.span, name))
             return Watched(split=split, name=name, direction=metric.direction)
     if any(term.name == name for term in evaluation.terms):
         return Watched(split=split, name=name, direction="min")
-    raise Failed(errors.unknown_figure(node.span, f"{split}.{name}", nearest(name, known), known))
+    raise Failed(training_errors.unknown_figure(node.span, f"{split}.{name}", nearest(name, known), known))

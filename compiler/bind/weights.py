@@ -9,7 +9,7 @@ from ..ir.expand import COUNTER, glob, parameters
 from ..ir.model import Model, Spec
 from ..ir.weights import Foreign, WeightMap, WeightRule
 from ..ir.wildcards import wildcards
-from ..messages import recipe as recipe_errors
+from ..messages import sections as sections_errors
 from ..messages import weights as errors
 from ..messages.diagnostics import Failed
 from ..messages.names import nearest
@@ -55,7 +55,7 @@ def _model(state: State, definition: Definition, node: top_level.Weights) -> Mod
             if isinstance(d, Definition) and d.kind == "model"
         ]
         near = nearest(node.model.text, known)
-        raise Failed(recipe_errors.unknown_definition(node.model.span, node.model.text, "model", near, known))
+        raise Failed(sections_errors.unknown_definition(node.model.span, node.model.text, "model", near, known))
     return next((model for model in state.models if model.name == found.name), None)
 
 
@@ -83,7 +83,9 @@ def _foreign(reader: Reader, node: syntax.Pipe) -> Foreign:
                 else:
                     names = ["axis"]
                     near = nearest(item.name.text, names)
-                    raise Failed(recipe_errors.unknown_argument(item.name.span, "concat", item.name.text, near, names))
+                    raise Failed(
+                        sections_errors.unknown_argument(item.name.span, "concat", item.name.text, near, names)
+                    )
             if items:
                 return Foreign(kind="concat", items=tuple(items), axis=axis)
         case _:

@@ -7,7 +7,8 @@ from typing import Any
 from ..catalogue.ops import find
 from ..catalogue.ops.base import Layer
 from ..ir.model import CallNode
-from ..messages import elaborate as errors
+from ..messages import application as application_errors
+from ..messages import lookup as lookup_errors
 from ..messages.diagnostics import Abandoned, Failed
 from ..messages.names import nearest
 from ..messages.source import Span
@@ -25,12 +26,12 @@ from .values import POISON, Flow, Instance, Outputs
 def callee(context: Context, path: syntax.Path) -> Callable | Instance:
     first, *rest = path.names
     if rest and not context.environment.knows(first.text) and find(rest[-1].text) is not None:
-        raise Failed(errors.dotted_stage(path.text, path.span))
+        raise Failed(application_errors.dotted_stage(path.text, path.span))
     target = context.environment.callable(first.text, first.span)
     if rest and isinstance(target, Instance) and len(rest) == 1:
-        raise Failed(errors.instance_select(first.text, rest[0].text, path.span))
+        raise Failed(application_errors.instance_select(first.text, rest[0].text, path.span))
     if rest:
-        raise Failed(errors.dotted_stage(path.text, path.span))
+        raise Failed(application_errors.dotted_stage(path.text, path.span))
     return target
 
 
@@ -99,8 +100,10 @@ def selected(result: Any, select: syntax.Name | None) -> Any:
         if select.text in result.tensors:
             return result.tensors[select.text]
         known = list(result.tensors)
-        raise Failed(errors.unknown_output(result.of, select.text, known, select.span, nearest(select.text, known)))
-    raise Failed(errors.nothing_to_select(select.text, select.span))
+        raise Failed(
+            lookup_errors.unknown_output(result.of, select.text, known, select.span, nearest(select.text, known))
+        )
+    raise Failed(lookup_errors.nothing_to_select(select.text, select.span))
 
 
 def apply_instance(
@@ -108,15 +111,15 @@ def apply_instance(
 ) -> Any:
     """A stage that names an instance shares its weights; in a numbered scope it spends a number."""
     if label is not None:
-        raise Failed(errors.instance_labelled(unit.callee.text, label.span))
+        raise Failed(application_errors.instance_labelled(unit.callee.text, label.span))
     if context.scope.numbered:
         context.scope.number()
     if unit.select is not None:
-        raise Failed(errors.instance_select(unit.callee.text, unit.select.text, unit.span))
+        raise Failed(application_errors.instance_select(unit.callee.text, unit.select.text, unit.span))
     inputs: dict[str, Any] = {}
     for item in unit.args.items if unit.args is not None else ():
         if not isinstance(item, syntax.Kwarg):
-            raise Failed(errors.instance_arguments(unit.callee.text, unit.span))
+            raise Failed(application_errors.instance_arguments(unit.callee.text, unit.span))
         inputs[item.name.text] = context.evaluate(item.value)
     context.state.count_application(unit.span)
     return apply_made(context, instance, flow, inputs, unit.span)
@@ -133,12 +136,14 @@ def apply_made(context: Context, instance: Instance, flow: Flow, inputs: dict[st
         slots = [name for name, kind in operator.tensors if kind != "many"]
         for name in inputs:
             if name not in slots:
-                raise Failed(errors.unknown_argument(target.spelled, name, slots, span, nearest(name, slots)))
+                raise Failed(
+                    application_errors.unknown_argument(target.spelled, name, slots, span, nearest(name, slots))
+                )
         tensors: dict[str, Any] = dict(inputs)
         piped = pieces(flow)
         free = [name for name in slots if name not in tensors]
         if len(piped) > len(free):
-            raise Failed(errors.too_many_inputs(target.spelled, len(free), len(piped), span))
+            raise Failed(application_errors.too_many_inputs(target.spelled, len(free), len(piped), span))
         tensors.update(zip(free, piped, strict=False))
         ordered = [tensors.get(name) for name in slots]
         return operator_node(context, operator, instance.args, ordered, span, instance=instance, spelled=target.spelled)
@@ -151,17 +156,19 @@ def apply_made(context: Context, instance: Instance, flow: Flow, inputs: dict[st
         names = signature.input_names
         for name in inputs:
             if name not in names:
-                raise Failed(errors.unknown_argument(target.spelled, name, list(names), span, nearest(name, names)))
+                raise Failed(
+                    application_errors.unknown_argument(target.spelled, name, list(names), span, nearest(name, names))
+                )
         free = [name for name in names if name not in inputs]
         if len(piped) > len(free):
-            raise Failed(errors.too_many_inputs(target.spelled, len(free), len(piped), span))
+            raise Failed(application_errors.too_many_inputs(target.spelled, len(free), len(piped), span))
         given = {**inputs, **dict(zip(free, piped, strict=False))}
         for decl in signature.inputs:
             if decl.name.text not in given:
                 if decl.default is not None:
                     given[decl.name.text] = None
                     continue
-                raise Failed(errors.input_missing(target.spelled, decl.name.text, span))
+                raise Failed(application_errors.input_missing(target.spelled, decl.name.text, span))
         values = [given[name] for name in names]
     tensors_in = [None if value is None else as_tensor(context, value, span) for value in values]
     types: list[TensorType | None] = [None if tensor is None else tensor.type for tensor in tensors_in]

@@ -18,7 +18,9 @@ from typing import Any
 from ..catalogue.arguments import read
 from ..catalogue.ops import find
 from ..catalogue.ops.base import Layer, Op
-from ..messages import elaborate as errors
+from ..messages import application as application_errors
+from ..messages import control as control_errors
+from ..messages import lookup as lookup_errors
 from ..messages.diagnostics import Failed
 from ..messages.names import nearest
 from ..messages.source import Span
@@ -52,7 +54,7 @@ def evaluate_arguments(
         if isinstance(item, syntax.Kwarg):
             name = item.name.text
             if name in keyword:
-                raise Failed(errors.argument_twice(target.spelled, name, item.span))
+                raise Failed(application_errors.argument_twice(target.spelled, name, item.span))
             keyword[name] = evaluate_argument(context, item.value, kinds.get(name, "init" if name == "init" else ""))
             spans[name] = item.span
         else:
@@ -88,7 +90,7 @@ def evaluate_argument(context: Context, node: syntax.Pipe, kind: str) -> Any:
         if isinstance(node, syntax.Call) and isinstance(node.callee, syntax.Ref):
             target = context.environment.callable(node.callee.name, node.callee.span)
             if isinstance(target, Instance):
-                raise Failed(errors.instance_called(node.callee.name, node.span))
+                raise Failed(application_errors.instance_called(node.callee.name, node.span))
             positional, keyword, _ = evaluate_arguments(context, target, node.args)
             return Callable(
                 target.target, target.spelled, (*target.positional, *positional), (*target.keyword, *keyword.items())
@@ -120,13 +122,15 @@ def bind_statics(
     given: dict[str, Any] = {}
     if len(callable.positional) > len(names):
         raise Failed(
-            errors.too_many_arguments(callable.spelled, len(names), len(callable.positional), span, block=True)
+            application_errors.too_many_arguments(
+                callable.spelled, len(names), len(callable.positional), span, block=True
+            )
         )
     given.update(zip(names, callable.positional, strict=False))
     for name, value in callable.keyword:
         if name not in names:
             raise Failed(
-                errors.unknown_argument(
+                application_errors.unknown_argument(
                     callable.spelled,
                     name,
                     [*names, *signature.input_names],
@@ -135,7 +139,7 @@ def bind_statics(
                 )
             )
         if name in given:
-            raise Failed(errors.argument_twice(callable.spelled, name, spans.get(name, span)))
+            raise Failed(application_errors.argument_twice(callable.spelled, name, spans.get(name, span)))
         given[name] = value
     bound: dict[str, Any] = {}
     inner = context.state.file_context(definition.scope, bound)
@@ -148,7 +152,7 @@ def bind_statics(
             value = evaluate_argument(inner, decl.default, kind_of(decl))
             bound[name] = convert(inner, decl, value, decl.default.span, inner)
         else:
-            raise Failed(errors.missing_argument(callable.spelled, name, span, decl.span))
+            raise Failed(application_errors.missing_argument(callable.spelled, name, span, decl.span))
     return bound
 
 
@@ -158,7 +162,7 @@ def convert(context: Context, decl: syntax.Decl, value: Any, span: Span, inner: 
     if value is POISON:
         return value
     if isinstance(value, SymbolicTensor):
-        raise Failed(errors.not_static(span, f"static `{name}`"))
+        raise Failed(control_errors.not_static(span, f"static `{name}`"))
     if kind in ("", "tuple", "list") and decl.default is not None:
         default = evaluate_argument(inner, decl.default, "")
         if isinstance(default, bool):
@@ -186,24 +190,26 @@ def convert(context: Context, decl: syntax.Decl, value: Any, span: Span, inner: 
                 nearest(value, [item for item in allowed if isinstance(item, str)]) if isinstance(value, str) else None
             )
             near = f'"{near}"' if near else None
-            raise Failed(errors.wrong_static(name, "one of " + ", ".join(map(describe, allowed)), value, span, near))
+            raise Failed(
+                application_errors.wrong_static(name, "one of " + ", ".join(map(describe, allowed)), value, span, near)
+            )
         return value
     if kind == "fn":
         if not (isinstance(value, Callable) and value.is_function):
-            raise Failed(errors.wrong_static(name, "a function such as `relu`", value, span))
+            raise Failed(application_errors.wrong_static(name, "a function such as `relu`", value, span))
         return value
     if kind == "layer":
         if not (isinstance(value, Callable) and not value.is_function):
-            raise Failed(errors.wrong_static(name, "a layer such as `LayerNorm`", value, span))
+            raise Failed(application_errors.wrong_static(name, "a layer such as `LayerNorm`", value, span))
         return value
     if kind and kind[:1].isupper():
         operator = find(kind)
         if not isinstance(value, Instance) or (operator is not None and value.callable.target is not operator):
-            raise Failed(errors.wrong_static(name, f"an instance of `{kind}`", value, span))
+            raise Failed(application_errors.wrong_static(name, f"an instance of `{kind}`", value, span))
         return value
     if kind not in ("", "tuple", "list"):
         assert decl.type is not None
-        raise Failed(errors.unknown_static_type(kind, decl.type.span))
+        raise Failed(lookup_errors.unknown_static_type(kind, decl.type.span))
     return value
 
 
@@ -251,16 +257,16 @@ def bind_operator(
         spans.setdefault(name, spans.get(f"#{len(positional) - len(rest) - piped}", span))
         arguments[name] = rest.pop(0)
     if rest:
-        raise Failed(errors.too_many_arguments(spelled, len(positional) - len(rest), len(positional), span))
+        raise Failed(application_errors.too_many_arguments(spelled, len(positional) - len(rest), len(positional), span))
     tensor_names = [name for name, _ in slots]
     groups: dict[str, tuple[str, ...]] = getattr(operator, "tensor_groups", {})
     for name, value in keyword.items():
         if name in tensors or name in arguments:
-            raise Failed(errors.argument_twice(spelled, name, spans.get(name, span)))
+            raise Failed(application_errors.argument_twice(spelled, name, spans.get(name, span)))
         if name in groups:
             parts: tuple[Any, ...] = value if isinstance(value, tuple) else (value,)  # pyright: ignore[reportUnknownVariableType]
             if len(parts) > len(groups[name]):  # pyright: ignore[reportUnknownArgumentType]
-                raise Failed(errors.too_many_arguments(name, len(groups[name]), len(parts), span))
+                raise Failed(application_errors.too_many_arguments(name, len(groups[name]), len(parts), span))
             tensors.update(zip(groups[name], parts, strict=False))  # pyright: ignore[reportUnknownArgumentType]
         elif name in tensor_names:
             if value is not None:
@@ -269,13 +275,15 @@ def bind_operator(
             arguments[name] = value
         else:
             known = [*fields, *tensor_names, *groups]
-            raise Failed(errors.unknown_argument(spelled, name, known, spans.get(name, span), nearest(name, known)))
+            raise Failed(
+                application_errors.unknown_argument(spelled, name, known, spans.get(name, span), nearest(name, known))
+            )
     checked: dict[str, Any] = {}
     for name, kind, default in operator.arguments:
         if name in arguments:
             checked[name] = check(context, spelled, name, kind, arguments[name], spans.get(name, span))
         elif default is Op.MISSING:
-            raise Failed(errors.missing_argument(spelled, name, span, None))
+            raise Failed(application_errors.missing_argument(spelled, name, span, None))
         else:
             checked[name] = default
     if "init" in arguments and "init" not in checked:
@@ -289,10 +297,10 @@ def check(context: Context, spelled: str, name: str, kind: str, value: Any, span
     if isinstance(value, SymbolicTensor):
         if kind in ("ShapeLike", "Shape"):
             return value.type.shape
-        raise Failed(errors.not_static(span, f"argument `{name}` of `{spelled}`"))
+        raise Failed(control_errors.not_static(span, f"argument `{name}` of `{spelled}`"))
     try:
         return read(kind, value)
     except StaticError as error:
-        raise Failed(errors.static(error, span)) from None
+        raise Failed(application_errors.static(error, span)) from None
     except ValueError as error:
-        raise Failed(errors.wrong_argument(spelled, name, str(error), value, span)) from None
+        raise Failed(application_errors.wrong_argument(spelled, name, str(error), value, span)) from None

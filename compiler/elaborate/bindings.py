@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..catalogue.ops import find
-from ..messages import elaborate as errors
+from ..messages import application as application_errors
+from ..messages import bodies as bodies_errors
+from ..messages import lookup as lookup_errors
 from ..messages.diagnostics import Abandoned, Failed
 from ..messages.source import Span
 from ..resolve.definitions import Callable
@@ -39,12 +41,12 @@ def bind(context: Context, target: syntax.Pipe, value_node: syntax.Pipe, span: S
 def rebind(context: Context, name: str, value: Any, span: Span) -> None:
     size = context.environment.binding(name)
     if size is not None and size.is_size:
-        raise Failed(errors.hides_size(name, span, size.span))
+        raise Failed(lookup_errors.hides_size(name, span, size.span))
     before = context.environment.bind(name, value, span)
     if before is None or before.read or before.is_input or before.value is POISON or name.startswith("_"):
         return
     if context.builder.role == "block":
-        context.state.report.add(context.state.located(errors.unused_binding(name, before.span)))
+        context.state.report.add(context.state.located(bodies_errors.unused_binding(name, before.span)))
 
 
 def names_of(target: syntax.Pipe | None) -> list[str]:
@@ -58,7 +60,7 @@ def names_of(target: syntax.Pipe | None) -> list[str]:
 def instantiate(context: Context, value: Callable, target: syntax.Ref, span: Span) -> Any:
     """`name = Layer(..)`: an instance called `name`, or at once a tensor when the layer takes none (`Param`)."""
     if value.is_function:
-        raise Failed(errors.function_bound(value.spelled, span))
+        raise Failed(application_errors.function_bound(value.spelled, span))
     if isinstance(value.target, type) and not value.target.tensors:
         made = apply(context, value, (), span, label=target.name)
         if isinstance(made, SymbolicTensor):
@@ -73,21 +75,21 @@ def unpack(context: Context, target: syntax.List, value: Any, span: Span) -> Any
         assert isinstance(item, syntax.Ref), "the parser refuses other targets"
         names.append(item)
     if isinstance(value, Outputs):
-        raise Failed(errors.unpack_outputs(value.of, list(value.tensors), target.span))
+        raise Failed(bodies_errors.unpack_outputs(value.of, list(value.tensors), target.span))
     if isinstance(value, SymbolicTensor):
         size = value.type.shape[0] if value.type.shape else None
         if not isinstance(size, int):
-            raise Failed(errors.unpack_axis(value.type, target.span))
+            raise Failed(bodies_errors.unpack_axis(value.type, target.span))
         if size == len(names):
             operator = find("unbind")
             assert operator is not None
             value = operator_node(context, operator, {"axis": 0}, [value], span)
         else:
-            raise Failed(errors.unpack_count(len(names), size, target.span))
+            raise Failed(bodies_errors.unpack_count(len(names), size, target.span))
     if not isinstance(value, tuple):
-        raise Failed(errors.unpack_other(value, target.span))
+        raise Failed(bodies_errors.unpack_other(value, target.span))
     if len(value) != len(names):  # pyright: ignore[reportUnknownArgumentType]
-        raise Failed(errors.unpack_count(len(names), len(value), target.span))  # pyright: ignore[reportUnknownArgumentType]
+        raise Failed(bodies_errors.unpack_count(len(names), len(value), target.span))  # pyright: ignore[reportUnknownArgumentType]
     for name, item in zip(names, value, strict=True):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
         if name.name == "_":
             continue

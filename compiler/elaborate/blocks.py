@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..messages import elaborate as errors
+from ..messages import bodies as bodies_errors
+from ..messages import paths as paths_errors
 from ..messages.diagnostics import Failed
 from ..messages.shapes import Demand
 from ..messages.source import Span
@@ -46,7 +47,7 @@ def run_block(
                 continue
             tensor = builder.input(type, decl.name.text)
             if decl.type is None:
-                raise Failed(errors.input_without_type(decl.name.text, decl.span))
+                raise Failed(bodies_errors.input_without_type(decl.name.text, decl.span))
             what = f"input `{decl.name.text}` of `{definition.name}`"
             unify(context, decl.type, Demand(what, type, required=span), bind=True)
             environment.bind(decl.name.text, tensor, decl.name.span, is_input=True)
@@ -56,7 +57,7 @@ def run_block(
         outputs = found
     body = builder.finish(outputs, statics=json_arguments(environment.statics), dims=environment.dims())
     if definition.name[:1].islower() and list(_own_parameters(builder)):
-        raise Failed(errors.lowercase_owns_weights(definition.name, node.name.span))
+        raise Failed(paths_errors.lowercase_owns_weights(definition.name, node.name.span))
     index = state.add_body(body)
     types = tuple((name, tensor.type) for name, tensor in outputs)
     return CheckedBody(index, types, dict(builder.instance_inputs))
@@ -88,7 +89,7 @@ def run_body(
                 outputs.append((decl.name.text, named_output(context, decl)))
     else:
         if last is None:
-            context.state.report.add(context.state.located(errors.no_result(body.span)))
+            context.state.report.add(context.state.located(bodies_errors.no_result(body.span)))
             return None
         with context.state.reporting(body.span):
             outputs = as_outputs(context, last, body.span)
@@ -102,7 +103,7 @@ def run_body(
 def named_output(context: Context, decl: syntax.Decl) -> SymbolicTensor:
     binding = context.environment.bindings.get(decl.name.text)
     if binding is None or binding.is_input or binding.is_size:
-        raise Failed(errors.output_not_assigned(decl.name.text, decl.span))
+        raise Failed(bodies_errors.output_not_assigned(decl.name.text, decl.span))
     binding.read = True
     tensor = as_tensor(context, binding.value, binding.span)
     if decl.type is not None:
@@ -118,7 +119,7 @@ def unused_bindings(context: Context, signature: Signature) -> None:
         if binding.read or binding.is_input or binding.is_size or name.startswith("_") or name in outputs:
             continue
         if binding.value is not POISON:
-            context.state.report.add(context.state.located(errors.unused_binding(name, binding.span)))
+            context.state.report.add(context.state.located(bodies_errors.unused_binding(name, binding.span)))
 
 
 def _own_parameters(builder: Builder) -> Iterator[Any]:

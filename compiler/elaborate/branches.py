@@ -15,7 +15,8 @@ from __future__ import annotations
 from collections.abc import Callable as Function
 from typing import Any, TypeAlias
 
-from ..messages import elaborate as errors
+from ..messages import bodies as bodies_errors
+from ..messages import control as control_errors
 from ..messages.diagnostics import Abandoned, Failed
 from ..text import syntax
 from .bindings import names_of
@@ -34,9 +35,9 @@ def run(context: Context, node: syntax.If, run_statement: RunStatement, *, final
     """Runs an `if` and binds what survives; its value where it ends a body (`final`)."""
     names = surviving(context, node)
     if final and not ends_in_value(node):
-        raise Failed(errors.if_without_value(node.span, names))
+        raise Failed(bodies_errors.if_without_value(node.span, names))
     if not final and not names and not _acts(node):
-        raise Failed(errors.branches_without_effect(node.span))
+        raise Failed(control_errors.branches_without_effect(node.span))
     try:
         answer = condition(context, node.condition)
         if answer is None:
@@ -82,7 +83,7 @@ def _leave(context: Context, inner: Context, node: syntax.If, names: list[str]) 
         context.environment.left[name] = node.span
         unread = not binding.read and not name.startswith("_") and binding.value is not POISON
         if unread and context.builder.owner().role == "block":
-            context.state.report.add(context.state.located(errors.unused_binding(name, binding.span)))
+            context.state.report.add(context.state.located(bodies_errors.unused_binding(name, binding.span)))
 
 
 # ---- on `training` -------------------------------------------------------------------------------------------------
@@ -93,7 +94,7 @@ def _both(context: Context, node: syntax.If, names: list[str], run_statement: Ru
         def run_branch(inner: Context) -> tuple[Any, ...]:
             before = inner.state.failures
             for part in _forbidden(body):
-                raise Failed(errors.not_in_mode(part.span))
+                raise Failed(control_errors.not_in_mode(part.span))
             value = _statements(inner, body, run_statement, final=final)
             if inner.state.failures > before:
                 raise Abandoned
@@ -114,7 +115,7 @@ def _tensor_of(inner: Context, name: str) -> SymbolicTensor:
     binding = inner.environment.binding(name)
     assert binding is not None
     if not isinstance(binding.value, (SymbolicTensor, Outputs)):
-        raise Failed(errors.mode_binds_static(name, binding.value, binding.span))
+        raise Failed(control_errors.mode_binds_static(name, binding.value, binding.span))
     return as_tensor(inner, binding.value, binding.span)
 
 

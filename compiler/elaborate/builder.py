@@ -21,7 +21,7 @@ from ..ir.model import (
     WeightNode,
 )
 from ..ir.model import Instance as InstanceRecord
-from ..messages import elaborate as errors
+from ..messages import paths as errors
 from ..messages.diagnostics import Failed, Report
 from ..messages.source import Span
 from ..messages.wording import describe

@@ -8,7 +8,9 @@ from typing import Any
 from ..catalogue.ops import find
 from ..catalogue.ops.base import Layer
 from ..ir.model import Body, RepeatNode, Run
-from ..messages import elaborate as errors
+from ..messages import application as application_errors
+from ..messages import control as control_errors
+from ..messages import paths as paths_errors
 from ..messages.diagnostics import Failed
 from ..messages.shapes import Demand
 from ..resolve.definitions import Callable
@@ -34,7 +36,7 @@ def run(context: Context, flow: Flow, stages: tuple[syntax.Stage, ...]) -> Flow:
     """Feeds a value through stages; sizes named by `=>` live to the end of the innermost braces."""
     count = len(pieces(flow))
     if count > MOST_PIPED:
-        raise Failed(errors.tuple_as_tensor(count, stages[0].span))
+        raise Failed(application_errors.tuple_as_tensor(count, stages[0].span))
     for item in stages:
         if isinstance(item, syntax.Labelled):
             flow = stage(context, flow, item.unit, item.label)
@@ -52,7 +54,7 @@ def stage(context: Context, flow: Flow, unit: syntax.Unit, label: syntax.Path | 
             return apply(context, target, flow, unit.span, label=label, select=unit.select, args=unit.args)
         case syntax.Ascribe():
             if label is not None:
-                raise Failed(errors.label_on_shape(label.text, label.span))
+                raise Failed(paths_errors.label_on_shape(label.text, label.span))
             tensor = as_tensor(context, flow, unit.span)
             match_shape(
                 context,
@@ -64,7 +66,7 @@ def stage(context: Context, flow: Flow, unit: syntax.Unit, label: syntax.Path | 
             return tensor
         case syntax.Rearrange():
             if label is not None:
-                raise Failed(errors.label_on_shape(label.text, label.span))
+                raise Failed(paths_errors.label_on_shape(label.text, label.span))
             path = context.scope.number() if context.scope.numbered else None
             tensor = as_tensor(context, flow, unit.span)
             arguments, _ = rearrangement.rearrangement(context, unit, tensor.type)
@@ -178,7 +180,7 @@ def repeat(context: Context, flow: Flow, unit: syntax.Repeat | syntax.For, label
         if len(turns) > 1:
             literal = next((p for p in builder.instances if "#" not in p), None)
             if literal is not None:
-                raise Failed(errors.label_in_repeat(literal, builder.instances[literal].span))
+                raise Failed(paths_errors.label_in_repeat(literal, builder.instances[literal].span))
         captures = builder.captured()
         instances = builder.instance_arguments()
         result = [tensor.type for _, tensor in outputs]
@@ -206,7 +208,7 @@ def repeat(context: Context, flow: Flow, unit: syntax.Repeat | syntax.For, label
     counters.update(offsets)
     context.state.count_application(unit.span)
     if sum(run.count * context.state.layers[run.body] for run in runs) > MAX_INSTANCES:
-        raise Failed(errors.too_many_instances(unit.span))
+        raise Failed(control_errors.too_many_instances(unit.span))
     scope = scope_path if label is not None else ""
     made = context.builder.node(
         RepeatNode,
@@ -229,13 +231,13 @@ def turn_statics(context: Context, unit: syntax.Repeat | syntax.For) -> list[dic
         count = context.evaluate(unit.count)
         count = guarded(unit.count.span, as_int, count, "the repeat count")
         if count < 0:
-            raise Failed(errors.negative_count(count, unit.count.span))
+            raise Failed(control_errors.negative_count(count, unit.count.span))
         if count > MAX_INSTANCES:
-            raise Failed(errors.too_many_instances(unit.count.span))
+            raise Failed(control_errors.too_many_instances(unit.count.span))
         return [{}] * count
     items = context.evaluate(unit.items)
     if not isinstance(items, (tuple, range)):
-        raise Failed(errors.not_a_list(items, unit.items.span))
+        raise Failed(control_errors.not_a_list(items, unit.items.span))
     names = [name.text for name in unit.targets]
     turns: list[dict[str, Any]] = []
     for item in items:  # pyright: ignore[reportUnknownVariableType]
@@ -244,7 +246,7 @@ def turn_statics(context: Context, unit: syntax.Repeat | syntax.For) -> list[dic
         elif isinstance(item, tuple) and len(item) == len(names):  # pyright: ignore[reportUnknownArgumentType]
             turns.append(dict(zip(names, item, strict=True)))  # pyright: ignore[reportUnknownArgumentType]
         else:
-            raise Failed(errors.for_count(len(names), item, unit.items.span))
+            raise Failed(control_errors.for_count(len(names), item, unit.items.span))
     return turns
 
 
@@ -265,7 +267,7 @@ def run_turn(
     value = run(inner, inputs[0] if len(inputs) == 1 else tuple(inputs), unit.body.stages)
     outputs = as_outputs(inner, value, unit.body.span)
     if len(outputs) != len(types):
-        raise Failed(errors.turn_count(len(types), len(outputs), unit.body.span))
+        raise Failed(control_errors.turn_count(len(types), len(outputs), unit.body.span))
     for _, tensor in outputs:
         builder.use(tensor)
     body = builder.finish(outputs, statics=json_arguments(statics), dims={})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..ir.model import Model
-from ..messages import elaborate as errors
+from ..messages import bodies as errors
 from ..messages.diagnostics import Failed
 from ..messages.source import Span
 from ..resolve.definitions import Callable, Definition

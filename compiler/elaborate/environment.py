@@ -6,8 +6,10 @@ from typing import Any
 
 from ..catalogue.ops import find
 from ..catalogue.ops import names as catalogue_names
-from ..messages import elaborate as errors
-from ..messages import recipe as section_errors
+from ..messages import application as application_errors
+from ..messages import control as control_errors
+from ..messages import lookup as lookup_errors
+from ..messages import sections as sections_errors
 from ..messages.diagnostics import Abandoned, Failed
 from ..messages.names import nearest
 from ..messages.source import Span
@@ -107,7 +109,7 @@ class Environment:
             return value_of_param(self.file, name)
         if isinstance(found, Definition):
             if found.kind not in ("block", "model"):
-                raise Failed(section_errors.section_as_value(span, name, found.kind))
+                raise Failed(sections_errors.section_as_value(span, name, found.kind))
             return Callable(found, name)
         if name in CONSTANTS:
             return CONSTANTS[name]
@@ -115,11 +117,11 @@ class Environment:
         if operator is not None and not operator.syntax:
             return Callable(operator, name)
         if name == "training":
-            raise Failed(errors.training_as_value(span))
+            raise Failed(control_errors.training_as_value(span))
         inside = self._left_in(name)
         if inside is not None:
-            raise Failed(errors.left_in_branch(name, span, inside))
-        raise Failed(errors.unknown_name(name, span, nearest(name, self.candidates())))
+            raise Failed(lookup_errors.left_in_branch(name, span, inside))
+        raise Failed(lookup_errors.unknown_name(name, span, nearest(name, self.candidates())))
 
     def callable(self, name: str, span: Span) -> Callable | Instance:
         """What a name means in a stage or before an argument list: tensors and numbers don't hide functions there."""
@@ -140,7 +142,7 @@ class Environment:
         found = self.file.lookup(name)
         if isinstance(found, Definition):
             if found.kind not in ("block", "model"):
-                raise Failed(section_errors.section_as_value(span, name, found.kind))
+                raise Failed(sections_errors.section_as_value(span, name, found.kind))
             return Callable(found, name)
         if isinstance(found, ParamSlot):
             value = value_of_param(self.file, name)
@@ -154,9 +156,9 @@ class Environment:
             binding.read = True
             if binding.value is POISON:
                 raise Abandoned
-            raise Failed(errors.not_applicable(name, binding.value, span))
+            raise Failed(application_errors.not_applicable(name, binding.value, span))
         stages = [n for n in (*self.file.candidates(), *catalogue_names(), *self._callables())]
-        raise Failed(errors.unknown_stage(name, span, nearest(name, stages)))
+        raise Failed(lookup_errors.unknown_stage(name, span, nearest(name, stages)))
 
     def knows(self, name: str) -> bool:
         """Whether a name means something in an expression here."""

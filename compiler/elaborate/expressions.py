@@ -6,7 +6,11 @@ from typing import Any, cast
 
 from ..catalogue.ops import find
 from ..ir.model import WeightNode
-from ..messages import elaborate as errors
+from ..messages import application as application_errors
+from ..messages import bodies as bodies_errors
+from ..messages import control as control_errors
+from ..messages import lookup as lookup_errors
+from ..messages import shapes as shapes_errors
 from ..messages.diagnostics import Abandoned, Failed
 from ..messages.names import nearest
 from ..resolve.definitions import Callable
@@ -75,7 +79,7 @@ def evaluate(context: Context, node: syntax.Pipe) -> Any:
         case syntax.LabelledValue():
             return stage(context, (), node.unit, node.label)
         case syntax.Ellipsis():
-            raise Failed(errors.ellipsis_here(node.span))
+            raise Failed(bodies_errors.ellipsis_here(node.span))
 
 
 def head(context: Context, node: syntax.Pipe) -> Any:
@@ -110,10 +114,10 @@ def operate(context: Context, node: syntax.Binary) -> Any:
     if is_tensor(left) or is_tensor(right):
         operator = find(BINARY[node.op]) if node.op in BINARY else None
         if operator is None:
-            raise Failed(errors.operator_on_tensors(node.op, node.op_span))
+            raise Failed(application_errors.operator_on_tensors(node.op, node.op_span))
         for value, side in ((left, node.left), (right, node.right)):
             if isinstance(value, tuple):
-                raise Failed(errors.tuple_as_tensor(len(value), side.span))  # pyright: ignore[reportUnknownArgumentType]
+                raise Failed(application_errors.tuple_as_tensor(len(value), side.span))  # pyright: ignore[reportUnknownArgumentType]
         try:
             return operator_node(context, operator, {}, [left, right], node.span, spelled=node.op)
         except Failed as failure:
@@ -122,7 +126,7 @@ def operate(context: Context, node: syntax.Binary) -> Any:
             ):
                 raise
             sides = ((node.left.span, left.type), (node.right.span, right.type))
-            raise Failed(errors.between(failure.diagnostic, node.op_span, sides)) from None
+            raise Failed(shapes_errors.between(failure.diagnostic, node.op_span, sides)) from None
     return guarded(node.span, binary, node.op, left, right, context.facts)
 
 
@@ -161,7 +165,9 @@ def attribute(context: Context, node: syntax.Attr) -> Any:
         if name in value.tensors:
             return value.tensors[name]
         raise Failed(
-            errors.unknown_output(value.of, name, list(value.tensors), node.name.span, nearest(name, value.tensors))
+            lookup_errors.unknown_output(
+                value.of, name, list(value.tensors), node.name.span, nearest(name, value.tensors)
+            )
         )
     if isinstance(value, Callable):
         value = realize(context, value, node.value.span)
@@ -170,7 +176,7 @@ def attribute(context: Context, node: syntax.Attr) -> Any:
             operator = find("transpose")
             assert operator is not None
             return operator_node(context, operator, {}, [value], node.span, spelled=".T")
-        raise Failed(errors.attribute_of_tensor(name, node.name.span))
+        raise Failed(lookup_errors.attribute_of_tensor(name, node.name.span))
     if isinstance(value, Instance):
         emitted = value.emits.read(name, node.name.span) if value.emits is not None else None
         if emitted is not None:
@@ -178,7 +184,7 @@ def attribute(context: Context, node: syntax.Attr) -> Any:
         return part(context, SubInstance(value, (name,)), node)
     if isinstance(value, SubInstance):
         return part(context, SubInstance(value.instance, (*value.names, name)), node)
-    raise Failed(errors.attribute_of(value, name, node.name.span))
+    raise Failed(lookup_errors.attribute_of(value, name, node.name.span))
 
 
 def part(context: Context, found: SubInstance, node: syntax.Attr) -> Any:
@@ -200,10 +206,12 @@ def part(context: Context, found: SubInstance, node: syntax.Attr) -> Any:
                 return weight[0]
         known = [parameter.name for parameter in instance.parameters]
         raise Failed(
-            errors.unknown_parameter(instance.path, ".".join(names), known, node.name.span, nearest(names[-1], known))
+            lookup_errors.unknown_parameter(
+                instance.path, ".".join(names), known, node.name.span, nearest(names[-1], known)
+            )
         )
     if instance.body is None:
-        raise Failed(errors.not_applied_yet(instance.path, node.span))
+        raise Failed(application_errors.not_applied_yet(instance.path, node.span))
     return part_of_block(context, found, instance.body, node)
 
 
@@ -234,7 +242,9 @@ def part_of_block(context: Context, found: SubInstance, body_index: int, node: s
     name = ".".join(found.names)
     if any(path.startswith(name) for path in known):
         return found
-    raise Failed(errors.unknown_parameter(found.instance.path, name, known, node.name.span, nearest(name, known)))
+    raise Failed(
+        lookup_errors.unknown_parameter(found.instance.path, name, known, node.name.span, nearest(name, known))
+    )
 
 
 def index(context: Context, node: syntax.Index) -> Any:
@@ -245,8 +255,8 @@ def index(context: Context, node: syntax.Index) -> Any:
         if isinstance(value, tuple) and len(node.items) == 1:
             return part_of_list(context, cast("tuple[Any, ...]", value), node.items[0])
         if isinstance(value, Outputs):
-            raise Failed(errors.several_outputs(value.of, list(value.tensors), node.value.span))
-        raise Failed(errors.not_indexable(value, node.value.span))
+            raise Failed(application_errors.several_outputs(value.of, list(value.tensors), node.value.span))
+        raise Failed(shapes_errors.not_indexable(value, node.value.span))
     items: list[Any] = []
     for item in node.items:
         match item:
@@ -259,7 +269,7 @@ def index(context: Context, node: syntax.Index) -> Any:
             case _:
                 position = evaluate(context, item)
                 if isinstance(position, SymbolicTensor):
-                    raise Failed(errors.index_by_tensor(item.span))
+                    raise Failed(control_errors.index_by_tensor(item.span))
                 items.append(guarded(item.span, _index_size, position))
     operator = find("index")
     assert operator is not None
@@ -277,7 +287,7 @@ def part_of_list(context: Context, values: tuple[Any, ...], part: syntax.Pipe | 
 def _position(context: Context, node: syntax.Pipe) -> Any:
     value = evaluate(context, node)
     if isinstance(value, SymbolicTensor):
-        raise Failed(errors.index_by_tensor(node.span))
+        raise Failed(control_errors.index_by_tensor(node.span))
     return value
 
 
@@ -292,7 +302,7 @@ def bound(context: Context, node: syntax.Pipe | None) -> Size | None:
         return None
     value = evaluate(context, node)
     if isinstance(value, SymbolicTensor):
-        raise Failed(errors.index_by_tensor(node.span))
+        raise Failed(control_errors.index_by_tensor(node.span))
     return guarded(node.span, _index_size, value)
 
 
@@ -305,7 +315,7 @@ def call(context: Context, node: syntax.Call) -> Any:
     while isinstance(callee, syntax.Paren):
         callee = callee.value
     if not isinstance(callee, syntax.Ref):
-        raise Failed(errors.cannot_call(node.callee.span))
+        raise Failed(application_errors.cannot_call(node.callee.span))
     if callee.name in STATIC_FUNCTIONS and not any(isinstance(item, syntax.Kwarg) for item in node.args.items):
         values = [evaluate(context, item) for item in node.args.items if not isinstance(item, syntax.Kwarg)]
         if not any(is_tensor(value) for value in values):
@@ -315,7 +325,7 @@ def call(context: Context, node: syntax.Call) -> Any:
         return apply(context, target, tuple(values), node.span)
     target = context.environment.callable(callee.name, callee.span)
     if isinstance(target, Instance):
-        raise Failed(errors.instance_called(callee.name, node.span))
+        raise Failed(application_errors.instance_called(callee.name, node.span))
     if not target.is_function:
         positional, keyword, _ = evaluate_arguments(context, target, node.args)
         return Callable(

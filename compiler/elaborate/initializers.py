@@ -10,7 +10,8 @@ from ..catalogue.arguments import read as read_argument
 from ..catalogue.entry import MISSING
 from ..catalogue.ops.base import Rejected
 from ..ir.model import Init
-from ..messages import elaborate as errors
+from ..messages import application as application_errors
+from ..messages import parameters as parameters_errors
 from ..messages.diagnostics import Failed
 from ..messages.names import nearest
 from ..sizes.statics import StaticError
@@ -28,11 +29,11 @@ def read(context: Context, node: syntax.Pipe) -> InitValue:
     elif isinstance(node, syntax.Call) and isinstance(node.callee, syntax.Ref):
         name, span, items = node.callee.name, node.callee.span, node.args.items
     elif isinstance(node, syntax.NoneLiteral):
-        raise Failed(errors.not_an_init(node.span))
+        raise Failed(parameters_errors.not_an_init(node.span))
     else:
-        raise Failed(errors.not_an_init(node.span))
+        raise Failed(parameters_errors.not_an_init(node.span))
     if name not in INITS:
-        raise Failed(errors.unknown_init(name, span, INITS))
+        raise Failed(parameters_errors.unknown_init(name, span, INITS))
     entry = INITS[name]
     kinds = {key: kind for key, kind, _ in entry.arguments}
     keys = list(kinds)
@@ -41,22 +42,22 @@ def read(context: Context, node: syntax.Pipe) -> InitValue:
         if isinstance(item, syntax.Kwarg):
             key, value = item.name.text, item.value
             if key not in kinds:
-                raise Failed(errors.unknown_argument(name, key, keys, item.span, nearest(key, keys)))
+                raise Failed(application_errors.unknown_argument(name, key, keys, item.span, nearest(key, keys)))
         else:
             if position >= len(keys):
-                raise Failed(errors.too_many_arguments(name, len(keys), len(items), node.span))
+                raise Failed(application_errors.too_many_arguments(name, len(keys), len(items), node.span))
             key, value = keys[position], item
         if key in given:
-            raise Failed(errors.argument_twice(name, key, item.span))
+            raise Failed(application_errors.argument_twice(name, key, item.span))
         given[key] = argument(kinds[key], context.evaluate(value), name, key, value)
     for key, _, default in entry.arguments:
         if key not in given:
             if default is MISSING:
-                raise Failed(errors.missing_argument(name, key, node.span, None))
+                raise Failed(application_errors.missing_argument(name, key, node.span, None))
             given[key] = default
     problem = entry.check(given)
     if problem is not None:
-        raise Failed(errors.rejected(Rejected("E0304", problem), name, node.span))
+        raise Failed(application_errors.rejected(Rejected("E0304", problem), name, node.span))
     return InitValue(name, tuple((key, given[key]) for key in keys))
 
 
@@ -65,7 +66,7 @@ def argument(kind: str, value: Any, name: str, key: str, node: syntax.Pipe) -> A
     try:
         return read_argument(kind, value)
     except (Unfit, StaticError):
-        raise Failed(errors.wrong_argument(name, key, expected(kind), value, node.span)) from None
+        raise Failed(application_errors.wrong_argument(name, key, expected(kind), value, node.span)) from None
 
 
 def to_ir(value: InitValue | Init | None) -> Init | None:

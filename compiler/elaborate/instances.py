@@ -7,7 +7,9 @@ from typing import Any
 from ..catalogue.ops.base import Rejected
 from ..ir.expand import parameters
 from ..ir.model import Model, Spec
-from ..messages import elaborate as errors
+from ..messages import control as control_errors
+from ..messages import paths as paths_errors
+from ..messages import shapes as shapes_errors
 from ..messages.diagnostics import Abandoned, Failed
 from ..messages.source import Span
 from ..resolve.definitions import Callable, Definition
@@ -87,7 +89,9 @@ def same_parameters(context: Context, instance: Instance, body: int, span: Span)
     for path, entry in before.items():
         other = now.get(path)
         if other is None or other.shape != entry.shape:
-            raise Failed(errors.shared_differs(f"{instance.path}.{path}", entry, other or entry, span, instance.span))
+            raise Failed(
+                paths_errors.shared_differs(f"{instance.path}.{path}", entry, other or entry, span, instance.span)
+            )
 
 
 # ---- checked bodies of blocks --------------------------------------------------------------------------------------
@@ -108,7 +112,7 @@ def apply_block(
         tuple(inputs), state.facts,
     )  # fmt: skip
     if key in state.running:
-        raise Failed(errors.recursion(definition.name, span))
+        raise Failed(control_errors.recursion(definition.name, span))
     if key in state.cache:
         found = state.cache[key]
         if found is None:
@@ -117,9 +121,9 @@ def apply_block(
     if len(state.frames) >= MAX_DEPTH or any(
         frame.name == definition.name and frame.path == path for frame in state.frames
     ):
-        raise Failed(errors.recursion(definition.name, span))
+        raise Failed(control_errors.recursion(definition.name, span))
     if sum(frame.name == definition.name for frame in state.frames) > 8:
-        raise Failed(errors.recursion(definition.name, span))
+        raise Failed(control_errors.recursion(definition.name, span))
     state.count_version(definition, span)
     state.cache[key] = None
     outer = ".".join(part for part in (state.frames[-1].path if state.frames else "", *state.scopes, path) if part)
@@ -132,7 +136,7 @@ def apply_block(
         state.report.add(state.located(failure.diagnostic))
         raise Abandoned from None
     except DimOverflow as overflow:
-        state.report.add(state.located(errors.size_too_large(str(overflow), definition.node.span)))
+        state.report.add(state.located(shapes_errors.size_too_large(str(overflow), definition.node.span)))
         raise Abandoned from None
     finally:
         state.frames.pop()

@@ -18,7 +18,8 @@ from collections.abc import Callable as Function
 from typing import Any
 
 from ..ir.model import ModeNode
-from ..messages import elaborate as errors
+from ..messages import control as control_errors
+from ..messages import paths as paths_errors
 from ..messages.diagnostics import Failed
 from ..messages.source import Span
 from ..sizes.statics import truth
@@ -45,12 +46,12 @@ def condition(context: Context, node: syntax.Pipe) -> bool | None:
 
 def static_truth(context: Context, value: Any, span: Span) -> bool:
     if isinstance(value, SymbolicTensor):
-        raise Failed(errors.data_condition(span))
+        raise Failed(control_errors.data_condition(span))
     return guarded(span, truth, value)
 
 
 def _inverted(node: syntax.Pipe) -> bool | None:
-    raise Failed(errors.inverted_mode(node.span))
+    raise Failed(control_errors.inverted_mode(node.span))
 
 
 def mentions_training(node: Any) -> bool:
@@ -109,7 +110,9 @@ def by_mode(
             check_shared(first[0].instances.get(path), None, path, place_span)
     owner.taken, owner.prefixes = {**owner.taken, **others}, {**owner.prefixes, **other_prefixes}
     if [t.type for _, t in first[1]] != [t.type for _, t in second[1]]:
-        raise Failed(errors.branches_differ([t.type for _, t in first[1]], [t.type for _, t in second[1]], span))
+        raise Failed(
+            control_errors.branches_differ([t.type for _, t in first[1]], [t.type for _, t in second[1]], span)
+        )
     union: dict[tuple[int, int], SymbolicTensor] = {}
     for builder, _ in branches:
         for outer, _local in builder.captures.values():
@@ -143,7 +146,7 @@ def check_shared(training: Instance | None, evaluation: Instance | None, path: s
         return
     made = [str(i.callable) if i is not None else "another layer" for i in (training, evaluation)]
     places = [i.span if i is not None else span for i in (training, evaluation)]
-    raise Failed(errors.branches_share(path, made[0], made[1], places[0], places[1]))
+    raise Failed(paths_errors.branches_share(path, made[0], made[1], places[0], places[1]))
 
 
 def _in_order(

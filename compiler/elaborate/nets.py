@@ -6,7 +6,7 @@ from typing import Any
 
 from ..catalogue.ops.base import Op, Rejected
 from ..ir.model import OpNode
-from ..messages import elaborate as errors
+from ..messages import application as errors
 from ..messages.diagnostics import Failed
 from ..messages.source import Span
 from ..sizes.types import TensorType

@@ -7,7 +7,8 @@ from typing import Any
 from ..catalogue.ops import find
 from ..catalogue.ops.base import Layer, Op, Rejected
 from ..ir.model import OpNode, Parameter, Scalar
-from ..messages import elaborate as errors
+from ..messages import application as application_errors
+from ..messages import paths as paths_errors
 from ..messages.diagnostics import Abandoned, Failed
 from ..messages.source import Span
 from ..resolve.definitions import Callable
@@ -39,7 +40,7 @@ def as_tensor(context: Context, value: Any, span: Span) -> SymbolicTensor:
     if isinstance(value, SymbolicTensor):
         return value
     if isinstance(value, Outputs):
-        raise Failed(errors.several_outputs(value.of, list(value.tensors), span))
+        raise Failed(application_errors.several_outputs(value.of, list(value.tensors), span))
     if isinstance(value, Callable):
         return as_tensor(context, realize(context, value, span), span)
     if isinstance(value, (Dim, int)) and not isinstance(value, bool):
@@ -47,8 +48,8 @@ def as_tensor(context: Context, value: Any, span: Span) -> SymbolicTensor:
         assert size is not None
         return operator_node(context, size, {"value": value}, [], span)
     if isinstance(value, tuple):
-        raise Failed(errors.tuple_as_tensor(len(value), span))  # pyright: ignore[reportUnknownArgumentType]
-    raise Failed(errors.not_a_tensor(value, span))
+        raise Failed(application_errors.tuple_as_tensor(len(value), span))  # pyright: ignore[reportUnknownArgumentType]
+    raise Failed(application_errors.not_a_tensor(value, span))
 
 
 def as_outputs(context: Context, value: Any, span: Span) -> list[tuple[str, SymbolicTensor]]:
@@ -57,7 +58,7 @@ def as_outputs(context: Context, value: Any, span: Span) -> list[tuple[str, Symb
         return list(value.tensors.items())
     if isinstance(value, tuple):
         if len(value) > MOST_OUTPUTS:  # pyright: ignore[reportUnknownArgumentType]
-            raise Failed(errors.tuple_as_tensor(len(value), span))  # pyright: ignore[reportUnknownArgumentType]
+            raise Failed(application_errors.tuple_as_tensor(len(value), span))  # pyright: ignore[reportUnknownArgumentType]
         return [("", as_tensor(context, item, span)) for item in value]  # pyright: ignore[reportUnknownVariableType]
     return [("", as_tensor(context, value, span))]
 
@@ -66,7 +67,7 @@ def realize(context: Context, value: Callable, span: Span) -> Any:
     """A constructor used as a value: `Param(..)` is its tensor, anything else needs a pipe."""
     if isinstance(value.target, type) and not value.target.tensors:
         return context.state.realize(context, value, span)
-    raise Failed(errors.constructor_as_value(value.spelled, span, value.is_function))
+    raise Failed(application_errors.constructor_as_value(value.spelled, span, value.is_function))
 
 
 def name_value(tensor: SymbolicTensor, name: str) -> None:
@@ -79,7 +80,7 @@ def guarded(span: Span, operation: Any, *arguments: Any) -> Any:
     try:
         return operation(*arguments)
     except StaticError as error:
-        raise Failed(errors.static(error, span)) from None
+        raise Failed(application_errors.static(error, span)) from None
 
 
 # ---- operator nodes ------------------------------------------------------------------------------------------------
@@ -105,14 +106,14 @@ def operator_node(
         if isinstance(value, Callable):
             value = realize(context, value, span)
         if isinstance(value, Outputs):
-            raise Failed(errors.several_outputs(value.of, list(value.tensors), span))
+            raise Failed(application_errors.several_outputs(value.of, list(value.tensors), span))
         name, kind = (
             operator.tensors[min(position, len(operator.tensors) - 1)] if operator.tensors else ("input", "one")
         )
         if (value is None and kind == "many") or not isinstance(
             value, (SymbolicTensor, bool, int, float, Dim, type(None))
         ):
-            raise Failed(errors.input_not_tensor(spelled or operator.name, name, value, span))
+            raise Failed(application_errors.input_not_tensor(spelled or operator.name, name, value, span))
         given.append(value.type if isinstance(value, SymbolicTensor) else value)
         if isinstance(value, SymbolicTensor):
             operands.append(context.builder.use(value))
@@ -122,7 +123,7 @@ def operator_node(
     required = [name for name, kind in operator.tensors if kind == "one"]
     for position, name in enumerate(required):
         if position >= len(types) or types[position] is None:
-            raise Failed(errors.input_missing(spelled or operator.name, name, span))
+            raise Failed(application_errors.input_missing(spelled or operator.name, name, span))
     plain = {name: value for name, value in arguments.items() if name != "init"}
     init = arguments.get("init")
     if any(name == "init" for name, _, _ in operator.arguments):
@@ -138,7 +139,7 @@ def operator_node(
                 parameters = (first.model_copy(update={"init": initializers.to_ir(init)}), *others)
             fix_parameters(instance, parameters, types, span)
     except Rejected as rejected:
-        raise Failed(errors.rejected(rejected, spelled or operator.name, span)) from None
+        raise Failed(application_errors.rejected(rejected, spelled or operator.name, span)) from None
     fields: dict[str, Any] = {
         "op": operator.name, "inputs": tuple(operands), "args": json_arguments(arguments), "span": span, "path": path,
     }  # fmt: skip
@@ -157,6 +158,6 @@ def fix_parameters(instance: Instance, parameters: tuple[Parameter, ...], types:
     if instance.parameters is not None and instance.types is not None:
         for before, now in zip(instance.parameters, parameters, strict=True):
             if before.shape != now.shape:
-                raise Failed(errors.shared_differs(instance.path, before, now, span, instance.span))
+                raise Failed(paths_errors.shared_differs(instance.path, before, now, span, instance.span))
         return
     instance.parameters, instance.types = parameters, tuple(types)

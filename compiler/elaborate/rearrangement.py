@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ..messages import elaborate as errors
+from ..messages import shapes as errors
 from ..messages.diagnostics import Failed
 from ..messages.shapes import Demand
 from ..sizes.dims import Dim, Size

@@ -6,7 +6,9 @@ from collections.abc import Callable as Function
 from typing import Any, TypeAlias
 
 from ..ir.model import ScanNode
-from ..messages import elaborate as errors
+from ..messages import application as application_errors
+from ..messages import bodies as bodies_errors
+from ..messages import control as control_errors
 from ..messages.diagnostics import Abandoned, Failed
 from ..sizes.statics import as_int
 from ..sizes.types import TensorType
@@ -42,16 +44,16 @@ class _Fed:
 
     def read(self, context: Context, item: Any) -> None:
         if not isinstance(item, syntax.Kwarg):
-            raise Failed(errors.scan_argument(item.span))
+            raise Failed(control_errors.scan_argument(item.span))
         name, node = item.name.text, item.value
         if name in self.given:
-            raise Failed(errors.argument_twice("scan", name, item.name.span))
+            raise Failed(application_errors.argument_twice("scan", name, item.name.span))
         self.given.add(name)
         if name == "axis":
             self.axis = guarded(node.span, as_int, context.evaluate(node), "`axis`")
         elif isinstance(node, syntax.Call) and isinstance(node.callee, syntax.Ref) and node.callee.name == "carry":
             if len(node.args.items) != 1 or isinstance(node.args.items[0], syntax.Kwarg):
-                raise Failed(errors.carry_argument(node.span))
+                raise Failed(control_errors.carry_argument(node.span))
             start = context.evaluate(node.args.items[0])
             self.carries[name] = as_tensor(context, start, node.span)
         else:
@@ -64,7 +66,7 @@ def _statements(inner: Context, body: syntax.Body, run_statement: RunStatement) 
     for position, part in enumerate(body.statements):
         with inner.attempt(part, part.span):
             if isinstance(part, (syntax.Emit, syntax.Init)):
-                raise Failed(errors.not_in_scan(part.span))
+                raise Failed(control_errors.not_in_scan(part.span))
             last = run_statement(inner, part, final=position == len(body.statements) - 1)
     return last
 
@@ -87,14 +89,14 @@ def _run(context: Context, statement: syntax.Scan, run_statement: RunStatement) 
         raise Abandoned
     axis, sequences, carries = fed.axis, fed.sequences, fed.carries
     if not sequences:
-        raise Failed(errors.scan_without_sequence(value.span))
+        raise Failed(control_errors.scan_without_sequence(value.span))
     length = None
     for name, tensor in sequences.items():
         if not -tensor.type.rank <= axis < tensor.type.rank:
-            raise Failed(errors.scan_axis(axis, name, tensor.type, value.span))
+            raise Failed(control_errors.scan_axis(axis, name, tensor.type, value.span))
         size = tensor.type.shape[axis]
         if length is not None and length != size:
-            raise Failed(errors.scan_lengths(length, size, name, value.span))
+            raise Failed(control_errors.scan_lengths(length, size, name, value.span))
         length = size
     assert length is not None
     for name, tensor in sequences.items():
@@ -107,15 +109,15 @@ def _run(context: Context, statement: syntax.Scan, run_statement: RunStatement) 
     if context.state.failures > before:
         raise Abandoned
     if last is None:
-        raise Failed(errors.no_result(statement.body.span))
+        raise Failed(bodies_errors.no_result(statement.body.span))
     outputs: list[tuple[str, SymbolicTensor]] = []
     for name, start in carries.items():
         binding = environment.bindings[name]
         tensor = as_tensor(inner, binding.value, binding.span)
         if binding.is_input:
-            raise Failed(errors.carry_not_assigned(name, statement.body.span))
+            raise Failed(control_errors.carry_not_assigned(name, statement.body.span))
         if tensor.type != start.type:
-            raise Failed(errors.carry_changes(name, start.type, tensor.type, binding.span))
+            raise Failed(control_errors.carry_changes(name, start.type, tensor.type, binding.span))
         outputs.append((name, tensor))
     stacked = as_tensor(inner, last, statement.body.statements[-1].span)
     outputs.append(("", stacked))
@@ -144,7 +146,7 @@ def _run(context: Context, statement: syntax.Scan, run_statement: RunStatement) 
     if isinstance(statement.target, syntax.List):
         names = names_of(statement.target)
         if len(names) != len(made):
-            raise Failed(errors.unpack_count(len(names), len(made), statement.target.span))
+            raise Failed(bodies_errors.unpack_count(len(names), len(made), statement.target.span))
         for name, item, target in zip(names, made, statement.target.items, strict=True):
             if name != "_":
                 name_value(item, name)

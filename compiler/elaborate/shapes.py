@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..ir.model import Requirement
-from ..messages import elaborate as errors
+from ..messages import bodies as bodies_errors
+from ..messages import control as control_errors
+from ..messages import lookup as lookup_errors
+from ..messages import shapes as shapes_errors
 from ..messages.diagnostics import Abandoned, Failed
 from ..messages.names import nearest
 from ..messages.shapes import Demand
@@ -27,13 +30,13 @@ def size_of(context: Context, node: syntax.Pipe, what: str, *, names_new: bool =
     for ref in names_in(node):
         if not context.environment.knows(ref.name):
             alone = names_new and ref is node
-            raise Failed(errors.unknown_size(ref.name, ref.span, context.environment.sizes(), names_new=alone))
+            raise Failed(lookup_errors.unknown_size(ref.name, ref.span, context.environment.sizes(), names_new=alone))
     value = context.evaluate(node)
     if isinstance(value, SymbolicTensor):
-        raise Failed(errors.not_static(node.span, what))
+        raise Failed(control_errors.not_static(node.span, what))
     size = guarded(node.span, as_size, value, context.facts, what)
     if isinstance(size, int) and size < 1:
-        raise Failed(errors.size_too_small(size, node.span))
+        raise Failed(shapes_errors.size_too_small(size, node.span))
     return size
 
 
@@ -66,7 +69,7 @@ def assume(context: Context, claim: Requirement, divisor: tuple[Size, int] | Non
     if answer is True:
         return
     if answer is False:
-        raise Failed(errors.claim_fails(left, op, right, claim.message, claim.span))
+        raise Failed(shapes_errors.claim_fails(left, op, right, claim.message, claim.span))
     if divisor is not None:
         size, number = divisor
         name = str(size)
@@ -117,12 +120,12 @@ def declared_type(context: Context, type: syntax.Type) -> TensorType:
     dtype = declared_dtype(type)
     if dtype not in DTYPES:
         assert type.name is not None
-        raise Failed(errors.unknown_dtype(dtype, type.name.span, nearest(dtype, DTYPES)))
+        raise Failed(lookup_errors.unknown_dtype(dtype, type.name.span, nearest(dtype, DTYPES)))
     shape: list[Size] = []
     for item in type.shape.items if type.shape else ():
         size, bound = split_bound(item)
         if isinstance(size, syntax.Ellipsis) or (isinstance(size, syntax.Ref) and size.name == "_"):
-            raise Failed(errors.open_model_input(size.span))
+            raise Failed(bodies_errors.open_model_input(size.span))
         if isinstance(size, syntax.Ref) and fresh_size(context, size.name):
             context.environment.bind_size(size.name, var(size.name), size.span)
         value = size_of(context, size, "this size", names_new=True)
@@ -140,9 +143,9 @@ def unify(context: Context, type: syntax.Type, demand: Demand[TensorType], *, bi
     dtype = declared_dtype(type)
     if dtype not in DTYPES:
         assert type.name is not None
-        raise Failed(errors.unknown_dtype(dtype, type.name.span, nearest(dtype, DTYPES)))
+        raise Failed(lookup_errors.unknown_dtype(dtype, type.name.span, nearest(dtype, DTYPES)))
     if dtype != demand.actual.dtype:
-        raise Failed(errors.dtype_differs(demand, dtype, type.span))
+        raise Failed(shapes_errors.dtype_differs(demand, dtype, type.span))
     match_shape(context, type.shape.items if type.shape is not None else (), demand, type.span, bind=bind)
 
 
@@ -154,7 +157,7 @@ def match_shape(
     if leading is not None:
         skipped = len(sizes) - (len(items) - 1)
         if skipped < 0:
-            raise Failed(errors.rank_differs(demand, len(items) - 1, span, at_least=True))
+            raise Failed(shapes_errors.rank_differs(demand, len(items) - 1, span, at_least=True))
         pairs = [*zip(items[:leading], sizes[:leading], range(leading), strict=True)]
         after = len(items) - leading - 1
         if after:
@@ -162,7 +165,7 @@ def match_shape(
             pairs += [*zip(items[leading + 1 :], sizes[len(sizes) - after :], axes, strict=True)]
     else:
         if len(items) != len(sizes):
-            raise Failed(errors.rank_differs(demand, len(items), span))
+            raise Failed(shapes_errors.rank_differs(demand, len(items), span))
         pairs = [*zip(items, sizes, range(len(sizes)), strict=True)]
     for item, size, axis in pairs:
         match_axis(context, item, size, axis, demand, bind=bind)
@@ -183,8 +186,8 @@ def match_axis(
     declared = size_of(context, item, "this size", names_new=bind)
     answer = equal(declared, size, context.facts)
     if answer is False:
-        raise Failed(errors.size_differs(demand, axis, declared, size, item.span))
+        raise Failed(shapes_errors.size_differs(demand, axis, declared, size, item.span))
     if answer is None:
-        raise Failed(errors.size_unproved(demand, axis, declared, size, item.span, missing_fact(declared, size)))
+        raise Failed(shapes_errors.size_unproved(demand, axis, declared, size, item.span, missing_fact(declared, size)))
     if bound is not None:
         limit(context, size, bound, item)

@@ -15,7 +15,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ..ir.model import Body, Model, ModeNode, RepeatNode, ScanNode
-from ..messages import elaborate as errors
+from ..messages import application as application_errors
+from ..messages import control as control_errors
+from ..messages import paths as paths_errors
+from ..messages import shapes as shapes_errors
 from ..messages.diagnostics import Abandoned, Diagnostic, Failed, Report
 from ..messages.source import Span
 from ..resolve.definitions import SET, Callable, Definition, FileScope
@@ -120,17 +123,21 @@ class State(ABC):
             if span is None:
                 raise
             self.failures += 1
-            self.report.add(self.located(errors.size_too_large(str(overflow), span)))
+            self.report.add(self.located(shapes_errors.size_too_large(str(overflow), span)))
 
     def located(self, diagnostic: Diagnostic) -> Diagnostic:
         """Adds where the blocks around a mistake were instantiated."""
         notes: tuple[str, ...] = ()
         if self.frames:
             frame = self.frames[-1]
-            notes = (errors.instantiated(frame.name, self.project.sources[frame.span.file], frame.span, frame.path),)
+            notes = (
+                application_errors.instantiated(
+                    frame.name, self.project.sources[frame.span.file], frame.span, frame.path
+                ),
+            )
         if diagnostic.span.file != self.project.root.name:  # a mistake in a base may come from what overrides it
             notes += tuple(
-                errors.overridden(found.name, self.project.sources[found.place.file], found.place)
+                application_errors.overridden(found.name, self.project.sources[found.place.file], found.place)
                 for found in self.project.definitions("block")
                 if found.override_of is not None
             )
@@ -167,7 +174,7 @@ class State(ABC):
         if len(chosen) > MOST_GIVEN or any(span.file == diagnostic.span.file for _, span in chosen):
             return ()
         texts = [(project.sources[span.file].text[span.start : span.end], span.file) for _, span in chosen]
-        return (errors.given(texts),)
+        return (application_errors.given(texts),)
 
     def add_body(self, body: Body) -> int:
         self.bodies.append(body)
@@ -191,19 +198,19 @@ class State(ABC):
     def count_application(self, span: Span) -> None:
         self.applications += 1
         if self.applications > MAX_INSTANCES:
-            raise Failed(errors.too_many_instances(span))
+            raise Failed(control_errors.too_many_instances(span))
 
     def count_version(self, definition: Definition, span: Span) -> None:
         count = self.versions.get(id(definition.node), 0) + 1
         if count > MAX_VERSIONS:
-            raise Failed(errors.too_many_versions(definition.name, MAX_VERSIONS, span))
+            raise Failed(control_errors.too_many_versions(definition.name, MAX_VERSIONS, span))
         self.versions[id(definition.node)] = count
 
     def numbered_by_order(self, kind: str, first: Span, span: Span) -> None:
         """W0404, once for each kind of a body: of the first layer and the second."""
         if first not in self.warned:
             self.warned.add(first)
-            self.report.add(errors.unlabelled_again(kind, first, span))
+            self.report.add(paths_errors.unlabelled_again(kind, first, span))
 
     # ---- what the top fills in -------------------------------------------------------------------------------------
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ..ir.model import InitRule, Requirement, Result, Selector
-from ..messages import elaborate as errors
+from ..messages import bodies as bodies_errors
+from ..messages import control as control_errors
+from ..messages import parameters as parameters_errors
+from ..messages import shapes as shapes_errors
 from ..messages.diagnostics import Failed
 from ..sizes.dims import Dim, Size
 from ..text import syntax
@@ -39,10 +42,10 @@ def run_statement(context: Context, statement: syntax.Statement, *, final: bool)
         case _:
             value = context.evaluate(statement)
             if not final:
-                raise Failed(errors.value_dropped(statement.span))
+                raise Failed(bodies_errors.value_dropped(statement.span))
             return value
     if final:
-        raise Failed(errors.no_result(statement.span, names_of(getattr(statement, "target", None))))
+        raise Failed(bodies_errors.no_result(statement.span, names_of(getattr(statement, "target", None))))
     return None
 
 
@@ -58,7 +61,7 @@ def require(context: Context, node: syntax.Pipe, message: syntax.String | None) 
     if isinstance(node, syntax.Binary) and node.op in syntax.COMPARISONS:
         left, right = context.evaluate(node.left), context.evaluate(node.right)
         if isinstance(left, SymbolicTensor) or isinstance(right, SymbolicTensor):
-            raise Failed(errors.data_condition(node.span))
+            raise Failed(control_errors.data_condition(node.span))
         if (isinstance(left, Dim) or isinstance(right, Dim)) and is_size(left) and is_size(right):
             divisor: tuple[Size, int] | None = None
             if node.op == "==" and isinstance(node.left, syntax.Binary) and node.left.op == "%" and right == 0:
@@ -74,7 +77,7 @@ def require(context: Context, node: syntax.Pipe, message: syntax.String | None) 
             return
     value = context.evaluate(node)
     if not static_truth(context, value, node.span):
-        raise Failed(errors.requirement(text, node.span, static_names(context, node)))
+        raise Failed(shapes_errors.requirement(text, node.span, static_names(context, node)))
 
 
 def static_names(context: Context, node: Any) -> dict[str, Any]:
@@ -119,4 +122,4 @@ def selector(context: Context, node: syntax.Pipe) -> Selector:
                 return Selector(kind="rank", text=f"{node.op} {number}", span=node.span)
         case _:
             pass
-    raise Failed(errors.not_a_selector(node.span))
+    raise Failed(parameters_errors.not_a_selector(node.span))

@@ -7,7 +7,8 @@ from typing import Any
 from ..catalogue import INITS
 from ..ir.expand import parameters, selects
 from ..ir.model import Body, InitRule, Model, Selector, Spec
-from ..messages import elaborate as errors
+from ..messages import parameters as parameters_errors
+from ..messages import paths as paths_errors
 from ..messages.names import nearest
 from .state import State
 
@@ -23,7 +24,7 @@ def check_parameters(state: State, model: Model) -> None:
     entries = [entry for entry in parameters(spec, model, first_turns=True) if not entry.buffer]
     for entry in entries:
         if entry.init is None:
-            state.report.add(errors.parameter_without_init(entry.path, entry.span))
+            state.report.add(parameters_errors.parameter_without_init(entry.path, entry.span))
     _check_ranks(state, model, spec)
     for full in (False, True):
         if not unmatched:
@@ -40,7 +41,9 @@ def check_parameters(state: State, model: Model) -> None:
     for _, selector in unmatched.values():
         paths = [entry.path for entry in entries]
         state.report.add(
-            errors.selector_matches_nothing(selector.text, selector.span, suggestion(selector, entries), paths)
+            parameters_errors.selector_matches_nothing(
+                selector.text, selector.span, suggestion(selector, entries), paths
+            )
         )
 
 
@@ -55,7 +58,9 @@ def _check_ranks(state: State, model: Model, spec: Spec) -> None:
         told.add(id(entry.init))
         rule = next((rule for rule in rules if rule.init is entry.init), None)
         span = rule.span if rule is not None else entry.span
-        state.report.add(errors.init_rank(entry.init.name, least, entry.path, entry.shape, span, rule is not None))
+        state.report.add(
+            parameters_errors.init_rank(entry.init.name, least, entry.path, entry.shape, span, rule is not None)
+        )
 
 
 def tails(path: str, selector: Selector) -> list[str]:
@@ -108,7 +113,7 @@ def check_labels(state: State, model: Model) -> None:
     for index in reachable(state.bodies, model.body):
         for instance in state.bodies[index].instances:
             if instance.span in state.unlabelled and (instance.parameters or _owns(state, instance.body)):
-                state.report.add(errors.unlabelled_weight(instance.path, instance.span))
+                state.report.add(paths_errors.unlabelled_weight(instance.path, instance.span))
 
 
 def _owns(state: State, body: int | None) -> bool:

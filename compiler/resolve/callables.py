@@ -6,7 +6,7 @@ from typing import Any
 
 from ..catalogue.ops import find
 from ..catalogue.ops import names as operators
-from ..messages import elaborate as elaborate_errors
+from ..messages import application as application_errors
 from ..messages import resolve as errors
 from ..messages.diagnostics import Failed
 from ..messages.names import nearest
@@ -86,7 +86,7 @@ def _check_names(node: syntax.Call, target: Callable) -> None:
         if isinstance(item, syntax.Kwarg) and item.name.text not in known:
             name = item.name.text
             raise Failed(
-                elaborate_errors.unknown_argument(target.spelled, name, known, item.span, nearest(name, known))
+                application_errors.unknown_argument(target.spelled, name, known, item.span, nearest(name, known))
             )
 
 
