@@ -32,6 +32,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--cases", type=int, metavar="N", help="that many fuzz cases, whatever the size")
 
 
+#: Rooms whose tests take longest. They come first, so that the last worker to finish has short tests at its end.
+LONG = ("specs", "packaging", "mutants", "runtime")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = {ROOT / "tests" / room: number for number, room in enumerate(LONG)}
+    items.sort(key=lambda item: order.get(item.path.parent, len(LONG)))
+
+
 @dataclass(frozen=True)
 class Sizes:
     """How much one run of the suite tries."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from hashlib import sha256
 
 from ...compiler.ir.model import Model, Spec
 from ...compiler.messages.diagnostics import Failed
@@ -18,8 +18,8 @@ from .support import named, rename, source
 OUTPUTS = "Outputs"
 
 #: Sources that were written, as the model at other sizes takes some time; and how many are kept.
-_written: dict[Any, str] = {}
-KEPT = 16
+_written: dict[bytes, str] = {}
+KEPT = 64
 
 #: What `python model.py` does.
 MAIN = """
@@ -39,7 +39,8 @@ def module_source(spec: Spec, model: Model, *, extra_outputs: tuple[str, ...] = 
     `extra_outputs` after them, come as a named tuple `Outputs`. The only imports are torch's (and `NamedTuple` for that tuple).
     Raises Failed with E0501 for what cannot be expressed.
     """
-    key = (repr(spec.bodies), spec.sources, repr(spec.params), spec.name, repr(model), extra_outputs, resizable)
+    given = (spec.bodies, spec.sources, spec.params, spec.name, model, extra_outputs, resizable)
+    key = sha256(repr(given).encode("utf-8", "surrogatepass")).digest()
     found = _written.get(key)
     if found is None:
         while len(_written) >= KEPT:
