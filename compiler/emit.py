@@ -76,5 +76,6 @@ VIEWS: dict[Stage, View] = {
     check.elaborate: models,
     check.bind: sections,
     check.pair: warnings,
+    check.gradients: warnings,
     check.unused: warnings,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,11 @@ def test_every_stage_has_an_output(spec: Path) -> None:
     assert list(VIEWS) == list(STAGES)
     for stage in STAGES:
         output(stage.__name__, spec)
+
+
+def test_every_stage_is_documented() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "json.md").read_text("utf-8").partition("## The stages")[2]
+    assert re.findall(r"^\| `(\w+)`", page, re.MULTILINE) == [stage.__name__ for stage in STAGES]
 
 
 def test_load_gives_the_trees_of_all_files(spec: Path) -> None:
