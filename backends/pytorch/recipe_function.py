@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 
-from ...compiler.catalogue import LOSSES
+from ...compiler.catalogue.penalties import selected
 from ...compiler.ir.expand import glob, parameters
 from ...compiler.ir.model import AnyNode, Body, CallNode, OpNode, Spec
 from ...compiler.ir.train import Train
@@ -231,8 +231,8 @@ class _Statements(Forward):
                 region.env[value] = expr
             else:
                 self.finish(region, node, expr)
-        elif node.op == "l1" and node.op in LOSSES:
-            self.finish(region, node, self._penalty(node))
+        elif (pattern := selected(node.op, node.args)) is not None:
+            self.finish(region, node, self._penalty(node.op, pattern))
         else:
             super().operator(region, node, position)
 
@@ -255,10 +255,10 @@ class _Statements(Forward):
         self._bound.add(name)
         return name
 
-    def _penalty(self, node: OpNode) -> Expr:
-        """`l1("glob")` over the parameters of all nets."""
+    def _penalty(self, op: str, selector: str) -> Expr:
+        """A loss of parameters, `l1("glob")`, over those of all nets: its supporting function of a net and their names."""
         function = self.function
-        pattern = glob(node.args["pattern"])
+        pattern = glob(selector)
         parts: list[str] = []
         for net in function.train.nets:
             prefix = f"{net.name}." if net.name else ""
@@ -269,7 +269,7 @@ class _Statements(Forward):
             ]
             if chosen:
                 names = ", ".join(map(quoted, chosen)) + ("," if len(chosen) == 1 else "")
-                parts.append(f"{support('l1')}({function.variables[net.name or 'model']}, ({names}))")
+                parts.append(f"{support(op)}({function.variables[net.name or 'model']}, ({names}))")
         return Expr(" + ".join(parts), ATOM if len(parts) == 1 else PRODUCT - 1, weight=1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..catalogue.penalties import selected
 from ..catalogue.train_sections import LOG, NOT_IN_PHASE, PHASE, RUNTIME, STEP, TRAIN
 from ..elaborate.nodes import as_tensor
 from ..elaborate.state import State
@@ -330,10 +331,11 @@ class PhaseBinder:
         )
 
     def _penalties(self, opened: Open) -> None:
-        """E0402 for an `l1` that chooses nothing."""
+        """E0402 for a loss of parameters, such as `l1`, that selects none."""
         for kind, fields, _ in opened.context.builder.nodes:
-            if kind is OpNode and fields["op"] == "l1":
-                selector = Selector(kind="path", text=fields["args"]["pattern"], span=fields["span"])
+            pattern = selected(fields["op"], fields["args"]) if kind is OpNode else None
+            if pattern is not None:
+                selector = Selector(kind="path", text=pattern, span=fields["span"])
                 bind_optimizer.check_selectors([selector], self.entries, self.reader)
 
     def _optimizer(self, section: Section, span: Span) -> OptimizerRecord | None:

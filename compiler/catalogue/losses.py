@@ -35,6 +35,8 @@ class Loss(Function):
     #: Places of the prediction and of its target among the inputs.
     prediction: ClassVar[int] = 0
     against: ClassVar[int] = 1
+    #: The argument that selects parameters by a glob, where the loss is of parameters and not of values.
+    selects: ClassVar[str | None] = None
 
 
 # ---- pairing rules -----------------------------------------------------------------------------------------------------
@@ -363,6 +365,7 @@ class L1(Loss):
 
     counted = False
     target = None
+    selects = "pattern"
     example = 'loss = cross_entropy(logits, label) + 1e-5 * l1("**.weight")'
 
     def infer(self, facts: Facts) -> Outputs:

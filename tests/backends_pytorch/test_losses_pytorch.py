@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from dlc.backends.pytorch.load import load_source
 from dlc.backends.pytorch.recipe import recipe_source
+from dlc.backends.pytorch.support import SOURCES
 from dlc.compiler.catalogue import LOSSES
 from dlc.compiler.check import check
 
@@ -205,3 +206,10 @@ def test_loss_is_its_formula(name: str, tmp_path: Path) -> None:
         assert (one is None) == (other is None)
         if one is not None and other is not None:
             torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", [name for name, loss in LOSSES.items() if loss.selects is not None])
+def test_a_loss_of_parameters_has_its_argument_and_a_supporting_function(name: str) -> None:
+    selects = LOSSES[name].selects
+    assert selects in [argument for argument, _, _ in LOSSES[name].arguments]
+    assert f"def {name}(net: nn.Module, names: tuple[str, ...])" in SOURCES[name]
