@@ -122,7 +122,7 @@ class _Again:
         """The model with other values of a parameter of the file; empty as for `others`, and where only sizes of what flows
         through change. `values` gets what the parameters are in each body that is added."""
         slot, kept = self.params[name], {slot: slot.result for slot in self.params.values()}
-        cache, models = self.elaborator.cache, list[Model]()
+        cache, models, flowing = self.elaborator.cache, list[Model](), True
         try:
             for choices in candidates(kept[slot]):
                 for value in choices:
@@ -134,15 +134,16 @@ class _Again:
                     values += [{**params, name: value}] * (len(self.elaborator.bodies) - len(values))
                     if found is None:
                         continue
-                    if not self.equal(found, numbers=False) or self.equal(found, numbers=False, loose=_FLOWING):
+                    if not self.equal(found, numbers=False):
                         return []
+                    flowing = flowing and self.equal(found, numbers=False, loose=_FLOWING)
                     models.append(found)
                     break
         finally:
             self.elaborator.cache = cache
             for other, result in kept.items():
                 other.result = result
-        return models
+        return [] if flowing else models
 
     @property
     def free(self) -> list[str]:

@@ -9,7 +9,8 @@
     clusters.py      the same model at other sizes (compiler/resizing.py): which bodies are one part of it
     fitting.py       numbers that vary together as expressions: `4 * d`
     initial.py       `init_weights`
-    authored.py      comments and defaults, from the text of the spec
+    expressions.py   what the author wrote for numbers and conditions, as Python
+    authored.py      comments, defaults and definitions, from the text of the spec
     scopes.py        where the layers of a class live: attributes, `nn.Sequential`, `nn.ModuleList`; slots.py: the tree itself
     chains.py        entries of an `nn.Sequential`, and constructor calls; function_stages.py: `nn.ReLU()` for `relu`
     bodies.py        what is read off a body of the IR: paths, uses of values

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import ast
-import operator
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...compiler.ir.model import Body
@@ -26,6 +23,11 @@ def statics(bodies: Sequence[Body]) -> dict[str, tuple[Any, ...]]:
 
 #: What people call an axis with this letter, as an argument of a constructor.
 _AXES = {"C": "in_channels", "D": "dim", "H": "height", "W": "width", "T": "length", "S": "length", "N": "count"}
+
+
+def axis_name(letter: str) -> str:
+    """What people call the size of an axis with this letter."""
+    return _AXES.get(letter, letter.lower())
 
 
 def input_sizes(
@@ -51,7 +53,7 @@ def input_sizes(
             if square:
                 name = "side"
             elif letter and not (letter == "C" and rank == 2):
-                name = _AXES.get(letter, letter.lower())
+                name = axis_name(letter)
             elif axis == rank - 1 and rank in (2, 3):
                 name = "in_features" if rank == 2 else "dim"
             elif axis == 1 and rank in (3, 4, 5):
@@ -68,63 +70,17 @@ def fixed(bodies: Sequence[Body]) -> list[int]:
     return list(dict.fromkeys(row[0] for row in shapes if isinstance(row[0], int) and len(set(row)) == 1))
 
 
-def conditions(
-    texts: Sequence[str], bodies: Sequence[Body], named: Mapping[str, tuple[Any, ...]], sizes: Mapping[str, Any]
-) -> dict[tuple[Any, ...], tuple[str, tuple[str, ...]]]:
-    """Conditions of the spec in the words of a constructor, and the arguments they read, by what they are for each body.
-
-    `C` of a signature becomes the argument that is this size: `C == out` is `in_channels == out`.
-    """
+def spelled(
+    bodies: Sequence[Body], named: Mapping[str, tuple[Any, ...]], sizes: Mapping[str, tuple[Any, ...]]
+) -> dict[str, tuple[str, tuple[Any, ...]]]:
+    """The names of a block, with the arguments that they are and their values: `C` of a signature is `in_channels`."""
     known = {name: (name, values) for name, values in named.items()}
     for letter in bodies[0].dims:
         column = tuple(body.dims.get(letter) for body in bodies)
         argument = next((name for name, values in sizes.items() if values == column), None)
         if argument is not None and not any(isinstance(size, Dim) for size in column):
             known.setdefault(letter, (argument, column))
-    found: dict[tuple[Any, ...], tuple[str, tuple[str, ...]]] = {}
-    for text in texts:
-        try:
-            tree = ast.parse(text.strip(), mode="eval").body
-            values = tuple(
-                _value(tree, {name: column[at] for name, (_, column) in known.items()}) for at in range(len(bodies))
-            )
-        except (SyntaxError, LookupError):
-            continue
-        if all(isinstance(value, bool) for value in values):
-            words = list(dict.fromkeys(node.id for node in ast.walk(tree) if isinstance(node, ast.Name)))
-            spelled = re.sub(r"[A-Za-z_]\w*", lambda m: known[m[0]][0] if m[0] in known else m[0], text.strip())
-            found.setdefault(values, (" ".join(spelled.split()), tuple(known[word][0] for word in words)))
-    return found
-
-
-_COMPARED: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-}
-
-
-def _value(node: ast.expr, row: Mapping[str, Any]) -> Any:
-    """A condition of statics and sizes; LookupError for anything else in it."""
-    match node:
-        case ast.Constant(value=bool() | int() | float() as value):
-            return value
-        case ast.Name(id=name):
-            return row[name]
-        case ast.UnaryOp(op=ast.Not(), operand=operand):
-            return not _value(operand, row)
-        case ast.BoolOp(op=op, values=values):
-            return (all if isinstance(op, ast.And) else any)([_value(value, row) for value in values])
-        case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in _COMPARED:
-            one, two = _value(left, row), _value(right, row)
-            if any(not isinstance(side, (int, float)) for side in (one, two)):
-                raise LookupError(node)
-            return _COMPARED[type(op)](one, two)
-        case _:
-            raise LookupError(node)
+    return known
 
 
 def letters_of(group: Group) -> dict[str, tuple[Size, ...]]:
@@ -135,4 +91,4 @@ def letters_of(group: Group) -> dict[str, tuple[Size, ...]]:
     }
 
 
-__all__ = ["conditions", "fixed", "input_sizes", "letters_of", "statics"]
+__all__ = ["axis_name", "fixed", "input_sizes", "letters_of", "spelled", "statics"]

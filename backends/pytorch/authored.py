@@ -6,12 +6,13 @@ import re
 from itertools import takewhile
 
 from ...compiler.ir.model import Spec
+from ...compiler.messages.source import Source
+from ...compiler.text import top_level
+from ...compiler.text.node import Node
+from ...compiler.text.parse import parse
 
 #: `stride = 1`, `act: fn = silu` between the brackets of a signature.
 _DEFAULT = re.compile(r"\b(\w+)\s*(?::\s*\w+)?\s*=\s*(true|false|-?\d[\w.]*|[A-Za-z_]\w*)\s*[,)]")
-#: `if stride == 1 and C == out {`.
-_CONDITION = re.compile(r"\bif\s+([\w.\s=!<>()-]+?)\s*\{")
-
 #: `x: i64[B, T]` in a signature.
 _INPUT = re.compile(r"\b(\w+)\s*:\s*\w*\[([^\]]*)\]")
 
@@ -21,6 +22,7 @@ class Authored:
 
     def __init__(self, spec: Spec) -> None:
         self.texts = {source.name: source.text for source in spec.sources}
+        self._files: dict[str, top_level.File | None] = {}
         self.spans = {body.name: body.span for body in spec.bodies if body.role in ("model", "block", "sequence")}
 
     def comment(self, name: str) -> str:
@@ -45,11 +47,17 @@ class Authored:
             found.setdefault(match[1], tuple(word if word.isidentifier() else "" for word in words))
         return found
 
-    def conditions(self, name: str) -> list[str]:
-        """What a block asks in its `if`s."""
+    def definition(self, name: str) -> Node | None:
+        """The tree of a block or model."""
         span = self.spans.get(name)
-        text = self.texts.get(span.file, "")[span.start : span.end] if span is not None else ""
-        return list(dict.fromkeys(_CONDITION.findall(text)))
+        if span is None:
+            return None
+        if span.file not in self._files:
+            self._files[span.file], _ = parse(Source(span.file, self.texts.get(span.file, "")))
+        file = self._files[span.file]
+        kinds = (top_level.Block, top_level.BlockSeq, top_level.Model)
+        items = [item for item in file.items if isinstance(item, kinds)] if file is not None else []
+        return next((item for item in items if item.span.start <= span.start < item.span.end), None)
 
     def defaults(self, name: str) -> dict[str, object]:
         """Statics of a block that have a plain default: a number, a bool, or the name of a function."""

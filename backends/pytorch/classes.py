@@ -15,7 +15,7 @@ from typing import Any
 
 from ...compiler.ir.model import AnyNode, Body, CallNode, Model, OpNode, Spec
 from ...compiler.sizes.facts import Facts
-from .arguments import conditions, fixed, input_sizes, letters_of, statics
+from .arguments import axis_name, fixed, input_sizes, letters_of, spelled, statics
 from .authored import Authored
 from .bodies import regions_of
 from .chains import Builders
@@ -24,6 +24,7 @@ from .clusters import clusters
 from .constants import Constants, Number, Symbolic, Varies, free
 from .constructor import constructor_lines
 from .definition import CLASS_MARK, Class, Definition
+from .expressions import expressions
 from .fitting import Absent
 from .functions import is_plain, modules
 from .group import Group, node_form, structure
@@ -198,9 +199,11 @@ class Classes:
         root = members[0].index == self.root
         constants.sizes = {} if root else input_sizes(bodies, constants.statics, self._signature(body))
         constants.closed = root
-        if residuals or any(part.split(".")[-1].isdigit() for part in optional):
-            texts = self.authored.conditions(members[0].name)
-            constants.conditions = conditions(texts, bodies, constants.statics, constants.sizes)
+        for letter, sizes in letters_of(group).items():
+            constants.roles.setdefault(sizes, axis_name(letter))
+        known = spelled(bodies, constants.statics, constants.sizes)
+        for written in expressions(self.authored.definition(members[0].name), known, len(bodies)):
+            constants.written.setdefault(written.values, written)
         constants.literals = [*fixed(bodies), *(n for n in self.spec.params.values() if type(n) is int)]
         self._uses = []
         taken = {*RESERVED, *constants.statics, *constants.sizes}

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from ...compiler.sizes.dims import Dim
+from .expressions import Expression
 from .fitting import Absent, Free, FreeFloat, Style, alike, equal, express
 from .python import identifier, literal, unique
 
@@ -127,12 +128,12 @@ class Constants:
     sizes: Mapping[str, tuple[Scalar, ...]] = field(default_factory=dict[str, tuple[Scalar, ...]])
     varying: list[tuple[Scalar, ...]] = field(default_factory=list[tuple[Scalar, ...]])
     hints: dict[tuple[Scalar, ...], str] = field(default_factory=dict[tuple[Scalar, ...], str])
+    #: Weaker hints: which argument of an operator a number is, and which axis.
+    roles: dict[tuple[Scalar, ...], str] = field(default_factory=dict[tuple[Scalar, ...], str])
     #: Whether only statics may become arguments: of a model, which is made without any.
     closed: bool = False
-    #: Conditions that the author of the block wrote, by what they are for each body; and the arguments they read.
-    conditions: dict[tuple[Scalar, ...], tuple[str, tuple[str, ...]]] = field(
-        default_factory=dict[tuple[Scalar, ...], tuple[str, tuple[str, ...]]]
-    )
+    #: Expressions and conditions that the author of the block wrote, by what they are for each body.
+    written: dict[tuple[Scalar, ...], Expression] = field(default_factory=dict[tuple[Scalar, ...], Expression])
     #: Numbers that are equal in all bodies and may be part of an expression, as the side of an image in `(224 // patch) ** 2`.
     literals: Sequence[int] = ()
 
@@ -168,19 +169,26 @@ class Constants:
                 chosen.append(Parameter(name, values))
         statics = [Parameter(name, values) for name, values in self.statics.items()]
         sizes = [Parameter(name, values) for name, values in self.sizes.items()]
-        stated = {at: self.conditions[v] for at, v in enumerate(self.varying) if v in self.conditions and _is_bool(v)}
-        for _, words in stated.values():
-            chosen += [p for p in (*statics, *sizes) if p.name in words and p not in chosen]
+        stated = {at: self.written[v] for at, v in enumerate(self.varying) if v in self.written and _is_bool(v)}
+        for written in stated.values():
+            chosen += [p for p in (*statics, *sizes) if p.name in written.names and p not in chosen]
         # What belongs to a part that may be absent comes last: it often equals what is always there.
         ordered = sorted(range(len(self.varying)), key=lambda at: _has_absent(self.varying[at]))
-        for values in (self.varying[at] for at in ordered if at not in stated):
+        for at in (at for at in ordered if at not in stated):
+            values = self.varying[at]
             if self._twin(values) is not None or self._express(values, chosen, "plain") is not None:
+                continue
+            written = None if any(p.values == values for p in sizes) else self._written(values)
+            if written is not None:
+                stated[at] = written
+                chosen += [p for p in (*statics, *sizes) if p.name in written.names and p not in chosen]
                 continue
             found = (
                 next((c for c in sizes if c.values == values), None)
                 or next((c for c in [*statics, *sizes] if self._express(values, [c], "plain") is not None), None)
                 or (None if self._express(values, chosen) is None else chosen[0])
                 or next((c for c in [*statics, *sizes] if self._express(values, [c]) is not None), None)
+                or next((c for c in [*statics, *sizes] if self._express(values, [*chosen, c]) is not None), None)
             )
             if found is None and self.closed:
                 text = self._express(values, statics)
@@ -190,17 +198,23 @@ class Constants:
                 chosen += [static for static in statics if static.name in words and static not in chosen]
                 continue
             if found is None:
-                name = unique(identifier(self.hints.get(values, "n")), [*order, *(p.name for p in chosen)])
+                hint = self.hints.get(values) or self.roles.get(values) or "size"
+                name = unique(identifier(hint), [*order, *(p.name for p in chosen)])
                 found = Parameter(name, values)
             if found not in chosen:
                 chosen.append(found)
         chosen.sort(key=lambda parameter: order.get(parameter.name, len(order)))
         texts: list[str] = []
         for at, values in enumerate(self.varying):
-            text = stated[at][0] if at in stated else self._express(self._twin(values) or values, chosen)
+            text = stated[at].text if at in stated else self._express(self._twin(values) or values, chosen)
             assert text is not None
             texts.append(text)
         return chosen, texts
+
+    def _written(self, values: tuple[Scalar, ...]) -> Expression | None:
+        """What the author wrote for a number."""
+        found = self.written.get(values)
+        return found if found is not None and alike(found.values, values) else None
 
     def _twin(self, values: tuple[Scalar, ...]) -> tuple[Scalar, ...] | None:
         """For a number of a part that may be absent, one that is always there and equals it."""

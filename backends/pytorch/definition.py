@@ -123,6 +123,7 @@ class Definition:
     def _show_shapes(self, lines: Sequence[Line], texts: Sequence[str]) -> None:
         """Adds comments with shapes."""
         spelled = dict(zip(self.constants.varying, texts, strict=True))
+        spelled |= {parameter.values: parameter.name for parameter in self.cls.parameters}
         for line in lines:
             shapes = [self.sizes.shape([n.values for n in shape], spelled) for shape in line.shapes if shape]
             known = [word for word in shapes if word is not None]

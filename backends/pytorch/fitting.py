@@ -18,6 +18,8 @@ from typing import Any, Literal, TypeAlias
 
 #: One number a body.
 Column: TypeAlias = "tuple[Any, ...]"
+#: How many times smaller than its input an image may be.
+LESS = 64
 #: `plain`: at most a multiple of one argument.
 Style: TypeAlias = Literal["any", "plain"]
 
@@ -103,6 +105,7 @@ def _expressions(values: Column, named: Mapping[str, Column], style: Style, lite
     yield from _of_one(values, known, literals)
     yield from _of_two(values, known)
     yield from _of_three(values, known)
+    yield from _of_grids(values, known)
     for name, have in known.items():
         if _varied(have):
             yield from _sums(values, name, have, {n: h for n, h in known.items() if n != name}, literals)
@@ -172,7 +175,7 @@ def _of_two(values: Column, known: Mapping[str, Column]) -> Iterator[str]:
                 factor = values[0] // share if share else 0
                 if factor > 1 and _varied(one) and _both(values, lambda a, b, f=factor: f * (a // b), one, two):
                     yield f"{factor} * ({first} // {second})"
-            if even and _varied(one) and _varied(two):  # as many patches as a square image has, maybe one more
+            if min(two) > 0 and _varied(one) and _varied(two):  # the patches of a square image, maybe with one more
                 for more in (0, 1):
                     if _both(values, lambda a, b, m=more: (a // b) ** 2 + m, one, two):
                         yield f"({first} // {second}) ** 2" + (f" + {more}" if more else "")
@@ -198,6 +201,25 @@ def _of_three(values: Column, known: Mapping[str, Column]) -> Iterator[str]:
                 shares = tuple(a // b for a, b in zip(one, two, strict=True))
                 if third not in (first, second) and _both(values, lambda c, share: c * share, three, shares):
                     yield f"{third} * ({first} // {second})"
+
+
+def _of_grids(values: Column, known: Mapping[str, Column]) -> Iterator[str]:
+    """Elements of a square image that was made smaller: `8 * width * (size // 32) ** 2`."""
+    for side, sizes in known.items():
+        if not _varied(sizes) or min(sizes) <= 0:
+            continue
+        for less in range(2, LESS + 1):
+            for part, up in ((f"{side} // {less}", 0), (f"({side} + {less - 1}) // {less}", less - 1)):
+                cells = tuple(((size + up) // less) ** 2 for size in sizes)
+                if not all(cells) or any(value % cell for value, cell in zip(values, cells, strict=True)):
+                    continue
+                each = tuple(value // cell for value, cell in zip(values, cells, strict=True))
+                for name, have in ("", (1,) * len(each)), *known.items():
+                    factor = each[0] // have[0] if have[0] else 0
+                    if name == side or factor < 1 or not _all(each, lambda h, f=factor: f * h, have):
+                        continue
+                    terms = [*([str(factor)] if factor > 1 else []), *([name] if name else []), f"({part}) ** 2"]
+                    yield " * ".join(terms)
 
 
 def _sums(

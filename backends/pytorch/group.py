@@ -102,6 +102,8 @@ class Group:
         for name, arg in found.items():
             if isinstance(arg, Number) and isinstance(arg.values[0], bool):
                 self.constants.hints.setdefault(arg.values, name)
+            elif isinstance(arg, Number):
+                self.constants.roles.setdefault(arg.values, name)
         return found
 
     def tensor(self, types: Sequence[TensorType]) -> SharedType:

@@ -29,9 +29,12 @@ block Part(width: int, stride = 1)(x: [B, C, H, W]) -> [B, width, _, _] {
 model M(x: [B, 3, 8, 8]) -> (y: [B, 8, 4, 4]) { y = x -> a: Part(8) -> b: Part(8, 2) -> c: Part(8) }
 """)
     assert classes(source) == ["Part", "M"]
-    assert "self.down = None\n        if down:\n            self.down = nn.Sequential(" in source
+    assert (
+        "self.down = None\n        if stride != 1 or in_channels != width:\n            self.down = nn.Sequential("
+        in source
+    )
     assert "shortcut = x if self.down is None else self.down(x)" in source
-    assert "self.c = Part(8)" in source
+    assert "self.c = Part(8, 8)" in source
     module = load_source(source).M().eval()
     assert [name for name in module.state_dict() if name.startswith("c.")] == ["c.conv.weight", "c.conv.bias"]
     x = torch.rand(2, 8, 4, 4)
@@ -100,10 +103,10 @@ def test_what_belongs_to_an_absent_addition_draws_nothing(written: Written) -> N
     assert not torch.equal(torch.get_rng_state(), state)
 
 
-def test_a_condition_that_is_no_comparison_is_a_switch(written: Written) -> None:
+def test_a_condition_that_python_cannot_spell_is_a_switch(written: Written) -> None:
     _, source = written("""
 block Part(width: int, more: int)(x: [B, C]) -> [B, width] {
-  x -> block: { if more % 3 == 1 { Linear(width) } -> relu -> Linear(width) }
+  x -> block: { if max(more, 3) == 4 { Linear(width) } -> relu -> Linear(width) }
 }
 model M(x: [B, 4]) -> (y: [B, 8]) { y = x -> a: Part(6, 4) -> b: Part(8, 2) -> c: Part(8, 3) }
 """)
@@ -112,6 +115,38 @@ model M(x: [B, 4]) -> (y: [B, 8]) { y = x -> a: Part(6, 4) -> b: Part(8, 2) -> c
     assert "self.a = Part(6, 6, linear=True)" in source
     module = load_source(source).M()
     assert [len(part.block) for part in (module.a, module.b, module.c)] == [3, 2, 2]
+
+
+def test_numbers_and_conditions_are_spelled_as_the_author_wrote_them(written: Written) -> None:
+    """Rows that no guess would explain: two uses, products, a name that the body binds, a remainder."""
+    _, source = written("""
+block Part(window: int, more: int)(x: [B, C]) -> [B, C] {
+  inner = C / 2
+  area  = window * window
+  x -> block: { if more % 3 == 1 { Linear(C) } -> Linear(area * C + 1) -> relu -> Linear(2 ** more * inner) -> Linear(C) }
+}
+model M(x: [B, 4], z: [B, 6]) -> (y: [B, 4], u: [B, 6]) {
+  y = x -> a: Part(4, 4)
+  u = z -> b: Part(2, 3)
+}
+""")
+    assert "if more % 3 == 1:\n            layers.append(nn.Linear(4, 4))" in source
+    assert "nn.Linear(in_features, window * window * in_features + 1)" in source
+    assert "2**more * (in_features // 2)" in source
+    assert "self.a = Part(4, 4, more=4)" in source
+    module = load_source(source).M()
+    assert [tuple(p.shape) for n, p in module.named_parameters() if n.endswith("weight")] == [
+        (4, 4), (65, 4), (32, 65), (4, 32), (25, 6), (24, 25), (6, 24)
+    ]  # fmt: skip
+
+
+def test_a_number_without_an_expression_is_named_after_what_it_is(written: Written) -> None:
+    _, source = written("""
+block Part(wide: bool)(x: [B, C]) -> [B, C] { x -> up: Linear(if wide { 17 } else { 9 }) -> down: Linear(C) }
+model M(x: [B, 4]) -> (y: [B, 4]) { y = x -> a: Part(true) -> b: Part(false) }
+""")
+    assert "def __init__(self, out):" in source
+    assert "self.up = nn.Linear(4, out)" in source
 
 
 def test_a_whole_group_without_a_stage_keeps_its_numbers(written: Written) -> None:

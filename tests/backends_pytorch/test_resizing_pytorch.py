@@ -32,7 +32,7 @@ FIXED = {
 PARAMS = {
     "BertMlm": ["width"],
     "CharGpt": ["ctx"],
-    "Clip": ["ctx", "vocab"],
+    "Clip": ["size", "ctx", "vocab"],
     "Generator": ["latent"],
     "DigitsMlp": ["hidden"],
     "GPT2": ["ctx"],
@@ -42,6 +42,8 @@ PARAMS = {
     "MobileNetV3": ["momentum"],
     "Transformer": ["width"],
     "Vae": ["latent"],
+    "Vgg16": ["size"],
+    "ViT": ["size"],
 }
 #: Other sizes, none of which was looked at to find the expressions.
 SIZES: dict[str, list[dict[str, Any]]] = {
@@ -51,7 +53,7 @@ SIZES: dict[str, list[dict[str, Any]]] = {
     "bilstm": [{"vocab": 90, "d": 20, "hidden": 12, "classes": 3}],
     "breast_cancer": [{"classes": 5}],
     "char_gpt": [{"ctx": 9, "d": 24, "depth": 1}, {"vocab": 90, "d": 24, "depth": 2, "heads": 3}],
-    "clip": [{"ctx": 8, "vocab": 70, "depth": 1}, 
+    "clip": [{"ctx": 8, "vocab": 70, "depth": 1, "size": 72}, 
         {"dim": 20, "depth": 1, "width": 24, "heads": 3, "text_width": 28, "text_heads": 2, "patch": 56},
         {"dim": 12, "depth": 2, "width": 8, "heads": 1, "text_width": 32, "text_heads": 8, "patch": 28},
     ],
@@ -81,8 +83,8 @@ SIZES: dict[str, list[dict[str, Any]]] = {
     "transformer": [{"width": 13, "d": 24, "depth": 1, "heads": 3}, {"vocab": 90, "d": 24, "depth": 2, "heads": 3, "hidden": 20}],
     "unet": [{"classes": 3, "width": 6}],
     "vae": [{"latent": 3}, {"hidden": 20}],
-    "vgg16": [{"classes": 3, "width": 6, "hidden": 20}],
-    "vit_b16": [{"classes": 3, "patch": 56, "d": 24, "depth": 2, "heads": 3}, {"patch": 32, "d": 28, "depth": 1, "heads": 2}],
+    "vgg16": [{"classes": 3, "width": 6, "hidden": 20, "size": 100}, {"width": 5, "hidden": 20, "size": 64}],
+    "vit_b16": [{"classes": 3, "patch": 16, "d": 24, "depth": 2, "heads": 3, "size": 100}, {"patch": 32, "d": 28, "depth": 1, "heads": 2}],
     "wgan_gp": [{"latent": 5, "width": 6}, {"width": 6}],
 }  # fmt: skip
 CASES = [(name, at) for name, rows in SIZES.items() for at in range(len(rows))]

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 
 class Residual(nn.Module):
-    def __init__(self, in_channels, channels, stride=1, downsample=False):
+    def __init__(self, in_channels, channels, stride=1):
         super().__init__()
         self.downsample = None
-        if downsample:
+        if stride != 1 or in_channels != channels:
             self.downsample = nn.Sequential(
                 nn.Conv2d(in_channels, channels, 1, stride=2, bias=False),
                 nn.BatchNorm2d(channels),
@@ -37,7 +37,7 @@ class DigitsCnn(nn.Module):
         self.conv1 = nn.Conv2d(1, width, 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.layer1 = Residual(width, width)
-        self.layer2 = Residual(width, 2 * width, stride=2, downsample=True)
+        self.layer2 = Residual(width, 2 * width, stride=2)
         self.fc = nn.Linear(2 * width, classes)
         self.init_weights()
 

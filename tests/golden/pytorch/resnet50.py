@@ -12,10 +12,10 @@ from torch import Tensor, nn
 class Bottleneck(nn.Module):
     """The stride is in the 3 x 3 convolution: that is what v1.5 changed."""
 
-    def __init__(self, in_channels, width, stride=1, downsample=False):
+    def __init__(self, in_channels, width, stride=1):
         super().__init__()
         self.downsample = None
-        if downsample:
+        if stride != 1 or in_channels != 4 * width:
             self.downsample = nn.Sequential(
                 nn.Conv2d(in_channels, 4 * width, 1, stride=stride, bias=False),
                 nn.BatchNorm2d(4 * width),
@@ -37,7 +37,7 @@ class Bottleneck(nn.Module):
 class Stage(nn.Sequential):
     def __init__(self, in_channels, width, count, stride=1):
         super().__init__(
-            Bottleneck(in_channels, width, stride=stride, downsample=True),
+            Bottleneck(in_channels, width, stride=stride),
             *[Bottleneck(4 * width, width) for _ in range(count - 1)],
         )
 

@@ -1,0 +1,164 @@
+"""Expressions that the author of a block wrote, as Python over the arguments of its class.
+
+    block Window(window: int)(x: [B, H, W, C]) { .. Linear(window * window * C) .. }      the spec
+    256, 128, ..                                                                          the number, in each body
+    window * window * in_channels                                                         the source
+
+An expression explains a number if it has its value in every body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...compiler.text import syntax as s
+from ...compiler.text.node import Node
+from .python import AND, ATOM, COMPARISON, NOT, OR, POWER, PRODUCT, SUM, UNARY, Expr, literal
+
+#: What is known by a name of the spec: how the source spells it, and its value in each body.
+Known = Mapping[str, tuple[str, Sequence[Any]]]
+
+#: Exponents beyond are no sizes, and take long.
+LARGEST_POWER = 64
+
+_SIGNS: dict[str, tuple[int, Callable[[Any, Any], Any]]] = {
+    "+": (SUM, lambda a, b: a + b),
+    "-": (SUM, lambda a, b: a - b),
+    "*": (PRODUCT, lambda a, b: a * b),
+    "/": (PRODUCT, lambda a, b: a / b),
+    "//": (PRODUCT, lambda a, b: a // b),
+    "%": (PRODUCT, lambda a, b: a % b),
+    "**": (POWER, lambda a, b: a**b),
+    "==": (COMPARISON, lambda a, b: a == b),
+    "!=": (COMPARISON, lambda a, b: a != b),
+    "<": (COMPARISON, lambda a, b: a < b),
+    "<=": (COMPARISON, lambda a, b: a <= b),
+    ">": (COMPARISON, lambda a, b: a > b),
+    ">=": (COMPARISON, lambda a, b: a >= b),
+}
+
+
+@dataclass(frozen=True)
+class Expression:
+    """Python source of an expression, the names in it as the source spells them, and its value in each body."""
+
+    text: str
+    names: tuple[str, ...]
+    values: tuple[Any, ...]
+
+
+def expressions(definition: Node | None, known: Known, count: int) -> list[Expression]:
+    """What of a definition can be computed from the known names, in each of `count` bodies; larger expressions first."""
+    if definition is None:
+        return []
+    bound = {bind.target.name: bind.value for bind in _binds(definition) if isinstance(bind.target, s.Ref)}
+    written = _Written(known, {name: value for name, value in bound.items() if name not in known}, count)
+    found = (written.expression(node) for node in _inside(definition) if isinstance(node, (s.Binary, s.Unary)))
+    return [expression for expression in found if expression is not None]
+
+
+class _Written:
+    def __init__(self, known: Known, bound: Mapping[str, Node], count: int) -> None:
+        self.known, self.bound, self.count = known, bound, count
+
+    def expression(self, node: Node) -> Expression | None:
+        try:
+            values = tuple(self.value(node, at) for at in range(self.count))
+            spelled = self.spelled(node)
+        except (LookupError, ArithmeticError, TypeError):
+            return None
+        return Expression(spelled.text, tuple(sorted(spelled.names)), values)
+
+    def value(self, node: Node, at: int) -> Any:
+        """The value in one body; LookupError for what is not known before the model runs."""
+        match node:
+            case s.Number(value=value) | s.Bool(value=value):
+                return value
+            case s.Ref(name=name) if name in self.known:
+                return _number(self.known[name][1][at])
+            case s.Ref(name=name) if name in self.bound:
+                return self.inner(name).value(self.bound[name], at)
+            case s.Paren(value=value):
+                return self.value(value, at)
+            case s.Unary(op="-", value=value):
+                return -self.value(value, at)
+            case s.Unary(op="not", value=value):
+                return not self.value(value, at)
+            case s.Binary(op="and" | "or" as op, left=left, right=right):
+                one, two = self.value(left, at), self.value(right, at)
+                return (one and two) if op == "and" else (one or two)
+            case s.Binary(op=op, left=left, right=right) if op in _SIGNS:
+                one, two = self.value(left, at), self.value(right, at)
+                if op == "/" and type(one) is type(two) is int and one % two == 0:
+                    return one // two
+                if op == "**" and not (one > 0 and abs(two) <= LARGEST_POWER):
+                    raise LookupError(node)
+                return _SIGNS[op][1](one, two)
+            case _:
+                raise LookupError(node)
+
+    def inner(self, name: str) -> _Written:
+        """For the value of a name that the body binds; it cannot read itself."""
+        return _Written(self.known, {other: value for other, value in self.bound.items() if other != name}, self.count)
+
+    def spelled(self, node: Node) -> Expr:
+        match node:
+            case s.Ref(name=name) if name in self.known:
+                text = self.known[name][0]
+                return Expr(text, ATOM, frozenset((text,)))
+            case s.Ref(name=name):
+                return self.inner(name).spelled(self.bound[name])
+            case s.Paren(value=value):
+                return self.spelled(value)
+            case s.Unary(op=op, value=value):
+                one = self.spelled(value)
+                return Expr(
+                    f"-{one.at(UNARY)}" if op == "-" else f"not {one.at(NOT)}", UNARY if op == "-" else NOT, one.names
+                )
+            case s.Binary(op="and" | "or" as op, left=left, right=right):
+                level = AND if op == "and" else OR
+                one, two = self.spelled(left), self.spelled(right)
+                return Expr(f"{one.at(level)} {op} {two.at(level + 1)}", level, one.names | two.names)
+            case s.Binary(op="**", left=left, right=right):
+                one, two = self.spelled(left), self.spelled(right)
+                space = "" if one.text.isalnum() and two.text.isalnum() else " "
+                return Expr(f"{one.at(ATOM)}{space}**{space}{two.at(UNARY)}", POWER, one.names | two.names)
+            case s.Binary(op=op, left=left, right=right):
+                one, two, (level, _) = self.spelled(left), self.spelled(right), _SIGNS[op]
+                whole = op == "/" and all(type(self.value(side, 0)) is int for side in (left, right))
+                sign = "//" if whole else op
+                return Expr(f"{one.at(level)} {sign} {two.at(level + 1)}", level, one.names | two.names)
+            case _:
+                return Expr(literal(self.value(node, 0)))
+
+
+def _number(value: Any) -> int | float:
+    if isinstance(value, (int, float)):
+        return value
+    raise LookupError(value)  # a size that only the input decides, or a function
+
+
+def _inside(node: Any) -> Iterator[Node]:
+    """The parts of a definition that are computed, from the outside to the inside."""
+    if isinstance(node, Node):
+        if isinstance(node, (s.Require, s.Init)):
+            return
+        yield node
+        for name in node.__match_args__:
+            yield from _inside(getattr(node, name))
+    elif isinstance(node, tuple):
+        parts: tuple[Any, ...] = node  # pyright: ignore[reportUnknownVariableType]
+        for part in parts:
+            yield from _inside(part)
+
+
+def _binds(definition: Node) -> Iterator[s.Bind]:
+    """Names that a definition binds once."""
+    found = [node for node in _inside(definition) if isinstance(node, s.Bind)]
+    targets = [bind.target.name for bind in found if isinstance(bind.target, s.Ref)]
+    yield from (bind for bind in found if isinstance(bind.target, s.Ref) and targets.count(bind.target.name) == 1)
+
+
+__all__ = ["Expression", "expressions"]
