@@ -22,6 +22,7 @@ from .group import Group, handed
 from .lowering import Construction, SharedType, lowering
 from .slots import Slot
 from .stages import has_optional, optional_stage
+from .turns import LOOP, Turn, by_turn, scratch, turns_of
 
 
 @dataclass
@@ -50,6 +51,10 @@ class Builders:
     is_function: Callable[[int], bool]
 
 
+class NoChain(Exception):
+    """Nodes do not form a chain."""
+
+
 class Chains:
     """The entries of a class's sequentials. `switches` are conditions of what some of the bodies lack, by path; those that
     turn out to be stages of a chain are in `stages` in the end."""
@@ -74,7 +79,7 @@ class Chains:
                 return None
             segment = place[depth].removeprefix("#")
             if isinstance(node, RepeatNode) and not node.scope:
-                found = self.spliced(group, group.nodes(position), prefix, number)
+                found = self.spliced(group, group.loops(position), prefix, number)
                 if found is None or only_input(node) != flow:
                     return None
                 entries += found[0]
@@ -111,6 +116,13 @@ class Chains:
         self, group: Group, nodes: Sequence[RepeatNode], prefix: tuple[str, ...], number: int
     ) -> tuple[list[str], int] | None:
         """Entries for all turns of a repeat, and how many numbers they take."""
+        same = len({len(node.runs) for node in nodes}) == 1
+        if not same or len(nodes[0].runs) >= LOOP:
+            try:
+                return self.looped(group, nodes, prefix, number)
+            except Varies:
+                if not same:
+                    raise
         entries: list[str] = []
         count = 0
         for index, run in enumerate(nodes[0].runs):
@@ -140,6 +152,22 @@ class Chains:
                 entries.append(f"*[m for _ in range({turns_}) for m in {stages}]")
             count += run.count * run.strides[""]
         return entries, count
+
+    def looped(
+        self, group: Group, nodes: Sequence[RepeatNode], prefix: tuple[str, ...], number: int
+    ) -> tuple[list[str], int]:
+        """The same where turns differ by their number: all in one comprehension, or all but the first."""
+        if any(node.runs[0].offsets.get("", 0) != number for node in nodes):
+            raise Varies
+
+        def make(region: Group, turns: Sequence[Turn]) -> str:
+            body = region.first
+            found = self.chain(region, list(range(len(body.nodes))), body.inputs[0].id, prefix, uses(body))
+            if found is None or found[1] != body.outputs[0].value or found[2] != 1 or len(found[0]) != 1:
+                raise Varies
+            return found[0][0]
+
+        return by_turn(group, nodes, make), max(turn.number for turn in turns_of(nodes)) + 1
 
     def stage(self, group: Group, place: tuple[str, ...], text: str) -> str:
         """An entry of a sequential, with its condition where some of the bodies lack it."""
@@ -172,19 +200,26 @@ class Chains:
         except Symbolic:
             return None
 
-    def turn_chains(self, nodes: Sequence[RepeatNode]) -> list[str] | None:
-        """`nn.Sequential`s for turns `{ .. -> .. }` that are numbered chains; None when one is not."""
-        texts: list[str] = []
-        for index, run in enumerate(nodes[0].runs):
-            region = self.group.region([n.runs[index].body for n in nodes])
-            body = region.first
-            if run.captures or run.instances or len(body.inputs) != 1 or len(body.outputs) != 1:
-                return None
-            found = self.chain(region, list(range(len(body.nodes))), body.inputs[0].id, ("#0",), uses(body))
-            if found is None or found[1] != body.outputs[0].value:
-                return None
-            texts.append(f"nn.Sequential({', '.join(found[0])})")
-        return texts
+    def are_chains(self, nodes: Sequence[RepeatNode]) -> bool:
+        """Whether all turns of a repeat are numbered chains `{ .. -> .. }`."""
+        with scratch(self.group.constants):
+            try:
+                for index, run in enumerate(nodes[0].runs):
+                    region = self.group.region([n.runs[index].body for n in nodes])
+                    if run.captures or run.instances or len(region.first.inputs) != 1:
+                        return False
+                    self.turn_chain(region)
+            except NoChain:
+                return False
+        return True
+
+    def turn_chain(self, turn: Group) -> str:
+        """The `nn.Sequential` of a turn; NoChain where it is not a numbered chain."""
+        body = turn.first
+        found = self.chain(turn, list(range(len(body.nodes))), body.inputs[0].id, ("#0",), uses(body))
+        if found is None or len(body.outputs) != 1 or found[1] != body.outputs[0].value:
+            raise NoChain
+        return f"nn.Sequential({', '.join(found[0])})"
 
     def construct(self, group: Group, instances: Sequence[Instance]) -> str:
         """The constructor call of an instance."""

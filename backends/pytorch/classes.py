@@ -201,8 +201,9 @@ class Classes:
         constants.closed = root
         for letter, sizes in letters_of(group).items():
             constants.roles.setdefault(sizes, axis_name(letter))
-        known = spelled(bodies, constants.statics, constants.sizes)
-        for written in expressions(self.authored.definition(members[0].name), known, len(bodies)):
+        constants.known = spelled(bodies, constants.statics, constants.sizes)
+        constants.definition = self.authored.definition(members[0].name)
+        for written in expressions(constants.definition, constants.known, len(bodies)):
             constants.written.setdefault(written.values, written)
         constants.literals = [*fixed(bodies), *(n for n in self.spec.params.values() if type(n) is int)]
         self._uses = []

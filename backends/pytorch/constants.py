@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from ...compiler.sizes.dims import Dim
-from .expressions import Expression
+from ...compiler.text.node import Node
+from .expressions import Expression, Known
 from .fitting import Absent, Free, FreeFloat, Style, alike, equal, express
 from .python import identifier, literal, unique
 
@@ -132,6 +133,9 @@ class Constants:
     roles: dict[tuple[Scalar, ...], str] = field(default_factory=dict[tuple[Scalar, ...], str])
     #: Whether only statics may become arguments: of a model, which is made without any.
     closed: bool = False
+    #: The tree of the block, and the arguments that its names are.
+    definition: Node | None = None
+    known: Known = field(default_factory=dict[str, "tuple[str, Sequence[Any]]"])
     #: Expressions and conditions that the author of the block wrote, by what they are for each body.
     written: dict[tuple[Scalar, ...], Expression] = field(default_factory=dict[tuple[Scalar, ...], Expression])
     #: Numbers that are equal in all bodies and may be part of an expression, as the side of an image in `(224 // patch) ** 2`.

@@ -20,7 +20,7 @@ from .python import AND, ATOM, COMPARISON, NOT, OR, POWER, PRODUCT, SUM, UNARY, 
 #: What is known by a name of the spec: how the source spells it, and its value in each body.
 Known = Mapping[str, tuple[str, Sequence[Any]]]
 
-#: Exponents beyond are no sizes, and take long.
+#: Larger exponents take long, and sizes do not need them.
 LARGEST_POWER = 64
 
 _SIGNS: dict[str, tuple[int, Callable[[Any, Any], Any]]] = {
@@ -107,7 +107,7 @@ class _Written:
         match node:
             case s.Ref(name=name) if name in self.known:
                 text = self.known[name][0]
-                return Expr(text, ATOM, frozenset((text,)))
+                return Expr(text, ATOM, frozenset((text,) if text.isidentifier() else ()))
             case s.Ref(name=name):
                 return self.inner(name).spelled(self.bound[name])
             case s.Paren(value=value):
@@ -127,6 +127,8 @@ class _Written:
                 return Expr(f"{one.at(ATOM)}{space}**{space}{two.at(UNARY)}", POWER, one.names | two.names)
             case s.Binary(op=op, left=left, right=right):
                 one, two, (level, _) = self.spelled(left), self.spelled(right), _SIGNS[op]
+                if op == "+" and "0" in (one.text, two.text):  # the variable of a loop, in its first turn
+                    return two if one.text == "0" else one
                 whole = op == "/" and all(type(self.value(side, 0)) is int for side in (left, right))
                 sign = "//" if whole else op
                 return Expr(f"{one.at(level)} {sign} {two.at(level + 1)}", level, one.names | two.names)

@@ -46,7 +46,14 @@ class Group:
         return Group(self.spec, [self.spec.bodies[index] for index in indexes], self.constants, self.facts)
 
     def nodes(self, position: int) -> tuple[Any, ...]:
-        """The node at one position of every body."""
+        """The node at one position of every body; Varies where the bodies repeat something a different number of times."""
+        found = self.loops(position)
+        if isinstance(found[0], RepeatNode) and len({len(node.runs) for node in found}) > 1:
+            raise Varies
+        return found
+
+    def loops(self, position: int) -> tuple[Any, ...]:
+        """The same where a repeat may have more turns in one body than in another."""
         return tuple(body.nodes[position] for body in self.bodies)
 
     @cached_property
@@ -164,6 +171,8 @@ def structure(spec: Spec, body: Body, class_of: Callable[[int], Any], *, activat
                 return (*shared, n.instance, n.name)
             case CallNode():
                 return (*shared, n.instance, class_of(n.body), tuple(n.instances.items()))
+            case RepeatNode() if not activations and (turn := alike_turns(n)) is not None:
+                return (*shared, "turns", turn)
             case RepeatNode():
                 return (
                     *shared,
@@ -186,6 +195,13 @@ def structure(spec: Spec, body: Body, class_of: Callable[[int], Any], *, activat
 
     def region(index: int) -> Any:
         return structure(spec, spec.bodies[index], class_of, activations=activations)
+
+    def alike_turns(n: RepeatNode) -> Any:
+        """What all turns have in common, where they are stages one after the other: their number may differ then."""
+        if n.scope or any(run.captures or run.instances or run.strides != {"": 1} for run in n.runs):
+            return None
+        forms = [region(run.body) for run in n.runs]
+        return forms[0] if all(form == forms[0] for form in forms) else None
 
     def instance(i: Instance) -> Any:
         weights = tuple((p.name, len(p.shape), p.dtype, p.buffer) for p in i.parameters)

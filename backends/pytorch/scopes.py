@@ -13,7 +13,7 @@ same numbers; a labelled repeat becomes an `nn.ModuleList` of equal elements; an
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,6 +26,7 @@ from .group import Group
 from .optional import Residual
 from .python import snake, unique
 from .slots import RESERVED, Slot, reach
+from .turns import LOOP, by_turn
 
 
 @dataclass
@@ -167,23 +168,26 @@ class Scopes:
                 return
         strides = all(run.strides == {"": 1} for n in nodes for run in n.runs)
         if strides and all(paths == ["#0"] for paths in owned):
-            texts = [self.single(nodes, index, slot) for index in range(len(node.runs))]
+            self.fill(
+                slot,
+                nodes,
+                lambda turn, _: self.layers.construct(turn, turn.instances("#0")),
+            )
             (element, *_) = self._body(first).instances
             kind = element.op or self._body(first).name
             if element.op is None and element.body is not None:
                 kind = self._body(element.body).name
-            self.fill(slot, nodes, texts)
+            if element.body is not None:
+                slot.inner = self.build.tree(element.body)
             self.loops[position] = Loop("single", snake(kind))
             return
         if strides and all(path.startswith("#0.") for paths in owned for path in paths):
-            texts = self.layers.turn_chains(nodes)
-            if texts is not None:
-                self.fill(slot, nodes, texts)
+            if self.layers.are_chains(nodes):
+                self.fill(slot, nodes, lambda turn, _: self.layers.turn_chain(turn))
                 self.loops[position] = Loop("sequential", singular(node.scope))
                 return
-            bodies = [[n.runs[index].body for n in nodes] for index in range(len(node.runs))]
-            self.fill(slot, nodes, [self.build.construct(b, self.group) for b in bodies])
-            slot.inner = self.build.tree(bodies[0][0])
+            self.fill(slot, nodes, lambda turn, bodies: self.build.construct(bodies, turn))
+            slot.inner = self.build.tree(first)
             self.loops[position] = Loop("class", singular(node.scope))
             return
         entries = None if start is None else self.layers.spliced(self.group, nodes, (), 0)
@@ -191,19 +195,21 @@ class Scopes:
             self.chains[position] = Chain(node.scope, [position], start, node.outputs[0].id, entries[0])
             slot.kind, slot.entries = "sequential", entries[0]
 
-    def single(self, nodes: Sequence[RepeatNode], index: int, slot: Slot) -> str:
-        """The constructor of turns that are one instance each."""
-        region = self.group.region([n.runs[index].body for n in nodes])
-        instances = region.instances("#0")
-        if instances[0].body is not None:
-            slot.inner = self.build.tree(instances[0].body)
-        return self.layers.construct(region, instances)
-
-    def fill(self, slot: Slot, nodes: Sequence[RepeatNode], texts: Sequence[str]) -> None:
-        """Makes a slot a list of the elements, equal turns as one comprehension."""
+    def fill(self, slot: Slot, nodes: Sequence[RepeatNode], make: Callable[[Group, Sequence[int]], str]) -> None:
+        """Makes a slot a list of the elements: turns that are equal, or differ by their number, as one comprehension. `make`
+        writes one from the regions of a turn and their bodies."""
         slot.kind = "list"
-        for index, text in enumerate(texts):
-            slot.entries.append(repeated(text, self.group.number([n.runs[index].count for n in nodes])))
+        if len(nodes[0].runs) >= LOOP:
+            try:
+                slot.entries = by_turn(self.group, nodes, lambda g, turns: make(g, [turn.body for turn in turns]))
+            except Varies:
+                pass
+            else:
+                return
+        for index in range(len(nodes[0].runs)):
+            bodies = [n.runs[index].body for n in nodes]
+            count = self.group.number([n.runs[index].count for n in nodes])
+            slot.entries.append(repeated(make(self.group.region(bodies), bodies), count))
 
     # ---- the tree --------------------------------------------------------------------------------------------------
 
