@@ -1,13 +1,15 @@
-"""The table of contents of a safetensors file, checked entry by entry: no claim of a header is trusted.
+"""Safetensors files: the table of contents, checked entry by entry (no claim of a header is trusted), and writing.
 
 Format: eight bytes with the header's length, the header as JSON, then the tensors' bytes one behind the other.
+Equal tensors make equal bytes: the library's own writer puts the metadata in a random order.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+import os
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,12 @@ from typing import Any
 SIZES = {
     "BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1, "U16": 2, "I16": 2, "F16": 2, "BF16": 2, "U32": 4, "I32": 4,
     "F32": 4, "U64": 8, "I64": 8, "F64": 8, "C64": 8,
+}  # fmt: skip
+#: What numpy and PyTorch call these types.
+CODES = {
+    "bool": "BOOL", "uint8": "U8", "int8": "I8", "float8_e4m3fn": "F8_E4M3", "float8_e5m2": "F8_E5M2", "uint16": "U16",
+    "int16": "I16", "float16": "F16", "bfloat16": "BF16", "uint32": "U32", "int32": "I32", "float32": "F32",
+    "uint64": "U64", "int64": "I64", "float64": "F64", "complex64": "C64",
 }  # fmt: skip
 LONGEST_HEADER = 100_000_000  # the limit of the safetensors library
 METADATA = "__metadata__"
@@ -31,8 +39,56 @@ class Extent:
     shape: tuple[int, ...]
 
 
+@dataclass(frozen=True)
+class Content:
+    """A tensor to write: its type (as numpy or PyTorch calls it), its shape, and its bytes, asked for once."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    data: Callable[[], bytes | memoryview]
+
+
+def write(file: Path, tensors: Mapping[str, Content], metadata: Mapping[str, str]) -> None:
+    """Writes a new file and flushes it to the disk. Widest types first, as the library does, so that every tensor is aligned;
+    among these by name. Raises OSError."""
+    codes = {name: CODES[tensor.dtype] for name, tensor in tensors.items()}
+    names = sorted(tensors, key=lambda name: (-SIZES[codes[name]], codes[name], name))
+    header: dict[str, Any] = {METADATA: dict(sorted(metadata.items()))}
+    end = 0
+    for name in names:
+        start, end = end, end + math.prod(tensors[name].shape) * SIZES[codes[name]]
+        header[name] = {"dtype": codes[name], "shape": list(tensors[name].shape), "data_offsets": [start, end]}
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    with file.open("xb") as stream:
+        stream.write(len(text).to_bytes(8, "little") + text)
+        for name in names:
+            stream.write(tensors[name].data())
+        assert stream.tell() == 8 + len(text) + end
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def metadata(file: Path) -> dict[str, str]:
+    """The metadata in the header. Raises ValueError and OSError as `contents` does."""
+    header, _, _ = _header(file)
+    match header.get(METADATA):
+        case {**found} if all(isinstance(word, str) for pair in found.items() for word in pair):
+            return {str(name): str(value) for name, value in found.items()}
+        case None:
+            return {}
+        case _:
+            raise ValueError(f"{file}: its metadata are not texts by name")
+
+
 def contents(file: Path) -> dict[str, Extent]:
     """Tensors by name. Raises ValueError when the file is none, is cut short, or its header is not true; OSError."""
+    header, start, size = _header(file)
+    return {name: _place(file, name, entry, start, size) for name, entry in header.items() if name != METADATA}
+
+
+def _header(file: Path) -> tuple[dict[str, Any], int, int]:
+    """The header, where the tensors begin, and where the file ends."""
     size = file.stat().st_size
     with file.open("rb") as stream:
         prefix = stream.read(8)
@@ -46,9 +102,9 @@ def contents(file: Path) -> dict[str, Extent]:
     match header:
         case {**found}:
             entries: dict[str, Any] = found
+            return entries, 8 + length, size
         case _:
             raise ValueError(f"{file} is not a safetensors file: its header is not a table")
-    return {name: _place(file, name, entry, 8 + length, size) for name, entry in entries.items() if name != METADATA}
 
 
 def _once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 
@@ -77,8 +76,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except BrokenPipeError:  # the reader of a pipe left
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        console.close()
         return 1
+    except OSError as error:  # standard output goes to a file on a full disk
+        console.close()
+        return _failed(error)
 
 
 def _run(arguments: list[str] | None) -> int:
@@ -90,7 +92,7 @@ def _run(arguments: list[str] | None) -> int:
         return 2
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
-        console.err(f"{console.style('error', '1;31')}: {error.format_message()}")
+        console.headed("error", error.format_message(), "1;31")
         if context is not None:
             console.err(f"  = help: `{context.command_path} --help`")
         return error.exit_code
@@ -100,6 +102,10 @@ def _run(arguments: list[str] | None) -> int:
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001
-        from .failure import report
+        return _failed(error)
 
-        return report(error)
+
+def _failed(error: Exception) -> int:
+    from .failure import report
+
+    return report(error)

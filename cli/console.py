@@ -1,4 +1,8 @@
-"""Writing to a console that may not know a character, and may or may not be a terminal."""
+"""Writing to a console that may not know a character, and may or may not be a terminal.
+
+Everything that is printed goes through here, and what comes from files (names, cells, metadata) may hold anything: control
+characters and those that turn the reading direction are printed as escapes. Only `headed` and `drawn` emit colours.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,8 @@ import os
 import sys
 import unicodedata
 from typing import TextIO
+
+from ..compiler.messages.printable import printable
 
 #: What is printed where the console's encoding has no such character, beyond what diagnostics replace themselves.
 MORE_ASCII = {
@@ -42,20 +48,38 @@ def prepare() -> None:
             stream.reconfigure(errors="dlc")
 
 
+def close() -> None:
+    """Nothing more goes to standard output, which cannot take it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def out(text: str = "") -> None:
     """A line of the command's answer."""
-    print(text, file=sys.stdout)
+    print(printable(text), file=sys.stdout)
 
 
 def part(text: str) -> None:
     """A part of a line of the answer, shown at once."""
-    print(text, end="", file=sys.stdout, flush=True)
+    print(printable(text), end="", file=sys.stdout, flush=True)
 
 
 def err(text: str = "") -> None:
-    """A line about the work: diagnostics, progress, notes."""
+    """A line about the work: progress, notes."""
+    drawn(printable(text))
+
+
+def drawn(text: str) -> None:
+    """Lines about the work that are printable already but for our own colours: rendered diagnostics."""
     sys.stdout.flush()
     print(text, file=sys.stderr, flush=True)
+
+
+def headed(head: str, text: str, code: str, stream: TextIO | None = None) -> None:
+    """`head: text` on the stream (standard error by default), the head in an ANSI style (`1;31` bold red) where it shows colours."""
+    stream = stream or sys.stderr
+    head = f"\x1b[{code}m{printable(head)}\x1b[0m" if coloured(stream) else printable(head)
+    sys.stdout.flush()
+    print(f"{head}: {printable(text)}", file=stream, flush=True)
 
 
 def coloured(stream: TextIO | None = None) -> bool:
@@ -72,11 +96,6 @@ def speaks_unicode(stream: TextIO | None = None) -> bool:
     except (UnicodeEncodeError, LookupError):
         return False
     return True
-
-
-def style(text: str, code: str, stream: TextIO | None = None) -> str:
-    """The text in an ANSI style (`1` bold, `31` red, ...) where the stream shows colours."""
-    return f"\x1b[{code}m{text}\x1b[0m" if coloured(stream) else text
 
 
 def width() -> int:

@@ -199,7 +199,7 @@ def command() -> int:
     facts = Facts(runtimes, cuda["torch"], cuda["runtime"], torchvision_problem(), missing)
     found += traps(facts)
     for trap in found:
-        console.out(f"{console.style('problem', '1;31', sys.stdout)}: {trap.message}")
+        console.headed("problem", trap.message, "1;31", sys.stdout)
         console.out(f"  = help: {trap.help}")
     if not found:
         console.out("no known problems")

@@ -8,6 +8,7 @@ import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from . import console
@@ -15,9 +16,9 @@ from .spec import SpecRejected, show
 from .table import memory
 
 
-def complain(message: str, helps: tuple[str, ...] = (), notes: tuple[str, ...] = ()) -> None:
-    """`error: message` with its notes and helps, on standard error."""
-    console.err(f"{console.style('error', '1;31')}: {message}")
+def complain(message: str, helps: tuple[str, ...] = (), notes: tuple[str, ...] = (), code: str = "") -> None:
+    """`error[E0602]: message` with its notes and helps, on standard error."""
+    console.headed(f"error[{code}]" if code else "error", message, "1;31")
     for note in notes:
         console.err(f"  = note: {note}")
     for text in helps:
@@ -36,13 +37,30 @@ def warnings_shown() -> Iterator[None]:
             if not isinstance(message, RunWarning):
                 others(message, category, *place, **more)
                 return
-            console.err(f"{console.style(f'warning[{message.code}]', '1;33')}: {message}")
+            console.headed(f"warning[{message.code}]", str(message), "1;33")
             for text in message.helps:
                 console.err(f"  = help: {text}")
 
         warnings.showwarning = show
         warnings.simplefilter("always", RunWarning)
         yield
+
+
+def _system(error: OSError) -> int:
+    """What the operating system refuses, often without naming the file."""
+    from ..runtime.writing import FULL, refused
+
+    path = None if error.filename is None else Path(os.fsdecode(error.filename))
+    if error.errno in FULL:
+        return report(refused(path, error))
+    reason = (error.strerror or str(error)).lower()
+    complain(reason if path is None else f"{path}: {reason}", notes=() if path is not None else (_frame(error),))
+    return 2 if isinstance(error, FileNotFoundError | IsADirectoryError | NotADirectoryError) else 1
+
+
+def _frame(error: Exception) -> str:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"in {os.path.basename(frame.filename)}:{frame.lineno}, `{frame.name}`"
 
 
 def report(error: Exception) -> int:
@@ -60,11 +78,11 @@ def report(error: Exception) -> int:
         return getattr(error, "exit_code", 2)
     code = getattr(error, "exit_code", None)
     if isinstance(code, int):  # a failure of the runtime that already contains what the user can do
-        complain(str(error), tuple(getattr(error, "helps", ())), tuple(getattr(error, "notes", ())))
+        helps, notes = tuple(getattr(error, "helps", ())), tuple(getattr(error, "notes", ()))
+        complain(str(error), helps, notes, getattr(error, "code", ""))
         return code
-    if isinstance(error, OSError) and error.filename is not None:
-        complain(f"{error.filename}: {(error.strerror or str(error)).lower()}")
-        return 2 if isinstance(error, FileNotFoundError | IsADirectoryError | NotADirectoryError) else 1
+    if isinstance(error, OSError) and error.errno is not None:
+        return _system(error)
     if isinstance(error, MemoryError) or "allocate memory" in str(error) or "out of memory" in str(error):
         wanted = re.search(r"(\d+) bytes", str(error))
         complain(
@@ -74,10 +92,9 @@ def report(error: Exception) -> int:
         return 1
     if os.environ.get("DLC_TRACEBACK"):
         traceback.print_exception(error)
-    frame = traceback.extract_tb(error.__traceback__)[-1]
     complain(
         f"internal error: {type(error).__name__}: {error}",
         helps=("report this as a bug, with the output of the same command under DLC_TRACEBACK=1",),
-        notes=(f"in {os.path.basename(frame.filename)}:{frame.lineno}, `{frame.name}`",),
+        notes=(_frame(error),),
     )
     return 1

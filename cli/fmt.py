@@ -71,8 +71,10 @@ def _format(source: Source) -> str | None:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Writes a temporary file next to the target and renames it: an interruption leaves the old file intact."""
-    beside = path.with_name(f".{path.name}.new")
-    beside.write_bytes(text.encode("utf-8"))
-    beside.chmod(path.stat().st_mode)
-    beside.replace(path.resolve())
+    """The file, or the one it links to, with the new text; an interruption or a full disk leaves the old one intact."""
+    from ..runtime.writing import replacing, writing
+
+    path = path.resolve()
+    with writing(path), replacing(path) as fresh:
+        fresh.write_bytes(text.encode("utf-8"))
+        fresh.chmod(path.stat().st_mode)

@@ -57,8 +57,12 @@ def command(name: str | None, directory: Path) -> int:
         if target.exists() and (source.stem == name or target.read_bytes() != source.read_bytes()):
             complain(f"{target} already exists", ("use another directory, or remove the file first",))
             return 2
-    directory.mkdir(parents=True, exist_ok=True)
+    from ..runtime.writing import write_bytes, writing
+
+    with writing(directory):
+        directory.mkdir(parents=True, exist_ok=True)
     for source, target in targets.items():
-        target.write_bytes(source.read_bytes())
+        with writing(target):
+            write_bytes(target, source.read_bytes())
         console.out(f"{target}  {summary(target)}")
     return 0

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from ..compiler.messages.printable import one_line
 from . import console
 from .choice import Choice
 from .failure import warnings_shown
@@ -86,4 +87,4 @@ def cell(value: Any) -> str:
     if isinstance(value, list):
         shown = ", ".join(cell(item) for item in value[:6])  # pyright: ignore[reportUnknownVariableType]
         return f"[{shown}{', ...' if len(value) > 6 else ''}]"  # pyright: ignore[reportUnknownArgumentType]
-    return str(value)
+    return one_line(str(value))

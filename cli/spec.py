@@ -36,7 +36,7 @@ def show(diagnostics: Sequence[Diagnostic], sources: Mapping[str, Source] | None
     text = render(
         diagnostics, sources or {}, color=console.coloured(), unicode=console.speaks_unicode(), width=console.width()
     )
-    console.err(text.removesuffix("\n"))
+    console.drawn(text.removesuffix("\n"))
 
 
 def check(target: str, overrides: Sequence[str] = (), facts: Mapping[str, DataFacts] | None = None) -> Checked:

@@ -9,7 +9,9 @@
     generated/    the modules made from model.py and recipe.py, and first values
     checkpoints/  run directories and checkpoints on disk
     data/         records from sources, split, transformed, batched
-    failure, randomness    what ends a run; random numbers as functions of (seed, position)
+    writing, destination   files that are whole or not there, or a message; which ones a spec may name
+    failure, locks         what ends a run; one writer at a time
+    randomness             random numbers as functions of (seed, position)
 
 Imports run from the top of this list to the bottom. Nothing here prints: training reports events, the rest returns values,
 raises `RunFailure` and `SpecError`, or warns.

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..compiler.messages.printable import printable
+
 
 class RunFailure(Exception):
-    """A failure at run time: a message, notes that state facts, helps that say how to fix it."""
+    """A failure at run time: a message, notes that state facts, helps that say how to fix it. `code` names those that have a page
+    (`dlc explain E0602`). Names and texts of files in it are made printable."""
 
     exit_code = 1
+    code = ""
 
     def __init__(self, message: str, *, notes: tuple[str, ...] = (), helps: tuple[str, ...] = ()) -> None:
-        super().__init__(message)
-        self.notes = notes
-        self.helps = helps
+        super().__init__(printable(message))
+        self.notes = tuple(map(printable, notes))
+        self.helps = tuple(map(printable, helps))
 
 
 class RunWarning(UserWarning):
@@ -32,6 +36,24 @@ class BadInput(RunFailure):
     """What the user named cannot be used: a run directory, an input file, an option."""
 
     exit_code = 2
+
+
+class InUse(BadInput):
+    """Another process writes there."""
+
+    code = "E0601"
+
+
+class Damaged(BadInput):
+    """A file is not what it should be: cut short, overwritten, or made to look like one."""
+
+    code = "E0603"
+
+
+class Elsewhere(BadInput):
+    """A file that a command may not write unless its arguments name it."""
+
+    code = "E0604"
 
 
 class Diverged(RunFailure):
@@ -53,5 +75,5 @@ class Interrupted(RunFailure):
 OTHER = "`best/` and `last/` of a run are separate: `dlc evaluate` and `dlc export` take either directory"
 
 
-def damaged(file: Path, why: str, help: str = OTHER) -> BadInput:
-    return BadInput(f"`{file}` is damaged: {why}", helps=(help,))
+def damaged(file: Path, why: str, help: str = OTHER) -> Damaged:
+    return Damaged(f"`{file}` is damaged: {why}", helps=(help,))

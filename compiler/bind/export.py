@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 from ..catalogue.keys import Form
@@ -20,6 +21,7 @@ from ..ir.liveness import Liveness, entered
 from ..ir.model import AnyNode, Body, Model, OpNode, RepeatNode
 from ..ir.train import Train
 from ..messages import export as export_errors
+from ..messages import files
 from ..messages import sections as sections_errors
 from ..messages.diagnostics import Abandoned, Failed
 from ..messages.names import nearest
@@ -32,6 +34,11 @@ from ..text import syntax, top_level
 from ..text.node import Node
 from .reader import Reader, Section
 from .roots import root_use
+
+
+def _leads_out(path: str) -> bool:
+    """Whether a path is absolute or has a `..`, as POSIX or Windows reads it."""
+    return any(".." in kind(path).parts or kind(path).anchor for kind in (PurePosixPath, PureWindowsPath))
 
 
 class ExportBinder:
@@ -60,6 +67,9 @@ class ExportBinder:
         }
         name = self.definition.name
         onnx = self._value(section, "onnx", "str", f"{name or self.stem}.onnx")
+        named = section.value("onnx")
+        if named is not None and _leads_out(onnx):
+            self.report.add(files.outside_name(named.span, onnx))
         quantize = self._quantize(section)
         if root is None:
             return None

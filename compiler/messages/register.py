@@ -13,6 +13,7 @@ from . import (
     control,
     data,
     export,
+    files,
     gradients,
     lookup,
     parameters,
@@ -43,6 +44,7 @@ THEMES = (
     weights,
     data,
     export,
+    files,
     gradients,
 )
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .diagnostics import Diagnostic
+from .printable import printable
 from .source import Source, Span
 
 TAB = 4
@@ -278,7 +278,7 @@ class _Painter:
 
     def _text(self, text: str) -> str:
         """Words from a spec may hold anything: no control character reaches the terminal."""
-        text = re.sub(r"[^\n\x20-\x7e]", lambda m: m[0] if m[0].isprintable() else f"\\x{ord(m[0]):02x}", text)
+        text = printable(text.replace("\t", " "))
         if self.unicode or text.isascii():
             return text
         text = "".join(ASCII.get(character, character) for character in text)

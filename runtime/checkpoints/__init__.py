@@ -2,7 +2,7 @@
 
     rundir        a run directory: its files, and how it is found, made and continued
     checkpoint    weights, optimizer and loop state, read and written; never unpickled
-    atomic        files and directories that are whole or not there, whatever instant the process ends at
+    atomic        directories that are whole or not there, whatever instant the process ends at
     environment   versions and machine, for `env.json`
     runs          several runs side by side: settings that differ, figures (`dlc runs`)
 

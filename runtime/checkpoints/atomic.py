@@ -1,26 +1,18 @@
-"""Files and directories that are there whole or not at all, whatever instant the machine stops at.
+"""Directories that are there whole or not at all, whatever instant the machine stops at.
 
-A file is written under another name, flushed to the disk and renamed. A directory cannot replace another in one step: two
-renames are needed, and `settle` finishes what a crash between them left. One flush costs a few milliseconds on a local disk.
+A directory is written under another name, flushed to the disk and renamed. It cannot replace another in one step: two renames are
+needed, and `settle` finishes what a crash between them left. One flush costs a few milliseconds on a local disk. (Single files:
+`runtime/writing.py`.)
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import time
 from pathlib import Path
 
 LAST_WRITTEN = "loop.json"  # a new directory is complete when it holds this file
-
-
-def write_text(path: Path, text: str) -> None:
-    """A file that is there whole or not at all."""
-    fresh = path.with_name(path.name + ".new")
-    with fresh.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(fresh, path)
 
 
 def replace(fresh: Path, place: Path) -> None:
@@ -34,8 +26,23 @@ def replace(fresh: Path, place: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
+def found(place: Path) -> Path | None:
+    """Where the directory `place` is now, for those who only read: a crash may have left it under another name, and for an
+    instant it is there while another process replaces it. None where there is none."""
+    fresh, old = place.with_name(place.name + ".new"), place.with_name(place.name + ".old")
+    for _ in range(20):
+        if place.exists():
+            return place
+        if not (fresh.exists() or old.exists()):
+            return None
+        time.sleep(0.005)
+    if (fresh / LAST_WRITTEN).exists():
+        return fresh
+    return old if old.exists() else None
+
+
 def settle(place: Path) -> bool:
-    """Finishes what a crash left at `place`; whether there is a checkpoint."""
+    """Finishes what a crash left at `place`; whether there is a checkpoint. Only for the process that writes there."""
     fresh, old = place.with_name(place.name + ".new"), place.with_name(place.name + ".old")
     if not place.exists():
         if (
@@ -49,15 +56,15 @@ def settle(place: Path) -> bool:
     return place.exists()
 
 
-def flush(path: Path) -> None:
-    """To the disk, where the system can."""
+def flush(folder: Path) -> None:
+    """The entries of a directory to the disk, where the system can."""
     try:
-        handle = os.open(path, os.O_RDONLY)
+        handle = os.open(folder, os.O_RDONLY)
     except OSError:
         return  # Windows does not open directories
     try:
         os.fsync(handle)
     except OSError:
-        pass
+        pass  # nor do all file systems flush them
     finally:
         os.close(handle)

@@ -15,16 +15,18 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
+from ...backends import safetensors_file
+from ...backends.safetensors_file import Content
+from ..destination import MADE_BY
 from ..failure import BadInput, damaged
+from ..writing import RESUME, write_text, writing
 from . import atomic
 from .rundir import AVERAGED, WEIGHTS
 
 STATE = "state.safetensors"
 LOOP = atomic.LAST_WRITTEN
-MADE_BY = "dlc"
 
 
 @dataclass
@@ -38,30 +40,72 @@ class Checkpoint:
 
 
 def write(place: Path, checkpoint: Checkpoint, metadata: Mapping[str, str]) -> None:
-    """Puts a checkpoint at `place`; a crash at any instant leaves the old one or the new one there (see `atomic.settle`)."""
+    """Puts a checkpoint at `place`; a crash at any instant leaves the old one or the new one there (see `atomic.settle`). Raises
+    NotWritten when the disk refuses it; then the old one is there and nothing of the new one."""
     fresh = place.with_name(place.name + ".new")
     shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True)
+    with writing(place, RESUME):
+        try:
+            _write(fresh, checkpoint, metadata)
+        except OSError:
+            shutil.rmtree(fresh, ignore_errors=True)  # its space is needed
+            raise
+        atomic.replace(fresh, place)
+
+
+def _write(fresh: Path, checkpoint: Checkpoint, metadata: Mapping[str, str]) -> None:
+    fresh.mkdir()
     _save(checkpoint.weights, fresh / WEIGHTS, metadata)
     if checkpoint.averaged is not None:
         _save(checkpoint.averaged, fresh / AVERAGED, metadata)
     if checkpoint.state:
         _save(checkpoint.state, fresh / STATE, metadata)
     sizes = {file.name: file.stat().st_size for file in sorted(fresh.iterdir())}
-    atomic.write_text(fresh / LOOP, json.dumps({**checkpoint.loop, "files": sizes}, indent=1))
+    write_text(fresh / LOOP, json.dumps({**checkpoint.loop, "files": sizes}, indent=1))
     atomic.flush(fresh)
-    atomic.replace(fresh, place)
 
 
 def _save(tensors: Mapping[str, Tensor], file: Path, metadata: Mapping[str, str]) -> None:
-    # copies: safetensors refuses tensors that share memory, and CPU ones are needed anyway
-    plain = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
-    save_file(plain, file, {"format": "pt", "made_by": MADE_BY, **metadata})
-    atomic.flush(file)
+    save(tensors, file, {"format": "pt", "made_by": MADE_BY, **metadata})
+
+
+def save(tensors: Mapping[str, Tensor], file: Path, metadata: Mapping[str, str]) -> None:
+    """A new safetensors file, one tensor at a time through the host's memory. Raises OSError."""
+    safetensors_file.write(file, {name: _content(tensor) for name, tensor in tensors.items()}, metadata)
+
+
+def _content(tensor: Tensor) -> Content:
+    def data() -> memoryview:
+        return tensor.detach().to("cpu").contiguous().reshape(-1).view(torch.uint8).numpy().data
+
+    return Content(str(tensor.dtype).removeprefix("torch."), tuple(tensor.shape), data)
 
 
 def read(place: Path, *, everything: bool = True) -> Checkpoint:
-    """A checkpoint; a damaged one is a message that names the file."""
+    """A checkpoint; a damaged one is a message that names the file. Read again when a run that is training replaces it meanwhile."""
+    for _ in range(3):
+        before = _stamp(place)
+        try:
+            found = _read(place, everything)
+        except BadInput:
+            if _stamp(place) == before:
+                raise
+            continue
+        if _stamp(place) == before:
+            return found
+    return _read(place, everything)
+
+
+def _stamp(place: Path) -> tuple[int, int] | None:
+    """Distinguishes a checkpoint from the next one at the same place."""
+    try:
+        status = (place / LOOP).stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns
+
+
+def _read(place: Path, everything: bool) -> Checkpoint:
     try:
         loop = json.loads((place / LOOP).read_text("utf-8"))
         sizes: dict[str, int] = loop.pop("files")

@@ -15,13 +15,17 @@ import csv
 import hashlib
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ..failure import BadInput, damaged
+from ...compiler.messages.printable import printable
+from .. import locks
+from ..failure import BadInput, InUse, damaged
+from ..writing import AGAIN, RESUME, drop_empty, is_unfinished, write_text, writing
 from . import atomic
 
 #: Files of a checkpoint: the weights, and their moving average where `ema` is set.
@@ -62,7 +66,14 @@ class RunDir:
             raise damaged(self.path / name, str(error)) from None
 
     def write(self, name: str, text: str) -> None:
-        atomic.write_text(self.path / name, text)
+        with self.writing(name) as path:
+            write_text(path, text)
+
+    @contextmanager
+    def writing(self, name: str) -> Iterator[Path]:
+        """A file of the run to write. Raises NotWritten when the disk refuses it."""
+        with writing(self.path / name, RESUME if is_run(self.path) else AGAIN):
+            yield self.path / name
 
     def write_json(self, name: str, value: Any) -> None:
         self.write(name, json.dumps(value, indent=2) + "\n")
@@ -80,14 +91,29 @@ class RunDir:
         return self.json("env.json").get("generated", {}) if (self.path / "env.json").exists() else {}
 
     def log(self, text: str) -> None:
-        with (self.path / "log.txt").open("a", encoding="utf-8") as file:
-            file.write(f"{datetime.now(UTC).strftime('%Y-%m-%d %H:%M:%S')}  {text}\n")
+        with self.writing("log.txt") as path, path.open("a", encoding="utf-8") as file:
+            file.write(f"{datetime.now(UTC).strftime('%Y-%m-%d %H:%M:%S')}  {printable(text)}\n")
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """The right to write to the run, which one process at a time has, until it ends. Raises InUse."""
+        with ExitStack() as stack:
+            stack.callback(drop_empty, self.path)  # of a run that never began
+            try:
+                with self.writing(locks.NAME) as path:
+                    stack.enter_context(locks.held(path))
+            except locks.Held as other:
+                raise in_use(self.path, other) from None
+            for left in filter(is_unfinished, self.path.iterdir()):  # by a process that was killed
+                left.unlink(missing_ok=True)
+            yield
 
     def kept(self) -> Path:
         """The checkpoint that evaluation and export use: `best/` where the run keeps one, else `last/`."""
         for place in (self.best, self.last):
-            if atomic.settle(place):
-                return place
+            found = atomic.found(place)
+            if found is not None:
+                return found
         raise BadInput(f"the run `{self.path}` has no weights yet", helps=("train it: `dlc train FILE --resume`",))
 
 
@@ -96,19 +122,37 @@ def digest(text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
+def in_use(path: Path, other: locks.Held) -> InUse:
+    return InUse(
+        f"`{path}` already holds a run, which {other.words} is training",
+        helps=("choose another `--out`, or wait for it to end and continue it with `--resume`",),
+    )
+
+
 def create(base: Path, name: str, out: Path | None) -> RunDir:
     """A new run: `out` itself, or the next number under `base/name`."""
     if out is not None:
-        if is_run(out):
-            raise BadInput(
-                f"`{out}` already holds a run", helps=("choose another `--out`, or continue it with `--resume`",)
-            )
-        if out.exists() and not (out.is_dir() and all(map(_never_began, out.iterdir()))):
-            raise BadInput(f"`{out}` exists and is not empty", helps=("choose another `--out`",))
-        out.mkdir(parents=True, exist_ok=True)
+        refuse_occupied(out)
+        with writing(out):
+            out.mkdir(parents=True, exist_ok=True)
         return RunDir(out)
     folder = base / name
-    folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        return _numbered(folder)
+
+
+def refuse_occupied(out: Path) -> None:
+    """Raises BadInput for a directory that holds a run, or anything else."""
+    if is_run(out):
+        raise BadInput(
+            f"`{out}` already holds a run", helps=("choose another `--out`, or continue it with `--resume`",)
+        )
+    if out.exists() and not (out.is_dir() and all(map(_never_began, out.iterdir()))):
+        raise BadInput(f"`{out}` exists and is not empty", helps=("choose another `--out`",))
+
+
+def _numbered(folder: Path) -> RunDir:
     number = max((int(entry.name) for entry in folder.iterdir() if entry.name.isdecimal()), default=0)
     while True:
         number += 1
@@ -121,9 +165,10 @@ def create(base: Path, name: str, out: Path | None) -> RunDir:
 
 def _never_began(entry: Path) -> bool:
     """Whether a file is of a run that ended before its `ir.json` was written."""
-    name = entry.name.removesuffix(".new")
-    known = ("recipe.py", "spec.dlspec", "ir.json", "env.json", "data.json", "weights.json", "log.txt")
-    return entry.is_file() and (name in known or (name.startswith("model") and name.endswith(".py")))
+    name = entry.name
+    known = ("recipe.py", "spec.dlspec", "ir.json", "env.json", "data.json", "weights.json", "log.txt", locks.NAME)
+    ours = name in known or (name.startswith("model") and name.endswith(".py")) or is_unfinished(entry)
+    return entry.is_file() and ours
 
 
 def is_run(path: Path) -> bool:
@@ -161,14 +206,16 @@ class MetricsFile:
         rows: list[dict[str, str]] = []
         if resumed is not None and path.exists():
             with path.open(encoding="utf-8", newline="") as file:
-                rows = [row for row in csv.DictReader(file) if _step(row) <= resumed]
+                whole = [line for line in file if line.endswith("\n")]  # a full disk cuts the last one
+            rows = [row for row in csv.DictReader(whole) if _step(row) <= resumed]
         lines = [",".join(self.columns)]
         lines += [",".join(row.get(name) or "" for name in self.columns) for row in rows]
-        atomic.write_text(path, "\n".join(lines) + "\n")
+        with writing(path, RESUME):
+            write_text(path, "\n".join(lines) + "\n")
 
     def add(self, values: Mapping[str, float | int]) -> None:
         row = ",".join(_cell(values.get(name)) for name in self.columns)
-        with self.path.open("a", encoding="utf-8", newline="\n") as file:
+        with writing(self.path, RESUME), self.path.open("a", encoding="utf-8", newline="\n") as file:
             file.write(row + "\n")
 
 

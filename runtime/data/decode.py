@@ -26,6 +26,8 @@ from .table import Encoded
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+#: What Pillow may read: formats of pixels. Some of its others start a program (Ghostscript) to draw what a file describes.
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP", "MPO")
 Pixels = NDArray[np.uint8]
 FEW = 8  # so many files are decoded one after another: threads cost more
 LUMINANCE = np.array([0.299, 0.587, 0.114])  # of red, green and blue, ITU-R BT.601
@@ -52,13 +54,13 @@ def image(path: Path | Encoded, gray: bool, span: Span) -> Tensor:
     if not (path.stat().st_size if isinstance(path, Path) else path.content):
         raise mistakes.not_an_image(span, path, "the file is empty")
     try:
-        with Image.open(path if isinstance(path, Path) else BytesIO(path.content)) as opened:
+        with Image.open(path if isinstance(path, Path) else BytesIO(path.content), formats=FORMATS) as opened:
             opened.load()
             ImageOps.exif_transpose(opened, in_place=True)
             pixels = _mask(opened) if gray else _colours(opened)
     except Image.UnidentifiedImageError:
         raise mistakes.not_an_image(span, path, "its format is not known") from None
-    except (OSError, ValueError, RuntimeError, SyntaxError, Image.DecompressionBombError) as error:
+    except Exception as error:  # noqa: BLE001 - a damaged file raises anything
         raise mistakes.not_an_image(span, path, mistakes.first_line(error)) from None
     return torch.from_numpy(pixels if gray else np.ascontiguousarray(pixels.transpose(2, 0, 1)))
 

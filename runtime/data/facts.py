@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ...compiler.catalogue import transforms
 from ...compiler.ir.data import DataFacts, DataField, DataSet, FieldFacts
+from ..writing import write_text, writing
 from . import declared, vocabulary
 from .feed import Data, open_data
 from .streams import Part
@@ -32,8 +33,9 @@ def gather(section: DataSet, root: Path, cache: Path | None = None) -> DataFacts
     if cache is not None:
         files = [[str(file.path), file.size, file.mtime_ns] for file in data.table.files]
         entry = {"section": _digest(section), "files": files, "facts": facts.model_dump(mode="json")}
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        cache.write_text(json.dumps(entry), "utf-8")
+        with writing(cache):
+            cache.parent.mkdir(parents=True, exist_ok=True)
+            write_text(cache, json.dumps(entry))
     return facts
 
 

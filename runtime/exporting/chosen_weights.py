@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import save_file
 
+from ...backends import safetensors_file
 from ...backends.onnx import stored
 from ...backends.onnx.weights import Weight
-from ..failure import BadInput
+from ...backends.safetensors_file import Content
+from ..failure import BadInput, RunFailure
 from ..run import Run
 from ..spec import Loaded
 from .request import Request
@@ -25,6 +26,14 @@ class ChosenWeights:
     values: Mapping[str, Weight]
     file: Path | None
     words: str
+    stamp: tuple[int, int] | None = None  # distinguishes the file from one that takes its place
+
+    def check_unchanged(self) -> None:
+        """Raises RunFailure when the file was replaced since it was opened: what was read may be of two trainings."""
+        if self.file is not None and self.stamp != _stamp(self.file):
+            raise RunFailure(
+                f"`{self.file}` was replaced during the export: the run is still training", helps=("export again",)
+            )
 
 
 def choose_weights(request: Request, source: Loaded | Run) -> ChosenWeights:
@@ -46,18 +55,35 @@ def choose_weights(request: Request, source: Loaded | Run) -> ChosenWeights:
 
 def _from_file(file: Path, prefix: str, words: str) -> ChosenWeights:
     try:
+        stamp = _stamp(file)
         table = stored(file)
     except FileNotFoundError:
         raise BadInput(f"there is no weights file `{file}`") from None
     except (ValueError, OSError) as error:
         raise BadInput(f"`{file}` cannot be read as weights", notes=(str(error),)) from None
-    return ChosenWeights({n[len(prefix) :]: v for n, v in table.items() if n.startswith(prefix)}, file, words)
+    values = {name[len(prefix) :]: value for name, value in table.items() if name.startswith(prefix)}
+    return ChosenWeights(values, file, words, stamp)
+
+
+def _stamp(file: Path) -> tuple[int, int] | None:
+    try:
+        status = file.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_mtime_ns
 
 
 def saved(chosen: ChosenWeights, file: Path) -> ChosenWeights:
     """The weights in a safetensors file, to link to."""
-    save_file({name: np.array(array_of(value), order="C") for name, value in chosen.values.items()}, file)
+    safetensors_file.write(
+        file, {name: _content(array_of(value)) for name, value in chosen.values.items()}, {"made_by": "dlc"}
+    )
     return _from_file(file, "", chosen.words)
+
+
+def _content(array: np.ndarray[Any, Any]) -> Content:
+    plain = np.array(array, order="C")
+    return Content(plain.dtype.name, plain.shape, lambda: plain.reshape(-1).view(np.uint8).data)
 
 
 def _numpy(value: Any) -> np.ndarray[Any, Any]:

@@ -6,7 +6,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,14 @@ from ...compiler.ir.model import Model, Spec
 from ...compiler.ir.submodel import cut
 from ...compiler.messages import export as errors
 from ...compiler.messages.diagnostics import Failed
-from ..failure import BadInput, RunFailure
+from .. import locks
+from ..destination import refuse_foreign
+from ..failure import BadInput, InUse, RunFailure
 from ..inference.answers import as_json
 from ..run import Run
 from ..spec import Loaded
 from ..training.edited import warn_of_edits
+from ..writing import drop_empty, writing
 from .chosen_weights import ChosenWeights, array_of, choose_weights, missing, saved
 from .options import ExportOptions
 from .outputs import answers_of
@@ -75,12 +78,13 @@ def export(source: Loaded | Run, options: ExportOptions) -> Exported:
     seconds: dict[str, float] = {}
     with _staging(request.path) as folder:
         if options.linked and weights.file is None:
-            weights = saved(weights, folder / f"{request.path.stem}.safetensors")
+            with writing(request.path):
+                weights = saved(weights, folder / f"{request.path.stem}.safetensors")
         if options.verify:
             processor()  # loads torch, which only the comparison needs: not part of the time to lower
         with _timed(seconds, "lower"):
             made = _lowered(request, subject, weights, preprocessing)
-        with _timed(seconds, "write"):
+        with _timed(seconds, "write"), writing(request.path):
             staged = folder / request.path.name
             if options.linked:
                 assert weights.file is not None
@@ -93,7 +97,9 @@ def export(source: Loaded | Run, options: ExportOptions) -> Exported:
         if options.verify:
             with _timed(seconds, "verify"):
                 parity = _compared(request, subject, weights, staged)
-        placed = _place(files, request.path)
+        weights.check_unchanged()
+        with writing(request.path):
+            placed = _place(files, request.path, weights)
     graph = made.graph
     return Exported(
         request.path,
@@ -158,18 +164,25 @@ def _timed(seconds: dict[str, float], name: str) -> Iterator[None]:
 
 @contextmanager
 def _staging(path: Path) -> Iterator[Path]:
-    """A folder next to the destination, gone at the end; a folder made for the destination goes too when it stays empty."""
+    """A folder next to the destination, gone at the end; a folder made for the destination goes too when it stays empty. While it
+    is there, no other process exports to the same destination."""
     new = [parent for parent in (path.parent, *path.parent.parents) if not parent.exists()]
-    folder = path.parent / f".{path.name}.{os.getpid()}.part"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    try:
+    folder = path.parent / f".{path.name}.part"
+    with ExitStack() as stack:
+        for parent in reversed(new):
+            stack.callback(drop_empty, parent)
+        try:
+            with writing(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(locks.held(path.parent / f".{path.name}{locks.NAME}"))
+                stack.callback(shutil.rmtree, folder, ignore_errors=True)
+                shutil.rmtree(folder, ignore_errors=True)  # of a process that was killed
+                folder.mkdir()
+        except locks.Held as other:
+            raise InUse(
+                f"{other.words} is exporting to `{path}`", helps=("wait for it, or name another file with `-o`",)
+            ) from None
         yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        for parent in new:
-            if parent.is_dir() and not any(parent.iterdir()):
-                parent.rmdir()
 
 
 def _check(made: Any) -> None:
@@ -197,9 +210,12 @@ def _compared(request: Request, subject: Subject, weights: ChosenWeights, staged
     return parity
 
 
-def _place(files: list[Path], path: Path) -> list[Path]:
-    """Moves what is next to the destination into place, the model last."""
+def _place(files: list[Path], path: Path, weights: ChosenWeights) -> list[Path]:
+    """Moves what is next to the destination into place, the model last. Files next to the model that dlc did not write stay."""
     placed: list[Path] = []
+    for file in files:
+        if file.name != path.name and file.parent != path.parent:
+            refuse_foreign(path.parent / file.name, path, weights.file)
     for file in reversed(files):
         target = path.parent / file.name
         if not (target.exists() and os.path.samefile(target, file)):

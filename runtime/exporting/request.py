@@ -17,6 +17,7 @@ from ...compiler.ir.model import Model, Spec
 from ...compiler.ir.train import Train
 from ...compiler.messages import export as errors
 from ...compiler.messages.diagnostics import Failed
+from .. import destination
 from ..failure import BadInput
 from ..run import Run
 from ..spec import Loaded
@@ -174,7 +175,9 @@ def _destination(spec: Spec, run: Run | None, section: Export | None, wanted: st
         path = Path(wanted)
     else:
         name = section.onnx if section is not None else f"{spec.name}.onnx"
-        path = run.path / "export" / name if run is not None else Path(name)
+        path = destination.default(
+            name, run.path if run is not None else None, section.span if section is not None else None
+        )
     if path.is_dir():
         raise BadInput(f"`{path}` is a directory", helps=("name the file: `-o model.onnx`",))
     return path

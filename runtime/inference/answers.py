@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from ..failure import BadInput
+
 if TYPE_CHECKING:
     from ...compiler.analysis.meaning import Kind
     from ...compiler.catalogue.transforms import Undo
@@ -50,11 +52,12 @@ class Answer:
         return self._each(outputs, self._of_share)
 
     def _each(self, outputs: Array, change: Any) -> Array:
-        if outputs.dtype != object:
-            return change(outputs)
-        found = np.empty(len(outputs), object)
-        found[:] = [change(row[None])[0] for row in outputs]
-        return found
+        with np.errstate(all="ignore"):  # a value beyond f64 is printed as inf
+            if outputs.dtype != object:
+                return change(outputs)
+            found = np.empty(len(outputs), object)
+            found[:] = [change(row[None])[0] for row in outputs]
+            return found
 
     def _of_field(self, outputs: Array) -> Array:
         return self._undone(outputs.astype(np.float64) * self.scale + self.shift)
@@ -70,21 +73,29 @@ class Answer:
         fits = self.shape is not None and None not in self.shape and np.prod(whole) == numbers.size
         found = numbers.reshape(whole) if fits else numbers
         for step in self.undo:
-            if len(step) == 3:
-                found = found * np.asarray(step[1], np.float64) + np.asarray(step[2], np.float64)
-            else:
-                found = np.expm1(found)
+            found = self._step_back(found, step)
         return found.reshape(numbers.shape) if found.size == numbers.size else found
+
+    def _step_back(self, found: Array, step: Undo) -> Array:
+        if len(step) != 3:
+            return np.expm1(found)
+        factor, shift = (np.asarray(part, np.float64) for part in step[1:])
+        for part in (factor, shift):
+            if part.size != 1 and not _fits(part.shape, found.shape):
+                what = f"{list(part.shape)} values of `{self.field}`"
+                raise BadInput(f"an output of shape {list(found.shape[1:])} does not hold {what}")
+        return found * factor + shift
 
     def probabilities(self, output: Array) -> Array | None:
         """Of one record whose output is a vector with one number a class: the probability of each; None for any other."""
-        if self.kind not in ("scores", "probabilities") or output.ndim != 1:
+        if self.kind not in ("scores", "probabilities") or output.ndim != 1 or not output.size:
             return None
         if self.kind == "probabilities":
             return output
-        scores = output.astype(np.float64) * self.scale
-        shares = np.exp(scores - scores.max())
-        return shares / shares.sum()
+        with np.errstate(all="ignore"):
+            scores = output.astype(np.float64) * self.scale
+            shares = np.exp(scores - scores.max())
+            return shares / shares.sum()
 
     def class_of(self, number: int) -> str | int:
         """The name of a class, or its number where it has none."""
@@ -93,6 +104,11 @@ class Answer:
     def note(self, output: str) -> str | None:
         """One line for a person where the units of an output are unknown."""
         return f"`{output}` is printed as the model gives it: {self.why}" if self.kind == "unknown" else None
+
+
+def _fits(part: tuple[int, ...], whole: tuple[int, ...]) -> bool:
+    """Whether numbers belong to the last axes of an array."""
+    return len(part) <= len(whole) and all(a in (1, b) for a, b in zip(reversed(part), reversed(whole), strict=False))
 
 
 def _sigmoid(x: Array) -> Array:
@@ -139,7 +155,7 @@ def _told(answer: Answer, value: Array) -> dict[str, Any] | None:
     if shares is not None:
         best = int(shares.argmax())
         return {"class": answer.class_of(best), "probability": float(shares[best])}
-    if answer.kind == "class" and value.ndim == 0:
+    if answer.kind == "class" and value.ndim == 0 and np.isfinite(value):
         return {"class": answer.class_of(int(value))}
     if answer.kind in ("logit", "chance") and value.size == 1 and not answer.undo:
         return {"probability": float(answer.shares(value[None]).reshape(()))}
@@ -153,10 +169,8 @@ def _shown(answer: Answer | None, value: Array) -> Any:
     return value.tolist()
 
 
-# ---- in the metadata of a file -----------------------------------------------------------------------------------------
-
-
 def as_json(answers: Mapping[str, Answer]) -> str:
+    """As the metadata of a file hold them; `file_facts.py` reads them."""
     default = asdict(Answer("unknown"))
     return json.dumps(
         {
@@ -167,12 +181,3 @@ def as_json(answers: Mapping[str, Answer]) -> str:
             for name, answer in answers.items()
         }
     )
-
-
-def from_json(text: str) -> dict[str, Answer]:
-    found: dict[str, Answer] = {}
-    for name, said in json.loads(text).items():
-        tuples = {key: tuple(said[key]) for key in ("classes", "shape") if said.get(key) is not None}
-        undo = tuple(tuple(step) for step in said.get("undo", ()))
-        found[name] = Answer(**{**said, **tuples, "undo": undo})
-    return found

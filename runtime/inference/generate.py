@@ -7,15 +7,15 @@ token: the same tokens, in time that grows with the length.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..failure import BadInput
+from ..failure import BadInput, RunFailure
 from .answers import Answer
+from .file_facts import FileFacts
 from .key_values import KeyValues
 from .ports import Array, Port
 from .providers import Provider
@@ -28,7 +28,7 @@ class TokenModel(Protocol):
     outputs: tuple[Port, ...]
     cached: KeyValues | None
     bounds: dict[str, tuple[int, int | None]]  # least and most of a dimension
-    metadata: dict[str, str]
+    about: FileFacts
     answers: dict[str, Answer]
     provider: Provider
 
@@ -74,7 +74,9 @@ def generate(
 
 
 def choose(logits: Array, temperature: float, top_k: int | None, random: np.random.Generator) -> int:
-    """A token by its logit [V]."""
+    """A token by its logit [V]. Raises RunFailure for logits that are not numbers."""
+    if not logits.size or np.isnan(logits).any():
+        raise RunFailure("the model gives no next token: its logits are " + ("not numbers" if logits.size else "empty"))
     if temperature == 0:
         return int(logits.argmax())
     scores = logits.astype(np.float64) / temperature
@@ -126,7 +128,10 @@ class _Sequence:
         binding.bind_output(self.output, "cpu")
         for name in kept.pairs:
             binding.bind_output(name, device)
-        self.session.raw.run_with_iobinding(binding)
+        try:
+            self.session.raw.run_with_iobinding(binding)
+        except Exception as error:  # noqa: BLE001 - ONNX Runtime's exceptions share no base class
+            raise RunFailure(f"ONNX Runtime failed: {str(error).strip().splitlines()[0]}") from None
         found = dict(zip(outputs, binding.get_outputs(), strict=True))
         self.kept = {name: found[made] for made, name in kept.pairs.items()}
         self.seen += tokens.shape[1]
@@ -171,8 +176,7 @@ class Texts:
     """The text of each token, where the export knows it: a model of characters. Else tokens are written as numbers."""
 
     def __init__(self, session: TokenModel) -> None:
-        known: dict[str, list[str]] = json.loads(session.metadata.get("dlc.vocabulary", "{}"))
-        self.names = known.get(_tokens(session).name)
+        self.names = session.about.vocabulary().get(_tokens(session).name)
 
     def read(self, text: str) -> list[int]:
         """Tokens of a text; BadInput for what the model does not know."""

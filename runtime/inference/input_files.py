@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ..data import array_files
+from ..data.mistakes import first_line
 from ..failure import BadInput
 from .ports import Array, Port
 
@@ -44,19 +46,17 @@ def _read(ports: Sequence[Port], file: Path) -> dict[str, Array]:
         raise BadInput(f"there is no file `{file}`")
     suffix = file.suffix.lower()
     try:
-        if suffix == ".npz":
-            with np.load(file, allow_pickle=False) as arrays:
-                return _named(ports, {name: arrays[name] for name in arrays.files}, file)
-        if suffix == ".npy":
-            return {_only(ports, file): np.load(file, allow_pickle=False)}
+        if suffix in (".npz", ".npy"):
+            arrays = array_files.read(file)
+            return _named(ports, arrays, file) if isinstance(arrays, dict) else {_only(ports, file): arrays}
         if suffix == ".json":
             found = json.loads(file.read_text("utf-8"))
             values = found if isinstance(found, dict) else {_only(ports, file): found}
             return _named(ports, {str(name): np.asarray(value) for name, value in values.items()}, file)
         if suffix == ".csv":
             return _csv(ports, file)
-    except (OSError, ValueError) as error:
-        raise BadInput(f"`{file}` cannot be read: {str(error).splitlines()[0]}") from None
+    except (array_files.NotArrays, OSError, ValueError, RecursionError, csv.Error) as error:
+        raise BadInput(f"`{file}` cannot be read: {first_line(error)}") from None
     raise BadInput(
         f"`{file}`: an exported model reads {FORMATS} files",
         helps=("use `dlc predict RUN`, which reads what the spec's data section reads",),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,13 +33,3 @@ class KeyValues:
     def _nothing(self, port: Port) -> list[int | str]:
         """The shape of an input with no positions: only its batch is left open."""
         return [0 if axis == self.past else axis for axis in port.shape]
-
-
-def of(metadata: Mapping[str, str], inputs: Sequence[Port]) -> KeyValues | None:
-    """What a file keeps; None for one that computes whole sequences."""
-    about = json.loads(metadata.get("dlc.cached", "null"))
-    if about is None:
-        return None
-    ports = tuple(port for port in inputs if port.name.startswith("past_key_values."))
-    pairs = {port.name.replace("past_key_values.", "present.", 1): port.name for port in ports}
-    return KeyValues(about["length"], about["past"], pairs, ports)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +14,7 @@ from ...compiler.ir.expand import compare
 from ...compiler.messages.names import nearest
 from ...compiler.sizes.dims import Size, evaluate, from_text, var, variables
 from ..failure import BadInput, RunFailure
-from . import answers, key_values
+from .file_facts import FileFacts
 from .generate import generate
 from .ports import Array, Port
 from .providers import CUDA, Choice, Provider, choose
@@ -25,15 +24,6 @@ _DTYPES: dict[str, Any] = {
     "tensor(int64)": np.int64, "tensor(int32)": np.int32, "tensor(int16)": np.int16, "tensor(int8)": np.int8,
     "tensor(uint8)": np.uint8, "tensor(bool)": np.bool_,
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class _Requirement:
-    left: Size
-    op: str
-    right: Size
-    text: str
-    message: str | None
 
 
 class Session:
@@ -76,15 +66,13 @@ class Session:
         self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
         self.inputs = _ports(self._session.get_inputs())
         self.outputs = _ports(self._session.get_outputs())
-        self.answers = answers.from_json(self.metadata.get("dlc.outputs", "{}"))
-        self.cached = key_values.of(self.metadata, self.inputs)
-        facts = json.loads(self.metadata.get("dlc.facts", "{}"))
-        self.bounds: dict[str, tuple[int, int | None]] = {k: (v[0], v[1]) for k, v in facts.get("bounds", {}).items()}
-        self.divisors: dict[str, int] = facts.get("divisors", {})
-        self._requirements = [
-            _Requirement(as_size(r["left"]), r["op"], as_size(r["right"]), r["text"], r["message"])
-            for r in facts.get("requirements", ())
-        ]
+        self.about = FileFacts(self.path, self.metadata)
+        self.answers = self.about.answers()
+        self.cached = self.about.cached(self.inputs, self.outputs)
+        facts = self.about.sizes()
+        self.bounds: dict[str, tuple[int, int | None]] = dict(facts.bounds)
+        self.divisors: dict[str, int] = dict(facts.divisors)
+        self._requirements = [(*requirement.sides, requirement) for requirement in facts.requirements]
         if verify_weights:
             self._verify_weights()
 
@@ -175,8 +163,8 @@ class Session:
                     terms.append((size, found, place))
         known = {name: value for name, (value, _) in sizes.items()}
         for size, found, place in terms:
-            if variables(size) <= known.keys() and evaluate(size, known) != found:
-                raise BadInput(f"{place} must be {size} = {evaluate(size, known)}, not {found}")
+            if variables(size) <= known.keys() and (must := _whole(size, known)) != found:
+                raise BadInput(f"{place} must be {size} = {'not whole' if must is None else must}, not {found}")
         self._check_facts(known)
 
     def _check_facts(self, sizes: Mapping[str, int]) -> None:
@@ -189,26 +177,28 @@ class Session:
             divisor = self.divisors.get(name, 1)
             if value % divisor:
                 raise BadInput(f"`{name}` is {value}, which is not a multiple of {divisor}")
-        for requirement in self._requirements:
-            names = variables(requirement.left) | variables(requirement.right)
-            if names <= sizes.keys():
-                left, right = evaluate(requirement.left, sizes), evaluate(requirement.right, sizes)
-                if not compare(left, requirement.op, right):
-                    given = ", ".join(f"{name} = {sizes[name]}" for name in sorted(names))
-                    raise BadInput(
-                        requirement.message or f"`require {requirement.text}` does not hold",
-                        notes=(f"`{requirement.text}` with {given}",),
-                    )
+        for left, right, requirement in self._requirements:
+            names = variables(left) | variables(right)
+            if not names <= sizes.keys():
+                continue
+            one, other = _whole(left, sizes), _whole(right, sizes)
+            if one is None or other is None or not compare(one, requirement.op, other):
+                given = ", ".join(f"{name} = {sizes[name]}" for name in sorted(names))
+                raise BadInput(
+                    requirement.message or f"`require {requirement.text}` does not hold",
+                    notes=(f"`{requirement.text}` with {given}",),
+                )
 
     def _verify_weights(self) -> None:
         """A linked model breaks silently when its weights file is replaced: E.g. trained further in place."""
         from ...backends.onnx.weights import fingerprint
         from ...backends.onnx.write import LINKED_FILE, LINKED_HASH
 
-        name = self.metadata.get(LINKED_FILE)
+        name = self.about.plain_name(LINKED_FILE)
         if name is None:
             return
-        if fingerprint(self.path.resolve().parent / name) != self.metadata.get(LINKED_HASH):
+        file = self.path.resolve().parent / name
+        if not file.is_file() or fingerprint(file) != self.metadata.get(LINKED_HASH):
             raise BadInput(
                 f"`{name}` is not the weights file that `{self.path.name}` was exported with",
                 helps=("export again", "export without `--linked` to pack the weights into the file"),
@@ -218,6 +208,14 @@ class Session:
         near = nearest(name, [port.name for port in ports])
         helps = (f"did you mean `{near}`?",) if near else ()
         return BadInput(f"the model has no {what} `{name}`", notes=(f"it has {_listed(ports)}",), helps=helps)
+
+
+def _whole(size: Size, known: Mapping[str, int]) -> int | None:
+    """A size for given dimensions; None where it is not a whole number."""
+    try:
+        return evaluate(size, known)
+    except ValueError:
+        return None
 
 
 def _ports(entries: Sequence[Any]) -> tuple[Port, ...]:
@@ -230,8 +228,8 @@ def as_size(text: int | str | None) -> Size:
         return var("unnamed")
     try:
         return from_text(int(text) if isinstance(text, str) and text.lstrip("-").isdecimal() else text)
-    except ValueError:
-        return from_text("".join(c if c.isalnum() else "_" for c in str(text)))
+    except ValueError:  # of a file from elsewhere, where a dimension may have any name
+        return var("_" + re.sub(r"\W", "_", str(text)))
 
 
 def _array(value: ArrayLike, port: Port) -> Array:

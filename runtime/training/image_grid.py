@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..writing import RESUME, write_bytes, writing
+
 MOST = 64  # images in a grid
 LEAST_PIXELS = 512  # a grid of small images is enlarged to about this width
 
@@ -20,8 +22,10 @@ def write_grid(path: Path, images: NDArray[Any]) -> None:
     Bytes are taken as they are. Other numbers in 0..1 or -1..1 are spread over black to white; anything else is spread
     from the least to the largest value of the batch.
     """
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(png(grid(as_bytes(images[:MOST]))))
+    picture = png(grid(as_bytes(images[:MOST])))
+    with writing(path, RESUME):
+        path.parent.mkdir(exist_ok=True)
+        write_bytes(path, picture)
 
 
 def as_bytes(images: NDArray[Any]) -> NDArray[np.uint8]:

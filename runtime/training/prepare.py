@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -9,6 +10,7 @@ import torch
 from ...compiler.check import check
 from ...compiler.ir.model import Spec
 from ...compiler.ir.train import Train
+from .. import locks
 from ..checkpoints import atomic, checkpoint, rundir
 from ..checkpoints.checkpoint import Checkpoint
 from ..checkpoints.rundir import RunDir
@@ -18,6 +20,7 @@ from ..failure import BadInput
 from ..run import Run
 from ..spec import Loaded, SpecError
 from ..weights import load as weights
+from ..writing import NotWritten
 from . import limits, position
 from .device import device_of
 from .events import Note
@@ -38,29 +41,42 @@ def train(loaded: Loaded, options: TrainOptions) -> Run:
         raise SpecError(checked.report.diagnostics, checked.sources)
     spec = checked.spec
     section = find_section(spec, options.section)
+    out = Path(options.out) if options.out else None
+    run = _resumed(loaded, options) if options.resume else rundir.create(Path(options.base), loaded.name, out)
+    with run.held():
+        if out is not None and not options.resume:
+            rundir.refuse_occupied(out)  # by a run that began and ended since
+        _train(Prepared(loaded, spec, section, data, root, run, device, (), options))
+    return Run(run.path)
+
+
+def _train(prepared: Prepared) -> None:
+    """Trains in a directory that this process holds."""
+    spec, section, run, options = prepared.spec, prepared.section, prepared.run, prepared.options
     saved: Checkpoint | None = None
-    if options.resume:
-        run = _resumed(loaded, options)
-        if atomic.settle(run.last):
-            saved = checkpoint.read(run.last)
-            ours = {path: torch.empty(e.shape, device="meta") for path, e in checkpoint_entries(spec, section).items()}
-            checkpoint.compare(ours, saved.weights, run.last)
-    else:
-        run = rundir.create(Path(options.base), loaded.name, Path(options.out) if options.out else None)
+    if options.resume and atomic.settle(run.last):
+        saved = checkpoint.read(run.last)
+        ours = {path: torch.empty(e.shape, device="meta") for path, e in checkpoint_entries(spec, section).items()}
+        checkpoint.compare(ours, saved.weights, run.last)
     if run.finished:
-        if saved is not None and position.complete(section, saved.loop, len(data.part("train"))):
+        if saved is not None and position.complete(section, saved.loop, len(prepared.data.part("train"))):
             options.listener(Note(f"the run in {run.path} is complete: there is nothing to resume"))
-            return Run(run.path)
-        (run.path / "result.json").unlink()
+            return
+        with run.writing("result.json") as path:
+            path.unlink()
     for text in limits.without_effect(section):
         options.listener(Note(text))
+    refused = False
     try:
-        pretrained = [] if saved is not None else list(weights.fitted(spec, section, loaded.path.parent))
-        Prepared(loaded, spec, section, data, root, run, device, pretrained, options).train(saved)
+        pretrained = [] if saved is not None else list(weights.fitted(spec, section, prepared.loaded.path.parent))
+        replace(prepared, pretrained=pretrained).train(saved)
+    except NotWritten:
+        refused = rundir.is_run(run.path)  # complete enough to be resumed
+        raise
     finally:
-        if not atomic.settle(run.last) and not options.resume and not any(run.path.glob("metrics.csv")):
+        began = refused or atomic.settle(run.last) or (run.path / "metrics.csv").exists()
+        if not began and not options.resume and run.path.is_dir():
             _forget(run)
-    return Run(run.path)
 
 
 def find_section(spec: Spec, name: str | None) -> Train:
@@ -86,9 +102,7 @@ def _resumed(loaded: Loaded, options: TrainOptions) -> RunDir:
 
 
 def _forget(run: RunDir) -> None:
-    """Removes a run that never began, so that nothing half-written stays."""
+    """Removes a run that never began, so that nothing half-written stays; its directory goes when the lock does."""
     for file in run.path.iterdir():
-        if file.is_file():
+        if file.is_file() and file.name != locks.NAME:
             file.unlink()
-    if not any(run.path.iterdir()):
-        run.path.rmdir()

@@ -130,7 +130,8 @@ class Prepared:
         run = self.run
         for name in run.edited():
             kept = run.path / f"{Path(name).stem}.edited.py"
-            os.replace(run.path / name, kept)
+            with run.writing(kept.name):
+                os.replace(run.path / name, kept)
             text = f"`{run.path / name}` was edited: training continues with the spec; the edited file is now `{kept.name}`"
             self.options.listener(Note(text, "W0409"))
         for name, text in files.items():

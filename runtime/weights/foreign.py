@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from ...compiler.ir.expand import parameters
@@ -15,10 +13,12 @@ from ...compiler.ir.model import Model, Spec
 from ...compiler.ir.train import Train
 from ...compiler.ir.weights import WeightMap
 from ...compiler.messages.names import near
+from .. import destination
 from ..checkpoints import checkpoint
 from ..failure import BadInput
 from ..run import Run
 from ..spec import Loaded
+from ..writing import replacing, writing
 from .load import first_values
 from .mapping import foreign_from, ours_from
 from .plan import Shape
@@ -38,7 +38,7 @@ class Written:
 
 
 def export_weights(
-    source: Loaded | Run, layout: str, destination: str | Path | None = None, *, net: str | None = None
+    source: Loaded | Run, layout: str, to: str | Path | None = None, *, net: str | None = None
 ) -> Written:
     """Writes the kept weights of a run (or the first ones of a spec) as safetensors, named and laid out as the weight map
     `layout` reads them, without the prefix that it strips; `own` keeps the spec's names.
@@ -50,7 +50,7 @@ def export_weights(
     spec = source.spec
     weight_map = _map(spec, layout)
     train, name, model = _net(spec, run, weight_map, net)
-    path = _destination(spec, run, layout, destination)
+    path = _destination(spec, run, layout, to)
     if isinstance(source, Loaded):
         ours, words = first_values(spec, model, train, name, source.path.parent)
     else:
@@ -61,13 +61,10 @@ def export_weights(
     assert all(torch.equal(again[path].nan_to_num(), ours[path].nan_to_num()) for path in ours), (
         "the map loses something"
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        save_file(_apart(theirs), beside, {"format": "pt", "made_by": checkpoint.MADE_BY, "spec": spec.name})
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as fresh:
+            checkpoint.save(theirs, fresh, {"format": "pt", "made_by": destination.MADE_BY, "spec": spec.name})
     return Written(path, layout, len(theirs), path.stat().st_size, words)
 
 
@@ -133,20 +130,13 @@ def _known(run: Run | None, layout: str, net: str) -> dict[str, Shape]:
 
 def _destination(spec: Spec, run: Run | None, layout: str, wanted: str | Path | None) -> Path:
     name = f"{spec.name}.{layout}.safetensors"
-    path = Path(wanted) if wanted is not None else run.path / "export" / name if run is not None else Path(name)
+    path = (
+        Path(wanted) if wanted is not None else destination.default(name, run.path if run is not None else None, None)
+    )
     if path.is_dir():
-        return path / "model.safetensors"  # what a Hugging Face directory calls it
+        path /= "model.safetensors"  # what a Hugging Face directory calls it
+        destination.refuse_foreign(path, path, None)
+        return path
     if path.suffix != ".safetensors":
         raise BadInput(f"`{path}` is not the name of a safetensors file", helps=(f"`-o {path.stem}.safetensors`",))
     return path
-
-
-def _apart(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors that share no memory, as safetensors wants them."""
-    seen: set[int] = set()
-    made: dict[str, Tensor] = {}
-    for name, tensor in tensors.items():
-        pointer = tensor.untyped_storage().data_ptr()
-        made[name] = tensor.clone() if pointer in seen else tensor.contiguous()
-        seen.add(pointer)
-    return made

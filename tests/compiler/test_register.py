@@ -10,6 +10,7 @@ import pytest
 from dlc.backends.onnx import Form, lower
 from dlc.backends.onnx.text import placeholders
 from dlc.compiler.check import check
+from dlc.compiler.messages import files
 from dlc.compiler.messages.diagnostics import Failed
 from dlc.compiler.messages.register import REGISTER, THEMES, explain, reference
 from dlc.compiler.messages.source import Source
@@ -58,8 +59,8 @@ def _export(path: Path, cached: bool) -> None:
 
 
 def test_every_code_has_a_program() -> None:
-    """But one, which is about the files of a run."""
-    assert set(REGISTER) - set(PROGRAMS) == {"W0409"}
+    """But those about the files of a command."""
+    assert set(REGISTER) - set(PROGRAMS) == {"W0409", *files.explanations()} - {"W0410"}
 
 
 def test_the_page_is_current() -> None:

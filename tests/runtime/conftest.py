@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -71,3 +73,22 @@ def images() -> Callable[[Path, int, int, int], None]:
         Image.fromarray(np.full((height, width, 3), value, np.uint8)).save(path)
 
     return write
+
+
+@pytest.fixture
+def dlc_process() -> Callable[..., tuple[int, str]]:
+    """`dlc_process("check", "a.dlspec", stdout="/dev/full")`: the exit code and standard error of a command whose output goes to a
+    file."""
+
+    def run(*arguments: str, stdout: str) -> tuple[int, str]:
+        with open(stdout, "w", encoding="utf-8") as output:
+            done = subprocess.run(
+                [sys.executable, "-m", "dlc", *arguments],
+                stdout=output,
+                stderr=subprocess.PIPE,
+                encoding="utf-8",
+                check=False,
+            )
+        return done.returncode, done.stderr
+
+    return run

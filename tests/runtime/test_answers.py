@@ -13,7 +13,8 @@ import pytest
 import dlc
 from dlc.cli.app import run as command_line
 from dlc.runtime.data.builtin.tables import diabetes
-from dlc.runtime.inference.answers import Answer, as_json, from_json
+from dlc.runtime.inference.answers import Answer, as_json
+from dlc.runtime.inference.file_facts import FileFacts
 
 SPEC = """dlspec 1
 data Patients {
@@ -281,7 +282,7 @@ def test_answers_in_the_metadata_of_a_file() -> None:
         "b": Answer("scores", "label", axis=-3, scale=0.5, classes=("cat", "dog")),
         "c": Answer("unknown", why="so"),
     }
-    assert from_json(as_json(several)) == several
+    assert FileFacts(Path("m.onnx"), {"dlc.outputs": as_json(several)}).answers() == several
 
 
 def test_figures_of_a_field_stand_for_its_own_axes() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from dlc.backends import safetensors_file
 from dlc.runtime.checkpoints import atomic, checkpoint
 from dlc.runtime.checkpoints.checkpoint import Checkpoint
 from dlc.runtime.failure import BadInput
@@ -36,7 +37,7 @@ def crash_after(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
 
         return call
 
-    for module, name in ((os, "rename"), (os, "replace"), (checkpoint, "save_file"), (shutil, "rmtree")):
+    for module, name in ((os, "rename"), (os, "replace"), (safetensors_file, "write"), (shutil, "rmtree")):
         monkeypatch.setattr(module, name, guarded(getattr(module, name)))
 
 
@@ -65,6 +66,7 @@ def test_a_crash_at_any_instant_leaves_a_whole_checkpoint(tmp_path: Path) -> Non
 def test_a_crash_in_the_first_checkpoint_leaves_none_or_a_whole_one(tmp_path: Path) -> None:
     for instant in range(8):
         place = tmp_path / str(instant) / "last"
+        place.parent.mkdir()
         with pytest.MonkeyPatch.context() as patch:
             crash_after(patch, instant)
             try:

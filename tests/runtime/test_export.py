@@ -110,7 +110,7 @@ def test_beyond_tolerance_nothing_is_left(folder: Path, monkeypatch: pytest.Monk
     (folder / "m.onnx").write_bytes(b"an older model")
     monkeypatch.setitem(parity.TOLERANCES, "f32", -1.0)
     with pytest.raises(parity.Disagrees):
-        export("m.dlspec")
+        export("m.dlspec", "m.onnx")
     assert (folder / "m.onnx").read_bytes() == b"an older model"
     with pytest.raises(RunFailure):
         export("m.dlspec", "new/m.onnx")

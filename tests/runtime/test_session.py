@@ -138,6 +138,6 @@ def test_other_weights_under_a_linked_model(tmp_path: Path) -> None:
     assert [file.name for file in made.files] == ["m.onnx", "m.safetensors"]
     dlc.Session(made.path, "cpu")
     weights = {name: array + 1 for name, array in load_file(made.files[1]).items()}
-    save_file(weights, made.files[1])
+    save_file(weights, made.files[1], {"made_by": "dlc"})
     with pytest.raises(BadInput, match="not the weights file"):
         dlc.Session(made.path, "cpu")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import struct
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -86,5 +87,5 @@ def _idx_file(folder: Path, ending: str, span: Span) -> tuple[Path, NDArray[np.u
         axes = data[3]
         shape = struct.unpack(f">{axes}I", data[4 : 4 + 4 * axes])
         return path, np.frombuffer(data, np.uint8, offset=4 + 4 * axes).reshape(shape)
-    except (OSError, EOFError, IndexError, struct.error, ValueError) as error:
+    except (OSError, EOFError, IndexError, struct.error, ValueError, zlib.error) as error:
         raise mistakes.not_of_format(span, path, "an idx file", str(error)) from None

@@ -9,13 +9,11 @@ from array import array
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
-from zipfile import BadZipFile
 
-import numpy as np
 from numpy.typing import NDArray
 
 from ....compiler.messages.source import Span
-from .. import mistakes
+from .. import array_files, mistakes
 from ..table import Cells, Column, Numbers
 from . import arrow_columns
 from .split_files import Part, Resolve, lines_of, read_bytes, read_text
@@ -95,6 +93,8 @@ def jsonl(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
             value = json.loads(text)
         except json.JSONDecodeError as error:
             raise mistakes.bad_line(span, path, line, f"not JSON: {error.msg} at column {error.colno}") from None
+        except (ValueError, RecursionError) as error:  # a number of thousands of digits, brackets in brackets
+            raise mistakes.bad_line(span, path, line, f"not JSON: {mistakes.first_line(error)}") from None
         if not isinstance(value, dict):
             raise mistakes.bad_line(span, path, line, "every line must be a JSON object")
         records.append(value)
@@ -115,40 +115,35 @@ def _objects(values: list[Any]) -> Column:
 
 def parquet(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
     try:
-        import pyarrow
         from pyarrow import parquet
     except ImportError:
         raise mistakes.extra_missing(span, "the source `parquet`", "tables", "pyarrow") from None
     path = resolve(args["path"])
     if not path.is_file():
         read_bytes(path, span)
-    try:
-        table = parquet.read_table(path)
-    except (OSError, pyarrow.ArrowException) as error:
-        raise mistakes.not_of_format(span, path, "a parquet file", mistakes.first_line(error)) from None
-    return _of_arrow(table, path, span)
+    return _of_arrow(lambda: parquet.read_table(path), "a parquet file", path, span)
 
 
 def feather(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
     try:
-        import pyarrow
         from pyarrow import feather
     except ImportError:
         raise mistakes.extra_missing(span, "the source `feather`", "tables", "pyarrow") from None
     path = resolve(args["path"])
     if not path.is_file():
         read_bytes(path, span)
+    return _of_arrow(lambda: feather.read_table(path), "a feather file", path, span)
+
+
+def _of_arrow(read: Callable[[], Any], form: str, path: Path, span: Span) -> Part:
     try:
-        table = feather.read_table(path)
-    except (OSError, pyarrow.ArrowException) as error:
-        raise mistakes.not_of_format(span, path, "a feather file", mistakes.first_line(error)) from None
-    return _of_arrow(table, path, span)
-
-
-def _of_arrow(table: Any, path: Path, span: Span) -> Part:
+        table = read()
+        table.validate(full=True)  # offsets of a damaged file point anywhere
+        columns = {name: arrow_columns.column(name, table.column(name)) for name in table.column_names}
+    except Exception as error:  # noqa: BLE001 - a damaged file raises anything, also when its values are decoded
+        raise mistakes.not_of_format(span, path, form, mistakes.first_line(error)) from None
     if table.num_rows == 0:
         raise mistakes.empty(span, path)
-    columns = {name: arrow_columns.column(name, table.column(name)) for name in table.column_names}
     return columns, table.num_rows, lambda record: f"{path} record {record}", [path]
 
 
@@ -181,14 +176,11 @@ def npz(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
     if not path.is_file():
         read_bytes(path, span)
     columns: dict[str, Column] = {}
-    with path.open("rb") as file:
-        try:
-            archive: Any = np.load(file, allow_pickle=False)
-            arrays = {name: archive[name] for name in archive.files} if hasattr(archive, "files") else None
-        except (ValueError, OSError, EOFError, KeyError, BadZipFile, NotImplementedError) as error:
-            why = mistakes.first_line(error)
-            raise mistakes.not_of_format(span, path, "an npz archive", why) from None
-    if arrays is None:
+    try:
+        arrays = array_files.read(path)
+    except (array_files.NotArrays, OSError) as error:
+        raise mistakes.not_of_format(span, path, "an npz archive", mistakes.first_line(error)) from None
+    if not isinstance(arrays, dict):
         raise mistakes.not_of_format(span, path, "an npz archive", "it contains a single array; use `numpy.savez`")
     for name, values in arrays.items():
         columns[name] = _array(values, path, name, span)

@@ -1,0 +1,84 @@
+"""E06xx: files that cannot be written or read. They are about a command's files, not about a spec."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from . import programs
+from .diagnostics import Diagnostic
+from .explanation import Explanation
+from .source import Span
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A path that is not written to. A spec that names it has a place, other files have none."""
+
+    message: str
+    label: str
+    helps: tuple[str, ...]
+
+    def at(self, span: Span) -> Diagnostic:
+        return Diagnostic("E0604", self.message, span, self.label, helps=self.helps)
+
+
+def outside(name: str, where: str) -> Refusal:
+    return Refusal(
+        f"`{name}` is outside {where}",
+        "not written there",
+        ("use a path below it, or name the file on the command line: `-o FILE`",),
+    )
+
+
+def not_ours(path: str) -> Refusal:
+    return Refusal(
+        f"`{path}` already exists, and dlc did not write it",
+        "would be replaced",
+        ("name another file, or replace this one: `-o FILE`",),
+    )
+
+
+def outside_name(span: Span, name: str) -> Diagnostic:
+    """The warning of a check: the command line may still name another file."""
+    return Diagnostic(
+        "W0410",
+        f"`{name}` is outside the directory that `dlc export` writes to",
+        span,
+        "refused without `-o`",
+        helps=("use a path below the current directory, or give `dlc export` the file with `-o`",),
+    )
+
+
+def explanations() -> dict[str, Explanation]:
+    return {
+        "E0601": Explanation(
+            "a directory or file that another process is writing",
+            "One process at a time trains in a run directory or exports to a file. The lock is the operating system's: it is free\n"
+            "as soon as that process ends, however it ends.",
+            when="dlc train",
+        ),
+        "E0602": Explanation(
+            "a file that the disk refuses",
+            "The message names the file, the reason and the space that is left. Nothing half-written stays: a run keeps its last\n"
+            "checkpoint, and `dlc train FILE --resume` continues from it.",
+            when="dlc train",
+        ),
+        "E0603": Explanation(
+            "a damaged file",
+            "A file of a run, or the metadata of an ONNX file, is cut short or does not hold what dlc writes\n"
+            "there. Nothing of it is used.",
+            when="dlc predict",
+        ),
+        "E0604": Explanation(
+            "an output outside its folder, or over a file that dlc did not write",
+            "A spec may come from elsewhere, so what it names is written below the current directory (or the run) only, and never over\n"
+            "your files. `-o FILE` on the command line is your own word: it writes anywhere and replaces.",
+            when="dlc export",
+        ),
+        "W0410": Explanation(
+            "an export outside the current directory",
+            "`dlc export` refuses a path that leads out of the current directory (or of the run) unless `-o` names the file.",
+            programs.DIGITS + programs.EXPORT.replace("m.onnx", "../m.onnx"),
+            programs.DIGITS + programs.EXPORT,
+        ),
+    }

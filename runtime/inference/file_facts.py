@@ -1,0 +1,161 @@
+"""The metadata of an exported file: text from elsewhere, read entry by entry.
+
+Whatever does not have the form that `dlc export` writes is a message that names the entry, never an exception of Python.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import numpy as np
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    NonNegativeInt,
+    PositiveInt,
+    TypeAdapter,
+    ValidationError,
+)
+
+from ...compiler.analysis.meaning import Kind
+from ...compiler.sizes.dims import Size, from_text
+from ..failure import Damaged, damaged
+from .answers import Answer
+from .key_values import KeyValues
+from .ports import Port
+
+T = TypeVar("T")
+LONGEST_SIZE = 2000  # characters
+AGAIN = "export the model again, or get the file again from where it came"
+
+
+def _size(text: int | str) -> int | str:
+    if len(str(text)) > LONGEST_SIZE:
+        raise ValueError("too long for a size")
+    _read(text)
+    return text
+
+
+def _read(text: int | str) -> Size:
+    return from_text(int(text) if isinstance(text, str) and text.removeprefix("-").isdecimal() else text)
+
+
+def _numbers(value: Any) -> Any:
+    """A number, or lists of equal length of them."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "iuf" or not np.isfinite(array).all():
+        raise ValueError("not numbers")
+    return value
+
+
+class _Form(BaseModel):
+    model_config = ConfigDict(frozen=True)  # what a later version adds is left out
+
+
+class Requirement(_Form):
+    """`left op right`, over the sizes of the inputs."""
+
+    left: Annotated[int | str, AfterValidator(_size)]
+    op: Literal["==", "!=", "<", "<=", ">", ">="]
+    right: Annotated[int | str, AfterValidator(_size)]
+    text: str
+    message: str | None = None
+
+    @property
+    def sides(self) -> tuple[Size, Size]:
+        return _read(self.left), _read(self.right)
+
+
+class Facts(_Form):
+    """Least and most of sizes, what they are multiples of, and what they must satisfy."""
+
+    bounds: dict[str, tuple[NonNegativeInt, PositiveInt | None]] = Field(default_factory=dict)
+    divisors: dict[str, PositiveInt] = Field(default_factory=dict)
+    requirements: tuple[Requirement, ...] = ()
+
+
+class _Answer(_Form):
+    kind: Kind
+    field: str = ""
+    axis: int = -1
+    scale: FiniteFloat = 1.0
+    shift: FiniteFloat = 0.0
+    why: str = ""
+    classes: tuple[str, ...] | None = None
+    undo: tuple[
+        tuple[Literal["affine"], Annotated[Any, AfterValidator(_numbers)], Annotated[Any, AfterValidator(_numbers)]]
+        | tuple[Literal["expm1"]],
+        ...,
+    ] = ()
+    shape: tuple[NonNegativeInt | None, ...] | None = None
+
+
+class _Cached(_Form):
+    length: str
+    past: str
+
+
+_FACTS = TypeAdapter(Facts)
+_ANSWERS = TypeAdapter(dict[str, _Answer])
+_CACHED: TypeAdapter[_Cached | None] = TypeAdapter(_Cached | None)
+_VOCABULARY = TypeAdapter(dict[str, list[str]])
+
+
+class FileFacts:
+    """The entries of a file's metadata that have a form. Reading one that has another raises Damaged."""
+
+    def __init__(self, path: Path, metadata: Mapping[str, str]) -> None:
+        self.path, self.metadata = path, metadata
+
+    def sizes(self) -> Facts:
+        return self._read("dlc.facts", _FACTS, Facts())
+
+    def answers(self) -> dict[str, Answer]:
+        """What each output stands for."""
+        found = self._read("dlc.outputs", _ANSWERS, {})
+        return {
+            name: Answer(**{key: getattr(said, key) for key in _Answer.model_fields}) for name, said in found.items()
+        }
+
+    def cached(self, inputs: Sequence[Port], outputs: Sequence[Port]) -> KeyValues | None:
+        """What the file keeps from step to step; None for one that computes whole sequences."""
+        about = self._read("dlc.cached", _CACHED, None)
+        if about is None:
+            return None
+        ports = tuple(port for port in inputs if port.name.startswith("past_key_values."))
+        pairs = {port.name.replace("past_key_values.", "present.", 1): port.name for port in ports}
+        made = {port.name for port in outputs}
+        if not pairs or not pairs.keys() <= made or any(axis is None for port in ports for axis in port.shape):
+            raise self.refuse("dlc.cached", "does not fit the inputs and outputs of the graph")
+        return KeyValues(about.length, about.past, pairs, ports)
+
+    def vocabulary(self) -> dict[str, list[str]]:
+        """What the token numbers of an input stand for, by input."""
+        return self._read("dlc.vocabulary", _VOCABULARY, {})
+
+    def plain_name(self, entry: str) -> str | None:
+        """The name of a file next to the model, which is all that an entry may name."""
+        name = self.metadata.get(entry)
+        if name is not None and (not name or name != Path(name).name or "\\" in name or "\0" in name):
+            raise self.refuse(entry, "is not the name of a file in the same folder")
+        return name
+
+    def refuse(self, entry: str, why: str) -> Damaged:
+        return damaged(self.path, f"its metadata entry `{entry}` {why}", AGAIN)
+
+    def _read(self, entry: str, form: TypeAdapter[T], default: T) -> T:
+        text = self.metadata.get(entry)
+        if text is None:
+            return default
+        try:
+            return form.validate_json(text, strict=True)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")
+            where = f" at `{place[:80]}`" if place else ""
+            raise self.refuse(entry, f"cannot be read{where}: {first['msg'].lower()}") from None
