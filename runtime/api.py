@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .checkpoints.runs import as_json, compare
+from .exporting.halves import without_kernels
 from .exporting.options import ExportOptions
 from .run import Run
 from .spec import Loaded, SpecError, load, spec_errors
-from .training.events import Listener, silent
+from .training.events import Listener, Note, silent
 from .training.options import TrainOptions
 
 if TYPE_CHECKING:
@@ -58,6 +59,9 @@ def train(
         save_every=save_every,
     )
     with spec_errors(loaded.sources):
+        for precision in without_kernels(loaded.spec):
+            text = f"`export` asks for {precision}, which ONNX Runtime cannot run here: the file could not be compared"
+            listener(Note(text, "W0411"))
         return prepare.train(loaded, options)
 
 

@@ -16,6 +16,7 @@ from ..messages import sections as sections_errors
 from ..messages import training as training_errors
 from ..messages.diagnostics import Abandoned, Failed, Report
 from ..messages.names import nearest
+from ..messages.source import Span
 from ..resolve.definitions import Definition, FileScope
 from ..resolve.evaluate import evaluate_static
 from ..sizes.dims import Dim, Size, var
@@ -42,6 +43,7 @@ class DataBinder:
         self.reader = Reader(definition.scope, report, root)
         self.graph = DataGraph(self.reader)
         self.sizes: dict[str, int | None] = {}
+        self.columns: dict[str, Span] = {}  # by which records are divided
 
     def run(self) -> DataSet | None:
         section = self.reader.section(
@@ -152,7 +154,10 @@ class DataBinder:
         if isinstance(node, syntax.NoneLiteral):
             return None
         if isinstance(node, syntax.Attr) and isinstance(node.value, syntax.Ref) and node.value.name == "source":
-            self.graph.source_type(node)
+            found = self.graph.source_type(node)
+            self.columns[node.name.text] = node.span
+            if found.kind not in ("column", "text") and (found.kind != "tensor" or found.shape):
+                raise Failed(errors.not_one_value(node.span, node.name.text, described(found)))
             return node.name.text
         raise Failed(errors.not_a_column(node.span, what.strip("`")))
 
@@ -184,6 +189,10 @@ class DataBinder:
         self._check_shape(item, declared, found, id)
         classes = found.classes if is_integer(declared.dtype) else None
         type = TensorType(declared.dtype, (var("B"), *declared.shape))
+        made = self.graph.nodes[id]
+        if made.op == "source" and declared.rank and made.args["field"] in self.columns:
+            column = str(made.args["field"])
+            self.report.add(errors.not_one_value(self.columns[column], column, f"`{declared}`"))
         return DataField(name=name, type=type, node=id, classes=classes, span=item.name.span)
 
     def _declared(self, item: top_level.Field) -> TensorType:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import sys
+from collections.abc import Iterator
+
 from ..catalogue.penalties import selected
 from ..catalogue.train_sections import LOG, NOT_IN_PHASE, PHASE, RUNTIME, STEP, TRAIN
 from ..elaborate.nodes import as_tensor
@@ -130,6 +134,8 @@ class PhaseBinder:
         log = self._log(both)
         runtime = self._runtime(both)
         mixup = self.reader.setting(both, "mixup", "Positive", None)
+        if duration is not None:
+            self._growth(updates, duration)
         if batch is not None and batch.unit == "tokens":
             self._no_epochs(both, updates, freeze, duration)
         if batch is not None and batch.micro is not None and batch.unit == "samples" and batch.micro < batch.amount:
@@ -176,12 +182,7 @@ class PhaseBinder:
     ) -> None:
         """E0403: with batches of tokens the number of steps per epoch is unknown."""
         why = "with `batch` in tokens the number of steps per epoch is unknown"
-        schedules: list[Schedule] = []
-        for update in updates:
-            schedules += update.optimizer.schedules.values()
-            for group in update.groups:
-                schedules += group.schedules.values()
-        for segment in (segment for schedule in schedules for segment in schedule.segments):
+        for segment in (segment for _, schedule in _schedules(updates) for segment in schedule.segments):
             open_end = segment.length is not None and segment.length.unit == "rest"
             if segment.length is not None and segment.length.unit == "epochs":
                 self.report.add(sections_errors.epochs_unknown(segment.span, why))
@@ -190,6 +191,17 @@ class PhaseBinder:
         for item in freeze:
             if item.until is not None and item.until.unit == "epochs":
                 self.report.add(sections_errors.epochs_unknown(item.span, why))
+
+    def _growth(self, updates: list[Update], duration: Duration) -> None:
+        """E0304 for a `decay` that multiplies beyond any number within the duration."""
+        for name, schedule in _schedules(updates):
+            last = schedule.segments[-1]
+            if last.kind != "decay" or last.length is None or last.length.unit != duration.unit or not schedule.start:
+                continue
+            assert last.factor is not None
+            times = duration.amount // last.length.amount
+            if math.log10(schedule.start) + times * math.log10(last.factor) > math.log10(sys.float_info.max):
+                self.report.add(sections_errors.grows_endlessly(last.span, name, last.factor, int(times)))
 
     def _log(self, section: Section) -> Log:
         sub = section.sub("log")
@@ -373,6 +385,14 @@ class PhaseBinder:
             if made is not None:
                 found.append(made)
         return found
+
+
+def _schedules(updates: list[Update]) -> Iterator[tuple[str, Schedule]]:
+    """The schedules of optimizers and groups, by what they change."""
+    for update in updates:
+        yield from update.optimizer.schedules.items()
+        for group in update.groups:
+            yield from group.schedules.items()
 
 
 def is_image(type: TensorType) -> bool:

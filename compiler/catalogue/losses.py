@@ -38,6 +38,12 @@ class Loss(Function):
     #: The argument that selects parameters by a glob, where the loss is of parameters and not of values.
     selects: ClassVar[str | None] = None
 
+    def positions(self, *inputs: TensorType | None) -> tuple[int, Size] | None:
+        scores, target = (inputs[at] if at < len(inputs) else None for at in (self.prediction, self.against))
+        if self.target != "class" or scores is None or target is None or not is_integer(target.dtype):
+            return None
+        return self.against, scores.shape[class_axis(scores, self.values.get("axis", -1))]
+
 
 # ---- pairing rules -----------------------------------------------------------------------------------------------------
 
@@ -167,6 +173,7 @@ class CrossEntropy(Loss):
 
     reads = "logits"
     target = "class"
+    refuses = "outside"
     example = "loss = cross_entropy(logits, label, smoothing = 0.1)"
 
     def infer(self, facts: Facts, logits: TensorType, target: TensorType) -> Outputs:
@@ -201,6 +208,7 @@ class Nll(Loss):
 
     reads = "log_probs"
     target = "class"
+    refuses = "outside"
     example = "loss = nll(log_softmax(logits), label)"
 
     def infer(self, facts: Facts, log_probs: TensorType, target: TensorType) -> Outputs:
@@ -219,6 +227,7 @@ class Focal(Loss):
 
     reads = "logits"
     target = "class"
+    refuses = "outside"
     example = "loss = focal(logits, label, gamma = 1.5)"
 
     def infer(self, facts: Facts, logits: TensorType, target: TensorType) -> Outputs:
@@ -304,6 +313,7 @@ class DiceLoss(Loss):
     counted = False
     across = True
     target = "class"
+    refuses = "outside"
     example = "loss = dice_loss(pixels, area, axis = 1)"
 
     def infer(self, facts: Facts, logits: TensorType, target: TensorType) -> Outputs:

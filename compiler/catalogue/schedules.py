@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .arguments import Count, Names, Path, Positive, Time, Watch
+from .arguments import Count, Names, NotNegative, Path, Positive, Time, Watch
 from .entry import Entry
 
 
@@ -13,7 +13,7 @@ class Segment(Entry):
 class Linear(Segment):
     """Changes linearly to `to` over `for`."""
 
-    to: float
+    to: NotNegative
     for_: Time
 
     example = "optimizer = AdamW(lr = 0 -> linear(1e-3, 100 steps) -> hold(rest))"
@@ -22,7 +22,7 @@ class Linear(Segment):
 class Cosine(Segment):
     """Changes to `to` along half a cosine over `for`."""
 
-    to: float
+    to: NotNegative
     for_: Time
 
     example = "optimizer = AdamW(lr = 1e-3 -> cosine(1e-5, rest))"
@@ -56,7 +56,7 @@ class InverseSqrt(Segment):
 class Jump(Segment):
     """Changes to `to` immediately."""
 
-    to: float
+    to: NotNegative
 
     example = "optimizer = SGD(lr = 0.1 -> hold(8 epochs) -> jump(0.01) -> hold(rest))"
 

@@ -99,6 +99,7 @@ class Builder:
         self.emits: list[Result] = []
         self.taps: dict[str, int] = {}
         self.read: set[int] = set()
+        self.ranges: dict[int, tuple[Size, Size]] = {}  # of whole numbers, where they are known
 
     # ---- values ----------------------------------------------------------------------------------------------------
 

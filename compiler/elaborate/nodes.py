@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..catalogue.ops import find
-from ..catalogue.ops.base import Layer, Op, Rejected
+from ..catalogue.ops.base import Layer, Op, Range, Rejected
 from ..ir.model import OpNode, Parameter, Scalar
 from ..messages import application as application_errors
 from ..messages import paths as paths_errors
@@ -13,8 +14,9 @@ from ..messages.diagnostics import Abandoned, Failed
 from ..messages.source import Span
 from ..resolve.definitions import Callable
 from ..sizes.dims import Dim
+from ..sizes.facts import Facts
 from ..sizes.statics import StaticError
-from ..sizes.types import TensorType
+from ..sizes.types import TensorType, is_integer
 from . import initializers
 from .builder import json_arguments
 from .state import Context
@@ -132,6 +134,8 @@ def operator_node(
     try:
         operator.check_numbers(given, types)
         outputs = rule.infer(context.facts, *types)
+        ranges = [range_of(context, operand) for operand in operands]
+        check_positions(context.facts, rule, types, ranges)
         if instance is not None:
             parameters = rule.parameters(*types)
             if init is not None and not any(name == "init" for name, _, _ in operator.arguments):
@@ -146,11 +150,43 @@ def operator_node(
     if instance is not None:
         fields["instance"] = context.builder.reference(instance)
     if isinstance(outputs, TensorType):
-        return context.builder.node(OpNode, [outputs], **fields)[0]
+        made = context.builder.node(OpNode, [outputs], **fields)[0]
+        known = rule.spans(*ranges) if is_integer(outputs.dtype) else None
+        if known is not None:
+            context.builder.ranges[made.id] = known
+        return made
     if isinstance(outputs, tuple):
         return tuple(context.builder.node(OpNode, list(outputs), **fields))
     made = context.builder.node(OpNode, list(outputs.values()), **fields)
     return Outputs(dict(zip(outputs, made, strict=True)), spelled or operator.name)
+
+
+def range_of(context: Context, operand: Any) -> Range | None:
+    """What is known of the whole numbers in an operand."""
+    if isinstance(operand, int):
+        return context.builder.ranges.get(operand)
+    value: Any = operand.value if operand is not None else None
+    return (value, value) if is_size(value) else None
+
+
+def check_positions(facts: Facts, rule: Op, types: Sequence[TensorType | None], ranges: Sequence[Range | None]) -> None:
+    """Refuses positions that are known to lie outside, or may (E0414); what depends on the data ends the run instead."""
+    found = rule.positions(*types)
+    known = ranges[found[0]] if found is not None and found[0] < len(ranges) else None
+    if found is None or known is None:
+        return
+    low, high = known
+    count = found[1]
+    if facts.at_least(low, 0) is not False and facts.at_least(count - 1 - high, 0):
+        return
+    open_end = str(high + 1)
+    bounded = isinstance(count, int) and open_end.isidentifier() and open_end != "B"
+    raise Rejected(
+        "E0414",
+        f"`{rule.name}` has positions 0 to {count - 1}, and these numbers go from {low} to {high}",
+        "outside",
+        helps=(f"state the bound in the signature: `{open_end} <= {count}`",) if bounded else (),
+    )
 
 
 def fix_parameters(instance: Instance, parameters: tuple[Parameter, ...], types: list[Any], span: Span) -> None:

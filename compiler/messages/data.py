@@ -231,6 +231,16 @@ def not_a_column(span: Span, what: str) -> Diagnostic:
     )
 
 
+def not_one_value(span: Span, name: str, found: str) -> Diagnostic:
+    return Diagnostic(
+        "E0204",
+        f"`source.{name}` is not one value per record",
+        span,
+        f"it is {found}",
+        helps=("use a column of numbers or words, such as a label",),
+    )
+
+
 def skip_without_folder(span: Span) -> Diagnostic:
     return Diagnostic("E0304", "`skip` is only for directories of an `image_folder`", span, "no `image_folder`")
 

@@ -193,6 +193,16 @@ def phase_key(span: Span, name: str) -> Diagnostic:
     )
 
 
+def grows_endlessly(span: Span, name: str, factor: float, times: int) -> Diagnostic:
+    return Diagnostic(
+        "E0304",
+        f"`{name}` grows beyond any number",
+        span,
+        f"multiplied by {factor:g} {times} {'time' if times == 1 else 'times'}",
+        helps=("a factor below 1 makes it smaller, such as `decay(0.5, every = 4 epochs)`",),
+    )
+
+
 def explanations() -> dict[str, Explanation]:
     return {
         "E0401": Explanation(

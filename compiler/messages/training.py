@@ -360,6 +360,12 @@ def explanations() -> dict[str, Explanation]:
             programs.micro_batched(programs.digits("flatten ->", "flatten -> norm: BatchNorm ->")),
             programs.micro_batched(programs.digits("flatten ->", "flatten -> norm: LayerNorm ->")),
         ),
+        "W0411": Explanation(
+            "an export that cannot be compared on this machine",
+            'No file is written before its outputs agree with PyTorch\'s, and ONNX Runtime has kernels for `precision = "bf16"` on few\n'
+            "machines. Export where it runs, or as f32 or f16: training is the same for each.",
+            when="dlc train",
+        ),
         "W0409": Explanation(
             "edited file of a run",
             "`model.py` and `recipe.py` of a run are records of what was trained. Figures, predictions and exports come from the\n"

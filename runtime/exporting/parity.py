@@ -116,6 +116,8 @@ def verify(
     """Compares a file with the module it was made from; `spec` and `model` say what the inputs are."""
     import torch
 
+    from ..generated import outside
+
     body = spec.body_of(model)
     sessions: dict[Level, Session] = {level: Session(path, "cpu", optimization=level) for level in LEVELS}
     names = [result.name or "output" for result in body.outputs]
@@ -123,7 +125,7 @@ def verify(
     rows: list[Row] = []
     for number, sizes in enumerate(choose_sizes(spec, model, sessions["all"], fix or {})):
         inputs = sample_inputs(spec, body, {**sizes, **(fix or {})}, np.random.default_rng((seed, number)))
-        with torch.no_grad():
+        with torch.no_grad(), outside.explained(spec, {"": reference}):
             made: Any = reference(*(torch.from_numpy(inputs[value.name].copy()) for value in body.inputs))
         expected = {
             n: v.cpu().numpy() for n, v in zip(names, made if isinstance(made, tuple) else (made,), strict=False)

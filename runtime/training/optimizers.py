@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor, nn
 
+from ..failure import RunFailure
 from ..generated.functions import Groups
 from . import fused
 from .fused import Fused
@@ -52,6 +53,16 @@ class _Varying:
     name: str
     schedule: Callable[..., Any]
 
+    def after(self, time: int) -> float:
+        """The value after `time` updates. Raises RunFailure where it is beyond what a float holds."""
+        try:
+            return self.schedule(time)
+        except OverflowError:
+            raise RunFailure(
+                f"`{self.name}` is beyond any number after {time} updates",
+                helps=("give `decay` a factor of at most 1, or end the growth with `hold`",),
+            ) from None
+
 
 class Stepper:
     """The optimizers of one update, with what is scheduled.
@@ -65,14 +76,14 @@ class Stepper:
 
     def step(self, time: int) -> None:
         for item in self.varying:
-            item.group[item.name] = item.schedule(time)
+            item.group[item.name] = item.after(time)
         for optimizer in self.optimizers:
             optimizer.step()
 
     def lr(self, time: int) -> float:
         """The largest learning rate of the groups after `time` updates."""
         rates = {id(group): float(group["lr"]) for o in self.optimizers for group in o.param_groups}
-        rates.update({id(item.group): item.schedule(time) for item in self.varying if item.name == "lr"})
+        rates.update({id(item.group): item.after(time) for item in self.varying if item.name == "lr"})
         return max(rates.values())
 
     @property

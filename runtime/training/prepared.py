@@ -23,7 +23,7 @@ from ..checkpoints.rundir import RunDir, digest
 from ..data import facts
 from ..data.feed import Data
 from ..failure import Diverged
-from ..generated import build
+from ..generated import build, outside
 from ..generated.functions import Program
 from ..spec import Loaded
 from ..weights import load as weights
@@ -59,7 +59,7 @@ class Prepared:
             self.options.listener(Note(f"weights {weights.summary(found)}"))
         self.record(generated)
         try:
-            with memory.explained(self.section.phases[0], self.device):
+            with memory.explained(self.section.phases[0], self.device), outside.explained(self.spec, job.program.nets):
                 loop.run(job, saved)
         except NotFinite as failure:
             raise self.diverged(job.program.sources, failure.step) from None

@@ -17,7 +17,7 @@ from ..checkpoints import checkpoint
 from ..checkpoints.rundir import RunDir
 from ..data.feed import Data, Feed, open_data
 from ..failure import BadInput
-from ..generated import build
+from ..generated import build, outside
 from ..generated.functions import Program
 from ..run import Run
 from .device import device_of
@@ -55,7 +55,7 @@ class TrainedModel:
             raise BadInput(f"there is no split `{split}`", helps=("use `train`, `val` or `test`",))
         data = self.data()
         feed = Feed(data, split, training=False, device=self.device)
-        with mistakes_of(self.edited, self.run):
+        with mistakes_of(self.edited, self.run), outside.explained(self.spec, self.program.nets):
             figures, losses = evaluate(self.program, feed, evaluation_batch(self.train.phases[-1]))
         return {**losses, **figures}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...sizes.facts import Facts
 from ...sizes.types import TensorType, is_float
 from ..arguments import Number
-from .base import Example, Function, Rejected, Sample, need_held
+from .base import Example, Function, Range, Rejected, Sample, need_held
 from .rules import need_float, need_number
 
 _ANY = (Example("f32", ("B", 3)),)
@@ -101,3 +101,8 @@ class Clamp(Function):
             if bound is not None:
                 need_held(bound, x.dtype)
         return x
+
+    def spans(self, *ranges: Range | None) -> Range | None:
+        if not isinstance(self.min, int) or not isinstance(self.max, int):
+            return None
+        return self.min, self.max

@@ -98,6 +98,10 @@ class Sample:
 Operand: TypeAlias = "TensorType | int | float | Dim | None"
 
 
+#: The smallest and the largest of whole numbers.
+Range: TypeAlias = "tuple[Size, Size]"
+
+
 def _operand_type(operand: Operand, dtype: str | None) -> TensorType | None:
     if operand is None or isinstance(operand, TensorType):
         return operand
@@ -125,6 +129,9 @@ class Op(Entry):
     elementwise: ClassVar[bool] = False
     #: Passes no gradient on: the result is constant wherever it has a derivative, or is meant to be.
     flat: ClassVar[bool] = False
+    #: What its inputs may hold for all that their types say, and yet ends the run: a position "outside" of a table, a "zero" that
+    #: divides whole numbers.
+    refuses: ClassVar[Literal["", "outside", "zero"]] = ""
     #: 0 where the input is 0 and above 0 elsewhere: training that makes it small brings the input to 0.
     magnitude: ClassVar[bool] = False
     #: The result holds numbers of the first input and no others: "reshaped" - all, in their order; "moved" - some, or in
@@ -202,6 +209,15 @@ class Op(Entry):
         for operand, type in zip(operands, types, strict=True):
             if isinstance(operand, int) and type is not None:
                 need_held(operand, type.dtype)
+
+    def spans(self, *ranges: Range | None) -> Range | None:
+        """The smallest and the largest of the whole numbers that it makes, from those of its inputs; None: unknown."""
+        first = ranges[0] if ranges else None
+        return first if self.keeps and first is not None and all(each == first for each in ranges) else None
+
+    def positions(self, *inputs: TensorType | None) -> tuple[int, Size] | None:
+        """The place of the input that holds positions, and how many there are: numbers of a table's rows, of classes."""
+        return None
 
     # The signatures take anything so that an entry may name its tensor inputs; `tensors` is read off them.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...ir.model import Init, Parameter
+from ...sizes.dims import Size
 from ...sizes.facts import Facts
 from ...sizes.types import TensorType
 from ..arguments import Count, Natural
@@ -22,6 +23,7 @@ class Embedding(Layer):
     pad: Natural | None = None
 
     along = "none"
+    refuses = "outside"
     onnx = "Gather"
     samples = (
         Sample({"count": 7, "dim": 3}, (Example("i64", ("B", "T"), 0, 7),)),
@@ -34,6 +36,9 @@ class Embedding(Layer):
         if self.pad is not None and self.pad >= self.count:
             raise Rejected("E0304", "`pad` must be a row of the table", f"pad = {self.pad}, count = {self.count}")
         return TensorType("f32", (*ids.shape, self.dim))
+
+    def positions(self, *inputs: TensorType | None) -> tuple[int, Size] | None:
+        return 0, self.count
 
     # The table is known before any ids are: `x @ wte.weight.T` may come first.
     def parameters(self, ids: TensorType | None = None) -> tuple[Parameter, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...sizes.facts import Facts
 from ...sizes.types import TensorType
 from ..arguments import Extent, Shape, ShapeLike, Share
-from .base import Function, Rejected, Sample
+from .base import Function, Range, Rejected, Sample
 from .rules import need_whole
 
 
@@ -50,6 +50,9 @@ class Arange(Function):
 
     def infer(self, facts: Facts) -> TensorType:
         return TensorType("i64", need_whole(facts, (self.n,)))
+
+    def spans(self, *ranges: Range | None) -> Range | None:
+        return 0, self.n - 1
 
 
 class Sinusoid(Function):
@@ -121,6 +124,9 @@ class Randint(_Drawn):
         if self.low >= self.high:
             raise Rejected("E0304", "`low` must be below `high`", f"low = {self.low}, high = {self.high}")
         return TensorType("i64", need_whole(facts, self.shape))
+
+    def spans(self, *ranges: Range | None) -> Range | None:
+        return self.low, self.high - 1
 
 
 class Bernoulli(_Drawn):

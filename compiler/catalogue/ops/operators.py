@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from ...sizes.dims import Size
 from ...sizes.facts import Facts
 from ...sizes.types import TensorType, is_float, is_integer
-from .base import Example, Operand, Rejected, Sample, Syntax
+from .base import Example, Operand, Range, Rejected, Sample, Syntax
 from .rules import common_dtype, common_shape, need_bool, need_equal, need_float, need_number, need_rank, product
 
 _PAIR = (Example("f32", ("B", "T", 3)), Example("f32", ("T", 1)))
@@ -43,12 +43,20 @@ class Plus(_Arithmetic):
     syntax = "+"
     onnx = "Add"
 
+    def spans(self, *ranges: Range | None) -> Range | None:
+        one, two = ranges
+        return None if one is None or two is None else (one[0] + two[0], one[1] + two[1])
+
 
 class Minus(_Arithmetic):
     """Difference."""
 
     syntax = "-"
     onnx = "Sub"
+
+    def spans(self, *ranges: Range | None) -> Range | None:
+        one, two = ranges
+        return None if one is None or two is None else (one[0] - two[1], one[1] - two[0])
 
 
 class Times(_Arithmetic):
@@ -99,6 +107,7 @@ class FloorDivide(_Quotient):
 
     syntax = "//"
     flat = True
+    refuses = "zero"
     onnx = "Div and Floor; whole numbers: Sub, Mod, Div"
     samples = _ROUNDED
 
@@ -107,8 +116,14 @@ class Modulo(_Quotient):
     """Remainder of the quotient rounded down: it has the sign of the divisor."""
 
     syntax = "%"
+    refuses = "zero"
     onnx = "Mod; floats: Div, Floor, Mul, Sub"
     samples = _ROUNDED
+
+    def spans(self, *ranges: Range | None) -> Range | None:
+        divisor = ranges[1]
+        positive = divisor is not None and isinstance(divisor[0], int) and divisor[0] > 0
+        return (0, divisor[1] - 1) if divisor is not None and positive else None
 
 
 class Power(_Arithmetic):

@@ -51,6 +51,7 @@ class Gather(Function):
 
     axis: Axis
 
+    refuses = "outside"
     onnx = "GatherElements"
     samples = (
         Sample({"axis": -1}, (_X, Example("i64", ("B", "T", 2), 0, 6))),
@@ -66,6 +67,10 @@ class Gather(Function):
             if at != axis and size != wanted:
                 need_within(facts, size, wanted, x, f"`index`, axis {at},")
         return x.with_shape(*index.shape)
+
+    def positions(self, *inputs: TensorType | None) -> tuple[int, Size] | None:
+        x = inputs[0]
+        return None if x is None else (1, x.shape[axis_of(x, self.axis)])
 
 
 class Where(Function):
@@ -121,6 +126,7 @@ class Scatter(Function):
     size: Extent
 
     along = "last"
+    refuses = "outside"
     onnx = "ScatterElements into zeros"
     samples = (
         Sample({"size": 5}, (Example("f32", ("B", 1)), Example("i64", ("B", 1), 0, 5))),
@@ -136,6 +142,9 @@ class Scatter(Function):
             need_equal(facts, a, b, f"`values` and `index` must have the same sizes: `{values}` and `{index}`", index)
         (size,) = need_whole(facts, (self.size,))
         return values.with_shape(*values.shape[:-1], size)
+
+    def positions(self, *inputs: TensorType | None) -> tuple[int, Size] | None:
+        return 1, self.size
 
 
 def need_position(facts: Facts, x: TensorType, axis: int, at: Size) -> None:

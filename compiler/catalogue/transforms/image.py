@@ -273,7 +273,10 @@ class Normalize(_Image):
 
     @classmethod
     def check(cls, args: dict[str, Any]) -> str | None:
-        if (args["mean"] == "imagenet") == (args["std"] is None):
+        std: Any = args["std"]
+        if std is not None and min(std if isinstance(std, tuple) else (std,)) <= 0:  # pyright: ignore[reportUnknownArgumentType]
+            return "`std` divides, so it must be above 0"
+        if (args["mean"] == "imagenet") == (std is None):
             return None
         return 'write `"imagenet"`, or a mean and a std'
 
