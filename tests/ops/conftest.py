@@ -280,6 +280,8 @@ REFERENCES: dict[str, Reference] = {
     "bernoulli": of(lambda p, shape: torch.full(shape, p).bernoulli()),
     "attention": attention,
     "rope": rope,
+    "maximum": eager(lambda x, y: torch.maximum(torch.as_tensor(x), torch.as_tensor(y))),
+    "minimum": eager(lambda x, y: torch.minimum(torch.as_tensor(x), torch.as_tensor(y))),
     "plus": eager(operator.add),
     "minus": eager(operator.sub),
     "times": eager(operator.mul),

@@ -17,3 +17,9 @@ def unary(use: Use, x: Tensor) -> Result:
 def clamp(use: Use, x: Tensor) -> Result:
     low, high = (None if use[name] is None else scalar(use.graph, use[name], x.dtype) for name in ("min", "max"))
     return x.like(use.graph.node("Clip", x.raw, low, high))
+
+
+@lowers("maximum", "minimum")
+def maximum(use: Use, *_: object) -> Result:
+    dtype = use.outputs[0].dtype
+    return use.elementwise("Max" if use.op == "maximum" else "Min", use.tensor(0, dtype), use.tensor(1, dtype))

@@ -6,7 +6,7 @@ from ...sizes.facts import Facts
 from ...sizes.types import TensorType, is_float
 from ..arguments import Number
 from .base import Example, Function, Range, Rejected, Sample, need_held
-from .rules import need_float, need_number
+from .rules import common_dtype, common_shape, need_float, need_number
 
 _ANY = (Example("f32", ("B", 3)),)
 _POSITIVE = (Example("f32", ("B", 3), 0.1, 4.0),)
@@ -106,3 +106,39 @@ class Clamp(Function):
         if not isinstance(self.min, int) or not isinstance(self.max, int):
             return None
         return self.min, self.max
+
+
+_NUMBERS = (
+    Sample({}, (Example("f32", ("B", "T", 3)), Example("f32", ("T", 1)))),
+    Sample({}, (Example("f32", ("B", 3)), 0.25)),
+    Sample({}, (0, Example("f32", ("B", 3)))),
+    Sample({}, (Example("i64", ("B", "T"), -9, 10), "T"), differentiable=False, note="a size"),
+)
+
+
+class _OfTwo(Function):
+    elementwise = True
+    samples = _NUMBERS
+
+    def infer(self, facts: Facts, x: TensorType, y: TensorType) -> TensorType:
+        need_number(x, self.name)
+        need_number(y, self.name)
+        return TensorType(common_dtype(x, y), common_shape(facts, x, y))
+
+
+class Maximum(_OfTwo):
+    """The larger of two elements. The two broadcast; a number adapts. `max` reduces an axis.
+
+    Numbers of one dtype -> their common shape.
+    """
+
+    onnx = "Max"
+
+
+class Minimum(_OfTwo):
+    """The smaller of two elements. The two broadcast; a number adapts. `min` reduces an axis.
+
+    Numbers of one dtype -> their common shape.
+    """
+
+    onnx = "Min"
