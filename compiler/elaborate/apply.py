@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..catalogue.ops import find
 from ..catalogue.ops.base import Layer
 from ..ir.model import CallNode
 from ..messages import application as application_errors
@@ -15,7 +14,8 @@ from ..messages.source import Span
 from ..resolve.definitions import Callable, snake
 from ..sizes.types import TensorType
 from ..text import syntax, top_level
-from .arguments import bind_operator, evaluate_arguments
+from . import foreign
+from .arguments import bind_operator, evaluate_arguments, refuse_inputs
 from .instances import apply_block, block_signature, register, same_parameters, settle, take_inputs
 from .nets import whole_net
 from .nodes import as_tensor, operator_node
@@ -25,8 +25,16 @@ from .values import POISON, Flow, Instance, Outputs
 
 def callee(context: Context, path: syntax.Path) -> Callable | Instance:
     first, *rest = path.names
-    if rest and not context.environment.knows(first.text) and find(rest[-1].text) is not None:
-        raise Failed(application_errors.dotted_stage(path.text, path.span))
+    if rest and not context.environment.knows(first.text):
+        raise Failed(foreign.stage_of_module(path))
+    if not context.environment.knows(first.text):
+        labelled = context.builder.labelled(first.text)
+        if labelled is not None:
+            raise Failed(
+                lookup_errors.label_as_name(
+                    first.text, first.span, labelled.callable.spelled, labelled.path, labelled.span
+                )
+            )
     target = context.environment.callable(first.text, first.span)
     if rest and isinstance(target, Instance) and len(rest) == 1:
         raise Failed(application_errors.instance_select(first.text, rest[0].text, path.span))
@@ -67,6 +75,7 @@ def apply(
 ) -> Any:
     """Applies a function, or makes a fresh layer or block and applies it."""
     positional, keyword, spans = evaluate_arguments(context, target, args)
+    refuse_inputs(target, args, positional, span, len(pieces(flow)))
     keyword = {**dict(target.keyword), **keyword}
     positional = [*target.positional, *positional]
     if POISON in pieces(flow):

@@ -29,7 +29,7 @@ from ..resolve.definitions import Callable
 from ..sizes.statics import StaticError, as_bool, as_float, as_int, as_string
 from ..sizes.types import DTYPES
 from ..text import syntax, top_level
-from . import initializers
+from . import foreign, initializers
 from .nodes import guarded
 from .signatures import Signature, kind_of, signature_of
 from .state import Context
@@ -68,6 +68,24 @@ def evaluate_arguments(
     return positional, keyword, spans
 
 
+def refuse_inputs(
+    target: Callable, args: syntax.Args | None, positional: list[Any], span: Span, piped: int = 0
+) -> None:
+    """E0304 where a layer or block is given tensors as arguments; `piped` values came through the pipe."""
+    of_function = isinstance(target.target, type) and not issubclass(target.target, Layer)
+    if args is None or of_function or not any(isinstance(value, SymbolicTensor) for value in positional):
+        return
+    if not piped:
+        raise Failed(foreign.inputs_given(target.spelled, args, positional, span))
+    names = [name for name, _ in target.target.tensors] if isinstance(target.target, type) else []
+    node = None if isinstance(target.target, type) else target.target.node
+    if isinstance(node, (top_level.Block, top_level.Model)):
+        names = list(signature_of(node).input_names)
+    given = sum(isinstance(value, SymbolicTensor) for value in positional)
+    if given <= len(names) - piped:  # else it cannot have been meant as an input
+        raise Failed(foreign.further_inputs(target.spelled, args, positional, span, names[piped:]))
+
+
 def argument_kinds(target: Callable) -> dict[str, str]:
     """Annotation (operators) or declared type (blocks) by argument name, in order."""
     if isinstance(target.target, type):
@@ -90,8 +108,9 @@ def evaluate_argument(context: Context, node: syntax.Pipe, kind: str) -> Any:
         if isinstance(node, syntax.Call) and isinstance(node.callee, syntax.Ref):
             target = context.environment.callable(node.callee.name, node.callee.span)
             if isinstance(target, Instance):
-                raise Failed(application_errors.instance_called(node.callee.name, node.span))
+                raise Failed(foreign.of_instance(node, node.callee.name))
             positional, keyword, _ = evaluate_arguments(context, target, node.args)
+            refuse_inputs(target, node.args, positional, node.span)
             return Callable(
                 target.target, target.spelled, (*target.positional, *positional), (*target.keyword, *keyword.items())
             )

@@ -173,6 +173,13 @@ class Builder:
         for prefix in prefixes:
             space.prefixes.setdefault(prefix, span)
 
+    def labelled(self, name: str) -> Instance | None:
+        """A layer or block of this body, or of those around it, whose path is or begins with `name`."""
+        for path, instance in self.instances.items():
+            if path.partition(".")[0] == name:
+                return instance
+        return self.parent.labelled(name) if self.parent is not None else None
+
     def reference(self, instance: Instance) -> str:
         """How a node of this body refers to an instance: its path, or `@name` for one from outside."""
         if instance.builder is self:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from ..catalogue.ops import find
+from ..catalogue.ops.base import Layer
 from ..ir.model import WeightNode
 from ..messages import application as application_errors
 from ..messages import bodies as bodies_errors
@@ -13,6 +14,7 @@ from ..messages import lookup as lookup_errors
 from ..messages import shapes as shapes_errors
 from ..messages.diagnostics import Abandoned, Failed
 from ..messages.names import nearest
+from ..messages.source import Span
 from ..resolve.definitions import Callable
 from ..sizes.dims import Dim, Size
 from ..sizes.static_functions import STATIC_FUNCTIONS
@@ -21,8 +23,10 @@ from ..sizes.statics import Quantity, StaticError, binary, cut, unary
 from ..sizes.statics import item as static_item
 from ..sizes.types import TensorType
 from ..text import syntax
-from .apply import apply
-from .arguments import evaluate_arguments
+from ..text.printer import print_expression
+from . import foreign
+from .apply import apply, callee
+from .arguments import evaluate_arguments, refuse_inputs
 from .control import look_through, run, stage
 from .instances import settle
 from .modes import by_mode, condition, static_truth
@@ -77,9 +81,20 @@ def evaluate(context: Context, node: syntax.Pipe) -> Any:
                 raise
             return run(context, value, node.stages)
         case syntax.LabelledValue():
-            return stage(context, (), node.unit, node.label)
+            return labelled_value(context, node)
         case syntax.Ellipsis():
             raise Failed(bodies_errors.ellipsis_here(node.span))
+
+
+def labelled_value(context: Context, node: syntax.LabelledValue) -> Any:
+    """`path: Param(..)`; a layer that takes an input has none here (E0304)."""
+    unit = node.unit
+    if isinstance(unit, syntax.Apply) and not (unit.args and any(isinstance(a, syntax.Kwarg) for a in unit.args.items)):
+        target = callee(context, unit.callee)
+        operator = target.target if isinstance(target, Callable) and isinstance(target.target, type) else None
+        if operator is not None and operator.tensors and issubclass(operator, Layer):
+            raise Failed(application_errors.label_without_input(node.label.text, print_expression(unit), node.span))
+    return stage(context, (), unit, node.label)
 
 
 def head(context: Context, node: syntax.Pipe) -> Any:
@@ -93,10 +108,19 @@ def head(context: Context, node: syntax.Pipe) -> Any:
 def read(context: Context, node: syntax.Ref) -> Any:
     if node.name == "training" and context.environment.training is not None:
         return context.environment.training
+    if not context.environment.knows(node.name):
+        _refuse_label(context, node.name, node.span)
     value = context.environment.lookup(node.name, node.span)
     if value is POISON:
         raise Abandoned
     return value
+
+
+def _refuse_label(context: Context, name: str, span: Span) -> None:
+    """E0301 for the label of a stage that is read like a name."""
+    labelled = context.builder.labelled(name)
+    if labelled is not None:
+        raise Failed(lookup_errors.label_as_name(name, span, labelled.callable.spelled, labelled.path, labelled.span))
 
 
 # ---- operators of the language -------------------------------------------------------------------------------------
@@ -269,7 +293,9 @@ def index(context: Context, node: syntax.Index) -> Any:
             case _:
                 position = evaluate(context, item)
                 if isinstance(position, SymbolicTensor):
-                    raise Failed(control_errors.index_by_tensor(item.span))
+                    raise Failed(
+                        control_errors.index_by_tensor(item.span, foreign.gathered(node, value.type, position.type))
+                    )
                 items.append(guarded(item.span, _index_size, position))
     operator = find("index")
     assert operator is not None
@@ -315,7 +341,7 @@ def call(context: Context, node: syntax.Call) -> Any:
     while isinstance(callee, syntax.Paren):
         callee = callee.value
     if not isinstance(callee, syntax.Ref):
-        raise Failed(application_errors.cannot_call(node.callee.span))
+        raise Failed(foreign.call_of_no_name(context, node))
     if callee.name in STATIC_FUNCTIONS and not any(isinstance(item, syntax.Kwarg) for item in node.args.items):
         values = [evaluate(context, item) for item in node.args.items if not isinstance(item, syntax.Kwarg)]
         if not any(is_tensor(value) for value in values):
@@ -325,9 +351,10 @@ def call(context: Context, node: syntax.Call) -> Any:
         return apply(context, target, tuple(values), node.span)
     target = context.environment.callable(callee.name, callee.span)
     if isinstance(target, Instance):
-        raise Failed(application_errors.instance_called(callee.name, node.span))
+        raise Failed(foreign.of_instance(node, callee.name))
     if not target.is_function:
         positional, keyword, _ = evaluate_arguments(context, target, node.args)
+        refuse_inputs(target, node.args, positional, node.span)
         return Callable(
             target.target, target.spelled, (*target.positional, *positional), (*target.keyword, *keyword.items())
         )

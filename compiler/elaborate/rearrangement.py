@@ -12,7 +12,7 @@ from ..sizes.facts import equal, exact_div, missing_fact
 from ..sizes.types import TensorType
 from ..text import syntax
 from ..text.printer import print_expression
-from .shapes import fresh_size, size_of
+from .shapes import fresh_size, named_sizes, size_of
 from .state import Context
 
 
@@ -128,10 +128,10 @@ def solve_group(context: Context, item: syntax.Pipe, size: Size, axis: int, actu
         demand = Demand("this rearrangement", actual)
         answer = equal(product, size, context.facts)
         if answer is False:
-            raise Failed(errors.size_differs(demand, axis, product, size, item.span))
+            raise Failed(errors.size_differs(demand, axis, product, size, item.span, named_sizes(context, item)))
         if answer is None:
-            fact = missing_fact(product, size)
-            raise Failed(errors.size_unproved(demand, axis, product, size, item.span, fact))
+            fact, sizes = missing_fact(product, size), named_sizes(context, item)
+            raise Failed(errors.size_unproved(demand, axis, product, size, item.span, fact, sizes))
     else:
         rest = exact_div(size, product, context.facts)
         if rest is None:

@@ -12,7 +12,7 @@ from ..messages import lookup as lookup_errors
 from ..messages import shapes as shapes_errors
 from ..messages.diagnostics import Abandoned, Failed
 from ..messages.names import nearest
-from ..messages.shapes import Demand
+from ..messages.shapes import Demand, Known
 from ..messages.source import Span
 from ..resolve.definitions import ParamSlot
 from ..sizes.dims import Dim, Size, var
@@ -40,6 +40,16 @@ def size_of(context: Context, node: syntax.Pipe, what: str, *, names_new: bool =
     return size
 
 
+def named_sizes(context: Context, node: syntax.Pipe) -> list[Known]:
+    """The sizes that an expression of a shape names, with their first bindings."""
+    found: dict[str, Known] = {}
+    for ref in names_in(node):
+        binding = context.environment.binding(ref.name)
+        if binding is not None and binding.is_size and binding.span != ref.span:
+            found[ref.name] = Known(ref.name, binding.value, binding.span)
+    return list(found.values())
+
+
 def names_in(node: Any) -> Iterator[syntax.Ref]:
     """The names that an arithmetic expression reads."""
     match node:
@@ -47,6 +57,9 @@ def names_in(node: Any) -> Iterator[syntax.Ref]:
             yield node
         case syntax.Paren() | syntax.Unary():
             yield from names_in(node.value)
+        case syntax.Tuple():
+            for item in node.items:
+                yield from names_in(item)
         case syntax.Binary():
             while isinstance(node, syntax.Binary):  # leans to the left and may be long
                 yield from names_in(node.right)
@@ -185,9 +198,12 @@ def match_axis(
             return
     declared = size_of(context, item, "this size", names_new=bind)
     answer = equal(declared, size, context.facts)
-    if answer is False:
-        raise Failed(shapes_errors.size_differs(demand, axis, declared, size, item.span))
-    if answer is None:
-        raise Failed(shapes_errors.size_unproved(demand, axis, declared, size, item.span, missing_fact(declared, size)))
+    if answer:
+        pass
+    elif answer is False:
+        raise Failed(shapes_errors.size_differs(demand, axis, declared, size, item.span, named_sizes(context, item)))
+    else:
+        fact, known = missing_fact(declared, size), named_sizes(context, item)
+        raise Failed(shapes_errors.size_unproved(demand, axis, declared, size, item.span, fact, known))
     if bound is not None:
         limit(context, size, bound, item)

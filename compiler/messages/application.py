@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from . import programs
+from . import habits, programs
 from .diagnostics import Diagnostic, Label
 from .explanation import Explanation
 from .source import Source, Span
@@ -61,20 +61,6 @@ def not_applicable(name: str, value: Any, span: Span) -> Diagnostic:
     )
 
 
-def cannot_call(span: Span) -> Diagnostic:
-    return Diagnostic("E0303", "this cannot be called", span, "not a function")
-
-
-def instance_called(name: str, span: Span) -> Diagnostic:
-    return Diagnostic(
-        "E0303",
-        f"`{name}` is an instance: apply it with `->`",
-        span,
-        "called here",
-        helps=(f"write `x -> {name}`",),
-    )
-
-
 def instance_labelled(name: str, span: Span) -> Diagnostic:
     return Diagnostic("E0303", f"`{name}` already has a path", span, "a second label", helps=(f"write `-> {name}`",))
 
@@ -100,10 +86,8 @@ def instance_arguments(name: str, span: Span) -> Diagnostic:
 
 
 def dotted_stage(path: str, span: Span) -> Diagnostic:
-    last = path.rpartition(".")[2]
-    return Diagnostic(
-        "E0303", f"`{path}` cannot be applied", span, "a stage is a single name", helps=(f"write `{last}`",)
-    )
+    help = f"apply the whole of it: `-> {path.partition('.')[0]}`"
+    return Diagnostic("E0303", f"`{path}` cannot be applied", span, "a stage is a single name", helps=(help,))
 
 
 def constructor_as_value(name: str, span: Span, is_function: bool) -> Diagnostic:
@@ -136,9 +120,8 @@ def not_applied_yet(path: str, span: Span) -> Diagnostic:
 
 def unknown_argument(callee: str, name: str, known: Sequence[str], span: Span, near: str | None) -> Diagnostic:
     takes = f"it takes {listed(known)}" if known else "it takes no arguments"
-    # `padding`, `kernel_size`, `num_classes`: another library's longer word for ours.
-    near = near or next((k for k in known if len(k) > 2 and (name.startswith(k) or k in name.split("_"))), None)
-    return Diagnostic("E0304", f"`{callee}` has no argument `{name}`", span, "unknown", helps=meant(near) or (takes,))
+    helps = habits.argument(name, tuple(known), near) or (takes,)
+    return Diagnostic("E0304", f"`{callee}` has no argument `{name}`", span, "unknown", helps=helps)
 
 
 def missing_argument(callee: str, name: str, span: Span, declared: Span | None) -> Diagnostic:
@@ -161,6 +144,16 @@ def too_many_arguments(callee: str, most: int, found: int, span: Span, *, block:
 def too_many_inputs(callee: str, most: int, found: int, span: Span) -> Diagnostic:
     return Diagnostic(
         "E0304", f"`{callee}` takes {most} input{'s' * (most != 1)}, not {found}", span, "too many values"
+    )
+
+
+def label_without_input(label: str, made: str, span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0304",
+        f"`{made}` has no input here",
+        span,
+        "a label, and nothing is piped in",
+        helps=(f"write `x -> {label}: {made}`; an instance is bound to a name without a label: `name = {made}`",),
     )
 
 

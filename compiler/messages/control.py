@@ -22,12 +22,12 @@ def training_as_value(span: Span) -> Diagnostic:
 
 
 #: A reduction that is given a second tensor was meant to be elementwise.
-ELEMENTWISE = {"argument `axis` of `max`": "where(x > y, x, y)", "argument `axis` of `min`": "where(x < y, x, y)"}
+ELEMENTWISE = {"argument `axis` of `max`": ("max", "maximum"), "argument `axis` of `min`": ("min", "minimum")}
 
 
 def not_static(span: Span, what: str) -> Diagnostic:
     other = ELEMENTWISE.get(what)
-    helps = (f"to compare elements, write `{other}`",) if other else ()
+    helps = (f"`{other[0]}` reduces an axis; of two tensors, element by element: `{other[1]}(x, y)`",) if other else ()
     return Diagnostic("E0208", f"{what} must be static", span, "depends on data", helps=helps)
 
 
@@ -51,13 +51,11 @@ def inverted_mode(span: Span) -> Diagnostic:
     )
 
 
-def index_by_tensor(span: Span) -> Diagnostic:
+def index_by_tensor(span: Span, gathered: str = "") -> Diagnostic:
+    """`gathered`: what does the same with `gather`, where it is known."""
+    help = "pick with `x -> gather(index, axis = 1)`, where `index` has as many axes as `x`"
     return Diagnostic(
-        "E0208",
-        "an index must be static",
-        span,
-        "a tensor",
-        helps=("write `x -> gather(index, axis = 1)`, where `index` has as many axes as `x`",),
+        "E0208", "an index must be static", span, "a tensor", helps=(f"write `{gathered}`" if gathered else help,)
     )
 
 

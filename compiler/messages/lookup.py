@@ -8,6 +8,7 @@ from typing import Any
 from . import programs
 from .diagnostics import Diagnostic, Label
 from .explanation import Explanation
+from .habits import suggest
 from .names import nearest
 from .source import Span
 from .wording import kind, listed, meant
@@ -20,28 +21,21 @@ DTYPE_HABITS = {
 }  # fmt: skip
 
 
-_REARRANGE = "write `x -> [B, T, D] => [B, D, T]`"
-_REGROUP = "write `x -> [B, T, (H, D)] => [B, T, H, D]`"
-_STAGES = "join stages with `->`; repeat them with `repeat n { .. }`"
-#: Words of PyTorch, NumPy and Python for what is written differently here.
-WRITTEN = {
-    "range": "a range is written `0..n`",
-    "transpose": "`x.T` swaps the last two axes; for others write `x -> [B, T, D] => [B, D, T]`",
-    "permute": _REARRANGE, "swapaxes": _REARRANGE, "movedim": _REARRANGE, "view": _REGROUP, "reshape": _REGROUP,
-    "matmul": "write `a @ b`", "bmm": "write `a @ b`", "mm": "write `a @ b`",
-    "round": "round with `floor(x + 0.5)`, or to a multiple with `round_to(x, 8)`",
-    "Sequential": _STAGES, "ModuleList": _STAGES,
-}  # fmt: skip
-
-
-def written(name: str) -> tuple[str, ...]:
-    """How the language writes what other libraries call by this name."""
-    return (WRITTEN[name],) if name in WRITTEN else ()
-
-
 def unknown_name(name: str, span: Span, near: str | None) -> Diagnostic:
-    helps = written(name) or meant(near)
+    helps = suggest(name, near)
     return Diagnostic("E0301", f"unknown name `{name}`", span, "not defined here", helps=helps)
+
+
+def label_as_name(name: str, span: Span, layer: str, path: str, label: Span) -> Diagnostic:
+    bind = f"bind the layer first, `{name} = {layer}(..)`, and apply it with `x -> {name}`"
+    return Diagnostic(
+        "E0301",
+        f"`{name}` is a label, not a name",
+        span,
+        "not defined here",
+        (Label(label, f"`{path}` is the path of these weights"),),
+        helps=(f"{bind}; then `{name}` and `{name}.weight` can be read",),
+    )
 
 
 def left_in_branch(name: str, span: Span, branch: Span) -> Diagnostic:
@@ -72,7 +66,7 @@ def unknown_stage(name: str, span: Span, near: str | None) -> Diagnostic:
         f"unknown layer or function `{name}`",
         span,
         "not a layer, function, block or instance",
-        helps=written(name) or meant(near),
+        helps=suggest(name, near),
     )
 
 

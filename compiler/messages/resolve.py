@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from .diagnostics import Diagnostic, Label
 from .explanation import Explanation
+from .habits import suggest
 from .names import nearest
 from .source import Span
 from .statics import StaticError
@@ -186,11 +187,11 @@ def too_many_of_a_name(span: Span, name: str) -> Diagnostic:
 
 
 def unknown_name(span: Span, name: str, near: str | None) -> Diagnostic:
-    return Diagnostic("E0301", f"unknown name `{name}`", span, "not found", helps=meant(near))
+    return Diagnostic("E0301", f"unknown name `{name}`", span, "not found", helps=suggest(name, near))
 
 
 def unknown_applied(span: Span, name: str, expected: str, near: str | None) -> Diagnostic:
-    return Diagnostic("E0301", f"unknown name `{name}`", span, f"expected {expected}", helps=meant(near))
+    return Diagnostic("E0301", f"unknown name `{name}`", span, f"expected {expected}", helps=suggest(name, near))
 
 
 def without_quotes(span: Span, name: str, setting: str | None) -> Diagnostic:
@@ -255,7 +256,9 @@ def not_static(span: Span) -> Diagnostic:
 
 
 def unknown_function(span: Span, name: str, near: str | None) -> Diagnostic:
-    return Diagnostic("E0301", f"unknown function `{name}`", span, "not a function of numbers", helps=meant(near))
+    return Diagnostic(
+        "E0301", f"unknown function `{name}`", span, "not a function of numbers", helps=suggest(name, near)
+    )
 
 
 def too_deep(span: Span) -> Diagnostic:

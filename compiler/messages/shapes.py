@@ -41,10 +41,37 @@ def between(found: Diagnostic, operator: Span, sides: Sequence[tuple[Span, Tenso
     return replace(found, span=operator, labels=labels)
 
 
-def size_differs(demand: Demand[Any], axis: int, declared: Size, size: Size, span: Span) -> Diagnostic:
+class Known(NamedTuple):
+    """A size that a shape names, and where its name was bound first."""
+
+    name: str
+    size: Size
+    span: Span
+
+
+def _bound(demand: Demand[Any], known: Sequence[Known]) -> tuple[Label, ...]:
+    """Where the names of a shape got their sizes: a letter that is used twice means one size."""
+    shown = [k for k in known if demand.required is None or k.span.file == demand.required.file]
+    return tuple(
+        Label(k.span, f"`{k.name}` is `{k.size}` here" if str(k.size) != k.name else f"`{k.name}` is named here")
+        for k in shown
+    )
+
+
+def _renamed(demand: Demand[Any], known: Sequence[Known]) -> tuple[str, ...]:
+    if demand.what != "this rearrangement" or not known:
+        return ()
+    names = listed([k.name for k in known])
+    return (f"{names} {'is' if len(known) == 1 else 'are'} already a size: use another letter to name a new axis",)
+
+
+def size_differs(
+    demand: Demand[Any], axis: int, declared: Size, size: Size, span: Span, known: Sequence[Known] = ()
+) -> Diagnostic:
     label = f"axis {axis}; {demand.called} is `{demand.actual}`"
-    labels = (*_needed(demand), *_made(demand))
-    return Diagnostic("E0201", f"{demand.what}: expected {declared}, found {size}", span, label, labels)
+    labels = (*_needed(demand), *_made(demand), *_bound(demand, known))
+    message = f"{demand.what}: expected {declared}, found {size}"
+    return Diagnostic("E0201", message, span, label, labels, helps=_renamed(demand, known))
 
 
 def size_too_small(size: int, span: Span) -> Diagnostic:
@@ -56,28 +83,37 @@ def size_too_large(why: str, span: Span) -> Diagnostic:
     return Diagnostic("E0105", f"this computes {why}", span, "too large")
 
 
-def _way_out(demand: Demand[Any], axis: int, declared: Size, fact: str | None) -> tuple[str, ...]:
+def _way_out(
+    demand: Demand[Any], axis: int, declared: Size, fact: str | None, known: Sequence[Known]
+) -> tuple[str, ...]:
     """What to type when two sizes may differ: a fact only where no axis is misplaced or misnamed."""
     elsewhere = [n for n, size in enumerate(demand.actual.shape) if n != axis and str(size) == str(declared)]
     if elsewhere:
         return (f"the tensor has `{declared}` on axis {elsewhere[0]}: reorder its axes with `=>`",)
-    fact_help = f"if this always holds, state it: `require {fact}`" if fact else ""
-    if demand.what == "this rearrangement" and str(declared).isidentifier():
-        renamed = f"`{declared}` is already a size: use another letter to name a new axis"
-        return (renamed, fact_help) if fact_help else (renamed,)
-    return (fact_help or "if they are always equal, state it with `require`",)
+    fact_help = (f"if this always holds, state it: `require {fact}`",) if fact else ()
+    return (*_renamed(demand, known), *fact_help) or (OTHER_AXES,)
+
+
+#: For two sizes that nothing relates. A fact that equates them would fix a size of the model silently.
+OTHER_AXES = "they belong to different axes: reorder the axes with `=>`, or insert one with `none`, as in `x[:, none]`"
 
 
 def size_unproved(
-    demand: Demand[Any], axis: int, declared: Size, size: Size, span: Span, fact: str | None
+    demand: Demand[Any],
+    axis: int,
+    declared: Size,
+    size: Size,
+    span: Span,
+    fact: str | None,
+    known: Sequence[Known] = (),
 ) -> Diagnostic:
     return Diagnostic(
         "E0207",
         f"{demand.what}: `{size}` and `{declared}` cannot be shown equal",
         span,
         f"axis {axis}; the tensor is `{demand.actual}`",
-        _needed(demand),
-        helps=_way_out(demand, axis, declared, fact),
+        (*_needed(demand), *_bound(demand, known)),
+        helps=_way_out(demand, axis, declared, fact, known),
     )
 
 

@@ -11,7 +11,7 @@ from ...sizes.types import TensorType, broadcast
 from ..arguments import Count, Positive, Share
 from .base import Example, Function, Layer, Rejected, Sample
 from .linear import weight_and_bias
-from .rules import common_dtype, divide, need_bool, need_equal, need_f32, need_float, need_rank, product, weight_size
+from .rules import common_dtype, divide, need_equal, need_f32, need_float, need_mask, need_rank, product, weight_size
 
 _Q = Example("f32", ("B", 4, "T", 6))
 _K = Example("f32", ("B", 4, "S", 6))
@@ -65,7 +65,7 @@ class Attention(Function):
         divide(facts, heads, k.shape[1], "heads of `q` in groups", q)
         columns = k.shape[2]
         if mask is not None:
-            need_bool(mask, "the mask", "write `mask != 0` for a mask of 0 and 1; an additive bias is not supported")
+            need_mask(mask)
             wanted = (batch, heads, rows, columns)
             if broadcast((wanted, mask.shape), facts) != wanted:
                 raise Rejected(
@@ -140,7 +140,7 @@ class MultiHeadAttention(Layer):
             need_equal(facts, x.shape[0], memory.shape[0], "`memory` must have the same batch as the input", memory)
             weight_size(memory.shape[2], "the last axis of `memory`")
         if mask is not None:
-            need_bool(mask, "the mask", "write `mask != 0` for a mask of 0 and 1; an additive bias is not supported")
+            need_mask(mask)
             wanted = (x.shape[0], self.heads, x.shape[1], (memory or x).shape[1])
             if broadcast((wanted, mask.shape), facts) != wanted:
                 raise Rejected("E0201", "the mask must broadcast to [B, heads, T, S]", f"the mask is `{mask}`")

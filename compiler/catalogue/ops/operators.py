@@ -189,7 +189,7 @@ class Matmul(Syntax):
         dtype = common_dtype(x, y)
         inner = y.shape[-2] if y.rank > 1 else y.shape[0]
         need_equal(facts, x.shape[-1], inner, f"cannot multiply `{x}` with `{y}`", x)
-        lead = common_shape(facts, x.with_shape(*x.shape[:-2]), y.with_shape(*y.shape[:-2]))
+        lead = common_shape(facts, x, y, last=2)
         rows = x.shape[-2:-1] if x.rank > 1 else ()
         columns = y.shape[-1:] if y.rank > 1 else ()
         return TensorType(dtype, (*lead, *rows, *columns))

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 
+from ...messages.shapes import OTHER_AXES
 from ...sizes.dims import Size, floordiv
 from ...sizes.facts import Facts, equal, exact_div, missing_divisor, missing_fact
 from ...sizes.types import Clash, TensorType, broadcast, is_float, is_integer
 from .base import Rejected
+
+#: Axes of a tensor for which all ways to insert some are tried.
+MOST_PLACES = 8
 
 # ---- dtypes ----------------------------------------------------------------------------------------------------------
 
@@ -56,6 +61,17 @@ def need_bool(x: TensorType, what: str, *helps: str) -> None:
         )
 
 
+def need_mask(mask: TensorType) -> None:
+    """E0204 unless it is a mask of attention: bool. Floats are a bias, which is something else."""
+    if mask.dtype == "bool":
+        return
+    if is_float(mask.dtype):
+        help = "a bias is added to the scores, which are then written out: `softmax(scale * (q @ k.T) + bias) @ v`"
+    else:
+        help = "write `mask != 0` where 1 means that a position may be attended to"
+    raise Rejected("E0204", f"the mask must be bool, not `{mask.dtype}`", f"the tensor is `{mask}`", helps=(help,))
+
+
 def common_dtype(*tensors: TensorType) -> str:
     """The one dtype of all; E0204."""
     first = tensors[0]
@@ -78,9 +94,13 @@ def _wider(a: str, b: str) -> str:
 # ---- shapes ----------------------------------------------------------------------------------------------------------
 
 
-def common_shape(facts: Facts, *tensors: TensorType) -> tuple[Size, ...]:
-    """The broadcast shape: aligned at the last axis, a size matches itself or a literal 1; E0201, E0207."""
-    result = broadcast([tensor.shape for tensor in tensors], facts)
+def common_shape(facts: Facts, *tensors: TensorType, last: int = 0) -> tuple[Size, ...]:
+    """The broadcast shape: aligned at the last axis, a size matches itself or a literal 1; E0201, E0207.
+
+    `last`: so many axes at the end do not take part and are left out of the result (`@`).
+    """
+    shapes = [tensor.shape[: max(tensor.rank - last, 0)] for tensor in tensors]
+    result = broadcast(shapes, facts)
     if isinstance(result, Clash):
         first, second = tensors[result.first], tensors[result.second]
         unproved = result.unproved
@@ -89,26 +109,42 @@ def common_shape(facts: Facts, *tensors: TensorType) -> tuple[Size, ...]:
             f"cannot combine `{first}` with `{second}`",
             "shapes may differ" if unproved else "shapes differ",
             notes=(f"axis {result.axis}: `{result.left}` against `{result.right}`",),
-            helps=_combining(first, second, result.left, result.right, facts) if unproved else (),
+            helps=_combining(first, second, result, facts, last),
         )
     return result
 
 
-def _combining(first: TensorType, second: TensorType, a: Size, b: Size, facts: Facts) -> tuple[str, ...]:
+def _combining(first: TensorType, second: TensorType, clash: Clash, facts: Facts, last: int) -> tuple[str, ...]:
     """What makes two operands fit. With different ranks an axis is missing; a fact about sizes would hide that."""
-    if first.rank != second.rank:
-        return (f"the ranks are {first.rank} and {second.rank}: insert an axis with `none`, as in `x[:, :, none]`",)
-    return fact_help(a, b, facts)
+    if first.rank == second.rank:
+        return fact_help(clash.left, clash.right, facts) if clash.unproved else ()
+    short, long = sorted((first, second), key=lambda type: type.rank)
+    index = _insertion(short.shape[: short.rank - last], long.shape[: long.rank - last], facts)
+    ranks = f"the ranks are {first.rank} and {second.rank}"
+    if index is not None:
+        return (f"{ranks}: insert an axis into `{short}`, `x{index}`",)
+    return (f"{ranks}: insert an axis with `none`, as in `x[:, :, none]`",) if clash.unproved else ()
+
+
+def _insertion(short: tuple[Size, ...], long: tuple[Size, ...], facts: Facts) -> str | None:
+    """The index that inserts axes of size 1 so that `short` broadcasts to `long`, where one way alone does."""
+    places = list(combinations(range(len(long)), len(long) - len(short))) if len(long) <= MOST_PLACES else []
+    found: list[tuple[int, ...]] = []
+    for new in places:
+        sizes = iter(short)
+        widened = tuple(1 if axis in new else next(sizes) for axis in range(len(long)))
+        if not isinstance(broadcast((widened, long), facts), Clash):
+            found.append(new)
+    if len(found) != 1 or not found[0]:
+        return None
+    items = ["none" if axis in found[0] else ":" for axis in range(max(found[0]) + 1)]
+    return f"[{', '.join(items)}]"
 
 
 def fact_help(a: Size, b: Size, facts: Facts) -> tuple[str, ...]:
     """The fact that would make two sizes equal."""
     fact = missing_fact(a, b, facts)
-    return (
-        (f"if this always holds, state it: `require {fact}`",)
-        if fact
-        else (f"if they are always equal, state it: `require {a} == {b}`",)
-    )
+    return (f"if this always holds, state it: `require {fact}`",) if fact else (OTHER_AXES,)
 
 
 def need_equal(facts: Facts, a: Size, b: Size, message: str, x: TensorType) -> None:

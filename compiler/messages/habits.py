@@ -1,0 +1,209 @@
+"""Words of Python, PyTorch and NumPy, and what the language writes instead.
+
+A word that differs from ours in case, underscores or a `2d` behind it needs no row: near names find it.
+"""
+
+from __future__ import annotations
+
+from .diagnostics import Diagnostic
+from .source import Span
+from .wording import meant
+
+#: Values.
+LITERALS = {"True": "true", "False": "false", "None": "none", "null": "none", "nil": "none"}
+
+#: Another library's word for ours.
+OURS = {
+    "cat": "concat", "concatenate": "concat", "clip": "clamp", "amax": "max", "amin": "min", "detach": "stop_grad",
+    "no_grad": "stop_grad", "stop_gradient": "stop_grad", "Parameter": "Param", "register_buffer": "Buffer",
+    "interpolate": "upsample", "scaled_dot_product_attention": "attention", "swish": "silu", "index_select": "gather",
+    "take_along_axis": "gather", "take_along_dim": "gather", "select": "take", "normalize": "l2_normalize",
+    "scatter_add": "scatter", "fmax": "maximum", "fmin": "minimum", "stochastic_depth": "drop_path",
+    "DropPath": "drop_path", "Dense": "Linear", "Interpolate": "upsample", "PixelShuffle": "pixel_shuffle",
+    "AdaptiveAvgPool1d": "avg_pool", "AdaptiveAvgPool2d": "avg_pool", "adaptive_avg_pool2d": "avg_pool",
+    "bitwise_and": "and", "astype": "cast", "to": "cast", "type": "cast", "type_as": "cast", "broadcast_to": "expand",
+    "expand_as": "expand", "flatten_": "flatten", "linear": "Linear", "conv1d": "Conv", "conv2d": "Conv", "conv3d": "Conv",
+    "embedding": "Embedding", "layer_norm": "LayerNorm", "batch_norm": "BatchNorm", "group_norm": "GroupNorm",
+}  # fmt: skip
+
+_REARRANGE = "axes are reordered by name: `x -> [B, T, D] => [B, D, T]`"
+_REGROUP = "axes are split and joined by name: `x -> [B, T, (H, D)] => [B, T, H, D]`"
+_AXIS = "an axis of size 1 is inserted with `x[:, none]`"
+_STAGES = "stages are joined with `->` and repeated with `repeat n { .. }`"
+_WHEREVER = "leave it out: tensors are where the model is"
+_SIZES = "sizes have names, given in the signature: with `x: [B, T, D]`, `D` is a number"
+_PRODUCT = "the matrix product is written `a @ b`"
+_CAST = "types are converted with `x -> cast(f32)`"
+_SCAN = "a recurrence of your own is a `scan`: `y = scan(axis = 1, x_t = x, h = carry(h0)) { .. }`"
+_MADE = "write `zeros([B, D])`, `ones([B, D])` or `Param([D], init = zeros)`"
+_IN_TRAIN = "losses belong in `train`: `loss = cross_entropy(logits, label)`"
+
+#: What is written with other means than one word.
+WRITTEN = {
+    "range": "a range is written `0..n`",
+    "transpose": "`x.T` swaps the last two axes; for others write `x -> [B, T, D] => [B, D, T]`",
+    "T": "write `x.T`", "t": "`x.T` swaps the last two axes", "mT": "write `x.T`",
+    "permute": _REARRANGE, "swapaxes": _REARRANGE, "movedim": _REARRANGE, "moveaxis": _REARRANGE,
+    "view": _REGROUP, "reshape": _REGROUP, "unflatten": _REGROUP, "rearrange": _REGROUP,
+    "unsqueeze": _AXIS, "expand_dims": _AXIS, "newaxis": "write `none`: `x[:, none]`",
+    "matmul": _PRODUCT, "bmm": _PRODUCT, "mm": _PRODUCT, "dot": _PRODUCT, "addmm": "write `a + b @ c`",
+    "einsum": "write a product with `@`, or `sum(a * b, axis = -1)`",
+    "outer": "write `a[:, none] * b[none]`",
+    "round": "round with `floor(x + 0.5)`, or to a multiple with `round_to(x, 8)`",
+    "ceil": "round up with `-floor(-x)`", "trunc": "round down with `floor(x)`",
+    "pow": "write `x ** 2`", "square": "write `x ** 2`", "rsqrt": "write `1 / sqrt(x)`", "reciprocal": "write `1 / x`",
+    "sign": "write `where(x > 0, 1, where(x < 0, -1, 0))`", "neg": "write `-x`", "sub": "write `a - b`",
+    "mul": "write `a * b`", "div": "write `a / b`", "multiply": "write `a * b`", "divide": "write `a / b`",
+    "std": "write `sqrt(var(x, axis = -1))`",
+    "eq": "write `a == b`", "ne": "write `a != b`", "gt": "write `a > b`", "lt": "write `a < b`",
+    "ge": "write `a >= b`", "le": "write `a <= b`",
+    "logical_and": "write `a and b`", "logical_or": "write `a or b`", "logical_not": "write `not a`",
+    "masked_fill": "write `where(mask, value, x)`",
+    "tril": "compare positions: `arange(T)[:, none] >= arange(T)`; attention has `causal = true`",
+    "triu": "compare positions: `arange(T)[:, none] <= arange(T)`",
+    "eye": "compare positions: `arange(T)[:, none] == arange(T)`",
+    "full": "write `value * ones([B, D])`", "full_like": "write `0 * x + value`",
+    "zeros_like": "write `zeros(x)`", "ones_like": "write `ones(x)`", "randn_like": "write `randn(x)`",
+    "rand_like": "write `rand(x)`", "empty": _MADE, "tensor": "a number adapts to the tensor next to it; values that "
+    "do not train are a `Buffer`", "as_tensor": "a number adapts to the tensor next to it",
+    "linspace": "write `arange(n) * step`", "repeat_interleave": "write `x[:, :, none] -> expand([B, T, n])`",
+    "tile": "write `concat(x, x, axis = -1)`, or `x[:, none] -> expand([B, n, D])`",
+    "glu": "write `[a, b] = x -> chunk(2, axis = -1)`, then `a * sigmoid(b)`",
+    "GLU": "write `[a, b] = x -> chunk(2, axis = -1)`, then `a * sigmoid(b)`",
+    "ReLU6": "write `clamp(min = 0, max = 6)`", "relu6": "write `clamp(min = 0, max = 6)`",
+    "PReLU": "write `leaky_relu(0.25)`, or `max` and `min` with a `Param`",
+    "logsumexp": "write `log(sum(exp(x), axis = -1))`",
+    "AdaptiveAvgPool3d": "write `global_avg_pool`",
+    "Sequential": _STAGES, "ModuleList": _STAGES, "ModuleDict": _STAGES, "Module": "a layer of your own is a `block`",
+    "LSTMCell": _SCAN, "GRUCell": _SCAN, "RNNCell": _SCAN,
+    "TransformerEncoderLayer": "take a block of `std.transformer`, or write it with `attention`",
+    "TransformerEncoder": "take a block of `std.transformer`, or write it with `attention`",
+    "len": _SIZES, "shape": _SIZES, "size": _SIZES, "ndim": _SIZES, "dim": _SIZES, "numel": _SIZES,
+    "int": "a whole quotient is written `a // b`; `floor(x)` rounds down", "float": _CAST, "bool": "compare: `x != 0`",
+    "half": _CAST, "double": _CAST, "long": _CAST,
+    "isinstance": "types are known before a model runs: choose with `if`", "print": "name the value: `dlc predict` and metrics show outputs",
+    "lambda": "a function of your own is a `block`", "append": "several values are `[a, b]`, joined with `concat` or `stack`",
+    "enumerate": "a loop over positions is `for i in 0..n { .. }`", "zip": "a loop over pairs is `for (a, b) in [(1, 2), (3, 4)] { .. }`",
+    "cuda": _WHEREVER, "cpu": _WHEREVER, "device": _WHEREVER, "contiguous": "leave it out", "clone": "leave it out: values never change",
+    "copy": "leave it out: values never change", "item": "leave it out", "numpy": "leave it out", "requires_grad_": "freeze weights in `train`: `freeze \"head.**\"`",
+    "apply": "initial values are rules: `init Linear.weight = normal(0.02)`",
+    "CrossEntropyLoss": _IN_TRAIN, "MSELoss": "losses belong in `train`: `loss = mse(pred, y)`",
+    "BCEWithLogitsLoss": "losses belong in `train`: `loss = bce(logit, label)`", "NLLLoss": _IN_TRAIN,
+    "super": "a block has no constructor: write its stages in its body", "self": "there is no `self`: names are bound in the body, `fc = Linear(8)`",
+}  # fmt: skip
+
+#: Another library's word for an argument; the first of ours that the entry has is meant.
+ARGUMENTS = {
+    "dim": ("axis",), "dims": ("axis",), "axes": ("axis",), "keepdims": ("keepdim",), "keep_dims": ("keepdim",),
+    "padding_idx": ("pad",), "num_embeddings": ("count",), "embedding_dim": ("dim",), "features": ("out",),
+    "units": ("out",), "filters": ("out",), "out_features": ("out",), "out_channels": ("out",), "negative_slope": ("slope",),
+    "rate": ("p",), "prob": ("p",), "attn_mask": ("mask",), "is_causal": ("causal",), "dropout_p": ("dropout",),
+    "approximate": ("approx",), "upscale_factor": ("r",), "scale_factor": ("factor",), "unbiased": ("correction",),
+    "learning_rate": ("lr",), "beta": ("betas",), "momentum": ("momentum",), "size": ("hidden", "out"),
+}  # fmt: skip
+
+#: Arguments in whose place something else is written.
+ELSEWHERE = dict.fromkeys(
+    ("ceil", "ceil_mode"),
+    "for windows that reach over the edge, pad behind first: `x -> pad((0, 1, 0, 1), value = -1e30) -> max_pool(3, stride = 2)`",
+)
+
+#: Arguments that the language has no need of.
+NEEDLESS = {
+    "in_features": "the input's size is known", "in_channels": "the input's size is known",
+    "input_size": "the input's size is known", "num_features": "the input's size is known",
+    "num_channels": "the input's size is known", "normalized_shape": "it normalises the last axis",
+    "embed_dim": "the input's size is known", "batch_first": "the batch is always the first axis",
+    "inplace": "values never change", "device": "tensors are where the model is", "requires_grad": "freeze weights in `train`",
+    "track_running_stats": "statistics are always kept", "return_sequences": "`.y` holds every step, `.h` the last one",
+}  # fmt: skip
+
+#: Where names of other libraries come from: `torch.relu(x)`.
+MODULES = (
+    "torch",
+    "nn",
+    "F",
+    "np",
+    "numpy",
+    "tf",
+    "jnp",
+    "jax",
+    "keras",
+    "math",
+    "self",
+    "timm",
+    "torchvision",
+    "einops",
+)
+
+
+def suggest(name: str, near: str | None) -> tuple[str, ...]:
+    """The help for a name that is not defined: another library's word, else a near name."""
+    if name in LITERALS:
+        return (f"write `{LITERALS[name]}`",)
+    return (WRITTEN[name],) if name in WRITTEN else meant(OURS.get(name) or near)
+
+
+def argument(name: str, known: tuple[str, ...], near: str | None) -> tuple[str, ...]:
+    """The help for an argument that an entry does not have."""
+    if name in ELSEWHERE:
+        return (ELSEWHERE[name],)
+    if name in NEEDLESS:
+        return (f"leave it out: {NEEDLESS[name]}",)
+    found = next((word for word in ARGUMENTS.get(name, ()) if word in known), None)
+    # `padding`, `kernel_size`, `num_classes`: another library's longer word for ours.
+    longer = next((k for k in known if len(k) > 2 and (name.startswith(k) or k in name.split("_"))), None)
+    return meant(found or near or longer)
+
+
+# ---- calls ---------------------------------------------------------------------------------------------------------
+
+
+def method_call(name: str, span: Span, helps: tuple[str, ...]) -> Diagnostic:
+    return Diagnostic("E0303", f"a tensor has no method `{name}`", span, "a method of another library", helps=helps)
+
+
+def module_call(path: str, span: Span, helps: tuple[str, ...]) -> Diagnostic:
+    return Diagnostic("E0303", f"`{path}` is not part of the language", span, "a name of another library", helps=helps)
+
+
+def layer_called(made: str, span: Span, piped: str) -> Diagnostic:
+    return Diagnostic(
+        "E0303", f"`{made}` is applied with `->`", span, "called a second time", helps=(f"write `{piped}`",)
+    )
+
+
+def instance_called(name: str, span: Span, piped: str) -> Diagnostic:
+    return Diagnostic(
+        "E0303", f"`{name}` is an instance: apply it with `->`", span, "called here", helps=(f"write `{piped}`",)
+    )
+
+
+def inputs_as_arguments(name: str, span: Span, piped: str) -> Diagnostic:
+    return Diagnostic(
+        "E0304",
+        f"`{name}` takes its inputs through `->`",
+        span,
+        "a tensor among its arguments",
+        helps=(f"write `{piped}`",),
+    )
+
+
+def part_called(path: str, span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0303",
+        f"`{path}` cannot be called",
+        span,
+        "a part of an instance",
+        helps=("apply the whole instance with `x -> name`; a part that is used alone is bound on its own",),
+    )
+
+
+def cannot_call(span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0303",
+        "this cannot be called",
+        span,
+        "not a function",
+        helps=("a function or layer is applied by its name: `x -> relu`, `x -> Linear(8)`",),
+    )

@@ -1,0 +1,158 @@
+"""Words and forms of Python, PyTorch and NumPy: one message each, whose help is a program that checks."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from dlc.compiler.catalogue.ops import find, names
+from dlc.compiler.catalogue.ops.base import Function
+from dlc.compiler.check import check
+from dlc.compiler.messages import habits
+from dlc.compiler.messages.diagnostics import Diagnostic
+from dlc.compiler.messages.source import Source
+from dlc.compiler.text.parse import parse
+
+BLOCKS = """dlspec 1
+block twice(x: [B, ...]) -> [B, ...] { 2 * x }
+block Mix(scale = 1.0)(x: [B, ..., D], memory: [B, ..., D]) -> [B, ..., D] { scale * x + memory -> fc: Linear(D) }
+"""
+
+
+def said(lines: str, folder: Path) -> list[Diagnostic]:
+    """What is said of a model with these lines; `x`, `z` are f32[B, T, 8], `ids` and `i` i64."""
+    file = folder / "case.dlspec"
+    inputs = "x: [B, T, 8], z: [B, T, 8], ids: i64[B, T], i: i64[B], bias: [T, T]"
+    file.write_text(f"{BLOCKS}model M({inputs}) -> (y: [_, ...]) {{\n{lines}\n}}\n", "utf-8")
+    return list(check(file).report.errors)
+
+
+#: What is written, and what the help tells to write instead.
+ROWS = {
+    "y = torch.relu(x)": "relu(x)",
+    "y = F.softmax(x, dim=-1)": "softmax(x, axis = -1)",
+    "y = torch.nn.functional.gelu(x)": "gelu(x)",
+    "y = np.exp(x)": "exp(x)",
+    "y = torch.cat([x, z], dim=1)": "concat(x, z, axis = 1)",
+    "y = torch.stack((x, z), 1)": "stack(x, z, axis = 1)",
+    "y = x.mean(-1)": "mean(x, axis = -1)",
+    "y = x.mean(dim=1, keepdim=True)": "mean(x, axis = 1, keepdim = true)",
+    "y = x.relu()": "relu(x)",
+    "y = (x + z).sum(dim=[1, 2])": "sum((x + z), axis = [1, 2])",
+    "y = x.clamp(min=0)": "clamp(x, min = 0)",
+    "y = x -> torch.relu": "relu",
+    "y = x -> nn.functional.gelu": "gelu",
+    "y = Linear(8)(x)": "x -> Linear(8)",
+    "y = Linear(8, bias=false)(x + z)": "x + z -> Linear(8, bias = false)",
+    "y = Mix(2.0)(x, z)": "(x, z) -> Mix(2.0)",
+    "y = twice(x)": "x -> twice",
+    "y = Mix(x, z)": "(x, z) -> Mix",
+    "y = Linear(x, 8)": "x -> Linear(8)",
+    "y = x -> Mix(z)": "-> Mix(memory = z)",
+    "fc = Linear(8)\n  y = fc(x)": "x -> fc",
+    "mix = Mix()\n  y = mix(x, memory = z)": "x -> mix(memory = z)",
+    "fc = Linear(8)\n  y = fc.forward(x)": "x -> fc",
+    "y = x[i]": "x -> gather(i[:, none, none] -> expand([B, T, 8]), axis = 0)",
+    "y = x[:, i]": "x -> gather(i[:, none, none] -> expand([B, 1, 8]), axis = 1) -> squeeze(1)",
+    "y = x -> Linear(8, bias = False)": "false",
+    "y = x[:, None]": "none",
+    "y = x -> pow(2)": "x ** 2",
+}
+
+
+@pytest.mark.parametrize("wrong", ROWS, ids=lambda text: re.sub(r"\W+", "_", text))
+def test_the_form_of_another_library_gets_ours(wrong: str, tmp_path: Path) -> None:
+    found = said(f"  {wrong}", tmp_path)
+    assert len(found) == 1, [d.message for d in found]
+    assert f"`{ROWS[wrong]}`" in found[0].helps[0]
+    whole = re.fullmatch(r"y = [^>]*", wrong) is not None and ROWS[wrong] not in ("false", "none")
+    if whole:
+        assert said(f"  y = {ROWS[wrong]}", tmp_path) == []
+
+
+#: Words alone.
+WORDS = {
+    "y = x -> Linear(8) -> ReLU": "relu",
+    "y = x -> Conv2d(8, 3)": "Conv",
+    "y = x -> BatchNorm2d": "BatchNorm",
+    "y = cat(x, z)": "concat",
+    "y = mean(x, dim = -1)": "axis",
+    "y = x -> Linear(in_features = 8, out = 8)": "leave it out",
+    "y = max(x, z)": "maximum(x, y)",
+    "y = attention(x, x, x, mask = bias)": None,
+    "y = x -> for i in range(3) { relu }": "0..n",
+    "y = x -> transpose(1, 2)": ".T",
+    "y = x.transpose(1, 2)": ".T",
+    "y = x.view(4, 2)": "=>",
+    "y = x / len(x)": "sizes have names",
+    "y = x / x.size(1)": "sizes have names",
+    "y = x.to(f32)": "cast",
+    "y = self.fc(x)": "x -> fc",
+    "h = x -> fc: Linear(8)\n  y = h @ fc.weight": "fc = Linear(..)",
+    "h = x -> a.fc: Linear(8)\n  y = h -> a": "a = Linear(..)",
+    "fc = a.b: Linear(8)\n  y = x -> fc": "name = Linear(8)",
+    "y = round(x)": "floor(x + 0.5)",
+    "y = x.unsqueeze(-1)": "none",
+    "y = torch.einsum(x, z)": "@",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("wrong", WORDS, ids=lambda text: re.sub(r"\W+", "_", text))
+def test_a_word_of_another_library_gets_ours(wrong: str, tmp_path: Path) -> None:
+    found = said(f"  {wrong}", tmp_path)
+    assert len(found) == 1, [d.message for d in found]
+    if WORDS[wrong] is not None:
+        assert WORDS[wrong] in " ".join(found[0].helps)
+
+
+ELEMENTWISE = [
+    name
+    for name in names()
+    if (op := find(name)) and issubclass(op, Function) and op.elementwise and not op.syntax and len(op.tensors) == 1
+]
+
+
+@pytest.mark.parametrize("form", ["torch.{}(x)", "F.{}(x)", "x.{}()"])
+def test_every_function_of_one_tensor_is_known_by_its_name(form: str, tmp_path: Path) -> None:
+    assert len(ELEMENTWISE) > 20
+    missing = [
+        name for name in ELEMENTWISE if f"`{name}(x)`" not in said(f"  y = {form.format(name)}", tmp_path)[0].helps[0]
+    ]
+    assert missing == []
+
+
+def test_the_tables_name_what_there_is() -> None:
+    known = {*names(), "and", "or", "not"}
+    assert [word for word, ours in habits.OURS.items() if ours not in known] == []
+    arguments = {
+        argument
+        for name in names()
+        if (op := find(name))
+        for argument in [a for a, _, _ in op.arguments] + [t for t, _ in op.tensors]
+    }
+    arguments |= {"lr", "betas", "momentum"}
+    assert [ours for words in habits.ARGUMENTS.values() for ours in words if ours not in arguments] == []
+
+
+SNIPPETS = sorted(
+    part
+    for text in {*habits.WRITTEN.values(), *habits.ELSEWHERE.values()}
+    for part in text.split("`")[1::2]
+    if re.search(r"\w", part)
+)
+#: Where a snippet may be: a statement, a stage, an index, a key of `train`.
+PLACES = (
+    "block A(x: [B]) -> [B] {{\n  {}\n}}", "block A(x: [B]) -> [B] {{\n  x -> {}\n}}", "block A(x: {}) {{ x }}",
+    "block A(x: [B]) -> [B] {{\n  y = {}\n}}", "train {{ {} }}",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("snippet", SNIPPETS)
+def test_what_a_help_writes_is_of_the_language(snippet: str) -> None:
+    """It parses somewhere, and names only functions that there are."""
+    text = snippet.replace("{ .. }", "{ relu }").replace("(..)", "()")
+    assert any(parse(Source("x", place.format(text)))[0] is not None for place in PLACES)
+    called = set(re.findall(r"\b([a-z_]+)\(", text))
+    assert called <= {*names(), "scan", "carry", "round_to", "cross_entropy", "mse", "bce", "normal"}
