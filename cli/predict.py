@@ -64,7 +64,7 @@ def exported(model: Path, inputs: Sequence[Path], device: str) -> tuple[list[dic
     from ..runtime.inference.session import Session
 
     session = Session(model, "cpu" if device == "cpu" else "cuda" if device.startswith("cuda") else "auto")
-    names, arrays = input_files.read(session.inputs, inputs)
+    names, arrays = input_files.read(session.inputs, inputs, session.columns)
     outputs = answers.in_units(session.predict(arrays), session.answers)
     return answers.rows(names, outputs, session.answers, raw=True), answers.notes(session.answers, list(outputs))
 

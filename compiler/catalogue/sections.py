@@ -40,7 +40,9 @@ DATA = SectionKeys(
             "where",
             "a condition on fields of the source and on lengths of the section",
             "every record",
-            "Keeps the records for which the condition holds; it is applied before the split.",
+            "Keeps, in every split, the records for which the condition holds; transforms learn from these only, unless the "
+            'condition needs what they learn. A missing value is `""` in a comparison with a text, and only `!=` holds for one '
+            "in a comparison with a number.",
             "where = source.label < 5",
         ),
         Key(

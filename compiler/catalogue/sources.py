@@ -97,7 +97,7 @@ class Hub(Source):
 
 
 class Npz(Source):
-    """Arrays with a common first axis; one field per array."""
+    """Arrays with a common first axis; one field per array. NaN is a missing number."""
 
     path: Path
 

@@ -44,7 +44,7 @@ class DataNode(Record):
     """One value of a record. `op` is a transform of the table, or one of
 
     - `source` (args: field): a field of the source;
-    - `columns` (args: except): all columns of a table but these, as f32[n], in the file's order;
+    - `columns` (args: except): all columns of a table but these, as f32[n], in the order of the file that the run trained on;
     - `tuple`: a record of the inputs, members `first`, `second`, ...;
     - `member` (args: name): a member of a record;
     - `slice` (args: start, stop; None is open): along the first axis;

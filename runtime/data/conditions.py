@@ -6,11 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ...compiler.catalogue import transforms
 from ...compiler.ir.data import Condition
 from ...compiler.sizes.dims import Dim
+from . import cells
 from .graph import Graph, Part, Records
 
 
@@ -22,39 +25,79 @@ def holds(graph: Graph, condition: Condition, part: Part) -> NDArray[np.bool_]:
         return np.logical_and.reduce(found) if condition.op == "and" else np.logical_or.reduce(found)
     if condition.op == "not":
         return ~holds(graph, condition.items[0], part)
-    left, right = (_side(graph, side, part, positions) for side in (condition.left, condition.right))
-    if any(isinstance(side, np.ndarray) and side.dtype.kind in "US" for side in (left, right)):
-        left, right = _comparable(left, right)
+    left, right = _comparable(graph, condition, part, positions)
     compare: dict[str, Callable[[Any, Any], Any]] = {
         "==": np.equal, "!=": np.not_equal, "<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal,
     }  # fmt: skip
     return np.broadcast_to(compare[condition.op](left, right), positions.shape).copy()
 
 
-def _side(graph: Graph, side: Any, part: Part, positions: Records) -> Any:
+def before_fitting(graph: Graph, condition: Condition) -> tuple[Condition | None, Condition | None]:
+    """A condition as the part that reads nothing learned, which can hold before anything is learned from the records, and the
+    rest."""
+    parts = condition.items if condition.op == "and" else (condition,)
+    early = tuple(part for part in parts if not _learned(graph, part))
+    late = tuple(part for part in parts if part not in early)
+    return _all(early, condition), _all(late, condition)
+
+
+def _all(parts: tuple[Condition, ...], condition: Condition) -> Condition | None:
+    return condition.model_copy(update={"op": "and", "items": parts, "left": None, "right": None}) if parts else None
+
+
+def _learned(graph: Graph, condition: Condition) -> bool:
+    if condition.items:
+        return any(_learned(graph, item) for item in condition.items)
+    nodes = [_node(graph, side) for side in (condition.left, condition.right)]
+    needed = graph.needed([node for node in nodes if node is not None], training=False)
+    return any(transforms.of(graph.nodes[identifier].op).fitted for identifier in needed)
+
+
+def _node(graph: Graph, side: Any) -> int | None:
+    """The node that a side is computed from; None for a constant."""
     if isinstance(side, tuple):
-        value = graph.evaluate([side[1]], part, positions, training=False)[side[1]]
-        if isinstance(value, Tensor):
-            return value.numpy()
-        assert isinstance(value, list)
-        return np.asarray(value)
+        return side[1]
     if isinstance(side, Dim):
-        for item in graph.section.fields:
-            for axis, size in enumerate(item.type.shape[1:]):
-                if size == side:
-                    value: Any = graph.evaluate([item.node], part, positions, training=False)[item.node]
-                    return np.array([entry.shape[axis] for entry in value])
-    return side
+        return next((item.node for item in graph.section.fields if side in item.type.shape[1:]), None)
+    return None
 
 
-def _comparable(left: Any, right: Any) -> tuple[Any, Any]:
-    """Texts compared with numbers are read as numbers if they all are."""
+def _comparable(graph: Graph, condition: Condition, part: Part, positions: Records) -> tuple[Any, Any]:
+    """Both sides as numbers, or both as texts. A constant decides which; two columns are numbers where all their values are. In
+    a comparison of texts a missing value is `""`, in one of numbers NaN: only `!=` holds for it."""
+    sides = condition.left, condition.right
+    values = [_side(graph, side, part, positions) for side in sides]
+    constants = [side for side in sides if not isinstance(side, (tuple, Dim))]
+    if any(isinstance(constant, str) for constant in constants):
+        return tuple(_texts(graph, value) for value in values)  # pyright: ignore[reportReturnType]
+    try:
+        return tuple(_numbers(value) for value in values)  # pyright: ignore[reportReturnType]
+    except cells.NotANumber as wrong:
+        if not constants:
+            return tuple(_texts(graph, value) for value in values)  # pyright: ignore[reportReturnType]
+        at = next(side[1] for side in sides if isinstance(side, tuple))
+        value = next(value for value in values if isinstance(value, list))
+        record = int(part.records[wrong.position])
+        raise graph.bad_cell(graph.nodes[at], value[wrong.position], record) from None
 
-    def read(side: Any) -> Any:
-        try:
-            return np.asarray(side, dtype=np.float64)
-        except ValueError:
-            return None
 
-    a, b = read(left), read(right)
-    return (np.asarray(left, str), np.asarray(right, str)) if a is None or b is None else (a, b)
+def _numbers(value: Any) -> Any:
+    return cells.numbers(value) if isinstance(value, list) else value
+
+
+def _texts(graph: Graph, value: Any) -> Any:
+    return np.array(graph.texts(torch.from_numpy(value) if isinstance(value, np.ndarray) else value), str)
+
+
+def _side(graph: Graph, side: Any, part: Part, positions: Records) -> Any:
+    """A constant, numbers as an array, or cells as a list."""
+    node = _node(graph, side)
+    if node is None:
+        return side
+    value = graph.evaluate([node], part, positions, training=False)[node]
+    if isinstance(side, Dim):
+        item = next(item for item in graph.section.fields if side in item.type.shape[1:])
+        axis = item.type.shape[1:].index(side)
+        found: Any = value
+        return np.array([entry.shape[axis] for entry in found])
+    return value.numpy() if isinstance(value, Tensor) else value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,10 +15,11 @@ from ...compiler.ir.data import DataField
 from ...compiler.messages.diagnostics import Failed
 from ...compiler.sizes.dims import Dim
 from ...compiler.sizes.types import shape_text
-from . import mistakes
+from . import cells, mistakes
 from .fitting import no_number
 from .graph import Graph, Part, Records
-from .values import DTYPES, Place, Value
+from .table import Numbers
+from .values import DTYPES, Place, Value, is_cells
 
 Bad = Callable[[int], Failed]  # what is wrong with a record of a batch
 
@@ -29,15 +31,17 @@ def as_field(
     records = part.records[positions]
     place: Place = lambda i: graph.table.place(int(records[i]))
     node = graph.nodes[graph.real(field.node, False)]
-    if isinstance(value, list) and value and isinstance(value[0], str):
-        source = graph.nodes[node.id]
-        numbers = graph.numbers(source, source.args["field"], records)
-        value = torch.from_numpy(numbers)
+    dtype = DTYPES[field.type.dtype]
+    if is_cells(value):
+        value = (
+            graph.as_numbers(node, value, records) if dtype.is_floating_point else _whole(graph, field, value, records)
+        )
     assert not isinstance(value, dict)
     _check_shapes(graph, field, value, place)
-    dtype = DTYPES[field.type.dtype]
     if not look:
         return value.to(dtype) if isinstance(value, Tensor) else [item.to(dtype) for item in value]
+    if node.op == "source" and isinstance(value, Tensor):
+        _check_classes(graph, node.args["field"], field, value, place)
     wrong: Bad = lambda i: no_number(graph, node, field.span, int(records[i]), field.name)
     if isinstance(value, Tensor):
         return _narrowed(field, value, dtype, place, wrong)
@@ -95,15 +99,63 @@ def _check_shapes(graph: Graph, field: DataField, value: Value, place: Place) ->
                 raise mistakes.too_long(field.span, field.name, place(number), have, str(want), limit)
 
 
+def _check_classes(graph: Graph, column: str, field: DataField, value: Tensor, place: Place) -> None:
+    """A number that is no class stands for a missing label: data sets of the hub write -1."""
+    found = graph.table.columns[column]
+    if isinstance(found, Numbers) and found.classes is not None:
+        bad = _first((value < 0) | (value >= len(found.classes)))
+        if bad is not None:
+            number, count = float(value[bad]), len(found.classes)
+            raise mistakes.missing_class(field.span, place(bad[0]), column, number, count)
+
+
+def _whole(graph: Graph, field: DataField, value: list[str], records: Records) -> Tensor:
+    """Cells as whole numbers, exactly."""
+    node = graph.nodes[graph.real(field.node, False)]
+    try:
+        found = cells.whole_numbers(value)
+    except cells.NotANumber as wrong:
+        raise graph.bad_cell(node, value[wrong.position], int(records[wrong.position])) from None
+    for position, number in enumerate(found) if isinstance(found, list) else ():
+        record = int(records[position])
+        if number is None or not math.isfinite(number):
+            raise no_number(graph, node, field.span, record, field.name)
+        if isinstance(number, float) and number != round(number):
+            raise mistakes.not_whole(field.span, field.name, graph.table.place(record), number)
+        if not -(2**63) <= number < 2**63:
+            text = value[position].strip()
+            raise mistakes.out_of_range(field.span, field.name, graph.table.place(record), text, field.type.dtype)
+    return torch.from_numpy(np.array(found, np.int64))
+
+
 def _narrowed(field: DataField, value: Tensor, dtype: torch.dtype, place: Place, wrong: Bad) -> Tensor:
+    """In the declared dtype. Raises Failed for a record with a number that is not finite, not whole or does not fit."""
     if value.is_floating_point():
-        finite = torch.isfinite(value).reshape(len(value), -1).all(1)
-        if not bool(finite.all()):
-            raise wrong(int((~finite).nonzero()[0]))
+        bad = _first(~torch.isfinite(value))
+        if bad is not None:
+            raise wrong(bad[0])
         if not dtype.is_floating_point:
-            whole = (value == value.round()).reshape(len(value), -1).all(1)
-            if not bool(whole.all()):
-                at = int((~whole).nonzero()[0])
-                bad = value[at].reshape(-1)
-                raise mistakes.not_whole(field.span, field.name, place(at), float(bad[bad != bad.round()][0]))
-    return value.to(dtype)
+            bad = _first(value != value.round())
+            if bad is not None:
+                raise mistakes.not_whole(field.span, field.name, place(bad[0]), float(value[bad]))
+    found = value.to(dtype)
+    bad = _first(~torch.isfinite(found) if dtype.is_floating_point else ~_fits(value, dtype))
+    if bad is not None:
+        raise mistakes.out_of_range(field.span, field.name, place(bad[0]), f"{value[bad].item():g}", field.type.dtype)
+    return found
+
+
+def _first(wrong: Tensor) -> tuple[int, ...] | None:
+    """The indices of the first wrong number; None where all are right."""
+    return tuple(wrong.nonzero()[0].tolist()) if bool(wrong.any()) else None
+
+
+def _fits(value: Tensor, dtype: torch.dtype) -> Tensor:
+    """Which numbers an integer dtype (or `bool`) can hold."""
+    low, high = (0, 1) if dtype == torch.bool else (torch.iinfo(dtype).min, torch.iinfo(dtype).max)
+    if not value.is_floating_point():
+        own = (0, 1) if value.dtype == torch.bool else (torch.iinfo(value.dtype).min, torch.iinfo(value.dtype).max)
+        if low <= own[0] and own[1] <= high:
+            return torch.ones((), dtype=torch.bool)
+        return (value >= low) & (value <= high)
+    return (value >= low) & (value < high + 1)  # 2**63 - 1 is no float

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...compiler.ir.data import DataSet, Split
+from ...compiler.ir.data import Condition, DataSet, Split
 from .. import randomness
 from . import conditions, declared, fitting, mistakes, sources, splits, streams
 from .draw import Draw, Records
@@ -73,14 +73,21 @@ def open_data(
         parts = {split: Part(split, records) for split, records in divided.items()}
     graph = Graph(section, table, root, known, workers)
     data = Data(section, table, graph, parts)
+    early, late = conditions.before_fitting(graph, section.where) if section.where is not None else (None, None)
+    _keep(data, early)
     fitting.fit(graph, parts[home])
-    if section.where is not None:
-        for split, part in parts.items():
-            kept = part.records[conditions.holds(graph, section.where, part)]
-            if not len(kept):
-                raise mistakes.nothing_left(section.where.span)
-            parts[split] = replace(part, records=kept)
+    _keep(data, late)
     return data
+
+
+def _keep(data: Data, condition: Condition | None) -> None:
+    """Leaves in each split the records for which a `where` holds."""
+    for split, part in data.parts.items() if condition is not None else ():
+        assert condition is not None
+        kept = part.records[conditions.holds(data.graph, condition, part)]
+        if not len(kept):
+            raise mistakes.nothing_left(condition.span, split)
+        data.parts[split] = replace(part, records=kept)
 
 
 def free_memory(device: torch.device) -> int:

@@ -12,9 +12,9 @@ from ...compiler.catalogue import transforms
 from ...compiler.ir.data import DataNode
 from ...compiler.messages.diagnostics import Failed
 from ...compiler.messages.source import Span
-from . import mistakes, streams
+from . import cells, mistakes, streams
 from .graph import Graph, Part, Records
-from .table import MISSING_CELLS, Cells
+from .table import Cells, Numbers
 from .transforms import learning
 from .values import Value, joined
 
@@ -22,6 +22,8 @@ from .values import Value, joined
 def fit(graph: Graph, part: Part) -> None:
     """Learns what fitted nodes need, on one split, in order."""
     for node in graph.section.nodes:
+        if node.op == "columns" and node.id not in graph.fitted:
+            graph.fitted[node.id] = {"names": graph.column_names(node)}
         transform = transforms.of(node.op)
         if not transform.fitted or node.id in graph.fitted:
             continue
@@ -31,11 +33,13 @@ def fit(graph: Graph, part: Part) -> None:
             graph.fitted[node.id] = learning(node.op)(value, node.args)
             continue
         value = graph.evaluate([node.inputs[0]], part, np.arange(len(part)), training=False)[node.inputs[0]]
+        records = part.records
         if isinstance(value, dict):  # one vocabulary, one mean for all members
+            records = np.tile(records, len(value))
             value = joined(list(value.values()))
         if transform.takes == "numbers":
-            value = graph.as_numbers(node, value, part.records)
-            _check_numbers(graph, node, value, part.records, holes=transform.fills)
+            value = graph.as_numbers(node, value, records)
+            _check_numbers(graph, node, value, records, holes=transform.fills)
         elif transform.takes == "texts":
             value = graph.texts(value)
         graph.fitted[node.id] = learning(node.op)(value, node.args)
@@ -54,23 +58,16 @@ def _check_numbers(graph: Graph, node: DataNode, value: Value, records: Records,
 def no_number(graph: Graph, node: DataNode, span: Span, record: int, name: str, *, holes: bool = False) -> Failed:
     """What to say of a record that gives no finite number: the column below `node` that is to blame, else the field."""
     place = graph.table.place(record)
-    for column in _columns_below(graph, node):
-        cells = graph.table.columns[column]
-        name = name or column
-        if not isinstance(cells, Cells):
+    for name_of_column in graph.columns_of(node):
+        column = graph.table.columns[name_of_column]
+        name = name or name_of_column
+        if isinstance(column, Numbers) and column.array.ndim == 1 and not np.isfinite(column.array[record]):
+            return mistakes.not_finite(span, name_of_column, place)
+        if not isinstance(column, Cells):
             continue
-        cell = cells.values[record].strip().lower()
-        if cell in MISSING_CELLS and not holes:
-            return mistakes.empty_cell(span, place, column)
-        if "inf" in cell or (cell.lstrip("+-")[:1].isdecimal() and math.isinf(float(np.float32(cell)))):
-            return mistakes.infinite(span, place, column, cells.values[record].strip())
+        cell = column.values[record].strip()
+        if cells.is_missing(cell) and not holes:
+            return mistakes.empty_cell(span, place, name_of_column, cell)
+        if cells.is_number(cell) and math.isinf(np.float32(cells.number(cell))):
+            return mistakes.infinite(span, place, name_of_column, cell)
     return mistakes.not_finite(span, name, place)
-
-
-def _columns_below(graph: Graph, node: DataNode) -> list[str]:
-    """Names of the columns that a node is made from."""
-    if node.op == "source":
-        return [node.args["field"]]
-    if node.op == "columns":
-        return [name for name in graph.table.order if name not in node.args["except"]]
-    return [name for identifier in node.inputs for name in _columns_below(graph, graph.nodes[identifier])]

@@ -6,8 +6,9 @@ chunk of batches at a time, on the device, with numbers that are pure functions 
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,14 +21,15 @@ from torch import Tensor
 from ...compiler.catalogue import transforms
 from ...compiler.catalogue.transforms import Transform
 from ...compiler.ir.data import DataNode, DataSet
+from ...compiler.messages.diagnostics import Failed
 from .. import randomness
-from . import decode, mistakes, streams
+from . import cells, decode, mistakes, streams
 from .draw import Draw, Records
 from .streams import Part
-from .table import Cells, Images, Numbers, Ragged, Stream, Table, column_numbers
+from .table import Cells, Images, Numbers, Ragged, Stream, Table, column_numbers, not_a_number
 from .transforms import function
 from .transforms.text import mlm_mask, vocabulary_size
-from .values import Place, TextUse, Value, each, moved, packed, taken
+from .values import Place, TextUse, Value, each, is_cells, moved, packed, taken
 
 
 @dataclass
@@ -134,10 +136,7 @@ class Graph:
             case "source":
                 return self.read(node, records)
             case "columns":
-                names = [name for name in self.table.order if name not in node.args["except"]]
-                for name in node.args["except"]:
-                    self.table.column(name, node.span)
-                columns = [self.numbers(node, name, records) for name in names]
+                columns = [column_numbers(self.table, name, records, node.span) for name in self.column_names(node)]
                 return torch.stack([torch.from_numpy(column) for column in columns], 1).to(torch.float32)
             case "tuple":
                 names = ("first", "second", "third", "fourth", "fifth", "sixth")
@@ -173,7 +172,7 @@ class Graph:
                 return self._image(transform, value, args, u)
             case "texts" | "words":
                 texts = self.texts(value) if transform.takes == "texts" else value
-                return apply(texts, TextUse(node, learned, place, self._path))
+                return apply(texts, TextUse(node, learned, place, self._path, self.columns_of(node)))
             case "tokens":
                 return self._mlm(node, value, u, records)
             case _ if node.type.kind == "words":
@@ -234,44 +233,87 @@ class Graph:
         column = self.table.column(node.args["field"], node.span)
         match column:
             case Numbers(array):
-                return _tensor(array[records])
+                return self._tensor(node, array[records], lambda at: int(records[at[0]]))
             case Cells(values):
                 return [values[i] for i in records.tolist()]
             case Ragged(arrays):
-                return packed([_tensor(arrays[i]) for i in records.tolist()])
+                return packed([self._array(node, arrays[i], i) for i in records.tolist()])
             case Images(paths, gray):
                 return packed(decode.images([paths[i] for i in records.tolist()], gray, node.span, self.workers))
             case Stream():
                 raise mistakes.no_windows(node.span)
 
-    def numbers(self, node: DataNode, name: str, records: Records) -> NDArray[Any]:
-        return column_numbers(self.table, name, records, node.span)
+    def _array(self, node: DataNode, array: NDArray[Any] | None, record: int) -> Tensor:
+        if array is None:
+            raise mistakes.missing_value(node.span, self.table.place(record), node.args["field"])
+        return self._tensor(node, array, lambda _: record)
+
+    def _tensor(self, node: DataNode, array: NDArray[Any], record: Callable[[Any], int]) -> Tensor:
+        """An array as a tensor; `record` is that of an index in it."""
+        if array.dtype == np.uint64 and array.size and int(array.max()) >= 2**63:
+            at = tuple(np.argwhere(array >= 2**63)[0].tolist())
+            place = self.table.place(record(at))
+            raise mistakes.out_of_range(node.span, node.args["field"], place, str(int(array[at])), "i64")
+        wider = {"uint16": np.int32, "uint32": np.int64, "uint64": np.int64}
+        return torch.from_numpy(np.ascontiguousarray(array.astype(wider.get(array.dtype.name, array.dtype))))
+
+    def column_names(self, node: DataNode) -> list[str]:
+        """The columns of a `columns` node: those that it learned, by name, in whatever order another table has them; until
+        then those of the table."""
+        if node.id in self.fitted:
+            names = self.fitted[node.id]["names"]
+            lacking = [name for name in names if name not in self.table.columns]
+            if lacking:
+                raise mistakes.columns_missing(node.span, self.table.name, lacking, names, list(self.table.order))
+            return names
+        for name in node.args["except"]:
+            self.table.column(name, node.span)
+        return [name for name in self.table.order if name not in node.args["except"]]
+
+    def columns_of(self, node: DataNode) -> list[str]:
+        """Names of the columns that a node is made from."""
+        if node.op == "source":
+            return [node.args["field"]]
+        if node.op == "columns":
+            return self.column_names(node)
+        return [name for identifier in node.inputs for name in self.columns_of(self.nodes[identifier])]
 
     def as_numbers(self, node: DataNode, value: Value, records: Records) -> Value:
-        """A column of cells as numbers, where a transform of numbers reads it."""
-        if not isinstance(value, list) or (value and isinstance(value[0], Tensor)):
+        """Cells as numbers (NaN is a missing one), where a transform of numbers reads them. Raises Failed for a cell that is
+        neither."""
+        if not is_cells(value):
             return value
-        source = next((self.nodes[i] for i in node.inputs if self.nodes[i].op == "source"), None)
-        if source is None:
-            return value
-        return torch.from_numpy(self.numbers(source, source.args["field"], records))
+        try:
+            return torch.from_numpy(cells.numbers(value))
+        except cells.NotANumber as wrong:
+            raise self.bad_cell(node, value[wrong.position], int(records[wrong.position])) from None
+
+    def bad_cell(self, node: DataNode, cell: str, record: int) -> Failed:
+        """What to say of a cell that is not a number: it is one of the columns below `node`."""
+        for name in self.columns_of(node):
+            column = self.table.columns[name]
+            if isinstance(column, Cells) and column.values[record] == cell:
+                return not_a_number(self.table, name, record, node.span)
+        return mistakes.not_a_number(node.span, self.table.place(record), node.name or node.op, cell, False)
 
     def texts(self, value: Value) -> Any:
+        """Numbers as texts: a missing one is empty, as it is in a table of texts."""
         if isinstance(value, Tensor):
-            return [str(item) for item in value.tolist()]
+            return [_text(item) for item in value.tolist()]
         return value
 
     def _path(self, path: str) -> Path:
         return Path(os.path.normpath(self.root / path))
 
 
+def _text(item: Any) -> str:
+    if isinstance(item, bool):
+        return "true" if item else "false"
+    return "" if isinstance(item, float) and math.isnan(item) else str(item)
+
+
 def _largest(items: list[Any]) -> int:
     return max((int(item.max()) for item in items if len(item)), default=0)
-
-
-def _tensor(array: NDArray[Any]) -> Tensor:
-    wider = {"uint16": np.int32, "uint32": np.int64, "uint64": np.int64}
-    return torch.from_numpy(np.ascontiguousarray(array.astype(wider.get(array.dtype.name, array.dtype))))
 
 
 def batched(value: Value, node: DataNode, index: Tensor, device: torch.device) -> Tensor:

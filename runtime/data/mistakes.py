@@ -116,13 +116,71 @@ def not_a_number(span: Span, place: str, column: str, cell: str, text_column: bo
     return _fail("E0201", f'{place}, column `{column}`: "{shown}" is not a number', span, helps=(help,))
 
 
-def empty_cell(span: Span, place: str, column: str) -> Failed:
+def empty_cell(span: Span, place: str, column: str, cell: str) -> Failed:
     return _fail(
         "E0201",
-        f"{place}, column `{column}`: the cell is empty",
+        f"{place}, column `{column}`: " + (f'"{cell}" stands for a missing number' if cell else "the cell is empty"),
         span,
-        helps=('fill it in, or add `-> impute("mean")` (or `"median"`, or a value)',),
+        helps=(
+            'fill it in, or add `-> impute("mean")` (or `"median"`, or a value)',
+            *_left_out(column, f'!= "{cell}"'),
+        ),
     )
+
+
+def _left_out(column: str, condition: str) -> tuple[str, ...]:
+    """The condition that keeps the other records, where the name of the column can be written in a spec."""
+    return (f"leave such records out: `where = source.{column} {condition}`",) if column.isidentifier() else ()
+
+
+def missing_name(span: Span, place: str, column: str) -> Failed:
+    return _fail(
+        "E0205",
+        f"{place}, column `{column}`: the cell is empty, so its class is missing",
+        span,
+        helps=(*_left_out(column, '!= ""'), 'make them a class: write a name into the cells, such as "unknown"'),
+    )
+
+
+def missing_class(span: Span, place: str, field: str, value: float, count: int) -> Failed:
+    return _fail(
+        "E0205",
+        f"{place}: {value:g} in field `{field}` is not a class",
+        span,
+        notes=(f"there are {count} classes, numbered from 0",),
+        helps=_left_out(field, ">= 0") or ("remove the record",),
+    )
+
+
+def missing_value(span: Span, place: str, column: str) -> Failed:
+    return _fail("E0201", f"{place}, `{column}` is missing", span, helps=("fill it in, or remove the record",))
+
+
+def out_of_range(span: Span, field: str, place: str, value: str, dtype: str) -> Failed:
+    return _fail(
+        "E0204",
+        f"{place}: {value} in field `{field}` does not fit `{dtype}`",
+        span,
+        helps=("declare a wider dtype, or fix the value",),
+    )
+
+
+def columns_missing(
+    span: Span, source: str, lacking: Sequence[str], wanted: Sequence[str], known: Sequence[str]
+) -> Failed:
+    one = f"column {_shown(lacking)} is" if len(lacking) == 1 else f"columns {_shown(lacking)} are"
+    return _fail(
+        "E0301",
+        f"{one} missing in {source}",
+        span,
+        "read by name",
+        notes=(f"it has {_shown(known)}", f"the model was trained on {_shown(wanted)}"),
+        helps=("add what is missing; the order of the columns does not matter, and others are ignored",),
+    )
+
+
+def _shown(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names[:20]) + (", ..." if len(names) > 20 else "")
 
 
 def not_whole(span: Span, field: str, place: str, value: float) -> Failed:
@@ -277,8 +335,8 @@ def stream_too_short(span: Span, split: str, length: int, window: int) -> Failed
     )
 
 
-def nothing_left(span: Span) -> Failed:
-    return _fail("E0411", "`where` keeps no record", span)
+def nothing_left(span: Span, split: str) -> Failed:
+    return _fail("E0411", f"`where` keeps no record of the {split} split", span, helps=("make it less strict",))
 
 
 def no_windows(span: Span) -> Failed:

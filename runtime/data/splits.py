@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ...compiler.ir.data import DataSet, Split
 from ...compiler.messages.source import Span
 from .. import randomness
-from . import mistakes
+from . import cells, mistakes
 from .sources import SPLITS
 from .table import Cells, Numbers, Table
 
@@ -58,6 +58,20 @@ def _values(table: Table, name: str, span: Span) -> NDArray[Any]:
     if not isinstance(column, Numbers) or column.array.ndim != 1:
         raise mistakes.not_numbers(span, table.name, name)
     return column.array
+
+
+def _sortable(table: Table, name: str, span: Span) -> NDArray[Any]:
+    """A column to sort by: numbers where all are, else texts, as dates are (ISO 8601). A missing one has no place."""
+    values = _values(table, name, span)
+    if values.dtype.kind == "U":
+        try:
+            values = cells.numbers(values.tolist())
+        except cells.NotANumber:
+            pass
+    lacking = np.flatnonzero(values == "" if values.dtype.kind == "U" else np.isnan(values.astype(np.float64)))
+    if len(lacking):
+        raise mistakes.missing_value(span, table.place(int(lacking[0])), name)
+    return values
 
 
 def _random(table: Table, args: Mapping[str, Any], span: Span) -> dict[Split, Records]:
@@ -130,12 +144,7 @@ def _contiguous(table: Table, args: Mapping[str, Any], span: Span) -> dict[Split
     fractions = _fractions(args)
     order = np.arange(table.count, dtype=np.int64)
     if args.get("by") is not None:
-        values = _values(table, args["by"], span)
-        try:
-            values = values.astype(np.float64)
-        except ValueError:
-            pass  # dates as texts sort by themselves when they are ISO 8601
-        order = np.argsort(values, kind="stable").astype(np.int64)
+        order = np.argsort(_sortable(table, args["by"], span), kind="stable").astype(np.int64)
     ends = np.cumsum(shares(table.count, fractions))
     return {
         split: order[end - size : end] for split, end, size in zip(fractions, ends, np.diff([0, *ends]), strict=True)

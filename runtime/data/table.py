@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...compiler.ir.data import Split
+from ...compiler.messages.diagnostics import Failed
 from ...compiler.messages.source import Span
-from . import mistakes
+from . import cells, mistakes
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ class Cells:
 
 @dataclass(frozen=True)
 class Ragged:
-    """Arrays, one a record, whose first axes differ in length."""
+    """Arrays, one a record, whose first axes differ in length; None is a missing one."""
 
-    arrays: Sequence[NDArray[Any]]
+    arrays: Sequence[NDArray[Any] | None]
 
     def __len__(self) -> int:
         return len(self.arrays)
@@ -136,44 +136,20 @@ def column_numbers(table: Table, name: str, records: NDArray[np.int64], span: Sp
     """One number a record from a column of a table; a missing cell is NaN."""
     column = table.column(name, span)
     if isinstance(column, Cells):
-        return numbers_of(column, records, name, table, span)
+        values = [str(column.values[record]) for record in records]
+        try:
+            return cells.numbers(values)
+        except cells.NotANumber as wrong:
+            raise not_a_number(table, name, int(records[wrong.position]), span) from None
     if isinstance(column, Numbers) and column.array.ndim == 1:
         return column.array[records].astype(np.float64)
     raise mistakes.not_numbers(span, table.name, name)
 
 
-TRUTH = {"false": 0.0, "true": 1.0}
-MISSING_CELLS = frozenset(("", "na", "n/a", "nan", "null", "none"))
-
-
-def numbers_of(cells: Cells, records: NDArray[np.int64], name: str, table: Table, span: Span) -> NDArray[np.float64]:
-    """Cells as numbers; a missing one is NaN, anything else that is not a number a diagnostic."""
-    values: Any = cells.values
-    try:
-        return np.fromiter(map(float, map(values.__getitem__, records.tolist())), np.float64, len(records))
-    except ValueError:
-        pass  # one by one, to say which or to read it as missing
-    result = np.empty(len(records), np.float64)
-    for position, record in enumerate(records.tolist()):
-        cell: str = values[record].strip()
-        try:
-            result[position] = float(cell)
-        except ValueError:
-            if cell.lower() in TRUTH:
-                result[position] = TRUTH[cell.lower()]
-                continue
-            if cell.lower() in MISSING_CELLS:
-                result[position] = math.nan
-                continue
-            sample = cells.values[:100]
-            text_column = sum(_is_number(value) for value in sample) * 2 < len(sample)
-            raise mistakes.not_a_number(span, table.place(record), name, cell, text_column) from None
-    return result
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def not_a_number(table: Table, name: str, record: int, span: Span) -> Failed:
+    """What to say of a cell that is neither a number nor missing."""
+    column = table.columns[name]
+    assert isinstance(column, Cells)
+    sample = column.values[:100]
+    text_column = sum(map(cells.is_number, sample)) * 2 < len(sample)
+    return mistakes.not_a_number(span, table.place(record), name, column.values[record].strip(), text_column)

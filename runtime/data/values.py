@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias, TypeGuard, cast
 
 import torch
 from torch import Tensor
@@ -23,6 +23,11 @@ DTYPES: dict[str, torch.dtype] = {
     "f16": torch.float16, "bf16": torch.bfloat16, "f32": torch.float32, "f64": torch.float64, "i8": torch.int8,
     "i16": torch.int16, "i32": torch.int32, "i64": torch.int64, "u8": torch.uint8, "bool": torch.bool,
 }  # fmt: skip
+
+
+def is_cells(value: Value) -> TypeGuard[list[str]]:
+    """Whether these are cells of a table, as they are in the file."""
+    return isinstance(value, list) and len(value) > 0 and isinstance(value[0], str)
 
 
 def packed(items: list[Tensor]) -> Value:
@@ -90,12 +95,14 @@ def as_float(x: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class TextUse:
-    """A transform of texts in its place: `place` names a record in a message, `path` finds a file that is named in the spec."""
+    """A transform of texts in its place: `place` names a record in a message, `path` finds a file that is named in the spec,
+    `columns` are the columns of the source that the texts are from."""
 
     node: DataNode
     fitted: Mapping[str, Any]
     place: Place
     path: Callable[[str], Path]
+    columns: Sequence[str] = ()
 
     @property
     def args(self) -> Mapping[str, Any]:

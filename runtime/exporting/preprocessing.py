@@ -38,7 +38,7 @@ def with_preprocessing(
     own = {value.name for value in spec.body_of(next(m for m in spec.models if m.name == model.name)).inputs}
     for value in body.inputs:
         field = fields.get(train.inputs.get(value.name, value.name))
-        chain = _chain(data, field.node, fitted) if field is not None and value.name in own else []
+        chain = in_graph(data, field.node, fitted) if field is not None and value.name in own else []
         inputs.append(builder.apply(value, chain, data, fitted) if chain else value)
     if not builder.nodes:
         return spec, model, {}
@@ -62,11 +62,11 @@ def pipeline(data: DataSet, train: Train, names: Sequence[str], fitted: Mapping[
         field = next((f for f in data.fields if f.name == train.inputs.get(name, name)), None)
         if field is None:
             continue
-        inside = {node.id for node in _chain(data, field.node, fitted)} if fitted is not None else set[int]()
+        inside = {node.id for node in in_graph(data, field.node, fitted)} if fitted is not None else set[int]()
         found[name] = [
             {"op": node.op, "args": _plain(node.args), "in_graph": node.id in inside}
             | ({"fitted": dict(fitted[node.id])} if fitted is not None and node.id in fitted else {})
-            for node in _path(data, field.node)
+            for node in way_to(data, field.node)
         ]
     return json.dumps(found)
 
@@ -78,7 +78,7 @@ def _plain(args: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _path(data: DataSet, last: int) -> list[DataNode]:
+def way_to(data: DataSet, last: int) -> list[DataNode]:
     """The nodes that lead to a field in evaluation, first to last."""
     found: list[DataNode] = []
     node = data.node(last)
@@ -90,11 +90,11 @@ def _path(data: DataSet, last: int) -> list[DataNode]:
         node = data.node(node.inputs[1] if node.op == "choose" else node.inputs[0])
 
 
-def _chain(data: DataSet, last: int, fitted: Mapping[int, Mapping[str, Any]]) -> list[DataNode]:
+def in_graph(data: DataSet, last: int, fitted: Mapping[int, Mapping[str, Any]]) -> list[DataNode]:
     """The last transforms of a field that the graph can hold, first to last."""
     found: list[DataNode] = []
     picked = False
-    for node in reversed(_path(data, last)):
+    for node in reversed(way_to(data, last)):
         transform = transforms.of(node.op)
         if transform.evaluation == ():
             continue

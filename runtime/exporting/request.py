@@ -19,8 +19,10 @@ from ...compiler.messages import export as errors
 from ...compiler.messages.diagnostics import Failed
 from .. import destination
 from ..failure import BadInput
+from ..inference.columns import Columns, as_json
 from ..run import Run
 from ..spec import Loaded
+from .columns import columns_of
 from .options import ExportOptions
 
 PRECISIONS = ("f32", "f16", "bf16")
@@ -77,6 +79,16 @@ class Request:
         fields = {name: self.train.inputs.get(name, name) for name in inputs}
         return {name: texts[field] for name, field in fields.items() if field in texts}
 
+    def _columns(self) -> dict[str, Columns]:
+        """The columns that the numbers of an input are from, by input."""
+        if self.train is None or self.spec.models[self.train.net(self.net).model].name != self.model.name:
+            return {}
+        section, data = self.section, self.spec.recipe.dataset(self.train.data)
+        own = [value.name for value in self.spec.body_of(self.model).inputs]
+        inputs = [name for name in own if section is None or name in section.inputs]
+        preprocess = section is not None and section.preprocess
+        return columns_of(data, self.train, inputs, self.fitted(), preprocess)
+
     def metadata(self, weights: str, preprocessing: str) -> dict[str, str]:
         """The metadata of the file. The vocabulary is that which the run's data gave."""
         spec = self.spec
@@ -89,6 +101,7 @@ class Request:
             "dlc.precision": self.written_as,
             "dlc.preprocessing": preprocessing,
             "dlc.vocabulary": json.dumps(self._vocabulary()),
+            "dlc.columns": as_json(self._columns()),
             **({"dlc.compared_on": processor()} if self.options.verify else {}),
         }
 

@@ -26,6 +26,7 @@ from ...compiler.analysis.meaning import Kind
 from ...compiler.sizes.dims import Size, from_text
 from ..failure import Damaged, damaged
 from .answers import Answer
+from .columns import Columns
 from .key_values import KeyValues
 from .ports import Port
 
@@ -95,6 +96,11 @@ class _Answer(_Form):
     shape: tuple[NonNegativeInt | None, ...] | None = None
 
 
+class _Columns(_Form):
+    names: tuple[str, ...]
+    fills: bool
+
+
 class _Cached(_Form):
     length: str
     past: str
@@ -103,6 +109,7 @@ class _Cached(_Form):
 _FACTS = TypeAdapter(Facts)
 _ANSWERS = TypeAdapter(dict[str, _Answer])
 _CACHED: TypeAdapter[_Cached | None] = TypeAdapter(_Cached | None)
+_COLUMNS = TypeAdapter(dict[str, _Columns])
 _VOCABULARY = TypeAdapter(dict[str, list[str]])
 
 
@@ -133,6 +140,11 @@ class FileFacts:
         if not pairs or not pairs.keys() <= made or any(axis is None for port in ports for axis in port.shape):
             raise self.refuse("dlc.cached", "does not fit the inputs and outputs of the graph")
         return KeyValues(about.length, about.past, pairs, ports)
+
+    def columns(self) -> dict[str, Columns]:
+        """The columns of a table that an input is from, by input."""
+        found = self._read("dlc.columns", _COLUMNS, {})
+        return {name: Columns(said.names, said.fills) for name, said in found.items()}
 
     def vocabulary(self) -> dict[str, list[str]]:
         """What the token numbers of an input stand for, by input."""

@@ -22,6 +22,7 @@ from ...compiler.messages.source import Span
 from ..data import sources, streams, vocabulary
 from ..data.feed import Data, Feed
 from ..data.graph import Graph
+from ..data.sources import arrow_columns
 from ..data.sources.images import IMAGE_SUFFIXES
 from ..data.sources.split_files import lines_of
 from ..data.streams import Part
@@ -151,7 +152,7 @@ def _table(opened: TrainedModel, section: DataSet, inputs: Any) -> Table:
         for name, value in inputs.items():
             array = np.asarray(value)
             columns[str(name)] = (
-                Cells([str(v) for v in array.tolist()]) if array.dtype.kind in "USO" else Numbers(array)
+                Cells([arrow_columns.text(v) for v in array.tolist()]) if array.dtype.kind in "USO" else Numbers(array)
             )
         return _made(columns, "the given arrays")
     files = [Path(item) for item in ([inputs] if isinstance(inputs, (str, Path)) else inputs)]

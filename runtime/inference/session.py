@@ -68,6 +68,7 @@ class Session:
         self.outputs = _ports(self._session.get_outputs())
         self.about = FileFacts(self.path, self.metadata)
         self.answers = self.about.answers()
+        self.columns = self.about.columns()
         self.cached = self.about.cached(self.inputs, self.outputs)
         facts = self.about.sizes()
         self.bounds: dict[str, tuple[int, int | None]] = dict(facts.bounds)

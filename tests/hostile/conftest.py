@@ -22,6 +22,7 @@ OUTPUTS = (
     '{"y": {"kind": "scores", "field": "label", "classes": ["cat", "dog", "cow", "hen"]}, "z": {"kind": "value", "field": "t",'
     ' "scale": 2.0, "undo": [["affine", [1.0, 2.0, 3.0, 4.0, 5.0], 0.5], ["expm1"]], "shape": [null, 5]}}'
 )
+COLUMNS = '{"image": {"names": ["a", "b"], "fills": true}}'
 VOCABULARY = '{"ids": ["a", "b", "c"]}'
 
 
@@ -30,7 +31,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> onnx.ModelProto:
     folder = tmp_path_factory.mktemp("exported")
     (folder / "m.dlspec").write_text(SPEC, "utf-8")
     made = onnx.load(export(folder / "m.dlspec", folder / "m.onnx", verify=False).path)
-    return changed(made, {"dlc.outputs": OUTPUTS, "dlc.vocabulary": VOCABULARY})
+    return changed(made, {"dlc.outputs": OUTPUTS, "dlc.columns": COLUMNS, "dlc.vocabulary": VOCABULARY})
 
 
 def changed(model: onnx.ModelProto, entries: Mapping[str, str]) -> onnx.ModelProto:

@@ -19,7 +19,7 @@ from dlc.runtime.failure import BadInput, Damaged, RunFailure
 from dlc.runtime.inference import answers
 from dlc.runtime.inference.generate import choose
 
-ENTRIES = ("dlc.facts", "dlc.outputs", "dlc.cached", "dlc.vocabulary")
+ENTRIES = ("dlc.facts", "dlc.outputs", "dlc.columns", "dlc.cached", "dlc.vocabulary")
 INPUTS = {"image": np.zeros((2, 3, 8, 4), np.float32), "ids": np.zeros((2, 6), np.int64)}
 JUNK: list[Any] = [
     None, True, -1, 0, 2**70, 1.5, 1e308, "", "x", "B", "9" * 5000, "(" * 400, "a^19*b^19", "floor(T)/3", [], [1], [None, []],

@@ -51,7 +51,7 @@ FIELDS = "x: f32 = source.x"
         ('x,y\n1,"2\n', "E0412: a.csv:2: unexpected end of data"),
         ("x,y\n", "E0412: `a.csv` has no records"),
         ("x,z\n1,2\n", 'E0301: `csv("a.csv")` has no field `y`'),
-        ("x,y\n1,nan\n", "E0201: a.csv:2, column `y`: the cell is empty"),
+        ("x,y\n1,NaN\n", 'E0201: a.csv:2, column `y`: "NaN" stands for a missing number'),
         ("x,y\n1,inf\n", 'E0201: a.csv:2, column `y`: "inf" is not a finite number'),
     ],
 )

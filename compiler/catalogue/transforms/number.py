@@ -126,7 +126,8 @@ class OneHot(Transform):
 
 
 class Category(Transform):
-    """The number of a name: its position in the list, or in the sorted names of the train split."""
+    """The number of a name: its position in the list, or in the names of the train split, numbers by value before other names.
+    An empty cell is not a name."""
 
     names: Names = ()
 

@@ -87,6 +87,9 @@ def digest_of(columns: Mapping[str, Column]) -> str:
                 digest.update("\0".join(values).encode("utf-8", "surrogatepass"))
             case Ragged(arrays):
                 for array in arrays:
+                    if array is None:
+                        digest.update(b"missing")
+                        continue
                     digest.update(f"{array.dtype.str}{array.shape}".encode())
                     digest.update(np.ascontiguousarray(array).data)
             case Images(paths):

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..table import Cells, Column, Encoded, Images, Numbers, Ragged
 
@@ -17,8 +18,10 @@ def column(name: str, values: Any, classes: tuple[str, ...] | None = None) -> Co
     from pyarrow import types
 
     kind = values.type
-    if types.is_decimal(kind):
+    if types.is_decimal(kind) and kind.scale:
         values, kind = values.cast(pyarrow.float64()), pyarrow.float64()
+    if types.is_decimal(kind) or (types.is_integer(kind) and values.null_count and classes is None):  # exact as texts
+        return Cells([text(value) for value in values.to_pylist()])
     if types.is_integer(kind) or types.is_floating(kind):
         return Numbers(values.to_numpy(), classes)
     if types.is_boolean(kind):
@@ -40,25 +43,33 @@ def text(value: Any) -> str:
 
 
 def lists(values: Sequence[Any]) -> Column:
-    """Lists of numbers: an array where all have one shape, ragged where only lengths differ. What holds no numbers is
-    text."""
+    """Lists of numbers: an array where all have one shape, ragged where only lengths differ, or some are missing. What
+    holds no numbers is text."""
     try:
-        rows = [np.asarray(value if value is not None else [], _dtype(value)) for value in values]
+        rows = [None if value is None else _numbers(value) for value in values]
     except (ValueError, TypeError):
         return Cells([text(value) for value in values])
-    if any(row.dtype.kind == "f" for row in rows if row.size):
-        rows = [row.astype(np.float32) for row in rows]
-    if len({row.shape for row in rows}) == 1:
-        return Numbers(np.stack(rows))
+    if any(row.dtype.kind == "f" for row in rows if row is not None and row.size):
+        whole = any(row.dtype != np.float32 for row in rows if row is not None and row.size)
+        dtype = np.float64 if whole else np.float32  # whole numbers are exact up to 2**24 in f32
+        rows = [None if row is None else row.astype(dtype) for row in rows]
+    present = [row for row in rows if row is not None]
+    if len(present) == len(rows) and len({row.shape for row in present}) == 1:
+        return Numbers(np.stack(present))
     return Ragged(rows)
 
 
-def _dtype(value: Any) -> type[np.float32 | np.int64]:
-    """i64 for whole numbers, however deep the list, f32 else. Raises TypeError for anything else."""
-    found = np.asarray(value if value is not None else [])
+def _numbers(value: Any) -> NDArray[Any]:
+    """i64 for whole numbers, however deep the list, f32 else; whole numbers that i64 cannot hold are f64, so that a field
+    refuses them. Raises TypeError for anything else."""
+    found = np.asarray(value)
+    if found.dtype.kind == "O" and found.size and all(isinstance(item, int) for item in found.flat):
+        return found.astype(np.float64)
     if found.size and found.dtype.kind not in "biuf":
         raise TypeError
-    return np.int64 if found.size and found.dtype.kind in "biu" else np.float32
+    if found.dtype == np.uint64 and int(found.max()) >= 2**63:
+        return found.astype(np.float64)
+    return np.asarray(value, np.int64 if found.size and found.dtype.kind in "biu" else np.float32)
 
 
 def _images(name: str, values: Sequence[Mapping[str, Any] | None]) -> Column:

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-from .. import mistakes
+from .. import cells, mistakes
 from ..values import TextUse, Value
 
 Args: TypeAlias = Mapping[str, Any]
@@ -72,15 +72,8 @@ def impute(x: Tensor, args: Args) -> Tensor:
 
 
 def fit_category(texts: list[str], args: Args) -> dict[str, Any]:
-    return {"names": list(args["names"]) or sorted(set(texts), key=_natural)}
-
-
-def _natural(text: str) -> tuple[int, float, str]:
-    """Numbers in their order, before other names."""
-    try:
-        return (0, float(text), text)
-    except ValueError:
-        return (1, 0.0, text)
+    """The names of the train split in order; a missing one is not a name."""
+    return {"names": list(args["names"]) or cells.in_order({text for text in texts if text.strip()})}
 
 
 def category(texts: list[str], use: TextUse) -> Tensor:
@@ -89,5 +82,7 @@ def category(texts: list[str], use: TextUse) -> Tensor:
     found = [lookup.get(text, -1) for text in texts]
     if -1 in found:
         at = found.index(-1)
+        if not texts[at].strip():
+            raise mistakes.missing_name(use.node.span, use.place(at), use.columns[0])
         raise mistakes.unknown_category(use.node.span, use.place(at), texts[at], names, not use.args["names"])
     return torch.tensor(found, dtype=torch.int64)
