@@ -78,6 +78,25 @@ class MultiHeadAttention(nn.MultiheadAttention):
         y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
         return self.out_proj(y.transpose(1, 2).flatten(2))
 ''',
+    "counted_cross_entropy": '''
+def counted_cross_entropy(
+    logits: Tensor,
+    target: Tensor,
+    ignore_index: int = -100,
+    label_smoothing: float = 0.0,
+    weight: Tensor | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """F.cross_entropy; its mean is 0 where no target counts."""
+    options = {"ignore_index": ignore_index, "label_smoothing": label_smoothing}
+    total = F.cross_entropy(logits, target, weight, reduction="sum", **options)
+    if reduction == "sum":
+        return total
+    kept = target != ignore_index
+    weights = 1 if weight is None else weight[target.where(kept, 0)]
+    count = (kept * weights).sum()
+    return total / count.where(count != 0, 1)
+''',
     "focal_loss": '''
 def focal_loss(
     logits: Tensor,

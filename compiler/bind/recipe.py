@@ -16,6 +16,7 @@ from .data import bind_data
 from .export import ExportBinder
 from .pairing import check_pairing
 from .search import SearchBinder
+from .statistics import check_statistics
 from .train import TrainBinder
 from .weights import bind_weights
 
@@ -59,3 +60,4 @@ def pair(state: State, recipe: Recipe, facts: Mapping[str, DataFacts]) -> None:
     """Losses and metrics against the fields they meet; with `facts` (by data section) also against what the data is."""
     for train in recipe.trains:
         check_pairing(state, train, recipe.dataset(train.data), facts.get(train.data))
+        check_statistics(state, train, facts.get(train.data))

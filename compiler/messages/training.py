@@ -162,6 +162,22 @@ def across_examples(span: Span, what: str, place: Span, micro: int, batch: int) 
     )
 
 
+def single_statistic(span: Span, layer: str, place: Span, examples: int, batch: int, records: int | None) -> Diagnostic:
+    few = records is not None and records < batch
+    return Diagnostic(
+        "E0206",
+        f"`{layer}` cannot train on one number per channel",
+        span,
+        f"a step has {examples} example" + ("s" if examples > 1 else ""),
+        (Label(place, "the batch is set here"),),
+        notes=(f"the train split has {records} record{'s' if records != 1 else ''}",) if few else (),
+        helps=(
+            "use at least 2 examples in every micro-batch",
+            "or use a norm that does not mix examples, such as `LayerNorm`",
+        ),
+    )
+
+
 #: Names of folders that are probably not a class.
 STRAY = frozenset((
     "all", "backup", "background", "duplicates", "misc", "new", "other", "others", "rejected", "temp", "tmp", "trash",
@@ -372,5 +388,12 @@ def explanations() -> dict[str, Explanation]:
             "run's spec (`ir.json`), so they do not show an edit. `dlc evaluate --edited` runs the files as they are now; training\n"
             "on keeps an edited file as `model.edited.py`. A file that another version of dlc wrote is not an edit.",
             when="dlc evaluate",
+        ),
+        "W0412": Explanation(
+            "a figure that is not a number",
+            "A metric could not be computed on a split: `auroc` needs both classes, a mean over targets needs one that counts. Such\n"
+            "a figure is never the best, so `keep = best(..)` keeps the last weights and `stop` counts it as no improvement. Use\n"
+            "another metric, or a split in which every class occurs: `random(.., stratify = source.label)`.",
+            when="dlc train",
         ),
     }

@@ -100,7 +100,7 @@ def _check_shapes(graph: Graph, field: DataField, value: Value, place: Place) ->
 
 
 def _check_classes(graph: Graph, column: str, field: DataField, value: Tensor, place: Place) -> None:
-    """A number that is no class stands for a missing label: data sets of the hub write -1."""
+    """A number that is not a class stands for a missing label: data sets of the hub write -1."""
     found = graph.table.columns[column]
     if isinstance(found, Numbers) and found.classes is not None:
         bad = _first((value < 0) | (value >= len(found.classes)))
@@ -158,4 +158,4 @@ def _fits(value: Tensor, dtype: torch.dtype) -> Tensor:
         if low <= own[0] and own[1] <= high:
             return torch.ones((), dtype=torch.bool)
         return (value >= low) & (value <= high)
-    return (value >= low) & (value < high + 1)  # 2**63 - 1 is no float
+    return (value >= low) & (value < high + 1)  # 2**63 - 1 is not a float

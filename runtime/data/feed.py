@@ -208,14 +208,13 @@ class Feed:
         for name, target in self.targets.items():
             value = columns[name]
             assert not isinstance(value, dict)
-            part = value[start:stop]
-            batch[name] = part if isinstance(part, Tensor) else self._padded(part, target)
+            batch[name] = self._padded(value[start:stop], target)
         if self.ahead:
             for name, value in batch.items():
                 batch[name] = value.to(self.device, non_blocking=True)
         return batch
 
-    def _padded(self, items: list[Any], target: int) -> Tensor:
+    def _padded(self, items: Value, target: int) -> Tensor:
         return padded(items, self.graph.nodes[target], self.device)
 
     def chunk_batches(self, size: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from . import cells, mistakes, streams
 from .graph import Graph, Part, Records
 from .table import Cells, Numbers
 from .transforms import learning
+from .transforms.number import NothingToLearn
 from .values import Value, joined
 
 
@@ -30,7 +32,7 @@ def fit(graph: Graph, part: Part) -> None:
         if node.type.kind == "stream":
             value = streams.stretch(graph, graph.nodes[node.inputs[0]], part)
             _check_numbers(graph, node, value, np.arange(*part.stream), holes=transform.fills)
-            graph.fitted[node.id] = learning(node.op)(value, node.args)
+            graph.fitted[node.id] = _learned(graph, node, value)
             continue
         value = graph.evaluate([node.inputs[0]], part, np.arange(len(part)), training=False)[node.inputs[0]]
         records = part.records
@@ -42,7 +44,14 @@ def fit(graph: Graph, part: Part) -> None:
             _check_numbers(graph, node, value, records, holes=transform.fills)
         elif transform.takes == "texts":
             value = graph.texts(value)
-        graph.fitted[node.id] = learning(node.op)(value, node.args)
+        graph.fitted[node.id] = _learned(graph, node, value)
+
+
+def _learned(graph: Graph, node: DataNode, value: Value) -> dict[str, Any]:
+    try:
+        return learning(node.op)(value, node.args)
+    except NothingToLearn:
+        raise mistakes.nothing_to_learn(node.span, node.op, graph.columns_of(node)) from None
 
 
 def _check_numbers(graph: Graph, node: DataNode, value: Value, records: Records, *, holes: bool) -> None:

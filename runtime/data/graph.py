@@ -323,11 +323,10 @@ def batched(value: Value, node: DataNode, index: Tensor, device: torch.device) -
 
 
 def padded(found: Value, node: DataNode, device: torch.device) -> Tensor:
-    if isinstance(found, Tensor):
-        return found
-    assert isinstance(found, list)
+    """Records as one tensor. Where all are empty they get one place of padding: no layer has to work on nothing."""
     fill = node.args["v"] if node.op == "pad" else 0
-    out = torch.nn.utils.rnn.pad_sequence(found, batch_first=True, padding_value=fill)
-    moved_ = moved(out, device)
-    assert isinstance(moved_, Tensor)
-    return moved_
+    if isinstance(found, list):
+        found = moved(torch.nn.utils.rnn.pad_sequence(found, batch_first=True, padding_value=fill), device)
+    assert isinstance(found, Tensor)
+    empty = found.dim() > 1 and not found.shape[1]
+    return found.new_full((len(found), 1, *found.shape[2:]), fill) if empty else found

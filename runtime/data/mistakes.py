@@ -277,6 +277,16 @@ def lengths_of_record(span: Span, place: str, name: str, one: str, first: int, o
     )
 
 
+def nothing_to_learn(span: Span, transform: str, columns: Sequence[str]) -> Failed:
+    where = _shown(columns) if columns else "the field"
+    return _fail(
+        "E0201",
+        f"`{transform}` has nothing to learn from: no record of the train split has a number in a column of {where}",
+        span,
+        helps=("leave the column out, or fill in a value: `-> impute(0)`",),
+    )
+
+
 def not_finite(span: Span, field: str, place: str) -> Failed:
     return _fail(
         "E0201",

@@ -32,6 +32,12 @@ def evaluating(program: Program) -> Iterator[None]:
             module.training = mode
 
 
+def _weighted(term: Tensor, count: Tensor | float) -> Tensor:
+    """What a batch adds to a term: its sum and its count. A mean over nothing adds nothing."""
+    wide = torch.as_tensor(count, dtype=torch.float64, device=term.device)
+    return torch.stack(((term.double() * wide).where(wide != 0, 0), wide))
+
+
 def evaluate(
     program: Program, feed: Feed, batch: int, limit: int | None = None
 ) -> tuple[dict[str, float], dict[str, float]]:
@@ -48,10 +54,7 @@ def evaluate(
             found = program.evaluation(data)
             for part, values in zip(parts, found.inputs, strict=True):
                 part.update(*values)
-            wide = [
-                torch.stack((term.double() * count, torch.as_tensor(count, dtype=torch.float64, device=term.device)))
-                for term, count in zip(found.terms, found.weights, strict=True)
-            ]
+            wide = [_weighted(term, count) for term, count in zip(found.terms, found.weights, strict=True)]
             sums = [a + b for a, b in zip(sums, wide, strict=True)] if sums else wide
     losses: dict[str, float] = {}
     for name, total in zip(program.terms, sums, strict=True):

@@ -13,11 +13,15 @@ from ..data.feed import Feed
 from .evaluate import evaluate, evaluation_batch
 from .events import Finished
 from .state import State
+from .validation import report_undefined
 
 
 def finish(state: State) -> dict[str, Any]:
     """The result, as `result.json` holds it."""
     job, at = state.job, state.at
+    keep = state.train.keep
+    if keep.kind == "best" and keep.metric and at.best is None and state.val is not None:
+        job.say(f"`{keep.metric.split}.{keep.metric.name}` was never a number, so the last weights are kept", "W0412")
     use_kept_weights(state)
     figures = final_figures(state)
     result = {
@@ -57,5 +61,7 @@ def final_figures(state: State) -> dict[str, float]:
         if split in job.data.parts:
             feed = Feed(job.data, split, training=False, device=job.device)
             values, losses = evaluate(state.program, feed, size)
-            figures.update({f"{split}.{name}": value for name, value in {**losses, **values}.items()})
+            found = {f"{split}.{name}": value for name, value in {**losses, **values}.items()}
+            report_undefined(state, split, found)
+            figures.update(found)
     return figures or {f"train.{name}": value for name, value in state.losses.last.items()}

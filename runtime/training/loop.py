@@ -123,9 +123,10 @@ def run_phase(state: State, phase: Phase, signals: Signals, began: float) -> Non
             if state.train.stop and at.step - at.stop_step >= patience:
                 at.stopped = True
                 metric = state.train.stop.metric
+                why = "was never a number in" if at.stop_best is None else "has not improved for"
                 job.say(
-                    f"stopped at step {at.step}: {metric.split}.{metric.name} has not improved for "
-                    f"{patience} steps; remove `stop` to train longer"
+                    f"stopped at step {at.step}: {metric.split}.{metric.name} {why} {patience} steps; "
+                    "remove `stop` to train longer"
                 )
                 break
         elif measure or (log_every and at.phase_step % log_every == 0):
@@ -192,10 +193,11 @@ def backward(loss_of: LossCode, batches: Sequence[dict[str, Tensor]]) -> Sequenc
         terms = loss_of(batches[0])
         (terms[0] if len(terms) == 1 else sum(terms[1:], terms[0])).backward()
         return terms
-    whole: Sequence[Tensor] = ()
+    whole: Sequence[Any] = ()
     for batch in batches:
         counts = loss_of.counts(batch)
         whole = [a + b for a, b in zip(whole, counts, strict=True)] if whole else counts
+    whole = [at_least_one(count) for count in whole]
     totals: list[Tensor] = []
     for batch in batches:
         terms = loss_of.part(batch, whole, 1 / len(batches))
@@ -203,6 +205,11 @@ def backward(loss_of: LossCode, batches: Sequence[dict[str, Tensor]]) -> Sequenc
         parts = [term.detach() for term in terms]
         totals = [a + b for a, b in zip(totals, parts, strict=True)] if totals else parts
     return totals
+
+
+def at_least_one(count: Tensor | float) -> Tensor | float:
+    """What a sum over counted targets is divided by: where none counts the sum is 0, and so is the loss. No host read."""
+    return count.where(count != 0, 1) if isinstance(count, Tensor) else count or 1
 
 
 def clip(parameters: Sequence[Tensor], kind: str, limit: float) -> None:

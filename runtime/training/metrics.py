@@ -137,7 +137,7 @@ class Perplexity(Accumulator):
         return torch.stack((nll.to(wide), (target != ignore).sum().to(wide)))
 
     def result(self, total: Tensor) -> float:
-        return math.exp(min(700.0, float(total[0] / total[1])))
+        return math.exp(min(700.0, float(total[0] / total[1]))) if total[1] else math.nan
 
 
 class _Errors(Accumulator):
@@ -149,7 +149,7 @@ class _Errors(Accumulator):
         pred, y = (value.to(_wide(value.device)) for value in inputs)
         y = y.expand_as(pred)
         if self.offset is None:
-            self.offset = y.flatten()[0]
+            self.offset = y.flatten()[0] if y.numel() else torch.zeros((), dtype=y.dtype, device=y.device)
         error, centred = pred - y, y - self.offset
         count = torch.full((), float(pred.numel()), dtype=pred.dtype, device=pred.device)
         return torch.stack((count, error.abs().sum(), (error**2).sum(), centred.sum(), (centred**2).sum()))

@@ -93,6 +93,7 @@ class State:
         self.kept = KeptWeights()
         self.steppers: list[Stepper] = []  # of the phase, one an update
         self.optimizers: dict[str, Tensor] = {}  # their state in the checkpoint, until the phase has made them
+        self.undefined: set[str] = set()  # figures that were reported as not a number
         self.losses = RunningLosses(total=len(train.phases[0].updates) == 1)
 
     def clock(self, phase: Phase) -> Clock:

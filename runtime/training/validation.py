@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ...compiler.ir.train import Phase, Watched
@@ -27,6 +28,7 @@ def validate(state: State, feed: Feed, phase: Phase) -> Validation:
     with state.averages.applied():
         figures, losses = evaluate(state.program, feed, size, phase.validate_every.batches)
         named = {f"val.{name}": value for name, value in {**losses, **figures}.items()}
+        report_undefined(state, "val", named)
         keep, stop = state.train.keep, state.train.stop
         best = False
         if keep.kind == "best" and keep.metric:
@@ -50,8 +52,22 @@ def figure(state: State, metric: Watched, named: dict[str, float], size: int) ->
         return named[key]
     feed = Feed(state.job.data, metric.split, training=False, device=state.job.device)
     figures, losses = evaluate(state.program, feed, size)
-    named.update({f"{metric.split}.{name}": value for name, value in {**losses, **figures}.items()})
+    found = {f"{metric.split}.{name}": value for name, value in {**losses, **figures}.items()}
+    report_undefined(state, metric.split, found)
+    named.update(found)
     return named[key]
+
+
+def report_undefined(state: State, split: str, named: Mapping[str, float]) -> None:
+    """Reports once that a figure is not a number."""
+    for key, value in named.items():
+        if math.isnan(value) and key not in state.undefined:
+            state.undefined.add(key)
+            state.job.say(
+                f"`{key}` is not a number: the {split} split lacks what it is computed from, such as a second class or a "
+                "target that counts",
+                "W0412",
+            )
 
 
 def better(value: float, best: float | None, direction: str) -> bool:

@@ -234,6 +234,11 @@ class Op(Entry):
         """`view`, where it depends on the arguments."""
         return cls.view
 
+    @classmethod
+    def batch_statistics(cls, x: TensorType) -> Size | None:
+        """Over how many numbers of its input a statistic is taken in training, where the examples of a batch are mixed for it."""
+        return None
+
     def flops(self, inputs: Sequence[TensorType | None], outputs: Sequence[TensorType]) -> Size:
         """Operations of one application, a multiply-add counted as two: matrix products, convolutions, attention and
         recurrences; 0 for everything that is cheap in comparison."""

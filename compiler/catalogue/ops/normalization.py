@@ -8,7 +8,7 @@ from ...sizes.facts import Facts
 from ...sizes.types import TensorType
 from ..arguments import Count, Odd, Positive, Share
 from .base import Example, Function, Layer, Rejected, Sample
-from .rules import need_f32, need_rank, weight_size
+from .rules import need_f32, need_rank, product, weight_size
 
 _ONES, _ZEROS = Init(name="ones"), Init(name="zeros")
 _NO_HALF: dict[str, str] = dict.fromkeys(("f16", "bf16"), "torch has no half-precision avg_pool3d kernel on the CPU")
@@ -18,7 +18,8 @@ class BatchNorm(Layer):
     """Normalises each channel by mean and variance of the batch in training, by their running averages in evaluation.
 
     [B, C] or [B, C, *] -> the same. Owns `weight`, `bias` and the buffers `running_mean`, `running_var` and
-    `num_batches_tracked` (an i64 scalar that no export holds). Errors: E0212 when C is symbolic.
+    `num_batches_tracked` (an i64 scalar that no export holds). Errors: E0212 when C is symbolic, E0206 when a step of training
+    would have one number per channel.
     """
 
     eps: Positive = 1e-5
@@ -39,6 +40,10 @@ class BatchNorm(Layer):
         need_f32(x, "BatchNorm")
         need_rank(x, 2, 5, "BatchNorm", "[B, C] or [B, C, *] with 1 to 3 spatial axes")
         return x
+
+    @classmethod
+    def batch_statistics(cls, x: TensorType) -> Size:
+        return product((x.shape[0], *x.shape[2:]))
 
     def parameters(self, x: TensorType) -> tuple[Parameter, ...]:
         channels = weight_size(x.shape[1], "the channel axis")
@@ -103,7 +108,8 @@ class RMSNorm(Layer):
 class GroupNorm(Layer):
     """Normalises each example over groups of channels and all spatial axes, then scales and shifts each channel.
 
-    [B, C, *] -> the same. Errors: E0304 when `groups` does not divide C.
+    [B, C, *] -> the same. Errors: E0304 when `groups` does not divide C, E0201 when there is only one element to normalise
+    over.
     """
 
     groups: Count
@@ -124,6 +130,8 @@ class GroupNorm(Layer):
         channels = weight_size(x.shape[1], "the channel axis")
         if channels % self.groups:
             raise Rejected("E0304", "`groups` must divide the channels", f"{channels} channels in {self.groups} groups")
+        if product((channels // self.groups, *x.shape[2:])) == 1:
+            raise Rejected("E0201", "there is only one element to normalise over", f"the tensor is `{x}`")
         return x
 
     def parameters(self, x: TensorType) -> tuple[Parameter, ...]:
@@ -153,10 +161,7 @@ class InstanceNorm(Layer):
         need_f32(x, "InstanceNorm")
         need_rank(x, 3, 5, "InstanceNorm", "[B, C, *] with 1 to 3 spatial axes")
         weight_size(x.shape[1], "the channel axis")
-        places: Size = 1
-        for size in x.shape[2:]:
-            places = places * size
-        if places == 1:
+        if product(x.shape[2:]) == 1:
             raise Rejected("E0201", "there is only one element to normalise over", f"the tensor is `{x}`")
         return x
 

@@ -14,6 +14,10 @@ from ..values import TextUse, Value
 Args: TypeAlias = Mapping[str, Any]
 
 
+class NothingToLearn(Exception):
+    """No record has what a fitted transform learns from."""
+
+
 def scale(x: Tensor, args: Args) -> Tensor:
     return x.to(torch.float32) * args["k"]
 
@@ -41,8 +45,9 @@ def one_hot(x: Tensor, args: Args) -> Tensor:
 def fit_standardize(value: Value, args: Args) -> dict[str, Any]:
     """Mean and standard deviation of each number of a record; a constant one is divided by 1."""
     x = _stacked(value).to(torch.float64)
-    mean, std = x.mean(0), x.std(0, correction=0)
-    return {"mean": mean.tolist(), "std": torch.where(std > 0, std, torch.ones_like(std)).tolist()}
+    constant = x.amax(0) == x.amin(0)  # rounding of the mean may leave a constant a deviation of 1e-17
+    std = torch.where(constant, 1.0, x.std(0, correction=0))
+    return {"mean": torch.where(constant, x[0], x.mean(0)).tolist(), "std": std.tolist()}
 
 
 def standardize(x: Tensor, args: Args) -> Tensor:
@@ -62,8 +67,10 @@ def fit_impute(value: Value, args: Args) -> dict[str, Any]:
     if not isinstance(args["value"], str):
         return {"fill": args["value"]}
     x = _stacked(value).to(torch.float64)
+    if bool(x.isnan().all(0).any()):
+        raise NothingToLearn
     fill = x.nanmean(0) if args["value"] == "mean" else x.nanmedian(0).values
-    return {"fill": torch.nan_to_num(fill).tolist()}
+    return {"fill": fill.tolist()}
 
 
 def impute(x: Tensor, args: Args) -> Tensor:

@@ -4,6 +4,25 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
+def counted_cross_entropy(
+    logits: Tensor,
+    target: Tensor,
+    ignore_index: int = -100,
+    label_smoothing: float = 0.0,
+    weight: Tensor | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """F.cross_entropy; its mean is 0 where no target counts."""
+    options = {"ignore_index": ignore_index, "label_smoothing": label_smoothing}
+    total = F.cross_entropy(logits, target, weight, reduction="sum", **options)
+    if reduction == "sum":
+        return total
+    kept = target != ignore_index
+    weights = 1 if weight is None else weight[target.where(kept, 0)]
+    count = (kept * weights).sum()
+    return total / count.where(count != 0, 1)
+
+
 def lr(step: int) -> float:
     """Learning rate after `step` updates."""
     if step < 10000:
@@ -34,7 +53,7 @@ def loss(
     Micro-batches pass `reduction="sum"`.
     """
     logits = model(batch["tokens"], batch["segments"])
-    cross_entropy = F.cross_entropy(
+    cross_entropy = counted_cross_entropy(
         logits.flatten(0, -2),
         batch["labels"].flatten(),
         ignore_index=-100,
