@@ -17,8 +17,11 @@ class RunFailure(Exception):
     exit_code = 1
     code = ""
 
-    def __init__(self, message: str, *, notes: tuple[str, ...] = (), helps: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, message: str, *, notes: tuple[str, ...] = (), helps: tuple[str, ...] = (), code: str = ""
+    ) -> None:
         super().__init__(printable(message))
+        self.code = code or self.code
         self.notes = tuple(map(printable, notes))
         self.helps = tuple(map(printable, helps))
 

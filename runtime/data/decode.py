@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 #: What Pillow may read: formats of pixels. Some of its others start a program (Ghostscript) to draw what a file describes.
-FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP", "MPO")
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 Pixels = NDArray[np.uint8]
 FEW = 8  # so many files are decoded one after another: threads cost more
 LUMINANCE = np.array([0.299, 0.587, 0.114])  # of red, green and blue, ITU-R BT.601

@@ -60,7 +60,7 @@ def _from_file(file: Path, prefix: str, words: str) -> ChosenWeights:
     except FileNotFoundError:
         raise BadInput(f"there is no weights file `{file}`") from None
     except (ValueError, OSError) as error:
-        raise BadInput(f"`{file}` cannot be read as weights", notes=(str(error),)) from None
+        raise BadInput(f"`{file}` cannot be read as weights", notes=(str(error),), code="E0412") from None
     values = {name[len(prefix) :]: value for name, value in table.items() if name.startswith(prefix)}
     return ChosenWeights(values, file, words, stamp)
 

@@ -64,7 +64,7 @@ def _read(ports: Sequence[Port], file: Path, columns: Mapping[str, Columns]) -> 
         if suffix == ".csv":
             return _csv(ports, file, columns)
     except (array_files.NotArrays, OSError, ValueError, RecursionError, csv.Error) as error:
-        raise BadInput(f"`{file}` cannot be read: {first_line(error)}") from None
+        raise BadInput(f"`{file}` cannot be read: {first_line(error)}", code="E0603") from None
     raise BadInput(
         f"`{file}`: an exported model reads {FORMATS} files",
         helps=("use `dlc predict RUN`, which reads what the spec's data section reads",),

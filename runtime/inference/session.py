@@ -63,9 +63,12 @@ class Session:
             self._session: Any = onnxruntime.InferenceSession(str(self.path), options, providers=[self.provider.name])
         except Exception as error:  # noqa: BLE001 - ONNX Runtime's exceptions share no base class
             raise _unreadable(self.path, error) from None
-        self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
-        self.inputs = _ports(self._session.get_inputs())
-        self.outputs = _ports(self._session.get_outputs())
+        try:
+            self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
+            self.inputs = _ports(self._session.get_inputs())
+            self.outputs = _ports(self._session.get_outputs())
+        except UnicodeDecodeError as error:
+            raise _unreadable(self.path, error) from None
         self.about = FileFacts(self.path, self.metadata)
         self.answers = self.about.answers()
         self.columns = self.about.columns()
@@ -260,6 +263,7 @@ def _first_line(error: Exception) -> str:
 def _unreadable(path: Path, error: Exception) -> BadInput:
     return BadInput(
         f"`{path}` cannot be loaded as an ONNX model",
+        code="E0603",
         notes=(_first_line(error),),
         helps=("a linked model needs its `.safetensors` file in the same folder",),
     )

@@ -19,6 +19,7 @@ from . import mismatch, sources
 from .families import families
 from .files import Foreign, Unreadable, open_weights
 from .load import wrong_numbers
+from .mistakes import READABLE
 from .plan import Plan, Shape, plan, source_of
 from .section import text, weight_map, written
 from .suggest import Proposal, propose
@@ -60,7 +61,9 @@ def opened(file: Path) -> Foreign:
     try:
         return open_weights(path)
     except Unreadable as error:
-        raise BadInput(f"`{error.path}` cannot be read as weights: {error.why}") from None
+        raise BadInput(
+            f"`{error.path}` cannot be read as weights: {error.why}", helps=(READABLE,), code="E0412"
+        ) from None
 
 
 def model_of(spec: Spec, wanted: str | None, found: WeightMap | None) -> Model:

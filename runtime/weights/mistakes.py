@@ -9,6 +9,7 @@ from ...compiler.messages.diagnostics import Diagnostic
 from ...compiler.messages.source import Span
 
 MISSING = "not found"  # the label of weights that are not on this machine (yet)
+READABLE = "use a safetensors file, or a PyTorch file that contains only tensors"
 
 
 def no_file(span: Span, path: Path, close: str | None) -> Diagnostic:
@@ -81,7 +82,7 @@ def unreadable(span: Span, path: Path, why: str) -> Diagnostic:
         f"`{path}` cannot be read as weights: {why}",
         span,
         "",
-        helps=("use a safetensors file, or a PyTorch file that contains only tensors",),
+        helps=(READABLE,),
     )
 
 
