@@ -10,12 +10,13 @@ the last position alone (`x[:, -1]`), which is the same whether the positions be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn, TypeAlias
 
 from ..catalogue.ops import find
 from ..catalogue.ops.base import Op
+from ..catalogue.ops.positions import FOR_KEYS, Left, NotPiecewise, Positions
 from ..ir.expand import join
 from ..ir.liveness import Liveness, reached
 from ..ir.model import (
@@ -34,7 +35,7 @@ from ..ir.model import (
 )
 from ..messages import export as errors
 from ..messages.diagnostics import Failed
-from ..sizes.dims import Dim, Size, var, variables
+from ..sizes.dims import Size, var, variables
 from ..sizes.types import TensorType
 
 Kind: TypeAlias = Literal["still", "positions", "last"]
@@ -73,19 +74,13 @@ class _Use:
     kinds: tuple[Kind, ...]
     place: str
 
-    def argument(self, name: str) -> Any:
-        if name in self.node.args:
-            return self.node.args[name]
-        kind = find(self.node.op)
-        return next((value for key, _, value in kind.arguments if key == name), None) if kind is not None else None
-
 
 class _Reader:
     """Follows one dimension through a model."""
 
     def __init__(self, spec: Spec, model: Model, length: str) -> None:
         self.spec, self.model, self.length = spec, model, length
-        self.size = var(length)
+        self.size, self.positions = var(length), Positions(length, ())
         self.live = Liveness(spec.bodies)
         self.kept = 0  # attentions whose keys and values are kept
         self.causal = False  # whether there is causal attention at all
@@ -120,8 +115,7 @@ class _Reader:
 
     def _axes(self, type: TensorType | None) -> tuple[int, ...]:
         """The axes whose size speaks of `T`."""
-        shape = type.shape if type is not None else ()
-        return tuple(axis for axis, size in enumerate(shape) if self.length in variables(size))
+        return self.positions.axes(type)
 
     def _body(self, body: Body, kinds: dict[int, Kind], place: str) -> tuple[Kind, ...]:
         targets = [result.value for result in body.outputs]
@@ -183,8 +177,10 @@ class _Reader:
     def _operator(self, use: _Use) -> tuple[Kind, ...]:
         node = use.node
         outputs = [self._axes(value.type) for value in node.outputs]
-        spoken = [value for value in node.args.values() if self._speaks(value)]
-        numbers = [operand for operand in node.inputs if isinstance(operand, Scalar) and self._speaks(operand.value)]
+        spoken = [value for value in node.args.values() if self.positions.speaks(value)]
+        numbers = [
+            operand for operand in node.inputs if isinstance(operand, Scalar) and self.positions.speaks(operand.value)
+        ]
         if numbers or (spoken and not _known(node.op).sized):
             self._reject(use, f"computes with the number `{self.length}`, which is unknown in a single step")
         if "positions" not in use.kinds and not any(outputs) and not spoken:
@@ -194,181 +190,29 @@ class _Reader:
         chosen = self._rule(use)
         for axes, value in zip(outputs, node.outputs, strict=True):
             if len(axes) > 1:
-                self._reject(
-                    use,
-                    f"compares all pairs of positions: `{value.type}`",
-                    "use `attention(q, k, v, causal = true)`, which can be cached",
-                )
+                self._reject(use, f"compares all pairs of positions: `{value.type}`", FOR_KEYS)
             if not axes and "positions" in use.kinds and chosen == "still":
                 self._reject(use, f"drops the axis `{self.length}`")
             if any(not _whole(value.type.shape[axis], self.length) for axis in axes):
                 self._reject(use, f"changes the number of positions: `{value.type}`")
         return tuple("positions" if axes else chosen for axes in outputs)
 
-    def _rule(self, use: _Use) -> Kind:
+    def _rule(self, use: _Use) -> Left:
         """Rejects what needs other positions; what a result without positions is."""
-        op = use.node.op
-        kind = _known(op)
-        if kind.elementwise or kind.along == "none":
-            return "still"
-        if kind.along == "count":
-            if use.argument("n") != self.size:
-                self._reject(use, f"counts to `{use.argument('n')}`, not to `{self.length}`")
-            return "still"
-        special = _SPECIAL.get(op)
-        if special is not None:
-            return special(self, use)
-        if any(name == "axis" for name, _, _ in kind.arguments):
-            self._along(use, use.argument("axis"))
-        elif kind.along == "last":
-            self._along(use, -1)
-        elif kind.along == "example":
-            helps = (
-                ("give it `state`, export the final state too, and feed it back",)
-                if op in ("RNN", "GRU", "LSTM")
-                else ()
-            )
-            rank = max((type.rank for type in use.types if type is not None), default=1)
-            self._along(use, tuple(range(1, rank)), *helps)
-        else:
-            self._reject(use, "is not known to work position by position")
-        return "still"
-
-    def _along(self, use: _Use, axes: int | Iterable[int] | None, *helps: str) -> None:
-        """Rejects work along the axis of positions; None is every axis."""
-        for type in use.types:
-            if type is None:
-                continue
-            given = range(type.rank) if axes is None else (axes,) if isinstance(axes, int) else axes
-            along = {axis % type.rank for axis in given if -type.rank <= axis < type.rank}
-            if along & set(self._axes(type)):
-                self._reject(use, f"operates along `{self.length}`", *helps)
+        # no rule needs the init among a layer's arguments, which is not that of a spec in the IR
+        args = {name: value for name, value in use.node.args.items() if name != "init"}
+        positions = Positions(self.length, use.types)
+        try:
+            return _known(use.node.op)(**args).piecewise(positions)
+        except NotPiecewise as found:
+            self._reject(use, found.reason, *found.helps)
+        finally:
+            self.causal |= positions.causal
+            self.kept += positions.kept
 
     def _reject(self, use: _Use, reason: str, *helps: str) -> NoReturn:
         node = use.node
         raise Failed(errors.no_cached_form(self.model.name, _written(node.op), reason, node.span, use.place, *helps))
-
-    def _speaks(self, value: Any) -> bool:
-        """Whether an argument speaks of `T`."""
-        if isinstance(value, tuple):
-            items: tuple[Any, ...] = value  # pyright: ignore[reportUnknownVariableType]
-            return any(self._speaks(item) for item in items)
-        return isinstance(value, Dim) and self.length in variables(value)
-
-    # ---- operators with a rule of their own ------------------------------------------------------------------------
-
-    def attention(self, use: _Use) -> Kind:
-        q, k = use.types[0], use.types[1]
-        assert q is not None and k is not None
-        mask = use.types[3] if len(use.types) > 3 else None
-        self._attend(use, q.shape[2], k.shape[2], mask, lead=(q, k))
-        return "still"
-
-    def multi_head_attention(self, use: _Use) -> Kind:
-        x = use.types[0]
-        assert x is not None
-        memory = use.types[1] if len(use.types) > 1 else None
-        mask = use.types[2] if len(use.types) > 2 else None
-        self._attend(use, x.shape[1], (memory or x).shape[1], mask)
-        return "still"
-
-    def _attend(
-        self, use: _Use, rows: Size, columns: Size, mask: TensorType | None, lead: Sequence[TensorType] = ()
-    ) -> None:
-        causal = bool(use.argument("causal"))
-        if any(axis not in (0, 2) for type in lead for axis in self._axes(type)):
-            self._reject(use, f"has heads of `{self.length}` positions")
-        if self.length not in variables(columns):
-            if causal and self.length in variables(rows):
-                self._reject(use, "aligns the last position with the last key of another sequence")
-            return
-        if not causal:
-            self._reject(use, "is not causal: a position sees later ones", "set `causal = true`")
-        self.causal = True
-        if rows != self.size or columns != self.size:
-            self._reject(use, f"has `{rows}` rows over `{columns}` keys, not `{self.length}` over `{self.length}`")
-        if self._axes(mask):
-            self._reject(
-                use,
-                f"takes a mask over `{self.length}`, but a step has only the mask of its own positions",
-                "remove the mask: without padding, `causal = true` is enough",
-            )
-        self.kept += 1
-
-    def rope(self, use: _Use) -> Kind:
-        x = use.types[0]
-        assert x is not None
-        if any(axis not in (0, 2) for axis in self._axes(x)):
-            self._along(use, (1, 3))
-        return "still"
-
-    def matmul(self, use: _Use) -> Kind:
-        x, y = use.types
-        if x is not None and y is not None:
-            summed = ((x, x.rank - 1), (y, max(y.rank - 2, 0)))
-            if any(axis in self._axes(type) for type, axis in summed):
-                self._reject(
-                    use, f"sums over `{self.length}`", "use `attention(q, k, v, causal = true)`, which can be cached"
-                )
-        return "still"
-
-    def index(self, use: _Use) -> Kind:
-        x = use.types[0]
-        assert x is not None
-        items: tuple[Any, ...] = use.argument("items")
-        taken = sum(item is not None and item != "..." for item in items)
-        axis, kind = 0, "still"
-        for item in items:
-            if item is None:
-                continue
-            if item == "...":
-                axis += x.rank - taken
-                continue
-            if axis in self._axes(x):
-                if item in (-1, ("slice", -1, None)) and x.shape[axis] == self.size:
-                    kind = "last"
-                elif not (isinstance(item, tuple) and item[1] in (None, 0) and item[2] in (None, x.shape[axis])):
-                    self._reject(
-                        use,
-                        f"selects positions of `{self.length}`",
-                        "only the last position can be selected: `x[:, -1]`",
-                    )
-            elif self._speaks(item):
-                self._reject(
-                    use,
-                    f"slices at the number `{self.length}`",
-                    "look up rows of a table by position: `arange(T) -> Embedding(..)`",
-                )
-            axis += 1
-        return kind
-
-    def take(self, use: _Use) -> Kind:
-        x = use.types[0]
-        assert x is not None
-        axis = use.argument("axis") % x.rank
-        if axis in self._axes(x) and (use.argument("i") != -1 or x.shape[axis] != self.size):
-            self._reject(
-                use, f"selects a position of `{self.length}`", "only the last position can be selected: `x[:, -1]`"
-            )
-        return "last" if axis in self._axes(x) else "still"
-
-    def pad(self, use: _Use) -> Kind:
-        x = use.types[0]
-        assert x is not None
-        pairs = len(use.argument("amounts")) // 2
-        self._along(use, tuple(range(x.rank - pairs, x.rank)))
-        return "still"
-
-
-_SPECIAL: dict[str, Callable[[_Reader, _Use], Kind]] = {
-    "attention": _Reader.attention,
-    "MultiHeadAttention": _Reader.multi_head_attention,
-    "rope": _Reader.rope,
-    "matmul": _Reader.matmul,
-    "index": _Reader.index,
-    "take": _Reader.take,
-    "pad": _Reader.pad,
-}
 
 
 def _known(op: str) -> type[Op]:

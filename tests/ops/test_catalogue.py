@@ -52,7 +52,7 @@ def test_modules_load_one_by_one() -> None:
         "print(sorted(m.rsplit('.', 1)[1] for m in sys.modules if m.startswith('dlc.compiler.catalogue.ops.')))"
     )
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-    assert loaded.strip() == "['base', 'linear', 'rules']"
+    assert loaded.strip() == "['base', 'linear', 'positions', 'rules']"
 
 
 def test_module_of() -> None:

@@ -11,6 +11,7 @@ from ...sizes.types import TensorType, broadcast
 from ..arguments import Count, Positive, Share
 from .base import Example, Function, Layer, Rejected, Sample
 from .linear import weight_and_bias
+from .positions import Left, Positions
 from .rules import common_dtype, divide, need_equal, need_f32, need_float, need_mask, need_rank, product, weight_size
 
 _Q = Example("f32", ("B", 4, "T", 6))
@@ -73,6 +74,13 @@ class Attention(Function):
                 )
         return TensorType(dtype, (batch, heads, rows, v.shape[3]))
 
+    def piecewise(self, use: Positions) -> Left:
+        q, k = use.type(0), use.type(1)
+        if any(axis not in (0, 2) for type in (q, k) for axis in use.axes(type)):
+            use.reject(f"has heads of `{use.length}` positions")
+        use.attend(q.shape[2], k.shape[2], use.optional(3), causal=self.causal)
+        return "still"
+
     def flops(self, inputs: Sequence[TensorType | None], outputs: Sequence[TensorType]) -> Size:
         q, k, v = inputs[:3]
         assert q is not None and k is not None and v is not None
@@ -102,6 +110,10 @@ class Rope(Function):
         if width % 2:
             raise Rejected("E0206", f"the width of `rope` must be even, not {width}", f"the tensor is `{x}`")
         return x
+
+    def piecewise(self, use: Positions) -> Left:
+        use.keep_apart((1, 3))
+        return "still"
 
 
 class MultiHeadAttention(Layer):
@@ -145,6 +157,11 @@ class MultiHeadAttention(Layer):
             if broadcast((wanted, mask.shape), facts) != wanted:
                 raise Rejected("E0201", "the mask must broadcast to [B, heads, T, S]", f"the mask is `{mask}`")
         return x
+
+    def piecewise(self, use: Positions) -> Left:
+        x = use.type(0)
+        use.attend(x.shape[1], (use.optional(1) or x).shape[1], use.optional(2), causal=self.causal)
+        return "still"
 
     def parameters(
         self, x: TensorType, memory: TensorType | None = None, mask: TensorType | None = None

@@ -30,6 +30,7 @@ from ...sizes.dims import Dim, Size
 from ...sizes.facts import Facts
 from ...sizes.types import TensorType, is_float, is_integer, whole_range
 from ..entry import MISSING, Entry
+from .positions import Left, Positions
 
 #: One output; several in order (a tuple); several by name (a dict).
 Outputs: TypeAlias = TensorType | tuple[TensorType, ...] | dict[str, TensorType]
@@ -138,8 +139,8 @@ class Op(Entry):
     #: another order, or repeated.
     view: ClassVar[Literal["reshaped", "moved"] | None] = None
     #: Along which axes it brings elements together, which decides whether a language model has a form with a cache: "none" -
-    #: it changes how elements are read, or looks each up; "count" - it counts from 0; "last" - the last axis; "example" - all
-    #: but the first; "" - its argument `axis`, none where it is `elementwise`, or a rule of its own (`analysis/cached.py`).
+    #: it changes how elements are read, or looks each up; "count" - its argument `n` counts from 0; "last" - the last axis;
+    #: "example" - all but the first; "" - its argument `axis`, none where it is `elementwise`, or a rule of its own (`piecewise`).
     along: ClassVar[Literal["", "none", "count", "last", "example"]] = ""
     #: Its sizes may name the axis of positions that a cache feeds piece by piece.
     sized: ClassVar[bool] = False
@@ -238,6 +239,23 @@ class Op(Entry):
     def batch_statistics(cls, x: TensorType) -> Size | None:
         """Over how many numbers of its input a statistic is taken in training, where the examples of a batch are mixed for it."""
         return None
+
+    def piecewise(self, use: Positions) -> Left:
+        """What it does where positions are fed a few at a time: raises NotPiecewise if it needs others. "last" if it selects the
+        last position. By `along`, unless an operator has a rule of its own."""
+        if self.elementwise or self.along == "none" or not self.tensors and self.along != "count":
+            return "still"
+        if self.along == "count":
+            if self.values["n"] != use.size:
+                use.reject(f"counts to `{self.values['n']}`, not to `{use.length}`")
+        elif "axis" in self.values:
+            use.keep_apart(self.values["axis"])
+        elif self.along == "last":
+            use.keep_apart(-1)
+        else:
+            assert self.along == "example", f"{self.name} does not say along which axes it works"
+            use.keep_apart(range(1, max((type.rank for type in use.types if type is not None), default=1)))
+        return "still"
 
     def flops(self, inputs: Sequence[TensorType | None], outputs: Sequence[TensorType]) -> Size:
         """Operations of one application, a multiply-add counted as two: matrix products, convolutions, attention and

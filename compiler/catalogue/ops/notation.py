@@ -11,6 +11,7 @@ from ...sizes.facts import Facts
 from ...sizes.types import TensorType, is_float
 from ..arguments import DType, Extent, Items, Order, Plain, Shape
 from .base import Example, Rejected, Sample, Syntax
+from .positions import LAST_ONLY, Left, Positions
 from .rules import need_equal, need_rank, need_whole, product
 from .selection import need_position
 
@@ -67,6 +68,28 @@ class Index(Syntax):
                 need_position(facts, x, axis, item)
                 axis += 1
         return x.with_shape(*shape, *x.shape[axis:])
+
+    def piecewise(self, use: Positions) -> Left:
+        x, left = use.type(0), "still"
+        axis = 0
+        for item in self.items:
+            if item is None:
+                continue
+            if item == "...":
+                axis += x.rank - sum(item is not None and item != "..." for item in self.items)
+                continue
+            if axis in use.axes(x):
+                if item in (-1, ("slice", -1, None)) and x.shape[axis] == use.size:
+                    left = "last"
+                elif not (isinstance(item, tuple) and item[1] in (None, 0) and item[2] in (None, x.shape[axis])):
+                    use.reject(f"selects positions of `{use.length}`", LAST_ONLY)
+            elif use.speaks(item):
+                use.reject(
+                    f"slices at the number `{use.length}`",
+                    "look up rows of a table by position: `arange(T) -> Embedding(..)`",
+                )
+            axis += 1
+        return left
 
 
 def _slice(facts: Facts, x: TensorType, axis: int, start: Any, stop: Any) -> AnySize:

@@ -12,6 +12,7 @@ from ...sizes.dims import Size
 from ...sizes.facts import Facts
 from ...sizes.types import TensorType, is_float, is_integer
 from .base import Example, Operand, Range, Rejected, Sample, Syntax
+from .positions import FOR_KEYS, Left, Positions
 from .rules import common_dtype, common_shape, need_bool, need_equal, need_float, need_number, need_rank, product
 
 _PAIR = (Example("f32", ("B", "T", 3)), Example("f32", ("T", 1)))
@@ -179,6 +180,7 @@ class Matmul(Syntax):
         Sample({}, (Example("f32", ("B", "T", 3)), Example("f32", (3, 4)))),
         Sample({}, (Example("f32", ("B", 2, "T", 3)), Example("f32", ("B", 1, 3, "S")))),
         Sample({}, (Example("f32", (3,)), Example("f32", ("B", 3, "T")))),
+        Sample({}, (Example("f32", ("B", "T", "T")), Example("f32", ("B", "T", 4)))),
         Sample({}, (Example("f32", ("B", "T", 3)), Example("f32", (3,)))),
     )
 
@@ -193,6 +195,14 @@ class Matmul(Syntax):
         rows = x.shape[-2:-1] if x.rank > 1 else ()
         columns = y.shape[-1:] if y.rank > 1 else ()
         return TensorType(dtype, (*lead, *rows, *columns))
+
+    def piecewise(self, use: Positions) -> Left:
+        x, y = use.types
+        if x is not None and y is not None:
+            summed = ((x, x.rank - 1), (y, max(y.rank - 2, 0)))
+            if any(axis in use.axes(type) for type, axis in summed):
+                use.reject(f"sums over `{use.length}`", FOR_KEYS)
+        return "still"
 
     def flops(self, inputs: Sequence[TensorType | None], outputs: Sequence[TensorType]) -> Size:
         x = inputs[0]

@@ -11,6 +11,7 @@ from ...sizes.facts import Facts
 from ...sizes.types import TensorType
 from ..arguments import Count, Share
 from .base import Example, Layer, Rejected, Sample
+from .positions import Left, Positions
 from .rules import need_equal, need_f32, need_integer, need_rank, product, weight_size
 
 MOST_LAYERS = 1000
@@ -23,6 +24,7 @@ class _Recurrent(Layer):
     dropout: Share = 0.0
 
     has_mode = True
+    along = "example"
     #: Rows of the weights by gate.
     gates: ClassVar[int] = 1
 
@@ -75,6 +77,10 @@ class _Recurrent(Layer):
                 ]
         return tuple(found)
 
+    def piecewise(self, use: Positions) -> Left:
+        use.keep_apart(range(1, use.type(0).rank), "give it `state`, export the final state too, and feed it back")
+        return "still"
+
     def flops(self, inputs: Sequence[TensorType | None], outputs: Sequence[TensorType]) -> Size:
         x = inputs[0]
         assert x is not None
@@ -95,7 +101,6 @@ class RNN(_Recurrent):
     is the first `h` (0 if absent). `dropout` acts between layers. Errors: E0212 when D is symbolic.
     """
 
-    along = "example"
     onnx = "one RNN node a layer"
     samples = (
         Sample({"hidden": 4}, (_SEQUENCE,)),
@@ -122,7 +127,6 @@ class GRU(_Recurrent):
     """
 
     gates = 3
-    along = "example"
     paper = "Cho et al. 2014, arXiv:1406.1078"
     onnx = "one GRU node a layer, linear_before_reset = 1"
     samples = (
@@ -152,7 +156,6 @@ class LSTM(_Recurrent):
 
     gates = 4
     tensor_groups: ClassVar[Mapping[str, tuple[str, ...]]] = {"state": ("h0", "c0")}
-    along = "example"
     paper = "Hochreiter, Schmidhuber 1997, doi:10.1162/neco.1997.9.8.1735"
     onnx = "one LSTM node a layer; initial states: Split"
     samples = (

@@ -7,6 +7,7 @@ from ...sizes.facts import Facts
 from ...sizes.types import TensorType
 from ..arguments import Axis, Count, Extent
 from .base import Example, Function, Rejected, Sample
+from .positions import LAST_ONLY, Left, Positions
 from .rules import (
     axis_of,
     common_dtype,
@@ -41,6 +42,15 @@ class Take(Function):
         axis = axis_of(x, self.axis)
         need_position(facts, x, axis, self.i)
         return x.with_shape(*x.shape[:axis], *x.shape[axis + 1 :])
+
+    def piecewise(self, use: Positions) -> Left:
+        x = use.type(0)
+        axis = self.axis % x.rank
+        if axis not in use.axes(x):
+            return "still"
+        if self.i != -1 or x.shape[axis] != use.size:
+            use.reject(f"selects a position of `{use.length}`", LAST_ONLY)
+        return "last"
 
 
 class Gather(Function):

@@ -7,6 +7,7 @@ from ...sizes.facts import Facts
 from ...sizes.types import TensorType
 from ..arguments import Amounts, Axes, Axis, Count, Number, Offsets, Shape, Sizes
 from .base import Example, Function, Rejected, Sample, need_held
+from .positions import Left, Positions
 from .rules import (
     axes_of,
     axis_of,
@@ -311,6 +312,11 @@ class Pad(Function):
             if facts.at_most(shape[-back], 0):
                 raise Rejected("E0201", f"nothing is left of axis {x.rank - back}", f"the tensor is `{x}`")
         return x.with_shape(*shape)
+
+    def piecewise(self, use: Positions) -> Left:
+        rank = use.type(0).rank
+        use.keep_apart(range(rank - len(self.amounts) // 2, rank))
+        return "still"
 
 
 class Roll(Function):
