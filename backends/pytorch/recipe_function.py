@@ -10,7 +10,8 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 
 from ...compiler.catalogue.penalties import selected
-from ...compiler.ir.expand import glob, parameters
+from ...compiler.ir.expand import parameters
+from ...compiler.ir.globs import glob
 from ...compiler.ir.model import AnyNode, Body, CallNode, OpNode, Spec
 from ...compiler.ir.train import Train
 from .constants import Constants
@@ -265,7 +266,7 @@ class _Statements(Forward):
             chosen = [
                 entry.path
                 for entry in parameters(function.spec, function.spec.models[net.model])
-                if not entry.buffer and pattern.fullmatch(f"{prefix}{entry.path}.")
+                if not entry.buffer and pattern.matches(f"{prefix}{entry.path}")
             ]
             if chosen:
                 names = ", ".join(map(quoted, chosen)) + ("," if len(chosen) == 1 else "")

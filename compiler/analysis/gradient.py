@@ -17,7 +17,8 @@ from typing import TypeAlias
 from ..catalogue import LOSSES
 from ..catalogue.ops import find
 from ..catalogue.penalties import selected
-from ..ir.expand import ParameterEntry, glob, join, parameters, selects, turns
+from ..ir.expand import ParameterEntry, join, parameters, selects, turns
+from ..ir.globs import glob
 from ..ir.model import AnyNode, Body, CallNode, ModeNode, Operand, OpNode, RepeatNode, ScanNode, Spec, WeightNode
 from ..ir.train import Phase, Train, Update
 from ..messages import gradients as errors
@@ -167,7 +168,7 @@ class Search:
             found = [join(layer, node.name)]
         elif isinstance(node, OpNode) and (chosen := selected(node.op, node.args)) is not None:
             pattern = glob(chosen)
-            return any(on and pattern.fullmatch(f"{p}.") for owned in self.weights.values() for p, on in owned.items())
+            return any(on and pattern.matches(p) for owned in self.weights.values() for p, on in owned.items())
         elif isinstance(node, OpNode) and node.instance is not None and node.op not in LOSSES:
             layer = frame.path(node.instance)
             found = list(self.weights.get(layer, ()))

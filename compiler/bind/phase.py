@@ -14,7 +14,8 @@ from ..elaborate.statements import selector as selector_of
 from ..elaborate.unmatched import reachable
 from ..elaborate.values import SymbolicTensor
 from ..ir.arguments import Selector
-from ..ir.expand import ParameterEntry, enclosing, glob
+from ..ir.expand import ParameterEntry, enclosing
+from ..ir.globs import glob
 from ..ir.model import OpNode
 from ..ir.train import (
     Duration,
@@ -42,6 +43,8 @@ from . import phase_values
 from .expressions import Expressions, Open
 from .names import Names
 from .reader import Reader, Section
+
+MOST_WORKERS = 1024
 
 
 class PhaseBinder:
@@ -260,11 +263,17 @@ class PhaseBinder:
         if shard not in (None, "fsdp"):
             self.report.add(sections_errors.wrong_value(inner.keys["shard"].span, "shard", '`"fsdp"`', describe(shard)))
             shard = None
+        workers = self.reader.setting(inner, "workers", "Natural", None)
+        if workers is not None and workers > MOST_WORKERS:
+            expected = f"at most {MOST_WORKERS} threads"
+            self.report.add(
+                sections_errors.wrong_value(inner.keys["workers"].span, "workers", expected, describe(workers))
+            )
         return Runtime(
             shard=shard,
             recompute=self._layers(inner, "recompute"),
             sync_batch_norm=self.reader.setting(inner, "sync_batch_norm", "bool", False),
-            workers=self.reader.setting(inner, "workers", "Natural", None),
+            workers=workers,
         )
 
     def _layers(self, section: Section, key: str) -> tuple[str, ...]:
@@ -272,7 +281,7 @@ class PhaseBinder:
         patterns: tuple[str, ...] = self.reader.setting(section, key, "Names", ())
         layers = list(dict.fromkeys(layer for path, _ in self.entries for layer in enclosing(path))) if patterns else []
         for pattern in patterns if layers else ():
-            if not any(glob(pattern).fullmatch(f"{layer}.") for layer in layers):
+            if not any(glob(pattern).matches(layer) for layer in layers):
                 near = nearest(pattern, layers)
                 self.report.add(training_errors.no_such_layer(section.keys[key].span, pattern, near, layers))
         return patterns

@@ -5,7 +5,8 @@ from __future__ import annotations
 from ..catalogue.sections import WEIGHTS
 from ..elaborate.state import State
 from ..elaborate.unmatched import check_labels
-from ..ir.expand import COUNTER, glob, parameters
+from ..ir.expand import COUNTER, parameters
+from ..ir.globs import glob
 from ..ir.model import Model, Spec
 from ..ir.weights import Foreign, WeightMap, WeightRule
 from ..ir.wildcards import wildcards
@@ -110,7 +111,7 @@ def _check_total(state: State, model: Model, rules: list[WeightRule], node: top_
     paths = [entry.path for entry in parameters(spec, model) if entry.leaf != COUNTER and entry.layer != "Buffer"]
     left = set(paths)
     for rule in rules:
-        matched = [path for path in paths if glob(rule.ours).fullmatch(path + ".")]
+        matched = [path for path in paths if glob(rule.ours).matches(path)]
         if not matched:
             near = nearest(rule.ours, paths) if "*" not in rule.ours else None
             state.report.add(errors.rule_matches_nothing(rule.span, rule.ours, model.name, near))

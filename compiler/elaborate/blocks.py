@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
+from ..ir.faults import entered
+from ..ir.model import Body
 from ..messages import bodies as bodies_errors
 from ..messages import paths as paths_errors
 from ..messages.diagnostics import Failed
@@ -56,7 +57,7 @@ def run_block(
             return None
         outputs = found
     body = builder.finish(outputs, statics=json_arguments(environment.statics), dims=environment.dims())
-    if definition.name[:1].islower() and list(_own_parameters(builder)):
+    if definition.name[:1].islower() and _owns_parameters(state, body):
         raise Failed(paths_errors.lowercase_owns_weights(definition.name, node.name.span))
     index = state.add_body(body)
     types = tuple((name, tensor.type) for name, tensor in outputs)
@@ -122,9 +123,15 @@ def unused_bindings(context: Context, signature: Signature) -> None:
             context.state.report.add(context.state.located(bodies_errors.unused_binding(name, binding.span)))
 
 
-def _own_parameters(builder: Builder) -> Iterator[Any]:
-    for instance in builder.instances.values():
-        if instance.parameters:
-            yield from instance.parameters
-        elif instance.body is not None:
-            yield instance
+def _owns_parameters(state: State, body: Body) -> bool:
+    """Whether a layer with weights lies in a body, in its turns and branches, or in the blocks that it uses."""
+    stack, seen = [body], set[int]()
+    while stack:
+        current = stack.pop()
+        if any(instance.parameters for instance in current.instances):
+            return True
+        below = [instance.body for instance in current.instances if instance.body is not None]
+        below += [inner for node in current.nodes for inner, _ in entered(node)]
+        stack += [state.bodies[index] for index in below if index not in seen]
+        seen.update(below)
+    return False

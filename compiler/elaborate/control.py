@@ -22,7 +22,7 @@ from .apply import apply, apply_instance, callee, pieces
 from .arguments import evaluate_arguments
 from .builder import Builder, Scope, json_arguments
 from .environment import Environment
-from .instances import take_inputs
+from .instances import hashable, take_inputs
 from .modes import by_mode, condition
 from .nodes import as_outputs, as_tensor, guarded, operator_node
 from .shapes import match_shape
@@ -185,8 +185,11 @@ def repeat(context: Context, flow: Flow, unit: syntax.Repeat | syntax.For, label
         instances = builder.instance_arguments()
         result = [tensor.type for _, tensor in outputs]
         count = 1
-        if isinstance(unit, syntax.Repeat) and result == types:
-            count = len(turns) - turn  # every further turn is fed the same types: it is the same body
+        context.state.count_turn(unit.span)
+        if result == types:  # every further turn with the same values is fed the same types: it is the same body
+            key = hashable(tuple(turns[turn].items()))
+            while turn + count < len(turns) and hashable(tuple(turns[turn + count].items())) == key:
+                count += 1
         if last is not None and runs[-1].captures == captures and runs[-1].instances == instances and same(last, body):
             runs[-1] = runs[-1].model_copy(update={"count": runs[-1].count + count})
         else:
@@ -209,6 +212,7 @@ def repeat(context: Context, flow: Flow, unit: syntax.Repeat | syntax.For, label
     context.state.count_application(unit.span)
     if sum(run.count * context.state.layers[run.body] for run in runs) > MAX_INSTANCES:
         raise Failed(control_errors.too_many_instances(unit.span))
+    context.state.check_operations(sum(run.count * context.state.operations[run.body] for run in runs), unit.span)
     scope = scope_path if label is not None else ""
     made = context.builder.node(
         RepeatNode,

@@ -95,6 +95,10 @@ class Elaborator(State):
             divisors=dict(self.facts.divisors),
             bounds=dict(self.facts.bounds),
         )
+        with self.reporting(span):
+            self.check_operations(self.operations[model.body], node.name.span)
+        if len(self.report.errors) > before:
+            return None
         self.models.append(model)
         check_parameters(self, model)
         return statics

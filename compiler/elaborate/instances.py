@@ -144,6 +144,7 @@ def apply_block(
         state.running.discard(key)
     if result is None:
         raise Abandoned
+    state.check_operations(state.operations[result.body], span)
     state.cache[key] = result
     return result
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ..ir.model import Body, Model, ModeNode, RepeatNode, ScanNode
+from ..ir.model import Body, CallNode, Model, ModeNode, RepeatNode, ScanNode
 from ..messages import application as application_errors
 from ..messages import control as control_errors
 from ..messages import paths as paths_errors
@@ -34,6 +34,8 @@ from .roots import RootModel
 from .values import CheckedBody
 
 MAX_INSTANCES = 100_000
+MAX_OPERATIONS = 200_000  # of a model, every turn and every use of a block counted
+MAX_TURNS = 2_000  # of `for` that differ: each is checked on its own
 MAX_DEPTH = 100
 MAX_VERSIONS = 500  # of one block: each is checked on its own, which takes about a millisecond
 MOST_GIVEN = 4  # settings that a note lists
@@ -86,6 +88,8 @@ class State(ABC):
         self.report: Report = project.report
         self.bodies: list[Body] = []
         self.layers: list[int] = []  # by body: how many layers it expands to
+        self.operations: list[int] = []  # likewise
+        self.turns = 0  # that were run
         self.models: list[Model] = []
         self.roots: dict[int, RootModel | None] = {}  # by the node that uses it; None: it has mistakes
         self.cache: dict[Any, CheckedBody | None] = {}
@@ -179,6 +183,7 @@ class State(ABC):
     def add_body(self, body: Body) -> int:
         self.bodies.append(body)
         self.layers.append(self.count_layers(body))
+        self.operations.append(self.count_operations(body))
         return len(self.bodies) - 1
 
     def count_layers(self, body: Body) -> int:
@@ -193,12 +198,36 @@ class State(ABC):
                 count += self.layers[node.body]
         return count
 
+    def count_operations(self, body: Body) -> int:
+        """Operations of a body with all that it contains, every turn counted."""
+        count = 0
+        for node in body.nodes:
+            match node:
+                case RepeatNode():
+                    count += sum(run.count * self.operations[run.body] for run in node.runs)
+                case ModeNode():
+                    count += self.operations[node.training] + self.operations[node.evaluation]
+                case CallNode() | ScanNode():
+                    count += 1 + self.operations[node.body]
+                case _:
+                    count += 1
+        return count
+
     # ---- counts ----------------------------------------------------------------------------------------------------
 
     def count_application(self, span: Span) -> None:
         self.applications += 1
         if self.applications > MAX_INSTANCES:
             raise Failed(control_errors.too_many_instances(span))
+
+    def check_operations(self, count: int, span: Span) -> None:
+        if count > MAX_OPERATIONS:
+            raise Failed(control_errors.too_many_operations(span))
+
+    def count_turn(self, span: Span) -> None:
+        self.turns += 1
+        if self.turns > MAX_TURNS:
+            raise Failed(control_errors.too_many_turns(MAX_TURNS, span))
 
     def count_version(self, definition: Definition, span: Span) -> None:
         count = self.versions.get(id(definition.node), 0) + 1

@@ -7,7 +7,7 @@
     expand                       every layer and parameter of a model at its full path
     liveness                     what evaluation needs of a body
     submodel                     a part of a model as a model
-    wildcards                    patterns of paths that correspond
+    globs, wildcards             patterns of paths; those that correspond
     faults, verify, verify_instances, verify_recipe    what a legal IR is
 
 A block, a turn of a `repeat` and a branch are bodies: `Spec.bodies` holds each once, and a `repeat` of 1000 is one body

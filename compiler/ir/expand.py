@@ -6,13 +6,12 @@ initial values, the ONNX graph) asks here and pays for what it reads.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 from ..messages.source import Span
 from .arguments import Selector
+from .globs import glob
 from .model import Body, CallNode, Init, InitRule, Instance, Model, ModeNode, OpNode, RepeatNode, ScanNode, Spec
 
 _NO_OFFSETS: Mapping[str, int] = {}
@@ -177,7 +176,7 @@ def selects(selector: Selector, path: str, layer: str, leaf: str, rank: int, pre
     if selector.kind == "layer":
         kind, _, name = selector.text.partition(".")
         return layer == kind and (not name or leaf == name)
-    return glob(selector.text).fullmatch(path + ".") is not None
+    return glob(selector.text).matches(path)
 
 
 def compare(left: int, operator: str, right: int) -> bool:
@@ -190,13 +189,6 @@ def compare(left: int, operator: str, right: int) -> bool:
         "==": left == right,
         "!=": left != right,
     }[operator]
-
-
-@lru_cache(maxsize=256)
-def glob(pattern: str) -> re.Pattern[str]:
-    """A path glob as an expression over `path + "."`: `**` any number of segments, `*` anything within one."""
-    parts = (r"(?:[^.]+\.)*" if p == "**" else re.escape(p).replace(r"\*", "[^.]*") + r"\." for p in pattern.split("."))
-    return re.compile("".join(parts))
 
 
 def enclosing(path: str) -> Iterator[str]:

@@ -16,9 +16,10 @@ from ..sizes.dims import variables
 from ..sizes.types import TensorType
 from .arguments import Selector
 from .data import Condition, DataSet
-from .expand import ParameterEntry, glob, parameters, selects
+from .expand import ParameterEntry, parameters, selects
 from .export import Export
 from .faults import Fault
+from .globs import glob
 from .model import Body, CallNode, Model, Spec
 from .search import Search
 from .train import Evaluation, Net, Phase, Term, Train, Update, Watched
@@ -339,7 +340,7 @@ class _Check:
             for pattern in _patterns(rule.theirs):
                 if wildcards(pattern) != wildcards(rule.ours):
                     self.say(place, f"`{rule.ours}` and `{pattern}` have different wildcards")
-            if not any(glob(rule.ours).fullmatch(f"{path}.") for path in paths):
+            if not any(glob(rule.ours).matches(path) for path in paths):
                 self.say(place, f"the rule `{rule.ours}` produces no parameter")
 
 

@@ -1,12 +1,12 @@
 """Wildcards of path patterns that correspond: what they stood for on one side is filled in on the other.
 
-`**` is any number of whole segments, `*` anything within one: the globs of `expand.glob`, with their matches kept.
+`**` is any number of whole segments, `*` anything within one: the globs of `globs.py`, with their matches kept.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 
@@ -20,8 +20,35 @@ def wildcards(pattern: str) -> tuple[str, ...]:
 
 def capture(pattern: str, path: str) -> tuple[str, ...] | None:
     """What the wildcards match in `path`; None when it does not match. `**` keeps its trailing dots."""
-    found = _capturing(pattern).fullmatch(path + ".")
-    return None if found is None else found.groups()
+    tokens, text = _tokens(pattern), path + "."
+    reachable = _reachable(tokens, text)
+    if not reachable[0][0]:
+        return None
+    found: list[str] = []
+    at = 0
+    for number, token in enumerate(tokens):
+        end = at + len(token)
+        if token in ("*", "**"):
+            end = max(
+                to for to in _ends(token, text, at) if reachable[number + 1][to]
+            )  # the longest, as of regular expressions
+            found.append(text[at:end])
+        at = end
+    return tuple(found)
+
+
+def _ends(token: str, text: str, at: int) -> Iterator[int]:
+    """Where a wildcard that begins here may end."""
+    yield at
+    while at < len(text):
+        dot = text.find(".", at)
+        if token == "*":
+            yield from range(at + 1, dot + 1)
+            return
+        if dot == at:
+            return
+        at = dot + 1
+        yield at
 
 
 def fill(pattern: str, texts: Sequence[str]) -> str:
@@ -34,10 +61,32 @@ def fill(pattern: str, texts: Sequence[str]) -> str:
     return made.removesuffix(".")
 
 
+def _reachable(tokens: Sequence[str], text: str) -> list[list[bool]]:
+    """For every token and place: whether this token and all after it match the text from that place on."""
+    size = len(text)
+    found = [[False] * (size + 1) for _ in tokens] + [[at == size for at in range(size + 1)]]
+    for number in range(len(tokens) - 1, -1, -1):
+        token, after, here = tokens[number], found[number + 1], found[number]
+        for at in range(size, -1, -1):
+            if token == "*":
+                here[at] = after[at] or (at < size and text[at] != "." and here[at + 1])
+            elif token == "**":
+                dot = text.find(".", at)
+                here[at] = after[at] or (dot > at and here[dot + 1])
+            else:
+                here[at] = text.startswith(token, at) and after[at + len(token)]
+    return found
+
+
 @lru_cache(maxsize=1024)
-def _capturing(pattern: str) -> re.Pattern[str]:
-    parts = (
-        r"((?:[^.]+\.)*)" if segment == "**" else re.escape(segment).replace(r"\*", "([^.]*)") + r"\."
-        for segment in pattern.split(".")
-    )
-    return re.compile("".join(parts))
+def _tokens(pattern: str) -> tuple[str, ...]:
+    """The pattern as texts, `*` and `**`; a `**` holds the dots of its segments."""
+    found: list[str] = []
+    for segment in pattern.split("."):
+        if segment == "**":
+            found.append("**")
+            continue
+        for position, part in enumerate(segment.split("*")):
+            found += ["*"] * (position > 0) + [part] * bool(part)
+        found.append(".")
+    return tuple(found)

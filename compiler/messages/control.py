@@ -65,6 +65,22 @@ def recursion(name: str, span: Span) -> Diagnostic:
     )
 
 
+def too_many_operations(span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0316", "more than 200k operations, every turn and every use of a block counted", span, "too large"
+    )
+
+
+def too_many_turns(most: int, span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0316",
+        f"more than {most:,} different turns of `for`",
+        span,
+        "too many",
+        helps=("equal turns are checked once: `repeat n { .. }`",),
+    )
+
+
 def too_many_instances(span: Span) -> Diagnostic:
     return Diagnostic("E0316", "more than 100k instances", span, "too many layers")
 

@@ -157,6 +157,16 @@ def number_too_large(span: Span, text: str) -> Diagnostic:
     )
 
 
+def name_too_long(span: Span, most: int) -> Diagnostic:
+    return Diagnostic(
+        "E0105",
+        f"this name has more than {most} characters",
+        span,
+        "too long",
+        helps=("names become names of files and classes: choose a shorter one",),
+    )
+
+
 def too_deep(span: Span) -> Diagnostic:
     return Diagnostic(
         "E0105",
@@ -196,7 +206,7 @@ def explanations() -> dict[str, Explanation]:
             programs.body("y = x"),
         ),
         "E0105": Explanation(
-            "nesting over 100; a literal or static integer above 2^63",
+            "nesting over 100; a literal or static integer above 2^63; a name over 100 characters",
             "Limits that no real spec reaches; they protect every tool that reads specs from hostile input.",
             "dlspec 1\n\nparam big = 9223372036854775809\n",
             "dlspec 1\n\nparam big = 9223372036854775807\n",

@@ -19,6 +19,7 @@ from . import top_level
 
 UNITS = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "k": 10**3, "M": 10**6, "G": 10**9}
 LARGEST = 2**63
+LONGEST_NAME = 100  # characters
 ESCAPES = {'"': '"', "\\": "\\", "n": "\n", "t": "\t"}
 
 Items = list[Any]
@@ -73,6 +74,8 @@ class TreeBuilder:
                 return s.Number(span, LARGEST, token.text)
         if kind == self.text:
             return s.String(span, self._unescape(token))
+        if len(token.text) > LONGEST_NAME:
+            self.diagnostics.append(errors.name_too_long(span, LONGEST_NAME))
         return s.Name(span, token.text)
 
     def _unescape(self, token: Token) -> str:

@@ -26,6 +26,9 @@ _DTYPES: dict[str, Any] = {
 }  # fmt: skip
 
 
+MOST_THREADS = 1024
+
+
 class Session:
     """Runs a model. `inputs`, `outputs`, `metadata` and `provider` say what it is and where it runs; `answers` what each output
     stands for, if the file names it; `cached` what it keeps from step to step (None: nothing).
@@ -46,6 +49,8 @@ class Session:
         import onnxruntime
 
         self.path = Path(path)
+        if threads is not None and not 1 <= threads <= MOST_THREADS:
+            raise BadInput(f"`threads` must be between 1 and {MOST_THREADS}, not {threads}")
         if not self.path.is_file():
             raise BadInput(f"there is no model `{path}`")
         self.provider: Provider = choose(providers)

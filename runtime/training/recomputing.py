@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from ...compiler.ir.expand import glob
+from ...compiler.ir.globs import glob
 
 
 def layers(nets: Mapping[str, nn.Module], patterns: Iterable[str]) -> list[nn.Module]:
@@ -25,7 +25,7 @@ def layers(nets: Mapping[str, nn.Module], patterns: Iterable[str]) -> list[nn.Mo
     for name, net in nets.items():
         for path, module in net.named_modules(prefix=name):
             inside = any(path.startswith(f"{outer}.") for outer in found)
-            if path and not inside and any(pattern.fullmatch(f"{path}.") for pattern in globs):
+            if path and not inside and any(pattern.matches(path) for pattern in globs):
                 found[path] = module
     return list(found.values())
 

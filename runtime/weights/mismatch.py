@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from ...compiler.ir.expand import glob
+from ...compiler.ir.globs import glob
 from ...compiler.messages.diagnostics import Diagnostic
 from ...compiler.messages.names import near
 from ...compiler.messages.source import Span
@@ -58,7 +58,7 @@ def looks_like(names: Collection[str]) -> str | None:
     found = [
         family
         for family, patterns in FAMILIES.items()
-        if all(any(glob(pattern).fullmatch(name + ".") for name in names) for pattern in patterns)
+        if all(any(glob(pattern).matches(name) for name in names) for pattern in patterns)
     ]
     return found[0] if len(found) == 1 else None
 

@@ -20,7 +20,8 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from ...compiler.ir.expand import COUNTER, ParameterEntry, glob
+from ...compiler.ir.expand import COUNTER, ParameterEntry
+from ...compiler.ir.globs import glob
 from ...compiler.ir.weights import Foreign, WeightMap
 from ...compiler.ir.wildcards import capture, fill
 
@@ -313,7 +314,7 @@ def _covered(boxes: Iterable[Box], shape: Shape) -> bool:
 
 
 def _any(patterns: Iterable[str], name: str) -> bool:
-    return any(glob(pattern).fullmatch(name + ".") for pattern in patterns)
+    return any(glob(pattern).matches(name) for pattern in patterns)
 
 
 def _stripped(foreign: Iterable[str], prefix: str) -> tuple[dict[str, str], list[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ...compiler.ir.expand import glob
+from ...compiler.ir.globs import glob
 from ...compiler.ir.weights import Foreign, WeightMap, WeightRule
 from .mapping import NOWHERE
 from .suggest import Pair, Proposal
@@ -151,7 +151,7 @@ def _wild(one: str, other: str) -> tuple[str, str, str, int] | None:
 
 
 def _matched(pattern: str, paths: Iterable[str]) -> frozenset[str]:
-    return frozenset(path for path in paths if glob(pattern).fullmatch(path + "."))
+    return frozenset(path for path in paths if glob(pattern).matches(path))
 
 
 def _ignored(left: Collection[str], foreign: Collection[str]) -> list[str]:

@@ -6,6 +6,7 @@ import csv as csv_format
 import json
 import sys
 from array import array
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
@@ -18,7 +19,7 @@ from ..table import Cells, Column, Numbers
 from . import arrow_columns
 from .split_files import Part, Resolve, lines_of, read_bytes, read_text
 
-ROWS = 8192  # of a CSV file that are turned into columns at once
+CELLS = 1 << 17  # of a CSV file that are turned into columns at once
 LONGEST_CELL = 1 << 30  # characters; Python's own limit of 131,072 is less than a document may have
 
 
@@ -57,7 +58,7 @@ def _csv_columns(file: TextIO, path: Path, span: Span) -> tuple[dict[str, list[s
                 raise mistakes.csv_columns(span, path, line, len(row), len(header))
             rows.append(row)
             lines.append(line)
-            if len(rows) == ROWS:
+            if len(rows) * len(header) >= CELLS:
                 _gather(rows, columns)
                 rows.clear()
     except csv_format.Error as error:
@@ -65,9 +66,9 @@ def _csv_columns(file: TextIO, path: Path, span: Span) -> tuple[dict[str, list[s
     _gather(rows, columns)
     if not lines:
         raise mistakes.empty(span, path)
-    for name in header:
-        if header.count(name) > 1:
-            raise mistakes.csv_duplicate(span, path, name)
+    twice = next((name for name, count in Counter(header).items() if count > 1), None)
+    if twice is not None:
+        raise mistakes.csv_duplicate(span, path, twice)
     return dict(zip(header, columns, strict=True)), lines
 
 

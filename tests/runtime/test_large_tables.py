@@ -1,0 +1,41 @@
+"""Tables of very many columns, and JSON of any depth."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+import dlc
+from dlc.compiler.messages.diagnostics import Failed
+from dlc.compiler.messages.source import Span
+from dlc.runtime.data.sources.tables import csv, jsonl
+
+HERE = Span("m.dlspec", 0, 1)
+
+
+def test_a_hundred_thousand_columns(tmp_path: Path) -> None:
+    path = tmp_path / "wide.csv"
+    names = ",".join(f"c{i}" for i in range(100_000))
+    path.write_text(f"{names}\n" + f"{','.join(['1'] * 100_000)}\n" * 3, "utf-8")
+    began = time.process_time()
+    columns, count, _, _ = csv({"path": "wide.csv"}, lambda name: tmp_path / name, HERE)
+    assert (len(columns), count) == (100_000, 3)
+    path.write_text(f"{names},c5\n" + f"{','.join(['1'] * 100_001)}\n", "utf-8")
+    with pytest.raises(Failed, match="c5"):
+        csv({"path": "wide.csv"}, lambda name: tmp_path / name, HERE)
+    assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, '{"a": ' + "[" * 100_000 + "]" * 100_000 + "}"])
+def test_json_of_any_depth(text: str, tmp_path: Path) -> None:
+    (tmp_path / "deep.jsonl").write_text(text + "\n", "utf-8")
+    with pytest.raises(Failed) as failure:
+        jsonl({"path": "deep.jsonl"}, lambda name: tmp_path / name, HERE)
+    assert failure.value.diagnostic.code == "E0412"
+
+
+def test_threads_of_a_session(tmp_path: Path) -> None:
+    with pytest.raises(dlc.RunFailure, match="between 1 and 1024"):
+        dlc.Session(tmp_path / "m.onnx", "cpu", threads=10_000)
