@@ -20,7 +20,7 @@ class Glob:
                 groups.append([])
             else:
                 groups[-1].append(segment.split("*"))
-        #: What stands between two `**`: segments, each as the texts between its stars.
+        #: What is between two `**`: segments, each as the texts between its stars.
         self.groups = groups
 
     def matches(self, path: str) -> bool:
