@@ -63,7 +63,7 @@ def command(
     if emit == "summary":
         return _emit(_summary(checked, form), f"summary.{'json' if form == 'json' else 'txt'}", directory)
     if emit == "ir":
-        return _emit(checked.spec.model_dump_json(indent=2) + "\n", "ir.json", directory)
+        return _emit(checked.spec.written(indent=2) + "\n", "ir.json", directory)
     if emit == "pytorch":
         sources = _pytorch(checked)
         if directory is None:
@@ -200,7 +200,7 @@ def _build(
         assert checked.spec is not None
     for name, text in _sources(checked, facts).items():
         _write(target / name, text)
-    _write(target / "ir.json", checked.spec.model_dump_json(indent=2) + "\n")
+    _write(target / "ir.json", checked.spec.written(indent=2) + "\n")
     for line in plan.plan_lines(path, checked.spec, facts, missing, spec.weights(checked, Path(path).parent)):
         console.out(line)
     return 0

@@ -53,6 +53,12 @@ class Damaged(BadInput):
     code = "E0603"
 
 
+class OtherVersion(BadInput):
+    """A file was written by another version of dlc, in a way that this one does not read."""
+
+    code = "E0605"
+
+
 class Elsewhere(BadInput):
     """A file that a command may not write unless its arguments name it."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -12,10 +13,19 @@ from ..compiler.ir.model import Spec
 from ..compiler.messages.source import Source, Sources
 from .checkpoints import rundir
 from .checkpoints.rundir import AVERAGED, WEIGHTS, RunDir
-from .failure import damaged
+from .failure import BadInput, OtherVersion, damaged
 
 #: What can be done about a run whose IR is lost.
 LOST = "copy `ir.json` from a backup of the run, or train again: its weights fit no other"
+
+
+def _writer(text: str) -> str | None:
+    """The version of dlc that wrote an IR; empty for one that did not say, None if the text is not an IR at all."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None
+    return str(found.get("dlc", "")) if isinstance(found, dict) and {"edition", "bodies"} <= found.keys() else None
 
 
 class Run:
@@ -28,20 +38,35 @@ class Run:
 
     @cached_property
     def spec(self) -> Spec:
-        """The typed IR that the run was trained from; raises BadInput when `ir.json` is damaged: it can't be read, or holds
-        what is not a legal IR."""
+        """The typed IR that the run was trained from; raises BadInput when `ir.json` can't be read, or holds what is not a
+        legal IR: it is damaged, or was written by another version of dlc."""
         from pydantic import ValidationError
 
-        file = self.path / "ir.json"
+        text = self.directory.text("ir.json")
         try:
-            spec = Spec.model_validate_json(self.directory.text(file.name))
+            spec = Spec.model_validate_json(text)
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(map(str, first["loc"]))
-            raise damaged(file, f"{place}: {first['msg']}" if place else first["msg"], LOST) from None
+            raise self._not_an_ir(text, f"{place}: {first['msg']}" if place else first["msg"]) from None
         for fault in verify(spec):
-            raise damaged(file, str(fault), LOST)
+            raise self._not_an_ir(text, str(fault))
         return spec
+
+    def _not_an_ir(self, text: str, fault: str) -> BadInput:
+        from importlib.metadata import version
+
+        file, ours, writer = self.path / "ir.json", version("dlc"), _writer(text)
+        if writer in (None, ours):
+            return damaged(file, fault, LOST)
+        return OtherVersion(
+            f"`{file}` was written by {f'dlc {writer}' if writer else 'an earlier dlc'}, and dlc {ours} does not read it",
+            notes=(fault,),
+            helps=(
+                f"write it again from the spec in the run: `dlc build {self.path / 'spec.dlspec'} --emit ir -o {self.path}`",
+                f"or use dlc {writer} for this run" if writer else "or use the dlc that trained it",
+            ),
+        )
 
     @property
     def sources(self) -> Mapping[str, Source]:

@@ -286,11 +286,18 @@ class Spec(Record):
 
     edition: str
     name: str  # the file's stem
+    dlc: str = ""  # in a file: the version of dlc that wrote it; empty in memory
     bodies: tuple[Body, ...]
     models: tuple[Model, ...]
     params: dict[str, Argument] = field(default_factory=dict)
     recipe: Recipe = Recipe()
     sources: tuple[Source, ...] = ()
+
+    def written(self, indent: int) -> str:
+        """As JSON for a file, with the version that writes it."""
+        from importlib.metadata import version
+
+        return self.model_copy(update={"dlc": version("dlc")}).model_dump_json(indent=indent)
 
     def model(self, name: str) -> Model:
         return next(model for model in self.models if model.name == name)

@@ -75,6 +75,13 @@ def explanations() -> dict[str, Explanation]:
             "your files. `-o FILE` on the command line is your own word: it writes anywhere and replaces.",
             when="dlc export",
         ),
+        "E0605": Explanation(
+            "a file of another version of dlc",
+            "`ir.json` of a run names the version of dlc that wrote it. Another version opens it as long as it reads as a legal IR there. If\n"
+            "it does not, the spec in the run is still good: `dlc build RUN/spec.dlspec --emit ir -o RUN` writes `ir.json`\n"
+            "again, and the weights, which are found by the paths of the spec, fit it.",
+            when="dlc evaluate",
+        ),
         "W0410": Explanation(
             "an export outside the current directory",
             "`dlc export` refuses a path that leads out of the current directory (or of the run) unless `-o` names the file.",

@@ -144,7 +144,7 @@ class Prepared:
         if self.pretrained:
             run.write_json("weights.json", [weights.record(found) for found in self.pretrained])
         run.write("spec.dlspec", print_file(flatten(loaded.checked.project)))
-        run.write("ir.json", self.spec.model_dump_json(indent=1))
+        run.write("ir.json", self.spec.written(indent=1))
         settings = {"overrides": loaded.overrides, "variant": loaded.variant}
         run.write_json("env.json", {**environment(self.device), **settings, "generated": generated})
         known, table = facts.of(self.data), self.data.table
