@@ -127,7 +127,7 @@ class GraphBuilder:
         """Like `constant`, for a type that the precision does not change."""
         key = (data_type, value, isinstance(value, float) and math.copysign(1.0, value))
         if key not in self._constants:
-            array = np.array(value, dtype=data_type.numpy())
+            array = in_range(value, data_type)
             text = str(value).replace(" ", "")
             name = f"constant/{text}:{data_type.name.lower()}" if len(text) <= 40 else "constant/table"
             self._constants[key] = self.initializer(name, array)
@@ -153,7 +153,7 @@ class GraphBuilder:
         wanted = self.data_type(dtype)
         if not isinstance(value, Stored) or value.dtype != wanted:
             array = value.array() if isinstance(value, Stored) else value
-            value = array if array.dtype == wanted.numpy() else array.astype(wanted.numpy())
+            value = array if array.dtype == wanted.numpy() else in_range(array, wanted)
         return self.initializer(path, value)
 
     def array(self, path: str, shape: Sequence[int]) -> np.ndarray[Any, Any]:
@@ -306,6 +306,23 @@ class GraphBuilder:
                     size = self.node("Div", size, self.ints(factor))
             self._cache[key] = size
         return self._cache[key]
+
+
+#: Least and largest number above 0 of the floats with less range than f32.
+HALVES = {ir.DataType.FLOAT16: (2.0**-24, 65504.0)}
+
+
+def in_range(value: Any, data_type: ir.DataType) -> np.ndarray[Any, Any]:
+    """Numbers in another type. In f16 one beyond its range is cut to it: -1e9 in the place of a masked score stays finite, and
+    1e-8 below a quotient does not become 0. Infinities and 0 stay."""
+    array: np.ndarray[Any, Any] = np.asarray(value)
+    if data_type not in HALVES:
+        return array.astype(data_type.numpy())
+    least, most = HALVES[data_type]
+    wide = array.astype(np.float64)
+    cut = np.where(np.isfinite(wide), np.clip(wide, -most, most), wide)
+    cut = np.where((np.abs(cut) < least) & (cut != 0), np.copysign(least, cut), cut)
+    return cut.astype(data_type.numpy())
 
 
 def dimension_text(size: Size) -> int | str:

@@ -13,7 +13,7 @@ all what ONNX Runtime makes of it. This is a comparison on sampled inputs, not a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ...compiler.catalogue.ops import find
 from ...compiler.ir.liveness import reached
-from ...compiler.ir.model import Body, CallNode, Model, ModeNode, OpNode, RepeatNode, ScanNode, Spec
+from ...compiler.ir.model import Body, Model, Spec
+from ...compiler.messages.diagnostics import Failed
 from ...compiler.sizes.dims import Size, evaluate, var, variables
-from ...compiler.sizes.types import is_float, is_integer
 from ..failure import BadInput, RunFailure
 from ..inference.session import Session, as_size
+from . import inputs as inputs_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -37,12 +37,9 @@ Level: TypeAlias = Literal["none", "all"]
 
 #: Largest difference as a share of the output's scale, by the precision inside the graph, or that of its weights.
 TOLERANCES = {"f32": 1e-4, "f16": 2e-2, "bf16": 1e-1, "int8": 1e-1, "int4": 5e-1}
+F16_MOST = 65504.0  # the largest f16
 LEVELS: tuple[Level, ...] = ("none", "all")
 BATCHES = (1, 7)
-_DTYPES = {
-    "f16": np.float16, "f32": np.float32, "f64": np.float64, "i8": np.int8, "i16": np.int16, "i32": np.int32,
-    "i64": np.int64, "u8": np.uint8, "bool": np.bool_,
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -99,7 +96,14 @@ class Disagrees(RunFailure):
             for row in bad
         )
         names = ", ".join(f"`{row.output}`" for row in bad)
-        super().__init__(f"the exported file and the model disagree on {names}", notes=notes)
+        half = any(row.tolerance == TOLERANCES["f16"] for row in bad)
+        helps = (
+            "f16 holds numbers up to 65504, and others are cut to it: write a mask as `where(mask, scores, -1e9)`, not as a sum",
+            "export in f32",
+        )
+        super().__init__(
+            f"the exported file and the model disagree on {names}", notes=notes, helps=helps if half else ()
+        )
         self.parity = parity
 
 
@@ -114,19 +118,14 @@ def verify(
     seed: int = 0,
 ) -> Parity:
     """Compares a file with the module it was made from; `spec` and `model` say what the inputs are."""
-    import torch
-
-    from ..generated import outside
-
     body = spec.body_of(model)
     sessions: dict[Level, Session] = {level: Session(path, "cpu", optimization=level) for level in LEVELS}
     names = [result.name or "output" for result in body.outputs]
     reference = module.eval()
     rows: list[Row] = []
     for number, sizes in enumerate(choose_sizes(spec, model, sessions["all"], fix or {})):
-        inputs = sample_inputs(spec, body, {**sizes, **(fix or {})}, np.random.default_rng((seed, number)))
-        with torch.no_grad(), outside.explained(spec, {"": reference}):
-            made: Any = reference(*(torch.from_numpy(inputs[value.name].copy()) for value in body.inputs))
+        drawn = inputs_of.draws(spec, body, {**sizes, **(fix or {})}, (seed, number))
+        inputs, made = _computed(spec, reference, body, drawn)
         expected = {
             n: v.cpu().numpy() for n, v in zip(names, made if isinstance(made, tuple) else (made,), strict=False)
         }
@@ -134,10 +133,35 @@ def verify(
             for steps in _ways(session, sizes):
                 found = _predicted(session, body, inputs, steps)
                 rows += [
-                    _compare(Row(name, sizes, level, 0.0, 0.0, TOLERANCES[precision], steps), wanted, found[name])
+                    _compare(
+                        Row(name, sizes, level, 0.0, 0.0, TOLERANCES[precision], steps),
+                        wanted,
+                        found[name],
+                        precision == "f16",
+                    )
                     for name, wanted in expected.items()
                 ]
     return Parity(tuple(rows))
+
+
+def _computed(
+    spec: Spec, reference: nn.Module, body: Body, draws: Iterator[dict[str, Array]]
+) -> tuple[dict[str, Array], Any]:
+    """The first inputs that the module can compute, and what it computes. A number that it has no row for, or a division of
+    whole numbers by 0, is a matter of the inputs: others are drawn then. Raises Failed (E0414) where none will do."""
+    import torch
+
+    from ..generated import outside
+
+    failure: Exception | None = None
+    for inputs in draws:
+        try:
+            with torch.no_grad(), outside.explained(spec, {"": reference}):
+                return inputs, reference(*(torch.from_numpy(inputs[value.name].copy()) for value in body.inputs))
+        except (Failed, IndexError, RuntimeError) as error:
+            failure = error
+    assert failure is not None
+    raise failure
 
 
 def _ways(session: Session, sizes: Mapping[str, int]) -> list[tuple[int, ...]]:
@@ -178,10 +202,12 @@ def _predicted(session: Session, body: Body, inputs: Mapping[str, Array], steps:
     return {name: np.concatenate(made, joined[name]) if name in joined else made[-1] for name, made in parts.items()}
 
 
-def _compare(row: Row, wanted: Array, found: Array) -> Row:
+def _compare(row: Row, wanted: Array, found: Array, half: bool) -> Row:
     if wanted.shape != found.shape:
         return replace(row, difference=float("inf"))
     a, b = wanted.astype(np.float64), found.astype(np.float64)
+    if half:  # what f16 cannot hold is infinite in one of them at most
+        a, b = np.clip(a, -F16_MOST, F16_MOST), np.clip(b, -F16_MOST, F16_MOST)
     if not np.array_equal(np.isnan(a), np.isnan(b)):
         return replace(row, difference=float("nan"))
     finite = np.isfinite(a) & np.isfinite(b)
@@ -280,94 +306,3 @@ def _all_sizes(spec: Spec, index: int) -> set[Size]:
         for value in body.values():
             found.update(size for size in value.type.shape if not isinstance(size, int))
     return found
-
-
-# ---- inputs ------------------------------------------------------------------------------------------------------------------
-
-
-def sample_inputs(spec: Spec, body: Body, sizes: Mapping[str, int], random: np.random.Generator) -> dict[str, Array]:
-    """Inputs of these sizes: standard normal floats, whole numbers within what the model looks up with them."""
-    limits = {value.id: limit for value, limit in zip(body.inputs, input_limits(spec, body), strict=True)}
-    found: dict[str, Array] = {}
-    for value in body.inputs:
-        shape = tuple(evaluate(size, sizes) for size in value.type.shape)
-        dtype: Any = _DTYPES[value.type.dtype]
-        if is_float(value.type.dtype):
-            found[value.name] = random.standard_normal(shape).astype(dtype)
-        elif is_integer(value.type.dtype):
-            low, high = limits[value.id]
-            top = high if isinstance(high, int) else evaluate(high, sizes)
-            most = 256 if value.type.dtype == "u8" else 1 << 62
-            found[value.name] = random.integers(low, max(low + 1, min(top, most)), shape).astype(dtype)
-        else:
-            found[value.name] = random.random(shape) < 0.75
-    return found
-
-
-def input_limits(spec: Spec, body: Body) -> list[tuple[int, Size]]:
-    """For every input the range [low, high) of whole numbers that the model can take: rows of the tables it indexes, the
-    lengths of sequences; bytes and anything else that is only computed with is small."""
-    found = [_limit(spec, body, value.id, 0) for value in body.inputs]
-    result: list[tuple[int, Size]] = []
-    for value, (low, highs) in zip(body.inputs, found, strict=True):
-        default = 256 if value.type.dtype == "u8" else 10
-        concrete = [high for high in highs if isinstance(high, int)]
-        result.append((low, min(concrete) if concrete else highs[0] if highs else default))
-    return result
-
-
-def _limit(spec: Spec, body: Body, identifier: int, depth: int) -> tuple[int, list[Size]]:
-    """Follows a value to the operators that index with it."""
-    low, highs = 0, list[Size]()
-    if depth > 100:
-        return low, highs
-
-    def merge(found: tuple[int, list[Size]]) -> None:
-        nonlocal low
-        low = max(low, found[0])
-        highs.extend(found[1])
-
-    for node in body.nodes:
-        places = [at for at, operand in enumerate(node.inputs) if operand == identifier]
-        match node:
-            case OpNode():
-                for at in places:
-                    if node.op == "Embedding":
-                        highs.append(node.args["count"])
-                    elif node.op == "gather" and at == 1:
-                        highs.append(_axis_size(body, node))
-                    elif node.op == "scatter" and at == 1:
-                        highs.append(node.args["size"])
-                    elif node.op in ("LSTM", "GRU", "RNN") and at == 1:
-                        low = max(low, 1)
-                        source = node.inputs[0]
-                        assert isinstance(source, int)
-                        highs.append(body.value(source).type.shape[1] + 1)
-                    elif (operator := find(node.op)) is not None and operator.keeps:
-                        for output in node.outputs:
-                            merge(_limit(spec, body, output.id, depth + 1))
-            case CallNode() | ScanNode():
-                for at in places:
-                    inner = spec.bodies[node.body]
-                    merge(_limit(spec, inner, inner.inputs[at].id, depth + 1))
-            case ModeNode():
-                for at in places:
-                    inner = spec.bodies[node.evaluation]
-                    merge(_limit(spec, inner, inner.inputs[at].id, depth + 1))
-            case RepeatNode():
-                for run in node.runs:
-                    inner = spec.bodies[run.body]
-                    given = (*node.inputs, *run.captures)
-                    for at, operand in enumerate(given):
-                        if operand == identifier:
-                            merge(_limit(spec, inner, inner.inputs[at].id, depth + 1))
-            case _:
-                pass
-    return low, highs
-
-
-def _axis_size(body: Body, node: OpNode) -> Size:
-    source = node.inputs[0]
-    assert isinstance(source, int)
-    shape = body.value(source).type.shape
-    return shape[node.args["axis"] % len(shape)]
