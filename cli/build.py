@@ -33,6 +33,7 @@ def _emits() -> list[str]:
 @click.option("--emit", type=Choice(_emits), help="Print one stage; write nothing unless -o is given.")
 @click.option("--format", "form", type=Choice(["text", "json"]), default="text", help="Output format (default: text).")
 @click.option("--resolved", is_flag=True, help="Print the spec as one file, with imports and settings resolved.")
+@click.option("--look", is_flag=True, help="Read every record of the data, not only the first ones of each split.")
 @click.option(
     "--data-root",
     metavar="DIR",
@@ -46,6 +47,7 @@ def command(
     emit: str | None,
     form: str,
     resolved: bool,
+    look: bool,
     data_root: Path | None,
 ) -> int:
     """Write model.py and the IR of FILE and print its plan.
@@ -73,7 +75,7 @@ def command(
         return 0
     if emit == "onnx":
         return _emit("\n".join(_onnx(checked)), "graph.txt", directory)
-    return _build(file, overrides, checked, directory, data_root)
+    return _build(file, overrides, checked, directory, data_root, look)
 
 
 def _emit(text: str, name: str, directory: Path | None) -> int:
@@ -187,14 +189,14 @@ def _onnx(checked: Checked) -> list[str]:
 
 
 def _build(
-    file: str, overrides: tuple[str, ...], checked: Checked, directory: Path | None, data_root: Path | None
+    file: str, overrides: tuple[str, ...], checked: Checked, directory: Path | None, data_root: Path | None, look: bool
 ) -> int:
     """Plain `dlc build`: facts from the data, a second check with them, files, the story."""
     assert checked.spec is not None
     path, variant = spec.split(file)
     name = checked.spec.name + (f"@{variant}" if variant else "")
     target = directory if directory is not None else Path("build") / name
-    facts, missing = spec.gather(checked, data_root or Path(path).parent, target / "facts")
+    facts, missing = spec.gather(checked, data_root or Path(path).parent, target / "facts", look)
     if facts:
         checked = spec.check(file, overrides, facts)
         assert checked.spec is not None

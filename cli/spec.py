@@ -125,9 +125,11 @@ def check_every_variant(target: str) -> tuple[list[Diagnostic], dict[str, Source
     return found, sources
 
 
-def gather(checked: Checked, root: Path, cache: Path | None) -> tuple[dict[str, DataFacts], dict[str, str]]:
+def gather(
+    checked: Checked, root: Path, cache: Path | None, every: bool
+) -> tuple[dict[str, DataFacts], dict[str, str]]:
     """Facts of the data sections, and why a section has none (its data is not here). A mistake in data that is here is
-    shown and ends the command."""
+    shown and ends the command; with `every` all records are looked at."""
     from ..compiler.messages.diagnostics import Failed
     from ..runtime.data.facts import gather
 
@@ -135,7 +137,8 @@ def gather(checked: Checked, root: Path, cache: Path | None) -> tuple[dict[str, 
     missing: dict[str, str] = {}
     for section in checked.spec.recipe.data if checked.spec else ():
         try:
-            facts[section.name] = gather(section, root, cache / f"{section.name}.json" if cache else None)
+            file = cache / f"{section.name}.json" if cache else None
+            facts[section.name] = gather(section, root, file, every=every)
         except Failed as failure:
             if failure.diagnostic.code != "E0412" or failure.diagnostic.label != "not found":
                 show([failure.diagnostic], checked.sources)

@@ -35,6 +35,8 @@ class _Checker:
 
     def fields(self) -> None:
         """E0201 where the data's records do not have the declared shape."""
+        for name in self.facts.empty if self.facts is not None else ():
+            self.report.add(data_errors.empty_folder(self.dataset.source.span, name))
         for field in self.dataset.fields:
             found = self.facts.fields.get(field.name) if self.facts is not None else None
             if found is None:

@@ -127,7 +127,8 @@ class FieldFacts(Record):
 
 class DataFacts(Record):
     """What was found by looking at the data of one section: records a split (windows of a stream; the train split's are
-    those of one epoch), and fields by name."""
+    those of one epoch), fields by name, and folders that have no images and are therefore not classes."""
 
     records: dict[str, int]
     fields: dict[str, FieldFacts] = field(default_factory=dict)
+    empty: tuple[str, ...] = ()

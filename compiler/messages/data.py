@@ -195,6 +195,16 @@ def group_missing(span: Span, source: str, group: str) -> Diagnostic:
     )
 
 
+def empty_folder(span: Span, name: str) -> Diagnostic:
+    return Diagnostic(
+        "W0413",
+        f"the folder `{name}` has no images: it is not a class",
+        span,
+        "directories of classes",
+        helps=(f'add images to it, or list it: `skip = ["{name}"]`',),
+    )
+
+
 def stream_random(span: Span, source: str) -> Diagnostic:
     return Diagnostic(
         "E0304",
@@ -282,6 +292,11 @@ def explanations() -> dict[str, Explanation]:
             programs.digits("batch     = 64", "batch     = 5000"),
             programs.DIGITS,
             "dlc train",
+        ),
+        "W0413": Explanation(
+            "folder without images",
+            "A directory of an `image_folder` with no image in it would be a class that no record has, so it is left out.",
+            when="dlc build",
         ),
         "W0408": Explanation(
             "records that overlap are split one by one",

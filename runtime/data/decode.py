@@ -36,6 +36,7 @@ LUMINANCE = np.array([0.299, 0.587, 0.114])  # of red, green and blue, ITU-R BT.
 def images(paths: Sequence[Path | Encoded], gray: bool, span: Span, workers: int | None = None) -> list[Tensor]:
     """Each file as u8 [3, height, width], or as a mask [height, width] when `gray`; decoded by `workers` threads (None:
     one a core, eight at most; 0: by the calling thread)."""
+    _load_formats(span)
     threads = min(8, os.cpu_count() or 1) if workers is None else workers
     if len(paths) < FEW or threads < 2:
         return [image(path, gray, span) for path in paths]
@@ -43,12 +44,20 @@ def images(paths: Sequence[Path | Encoded], gray: bool, span: Span, workers: int
         return list(pool.map(lambda path: image(path, gray, span), paths))
 
 
-def image(path: Path | Encoded, gray: bool, span: Span) -> Tensor:
-    """One file as u8 [3, height, width], or as a mask [height, width] when `gray`."""
+def _load_formats(span: Span) -> None:
+    """Pillow loads its rarer formats when it meets the first file of one, which must not happen in two threads at once."""
     try:
-        from PIL import Image, ImageOps
+        from PIL import Image
     except ImportError:
         raise mistakes.extra_missing(span, "reading images", "images", "pillow") from None
+    Image.init()
+
+
+def image(path: Path | Encoded, gray: bool, span: Span) -> Tensor:
+    """One file as u8 [3, height, width], or as a mask [height, width] when `gray`."""
+    _load_formats(span)
+    from PIL import Image, ImageOps
+
     if isinstance(path, Path) and not path.is_file():
         raise mistakes.missing(span, path)
     if not (path.stat().st_size if isinstance(path, Path) else path.content):

@@ -19,17 +19,21 @@ from .streams import Part
 from .table import Numbers, Stream
 from .transforms.text import vocabulary_size
 
+LOOKED_AT = 256  # records that are computed at a time
 SCAN_AT_MOST = 1 << 28  # tokens that are searched for the largest number
 
 
-def gather(section: DataSet, root: Path, cache: Path | None = None) -> DataFacts:
-    """Looks at the data; a mistake in it raises Failed. With `cache`, a file that holds what was found before."""
-    if cache is not None:
+def gather(section: DataSet, root: Path, cache: Path | None = None, *, every: bool = False) -> DataFacts:
+    """Looks at the first records of the data, or at `every` one; a mistake in it raises Failed. With `cache`, a file that holds
+    what was found before."""
+    if cache is not None and not every:
         known = _cached(section, cache)
         if known is not None:
             return known
     data = open_data(section, root)
     facts = of(data)
+    if every:
+        look(data)
     if cache is not None:
         files = [[str(file.path), file.size, file.mtime_ns] for file in data.table.files]
         entry = {"section": _digest(section), "files": files, "facts": facts.model_dump(mode="json")}
@@ -69,7 +73,19 @@ def of(data: Data) -> DataFacts:
             elif fields[field.name].shape != found.shape:
                 shape = tuple(a if a == b else None for a, b in zip(fields[field.name].shape, found.shape, strict=True))
                 fields[field.name] = found.model_copy(update={"shape": shape})
-    return DataFacts(records=records, fields=fields)
+    columns = data.table.columns.values()
+    empty = tuple(name for column in columns if isinstance(column, Numbers) for name in column.empty)
+    return DataFacts(records=records, fields=fields, empty=empty)
+
+
+def look(data: Data) -> None:
+    """Computes and checks every record of every split once; a mistake raises Failed."""
+    for part in data.parts.values():
+        for start in range(0, len(part), LOOKED_AT):
+            positions = np.arange(start, min(start + LOOKED_AT, len(part)))
+            values = data.graph.evaluate([f.node for f in data.section.fields], part, positions, training=False)
+            for field in data.section.fields:
+                declared.as_field(data.graph, field, values[field.node], part, positions)
 
 
 def _field(data: Data, field: DataField, part: Part) -> FieldFacts:

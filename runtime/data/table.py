@@ -18,10 +18,12 @@ from . import cells, mistakes
 
 @dataclass(frozen=True)
 class Numbers:
-    """An array whose first axis counts records. `classes` are the names of class numbers."""
+    """An array whose first axis counts records. `classes` are the names of class numbers, `empty` names that stand for no
+    class since no record has them."""
 
     array: NDArray[Any]
     classes: tuple[str, ...] | None = None
+    empty: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.array)

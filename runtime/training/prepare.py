@@ -39,6 +39,9 @@ def train(loaded: Loaded, options: TrainOptions) -> Run:
     checked = check(loaded.path, loaded.overrides, loaded.variant, {section.data: facts.of(data)})
     if checked.spec is None:
         raise SpecError(checked.report.diagnostics, checked.sources)
+    for found in checked.report.diagnostics:
+        if found.code == "W0413":  # known only from the data
+            options.listener(Note(found.message, found.code))
     spec = checked.spec
     section = find_section(spec, options.section)
     out = Path(options.out) if options.out else None

@@ -23,7 +23,7 @@ def shape(command: click.Command) -> list[str]:
 CONTRACT = {
     "new": ["[NAME]", "[DIR]"],
     "check": ["FILE...", "--format"],
-    "build": ["FILE[@variant]", "[key=value...]", "--data-root", "--emit", "--format", "--resolved", "-o"],
+    "build": ["FILE[@variant]", "[key=value...]", "--data-root", "--emit", "--format", "--look", "--resolved", "-o"],
     "train": ["FILE[@variant]", "[key=value...]", "--data-root", "--device", "--out", "--resume", "--section"],
     "runs": ["[DIR...]", "--format"],
     "evaluate": ["RUN", "--data-root", "--device", "--edited", "--format", "--split"],

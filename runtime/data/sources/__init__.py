@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ....compiler.catalogue import SPLITS as KINDS_OF_SPLIT
 from ....compiler.ir.data import DataSet, Split
 from ....compiler.messages.source import Span
-from .. import mistakes
+from .. import cells, mistakes
 from ..table import Cells, Column, Encoded, Images, Numbers, Ragged, SourceFile, Stream, Table
 from . import builtin, images, tables, texts
 from .split_files import Part, Reader
@@ -79,7 +79,7 @@ def digest_of(columns: Mapping[str, Column]) -> str:
     for name, column in columns.items():
         digest.update(name.encode() + b"\0")
         match column:
-            case Numbers(array, names) | Stream(array, names):
+            case Numbers(array, names, _) | Stream(array, names):
                 digest.update("\0".join(names or ()).encode())
                 digest.update(f"{array.dtype.str}{array.shape}".encode())
                 digest.update(np.ascontiguousarray(array).data)
@@ -132,15 +132,19 @@ def _concatenated(found: list[Column], name: str, span: Span) -> Column:
         arrays = [column for column in found if isinstance(column, Numbers)]
         names = [column.classes for column in arrays]
         if any(other != names[0] for other in names):
-            merged = tuple(sorted({label for classes in names if classes for label in classes}))
+            merged = tuple(cells.in_order({label for classes in names if classes for label in classes}))
             lookup = {label: number for number, label in enumerate(merged)}
-            recoded = [np.array([lookup[c.classes[i]] for i in c.array], np.int64) for c in arrays if c.classes]
-            return Numbers(np.concatenate(recoded), merged)
+            recoded = [
+                np.array([lookup[c.classes[i]] if 0 <= i < len(c.classes) else -1 for i in c.array], np.int64)
+                for c in arrays
+                if c.classes
+            ]
+            return Numbers(np.concatenate(recoded), merged, _empty(arrays, merged))
         shapes = {column.array.shape[1:] for column in arrays}
         if len(shapes) > 1:
             one, other, *_ = sorted(shapes)
             raise mistakes.field_shape(span, name, "the splits", str(one), str(other))
-        return Numbers(np.concatenate([column.array for column in arrays]), names[0])
+        return Numbers(np.concatenate([column.array for column in arrays]), names[0], _empty(arrays, names[0] or ()))
     if isinstance(first, Cells):
         return Cells([value for column in found if isinstance(column, Cells) for value in column.values])
     if isinstance(first, Ragged):
@@ -148,6 +152,11 @@ def _concatenated(found: list[Column], name: str, span: Span) -> Column:
     if isinstance(first, Images):
         return Images([path for column in found if isinstance(column, Images) for path in column.paths], first.gray)
     return _joined_streams([column for column in found if isinstance(column, Stream)])
+
+
+def _empty(arrays: Sequence[Numbers], classes: Sequence[str]) -> tuple[str, ...]:
+    """Names that have no record in any part."""
+    return tuple(cells.in_order({name for column in arrays for name in column.empty} - set(classes)))
 
 
 def _joined_streams(found: list[Stream]) -> Stream:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....compiler.messages.source import Span
-from .. import mistakes
+from .. import cells, mistakes
 from ..table import Column, Images, Numbers
 from .split_files import Part, Resolve, read_bytes
 
@@ -33,13 +33,16 @@ def image_folder(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
     if not root.is_dir():
         raise mistakes.missing(span, root, what="directory")
     skip = set(args.get("skip", ()))
-    folders = sorted(f for f in root.iterdir() if f.is_dir() and not f.name.startswith(".") and f.name not in skip)
-    files = [(path, label) for label, folder in enumerate(folders) for path in _image_files(folder)]
+    folders = {f.name: f for f in root.iterdir() if f.is_dir() and not f.name.startswith(".") and f.name not in skip}
+    images = {name: _image_files(folders[name]) for name in cells.in_order(folders)}
+    classes = tuple(name for name in images if images[name])
+    files = [(path, label) for label, name in enumerate(classes) for path in images[name]]
     if not files:
         flat = any(path.suffix.lower() in IMAGE_SUFFIXES for path in root.iterdir())
         raise mistakes.empty(span, root, "directories of images, one per class" if flat else "images")
     paths = [path for path, _ in files]
-    labels = Numbers(np.array([label for _, label in files], np.int64), tuple(folder.name for folder in folders))
+    empty = tuple(name for name in images if not images[name])
+    labels = Numbers(np.array([label for _, label in files], np.int64), classes, empty)
     return {"image": Images(paths), "label": labels}, len(files), lambda record: str(paths[record]), paths
 
 
