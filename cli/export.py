@@ -100,6 +100,10 @@ def story(made: Exported) -> list[str]:
             2,
             f"  keeps    keys and values of {made.kept} attention{'s' * (made.kept > 1)}: outputs `present.*` are the next step's `past_key_values.*`",
         )
+    if made.precision == "int8":
+        lines.append(
+            "  int8     inputs are rounded by one scale a call: answers depend slightly on the rest of the batch"
+        )
     if made.parity is None:
         return [*lines, "  verified not compared with PyTorch (--no-verify)"]
     for row in made.parity.worst:

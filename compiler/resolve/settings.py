@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from ..catalogue import CLIPS, KEEPS, OPTIMIZERS, STOPS
+from ..catalogue.entry import Entry
 from ..messages import resolve as errors
 from ..messages.diagnostics import Abandoned, Diagnostic, Failed
 from ..messages.names import nearest
@@ -21,6 +23,10 @@ TRAIN_KEYS = (
     "model", "data", "inputs", "loss", "metrics", "optimizer", "group", "freeze", "step", "phase", "weights", "batch",
     "micro_batch", "duration", "validate", "keep", "stop", "clip", "precision", "seed", "ema", "mixup", "log", "runtime",
 )  # fmt: skip
+
+
+#: What a key of a section may name with arguments, which are settings too (`train.optimizer.lr=1e-3`).
+ENTRIES = (OPTIMIZERS, CLIPS, KEEPS, STOPS)
 
 
 @dataclass(frozen=True)
@@ -193,7 +199,10 @@ def _set_entry(entries: top_level.Entries, names: tuple[syntax.Name, ...], setti
         elif isinstance(item, top_level.Sub) and rest:
             items[index] = top_level.Sub(item.span, item.name, _set_entry(item.entries, rest, setting))
         elif rest:
-            raise Failed(errors.no_keys(first.span, first.text))
+            value = _with_argument(item.value, rest, setting) if isinstance(item, top_level.Key) else None
+            if value is None:
+                raise Failed(errors.no_keys(first.span, first.text))
+            items[index] = top_level.Key(item.span, item.name, value)
         else:
             items[index] = new
         return top_level.Entries(entries.span, tuple(items))
@@ -208,6 +217,29 @@ def _set_entry(entries: top_level.Entries, names: tuple[syntax.Name, ...], setti
         )
     inner = _set_entry(top_level.Entries(setting.span, ()), rest, setting)
     return top_level.Entries(entries.span, (*items, top_level.Sub(setting.span, first, inner)))
+
+
+def _with_argument(value: syntax.Pipe, names: tuple[syntax.Name, ...], setting: SettingValue) -> syntax.Pipe | None:
+    """`AdamW(1e-2)` with `lr=1e-3` is `AdamW(1e-3)`: an argument of the entry that a key names; None where it names none."""
+    callee = value.callee if isinstance(value, syntax.Call) else value
+    args = value.args if isinstance(value, syntax.Call) else syntax.Args(value.span, ())
+    if not isinstance(callee, syntax.Ref) or len(names) != 1:
+        return None
+    entry: type[Entry] | None = next((family[callee.name] for family in ENTRIES if callee.name in family), None)
+    if entry is None:
+        return None
+    new = syntax.Kwarg(setting.span, names[0], setting.node)
+    order = [argument for argument, _, _ in entry.arguments]
+    at = order.index(new.name.text) if new.name.text in order else len(args.items)
+    items = list(args.items)
+    for place, item in enumerate(items):
+        if isinstance(item, syntax.Kwarg) and item.name.text == new.name.text:
+            items[place] = new
+        elif place == at and not isinstance(item, syntax.Kwarg):
+            items[place] = setting.node
+    if items == list(args.items):
+        items.append(new)
+    return syntax.Call(value.span, callee, syntax.Args(args.span, tuple(items)))
 
 
 def _is_name(node: syntax.Pipe, name: str) -> bool:

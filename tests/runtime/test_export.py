@@ -13,6 +13,7 @@ import pytest
 from safetensors.numpy import save_file
 
 import dlc
+from dlc.cli.export import story
 from dlc.runtime.api import export
 from dlc.runtime.exporting import parity
 from dlc.runtime.exporting.request import sections
@@ -293,6 +294,7 @@ def test_rounded_weights(folder: Path, kind: str, tolerance: float) -> None:
     )
     made = export("q.dlspec")
     assert made.precision == kind
+    assert any("rest of the batch" in line for line in story(made)) == (kind == "int8")
     assert made.parity is not None
     assert {row.tolerance for row in made.parity.rows} == {tolerance}
     assert 0 < made.parity.worst[0].share < tolerance
