@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import os
+import re
 import sys
 from collections.abc import Sequence
 
@@ -29,6 +31,10 @@ COMMANDS = (
 )
 
 
+#: `train.batch=64`; in a path that holds the sign, a separator comes before it.
+_SETTING = re.compile(r"[A-Za-z_][\w.]*\s*=")
+
+
 class Commands(click.Group):
     """A group whose commands are modules."""
 
@@ -49,7 +55,28 @@ class Commands(click.Group):
             near = get_close_matches(args[0], COMMANDS, 1)
             hint = f"did you mean `dlc {near[0]}`?" if near else f"the commands are {', '.join(COMMANDS)}"
             raise click.UsageError(f"unknown command `{args[0]}`: {hint}", ctx)
-        return super().resolve_command(ctx, args)
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command, rest if command is None else settings_last(command, rest)
+
+
+def settings_last(command: click.Command, args: list[str]) -> list[str]:
+    """The arguments of a command that takes settings, its `key=value`s behind all others: they may be anywhere."""
+    if not any(isinstance(one, click.Argument) and one.name == "overrides" for one in command.params):
+        return args
+    valued = {text for one in command.params if isinstance(one, click.Option) and not one.is_flag for text in one.opts}
+    options: list[str] = []
+    others: list[str] = []
+    settings: list[str] = []
+    rest = iter(args)
+    for text in rest:
+        if text == "--":
+            others += rest
+        elif text.startswith("-") and text != "-":
+            options.append(text)
+            options += [value for value in [next(rest, None)] if value is not None] if text in valued else []
+        else:
+            (settings if _SETTING.match(text) and not os.path.exists(text) else others).append(text)
+    return [*options, "--", *others, *settings] if others or settings else options
 
 
 def _version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:

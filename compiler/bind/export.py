@@ -11,9 +11,9 @@ from ..catalogue.ops import find
 from ..catalogue.sections import EXPORT
 from ..elaborate.builder import Builder, Scope
 from ..elaborate.environment import Environment
+from ..elaborate.instances import reachable
 from ..elaborate.nodes import as_tensor
 from ..elaborate.state import Context, State
-from ..elaborate.unmatched import reachable
 from ..elaborate.values import Outputs, SymbolicTensor
 from ..ir.arguments import EntryUse
 from ..ir.export import Export

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 from ..catalogue.penalties import selected
 from ..catalogue.train_sections import LOG, NOT_IN_PHASE, PHASE, RUNTIME, STEP, TRAIN
+from ..elaborate.instances import reachable
 from ..elaborate.nodes import as_tensor
 from ..elaborate.state import State
 from ..elaborate.statements import selector as selector_of
-from ..elaborate.unmatched import reachable
 from ..elaborate.values import SymbolicTensor
 from ..ir.arguments import Selector
 from ..ir.expand import ParameterEntry, enclosing

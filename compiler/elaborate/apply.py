@@ -16,7 +16,7 @@ from ..sizes.types import TensorType
 from ..text import syntax, top_level
 from . import foreign
 from .arguments import bind_operator, evaluate_arguments, refuse_inputs
-from .instances import apply_block, block_signature, register, same_parameters, settle, take_inputs
+from .instances import apply_block, block_signature, owns_weights, register, same_parameters, settle, take_inputs
 from .nets import whole_net
 from .nodes import as_tensor, operator_node
 from .state import Context
@@ -56,11 +56,7 @@ def place(context: Context, label: syntax.Path | str | None, spelled: str | None
         return scope.path(label if isinstance(label, str) else label.text)
     if number is not None or spelled is None:
         return number
-    base = snake(spelled)
-    first = scope.first.setdefault(base, span)
-    if first != span and spelled[:1].isupper():
-        context.state.numbered_by_order(spelled, first, span)
-    return scope.name(base)
+    return scope.name(snake(spelled))
 
 
 def apply(
@@ -99,7 +95,12 @@ def apply(
         context.state.unlabelled.add(span)
     inputs = take_inputs(context, instance, span, spans)
     register(context, instance, label_span)
-    return selected(apply_made(context, instance, flow, inputs, span), select)
+    made = apply_made(context, instance, flow, inputs, span)
+    if label is None and not context.scope.numbered and owns_weights(context.state, instance):
+        first = context.scope.first.setdefault(snake(target.spelled), span)
+        if first != span:
+            context.state.numbered_by_order(target.spelled, first, span)
+    return selected(made, select)
 
 
 def selected(result: Any, select: syntax.Name | None) -> Any:

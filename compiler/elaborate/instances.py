@@ -6,7 +6,7 @@ from typing import Any
 
 from ..catalogue.ops.base import Rejected
 from ..ir.expand import parameters
-from ..ir.model import Model, Spec
+from ..ir.model import Body, Model, Spec
 from ..messages import control as control_errors
 from ..messages import paths as paths_errors
 from ..messages import shapes as shapes_errors
@@ -156,3 +156,33 @@ def hashable(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(map(hashable, value))  # pyright: ignore[reportUnknownArgumentType]
     return (type(value).__name__, value)
+
+
+# ---- what a body holds ----------------------------------------------------------------------------------------------
+
+
+def reachable(bodies: list[Body], root: int) -> list[int]:
+    """Indexes of the bodies a model consists of."""
+    found: dict[int, None] = {}
+    stack = [root]
+    while stack:
+        index = stack.pop()
+        if index in found:
+            continue
+        found[index] = None
+        for node in bodies[index].nodes:
+            for field in ("body", "training", "evaluation"):
+                inner = getattr(node, field, None)
+                if isinstance(inner, int):
+                    stack.append(inner)
+            stack.extend(run.body for run in getattr(node, "runs", ()))
+        stack.extend(i.body for i in bodies[index].instances if i.body is not None)
+    return list(found)
+
+
+def owns_weights(state: State, instance: Any) -> bool:
+    """Whether an instance, in a body or in the IR, has parameters, or its block has some in what it consists of."""
+    if instance.parameters:
+        return True
+    inside = reachable(state.bodies, instance.body) if instance.body is not None else []
+    return any(part.parameters for index in inside for part in state.bodies[index].instances)

@@ -6,10 +6,11 @@ from typing import Any
 
 from ..catalogue import INITS
 from ..ir.expand import parameters, selects
-from ..ir.model import Body, InitRule, Model, Selector, Spec
+from ..ir.model import InitRule, Model, Selector, Spec
 from ..messages import parameters as parameters_errors
 from ..messages import paths as paths_errors
 from ..messages.names import nearest
+from .instances import owns_weights, reachable
 from .state import State
 
 
@@ -89,34 +90,9 @@ def suggestion(selector: Selector, entries: list[Any]) -> str | None:
     return f'"{written}"' if written != selector.text else None
 
 
-def reachable(bodies: list[Body], root: int) -> list[int]:
-    """Indexes of the bodies a model consists of."""
-    found: dict[int, None] = {}
-    stack = [root]
-    while stack:
-        index = stack.pop()
-        if index in found:
-            continue
-        found[index] = None
-        for node in bodies[index].nodes:
-            for field in ("body", "training", "evaluation"):
-                inner = getattr(node, field, None)
-                if isinstance(inner, int):
-                    stack.append(inner)
-            stack.extend(run.body for run in getattr(node, "runs", ()))
-        stack.extend(i.body for i in bodies[index].instances if i.body is not None)
-    return list(found)
-
-
 def check_labels(state: State, model: Model) -> None:
     """W0402: weights of foreign files are found by path, so every part of a path should be written."""
     for index in reachable(state.bodies, model.body):
         for instance in state.bodies[index].instances:
-            if instance.span in state.unlabelled and (instance.parameters or _owns(state, instance.body)):
+            if instance.span in state.unlabelled and owns_weights(state, instance):
                 state.report.add(paths_errors.unlabelled_weight(instance.path, instance.span))
-
-
-def _owns(state: State, body: int | None) -> bool:
-    """Whether a block has parameters in what it consists of."""
-    inside = reachable(state.bodies, body) if body is not None else []
-    return any(part.parameters for index in inside for part in state.bodies[index].instances)
