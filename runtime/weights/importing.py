@@ -145,8 +145,12 @@ def _left(proposal: Proposal, foreign: Foreign) -> dict[str, str]:
     found: dict[str, str] = {}
     for family in proposal.left:
         first = actual[next(iter(family.members.values()))]
+        value = foreign.tensor(first)
+        constant = value.numel() < 2 or bool(
+            (value == value.flatten()[0]).all()
+        )  # counters, ones and zeros: no sign of sharing
         twins = [actual[name] for name in used if foreign.shapes[actual[name]] == foreign.shapes[first]]
-        equal = next((name for name in twins if torch.equal(foreign.tensor(name), foreign.tensor(first))), None)
+        equal = next((n for n in twins if not constant and torch.equal(foreign.tensor(n), value)), None)
         found[f"{family.pattern} {list(family.shape)}"] = (
             f"equal to {equal}" if equal and len(family.members) == 1 else ""
         )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from ...compiler.ir.expand import COUNTER, ParameterEntry
+from . import layers, units
 from .families import Family, families, likeness, words
 from .plan import Shape
 
@@ -56,21 +57,56 @@ class _State:
 
 
 def propose(entries: Iterable[ParameterEntry], foreign: Mapping[str, Shape]) -> Proposal:
-    """Pairs our parameters with foreign tensors."""
+    """Pairs our parameters with foreign tensors: families of names, or, where these leave something open and it places
+    more, layers by names, shapes and turns."""
     known = list(entries)
     prefix = _prefix([entry.path for entry in known], foreign)
     stripped = {name.removeprefix(prefix): shape for name, shape in foreign.items()}
     wanted = {e.path: e.shape for e in known}
     optional = {e.path for e in known if e.leaf == COUNTER or e.layer == "Buffer"}
-    state = _State(families(wanted), families(stripped))
+    first = _proposed(prefix, wanted, stripped, optional, ())
+    if not _open(first):
+        return first
+    here, there = layers.layers(wanted), layers.layers(stripped)
+    ways = (lambda: layers.match(here, there), lambda: units.align(here, there))
+    for way in ways:
+        found = [Pair(part.ours, part.theirs, part.transposed, why=part.why) for part in layers.tensors(way(), wanted)]
+        made = _proposed(prefix, wanted, stripped, optional, found)
+        complete = len(found) == len(made.pairs)
+        first = min(first, made, key=_open)
+        if complete and not _open(made):
+            return made
+    return first
+
+
+def _open(proposal: Proposal) -> int:
+    """How many tensors of ours it does not place, or places with a guess at their size."""
+    resized = [pair.ours for pair in proposal.pairs if pair.resized]
+    return sum(len(family.members) for family in (*proposal.unplaced, *proposal.partly, *resized))
+
+
+def _proposed(
+    prefix: str,
+    wanted: Mapping[str, Shape],
+    stripped: Mapping[str, Shape],
+    optional: Collection[str],
+    given: Sequence[Pair],
+) -> Proposal:
+    """The proposal with these pairs, and what families of names pair of the rest."""
+    taken = {name for pair in given for name in pair.ours.members.values()}
+    used = {name for pair in given for name in pair.theirs.members.values()}
+    state = _State(
+        families({name: shape for name, shape in wanted.items() if name not in taken}),
+        families({name: shape for name, shape in stripped.items() if name not in used}),
+    )
     order = [family.pattern for family in state.ours]
     _by_name(state)
     _packed(state)
     _sliced(state)
     _by_shape(state)
     _resized(state)
-    pairs = sorted(_squares(state.pairs), key=lambda pair: order.index(pair.ours.pattern))
-    unplaced = [family for family in state.ours if not optional.issuperset(family.members.values())]
+    pairs = [*given, *sorted(_squares(state.pairs), key=lambda pair: order.index(pair.ours.pattern))]
+    unplaced = [family for family in state.ours if not set(family.members.values()) <= set(optional)]
     partly = [f for f in state.theirs if any(_overlaps(f, family) for family in unplaced)]
     return Proposal(
         prefix, tuple(pairs), tuple(unplaced), tuple(f for f in state.theirs if f not in partly), tuple(partly)

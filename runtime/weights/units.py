@@ -1,0 +1,164 @@
+"""Two models aligned from the whole to its layers: parts that hold the same layers are the same part.
+
+    ours      stages.1 { head { short first middle se last }  rest.0 { first middle se last }  rest.1 .. }
+    theirs    block2 { block2-0 { proj f { a b c se } }  block2-1 { f { a b c se } }  block2-2 .. }
+
+A part that has no counterpart is taken apart (`rest`, `f`) until what is left has one. Repeated parts pair in their order.
+Which of several equal layers is which (`short` and `first` have the same shapes as `proj` and `f.a`) follows from other
+turns, where it is clear (`last` is `f.c` in the first one, so `first` is `f.a` in the second, so `short` is `proj`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from .families import likeness
+from .layers import Layer, Match, Signature
+
+_NUMBER = re.compile(r"\d+")
+
+
+@dataclass
+class Part:
+    """A layer, or what lies below a name; `holds` are the signatures of its layers."""
+
+    path: str
+    layer: Layer | None = None
+    below: dict[str, Part] = field(default_factory=dict[str, "Part"])
+    holds: tuple[Signature, ...] = ()
+
+    @property
+    def parts(self) -> list[Part]:
+        """In order; turns by their numbers."""
+        return sorted(self.below.values(), key=lambda part: [int(n) for n in _NUMBER.findall(part.path)])
+
+    @property
+    def role(self) -> str:
+        return _NUMBER.sub("#", self.path)
+
+
+def align(ours: Iterable[Layer], theirs: Iterable[Layer]) -> list[Match]:
+    """Layers that are the same; some may find no counterpart."""
+    work = _Alignment()
+    work.unit(_tree(ours), _tree(theirs))
+    while work.pending:
+        work.settle()
+    return work.matched
+
+
+def _tree(layers: Iterable[Layer]) -> Part:
+    root = Part("")
+    for layer in layers:
+        at, segments = root, layer.path.split(".")
+        for count, segment in enumerate(segments, 1):
+            at = at.below.setdefault(segment, Part(".".join(segments[:count])))
+        at.layer = layer
+    _gather(root)
+    return root
+
+
+def _gather(part: Part) -> None:
+    for inner in part.below.values():
+        _gather(inner)
+    held = [signature for inner in part.below.values() for signature in inner.holds]
+    part.holds = tuple(sorted([*held, part.layer.signature] if part.layer is not None else held, key=repr))
+
+
+@dataclass
+class _Open:
+    """Parts of a unit that hold the same, under different names."""
+
+    roots: tuple[Part, Part]
+    ours: list[Part]
+    theirs: list[Part]
+
+
+@dataclass
+class _Alignment:
+    matched: list[Match] = field(default_factory=list[Match])
+    pending: list[_Open] = field(default_factory=list[_Open])
+    votes: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
+
+    def unit(self, ours: Part, theirs: Part) -> None:
+        """The parts of two units that are the same."""
+        here, there = _taken_apart(ours.parts, theirs.parts)
+        by_content = {
+            holds: list(group) for holds, group in groupby(sorted(there, key=_content), key=lambda p: p.holds)
+        }
+        for holds, group in groupby(sorted(here, key=_content), key=lambda part: part.holds):
+            mine, others = list(group), by_content.get(holds, [])
+            turns = len({p.role for p in mine}) == 1 == len({p.role for p in others}) and len(mine) == len(others)
+            if turns:
+                for one, other in zip(mine, others, strict=True):
+                    self.accept((ours, theirs), one, other, "")
+            elif others:
+                self.pending.append(_Open((ours, theirs), mine, others))
+
+    def accept(self, roots: tuple[Part, Part], one: Part, other: Part, why: str) -> None:
+        self.votes[_relative(one, roots[0]), _relative(other, roots[1])] += 1
+        if one.layer is not None and other.layer is not None:
+            self.matched.append(Match(one.layer, other.layer, False, why))
+        if one.below and other.below:
+            self.unit(one, other)
+
+    def settle(self) -> None:
+        """Pairs the parts of the open unit about which other turns say most."""
+        scored = [(self._clearness(one), -at, one) for at, one in enumerate(self.pending)]
+        clear, _, best = max(scored, key=lambda item: item[:2])
+        self.pending.remove(best)
+        cost = np.array([[-self._score(best, one, other) for other in best.theirs] for one in best.ours])
+        for i, j in zip(*linear_sum_assignment(cost), strict=True):
+            rivals = int(np.sum(cost[i] < cost[i, j] + 0.1)) - 1
+            why = "another layer of these shapes has a name as near" if rivals and not clear else ""
+            self.accept(best.roots, best.ours[i], best.theirs[j], why)
+
+    def _clearness(self, one: _Open) -> float:
+        return max(self._share(one, a, b) for a in one.ours for b in one.theirs)
+
+    def _share(self, one: _Open, ours: Part, theirs: Part) -> float:
+        """How often the two names met in other units, of all that either met."""
+        a, b = _relative(ours, one.roots[0]), _relative(theirs, one.roots[1])
+        met = sum(count for (x, y), count in self.votes.items() if x == a or y == b)
+        return self.votes[a, b] / met if met else 0.0
+
+    def _score(self, one: _Open, ours: Part, theirs: Part) -> float:
+        names = ours.role.replace("#", "*"), theirs.role.replace("#", "*")
+        near = 1 - abs(one.ours.index(ours) / len(one.ours) - one.theirs.index(theirs) / len(one.theirs))
+        return 3 * self._share(one, ours, theirs) + likeness(*names) + 0.2 * near
+
+
+def _content(part: Part) -> str:
+    return repr(part.holds)
+
+
+def _relative(part: Part, root: Part) -> str:
+    return _NUMBER.sub("#", part.path[len(root.path) :].lstrip("."))
+
+
+def _taken_apart(ours: Sequence[Part], theirs: Sequence[Part]) -> tuple[list[Part], list[Part]]:
+    """Both sides with what has no counterpart replaced by its own parts, the largest first."""
+    here, there = list(ours), list(theirs)
+    while True:
+        a, b = Counter(part.holds for part in here), Counter(part.holds for part in there)
+        lonely = [part for part in (*here, *there) if a[part.holds] != b[part.holds] and part.below]
+        if not lonely:
+            return here, there
+        size = max(len(part.holds) for part in lonely)
+        here, there = _opened(here, lonely, size), _opened(there, lonely, size)
+
+
+def _opened(parts: Sequence[Part], lonely: Sequence[Part], size: int) -> list[Part]:
+    found: list[Part] = []
+    for part in parts:
+        if any(part is other for other in lonely) and len(part.holds) == size:
+            found += [*([Part(part.path, part.layer, {}, (part.layer.signature,))] if part.layer else []), *part.parts]
+        else:
+            found.append(part)
+    return found
