@@ -148,8 +148,9 @@ def contrastive(a: Tensor, b: Tensor, temperature: float) -> Tensor:
 def gradient_penalty(net: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
     """(|gradient of the net| - 1)^2 between real and fake (Gulrajani et al., 2017)."""
     share = torch.rand(real.shape[:1] + (1,) * (real.ndim - 1), device=real.device)
-    with torch.enable_grad():
-        between = torch.lerp(real, fake, share).detach().requires_grad_(True)
+    math = torch.nn.attention.SDPBackend.MATH  # the others have no second derivative
+    with torch.enable_grad(), torch.nn.attention.sdpa_kernel(math):
+        between = torch.lerp(real, fake.to(real.dtype), share).detach().requires_grad_(True)
         score = net(between).sum()
         (gradient,) = torch.autograd.grad(score, between, create_graph=True)
     return ((gradient.flatten(1).norm(dim=1) - 1) ** 2).mean()

@@ -21,7 +21,7 @@ def main() -> None:
             trial = attempt(text, Path(folder))
         outcomes[f"{trial.outcome} {trial.stage}".strip()] += 1
         if trial.outcome in ("fault", "long"):
-            print(f"=== {number} {what}: {trial.outcome} at {trial.stage}\n{trial.text}\n{text}")
+            print(f"=== {number} {what}: {trial.outcome} at {trial.stage}\n{trial.text}\n{text}", flush=True)
     print(*(f"{outcome}: {found}" for outcome, found in outcomes.most_common()), sep="\n")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,33 @@ OPTIMIZERS = [
     "SGD(0.1)", "SGD(0.1, momentum = 0.9, nesterov = true)", "Adam(1e-3)", "AdamW(1e-3 -> cosine(0, rest))", "RMSprop(1e-3, momentum = 0.5)",
     "Adagrad(0.1)", "Adadelta(1.0)", "Lion(1e-4)", "Muon(1e-2)", "Adam(lr = 0 -> linear(1e-3, 1 steps) -> jump(1e-4) -> hold(rest))",
     "SGD(0.1 -> decay(1e308, every = 1 steps))", "SGD(0.1 -> inverse_sqrt(1 steps))", "Adam(1e-3, betas = (0.0, 0.0))", "SGD(0.1, weight_decay = 1)",
+]  # fmt: skip
+TRANSFORMS = [
+    "standardize", "log1p", "clip(0, 1)", "scale(0.5)", "scale(0)", "threshold(0.5)", "normalize(0.5, 0.5)", "normalize(0, 0)", "noise(0.1)",
+    "impute(\"mean\")", "one_hot(3)", "resize(4)", "resize(8)", "center_crop(6)", "random_crop(8)", "hflip", "vflip", "rotate(10)", "shift(1)",
+    "erase(0.2)", "blur(1)", "gaussian_blur(3)", "affine(rotate = 5)", "rgb", "category", "pad(2)", "truncate(4)", "random_window(5)", "window(5)",
+    "if training { noise(0.1) }", "if training { hflip } else { vflip }", "color_jitter(0.1)",
+]  # fmt: skip
+DURATIONS = [
+    "1 steps",
+    "3 steps",
+    "1 epochs",
+    "0.5 epochs",
+    "40 samples",
+    "64 tokens",
+    "1 s",
+    "0 steps",
+    "2",
+    "rest",
+    "1.5 steps",
+    "2 epochs",
+]
+DIMS = ["B", "T", "C", "1", "2", "8", "_", "...", "2 * B", "B + 1", "hidden", "T <= 4", "B // 2", "N"]
+STEPS = [
+    "phase extra { duration = 1 steps }", "phase extra { duration = 1 steps; batch = 8 }", "phase extra { duration = 1 steps; freeze \"**.bias\" }",
+    "phase extra { duration = 1 steps; optimizer = SGD(0.1) }", "phase extra { duration = 1 steps; loss = mean({v}) }",
+    "let extra = {v} * 2", "let extra = stop_grad({v})", "let extra = [{v}, {w}]", "let extra = {v} -> softmax", "step gen { loss = mean({v}); optimizer = Adam(1e-3) }",
+    "let more = randn([B, 4])", "weights = file(\"none.safetensors\")", "inputs { x = {v} }",
 ]  # fmt: skip
 LINES = {
     "train": [
@@ -136,7 +164,8 @@ def _change(text: str, rng: random.Random) -> tuple[str, str]:
     places = Places(text)
     kinds = [
         _number, _number, _stage_added, _stage_added, _stage_added, _stage_replaced, _stage_removed, _term, _term, _term, _metric, _line, _line,
-        _line, _selector, _init, _init, _optimizer, _dtype, _name, _expression, _example, _statement, _output,
+        _line, _selector, _init, _init, _optimizer, _dtype, _name, _expression, _example, _statement, _output, _transform, _duration, _dim,
+        _step, _block, _block, _static,
     ]  # fmt: skip
     kind = rng.choice(kinds)
     try:
@@ -272,6 +301,50 @@ def _statement(text: str, places: Places, rng: random.Random) -> str:
         return _put(text, (end, end), f"\n  {text[start:end]}")
     other = rng.choice(places.statements)
     return _put(text, (other[1], other[1]), f"\n  {text[start:end]}")
+
+
+def _transform(text: str, places: Places, rng: random.Random) -> str:
+    """A further transform of a field."""
+    lines = [at.end() for at in re.finditer(r"\n  \w+: [^\n]* = (source|window)[^\n]*", text)]
+    at = rng.choice(lines)
+    return _put(text, (at, at), f" -> {rng.choice(TRANSFORMS)}")
+
+
+def _duration(text: str, places: Places, rng: random.Random) -> str:
+    found = [at.span() for at in re.finditer(r"\d+ (steps|epochs)|\brest\b", text)]
+    return _put(text, rng.choice(found), rng.choice(DURATIONS))
+
+
+def _dim(text: str, places: Places, rng: random.Random) -> str:
+    """Another size in a declared type."""
+    found = [at.span(1) for at in re.finditer(r"[\[,] ?([A-Z]|\d+|hidden|latent|classes)(?=[,\]])", text)]
+    return _put(text, rng.choice(found), rng.choice(DIMS))
+
+
+def _step(text: str, places: Places, rng: random.Random) -> str:
+    """A phase, step or `let` more."""
+    opened = text.index("{", text.index("\ntrain ")) + 1
+    known = sorted(places.values) or ["x"]
+    line = rng.choice(STEPS).replace("{v}", rng.choice(known)).replace("{w}", rng.choice(known))
+    return _put(text, (opened, opened), f"\n  {line}")
+
+
+def _block(text: str, places: Places, rng: random.Random) -> str:
+    """A block of another spec, in the place of a stage or behind it."""
+    other = rng.choice([base for base in BASES.values() if "\nblock " in base])
+    start = rng.choice([at.start() for at in re.finditer(r"\nblock ", other)])
+    block = other[start : other.index("\n}", start) + 2]
+    name = block.split()[1].partition("(")[0]
+    use = f"{name}({rng.choice(['4', '2', '8', '1', '4, 2', ''])})"
+    place = rng.choice(places.stages)
+    changed = _put(text, place, use) if rng.random() < 0.5 else _put(text, (place[1], place[1]), f" -> {use}")
+    return changed if f"\nblock {name}(" in text else changed + block
+
+
+def _static(text: str, places: Places, rng: random.Random) -> str:
+    """Another default of a static parameter."""
+    found = [at.span(1) for at in re.finditer(r"\b(?:model|block) \w+\([^)]*?\w+ = ([\d.]+)", text)]
+    return _put(text, rng.choice(found), rng.choice(NUMBERS))
 
 
 def _output(text: str, places: Places, rng: random.Random) -> str:

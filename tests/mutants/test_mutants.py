@@ -1,18 +1,16 @@
-"""What `dlc check` accepts compiles: its resolved text means the same, its IR is legal and survives JSON, its source is Python.
-
-`python -m tests.mutants SEED COUNT` takes mutants further: two steps of training, evaluation, export, comparison, session.
+"""What `dlc check` accepts runs: its resolved text means the same, its IR is legal and survives JSON, its source is Python, it trains two
+steps, is evaluated, exported, compared with PyTorch and opened. Every run draws new mutants; a failure names the seed, and
+`python -m tests.mutants SEED COUNT` makes the same ones again.
 """
 
 from __future__ import annotations
 
 import random
+import secrets
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-from dlc.compiler.analysis.verify import verify
-from dlc.compiler.check import check
 
 from .mutate import BASES, mutant
 from .trial import attempt
@@ -23,14 +21,30 @@ def test_the_bases_run_whole(name: str, tmp_path: Path) -> None:
     assert attempt(BASES[name], tmp_path).outcome == "ran"
 
 
-def test_accepted_mutants_compile(sizes: Any, tmp_path: Path) -> None:
-    accepted = 0
-    for number in range(10_000 if sizes.full else 300):
-        what, text = mutant(random.Random(f"mutant {number}"))
-        trial = attempt(text, tmp_path, until="build")
-        assert trial.outcome in ("refused", "ran"), f"{what} {trial}\n{text}"
-        if trial.outcome == "ran":
-            accepted += 1
-            spec = check(tmp_path / "mutant.dlspec").spec
-            assert spec is not None and verify(spec) == [], f"{what}\n{text}"
-    assert accepted > (2_000 if sizes.full else 60)
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("  batch = 16\n", '  batch = 16\n  precision = "bf16"\n'),
+        (
+            "conv: Conv(4, 3, stride = 2, pad = 1)",
+            "[B, 1, 8, 8] => [B, 8, (1, 8)] -> mha: MultiHeadAttention(2) -> gru: GRU(4).y",
+        ),
+    ],
+)
+def test_a_gradient_penalty_differentiates_twice(old: str, new: str, tmp_path: Path) -> None:
+    """In half precision, and through attention and a recurrence."""
+    assert old in BASES["pair"]
+    trial = attempt(BASES["pair"].replace(old, new), tmp_path, until="train")
+    assert trial.outcome == "ran", trial.text
+
+
+@pytest.mark.parametrize(("until", "quick", "full"), [("build", 100, 10_000), ("session", 30, 10_000)])
+def test_accepted_mutants_run(until: str, quick: int, full: int, sizes: Any, tmp_path: Path) -> None:
+    seed = secrets.randbelow(2**32)
+    for number in range(full if sizes.full else quick):
+        what, text = mutant(random.Random(f"{seed}:{number}"))
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        trial = attempt(text, folder, until=until)
+        shown = f"seed {seed}, mutant {number}, {what}: {trial.outcome} at {trial.stage}\n{trial.text}\n{text}"
+        assert trial.outcome not in ("fault", "long"), shown
