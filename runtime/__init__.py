@@ -10,6 +10,7 @@
     checkpoints/  run directories and checkpoints on disk
     data/         records from sources, split, transformed, batched
     writing, destination   files that are whole or not there, or a message; which ones a spec may name
+    forms                  the forms of JSON from elsewhere
     failure, locks         what ends a run; one writer at a time
     randomness             random numbers as functions of (seed, position)
 

@@ -8,13 +8,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from ..compiler.analysis.verify import verify
+from ..compiler.catalogue import transforms
 from ..compiler.ir.model import Spec
+from ..compiler.ir.train import Train
 from ..compiler.messages.source import Source, Sources
 from .checkpoints import rundir
+from .checkpoints.records import DataRecord
 from .checkpoints.rundir import AVERAGED, WEIGHTS, RunDir
 from .failure import BadInput, OtherVersion, damaged
 
+DATA = TypeAdapter(DataRecord)
 #: What can be done about a run whose IR is lost.
 LOST = "copy `ir.json` from a backup of the run, or train again: its weights fit no other"
 
@@ -40,8 +46,6 @@ class Run:
     def spec(self) -> Spec:
         """The typed IR that the run was trained from; raises BadInput when `ir.json` can't be read, or holds what is not a
         legal IR: it is damaged, or was written by another version of dlc."""
-        from pydantic import ValidationError
-
         text = self.directory.text("ir.json")
         try:
             spec = Spec.model_validate_json(text)
@@ -67,6 +71,25 @@ class Run:
                 f"or use dlc {writer} for this run" if writer else "or use the dlc that trained it",
             ),
         )
+
+    @cached_property
+    def data(self) -> DataRecord:
+        """What the run was trained on; raises BadInput when the record is damaged, or is not of this spec."""
+        found = self.directory.record("data.json", DATA)
+        recipe, file = self.spec.recipe, self.path / "data.json"
+        train = next((train for train in recipe.trains if train.name == found.train), None)
+        if train is None:
+            raise damaged(file, f"the spec has no `train` section `{found.train}`", LOST)
+        for node in recipe.dataset(train.data).nodes:
+            for name in transforms.of(node.op).learns if node.inputs else ():
+                if name not in found.fitted.get(node.id, {}):
+                    raise damaged(file, f"it has no `{name}` of `{node.op}`", LOST)
+        return found
+
+    @property
+    def train(self) -> Train:
+        """The `train` section that the run is of."""
+        return self.spec.recipe.train(self.data.train)
 
     @property
     def sources(self) -> Mapping[str, Source]:

@@ -141,7 +141,7 @@ def facts(entry: type[Entry]) -> Iterator[tuple[str, str]]:
     """What else is to be known, with a word for each."""
     if issubclass(entry, Op):
         yield from _facts_of_operator(entry)
-    if issubclass(entry, Transform) and entry.fitted:
+    if issubclass(entry, Transform) and entry.learns:
         yield "fitted", "on the train split, kept in the checkpoint"
     if issubclass(entry, Transform) and entry.random:
         yield "random", "one draw a record, the same for all members of a tuple"

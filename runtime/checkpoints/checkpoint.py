@@ -14,19 +14,23 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import TypeAdapter
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ...backends import safetensors_file
 from ...backends.safetensors_file import Content
+from .. import forms
 from ..destination import MADE_BY
 from ..failure import BadInput, damaged
 from ..writing import RESUME, write_text, writing
 from . import atomic
+from .records import CheckpointRecord
 from .rundir import AVERAGED, WEIGHTS
 
 STATE = "state.safetensors"
 LOOP = atomic.LAST_WRITTEN
+RECORD = TypeAdapter(CheckpointRecord)
 
 
 @dataclass
@@ -107,12 +111,13 @@ def _stamp(place: Path) -> tuple[int, int] | None:
 
 def _read(place: Path, everything: bool) -> Checkpoint:
     try:
-        loop = json.loads((place / LOOP).read_text("utf-8"))
-        sizes: dict[str, int] = loop.pop("files")
+        text = (place / LOOP).read_text("utf-8")
+        sizes = forms.read(text, RECORD).files
     except FileNotFoundError:
         raise BadInput(f"there is no checkpoint in {place}") from None
-    except (ValueError, KeyError, AttributeError) as error:
+    except (forms.NotOfForm, OSError, ValueError) as error:
         raise damaged(place / LOOP, str(error)) from None
+    loop = {name: value for name, value in json.loads(text).items() if name != "files"}
     for name, size in sizes.items():
         found = (place / name).stat().st_size if (place / name).exists() else -1
         if found != size:

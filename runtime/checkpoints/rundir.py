@@ -20,17 +20,24 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
 
 from ...compiler.messages.printable import printable
-from .. import locks
+from .. import forms, locks
 from ..failure import BadInput, InUse, damaged
 from ..writing import AGAIN, RESUME, drop_empty, is_unfinished, write_text, writing
 from . import atomic
+from .records import EnvironmentRecord
 
 #: Files of a checkpoint: the weights, and their moving average where `ema` is set.
 WEIGHTS = "model.safetensors"
 AVERAGED = "ema.safetensors"
+
+
+ENVIRONMENT = TypeAdapter(EnvironmentRecord)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -65,6 +72,13 @@ class RunDir:
         except ValueError as error:
             raise damaged(self.path / name, str(error)) from None
 
+    def record(self, name: str, form: TypeAdapter[T]) -> T:
+        """A record in its form. Raises BadInput when it is missing, Damaged when it has another form."""
+        try:
+            return forms.read(self.text(name), form)
+        except forms.NotOfForm as error:
+            raise damaged(self.path / name, str(error)) from None
+
     def write(self, name: str, text: str) -> None:
         with self.writing(name) as path:
             write_text(path, text)
@@ -88,7 +102,7 @@ class RunDir:
         return [name for name, text in self.sources().items() if digest(text) != recorded[name]]
 
     def _recorded(self) -> dict[str, str]:
-        return self.json("env.json").get("generated", {}) if (self.path / "env.json").exists() else {}
+        return dict(self.record("env.json", ENVIRONMENT).generated) if (self.path / "env.json").exists() else {}
 
     def log(self, text: str) -> None:
         with self.writing("log.txt") as path, path.open("a", encoding="utf-8") as file:

@@ -107,9 +107,9 @@ def read(path: Path) -> Row:
         spec=_name(path),
         started=str(environment.get("started", "")),
         state=state,
-        step=int(result.get("step", step)),
-        seconds=result.get("seconds"),
-        figures=result.get("figures", figures),
+        step=result["step"] if isinstance(result.get("step"), int) else step,
+        seconds=result["seconds"] if isinstance(result.get("seconds"), int | float) else None,
+        figures=_figures(result.get("figures")) or figures,
         settings=settings,
         definitions=definitions,
     )
@@ -150,6 +150,11 @@ def _last_validation(path: Path) -> tuple[int, dict[str, float]]:
         return int(rows[-1]["step"]), figures
     except (KeyError, TypeError, ValueError):
         return 0, {}
+
+
+def _figures(values: Any) -> dict[str, float]:
+    known = values.items() if isinstance(values, dict) else ()
+    return {name: float(value) for name, value in known if isinstance(value, int | float)}
 
 
 def _diverged(log: Path) -> bool:

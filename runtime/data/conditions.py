@@ -50,7 +50,7 @@ def _learned(graph: Graph, condition: Condition) -> bool:
         return any(_learned(graph, item) for item in condition.items)
     nodes = [_node(graph, side) for side in (condition.left, condition.right)]
     needed = graph.needed([node for node in nodes if node is not None], training=False)
-    return any(transforms.of(graph.nodes[identifier].op).fitted for identifier in needed)
+    return any(transforms.of(graph.nodes[identifier].op).learns for identifier in needed)
 
 
 def _node(graph: Graph, side: Any) -> int | None:

@@ -27,7 +27,7 @@ def fit(graph: Graph, part: Part) -> None:
         if node.op == "columns" and node.id not in graph.fitted:
             graph.fitted[node.id] = {"names": graph.column_names(node)}
         transform = transforms.of(node.op)
-        if not transform.fitted or node.id in graph.fitted:
+        if not transform.learns or node.id in graph.fitted:
             continue
         if node.type.kind == "stream":
             value = streams.stretch(graph, graph.nodes[node.inputs[0]], part)

@@ -103,7 +103,7 @@ def in_graph(data: DataSet, last: int, fitted: Mapping[int, Mapping[str, Any]]) 
             continue
         if picked and node.type.kind != "stream":
             break
-        learned = not transform.fitted or node.id in fitted
+        learned = not transform.learns or node.id in fitted
         if not transform.in_graph or not learned or not node.inputs or _dtype_before(data, node) is None:
             break
         if node.op == "rgb" and _channels_before(data, node) is None:

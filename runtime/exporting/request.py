@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,18 +60,15 @@ class Request:
 
     def fitted(self) -> dict[int, dict[str, Any]]:
         """What the run's data learned, by node; nothing for a spec."""
-        return {int(node): learned for node, learned in self._about().get("fitted", {}).items()}
+        return dict(self.run.data.fitted) if self.run is not None else {}
 
     def classes(self) -> dict[str, list[str]]:
         """Class names by field of the data, where the run's data gave them."""
-        return dict(self._about().get("classes", {}))
-
-    def _about(self) -> Mapping[str, Any]:
-        return self.run.directory.json("data.json") if self.run is not None else {}
+        return {name: list(names) for name, names in self.run.data.classes.items()} if self.run is not None else {}
 
     def _vocabulary(self) -> dict[str, list[str]]:
         """What the numbers of an input stand for, by input, where the run's data knew: characters."""
-        texts: dict[str, list[str]] = self._about().get("texts", {})
+        texts = {name: list(known) for name, known in self.run.data.texts.items()} if self.run is not None else {}
         if self.train is None or not texts:
             return {}
         inputs = self.section.inputs if self.section is not None else texts

@@ -7,24 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
-import numpy as np
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    FiniteFloat,
-    NonNegativeInt,
-    PositiveInt,
-    TypeAdapter,
-    ValidationError,
-)
+from pydantic import AfterValidator, Field, FiniteFloat, NonNegativeInt, PositiveInt, TypeAdapter
 
 from ...compiler.analysis.meaning import Kind
 from ...compiler.sizes.dims import Size, from_text
+from .. import forms
 from ..failure import Damaged, damaged
+from ..forms import Form, Numbers
 from .answers import Answer
 from .columns import Columns
 from .key_values import KeyValues
@@ -46,19 +37,7 @@ def _read(text: int | str) -> Size:
     return from_text(int(text) if isinstance(text, str) and text.removeprefix("-").isdecimal() else text)
 
 
-def _numbers(value: Any) -> Any:
-    """A number, or lists of equal length of them."""
-    array = np.asarray(value)
-    if array.dtype.kind not in "iuf" or not np.isfinite(array).all():
-        raise ValueError("not numbers")
-    return value
-
-
-class _Form(BaseModel):
-    model_config = ConfigDict(frozen=True)  # what a later version adds is left out
-
-
-class Requirement(_Form):
+class Requirement(Form):
     """`left op right`, over the sizes of the inputs."""
 
     left: Annotated[int | str, AfterValidator(_size)]
@@ -72,7 +51,7 @@ class Requirement(_Form):
         return _read(self.left), _read(self.right)
 
 
-class Facts(_Form):
+class Facts(Form):
     """Least and most of sizes, what they are multiples of, and what they must satisfy."""
 
     bounds: dict[str, tuple[NonNegativeInt, PositiveInt | None]] = Field(default_factory=dict)
@@ -80,7 +59,7 @@ class Facts(_Form):
     requirements: tuple[Requirement, ...] = ()
 
 
-class _Answer(_Form):
+class _Answer(Form):
     kind: Kind
     field: str = ""
     axis: int = -1
@@ -89,19 +68,18 @@ class _Answer(_Form):
     why: str = ""
     classes: tuple[str, ...] | None = None
     undo: tuple[
-        tuple[Literal["affine"], Annotated[Any, AfterValidator(_numbers)], Annotated[Any, AfterValidator(_numbers)]]
-        | tuple[Literal["expm1"]],
+        tuple[Literal["affine"], Numbers, Numbers] | tuple[Literal["expm1"]],
         ...,
     ] = ()
     shape: tuple[NonNegativeInt | None, ...] | None = None
 
 
-class _Columns(_Form):
+class _Columns(Form):
     names: tuple[str, ...]
     fills: bool
 
 
-class _Cached(_Form):
+class _Cached(Form):
     length: str
     past: str
 
@@ -153,7 +131,7 @@ class FileFacts:
     def plain_name(self, entry: str) -> str | None:
         """The name of a file next to the model, which is all that an entry may name."""
         name = self.metadata.get(entry)
-        if name is not None and (not name or name != Path(name).name or "\\" in name or "\0" in name):
+        if name is not None and not forms.is_plain_name(name):
             raise self.refuse(entry, "is not the name of a file in the same folder")
         return name
 
@@ -165,9 +143,6 @@ class FileFacts:
         if text is None:
             return default
         try:
-            return form.validate_json(text, strict=True)
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")
-            where = f" at `{place[:80]}`" if place else ""
-            raise self.refuse(entry, f"cannot be read{where}: {first['msg'].lower()}") from None
+            return forms.read(text, form)
+        except forms.NotOfForm as error:
+            raise self.refuse(entry, f"cannot be read {error}") from None

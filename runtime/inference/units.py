@@ -72,7 +72,7 @@ def way_back(section: DataSet, name: str, fitted: Mapping[int, Mapping[str, Any]
         at = -1  # of a `choose` the side of evaluation
         transform = transforms.of(node.op)
         undone = transform.inverse(node.type, node.args, fitted.get(node.id, {}))
-        if undone is None and transform.fitted and node.id not in fitted:
+        if undone is None and transform.learns and node.id not in fitted:
             raise NoWayBack(f"`{node.op}` is not fitted yet")
         if undone is None:
             raise NoWayBack(f"`{node.op}` cannot be undone")
@@ -91,10 +91,8 @@ def way_back(section: DataSet, name: str, fitted: Mapping[int, Mapping[str, Any]
 
 def figures_in_units(run: Run, figures: Mapping[str, float]) -> list[str]:
     """A line a metric that was computed on transformed values: what it is in the units of the data, or why that is unknown."""
-    about = run.directory.json("data.json")
-    train = run.spec.recipe.train(about["train"])
+    train, fitted = run.train, run.data.fitted
     section = run.spec.recipe.dataset(train.data)
-    fitted = {int(node): learned for node, learned in about["fitted"].items()}
     found: list[str] = []
     for name, (field, factor) in metric_units(run.spec, train).items():
         try:

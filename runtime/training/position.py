@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from ...compiler.catalogue.clock import clock_of, length_of
 from ...compiler.ir.train import Train
@@ -30,12 +32,26 @@ class Position:
     stopped: bool = False  # by `stop`
 
 
-def complete(train: Train, at: Mapping[str, Any], records: int) -> bool:
+_FORM = TypeAdapter(Position)
+
+
+def of(train: Train, loop: Mapping[str, Any]) -> Position | None:
+    """The position in a checkpoint; None where it is not one of this section."""
+    known = {field.name for field in fields(Position)}
+    try:
+        at = _FORM.validate_python({name: value for name, value in loop.items() if name in known})
+    except ValidationError:
+        return None
+    counts = (at.step, at.phase, at.phase_step, at.epoch, at.epoch_step, at.batch, at.stop_step, *at.updates.values())
+    return at if min(counts) >= 0 and at.phase < len(train.phases) else None
+
+
+def complete(train: Train, at: Position, records: int) -> bool:
     """Whether nothing is left to do at this position."""
-    if at["phase"] < len(train.phases) - 1:
+    if at.phase < len(train.phases) - 1:
         return False
     phase = train.phases[-1]
     clock = clock_of(phase, records)
-    if at["stopped"] and train.stop and at["step"] - at["stop_step"] >= clock.steps(train.stop.patience):
+    if at.stopped and train.stop and at.step - at.stop_step >= clock.steps(train.stop.patience):
         return True
-    return at["phase_step"] >= length_of(phase, clock)
+    return at.phase_step >= length_of(phase, clock)

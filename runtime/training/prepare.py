@@ -12,11 +12,10 @@ from ...compiler.ir.model import Spec
 from ...compiler.ir.train import Train
 from .. import locks
 from ..checkpoints import atomic, checkpoint, rundir
-from ..checkpoints.checkpoint import Checkpoint
 from ..checkpoints.rundir import RunDir
 from ..data import facts
 from ..data.feed import open_data
-from ..failure import BadInput
+from ..failure import BadInput, damaged
 from ..run import Run
 from ..spec import Loaded, SpecError
 from ..weights import load as weights
@@ -56,13 +55,16 @@ def train(loaded: Loaded, options: TrainOptions) -> Run:
 def _train(prepared: Prepared) -> None:
     """Trains in a directory that this process holds."""
     spec, section, run, options = prepared.spec, prepared.section, prepared.run, prepared.options
-    saved: Checkpoint | None = None
+    saved, at = None, None
     if options.resume and atomic.settle(run.last):
         saved = checkpoint.read(run.last)
         ours = {path: torch.empty(e.shape, device="meta") for path, e in checkpoint_entries(spec, section).items()}
         checkpoint.compare(ours, saved.weights, run.last)
+        at = position.of(section, saved.loop)
+        if at is None or not isinstance(saved.loop.get("running_steps"), int):
+            raise damaged(run.last / checkpoint.LOOP, "it is not a position in this `train` section")
     if run.finished:
-        if saved is not None and position.complete(section, saved.loop, len(prepared.data.part("train"))):
+        if at is not None and position.complete(section, at, len(prepared.data.part("train"))):
             options.listener(Note(f"the run in {run.path} is complete: there is nothing to resume"))
             return
         with run.writing("result.json") as path:

@@ -67,11 +67,10 @@ def reopen(
     `recipe.py` hold now. Warns of edited files that are not used (W0409)."""
     directory = run.directory
     spec, place = run.spec, device_of(device)
-    about = directory.json("data.json")
-    chosen = spec.recipe.train(about["train"])
+    about, chosen = run.data, run.train
     weights_at = run.kept()
     saved = checkpoint.read(weights_at, everything=False)
-    records = about["records"].get("train")
+    records = about.records.get("train")
     own = directory.sources() if edited else {}
     if not edited:
         warn_of_edits(run, "code generated from the spec is used")
@@ -90,10 +89,10 @@ def reopen(
         chosen,
         program,
         place,
-        Path(data_root or about["root"]),
-        {int(node): learned for node, learned in about["fitted"].items()},
-        about["digest"],
+        Path(data_root or about.root),
+        dict(about.fitted),
+        about.digest,
         run.sources,
-        {name: tuple(names) for name, names in about["classes"].items()},
+        about.classes,
         own,
     )

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from ..checkpoints import atomic, checkpoint
 from ..checkpoints.checkpoint import Checkpoint
+from . import position
 from .events import Saved
-from .position import Position
 from .state import State
 
 
@@ -48,10 +48,10 @@ def restore(state: State, saved: Checkpoint) -> None:
     with torch.no_grad():
         for name, tensor in tensors.items():
             tensor.copy_(saved.weights[name])
-    loop = dict(saved.loop)
-    losses.steps = loop.pop("running_steps")
-    loop.pop("torch", None)
-    state.at = Position(**loop)
+    losses.steps = saved.loop["running_steps"]
+    at = position.of(state.train, saved.loop)
+    assert at is not None  # `prepare.py` refuses others
+    state.at = at
     state.averages.restore(saved, job.device)
     count = sum(name.startswith("running.") for name in saved.state)
     losses.sums = [saved.state[f"running.{i}"].to(job.device) for i in range(count)]

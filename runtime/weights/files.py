@@ -166,14 +166,14 @@ class Unpickled:
 
 def _unpickled(path: Path) -> dict[str, Tensor]:
     """The table of tensors in a file of `torch.save`, memory-mapped where its format allows it."""
-    zipped = zipfile.is_zipfile(path)
-    if not zipped and tarfile.is_tarfile(path):  # PyTorch would unpack it, wherever its names and links lead
-        raise Unreadable(path, "it is a tar archive, which PyTorch wrote before version 0.2")
     try:
+        zipped = zipfile.is_zipfile(path)
+        if not zipped and tarfile.is_tarfile(path):  # PyTorch would unpack it, wherever its names and links lead
+            raise Unreadable(path, "it is a tar archive, which PyTorch wrote before version 0.2")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of old formats; what is wrong is an exception
             found = torch.load(path, weights_only=True, map_location="cpu", mmap=zipped)
-    except OSError:
+    except (OSError, Unreadable):
         raise
     except Exception as error:  # noqa: BLE001 - a hostile or damaged file raises anything
         raise Unreadable(path, _why(str(error))) from None

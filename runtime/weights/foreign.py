@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from pydantic import TypeAdapter
 from torch import Tensor
 
 from ...compiler.ir.expand import parameters
@@ -15,6 +16,7 @@ from ...compiler.ir.weights import WeightMap
 from ...compiler.messages.names import near
 from .. import destination
 from ..checkpoints import checkpoint
+from ..checkpoints.records import WeightsRecord
 from ..failure import BadInput
 from ..run import Run
 from ..spec import Loaded
@@ -23,6 +25,7 @@ from .load import first_values
 from .mapping import foreign_from, ours_from
 from .plan import Shape
 
+WEIGHTS = TypeAdapter(list[WeightsRecord])
 OWN = "own"  # the layout of the spec itself, which needs no map
 
 
@@ -91,7 +94,7 @@ def _net(
     """The `train` section, the net and its model that have the map's model."""
     trains = spec.recipe.trains
     if run is not None:
-        trains = (spec.recipe.train(run.directory.json("data.json")["train"]),)
+        trains = (run.train,)
     nets = [
         (train, net.name, spec.models[net.model])
         for train in trains
@@ -122,9 +125,9 @@ def _known(run: Run | None, layout: str, net: str) -> dict[str, Shape]:
     """Shapes of the foreign tensors that the run began with, if they came through the same map."""
     if run is None or not (run.path / "weights.json").exists():
         return {}
-    for record in run.directory.json("weights.json"):
-        if record["map"] == layout and record["net"] == net:
-            return {name: tuple(shape) for name, shape in record["shapes"].items()}
+    for record in run.directory.record("weights.json", WEIGHTS):
+        if record.map == layout and record.net == net:
+            return dict(record.shapes)
     return {}
 
 

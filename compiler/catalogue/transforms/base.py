@@ -33,8 +33,8 @@ class Transform(Entry):
     in_graph: ClassVar[bool]
     #: What it is applied to; those of one kind have functions of one signature in `runtime/data`.
     takes: ClassVar[Literal["image", "numbers", "texts", "words", "tokens", "sequence", "stream", "anything"]]
-    #: Learns something from the train split.
-    fitted: ClassVar[bool] = False
+    #: What it learns from the train split, by name; () for nothing.
+    learns: ClassVar[tuple[str, ...]] = ()
     #: Draws, so only in training does it make sense.
     random: ClassVar[bool] = False
     #: Of a random one: the transforms that take its place outside training, with its arguments; () for nothing at all, None

@@ -55,7 +55,7 @@ class Standardize(_Numeric):
     """(x - mean) / std; mean and std of the train split, for each number of a record separately. A stream has one mean
     and one std."""
 
-    fitted = True
+    learns = ("mean", "std")
     example = "x: f32 = source.height -> standardize"
 
     @classmethod
@@ -68,7 +68,7 @@ class Impute(_Numeric):
 
     value: Literal["mean", "median"] | float
 
-    fitted = True
+    learns = ("fill",)
     fills = True
     example = 'x: f32 = source.height -> impute("median") -> standardize'
 
@@ -132,7 +132,7 @@ class Category(Transform):
     names: Names = ()
 
     variadic = "names"
-    fitted = True
+    learns = ("names",)
     in_graph = False
     example_source = 'csv("rows.csv")'
     takes = "texts"

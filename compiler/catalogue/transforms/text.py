@@ -77,7 +77,7 @@ class Vocab(_Text):
     eos: int | None = None
     first: int | None = None
 
-    fitted = True
+    learns = ("words",)
     takes = "words"
     example = "x: i64[T <= 40] = source.text -> words -> vocab(5000, min_count = 2) -> truncate(40) -> pad(0)"
 
