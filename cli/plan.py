@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..compiler.catalogue import SOURCES
+from ..compiler.catalogue import SEGMENTS, SOURCES
 from ..compiler.ir.expand import parameter_count, parameters, selects
 from ..compiler.sizes.types import shape_text
 
@@ -145,7 +145,7 @@ def schedule(entry: Schedule) -> str:
         if segment.factor is not None:
             text += f" by {segment.factor:g}"
         if segment.length is not None and segment.length.unit != "rest":
-            text += f" {'every' if segment.kind == 'decay' else 'in'} {_amount(segment.length)}"
+            text += f" {'every' if SEGMENTS[segment.kind].repeats else 'in'} {_amount(segment.length)}"
         words.append(text)
     return ", ".join(words)
 

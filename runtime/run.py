@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +59,6 @@ class Run:
         return spec
 
     def _not_an_ir(self, text: str, fault: str) -> BadInput:
-        from importlib.metadata import version
-
         file, ours, writer = self.path / "ir.json", version("dlc"), _writer(text)
         if writer in (None, ours):
             return damaged(file, fault, LOST)

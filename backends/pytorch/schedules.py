@@ -18,9 +18,11 @@ They are plain arithmetic on a Python number, evaluated on the host once a step,
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
+from ...compiler.catalogue import SEGMENTS
 from ...compiler.catalogue.clock import Clock
 from ...compiler.ir.train import Schedule, Segment
 from .lines import Line
@@ -89,18 +91,22 @@ class _Piece:
         return self.begin + self.length
 
 
+#: The value of a segment at `step`, as text, and its value at the end.
+SegmentText: TypeAlias = Callable[[Segment, _Piece], tuple[str, float]]
+
+_TEXTS: dict[str, SegmentText] = {}
+
+
 def _body(schedule: Schedule, clock: Clock, total: int) -> list[Line]:
     lines: list[Line] = []
     time, value = 0, schedule.start
     for segment in schedule.segments:
-        if segment.kind == "jump":
-            assert segment.to is not None
-            value = segment.to
+        if segment.length is None:  # at once
+            value = segment.to if segment.to is not None else value
             continue
-        assert segment.length is not None
         piece = _Piece(time, clock.steps(segment.length, max(1, total - time)), value)
-        text, value = _segment(segment, piece)
-        if segment.kind == "decay":
+        text, value = segment_text(segment.kind)(segment, piece)
+        if SEGMENTS[segment.kind].repeats:
             return [*lines, Line(f"return {text}", 1)]
         time = piece.end
         lines.append(Line(f"if step < {time}:", 1))
@@ -112,34 +118,59 @@ def _body(schedule: Schedule, clock: Clock, total: int) -> list[Line]:
     return [*lines, Line(f"return {literal(value)}", 1)]
 
 
-def _segment(segment: Segment, piece: _Piece) -> tuple[str, float]:
-    """The value at `step`, and the value at the end."""
-    start, to, time, length = literal(piece.start), segment.to, piece.time, piece.length
-    match segment.kind:
-        case "linear":
-            assert to is not None
-            if not piece.start:
-                return f"{literal(to)} * ({time} / {length})", to
-            if not to:
-                return f"{start} * (1 - {time} / {length})", to
-            return f"{start} + ({literal(to)} - {start}) * ({time} / {length})", to
-        case "cosine":
-            assert to is not None
-            wave = f"math.cos(math.pi * {time} / {length})"
-            if not to:
-                return f"0.5 * {start} * (1 + {wave})", to
-            if not piece.start:
-                return f"0.5 * {literal(to)} * (1 - {wave})", to
-            return f"{literal(to)} + 0.5 * ({start} - {literal(to)}) * (1 + {wave})", to
-        case "decay":
-            assert segment.factor is not None
-            return f"{start} * {literal(segment.factor)} ** ({time} // {length})", piece.start
-        case "inverse_sqrt":
-            if not piece.begin:
-                return f"{start} / math.sqrt(max(1, step))", piece.start / math.sqrt(max(1, piece.end))
-            return f"{start} * math.sqrt({piece.begin} / step)", piece.start * math.sqrt(piece.begin / piece.end)
-        case _:
-            return start, piece.start
+def segment_text(kind: str) -> SegmentText:
+    """How a segment is written; KeyError for one that no function here writes."""
+    return _TEXTS[kind]
 
 
-__all__ = ["Schedules"]
+def _writes(kind: str) -> Callable[[SegmentText], SegmentText]:
+    """Registers how a segment is written."""
+
+    def register(text: SegmentText) -> SegmentText:
+        _TEXTS[kind] = text
+        return text
+
+    return register
+
+
+@_writes("linear")
+def _linear(segment: Segment, piece: _Piece) -> tuple[str, float]:
+    to = segment.to or 0.0
+    share = f"{piece.time} / {piece.length}"
+    if not piece.start:
+        return f"{literal(to)} * ({share})", to
+    start = literal(piece.start)
+    return (f"{start} + ({literal(to)} - {start}) * ({share})" if to else f"{start} * (1 - {share})"), to
+
+
+@_writes("cosine")
+def _cosine(segment: Segment, piece: _Piece) -> tuple[str, float]:
+    start, to = literal(piece.start), segment.to or 0.0
+    wave = f"math.cos(math.pi * {piece.time} / {piece.length})"
+    if not to:
+        return f"0.5 * {start} * (1 + {wave})", to
+    if not piece.start:
+        return f"0.5 * {literal(to)} * (1 - {wave})", to
+    return f"{literal(to)} + 0.5 * ({start} - {literal(to)}) * (1 + {wave})", to
+
+
+@_writes("hold")
+def _hold(segment: Segment, piece: _Piece) -> tuple[str, float]:
+    return literal(piece.start), piece.start
+
+
+@_writes("decay")
+def _decay(segment: Segment, piece: _Piece) -> tuple[str, float]:
+    assert segment.factor is not None
+    return f"{literal(piece.start)} * {literal(segment.factor)} ** ({piece.time} // {piece.length})", piece.start
+
+
+@_writes("inverse_sqrt")
+def _inverse_sqrt(segment: Segment, piece: _Piece) -> tuple[str, float]:
+    start = literal(piece.start)
+    if not piece.begin:
+        return f"{start} / math.sqrt(max(1, step))", piece.start / math.sqrt(max(1, piece.end))
+    return f"{start} * math.sqrt({piece.begin} / step)", piece.start * math.sqrt(piece.begin / piece.end)
+
+
+__all__ = ["Schedules", "segment_text"]

@@ -17,8 +17,8 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from ...compiler.catalogue.ops import find
+from ...compiler.ir.model import AnyNode, OpNode, Scalar
 from ...compiler.ir.model import Operand as IrOperand
-from ...compiler.ir.model import OpNode, Scalar
 from ...compiler.sizes.dims import Dim
 from .bodies import uses
 from .constants import Number, is_mark
@@ -26,9 +26,6 @@ from .group import Group
 from .lowering import Application, Operand, lowering
 from .python import ATOM, SUM, UNARY, Expr, literal
 from .variables import operands
-
-#: Functions of sizes alone.
-SOURCES = ("arange", "sinusoid", "zeros", "ones")
 
 
 class Tables:
@@ -58,10 +55,11 @@ class Tables:
                 self.wanted[value] = self._name(position)
         for position, node in enumerate(nodes):
             if position in live and isinstance(node, OpNode) and position in bounds:
-                number: Any = self._use(position, n=bounds[position])
+                counts = _cut(node)
+                number: Any = self._use(position, **{counts: bounds[position]})
                 self.texts[node.outputs[0].id] = _forward(node, number).text
                 self.wanted[node.outputs[0].id] = "positions"
-                self.cut[node.outputs[0].id] = group.number([n.args["n"] for n in group.nodes(position)])
+                self.cut[node.outputs[0].id] = group.number([n.args[counts] for n in group.nodes(position)])
 
     def _is_fixed(self, position: int, node: OpNode, fixed: Mapping[int, int]) -> bool:
         operator = find(node.op)
@@ -71,7 +69,7 @@ class Tables:
             shape = [size for output in other.outputs for size in self._shape(output.type)]
             if other.op != node.op or any(map(_symbolic, (*other.args.values(), *shape))):
                 return False
-        if node.op in SOURCES:
+        if not operator.tensors and not operator.syntax and not operator.random:  # a function of sizes alone
             return True
         read = [operand for operand in node.inputs if isinstance(operand, int)]
         scalars = [o.value for n in self.group.nodes(position) for o in n.inputs if isinstance(o, Scalar)]
@@ -84,8 +82,8 @@ class Tables:
 
     def _name(self, position: int) -> str:
         node = self.group.first.nodes[position]
-        own = node.outputs[0].name
-        return own or ("positions" if isinstance(node, OpNode) and node.op in ("arange", "sinusoid") else "table")
+        operator = find(node.op) if isinstance(node, OpNode) else None
+        return node.outputs[0].name or (operator.called if operator is not None else "") or "table"
 
     def _expression(self, position: int) -> Expr:
         node = self.group.first.nodes[position]
@@ -117,18 +115,27 @@ class Tables:
         return None if first is None else Operand(self._made[first], self.group.type(first))
 
 
+def _cut(node: AnyNode) -> str:
+    """The argument by which a table is cut from a longer one; "" for a node that is not."""
+    operator = find(node.op) if isinstance(node, OpNode) else None
+    return operator.cut if operator is not None else ""
+
+
 def cut_positions(
     group: Group, bounds: Mapping[int, Mapping[str, tuple[int, int | None]]]
 ) -> Iterator[tuple[int, Number]]:
     """Position codes of the model's body whose length is a symbol with a bound, and the bound in each body. `bounds` are
     those of the models by the number of the body in the group."""
     for position, node in enumerate(group.first.nodes):
-        if not isinstance(node, OpNode) or node.op != "sinusoid":
+        counts = _cut(node)
+        if not counts:
             continue
         highest: list[int] = []
         for at, other in enumerate(group.nodes(position)):
-            high = bounds[at].get(str(other.args["n"]), (1, None))[1] if isinstance(other.args["n"], Dim) else None
-            if high is not None and not _symbolic(other.args["d"]):
+            rest = dict(other.args)
+            n = rest.pop(counts)
+            high = bounds[at].get(str(n), (1, None))[1] if isinstance(n, Dim) else None
+            if high is not None and not any(map(_symbolic, rest.values())):
                 highest.append(high)
         if len(highest) == len(group.bodies):
             yield position, group.number(highest)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from ...compiler.catalogue.ops import find
 from ...compiler.ir.model import AnyNode, ModeNode, OpNode, RepeatNode, ScanNode
 from ...compiler.ir.model import Operand as IrOperand
 from .constants import Number, length
@@ -196,8 +197,8 @@ def role(region: Region, value: int) -> str:
         region.roles = {
             operand: name
             for node in region.group.first.nodes
-            if isinstance(node, OpNode) and node.op == "attention"
-            for operand, name in zip(node.inputs, "qkv", strict=False)
+            if isinstance(node, OpNode) and (operator := find(node.op)) is not None and operator.calls_inputs
+            for operand, (name, _) in zip(node.inputs, operator.tensors, strict=False)
             if isinstance(operand, int)
         }
     return region.roles.get(value, "")

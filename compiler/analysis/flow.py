@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
+from ..catalogue.ops import find
+from ..catalogue.ops.base import Kind
 from ..ir.model import OpNode, Scalar
 from ..sizes.dims import Size
 from ..sizes.types import TensorType
@@ -192,17 +194,23 @@ def number_of(flow: Flow) -> float | None:
 
 def of_classes(scores: Atom, labels: Atom, factor: float, axis: int) -> Meaning | None:
     """What class scores are before the functions between the output and the loss; None if unknown."""
-    ops = [step.op for step in scores.steps]
     place = _class_axis(scores, axis)
     if place is None or factor <= 0:
         return None
-    if not ops:
+    if not scores.steps:
         return Meaning("scores", labels.name, place, factor)
     if factor != 1:
         return None
-    if ops in (["log_softmax"], ["softmax", "log"]):
-        return Meaning("scores", labels.name, place)
-    return Meaning("probabilities", labels.name, place) if ops == ["log"] else None
+    kinds: tuple[Kind, ...] = ("scores", "probabilities")
+    return next((Meaning(kind, labels.name, place) for kind in kinds if _turned(kind, scores.steps) == "scores"), None)
+
+
+def _turned(kind: Kind | None, steps: Iterable[Step]) -> Kind | None:
+    """What a value means after some functions; None where one of them loses it."""
+    for step in steps:
+        operator = find(step.op)
+        kind = dict(operator.turns).get(kind) if operator is not None and kind is not None else None
+    return kind
 
 
 def of_shares(scores: Atom, labels: Atom, factor: float, shift: float) -> Meaning | None:

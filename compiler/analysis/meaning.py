@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 from ..catalogue.ops import find
+from ..catalogue.ops.base import Kind
 from ..ir.model import Body, OpNode, Scalar
 from ..sizes.types import TensorType, is_float
-
-Kind: TypeAlias = Literal["scores", "probabilities", "class", "logit", "chance", "value", "unknown"]
 
 
 @dataclass(frozen=True)
@@ -63,17 +62,13 @@ def _derived(node: OpNode, meaning: Meaning, source: int, type: TensorType) -> M
     at = axis if isinstance(axis, int) and axis < 0 else axis - rank if isinstance(axis, int) else None
     one = meaning.scale == 1 and meaning.shift == 0
     if not others:
-        match node.op, meaning.kind:
-            case "softmax", "scores" if at == meaning.axis and one:
-                return replace(meaning, kind="probabilities")
-            case "log_softmax", "scores" if at == meaning.axis and one:
-                return meaning
-            case "argmax", "scores" | "probabilities" if at == meaning.axis:
-                return Meaning("class", meaning.field)
-            case "sigmoid", "logit" if one:
-                return Meaning("chance", meaning.field)
-            case _:
-                pass
+        operator = find(node.op)
+        turned = dict(operator.turns).get(meaning.kind) if operator is not None else None
+        if turned is not None and operator is not None and (operator.elementwise or at == meaning.axis):
+            if turned == "class":  # the largest, whatever the scale
+                return Meaning(turned, meaning.field)
+            if one:
+                return Meaning(turned, meaning.field, meaning.axis)
         view = view_of(node, type)
         if view is not None:
             return _viewed(node, meaning, view, type)

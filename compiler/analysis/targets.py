@@ -211,14 +211,16 @@ class _Reader:
                 moved = replace(atom, views=(*atom.views, step_of(node)), reshaped=atom.reshaped and view == "reshaped")
                 return Sum(((moved, factor),), first.constant)
             alone = all(isinstance(flow, Sum) and not flow.terms for flow in given[1:])
-            if alone and operator is not None and (operator.elementwise or node.op in ("softmax", "log_softmax")):
+            same = types[0] is not None and types[0].shape == node.outputs[0].type.shape
+            if alone and operator is not None and (operator.elementwise or (operator.turns and same)):
                 before: tuple[Step, ...] = ()
                 if (factor, first.constant) != (1.0, 0.0):
                     before = (Step("affine", f"{factor} {first.constant}"),)
                 step = replace(step_of(node), elementwise=operator.elementwise)
                 return Sum(((replace(atom, steps=(*atom.steps, *before, step)), 1.0),))
-        if isinstance(first, Ratio) and node.op == "log" and first.constant == 0:
-            return replace(first, constant=-1.0)  # log is zero where the ratio is 1
+        root = operator.root if operator is not None else None
+        if isinstance(first, Ratio) and root is not None and first.constant == 0:
+            return self.rest(replace(first, constant=-root)) or self.blend(given, f"`{written(node)}`")
         return self.blend(given, f"`{written(node)}`")
 
     def added(self, left: Flow, right: Flow, sign: float) -> Flow:
@@ -298,7 +300,7 @@ class _Reader:
             return NOTHING
         if node.op in ("times", "divide") and None in rests:
             return replace(first, rises=None)
-        if node.op == "relu":
+        if operator.one_sided:
             self.contacts.bound(first)
             return NOTHING
         return first if view_of(node, types[0]) is not None else None

@@ -12,12 +12,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..catalogue import DRAWS, LOSSES, METHODS, METRICS, OPTIMIZERS, SOURCES, SPLITS, TRANSFORMS
+from ..catalogue import DRAWS, LOSSES, METHODS, METRICS, OPTIMIZERS, SEGMENTS, SOURCES, SPLITS, TRANSFORMS
 from ..catalogue.arguments import read
+from ..catalogue.entry import MISSING
 from ..catalogue.ops import find
 from ..catalogue.ops.base import Op, Operand, Rejected
 from ..ir.faults import Fault, entered, node_place
 from ..ir.model import Body, CallNode, ModeNode, OpNode, Parameter, RepeatNode, Scalar, Spec
+from ..ir.train import Segment
 from ..ir.verify import Structure
 from ..ir.verify_recipe import DATA_NODES, recipe_faults
 from ..messages.statics import StaticError
@@ -168,6 +170,10 @@ class _Typing:
                         names = {name for name, *_ in OPTIMIZERS[update.optimizer.name].arguments}
                         if names != set(update.optimizer.args):
                             self.say(place, f"`{update.optimizer.name}` takes {', '.join(sorted(names))}")
+                    for optimizer in (update.optimizer, *update.groups):
+                        for schedule in optimizer.schedules.values():
+                            for segment in schedule.segments:
+                                self._segment(place, segment)
                     for term in update.terms:
                         self._parts(f"{place}, loss `{term.name}`", bodies[update.body], term.counts, LOSSES, "loss")
             for metric in train.evaluation.metrics:
@@ -181,6 +187,14 @@ class _Typing:
             for draw in search.draws:
                 for case in draw.cases:
                     self._known(f"search `{search.name}`, draw `{draw.path}`", case.distribution.name, DRAWS)
+
+    def _segment(self, place: str, segment: Segment) -> None:
+        if not self._known(place, segment.kind, SEGMENTS):
+            return
+        given = {"to": segment.to, "factor": segment.factor, "for": segment.length, "every": segment.length}
+        for name, _, default in SEGMENTS[segment.kind].arguments:
+            if default is MISSING and given[name] is None:
+                self.say(place, f"`{segment.kind}` is without `{name}`")
 
     def _known(self, place: str, name: str, table: Any) -> bool:
         if name in table:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..catalogue import SOURCES, SPLITS
-from ..catalogue.builtin import BUILTIN
+from ..catalogue import SOURCES, SPLITS, TRANSFORMS
 from ..catalogue.sections import DATA
 from ..catalogue.sources import Source
 from ..ir.arguments import EntryUse
@@ -130,9 +129,9 @@ class DataBinder:
     def _check_group(self, split: EntryUse) -> None:
         """Records of a built-in set that overlap belong in one split."""
         record = self.graph.record
-        if record is None or record.name != "builtin" or split.name == "all":
+        if record is None or self.graph.source is None or SPLITS[split.name].divides is None:
             return
-        group = BUILTIN[record.args["name"]].group
+        group = self.graph.source.group(record.args)
         if group and split.args.get("group") != group:
             self.report.add(errors.group_missing(split.span, record.args["name"], group))
 
@@ -141,12 +140,12 @@ class DataBinder:
             return
         paths = self.graph.source.paths(self.graph.record.args)
         placed = [path for path in paths if "{split}" in path]
-        if SPLITS[split.name].divides == "names" and paths and not placed and self.graph.record.name != "idx":
+        if SPLITS[split.name].divides == "names" and paths and not placed and not self.graph.source.finds_splits:
             raise Failed(errors.split_placeholder(self.graph.record.span, split.name, paths[0]))
         if SPLITS[split.name].divides != "names" and placed:
             raise Failed(errors.placeholder_without(split.span, split.name))
         stream = self.graph.fields is not None and all(item.kind == "stream" for item in self.graph.fields.values())
-        if stream and split.name == "random":
+        if stream and SPLITS[split.name].mixes:
             raise Failed(errors.stream_random(split.span, self.graph.record.name))
 
     def _column(self, node: syntax.Pipe, what: str) -> str | None:
@@ -166,7 +165,7 @@ class DataBinder:
         if node is None:
             return ()
         names = self.reader.value(node, "skip", "Names")
-        if self.graph.record is not None and self.graph.record.name != "image_folder":
+        if self.graph.source is not None and not self.graph.source.class_folders:
             raise Failed(errors.skip_without_folder(section.keys["skip"].name.span))
         return names
 
@@ -278,17 +277,21 @@ class DataBinder:
         node = self.graph.nodes[id]
         if node.op == "choose":
             return all(self._ends_in_pad(inner) for inner in node.inputs)
-        return node.op == "pad"
+        return self._fills_batch(id)
+
+    def _fills_batch(self, id: int) -> bool:
+        entry = TRANSFORMS.get(self.graph.nodes[id].op)
+        return entry is not None and entry.fills_batch
 
     def _padded(self, id: int) -> bool:
         """Whether there is a `pad` anywhere before: then that one is misplaced."""
-        return self.graph.nodes[id].op == "pad" or any(map(self._padded, self.graph.nodes[id].inputs))
+        return self._fills_batch(id) or any(map(self._padded, self.graph.nodes[id].inputs))
 
     def _pads(self, fields: list[DataField]) -> None:
         """E0410 for a `pad` that another stage reads."""
         for node in self.graph.nodes:
             for id in node.inputs:
-                if self.graph.nodes[id].op == "pad" and node.op != "choose":
+                if self._fills_batch(id) and node.op != "choose":
                     self.report.add(errors.pad_not_last(self.graph.nodes[id].span))
 
     # ---- where ---------------------------------------------------------------------------------------------------------

@@ -120,10 +120,10 @@ class _Hyper:
             SEGMENTS[name],
             items,
             stage.span,
-            {"Time": lambda node, what: self.reader.duration(node, what, rest=name != "decay")},
+            {"Time": lambda node, what: self.reader.duration(node, what, rest=not SEGMENTS[name].repeats)},
         )
         return Segment(
-            kind=name,  # pyright: ignore[reportArgumentType]
+            kind=name,
             to=bound.get("to"),
             factor=bound.get("factor"),
             length=bound.get("for", bound.get("every")),
@@ -132,7 +132,7 @@ class _Hyper:
 
 
 def _endless(segment: Segment) -> bool:
-    return segment.kind == "decay" or (segment.length is not None and segment.length.unit == "rest")
+    return SEGMENTS[segment.kind].repeats or (segment.length is not None and segment.length.unit == "rest")
 
 
 def _mentions_base(node: Any) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..catalogue import LOSSES, METRICS
+from ..catalogue import LOSSES, METRICS, SOURCES
 from ..catalogue.ops import find
 from ..elaborate.state import State
 from ..ir.data import Classes, DataFacts, DataField, DataSet
@@ -90,7 +90,7 @@ class _Checker:
         if (field.name, size) in self.counted:
             return
         self.counted.add((field.name, size))
-        folder = self.dataset.source.name == "image_folder"
+        folder = SOURCES[self.dataset.source.name].class_folders
         what = "the logits" if operator.reads != "log_probs" else "the log-probabilities"
         self.report.add(
             errors.class_count(node.span, field.name, classes.count, size, classes.names, what, field.span, folder)

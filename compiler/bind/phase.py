@@ -196,12 +196,11 @@ class PhaseBinder:
                 self.report.add(sections_errors.epochs_unknown(item.span, why))
 
     def _growth(self, updates: list[Update], duration: Duration) -> None:
-        """E0304 for a `decay` that multiplies beyond any number within the duration."""
+        """E0304 for a factor that multiplies beyond any number within the duration."""
         for name, schedule in _schedules(updates):
             last = schedule.segments[-1]
-            if last.kind != "decay" or last.length is None or last.length.unit != duration.unit or not schedule.start:
+            if last.factor is None or last.length is None or last.length.unit != duration.unit or not schedule.start:
                 continue
-            assert last.factor is not None
             times = duration.amount // last.length.amount
             if math.log10(schedule.start) + times * math.log10(last.factor) > math.log10(sys.float_info.max):
                 self.report.add(sections_errors.grows_endlessly(last.span, name, last.factor, int(times)))

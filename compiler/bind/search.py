@@ -155,7 +155,7 @@ class SearchBinder:
         if kind in APPLIED:
             special = dict.fromkeys(("Static", "Statics"), lambda node, _: self._applied(node, kind, target))
         _, entry = self.reader.entry(node, DRAWS, "choice(16, 32, 64)", special)
-        if method is not None and method.name == "grid" and not DRAWS[entry.name].finite:
+        if method is not None and METHODS[method.name].exhausts and not DRAWS[entry.name].finite:
             raise Failed(search_errors.draw_open_grid(entry.span, target.path, entry.name))
         self._check(entry, target)
         return [DrawCase(distribution=entry)]
@@ -201,8 +201,7 @@ class SearchBinder:
         kind = self._kind(target)
         allowed = self._allowed(target)
         if allowed is not None and DRAWS[entry.name].finite:
-            drawn = entry.args["values"] if entry.name == "choice" else (entry.args["value"],)
-            for value in drawn:
+            for value in DRAWS[entry.name].values_of(entry.args):
                 if value not in allowed:
                     expected = "one of " + ", ".join(f"`{describe(item)}`" for item in allowed)
                     raise Failed(search_errors.draw_value(entry.span, target.path, expected, describe(value)))
@@ -211,16 +210,11 @@ class SearchBinder:
             raise Failed(search_errors.draw_value(entry.span, target.path, expected, entry.name))
         if kind not in EXPECTED or kind in APPLIED:
             return
-        if entry.name == "choice":
-            values: list[Any] = list(entry.args["values"])
-        elif entry.name == "fixed":
-            values = [entry.args["value"]]
-        else:
-            values = [entry.args["low"], entry.args["high"]]
-            if kind == "int" and entry.name != "int_uniform":
-                expected = f"{EXPECTED[kind]}: draw it with `int_uniform` or `choice`"
-                raise Failed(search_errors.draw_value(entry.span, target.path, expected, entry.name))
-        for value in values:
+        draw = DRAWS[entry.name]
+        if kind == "int" and not draw.finite and not draw.whole:
+            expected = f"{EXPECTED[kind]}: draw it with `int_uniform` or `choice`"
+            raise Failed(search_errors.draw_value(entry.span, target.path, expected, entry.name))
+        for value in draw.values_of(entry.args):
             try:
                 convert(value, kind, target.path)
             except StaticError:

@@ -323,7 +323,7 @@ class TrainBinder:
             source = self.reader.attempt(lambda node=node: self._weight_source(node))
             if source is not None:
                 made[name] = source
-                if source.entry.name != "file":
+                if WEIGHT_SOURCES[source.entry.name].foreign:
                     for net in nets:
                         if net.name == name and net.model >= 0:
                             check_labels(self.state, self.state.models[net.model])

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from .arguments import Count, Names, NotNegative, Path, Positive, Time, Watch
 from .entry import Entry
 
 
 class Segment(Entry):
     """Base: a part of a schedule, written after `->`."""
+
+    #: Its length is a period: it starts again after each, until the end.
+    repeats: ClassVar[bool] = False
 
 
 class Linear(Segment):
@@ -42,6 +47,7 @@ class Decay(Segment):
     factor: Positive
     every: Time
 
+    repeats = True
     example = "optimizer = SGD(lr = 0.1 -> decay(0.5, every = 4 epochs))"
 
 
@@ -136,6 +142,9 @@ class Every(Validation):
 class WeightSource(Entry):
     """Base: where weights come from."""
 
+    #: Holds the names of another library, which the labels of the model must agree with.
+    foreign: ClassVar[bool] = True
+
 
 class Torchvision(WeightSource):
     """Weights of torchvision by model and weights name."""
@@ -162,4 +171,5 @@ class File(WeightSource):
     path: Path
     skip: Names = ()
 
+    foreign = False
     example = 'weights = file("weights.safetensors")'

@@ -11,10 +11,14 @@ from .entry import Entry
 class Method(Entry):
     """Base: how settings are chosen."""
 
+    #: Goes through all values, so that each draw must be of a few.
+    exhausts: ClassVar[bool] = False
+
 
 class Grid(Method):
     """Every combination of the values; all draws are `choice` or `fixed`."""
 
+    exhausts = True
     example = "method = grid"
 
 
@@ -66,6 +70,13 @@ class Draw(Entry):
 
     #: Draws one of a few values, of any type: all that `grid` can go through.
     finite: ClassVar[bool] = False
+    #: Draws whole numbers alone.
+    whole: ClassVar[bool] = False
+
+    @classmethod
+    def values_of(cls, args: dict[str, Any]) -> list[Any]:
+        """All that it may draw where that is a few values, else the ends of the range."""
+        return [args["low"], args["high"]]
 
 
 class Choice(Draw):
@@ -80,6 +91,10 @@ class Choice(Draw):
     @classmethod
     def check(cls, args: dict[str, Any]) -> str | None:
         return None if args["values"] else "the list of choices is empty"
+
+    @classmethod
+    def values_of(cls, args: dict[str, Any]) -> list[Any]:
+        return list(args["values"])
 
 
 class Uniform(Draw):
@@ -114,6 +129,7 @@ class IntUniform(Draw):
     low: int
     high: int
 
+    whole = True
     example = "hidden ~ int_uniform(8, 64)"
 
     @classmethod
@@ -128,3 +144,7 @@ class Fixed(Draw):
 
     finite = True
     example = "batch ~ fixed(32)"
+
+    @classmethod
+    def values_of(cls, args: dict[str, Any]) -> list[Any]:
+        return [args["value"]]

@@ -26,6 +26,12 @@ class Source(Entry):
 
     #: Each record is an image file or an image.
     images: ClassVar[bool] = False
+    #: A class is a directory, so that `skip` of the section may leave some out.
+    class_folders: ClassVar[bool] = False
+    #: Knows the names of its splits: those that `files(..)` gives are not files.
+    names_splits: ClassVar[bool] = False
+    #: Finds the files of a split in its directory, without `{split}` in the path.
+    finds_splits: ClassVar[bool] = False
     #: Ends of names of files that hold such records, so that `dlc predict` reads them: `.csv`.
     suffixes: ClassVar[tuple[str, ...]] = ()
 
@@ -42,6 +48,11 @@ class Source(Entry):
     def paths(cls, args: dict[str, Any]) -> tuple[str, ...]:
         """The paths it reads, as written."""
         return tuple(args[name] for name, kind, _ in cls.arguments if kind == "Path")
+
+    @classmethod
+    def group(cls, args: dict[str, Any]) -> str:
+        """The field whose equal values belong in one split; "" where records are independent."""
+        return ""
 
 
 class Csv(Source):
@@ -92,6 +103,7 @@ class Hub(Source):
 
     name_: str
 
+    names_splits = True
     extra = "hub"
     example = 'source = hub("fancyzhx/ag_news")'
 
@@ -115,6 +127,7 @@ class ImageFolder(Source):
     path: Path
 
     extra = "images"
+    class_folders = True
     images = True
     example = 'source = image_folder("images/{split}")'
 
@@ -143,6 +156,7 @@ class Idx(Source):
 
     path: Path
 
+    finds_splits = True
     images = True
     example = 'source = idx("mnist")'
 
@@ -213,6 +227,10 @@ class Builtin(Source):
     def fields(cls, args: dict[str, Any]) -> dict[str, ItemType] | None:
         found = BUILTIN.get(args["name"])
         return None if found is None else dict(found.fields)
+
+    @classmethod
+    def group(cls, args: dict[str, Any]) -> str:
+        return BUILTIN[args["name"]].group
 
     @classmethod
     def check(cls, args: dict[str, Any]) -> str | None:

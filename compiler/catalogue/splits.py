@@ -14,6 +14,8 @@ class Splitting(Entry):
     #: What `train`, `val` and `test` are: fractions of all records that sum to 1, or names of files or directories (and
     #: fractions taken from train); None where everything is one split.
     divides: ClassVar[Literal["fractions", "names"] | None]
+    #: Takes records in any order, which a stream does not allow.
+    mixes: ClassVar[bool] = False
 
 
 class Random(Splitting):
@@ -27,6 +29,7 @@ class Random(Splitting):
     group: Column | None = None
     seed: Natural = 0
 
+    mixes = True
     divides = "fractions"
     example = "split = random(train = 0.8, val = 0.1, test = 0.1, stratify = source.label)"
 

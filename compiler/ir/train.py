@@ -33,7 +33,7 @@ class Segment(Record):
     `length`; `jump` goes to `to` at once.
     """
 
-    kind: Literal["linear", "cosine", "hold", "decay", "inverse_sqrt", "jump"]
+    kind: str
     to: float | None = None
     factor: float | None = None
     length: Duration | None = None

@@ -167,6 +167,8 @@ DAMAGES: list[tuple[str, str, Any, str]] = [
     ("dcgan", f"{TRAIN}/nets", lambda nets: (nets[0], nets[0]), "train, nets: two are called"),
     ("dcgan", f"{TRAIN}/nets/0/name", "maker", "does not exist"),
     ("finetune", f"{TRAIN}/phases/0/freeze/0/selectors/0/text", "conv9.**", "freeze: the selector `conv9.**` chooses no parameter"),
+    ("gpt2", f"{UPDATE}/optimizer/schedules/lr/segments/0/kind", "linearly", "the catalogue has no `linearly`"),
+    ("gpt2", f"{UPDATE}/optimizer/schedules/lr/segments/0/length", None, "`linear` is without `for`"),
     ("gpt2", f"{UPDATE}/groups/0/selectors/0/text", "<> 2", "group: the selector `<> 2` is not a comparison of a rank"),
     ("gpt2", f"{UPDATE}/groups/0/args", {"momentum": 0.9}, "group: the optimizer's argument `momentum` does not exist"),
     ("digits_mlp", f"{TRAIN}/evaluation/body", 2, "evaluation: body 2 is a step, where a metrics is needed"),

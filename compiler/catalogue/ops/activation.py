@@ -25,6 +25,7 @@ class _Activation(Function):
 class Relu(_Activation):
     """max(x, 0). Any shape."""
 
+    one_sided = True
     onnx = "Relu"
 
 
@@ -58,6 +59,7 @@ class Sigmoid(_Activation):
     """1 / (1 + exp(-x)). Any shape."""
 
     probabilities = True
+    turns = (("logit", "chance"),)
     onnx = "Sigmoid"
 
 
@@ -137,10 +139,12 @@ class Softmax(_AlongAxis):
     """exp(x) / sum(exp(x)) along an axis. Any shape with at least one axis."""
 
     probabilities = True
+    turns = (("scores", "probabilities"),)
     onnx = "Softmax"
 
 
 class LogSoftmax(_AlongAxis):
     """log(softmax(x)) along an axis, exact for small probabilities. Any shape with at least one axis."""
 
+    turns = (("scores", "scores"),)
     onnx = "LogSoftmax"

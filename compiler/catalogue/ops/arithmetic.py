@@ -30,6 +30,8 @@ class Exp(_OfFloats):
 class Log(_OfFloats):
     """Natural logarithm. Floats; any shape."""
 
+    root = 1.0
+    turns = (("probabilities", "scores"),)  # softmax(log p) is p
     onnx = "Log"
     samples = (Sample({}, _POSITIVE),)
 

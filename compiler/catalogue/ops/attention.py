@@ -36,6 +36,7 @@ class Attention(Function):
         "Attention; causal with a mask or other lengths: Range, LessOrEqual, And; a mask: ReduceMax, Where for rows that "
         "see nothing"
     )
+    calls_inputs = True
     has_mode = True
     samples = (
         Sample({}, (_Q, _K, _K)),

@@ -36,6 +36,10 @@ from .positions import Left, Positions
 Outputs: TypeAlias = TensorType | tuple[TensorType, ...] | dict[str, TensorType]
 
 
+#: What a value may stand for to those who read it.
+Kind: TypeAlias = Literal["scores", "probabilities", "class", "logit", "chance", "value", "unknown"]
+
+
 class Rejected(Exception):
     """A rule of an operator does not hold; the elaborator turns it into a diagnostic at the stage.
 
@@ -135,6 +139,17 @@ class Op(Entry):
     refuses: ClassVar[Literal["", "outside", "zero"]] = ""
     #: 0 where the input is 0 and above 0 elsewhere: training that makes it small brings the input to 0.
     magnitude: ClassVar[bool] = False
+    #: 0 where the input is below 0: training that makes it small only bounds the input.
+    one_sided: ClassVar[bool] = False
+    #: The input at which it is 0, of one that rises; None: no such fact.
+    root: ClassVar[float | None] = None
+    #: What it makes of values that mean something (the kinds are those of `analysis/meaning.py`): (("scores", "probabilities"),).
+    turns: ClassVar[tuple[tuple[Kind, Kind], ...]] = ()
+    #: What people call its result where the author gives no name, and the inputs that are called as its arguments are.
+    called: ClassVar[str] = ""
+    calls_inputs: ClassVar[bool] = False
+    #: The argument by which the result is the first part of a longer one, where the longest is worth making once.
+    cut: ClassVar[str] = ""
     #: The result holds numbers of the first input and no others: "reshaped" - all, in their order; "moved" - some, or in
     #: another order, or repeated.
     view: ClassVar[Literal["reshaped", "moved"] | None] = None

@@ -43,6 +43,7 @@ class Arange(Function):
 
     n: Extent
 
+    called = "positions"
     along = "count"
     sized = True
     onnx = "Range; an initializer where `n` is known"
@@ -64,6 +65,8 @@ class Sinusoid(Function):
     n: Extent
     d: Extent
 
+    called = "positions"
+    cut = "n"
     along = "count"
     sized = True
     paper = "Vaswani et al. 2017, arXiv:1706.03762"

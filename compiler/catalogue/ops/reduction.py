@@ -135,6 +135,7 @@ class Argmax(Function):
 
     axis: Axis = -1
 
+    turns = (("scores", "class"), ("probabilities", "class"))
     onnx = "ArgMax"
     samples = (
         Sample({}, _X, differentiable=False),

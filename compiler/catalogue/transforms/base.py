@@ -58,6 +58,8 @@ class Transform(Entry):
     windows: ClassVar[bool] = False
     #: What joins the pieces into which it cuts a text to a text again; None where it cuts none.
     separator: ClassVar[str | None] = None
+    #: Makes the records of a batch equally long, and so must come last.
+    fills_batch: ClassVar[bool] = False
     #: Numbers that stand for words still stand for the same words after it.
     keeps_words: ClassVar[bool] = False
     #: The source of the spec in which its example is checked.

@@ -208,6 +208,7 @@ class Pad(_Sequence):
 
     v: float
 
+    fills_batch = True
     keeps_words = True
     takes = "sequence"
     example = "x: i64[T <= 40] = source.text -> words -> vocab(5000) -> truncate(40) -> pad(0)"

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ....compiler.catalogue import SOURCES
 from ....compiler.catalogue import SPLITS as KINDS_OF_SPLIT
 from ....compiler.ir.data import DataSet, Split
 from ....compiler.messages.source import Span
@@ -33,7 +34,7 @@ def read(section: DataSet, root: Path) -> Table:
     span = section.source.span
     args = section.source.args
     read_part = reader(section.source.name)
-    if section.source.name == "image_folder":
+    if SOURCES[section.source.name].class_folders:
         args = {**args, "skip": section.skip}
     names: dict[Split, Any] = {
         split: section.split.args[split] for split in SPLITS if isinstance(section.split.args.get(split), str)
@@ -42,7 +43,7 @@ def read(section: DataSet, root: Path) -> Table:
         return _table(section, read_part(args, lambda path: _resolve(root, path), span), None)
     parts: dict[Split, Part] = {}
     for split, name in names.items():
-        own = {**args, "split": name} if section.source.name == "hub" else args  # its splits are not files
+        own = {**args, "split": name} if SOURCES[section.source.name].names_splits else args
         parts[split] = read_part(own, lambda path, name=name: _resolve(root, path.replace("{split}", str(name))), span)
     return _joined(section, parts)
 
