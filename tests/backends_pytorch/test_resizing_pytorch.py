@@ -233,7 +233,7 @@ def test_without_the_texts_sizes_are_numbers(example: Callable[[str], Spec]) -> 
 @pytest.mark.parametrize(
     ("statics", "body", "free"),
     [
-        ("n = 8", "Linear((n + 3) // 4 * 4)", set()),  # rounded up: no form says it
+        ("n = 8", "Linear((n + 3) // 4 * 4)", {"n"}),  # rounded up, as the author spells it
         ("n = 8", "Linear((n + 3) // 4)", {"n"}),
         ("n = 8", "Linear(min(n, 100))", set()),
         ("n = 8", "if n > 4 { Linear(n) -> relu } else { Linear(n) }", set()),

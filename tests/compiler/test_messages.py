@@ -15,7 +15,7 @@ import pytest
 
 import dlc.compiler.messages
 from dlc.compiler.check import check
-from dlc.compiler.messages import export, resolve, statics, training
+from dlc.compiler.messages import data, export, files, positions, resolve, statics, training
 from dlc.compiler.messages.diagnostics import Diagnostic
 from dlc.compiler.messages.register import REGISTER
 from dlc.compiler.messages.render import render
@@ -104,6 +104,42 @@ SAID_AT_BUILD: dict[str, tuple[Callable[[], Diagnostic | StaticError], str]] = {
         lambda: resolve.too_deep(AT),
         "error[E0105]: nesting over 100: too deep; help: bind a part of it to a name",
     ),
+    "data.empty_folder": (
+        lambda: data.empty_folder(AT, "cats"),
+        (
+            "error[W0413]: the folder `cats` has no images: it is not a class: directories of classes; "
+            'help: add images to it, or list it: `skip = ["cats"]`'
+        ),
+    ),
+    "files.outside": (
+        lambda: files.outside("../m.onnx", "the current directory").at(AT),
+        (
+            "error[E0604]: `../m.onnx` is outside the current directory: not written there; "
+            "help: use a path below it, or name the file on the command line: `-o FILE`"
+        ),
+    ),
+    "files.not_ours": (
+        lambda: files.not_ours("m.onnx").at(AT),
+        (
+            "error[E0604]: `m.onnx` already exists, and dlc did not write it: would be replaced; "
+            "help: name another file, or replace this one: `-o FILE`"
+        ),
+    ),
+    "positions.refused": (
+        lambda: positions.refused("outside", [positions.Refusal(AT, "Embedding", "15")], "wpe", (0, 20)),
+        (
+            "error[E0414]: the data leads to a position outside of `Embedding`: here; note: its positions are 0 to 15; "
+            "note: these numbers go from 0 to 20; note: in `wpe`; help: make it larger, or bring the numbers into its range"
+        ),
+    ),
+    "training.single_statistic": (
+        lambda: training.single_statistic(AT, "BatchNorm", OTHER, 1, 1, 1),
+        (
+            "error[E0206]: `BatchNorm` cannot train on one number per channel: a step has 1 example; the batch is set here; "
+            "help: use at least 2 examples in every micro-batch; "
+            "help: or use a norm that does not mix examples, such as `LayerNorm`"
+        ),
+    ),
     "statics.unknown_function": (
         lambda: statics.unknown_function("relu"),
         "error[E0301]: `relu` is not a function of numbers",
@@ -125,7 +161,18 @@ def test_said_at_build(name: str) -> None:
     assert line(make()) == text
 
 
-NO_THEMES = ("__main__", "diagnostics", "explanation", "names", "programs", "register", "render", "source", "wording")
+NO_THEMES = (
+    "__main__",
+    "diagnostics",
+    "explanation",
+    "names",
+    "printable",
+    "programs",
+    "register",
+    "render",
+    "source",
+    "wording",
+)
 
 
 def messages() -> dict[str, FunctionType]:

@@ -14,6 +14,7 @@ from safetensors.numpy import load_file
 
 import dlc
 from dlc.cli.app import run as command_line
+from dlc.compiler.catalogue.builtin import BUILTIN
 from dlc.compiler.check import check
 from dlc.compiler.ir.recipe import Recipe
 from dlc.compiler.ir.train import Train
@@ -71,7 +72,9 @@ def short_validation(recipe: Recipe) -> dict[str, str]:
     return {
         f"{data.name}.split": "contiguous(train = 0.995, val = 0.005)"
         for data in recipe.data
-        if data.split.name == "contiguous" and "val" in data.split.args
+        if data.source.name == "builtin"
+        and data.split.name == "contiguous"
+        and BUILTIN[data.source.args["name"]].records > 100_000
     }
 
 
