@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from dlc.compiler.analysis.verify import verify
 from dlc.compiler.catalogue.ops import names as operator_names
 from dlc.compiler.check import check
@@ -25,6 +27,8 @@ from dlc.compiler.text.node import Node
 from dlc.compiler.text.parse import parse
 from dlc.grammar.scanner import scan
 from dlc.grammar.tables import load
+
+pytestmark = pytest.mark.usefixtures("small_heap")
 
 LANGUAGE = Path(__file__).parent.parent / "language"
 LONGEST = 1.0  # seconds of computing for one spec

@@ -19,6 +19,8 @@ from dlc.compiler.text.node import Node, children
 from dlc.compiler.text.parse import parse, parse_pipe, parse_setting, parse_settings
 from dlc.compiler.text.read import read_source
 
+pytestmark = pytest.mark.usefixtures("small_heap")
+
 SPECS = sorted((Path(__file__).parent.parent / "language").glob("*/*.dlspec"))
 
 

@@ -16,6 +16,8 @@ import pytest
 
 from dlc.compiler.check import STAGES, check
 
+pytestmark = pytest.mark.usefixtures("small_heap")
+
 GPT2 = Path(__file__).resolve().parents[1] / "language" / "examples" / "e_gpt2.dlspec"
 Record = Callable[[str, float, str], None]
 
