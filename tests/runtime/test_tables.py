@@ -262,4 +262,4 @@ def test_a_large_table_takes_a_few_times_its_file(tmp_path: Path) -> None:
         tracemalloc.stop()
     size = file.stat().st_size
     assert count == 60_000 and place(59_999).endswith("a.csv:60001") and len(columns) == 5
-    assert kept < 8 * size and peak < 10 * size  # a Python string of 7 characters alone takes 56 bytes
+    assert kept < 8 * size and peak < 11 * size  # a Python string of 7 characters alone takes 56 bytes
