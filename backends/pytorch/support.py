@@ -150,7 +150,8 @@ def gradient_penalty(net: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
     share = torch.rand(real.shape[:1] + (1,) * (real.ndim - 1), device=real.device)
     math = torch.nn.attention.SDPBackend.MATH  # the others have no second derivative
     with torch.enable_grad(), torch.nn.attention.sdpa_kernel(math):
-        between = torch.lerp(real, fake.to(real.dtype), share).detach().requires_grad_(True)
+        between = torch.lerp(real, fake.to(real.dtype), share).detach()
+        between.requires_grad_(True)
         score = net(between).sum()
         (gradient,) = torch.autograd.grad(score, between, create_graph=True)
     return ((gradient.flatten(1).norm(dim=1) - 1) ** 2).mean()
