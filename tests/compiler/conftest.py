@@ -32,8 +32,7 @@ def legal_after_every_stage(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def small_heap() -> Iterator[None]:
-    """For tests that measure: Python's cycle collector does not look through what earlier tests of the process left, which
-    takes half a second each time once torch and a thousand tests have run."""
+    """For tests that measure: Python's cycle collector does not look through what earlier tests of the process left."""
     gc.collect()
     gc.freeze()
     yield
