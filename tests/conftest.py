@@ -6,8 +6,11 @@ import json
 import math
 import platform
 import re
+import statistics
 import subprocess
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -76,6 +79,48 @@ def record_figure(request: pytest.FixtureRequest) -> Callable[[str, float, str],
             figures[name] = {"value": round(float(value), 6), "unit": unit, "test": request.node.nodeid}
 
     return record
+
+
+#: Processor seconds of `_work` on the machine whose figures the limits of the tests go by, at rest.
+WORK = 0.003
+
+
+def _work() -> None:
+    """Small objects, dictionaries and strings, as a compiler makes them."""
+    table: dict[str, tuple[tuple[int, str], ...]] = {}
+    for number in range(6000):
+        name = f"name{number % 500}"
+        table[name] = (*table.get(name, ())[-3:], (number, name.upper()))
+
+
+@pytest.fixture(scope="session")
+def slowness() -> Callable[[], float]:
+    """`slowness()`: how many times longer than on the reference machine Python takes now, at least 1.
+
+    A slower processor or a busy sibling of the same core makes the same program take twice the processor time.
+    Called before and after what is measured; a limit is multiplied by the larger answer.
+    """
+
+    def once() -> float:
+        start = time.process_time()
+        _work()
+        return time.process_time() - start
+
+    return lambda: max(1.0, statistics.median(once() for _ in range(9)) / WORK)
+
+
+@pytest.fixture(scope="session")
+def within(slowness: Callable[[], float]) -> Callable[[float], AbstractContextManager[None]]:
+    """`with within(seconds):` what is done here takes fewer processor seconds, counted as on the reference machine."""
+
+    @contextmanager
+    def measured(seconds: float) -> Iterator[None]:
+        before, start = slowness(), time.process_time()
+        yield
+        taken = time.process_time() - start
+        assert taken < seconds * max(before, slowness())
+
+    return measured
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -82,7 +82,9 @@ def test_mistakes_are_one_exception_with_their_places(tmp_path: Path) -> None:
         spec.module()
 
 
-def test_import_loads_nothing_and_takes_no_time(record_figure: Callable[[str, float, str], None]) -> None:
+def test_import_loads_nothing_and_takes_no_time(
+    record_figure: Callable[[str, float, str], None], slowness: Callable[[], float]
+) -> None:
     program = (
         "import sys, time; start = time.perf_counter(); import dlc; took = time.perf_counter() - start;"
         "print(took, *(name for name in ('torch', 'numpy', 'onnx', 'click', 'pydantic') if name in sys.modules))"
@@ -91,7 +93,7 @@ def test_import_loads_nothing_and_takes_no_time(record_figure: Callable[[str, fl
     assert all(len(answer) == 1 for answer in answers)
     best = min(float(answer[0]) for answer in answers)
     record_figure("api.import", 1000 * best, "ms")
-    assert best <= 0.05
+    assert best <= 0.05 * slowness()
 
 
 def test_an_export_without_comparison_loads_no_torch(tmp_path: Path) -> None:

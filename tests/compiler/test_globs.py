@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-import time
+from typing import Any
 
 from dlc.compiler.ir.globs import glob
 from dlc.compiler.ir.wildcards import capture
@@ -31,11 +31,10 @@ def test_they_match_what_expressions_match() -> None:
     assert matched > 2_000
 
 
-def test_many_stars_take_no_longer() -> None:
-    began = time.process_time()
+def test_many_stars_take_no_longer(within: Any) -> None:
     path = ".".join(["a" * 200] * 100)
-    for pattern in ("*a" * 100 + "b", ".".join(["**"] * 100) + ".b", ".".join(["**", "*a*"] * 50) + ".b"):
-        assert not glob(pattern).matches(path)
-        assert not glob(pattern).matches("a" * 5_000)
-        assert capture(pattern, "a" * 300) is None
-    assert time.process_time() - began < 1
+    with within(1):
+        for pattern in ("*a" * 100 + "b", ".".join(["**"] * 100) + ".b", ".".join(["**", "*a*"] * 50) + ".b"):
+            assert not glob(pattern).matches(path)
+            assert not glob(pattern).matches("a" * 5_000)
+            assert capture(pattern, "a" * 300) is None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import resource
-import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,19 +41,22 @@ DEEP = f'"{".".join(["**"] * 60)}.b"'
 #: Blocks of which each uses the next one twice: 2^24 of the last.
 TWICE = "\n".join(f"block {{0}}{i}(x: [B, 8]) -> [B, 8] {{{{ x -> {{0}}{i + 1} -> {{0}}{i + 1} }}}}" for i in range(24))
 
-SECONDS = 3
 
+@pytest.fixture
+def checked(tmp_path: Path, within: Any) -> Callable[..., Checked]:
+    """`checked(**parts)`: a spec with these parts, checked within a second of processor time and 500 MB."""
 
-def checked(folder: Path, **parts: str) -> Checked:
-    """A spec with these parts, checked within a second of processor time (on a machine at rest) and 500 MB."""
-    path = folder / "m.dlspec"
-    given = {"blocks": "", "body": "fc: Linear(8)", "init": "", "train": "", "rest": ""} | parts
-    path.write_text(SPEC.format(**given), "utf-8")
-    before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
-    found = check(path)
-    assert time.process_time() - began < SECONDS
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000  # KiB
-    return found
+    def checked(**parts: str) -> Checked:
+        path = tmp_path / "m.dlspec"
+        given = {"blocks": "", "body": "fc: Linear(8)", "init": "", "train": "", "rest": ""} | parts
+        path.write_text(SPEC.format(**given), "utf-8")
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        with within(1):
+            found = check(path)
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000  # KiB
+        return found
+
+    return checked
 
 
 @pytest.mark.parametrize(
@@ -84,16 +88,16 @@ def checked(folder: Path, **parts: str) -> Checked:
         ({"train": "runtime { workers = 10000 }"}, "E0304"),
     ],
 )
-def test_it_ends_in_a_message(parts: dict[str, str], code: str, tmp_path: Path) -> None:
-    found = checked(tmp_path, **parts)
+def test_it_ends_in_a_message(parts: dict[str, str], code: str, checked: Callable[..., Checked]) -> None:
+    found = checked(**parts)
     assert found.report.errors[0].code == code
 
 
-def test_thousands_of_variants_are_allowed(tmp_path: Path) -> None:
+def test_thousands_of_variants_are_allowed(checked: Callable[..., Checked]) -> None:
     variants = "\n".join(f"variant v{i} {{ train.batch = {i + 1} }}" for i in range(4000))
-    assert checked(tmp_path, rest=variants).ok
+    assert checked(rest=variants).ok
 
 
-def test_equal_turns_are_checked_once(tmp_path: Path) -> None:
-    assert checked(tmp_path, body=f"for i in [{', '.join(['1'] * 3000)}] {{ relu }} -> fc: Linear(8)").ok
-    assert checked(tmp_path, body="for i in [1, 1, true] { Linear(8) -> if i == 1 { relu } }").ok is False
+def test_equal_turns_are_checked_once(checked: Callable[..., Checked]) -> None:
+    assert checked(body=f"for i in [{', '.join(['1'] * 3000)}] {{ relu }} -> fc: Linear(8)").ok
+    assert checked(body="for i in [1, 1, true] { Linear(8) -> if i == 1 { relu } }").ok is False

@@ -299,13 +299,12 @@ def test_nesting_up_to_the_limit() -> None:
     assert errors("param a = " + "(" * 100 + "1" + ")" * 100) == []
 
 
-def test_long_is_not_deep() -> None:
-    start = time.process_time()
-    assert errors("param a = [" + "1, " * 20_000 + "]") == []
-    assert errors("param a = x" + " -> relu" * 20_000) == []
-    assert errors("param a = [" + "x <-1, " * 20_000 + "]") == []
-    assert errors("train {\n" + "a = 1\n" * 20_000 + "}") == []
-    assert time.process_time() - start < 5
+def test_long_is_not_deep(within: Any) -> None:
+    with within(5):
+        assert errors("param a = [" + "1, " * 20_000 + "]") == []
+        assert errors("param a = x" + " -> relu" * 20_000) == []
+        assert errors("param a = [" + "x <-1, " * 20_000 + "]") == []
+        assert errors("train {\n" + "a = 1\n" * 20_000 + "}") == []
 
 
 @pytest.mark.parametrize("number", ["9223372036854775809", "1e999", "1" * 5000, "10_000_000_000G"])
@@ -369,15 +368,16 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
 # ---- speed -----------------------------------------------------------------------------------------------------------
 
 
-def test_parsing_gpt2_is_fast(record_figure: Any) -> None:
+def test_parsing_gpt2_is_fast(record_figure: Any, slowness: Any) -> None:
     source = Source("x", next(p for p in SPECS if p.stem == "e_gpt2").read_text(encoding="utf-8"))
     times: list[float] = []
+    before = slowness()
     for _ in range(15):
         start = time.process_time()
         parse(source)
         times.append(time.process_time() - start)
     record_figure("parse.gpt2", min(times) * 1e3, "ms")
-    assert min(times) < 0.008
+    assert min(times) < 0.008 * max(before, slowness())
 
 
 def test_imports_are_light() -> None:

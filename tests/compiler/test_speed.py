@@ -1,4 +1,4 @@
-"""Computing time of checks. Limits leave room for a slow or busy machine; the figures themselves are recorded."""
+"""Computing time of checks. Limits are those of the reference machine, times how slow this one is at the moment."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ pytestmark = pytest.mark.usefixtures("small_heap")
 
 GPT2 = Path(__file__).resolve().parents[1] / "language" / "examples" / "e_gpt2.dlspec"
 Record = Callable[[str, float, str], None]
+Slowness = Callable[[], float]
 
 
 def fastest(action: Callable[[], object], times: int) -> float:
@@ -43,14 +44,15 @@ def generated(blocks: int) -> str:
     return "\n".join([*lines, "  y = h", "}", ""])
 
 
-def test_gpt2_in_process(record_figure: Record) -> None:
+def test_gpt2_in_process(record_figure: Record, slowness: Slowness) -> None:
     assert check(GPT2).ok
+    before = slowness()
     seconds = fastest(lambda: check(GPT2), 60)
     record_figure("check.gpt2.warm", seconds * 1000, "ms")
-    assert seconds < 0.040  # 0.011 to 0.018 measured on quiet machines
+    assert seconds < 0.040 * max(before, slowness())  # 0.011 to 0.018 measured on quiet machines
 
 
-def test_gpt2_as_a_process(tmp_path: Path, record_figure: Record) -> None:
+def test_gpt2_as_a_process(tmp_path: Path, record_figure: Record, slowness: Slowness) -> None:
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
 
     def once() -> float:
@@ -65,9 +67,10 @@ def test_gpt2_as_a_process(tmp_path: Path, record_figure: Record) -> None:
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
+    before = slowness()
     seconds = min(once() for _ in range(4))  # the first may compile the modules
     record_figure("check.gpt2.process", seconds, "s")
-    assert seconds < 0.4  # 0.16 to 0.21 measured
+    assert seconds < 0.4 * max(before, slowness())  # 0.16 to 0.21 measured
 
 
 def test_ten_thousand_lines_take_ten_times_as_long_as_a_thousand(tmp_path: Path, record_figure: Record) -> None:
@@ -114,7 +117,7 @@ def test_a_megabyte_is_a_spec_and_more_is_not(tmp_path: Path) -> None:
     assert found.notes == ("a spec has at most 1 MiB",)
 
 
-def test_many_mistakes_take_no_longer_than_many_lines(tmp_path: Path) -> None:
+def test_many_mistakes_take_no_longer_than_many_lines(tmp_path: Path, slowness: Slowness) -> None:
     """Every misspelled name is compared with all names of the file."""
     lines = [f"block B{i}(x: [B, D]) -> [B, D] {{ x -> a: Linaer(D) }}" for i in range(500)]
     lines += [
@@ -126,4 +129,4 @@ def test_many_mistakes_take_no_longer_than_many_lines(tmp_path: Path) -> None:
     ]
     path = tmp_path / "mistakes.dlspec"
     path.write_text("\n".join(["dlspec 1", *lines]), "utf-8")
-    assert fastest(lambda: check(path), 2) < 1.5  # 0.3 measured
+    assert fastest(lambda: check(path), 2) < 1.5 * slowness()  # 0.3 measured

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,17 +15,16 @@ from dlc.runtime.data.sources.tables import csv, jsonl
 HERE = Span("m.dlspec", 0, 1)
 
 
-def test_a_hundred_thousand_columns(tmp_path: Path) -> None:
+def test_a_hundred_thousand_columns(tmp_path: Path, within: Any) -> None:
     path = tmp_path / "wide.csv"
     names = ",".join(f"c{i}" for i in range(100_000))
     path.write_text(f"{names}\n" + f"{','.join(['1'] * 100_000)}\n" * 3, "utf-8")
-    began = time.process_time()
-    columns, count, _, _ = csv({"path": "wide.csv"}, lambda name: tmp_path / name, HERE)
-    assert (len(columns), count) == (100_000, 3)
-    path.write_text(f"{names},c5\n" + f"{','.join(['1'] * 100_001)}\n", "utf-8")
-    with pytest.raises(Failed, match="c5"):
-        csv({"path": "wide.csv"}, lambda name: tmp_path / name, HERE)
-    assert time.process_time() - began < 5
+    with within(5):
+        columns, count, _, _ = csv({"path": "wide.csv"}, lambda name: tmp_path / name, HERE)
+        assert (len(columns), count) == (100_000, 3)
+        path.write_text(f"{names},c5\n" + f"{','.join(['1'] * 100_001)}\n", "utf-8")
+        with pytest.raises(Failed, match="c5"):
+            csv({"path": "wide.csv"}, lambda name: tmp_path / name, HERE)
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, '{"a": ' + "[" * 100_000 + "]" * 100_000 + "}"])
