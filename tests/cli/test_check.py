@@ -79,16 +79,16 @@ def test_json(specs: Path, dlc: Dlc) -> None:
     ids=["cp1252", "ascii", "ascii-strict", "C", "POSIX"],
 )
 @pytest.mark.parametrize("name", ["bad", "floor"])
-def test_no_console_breaks_it(name: str, console: dict[str, str], specs: Path, dlc: Dlc) -> None:
-    said = dlc("check", f"{name}.dlspec", code=2, env=console)
+def test_no_console_breaks_it(name: str, console: dict[str, str], specs: Path, dlc_started: Dlc) -> None:
+    said = dlc_started("check", f"{name}.dlspec", code=2, env=console)
     assert f"{name}.dlspec:" in said.stderr
     assert "internal error" not in said.stderr
 
 
-def test_a_spec_is_utf8_whatever_the_locale(specs: Path, dlc: Dlc) -> None:
+def test_a_spec_is_utf8_whatever_the_locale(specs: Path, dlc_started: Dlc) -> None:
     (specs / "utf8.dlspec").write_text(GOOD.replace("dlspec 1\n", "dlspec 1\n# größer ⌊⌋ 日本\n"), "utf-8")
     env = {"PYTHONIOENCODING": "", "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
-    assert dlc("check", "utf8.dlspec", env=env).stdout == "utf8.dlspec: ok\n"
+    assert dlc_started("check", "utf8.dlspec", env=env).stdout == "utf8.dlspec: ok\n"
 
 
 @pytest.mark.parametrize(

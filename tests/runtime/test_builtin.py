@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import platform
+import subprocess
+import sys
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
@@ -90,3 +92,14 @@ def test_a_missing_package_is_named_with_its_extra(workspace, monkeypatch: pytes
     found = workspace.mistake('source = builtin("textures")\nsplit = all("train")\nimage: u8[1, 64, 64] = source.image')
     assert 'E0412: the data set "textures" needs `skimage`, which is not installed' in found
     assert 'pip install "dlc[samples]"' in found
+
+
+def test_reading_a_set_does_not_load_its_package() -> None:
+    """Loading scikit-learn takes longer than loading torch, before the first step of a training."""
+    program = (
+        "import sys; from dlc.runtime.data.builtin import LOADERS\n"
+        "for name in ('digits', 'iris', 'wine', 'breast_cancer', 'diabetes', 'sunspots', 'textures'): LOADERS[name]()\n"
+        "print(*{name.partition('.')[0] for name in sys.modules} & {'sklearn', 'scipy', 'pandas', 'skimage', 'statsmodels'})"
+    )
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert found.stdout == "\n"

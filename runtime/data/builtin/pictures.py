@@ -7,12 +7,11 @@ names the one a record is from: `random(.., group = source.region)` keeps the sp
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from ..table import Column, Numbers
+from .packaged import packaged
 from .tables import digits
 
 TEXTURES = ("brick", "grass", "gravel")
@@ -71,10 +70,10 @@ def _regions() -> list[list[Pixels]]:
 
 
 def _photograph(name: str) -> Pixels:
-    from skimage import data  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
+    from PIL import Image
 
-    found: Any = getattr(data, name)()
-    return found
+    with Image.open(packaged("skimage", f"data/{name}.png")) as picture:
+        return np.asarray(picture)
 
 
 def _scene(

@@ -12,7 +12,6 @@ import sysconfig
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from inspect import cleandoc
 from pathlib import Path
 from typing import TypeAlias
@@ -20,6 +19,7 @@ from typing import TypeAlias
 import numpy as np
 
 from ..table import Cells, Column, Numbers, encode
+from .packaged import packaged
 
 Definition: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
@@ -141,10 +141,7 @@ def docstrings() -> dict[str, Column]:
 
 def _descriptions(package: str) -> Iterator[str]:
     """Descriptions from all over a package: its files in the order of hashes of their names."""
-    spec = find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError(package, name=package)
-    root = Path(next(iter(spec.submodule_search_locations)))
+    root = packaged(package)
     files = {path.relative_to(root).as_posix(): path for path in root.rglob("*.py")}
     seen: set[str] = set()
     for name in sorted(files, key=lambda name: hashlib.sha256(name.encode()).digest()):
