@@ -59,10 +59,10 @@ def compared(spec: str, parameters: int, library: str, peer: Callable[[], Any], 
 
 def figures(full: bool) -> list[Figure]:
     """In a process of its own: the library must not be seen by who asks."""
-    command = [sys.executable, "-m", "dlc.benchmarks.construction", "15" if full else "3", "--print"]
+    command = [sys.executable, "-m", "dlc.benchmarks.construction", "15" if full else "1", "--print"]
     answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     found = json.loads(answer.splitlines()[-1])
-    most = 1.0 if full else 1.5  # few rounds beside other tests are noisy
+    most = 1.0 if full else 1.5  # one round beside other tests are noisy
     return [
         Figure("construct.resnet50", found["resnet50_s"], "s"),
         Figure("construct.resnet50_of_torchvision", found["resnet50_ratio"], "x", most),

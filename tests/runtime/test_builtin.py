@@ -16,6 +16,7 @@ from dlc.compiler.catalogue.builtin import BUILTIN, BuiltinSet
 from dlc.compiler.catalogue.explain import explain
 from dlc.compiler.catalogue.page import sources
 from dlc.runtime.data.builtin import LOADERS, content_digest
+from dlc.runtime.data.sources.builtin import loaded
 from dlc.runtime.data.table import Column, Numbers
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "sources.md"
@@ -88,7 +89,8 @@ def test_texture_classes_are_equal_in_every_region() -> None:
 
 
 def test_a_missing_package_is_named_with_its_extra(workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "skimage", None)
+    monkeypatch.setitem(sys.modules, "skimage", None)
+    loaded.cache_clear()
     found = workspace.mistake('source = builtin("textures")\nsplit = all("train")\nimage: u8[1, 64, 64] = source.image')
     assert 'E0412: the data set "textures" needs `skimage`, which is not installed' in found
     assert 'pip install "dlc[samples]"' in found
