@@ -39,7 +39,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 LONG = ("specs", "packaging", "mutants", "runtime")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "long: takes long and is skipped but under --full")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--full"):
+        for item in items:
+            if item.get_closest_marker("long"):
+                item.add_marker(pytest.mark.skip(reason="long: in `make test-full`"))
     order = {ROOT / "tests" / room: number for number, room in enumerate(LONG)}
     items.sort(key=lambda item: order.get(item.path.parent, len(LONG)))
 
