@@ -87,6 +87,7 @@ def roots(found: Compilation) -> None:
 def elaborate(found: Compilation) -> None:
     """Models to bodies, each use once."""
     made: dict[int, RootModel | None] = {}
+    found.elaborator.uses = found.roots
     for node, use in found.roots.items():
         if use is not None and id(use) not in made:
             made[id(use)] = found.elaborator.root(use)
@@ -111,8 +112,9 @@ def pair(found: Compilation) -> None:
 
 def gradients(found: Compilation) -> None:
     """Losses from which no gradient leads to a weight."""
-    if found.report.ok and found.recipe is not None:
-        spec = found.spec()
+    if found.recipe is not None and found.recipe.trains:
+        bodies, models = tuple(found.elaborator.bodies), tuple(found.elaborator.models)
+        spec = Spec(edition=found.project.edition, name="", bodies=bodies, models=models, recipe=found.recipe)
         for train in found.recipe.trains:
             for diagnostic in gradient.untrained(spec, train):
                 found.report.add(diagnostic)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..catalogue import SOURCES, SPLITS, TRANSFORMS
 from ..catalogue.sections import DATA
@@ -26,11 +26,38 @@ from .data_graph import DataGraph, described
 from .reader import Reader, Section
 
 
-def bind_data(definition: Definition, report: Report, root: FileScope, name: str) -> DataSet | None:
-    """The data set that a section describes, under the name it has in the root file; None when it has mistakes."""
+class ReadData(NamedTuple):
+    """A data section as far as it was read: without mistakes it is `whole`; `spoiled` are the fields that have some, and None
+    where not even the names of fields are known."""
+
+    dataset: DataSet
+    whole: bool = True
+    spoiled: frozenset[str] | None = frozenset()
+
+    @property
+    def splits(self) -> tuple[str, ...] | None:
+        """The splits that there are; None where that is not known."""
+        split = self.dataset.split
+        if split.name not in SPLITS:
+            return None
+        named = [name for name in ("train", "val", "test") if split.args.get(name) is not None]
+        return (*named, str(split.args.get("split")))
+
+
+#: In place of a source or split with a mistake.
+_NOWHERE = Span("", 0, 0)
+_MISTAKEN = EntryUse(name="", span=_NOWHERE)
+#: In place of a section that is not there.
+UNREAD = ReadData(
+    DataSet(name="", source=_MISTAKEN, split=_MISTAKEN, nodes=(), fields=(), span=_NOWHERE), whole=False, spoiled=None
+)
+
+
+def bind_data(definition: Definition, report: Report, root: FileScope, name: str) -> ReadData:
+    """The data set that a section describes, under the name it has in the root file."""
     before = len(report.errors)
-    found = DataBinder(definition, report, root, name).run()
-    return found if len(report.errors) == before else None
+    found, spoiled = DataBinder(definition, report, root, name).run()
+    return ReadData(found, len(report.errors) == before, spoiled)
 
 
 class DataBinder:
@@ -44,7 +71,8 @@ class DataBinder:
         self.sizes: dict[str, int | None] = {}
         self.columns: dict[str, Span] = {}  # by which records are divided
 
-    def run(self) -> DataSet | None:
+    def run(self) -> tuple[DataSet, frozenset[str]]:
+        """What there is of the section, and the names of the fields with mistakes."""
         section = self.reader.section(
             "data", self.node.entries, self.node.name.span, DATA.forms, lets=True, fields=True
         )
@@ -53,6 +81,7 @@ class DataBinder:
         skip = self.reader.attempt(lambda: self._skip(section)) or ()
         order = sorted([*section.lets, *section.fields], key=lambda item: item.span.start)
         fields: list[DataField] = []
+        spoiled: set[str] = set()
         for item in order:
             if isinstance(item, top_level.Let):
                 self.graph.let(item)
@@ -63,6 +92,8 @@ class DataBinder:
                         first = next(field.span for field in fields if field.name == made.name)
                         self.report.add(sections_errors.key_twice(item.name.span, made.name, first))
                     fields.append(made)
+                else:
+                    spoiled.add(item.name.text)
         where = None
         node = section.value("where")
         if node is not None:
@@ -71,12 +102,10 @@ class DataBinder:
         for name, span in self.graph.let_spans.items():
             if name not in self.graph.read and not name.startswith("_"):
                 self.report.add(training_errors.unused_let(span, name))
-        if self.graph.record is None or split is None:
-            return None
-        return DataSet(
+        found = DataSet(
             name=self.name,
-            source=self.graph.record,
-            split=split,
+            source=self.graph.record or _MISTAKEN,
+            split=split or _MISTAKEN,
             skip=skip,
             where=where,
             nodes=tuple(self.graph.nodes),
@@ -84,6 +113,7 @@ class DataBinder:
             lengths=self.sizes,
             span=self.node.name.span,
         )
+        return found, frozenset(spoiled)
 
     # ---- keys ----------------------------------------------------------------------------------------------------------
 

@@ -108,12 +108,38 @@ class DataGraph:
                     node.condition, lambda: self.node_of(node.then), lambda: self.node_of(node.orelse), node.span
                 )
             case syntax.Pipeline():
-                id = self.node_of(node.value)
-                for stage in node.stages:
-                    id = self._stage(id, stage)
-                return id
+                return self._pipeline(node)
             case _:
                 raise Failed(errors.not_a_pipeline(node.span))
+
+    def _pipeline(self, node: syntax.Pipeline) -> int:
+        """Where the start or a stage has a mistake, the names and arguments of the stages after it are checked all the same."""
+        rest = list(node.stages)
+        try:
+            id = self.node_of(node.value)
+            while rest:
+                id = self._stage(id, rest.pop(0))
+            return id
+        except (Failed, Abandoned):
+            for stage in rest:
+                self._unfed(stage)
+            raise
+
+    def _unfed(self, stage: syntax.Stage) -> None:
+        """A stage whose input is unknown."""
+        match stage:
+            case syntax.Apply() if len(stage.callee.names) == 1:
+                items = stage.args.items if stage.args is not None else ()
+                self.reader.attempt(lambda: self._use(stage.callee.text, items, stage.span, stage.callee.span))
+            case syntax.Group():
+                for inner in stage.stages:
+                    self._unfed(inner)
+            case syntax.IfStage():
+                for branch in (stage.then, stage.orelse):
+                    if branch is not None:
+                        self._unfed(branch)
+            case _:
+                pass
 
     def _name(self, node: syntax.Ref) -> int | _SourceRecord:
         if node.name == "source":
@@ -237,11 +263,7 @@ class DataGraph:
     def _transform(
         self, id: int, name: str, items: tuple[syntax.Pipe | syntax.Kwarg, ...], span: Span, place: Span | None = None
     ) -> int:
-        if name not in TRANSFORMS:
-            near = nearest(name, TRANSFORMS)
-            raise Failed(sections_errors.unknown_entry(place or span, name, TRANSFORMS.what, near, TRANSFORMS))
-        transform = TRANSFORMS[name]
-        args = self.reader.bind(transform, items, span, {})
+        transform, args = self._use(name, items, span, place or span)
         before = self.type(id)
         if before.kind == "record" and transform.members:
             members = {key: self._apply(transform, item, args, span) for key, item in before.members.items()}
@@ -249,6 +271,14 @@ class DataGraph:
         else:
             after = self._apply(transform, before, args, span)
         return self.add(name, after, span, (id,), **args)
+
+    def _use(
+        self, name: str, items: tuple[syntax.Pipe | syntax.Kwarg, ...], span: Span, place: Span
+    ) -> tuple[type[Transform], dict[str, Any]]:
+        if name not in TRANSFORMS:
+            near = nearest(name, TRANSFORMS)
+            raise Failed(sections_errors.unknown_entry(place, name, TRANSFORMS.what, near, TRANSFORMS))
+        return TRANSFORMS[name], self.reader.bind(TRANSFORMS[name], items, span, {})
 
     def _apply(self, transform: type[Transform], item: ItemType, args: dict[str, Any], span: Span) -> ItemType:
         try:

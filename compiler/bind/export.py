@@ -19,7 +19,6 @@ from ..ir.arguments import EntryUse
 from ..ir.export import Export
 from ..ir.liveness import Liveness, entered
 from ..ir.model import AnyNode, Body, Model, OpNode, RepeatNode
-from ..ir.train import Train
 from ..messages import export as export_errors
 from ..messages import files
 from ..messages import sections as sections_errors
@@ -32,6 +31,8 @@ from ..sizes.facts import Facts
 from ..sizes.statics import describe
 from ..text import syntax, top_level
 from ..text.node import Node
+from .names import NetUse
+from .net_emits import mentioned
 from .reader import Reader, Section
 from .roots import root_use
 
@@ -44,8 +45,17 @@ def _leads_out(path: str) -> bool:
 class ExportBinder:
     """One `export` section."""
 
-    def __init__(self, state: State, definition: Definition, trains: dict[str, Train | None], stem: str) -> None:
-        self.state, self.definition, self.trains, self.stem = state, definition, trains, stem
+    def __init__(
+        self,
+        state: State,
+        definition: Definition,
+        nets: dict[str, list[NetUse]],
+        mistaken: Collection[str | None],
+        stem: str,
+    ) -> None:
+        """`nets` by `train` section; `mistaken` are the sections with mistakes."""
+        self.state, self.definition, self.nets, self.stem = state, definition, nets, stem
+        self.mistaken = mistaken
         self.node: top_level.Export = definition.node
         self.report = state.report
         self.reader = Reader(definition.scope, self.report, state.project.root)
@@ -72,6 +82,7 @@ class ExportBinder:
             self.report.add(files.outside_name(named.span, onnx))
         quantize = self._quantize(section)
         if root is None:
+            self._check_names(section)
             return None
         train, net, index = root
         model = self.state.models[index]
@@ -125,44 +136,45 @@ class ExportBinder:
         if node is not None:
             if id(node) not in self.state.roots:
                 models = [model.name for model in self.state.project.definitions("model")]
-                nets = [net.name for net in train.nets if net.name] if train is not None else []
+                nets = [net.name for net in self.nets[train] if net.name] if train is not None else []
+                if train in self.mistaken:
+                    raise Abandoned  # it may be the name of a net that was to be made there
                 root_use(self.state, self.reader, node, "`model`", [*nets, *models])  # raises what is wrong with it
                 raise Abandoned
             index = self._used(node)
-            for net in train.nets if train is not None else ():
+            for net in self.nets[train] if train is not None else ():
                 if net.model == index:
-                    return (train.name if train is not None else None), net.name, index
+                    return train, net.name, index
             return None, "", index
         if train is None:
             if id(self.node) not in self.state.roots:
                 models = self.state.project.definitions("model")
                 raise Failed(export_errors.which_model(self.span, [d.name for d in models]))
             return None, "", self._used(self.node)
-        nets = list(train.nets)
+        nets = self.nets[train]
+        if not nets:
+            raise Abandoned
         if len(nets) > 1 and all(net.name for net in nets):
             raise Failed(export_errors.which_net(self.span, [net.name for net in nets]))
         net = next((net for net in nets if not net.name), nets[0])
-        return train.name, net.name, net.model
+        if net.model < 0:
+            raise Abandoned
+        return train, net.name, net.model
 
-    def _train(self, section: Section) -> Train | None:
+    def _train(self, section: Section) -> str | None:
+        """The name of the section whose net is exported; None where none is trained."""
         node = section.value("train")
         if node is not None:
             node = self.reader.plain(node)
             if not isinstance(node, syntax.Ref):
                 raise Failed(sections_errors.not_an_entry(node.span, "the name of a `train` section", "train = gan"))
-            if node.name not in self.trains:
-                near = nearest(node.name, self.trains)
+            if node.name not in self.nets:
+                near = nearest(node.name, self.nets)
                 raise Failed(sections_errors.unknown_definition(node.span, node.name, "`train` section", near))
-            found = self.trains[node.name]
-        elif len(self.trains) > 1:
-            raise Failed(export_errors.which_train(self.span, list(self.trains)))
-        else:
-            found = next(iter(self.trains.values()), None)
-            if not self.trains:
-                return None
-        if found is None:
-            raise Abandoned
-        return found
+            return node.name
+        if len(self.nets) > 1:
+            raise Failed(export_errors.which_train(self.span, list(self.nets)))
+        return next(iter(self.nets), None)
 
     def _used(self, node: Node) -> int:
         """The model that is used here; one that no net of the train section is has its initial weights."""
@@ -175,6 +187,7 @@ class ExportBinder:
 
     def _cut(self, section: Section, model: Model, body: Body) -> tuple[tuple[str, ...], int]:
         """Names of the graph's inputs, and the tail that gives its outputs."""
+        before = len(self.report.errors)
         values = named_values(body)
         inputs = self._listed(section, model, values)
         self.state.facts = Facts(model.divisors, model.bounds)
@@ -194,6 +207,8 @@ class ExportBinder:
         for name, leaves in grouped.items():
             environment.bind(name, Outputs(leaves, name), self.span)
         outputs = self._outputs(section, context, body, tensors)
+        if len(self.report.errors) > before:
+            raise Abandoned  # what the outputs need is unknown
         names = [name for name, _, _ in outputs]
         for position, (name, _, span) in enumerate(outputs):
             if name in names[:position]:
@@ -213,6 +228,20 @@ class ExportBinder:
             self.report.add(export_errors.layer_in_output(owner.span, owner.op or ""))
         return inputs, index
 
+    def _check_names(self, section: Section) -> None:
+        """The listed values of a net whose model has a mistake."""
+        written = section.value("train")
+        name = written.name if isinstance(written, syntax.Ref) else next(iter(self.nets), "")
+        definitions = [net.definition for net in self.nets.get(name, ()) if net.definition is not None]
+        if len(definitions) != 1 or section.value("model") is not None:
+            return
+        known = mentioned(definitions[0].node)
+        for key in ("inputs", "outputs"):
+            node = section.value(key)
+            for value, span in self._names(node, f"{key} = [logits]") if node is not None else ():
+                if "." not in value and value not in known:
+                    self.report.add(export_errors.no_tap(span, definitions[0].name, value, nearest(value, known)))
+
     def _listed(self, section: Section, model: Model, values: dict[str, int]) -> tuple[str, ...] | None:
         node = section.value("inputs")
         if node is None:
@@ -220,8 +249,9 @@ class ExportBinder:
         found: list[str] = []
         for name, span in self._names(node, "inputs = [z]"):
             if name not in values:
-                raise Failed(export_errors.no_tap(span, model.name, name, nearest(name, values)))
-            found.append(name)
+                self.report.add(export_errors.no_tap(span, model.name, name, nearest(name, values)))
+            else:
+                found.append(name)
         return tuple(found)
 
     def _names(self, node: syntax.Pipe, example: str) -> Iterable[tuple[str, Span]]:
@@ -244,14 +274,15 @@ class ExportBinder:
         if isinstance(found, top_level.Key):
             for name, span in self._names(found.value, "outputs = [logits]"):
                 if name not in tensors:
-                    raise Failed(export_errors.no_tap(span, body.name, name, nearest(name, tensors)))
-                outputs.append((name, tensors[name], span))
+                    self.report.add(export_errors.no_tap(span, body.name, name, nearest(name, tensors)))
+                else:
+                    outputs.append((name, tensors[name], span))
             return outputs
         for item in found.entries.items:
             if not isinstance(item, top_level.Key):
                 self.report.add(sections_errors.entry_misplaced(item.span, "this", "outputs"))
                 continue
-            with self.state.reporting():
+            with context.attempt(item.value, item.value.span):
                 value = context.evaluate(item.value)
                 tensor = as_tensor(context, value, item.value.span)
                 outputs.append((item.name.text, tensor, item.name.span))

@@ -37,7 +37,7 @@ from .expression_values import (
     with_emits,
 )
 from .names import Names, NetUse, RecipeEnvironment
-from .net_emits import NetEmits, mentions
+from .net_emits import NetEmits, mentioned, mentions
 
 MODEL = "model"
 
@@ -75,7 +75,7 @@ class Expressions:
         all bodies that read them, and come in as inputs."""
         self.state.facts = self.facts
         builder = Builder(self.report, name, role, span)
-        environment = RecipeEnvironment(self.names.scope, metrics=role == "metrics")
+        environment = RecipeEnvironment(self.names.scope, metrics=role == "metrics", known=self.names.known)
         context = Context(self.state, builder, environment, Scope())
         opened = Open(context, environment)
         fields: dict[str, SymbolicTensor] = {}
@@ -83,10 +83,15 @@ class Expressions:
             fields[item.name] = builder.input(item.type, item.name)
             environment.bind(item.name, fields[item.name], item.span, is_input=True)
             environment.fields[item.name] = item.span
+        for spoiled in self.names.data.spoiled or ():
+            environment.bind(spoiled, POISON, span, is_input=True)
         for size in ("B", *self.names.dataset.lengths):
             environment.bind_size(size, var(size), span)
         environment.bind("data", Outputs(dict(fields), "data"), span)
         for net in self.names.nets:
+            if net.definition is None or net.callable is None or net.model < 0:
+                self._mistaken(opened, net)
+                continue
             instance = Instance(builder, net.name or MODEL, net.callable, net.span)
             instance.statics = net.statics
             builder.instances[instance.path] = instance
@@ -156,13 +161,12 @@ class Expressions:
     def _let(self, opened: Open, let: top_level.Let, _shared: Open | None = None) -> None:
         self.names.let_read.add(let.name.text)
         name = let.name.text
-        try:
+        value: Any = POISON
+        with opened.context.attempt(let.value, let.value.span):
             value = opened.context.evaluate(let.value)
-        except (Failed, Abandoned) as failure:
+        if value is POISON:
             opened.environment.bind(name, POISON, let.name.span)
-            if isinstance(failure, Failed):
-                self.report.add(failure.diagnostic)
-            raise Abandoned from None
+            raise Abandoned
         if (
             isinstance(value, SymbolicTensor)
             and value.builder is opened.context.builder
@@ -173,9 +177,23 @@ class Expressions:
 
     # ---- the net of `train.model` --------------------------------------------------------------------------------------
 
+    def _mistaken(self, opened: Open, net: NetUse) -> None:
+        """The names of a net that has a mistake, or is fed by a field that has one."""
+        environment = opened.environment
+        if net.name:
+            environment.bind(net.name, POISON, net.span)
+            return
+        names = {"model", *mentioned(net.definition.node)} if net.definition is not None else {"model"}
+        for name in names - set(environment.bindings):
+            environment.bind(name, POISON, net.span)
+
     def _call_single(self, opened: Open, net: NetUse, instance: Instance, fields: Mapping[str, SymbolicTensor]) -> None:
         """Applies `train.model` to its fields; its outputs and the taps that are read become names."""
+        assert net.definition is not None
         signature = signature_of(net.definition.node)
+        if any(self.names.inputs[decl.name.text] not in fields for decl in signature.inputs):
+            self._mistaken(opened, net)
+            return
         tensors = [fields[self.names.inputs[decl.name.text]] for decl in signature.inputs]
         checked = self._bound_body(net, signature, tensors)
         instance.body = checked.body
@@ -230,6 +248,7 @@ class Expressions:
         return CheckedBody(index, types, {})
 
     def _new_body(self, net: NetUse, signature: Signature, tensors: list[SymbolicTensor]) -> CheckedBody:
+        assert net.definition is not None
         node = net.definition.node
         assert isinstance(node, top_level.Model)
         builder = Builder(self.report, net.definition.name, "model", node.span)
@@ -267,7 +286,7 @@ class Expressions:
         """Evaluated loss terms; each is one number."""
         found: list[tuple[str, SymbolicTensor, syntax.Pipe]] = []
         for name, node in items:
-            with self.state.reporting():
+            with opened.context.attempt(node, node.span):
                 found.append((name, self._number(opened, name, node), node))
         return found
 

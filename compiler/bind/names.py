@@ -13,20 +13,25 @@ from ..elaborate.values import Instance
 from ..ir.data import DataSet
 from ..messages import sections as sections_errors
 from ..messages import training as training_errors
-from ..messages.diagnostics import Failed
+from ..messages.diagnostics import Abandoned, Failed
 from ..messages.names import nearest
 from ..messages.source import Span
 from ..resolve.definitions import Callable, Definition, FileScope
 from ..text import top_level
+from .data import ReadData
+
+#: In place of the index of a model that has a mistake.
+MISTAKEN = -1
 
 
 @dataclass
 class NetUse:
-    """A root use of a model in `train`: `name` is its `let`, or "" for `train.model`."""
+    """A root use of a model in `train`: `name` is its `let`, or "" for `train.model`. With a mistake in it, `model` is
+    `MISTAKEN`, and without such a model at all `definition` and `callable` are None."""
 
     name: str
-    definition: Definition
-    callable: Callable
+    definition: Definition | None
+    callable: Callable | None
     span: Span
     statics: dict[str, Any]
     model: int
@@ -37,12 +42,26 @@ class NetUse:
 class Names:
     """What expressions of one `train` section may read."""
 
-    dataset: DataSet
+    data: ReadData
     scope: FileScope
     nets: list[NetUse]
     inputs: dict[str, str] = field(default_factory=dict[str, str])
     lets: list[top_level.Let] = field(default_factory=list["top_level.Let"])
     let_read: set[str] = field(default_factory=set[str])
+
+    @property
+    def dataset(self) -> DataSet:
+        return self.data.dataset
+
+    @property
+    def whole(self) -> bool:
+        """Whether data and nets have no mistakes."""
+        return self.data.whole and bool(self.nets) and all(net.model >= 0 for net in self.nets)
+
+    @property
+    def known(self) -> bool:
+        """Whether every name of a field or value is known, be it one with a mistake."""
+        return self.data.spoiled is not None and bool(self.nets) and all(net.definition for net in self.nets)
 
     @property
     def single(self) -> NetUse | None:
@@ -53,11 +72,13 @@ class Names:
 class RecipeEnvironment(Environment):
     """Also knows losses and metrics, and computes a `let` when it is first read."""
 
-    __slots__ = ("ambiguous", "deferred", "fields", "metrics")
+    __slots__ = ("ambiguous", "deferred", "fields", "known", "metrics")
 
-    def __init__(self, file: FileScope, metrics: bool) -> None:
+    def __init__(self, file: FileScope, metrics: bool, known: bool = True) -> None:
         super().__init__(file)
         self.metrics = metrics
+        #: Whether a name that is not found is unknown: else it may be of data or of a model that are not there.
+        self.known = known
         self.deferred: dict[str, Function[[], Any]] = {}
         self.ambiguous: dict[str, Span] = {}
         self.fields: dict[str, Span] = {}
@@ -71,7 +92,12 @@ class RecipeEnvironment(Environment):
                     span, name, "a data field", "a value of the model", self.ambiguous[name], helps
                 )
             )
-        return super().lookup(name, span)
+        try:
+            return super().lookup(name, span)
+        except Failed as failure:
+            if self.known or failure.diagnostic.code != "E0301":
+                raise
+            raise Abandoned from None
 
     def callable(self, name: str, span: Span) -> Callable | Instance:
         self._compute(name)

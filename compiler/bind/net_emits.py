@@ -6,14 +6,16 @@ from collections.abc import Callable as Function
 from typing import Any
 
 from ..catalogue.ops import find
+from ..elaborate.names import bound_in
 from ..elaborate.nodes import operator_node
+from ..elaborate.signatures import signature_of
 from ..elaborate.state import Context
 from ..elaborate.values import CheckedBody, SymbolicTensor
 from ..messages import training as errors
 from ..messages.diagnostics import Failed
 from ..messages.names import nearest
 from ..messages.source import Span
-from ..text import syntax
+from ..text import syntax, top_level
 from ..text.node import Node
 from .expression_values import with_emits
 
@@ -92,3 +94,11 @@ def mentions(node: Any, name: str) -> bool:
             return any(mentions(part, name) for part in node)  # pyright: ignore[reportUnknownVariableType]
         case _:
             return False
+
+
+def mentioned(node: top_level.Model) -> set[str]:
+    """The names that a model may give a recipe: its outputs, inputs, and what its statements bind."""
+    found = {decl.name.text for decl in signature_of(node).inputs}
+    if isinstance(node.outs, syntax.Decls):
+        found |= {decl.name.text for decl in node.outs.items}
+    return found | bound_in(node.body)

@@ -150,25 +150,33 @@ def _mentions_base(node: Any) -> bool:
 # ---- groups and freezing ---------------------------------------------------------------------------------------------
 
 
+def optimizer_named(reader: Reader, node: syntax.Pipe) -> str | None:
+    """The name of the optimizer, whatever its arguments are; None for an unknown one."""
+    node = reader.plain(node)
+    callee = node.callee if isinstance(node, syntax.Call) else node
+    return callee.name if isinstance(callee, syntax.Ref) and callee.name in OPTIMIZERS else None
+
+
 def bind_group(
-    reader: Reader, item: top_level.SubFor, optimizer: Optimizer, selectors: tuple[Selector, ...]
+    reader: Reader, item: top_level.SubFor, name: str, optimizer: Optimizer | None, selectors: tuple[Selector, ...]
 ) -> ParameterGroup:
-    """`group "layer4.**" { lr = base.lr / 3 }`: overrides of arguments of the optimizer."""
-    entry = OPTIMIZERS[optimizer.name]
+    """`group "layer4.**" { lr = base.lr / 3 }`: overrides of arguments of the optimizer, which is None where it has a
+    mistake."""
+    entry = OPTIMIZERS[name]
     kinds = {name: kind for name, kind, _ in entry.arguments}
     forms: Any = dict.fromkeys(kinds, "key")
     entries = item.entries or top_level.Entries(item.span, ())
-    section = reader.section(f"group of {optimizer.name}", entries, item.span, forms)
+    section = reader.section(f"group of {name}", entries, item.span, forms)
     bound: dict[str, Any] = {}
-    for name, key in section.keys.items():
-        if isinstance(key, top_level.Key):
+    for argument, key in section.keys.items():
+        if isinstance(key, top_level.Key) and (optimizer is not None or not _mentions_base(key.value)):
             value = reader.attempt(
-                lambda name=name, key=key: reader.argument(
-                    entry, name, kinds[name], key.value, {"Hyper": _Hyper(reader, optimizer)}
+                lambda argument=argument, key=key: reader.argument(
+                    entry, argument, kinds[argument], key.value, {"Hyper": _Hyper(reader, optimizer)}
                 )
             )
             if value is not None:
-                bound[name] = value
+                bound[argument] = value
     args, schedules = _apart(bound)
     return ParameterGroup(selectors=selectors, args=args, schedules=schedules, span=item.span)
 

@@ -63,6 +63,10 @@ class PhaseBinder:
         self.expressions, self.names, self.entries = expressions, names, entries
         self.report = state.report
 
+    @property
+    def _parameters_known(self) -> bool:
+        return all(net.model >= 0 for net in self.names.nets) and bool(self.names.nets)
+
     def run(self, section: Section, span: Span) -> list[Phase] | None:
         """All phases, complete; None when there were mistakes. A section without `phase` is one."""
         written = section.many.get("phase", [])
@@ -130,7 +134,7 @@ class PhaseBinder:
             and not any(bind_optimizer.chosen(item.selectors, entry, path) for item in fixed)
             and any(path.startswith(f"{net}.") if net else True for net in updated)
         ]
-        if self.entries and updates and not free:
+        if self._parameters_known and self.entries and updates and not free:
             self.report.add(training_errors.everything_frozen(span))
         phase_validate = self.reader.attempt(lambda: phase_values.validate(self.reader, both))
         precision = self.reader.attempt(lambda: phase_values.precision(self.reader, both))
@@ -236,6 +240,8 @@ class PhaseBinder:
         for item in items:
             if not isinstance(item, syntax.Ref):
                 self.report.add(sections_errors.not_an_entry(item.span, "a list of names", f"{key} = [image]"))
+            elif item.name not in known and not self.names.whole:
+                continue
             elif item.name not in known:
                 self.report.add(training_errors.unknown_logged(item.span, item.name, nearest(item.name, known), known))
             else:
@@ -248,7 +254,7 @@ class PhaseBinder:
         known = [field.name for field in self.names.dataset.fields]
         known += [let.name.text for let in self.names.lets]
         single = self.names.single
-        if single is not None:
+        if single is not None and single.model >= 0:
             body = self.state.bodies[self.state.models[single.model].body]
             known += [*(result.name for result in body.outputs), *body.taps]
         return list(dict.fromkeys(known))
@@ -279,7 +285,7 @@ class PhaseBinder:
         """Globs over paths of layers; E0402 for one that chooses none."""
         patterns: tuple[str, ...] = self.reader.setting(section, key, "Names", ())
         layers = list(dict.fromkeys(layer for path, _ in self.entries for layer in enclosing(path))) if patterns else []
-        for pattern in patterns if layers else ():
+        for pattern in patterns if layers and self._parameters_known else ():
             if not any(glob(pattern).matches(layer) for layer in layers):
                 near = nearest(pattern, layers)
                 self.report.add(training_errors.no_such_layer(section.keys[key].span, pattern, near, layers))
@@ -325,17 +331,20 @@ class PhaseBinder:
         body = -1
         if losses:
             opened = self.expressions.open(name or "loss", "step", span, shared)
+            left = self.state.failures
             found = self.expressions.terms(opened, losses)
             terms = [self.expressions.term(opened, term, tensor) for term, tensor, _ in found]
-            if len(self.report.errors) == before:
+            if len(self.report.errors) == before and self.state.failures == left:
                 self._penalties(opened)
                 body = self.expressions.close(opened, [(term, tensor) for term, tensor, _ in found])
             lets = tuple(opened.taken)
+        written = section.value("optimizer")
+        named = self.reader.attempt(lambda: bind_optimizer.optimizer_named(self.reader, written)) if written else None
         optimizer = self._optimizer(section, span)
-        groups = self._groups(section, optimizer)
+        groups = self._groups(section, named, optimizer)
         clip = phase_values.clip(self.reader, section)
         repeat = self.reader.setting(section, "repeat", "Count", 1)
-        if len(self.report.errors) > before or optimizer is None:
+        if len(self.report.errors) > before or optimizer is None or body < 0:
             return None
         return Update(
             name=name,
@@ -356,7 +365,8 @@ class PhaseBinder:
             pattern = selected(fields["op"], fields["args"]) if kind is OpNode else None
             if pattern is not None:
                 selector = Selector(kind="path", text=pattern, span=fields["span"])
-                bind_optimizer.check_selectors([selector], self.entries, self.reader)
+                if self._parameters_known:
+                    bind_optimizer.check_selectors([selector], self.entries, self.reader)
 
     def _optimizer(self, section: Section, span: Span) -> OptimizerRecord | None:
         node = section.value("optimizer")
@@ -372,15 +382,16 @@ class PhaseBinder:
         for node in item.args:
             with self.state.reporting():
                 found.append(selector_of(context, node))
-        bind_optimizer.check_selectors(found, self.entries, self.reader)
+        if self._parameters_known:
+            bind_optimizer.check_selectors(found, self.entries, self.reader)
         return tuple(found)
 
-    def _groups(self, section: Section, optimizer: OptimizerRecord | None) -> list[ParameterGroup]:
+    def _groups(self, section: Section, name: str | None, optimizer: OptimizerRecord | None) -> list[ParameterGroup]:
         groups: list[ParameterGroup] = []
         for item in section.many.get("group", []):
             selectors = self._selectors(item)
-            if optimizer is not None:
-                groups.append(bind_optimizer.bind_group(self.reader, item, optimizer, selectors))
+            if name is not None:
+                groups.append(bind_optimizer.bind_group(self.reader, item, name, optimizer, selectors))
         return groups
 
     def _freeze(self, section: Section) -> list[Freeze]:

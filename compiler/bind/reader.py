@@ -314,16 +314,27 @@ class Reader:
                 given[names[positional]] = item
                 positional += 1
         bound: dict[str, Any] = {}
+        failed = False
         for name, kind, default in entry.arguments:
-            if name in given:
-                bound[name] = self.argument(entry, name, kind, given[name], special)
-            elif name == entry.variadic and rest:
-                bound[name] = self._several(entry, name, kind, rest, special)
+            if name in given or (name == entry.variadic and rest):
+                try:
+                    bound[name] = (
+                        self.argument(entry, name, kind, given[name], special)
+                        if name in given
+                        else self._several(entry, name, kind, rest, special)
+                    )
+                except Failed as failure:  # the other arguments are checked all the same
+                    failed = True
+                    self.report.add(failure.diagnostic)
+                except Abandoned:
+                    failed = True
             elif default is MISSING:
                 required = [name for name, _, default in entry.arguments if default is MISSING]
                 raise Failed(errors.argument_missing(span, entry.name, name, required))
             else:
                 bound[name] = default
+        if failed:
+            raise Abandoned
         problem = entry.check(bound)
         if problem is not None:
             raise Failed(errors.wrong_arguments(span, entry.name, problem))

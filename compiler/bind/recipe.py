@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..elaborate.state import State
-from ..ir.data import DataFacts, DataSet
+from ..ir.data import DataFacts
 from ..ir.export import Export
 from ..ir.recipe import Recipe
 from ..ir.search import Search
-from ..ir.train import Train
 from ..resolve.definitions import Definition
-from .data import bind_data
+from .data import ReadData, bind_data
 from .export import ExportBinder
 from .pairing import check_pairing
 from .search import SearchBinder
@@ -24,22 +23,24 @@ from .weights import bind_weights
 def bind_recipe(state: State) -> Recipe:
     """The recipe of a project whose models were run; mistakes go into its report, and what has none is in the result."""
     project = state.project
-    data: dict[str, DataSet | None] = {}
+    data: dict[str, ReadData] = {}
     for name, found in [*project.root.definitions.items(), *project.root.imported.items()]:
         if isinstance(found, Definition) and found.kind == "data":
             data[name] = bind_data(found, project.report, project.root, name)
-    trains: dict[str, Train | None] = {}
-    for definition in project.sections("train"):
-        trains[definition.name] = TrainBinder(state, definition, data).run()
+    binders = {definition.name: TrainBinder(state, definition, data) for definition in project.sections("train")}
+    trains = {name: binder.run() for name, binder in binders.items()}
+    nets = {name: binder.nets for name, binder in binders.items()}
+    mistaken = [name for name, train in trains.items() if train is None]
+    figures = {name: binder.figures for name, binder in binders.items()}
     exports: list[Export] = []
     unread = project.root.damaged and not trains  # the section that the others are about may be what could not be read
     for definition in project.sections("export") if not unread else ():
-        export = ExportBinder(state, definition, trains, Path(project.root.name).stem).run()
+        export = ExportBinder(state, definition, nets, mistaken, Path(project.root.name).stem).run()
         if export is not None:
             exports.append(export)
     searches: list[Search] = []
     for definition in project.sections("search") if not unread else ():
-        search = SearchBinder(project, project.report, definition, trains, data).run()
+        search = SearchBinder(project, project.report, definition, trains, figures).run()
         if search is not None:
             searches.append(search)
     maps = [
@@ -48,7 +49,7 @@ def bind_recipe(state: State) -> Recipe:
         if isinstance(found, Definition) and found.kind == "weights"
     ]
     return Recipe(
-        data=tuple(found for _, found in sorted(data.items()) if found is not None),  # their order means nothing
+        data=tuple(found.dataset for _, found in sorted(data.items()) if found.whole),  # their order means nothing
         trains=tuple(item for item in trains.values() if item is not None),
         exports=tuple(exports),
         searches=tuple(searches),

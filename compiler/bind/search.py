@@ -7,7 +7,7 @@ from typing import Any, cast
 from ..catalogue import DRAWS, METHODS, PRUNERS
 from ..catalogue.sections import SEARCH
 from ..ir.arguments import EntryUse
-from ..ir.data import Condition, DataSet
+from ..ir.data import Condition
 from ..ir.search import Draw, DrawCase, Prune, Search
 from ..ir.train import Train
 from ..messages import search as search_errors
@@ -23,7 +23,7 @@ from ..resolve.settings import Target
 from ..sizes.statics import StaticError, describe
 from ..text import syntax, top_level
 from .reader import Reader, Section, Special
-from .train import watch
+from .train import Figures, watch
 
 
 class SearchBinder:
@@ -35,9 +35,9 @@ class SearchBinder:
         report: Report,
         definition: Definition,
         trains: dict[str, Train | None],
-        data: dict[str, DataSet | None],
+        figures: dict[str, Figures],
     ) -> None:
-        self.project, self.report, self.trains, self.data = project, report, trains, data
+        self.project, self.report, self.trains, self.figures = project, report, trains, figures
         self.node: top_level.Search = definition.node
         self.name = definition.name
         self.reader = Reader(definition.scope, report, project.root)
@@ -52,8 +52,9 @@ class SearchBinder:
         before = len(self.report.errors)
         section = self.reader.section("search", self.node.entries, self.span, SEARCH.forms, draws=True)
         method = self.reader.attempt(lambda: self._method(section))
-        train: Train | None = self.reader.attempt(lambda: self._train(section))
-        objective = self.reader.attempt(lambda: self._objective(section, train)) if train is not None else None
+        name: str | None = self.reader.attempt(lambda: self._train(section))
+        train = self.trains[name] if name is not None else None
+        objective = self.reader.attempt(lambda: self._objective(section, name))
         prune = self.reader.attempt(lambda: self._prune(section))
         draws = self._draws(section, method)
         if len(self.report.errors) > before or method is None or train is None or objective is None:
@@ -78,7 +79,8 @@ class SearchBinder:
             raise Abandoned
         return self.reader.entry(node, METHODS, "random(trials = 50)")[1]
 
-    def _train(self, section: Section) -> Train:
+    def _train(self, section: Section) -> str:
+        """The name of the section that is searched."""
         node = section.value("train")
         if node is not None:
             node = self.reader.plain(node)
@@ -86,26 +88,22 @@ class SearchBinder:
                 name = node.name if isinstance(node, syntax.Ref) else "this"
                 near = nearest(name, self.trains)
                 raise Failed(errors.unknown_definition(node.span, name, "`train` section", near, list(self.trains)))
-            found = self.trains[node.name]
-        elif len(self.trains) > 1:
+            return node.name
+        if len(self.trains) > 1:
             raise Failed(search_errors.which_train(self.span, list(self.trains)))
-        elif not self.trains:
+        if not self.trains:
             raise Failed(search_errors.no_train(self.span))
-        else:
-            (found,) = self.trains.values()
-        if found is None:
-            raise Abandoned
-        return found
+        return next(iter(self.trains))
 
-    def _objective(self, section: Section, train: Train) -> Any:
+    def _objective(self, section: Section, train: str | None) -> Any:
         node = section.value("objective")
         if node is None:
             missing = errors.key_missing(self.span, "objective", "search", "objective = val.loss")
             self.reader.missing(section, "objective", missing)
             raise Abandoned
-        dataset = self.data[train.data]
-        assert dataset is not None
-        return watch(self.reader, node, dataset, train.evaluation)
+        if train is None:
+            raise Abandoned
+        return watch(self.reader, node, self.figures[train])
 
     def _prune(self, section: Section) -> Prune | None:
         node = section.value("prune")

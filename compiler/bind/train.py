@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from ..catalogue import KEEPS, STOPS, WEIGHT_SOURCES
 from ..catalogue.train_sections import TRAIN
@@ -22,10 +22,10 @@ from ..messages.names import nearest
 from ..messages.source import Span
 from ..resolve.definitions import Definition
 from ..text import syntax, top_level
-from . import optimizer as bind_optimizer
+from .data import UNREAD, ReadData
 from .expression_values import read_names
 from .expressions import Expressions
-from .names import Names, NetUse
+from .names import MISTAKEN, Names, NetUse
 from .phase import PhaseBinder
 from .reader import Reader, Section
 
@@ -33,7 +33,7 @@ from .reader import Reader, Section
 class TrainBinder:
     """One `train` section."""
 
-    def __init__(self, state: State, definition: Definition, data: Mapping[str, DataSet | None]) -> None:
+    def __init__(self, state: State, definition: Definition, data: Mapping[str, ReadData]) -> None:
         self.state, self.definition = state, definition
         self.node: top_level.Train = definition.node
         self.report = state.report
@@ -41,6 +41,9 @@ class TrainBinder:
         self.data = data
         self.models = state.models
         self.name = definition.name
+        #: What other sections read of this one, mistakes or not.
+        self.nets: list[NetUse] = []
+        self.figures = Figures(UNREAD, (), ())
         self.span = (
             self.node.name.span
             if self.node.name is not None
@@ -50,33 +53,24 @@ class TrainBinder:
     def run(self) -> Train | None:
         before = len(self.report.errors)
         section = self.reader.section("train", self.node.entries, self.span, TRAIN.forms, lets=True)
-        dataset = self.reader.attempt(lambda: self._dataset(section))
-        nets = self._nets(section)
+        data: ReadData = self.reader.attempt(lambda: self._dataset(section)) or UNREAD
+        nets = self.nets = self._nets(section)
         scalars = self._scalars(section)
-        if dataset is None or not nets:
-            # what needs neither is checked all the same
-            optimizer, duration = section.value("optimizer"), section.value("duration")
-            if optimizer is not None:
-                self.reader.attempt(lambda: bind_optimizer.bind_optimizer(self.reader, optimizer))
-            if duration is not None:
-                self.reader.attempt(lambda: self.reader.duration(duration))
-            return None
-        inputs = self._inputs(section, nets, dataset)
-        if inputs is None:
-            return None
+        dataset = data.dataset
+        inputs = self._inputs(section, nets, data)
         lets = [let for let in section.lets if not any(net.name == let.name.text for net in nets)]
-        names = Names(dataset, self.definition.scope, nets, inputs, lets)
+        names = Names(data, self.definition.scope, nets, inputs, lets)
         self._collisions(section, dataset)
         expressions = Expressions(self.state, names, read_names([self.node.entries]))
         with self.state.reporting():
             train = self._train(section, expressions, names, dataset, scalars)
-            if train is not None and len(self.report.errors) == before:
+            if train is not None and names.whole and len(self.report.errors) == before:
                 return train
         return None
 
     # ---- data and nets -------------------------------------------------------------------------------------------------
 
-    def _dataset(self, section: Section) -> DataSet:
+    def _dataset(self, section: Section) -> ReadData:
         node = section.value("data")
         if node is None:
             names = [name for name in self.data]
@@ -92,22 +86,29 @@ class TrainBinder:
             raise Failed(
                 sections_errors.unknown_definition(node.span, node.name, "`data` section", near, list(self.data))
             )
-        found = self.data[node.name]
-        if found is None:
-            raise Abandoned
-        return found
+        return self.data[node.name]
 
     def _nets(self, section: Section) -> list[NetUse]:
-        """`model = ..` and the lets that make nets; none of them when one has mistakes."""
+        """`model = ..` and the lets that make nets."""
         written = [("", section.value("model")), *((let.name.text, let.value) for let in section.lets)]
-        roots = [(name, self.state.roots[id(node)]) for name, node in written if id(node) in self.state.roots]
-        if not roots:
+        found: list[NetUse] = []
+        for name, node in written:
+            if node is None or id(node) not in self.state.roots:
+                continue
+            root, use = self.state.roots[id(node)], self.state.uses[id(node)]
+            if root is not None:
+                found.append(NetUse(name, *root))
+            elif use is not None:
+                found.append(NetUse(name, use.definition, use.callable, use.span, {}, MISTAKEN))
+            else:
+                found.append(NetUse(name, None, None, node.span, {}, MISTAKEN))
+        if not found:
             self.reader.missing(section, "model", training_errors.no_net(self.span))
-        found = [NetUse(name, *root) for name, root in roots if root is not None]
-        return found if len(found) == len(roots) else []
+        return found
 
-    def _inputs(self, section: Section, nets: list[NetUse], dataset: DataSet) -> dict[str, str] | None:
+    def _inputs(self, section: Section, nets: list[NetUse], data: ReadData) -> dict[str, str]:
         """Which field feeds which input of `train.model`; E0404 for an input without one."""
+        dataset = data.dataset
         single = next((net for net in nets if not net.name), None)
         sub = section.sub("inputs")
         renamed: dict[str, str] = {}
@@ -118,8 +119,11 @@ class TrainBinder:
                     sections_errors.entry_misplaced(sub.name.span, "`inputs`, which feeds `model`,", "train")
                 )
             return {}
+        if single.definition is None:
+            return {}
         declared = signature_of(single.definition.node).inputs
-        before = len(self.report.errors)
+        spoiled = data.spoiled or frozenset()
+        known += spoiled
         for key in sub.entries.items if sub is not None else ():
             if not isinstance(key, top_level.Key):
                 self.report.add(sections_errors.entry_misplaced(key.span, "this", "inputs"))
@@ -133,33 +137,35 @@ class TrainBinder:
             elif not isinstance(key.value, syntax.Ref) or key.value.name not in known:
                 text = key.value.name if isinstance(key.value, syntax.Ref) else "this"
                 near = nearest(text, known)
-                self.report.add(training_errors.field_unknown(key.value.span, dataset.name, text, near, known))
+                if data.spoiled is not None:
+                    self.report.add(training_errors.field_unknown(key.value.span, dataset.name, text, near, known))
             else:
                 renamed[key.name.text] = key.value.name
         inputs: dict[str, str] = {}
-        model = self.models[single.model]
-        types = self.state.bodies[model.body].inputs
-        for decl, value in zip(declared, types, strict=True):
+        body = self.state.bodies[self.models[single.model].body] if single.model >= 0 else None
+        types = [str(value.type) for value in body.inputs] if body is not None else [""] * len(declared)
+        for decl, type in zip(declared, types, strict=True):
             name = decl.name.text
             if name in renamed:
                 inputs[name] = renamed[name]
-            elif name in known:
+            elif name in known or data.spoiled is None:
                 inputs[name] = name
             else:
+                inputs[name] = name  # for the rest of the section
                 near = nearest(name, known)
                 self.report.add(
                     training_errors.input_unfed(
                         self._data_span(section),
                         single.definition.name,
                         name,
-                        str(value.type),
+                        type or name,
                         near,
                         known,
                         dataset.name,
                         decl.name.span,
                     )
                 )
-        return inputs if len(self.report.errors) == before else None
+        return inputs
 
     def _data_span(self, section: Section) -> Span:
         node = section.value("data")
@@ -186,7 +192,7 @@ class TrainBinder:
         self, section: Section, expressions: Expressions, names: Names, dataset: DataSet, scalars: dict[str, Any]
     ) -> Train | None:
         entries = self._parameters(names.nets)
-        evaluation = self._evaluation(section, expressions, dataset)
+        evaluation = self._evaluation(section, expressions, names.data)
         phases = PhaseBinder(self.state, self.reader, self.definition.scope, expressions, names, entries).run(
             section, self.span
         )
@@ -194,8 +200,8 @@ class TrainBinder:
             if let.name.text not in names.let_read:
                 self.report.add(training_errors.unused_let(let.name.span, let.name.text))
         self._unused_nets(names.nets, phases or [], evaluation)
-        keep = self._keep(section, dataset, evaluation)
-        stop = self._stop(section, dataset, evaluation)
+        keep = self._keep(section)
+        stop = self._stop(section)
         weights = self._weights(section, names.nets)
         if phases is None or evaluation is None or keep is None:
             return None
@@ -231,6 +237,8 @@ class TrainBinder:
         found: list[tuple[str, ParameterEntry]] = []
         bodies = tuple(self.state.bodies)
         for net in nets:
+            if net.model < 0:
+                continue
             model = self.models[net.model]
             spec = Spec(edition="1", name="", bodies=bodies, models=(model,))
             prefix = f"{net.name}." if net.name else ""
@@ -246,11 +254,14 @@ class TrainBinder:
 
     # ---- losses and metrics --------------------------------------------------------------------------------------------
 
-    def _evaluation(self, section: Section, expressions: Expressions, dataset: DataSet) -> Evaluation | None:
+    def _evaluation(self, section: Section, expressions: Expressions, data: ReadData) -> Evaluation | None:
         """Loss terms and metrics over one application of the nets; a section with steps has metrics only."""
-        before = len(self.report.errors)
+        before = len(self.report.errors), self.state.failures
         losses = self.reader.named(section, "loss") if not section.many.get("step") else []
         metrics = self.reader.named(section, "metrics")
+        terms_named = ["loss"] if losses or not section.many.get("step") else []
+        terms_named += [name for name, _ in losses]
+        self.figures = Figures(data, tuple(dict.fromkeys(terms_named)), tuple(name for name, _ in metrics))
         opened = expressions.open("evaluation", "metrics", self.span)
         opened.environment.metrics = False
         terms = expressions.terms(opened, losses)
@@ -261,22 +272,24 @@ class TrainBinder:
         for name, tensor, node in values:
             with self.state.reporting():
                 made.append(expressions.metric(opened, name, tensor, node))
-        if len(self.report.errors) > before:
+        if (len(self.report.errors), self.state.failures) != before:
             return None
         outputs = [(f"loss.{name}" if len(terms) > 1 else "loss", tensor) for name, tensor, _ in terms]
         outputs += [(name, tensor) for name, tensor, _ in values]
         body = expressions.close(opened, outputs)
-        return Evaluation(body=body, terms=tuple(made_terms), metrics=tuple(made))
+        evaluation = Evaluation(body=body, terms=tuple(made_terms), metrics=tuple(made))
+        self.figures = self.figures._replace(evaluation=evaluation)
+        return evaluation
 
     # ---- what the run follows ------------------------------------------------------------------------------------------
 
-    def _keep(self, section: Section, dataset: DataSet, evaluation: Evaluation | None) -> Keep | None:
+    def _keep(self, section: Section) -> Keep | None:
         node = section.value("keep")
         if node is None:
             return Keep(kind="last")
         found = self.reader.attempt(
             lambda: self.reader.entry(
-                node, KEEPS, "best(val.loss)", {"Watch": lambda node, _: watch(self.reader, node, dataset, evaluation)}
+                node, KEEPS, "best(val.loss)", {"Watch": lambda node, _: watch(self.reader, node, self.figures)}
             )
         )
         if found is None:
@@ -284,7 +297,7 @@ class TrainBinder:
         entry: EntryUse = found[1]
         return Keep(kind=cast(Any, entry.name), metric=entry.args.get("metric"), last=entry.args.get("last"))
 
-    def _stop(self, section: Section, dataset: DataSet, evaluation: Evaluation | None) -> Stop | None:
+    def _stop(self, section: Section) -> Stop | None:
         node = section.value("stop")
         if node is None:
             return None
@@ -294,7 +307,7 @@ class TrainBinder:
                 STOPS,
                 "plateau(val.loss, patience = 5 epochs)",
                 {
-                    "Watch": lambda node, _: watch(self.reader, node, dataset, evaluation),
+                    "Watch": lambda node, _: watch(self.reader, node, self.figures),
                     "Time": lambda node, what: self.reader.duration(node, what),
                 },
             )
@@ -346,7 +359,17 @@ class TrainBinder:
         return WeightSource(entry=EntryUse(name=entry.name, args=args, span=entry.span), map=map_name, skip=skip)
 
 
-def watch(reader: Reader, node: syntax.Pipe, dataset: DataSet, evaluation: Evaluation | None) -> Watched:
+class Figures(NamedTuple):
+    """What can be followed of a `train` section: its data, names of loss terms and metrics, and what these are, unless one of
+    them has a mistake."""
+
+    data: ReadData
+    terms: tuple[str, ...]
+    metrics: tuple[str, ...]
+    evaluation: Evaluation | None = None
+
+
+def watch(reader: Reader, node: syntax.Pipe, figures: Figures) -> Watched:
     """`val.acc`: a split and a figure, with its direction."""
     node = reader.plain(node)
     if not isinstance(node, syntax.Attr) or not isinstance(node.value, syntax.Ref):
@@ -354,19 +377,17 @@ def watch(reader: Reader, node: syntax.Pipe, dataset: DataSet, evaluation: Evalu
     split, name = node.value.name, node.name.text
     if split not in ("train", "val", "test"):
         raise Failed(training_errors.not_a_figure(node.span))
+    splits, evaluation = figures.data.splits, figures.evaluation
+    if splits is not None and split not in splits:
+        raise Failed(training_errors.no_split(node.value.span, split, figures.data.dataset.name))
+    known = list(dict.fromkeys([*figures.terms, *figures.metrics]))
+    if name not in known:
+        raise Failed(training_errors.unknown_figure(node.span, f"{split}.{name}", nearest(name, known), known))
     if evaluation is None:
         raise Abandoned
-    if dataset.split.args.get(split) is None and dataset.split.args.get("split") != split:
-        raise Failed(training_errors.no_split(node.value.span, split, dataset.name))
-    if name == "loss" and evaluation.terms:
+    metric = next((metric for metric in evaluation.metrics if metric.name == name), None)
+    if metric is None or (name == "loss" and evaluation.terms):
         return Watched(split=split, name=name, direction="min")
-    terms, metrics = [term.name for term in evaluation.terms], [metric.name for metric in evaluation.metrics]
-    known = list(dict.fromkeys(["loss", *terms, *metrics]))
-    for metric in evaluation.metrics:
-        if metric.name == name:
-            if metric.direction is None:
-                raise Failed(training_errors.no_direction(node.span, name))
-            return Watched(split=split, name=name, direction=metric.direction)
-    if any(term.name == name for term in evaluation.terms):
-        return Watched(split=split, name=name, direction="min")
-    raise Failed(training_errors.unknown_figure(node.span, f"{split}.{name}", nearest(name, known), known))
+    if metric.direction is None:
+        raise Failed(training_errors.no_direction(node.span, name))
+    return Watched(split=split, name=name, direction=metric.direction)

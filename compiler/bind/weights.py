@@ -35,9 +35,12 @@ def bind_weights(state: State, definition: Definition, name: str) -> WeightMap |
             reader.attempt(lambda item=item, theirs=theirs: _correspond(item, theirs))
             rules.append(WeightRule(ours=item.ours.value, theirs=theirs, span=item.ours.span))
     model = reader.attempt(lambda: _model(state, definition, node))
-    if model is not None and len(report.errors) == before:
-        _check_total(state, model, rules, node)
-        check_labels(state, model)
+    if model is not None:
+        missing = _unproduced(state, model, section.rules)
+        if len(report.errors) == before:
+            if missing and rules:
+                report.add(errors.not_produced(node.name.span, missing, model.name))
+            check_labels(state, model)
     if len(report.errors) > before:
         return None
     return WeightMap(
@@ -105,17 +108,16 @@ def _correspond(item: top_level.Rule, theirs: Foreign) -> None:
             raise Failed(errors.wildcards(item.ours.span, ours, wildcards(pattern)))
 
 
-def _check_total(state: State, model: Model, rules: list[WeightRule], node: top_level.Weights) -> None:
-    """Every rule produces something, and every parameter has a rule (counters of batch norms and buffers excepted)."""
+def _unproduced(state: State, model: Model, rules: list[top_level.Rule]) -> list[str]:
+    """The parameters without a rule (counters of batch norms and buffers excepted); a rule without a parameter is reported."""
     spec = Spec(edition="1", name="", bodies=tuple(state.bodies), models=(model,))
     paths = [entry.path for entry in parameters(spec, model) if entry.leaf != COUNTER and entry.layer != "Buffer"]
     left = set(paths)
     for rule in rules:
-        matched = [path for path in paths if glob(rule.ours).matches(path)]
+        ours = rule.ours.value
+        matched = [path for path in paths if glob(ours).matches(path)]
         if not matched:
-            near = nearest(rule.ours, paths) if "*" not in rule.ours else None
-            state.report.add(errors.rule_matches_nothing(rule.span, rule.ours, model.name, near))
+            near = nearest(ours, paths) if "*" not in ours else None
+            state.report.add(errors.rule_matches_nothing(rule.ours.span, ours, model.name, near))
         left.difference_update(matched)
-    missing = [path for path in paths if path in left]
-    if missing and rules:
-        state.report.add(errors.not_produced(node.name.span, missing, model.name))
+    return [path for path in paths if path in left]

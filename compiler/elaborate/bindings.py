@@ -30,11 +30,11 @@ def bind(context: Context, target: syntax.Pipe, value_node: syntax.Pipe, span: S
             value = instantiate(context, value, target, value_node.span)
         elif isinstance(value, SymbolicTensor):
             name_value(value, target.name)
+        rebind(context, target.name, value, target.span)
     except (Failed, Abandoned):
         for name in names_of(target):
             context.environment.bind(name, POISON, target.span)
         raise
-    rebind(context, target.name, value, target.span)
     return value
 
 
@@ -112,8 +112,8 @@ def accumulate(context: Context, statement: syntax.Accum) -> Any:
             name_value(value, name)
         else:
             value = guarded(statement.span, binary, "+", left, right, context.facts)
+        rebind(context, name, value, statement.target.span)
     except (Failed, Abandoned):
         context.environment.bind(name, POISON, statement.span)
         raise
-    rebind(context, name, value, statement.target.span)
     return value

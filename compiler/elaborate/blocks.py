@@ -78,17 +78,18 @@ def run_body(
             value = run_statement(context, statement, final=final)
             if final:
                 last = value
-    if (len(context.state.report.errors), context.state.failures) != before:
-        return None
-    if not is_model:
+    failed = (len(context.state.report.errors), context.state.failures) != before
+    if not is_model and not failed:
         unused_bindings(context, signature)
     if named:
         assert isinstance(signature.outs, syntax.Decls)
         outputs = []
         for decl in signature.outs.items:
+            if failed and decl.name.text not in context.environment.bindings:
+                continue  # the statement with the mistake may have been to assign it
             with context.state.reporting(decl.span):
                 outputs.append((decl.name.text, named_output(context, decl)))
-    else:
+    elif not failed:
         if last is None:
             context.state.report.add(context.state.located(bodies_errors.no_result(body.span)))
             return None

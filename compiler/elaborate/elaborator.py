@@ -12,7 +12,8 @@ from ..resolve.definitions import Callable, Definition
 from ..sizes.facts import NO_FACTS
 from ..sizes.types import TensorType
 from ..text import syntax, top_level
-from . import blocks, expressions
+from ..text.node import Node
+from . import blocks, expressions, names
 from .apply import apply
 from .arguments import bind_statics
 from .builder import Builder, Scope, json_arguments
@@ -30,6 +31,12 @@ class Elaborator(State):
 
     def evaluate(self, context: Context, node: syntax.Pipe) -> Any:
         return expressions.evaluate(context, node)
+
+    def check_names(self, context: Context, node: Node) -> None:
+        names.check_names(context, node)
+
+    def check_blocks(self, context: Context, node: Node) -> None:
+        names.check_blocks(context, node)
 
     def realize(self, context: Context, value: Callable, span: Span) -> Any:
         return apply(context, value, (), span)
@@ -60,9 +67,7 @@ class Elaborator(State):
             callable = self.with_settings(callable, definition, signature)
             context = self.file_context(definition.scope)
             bound.append(bind_statics(context, callable, signature, definition, span))
-        if not bound:
-            return None
-        statics = bound[0]
+        statics = bound[0] if bound else dict.fromkeys((decl.name.text for decl in signature.statics), POISON)
         builder = Builder(self.report, definition.name, "model", node.span)
         environment = Environment(definition.scope, dict(statics))
         context = Context(self, builder, environment, Scope())
@@ -73,10 +78,14 @@ class Elaborator(State):
                     raise Failed(errors.input_without_type(decl.name.text, decl.span))
                 type = declared_type(context, decl.type)
                 environment.bind(decl.name.text, builder.input(type, decl.name.text), decl.name.span, is_input=True)
+            if environment.bindings[decl.name.text].value is POISON:  # its type has a mistake, and may name sizes
+                for name in names.sizes_of(decl.type):
+                    if environment.binding(name) is None:
+                        environment.bind(name, POISON, decl.span)
         outputs: list[tuple[str, SymbolicTensor]] | None = None
         if not isinstance(node.outs, syntax.Decls):
             self.report.add(errors.model_outputs_unnamed(definition.name, node.name.span))
-        elif len(self.report.errors) == before:
+        else:
             outputs = blocks.run_body(context, node.body, signature, is_model=True)
         if outputs is None or len(self.report.errors) > before:
             return None
@@ -105,9 +114,9 @@ class Elaborator(State):
 
     def with_settings(self, callable: Callable, definition: Definition, signature: Signature) -> Callable:
         """Overrides of statics (`GPT2.depth = 24`) replace written arguments at every root use."""
-        names = [decl.name.text for decl in signature.statics]
+        statics = [decl.name.text for decl in signature.statics]
         overrides: dict[str, Any] = {}
-        for name in names:
+        for name in statics:
             setting = self.project.settings.get(f"{definition.name}.{name}")
             if setting is not None:
                 self.project.mark_used(f"{definition.name}.{name}")
@@ -115,5 +124,5 @@ class Elaborator(State):
                 overrides[name] = context.evaluate(setting.node)
         if not overrides:
             return callable
-        given = dict(zip(names, callable.positional, strict=False)) | dict(callable.keyword) | overrides
+        given = dict(zip(statics, callable.positional, strict=False)) | dict(callable.keyword) | overrides
         return Callable(callable.target, callable.spelled, (), tuple(given.items()))

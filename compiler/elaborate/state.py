@@ -2,7 +2,7 @@
 
 This is the bottom of elaboration: it runs nothing itself. Elaboration is recursive (an expression holds stages, a stage
 applies a block, a block's body holds expressions), and the modules are not: where a lower one needs what an upper one
-does, it calls one of the three methods that `State` declares here and `elaborator.Elaborator`, at the top, fills in.
+does, it calls one of the five methods that `State` declares here and `elaborator.Elaborator`, at the top, fills in.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from ..text import syntax
 from ..text.node import Node
 from .builder import Builder, Scope
 from .environment import Environment
-from .roots import RootModel
+from .roots import RootModel, RootUse
 from .values import CheckedBody
 
 MAX_INSTANCES = 100_000
@@ -61,10 +61,17 @@ class Context:
     @contextmanager
     def attempt(self, statement: Node, span: Span) -> Generator[None]:
         """Runs one statement; a mistake in it is reported, evaluation continues with the next one, and what the statement
-        would have read is not called unread for that."""
+        would have read is not called unread for that. Where an earlier mistake ended it, its names are checked all the same."""
         before = self.state.failures
         with self.state.reporting(span):
-            yield
+            try:
+                yield
+            except Abandoned:
+                self.state.check_names(self, statement)
+                raise
+            except Failed:
+                self.state.check_blocks(self, statement)
+                raise
         if self.state.failures > before:
             self.environment.mark_read(statement)
 
@@ -92,6 +99,7 @@ class State(ABC):
         self.turns = 0  # that were run
         self.models: list[Model] = []
         self.roots: dict[int, RootModel | None] = {}  # by the node that uses it; None: it has mistakes
+        self.uses: dict[int, RootUse | None] = {}  # likewise; None: there is no such model
         self.cache: dict[Any, CheckedBody | None] = {}
         self.facts: Facts = NO_FACTS
         self.frames: list[Instantiation] = []
@@ -101,6 +109,7 @@ class State(ABC):
         self.failures = 0  # statements left for a mistake, be it their own or one before
         self.unlabelled: set[Span] = set()  # layers and blocks whose path follows from their kind
         self.warned: set[Span] = set()  # the first of several unlabelled layers (W0404)
+        self.passed: set[int] = set()  # blocks whose names were checked because no use of them could be run
         self.running: set[Any] = set()  # keys of the blocks being run, to catch one that contains itself
 
     # ---- contexts --------------------------------------------------------------------------------------------------
@@ -246,6 +255,14 @@ class State(ABC):
     @abstractmethod
     def evaluate(self, context: Context, node: syntax.Pipe) -> Any:
         """The value of an expression (`expressions.evaluate`)."""
+
+    @abstractmethod
+    def check_names(self, context: Context, node: Node) -> None:
+        """Reports names that mean nothing in a statement that evaluation left (`names.check_names`)."""
+
+    @abstractmethod
+    def check_blocks(self, context: Context, node: Node) -> None:
+        """The same in the blocks that a statement with a mistake would have run (`names.check_blocks`)."""
 
     @abstractmethod
     def realize(self, context: Context, value: Callable, span: Span) -> Any:
