@@ -22,7 +22,7 @@ from .chains import Builders
 from .class_names import ordered
 from .clusters import clusters
 from .constants import Constants, Number, Symbolic, Varies, free
-from .constructor import constructor_lines
+from .constructor import constructor_lines, with_table
 from .definition import CLASS_MARK, Class, Definition
 from .expressions import expressions
 from .fitting import Absent
@@ -36,6 +36,7 @@ from .python import Expr, identifier, snake, unique
 from .regions import Forward
 from .requirements import require
 from .scopes import Scopes
+from .shared_tables import ClassTables, SharedTables, made
 from .sizes import Sizes
 from .slots import RESERVED, Slot
 from .statements import Called
@@ -70,6 +71,8 @@ class Classes:
         self.filled: dict[int, tuple[frozenset[Part], Body]] = {}
         self._uses: list[int] = []  # the classes that the one being written constructs
         self._sizes = Sizes([], [], [])
+        self._shared = SharedTables(spec, self.models)
+        self._tables = ClassTables(self._shared, [root])  # of the class being written
         self._modules = modules(spec, root)
         roots = [model.body for model in self.models]
         for members in Members(spec, roots).levels():
@@ -207,6 +210,7 @@ class Classes:
             constants.written.setdefault(written.values, written)
         constants.literals = [*fixed(bodies), *(n for n in self.spec.params.values() if type(n) is int)]
         self._uses = []
+        self._tables = ClassTables(self._shared, [m.index for m in members])
         taken = {*RESERVED, *constants.statics, *constants.sizes}
         taken |= {instance.path.split(".")[0] for instance in body.instances}
         attributes: dict[Residual, str] = {}
@@ -222,6 +226,10 @@ class Classes:
         constructor = constructor_lines(cls.scopes.root, cls.base)
         cls.is_function = not root and self._owns_nothing(members, group) and is_plain(forward)
         constructor[1:1] = [Line(f"self.{name} = {residuals[which]}", 1) for which, name in attributes.items()]
+        if self._tables.is_read:
+            cls.table = self._tables.name
+            if root:
+                constructor = with_table(constructor, made(self._tables.single, group), cls.base)
         if root:
             source = "\n".join(line.text for other in self.classes for line in other.lines)
             source += "\n".join(line.text for line in constructor)
@@ -255,6 +263,7 @@ class Classes:
         tensors = [group.tensor([b.inputs[at].type for b in group.bodies]) for at in range(len(body.inputs))]
         sizes = Sizes.of([(n, t.sizes) for n, t in zip(taken, tensors, strict=True)], letters, self._signature(body))
         writer = Forward(cls.scopes, sizes, {*instances.values(), *emits.values()}, self.emitting, emits, self.function)
+        writer.shared = self._tables
         if root:
             known = {model.body: model.bounds for model in self.models}
             writer.bounds = dict(cut_positions(group, {at: known[index] for at, index in enumerate(cls.bodies)}))
@@ -345,6 +354,8 @@ class Classes:
         arguments = [
             str(number) if name in first else f"{name}={number}" for name, number in self._arguments(cls, bodies, group)
         ]
+        if cls.table:
+            arguments.append(f"{cls.table}={self._tables.of_blocks(bodies, group)}")
         return f"{cls.mark}({', '.join(arguments)})"
 
     def _arguments(self, cls: Class, bodies: Sequence[int], group: Group) -> Iterator[tuple[str, Number]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .constants import Constants, ModuleClass, Parameter, Scalar, Varies, marks, resolve
@@ -13,6 +13,7 @@ from .functions import renamed, words
 from .lines import Line
 from .python import literal, unique
 from .scopes import Scopes
+from .shared_tables import MARK
 from .sizes import Sizes
 from .slots import RESERVED
 from .stages import LAYERS
@@ -33,6 +34,7 @@ class Class:
     defaults: dict[str, Scalar] = field(default_factory=dict[str, "Scalar"])
     base: str = "nn.Module"
     is_function: bool = False
+    table: str = ""  # the argument for a table that its layers share
     name: str = ""
     uses: list[int] = field(default_factory=list[int])
 
@@ -80,6 +82,9 @@ class Definition:
         stored = {n for i in read for n in names if re.search(rf"\b{re.escape(n)}\b", texts[i])}
         inside = [_on_self(text, attributes) for text in texts]
         lines: list[Line] = []
+        if cls.table:
+            cls.table = unique(cls.table, names)
+            constructor = [replace(line, text=line.text.replace(MARK, cls.table)) for line in constructor]
         owns_nothing = [line.text for line in constructor] == ["super().__init__()"] and not names
         if not owns_nothing:
             if self.is_model:
@@ -90,6 +95,8 @@ class Definition:
                     for name, value in cls.defaults.items()
                 }
                 given = [f"{name}={defaults[name]}" if name in defaults else name for name in names]
+            if cls.table and not self.is_model:
+                given.insert(len(names) - len(cls.defaults), cls.table)
             arguments = ["self", *given]
             lines.append(Line(f"def __init__({', '.join(arguments)}):"))
             lines += constructor[:1]

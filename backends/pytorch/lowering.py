@@ -8,7 +8,7 @@ first needs one of its operators.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -20,7 +20,8 @@ from ...compiler.catalogue.ops import module_of
 from ...compiler.ir.model import OpNode
 from ...compiler.messages.diagnostics import Diagnostic, Failed
 from ...compiler.messages.source import Span
-from ...compiler.sizes.dims import Dim
+from ...compiler.sizes.dims import Dim, Size
+from ...compiler.sizes.types import TensorType
 from .constants import Number, Varies
 from .python import ATOM, POWER, PRODUCT, SUM, UNARY, Expr, literal
 
@@ -139,9 +140,12 @@ class Application(_Arguments):
         among: Callable[[Number, int], str] | None = None,
         table: Callable[[str, str], str] | None = None,
         named: Callable[[Number], bool] | None = None,
+        held: str | None = None,
     ) -> None:
         super().__init__(args)
         self._among, self._named = among, named
+        #: The module that holds the table of this operator; None where there is none.
+        self.held = held
         #: Takes a name and what the constructor makes a tensor of; gives the buffer. None where there can be none.
         self.table = table
         self.op, self.inputs, self.outputs, self.module = op, tuple(inputs), tuple(outputs), module
@@ -254,6 +258,10 @@ def collapsed_is(arg: Arg, value: object) -> bool:
 
 FunctionLowering: TypeAlias = Callable[[Application], Expr]
 ConstructorLowering: TypeAlias = Callable[[Construction], str]
+#: The supporting class that holds a table, its length, and the other arguments of its constructor.
+TableLowering: TypeAlias = (
+    "Callable[[Mapping[str, Any], Sequence[TensorType | None]], tuple[str, Size, tuple[int | float, ...]]]"
+)
 
 
 @dataclass
@@ -270,6 +278,8 @@ class Lowering:
     targets: Callable[[Application, Sequence[str]], str] | None = None
     #: Whether the module of a layer with a `forward` of its own is simply called, for these arguments.
     plain_call: Callable[[dict[str, Any]], bool] | None = None
+    #: What of a function depends on sizes alone, from its arguments and the types of its inputs.
+    table: TableLowering | None = None
 
 
 _TABLE: dict[str, Lowering] = {}
@@ -321,6 +331,17 @@ def targets(
         for name in names:
             entry(name).targets = pattern
         return pattern
+
+    return register
+
+
+def table(*names: str) -> Callable[[TableLowering], TableLowering]:
+    """Registers the table of a function, which is made once for a model (`shared_tables`)."""
+
+    def register(lowering: TableLowering) -> TableLowering:
+        for name in names:
+            entry(name).table = lowering
+        return lowering
 
     return register
 
@@ -410,6 +431,7 @@ __all__ = [
     "lowering",
     "module",
     "plain",
+    "table",
     "targets",
     "unsupported",
     "write",

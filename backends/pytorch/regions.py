@@ -126,8 +126,7 @@ class Forward(Statements):
             region.env[value] = (
                 whole if length is None else Expr(f"{whole.text}[:{self.size(region, length)}]", weight=1)
             )
-        cut = {at for at, node in enumerate(region.group.first.nodes) if {o.id for o in node.outputs} & set(found.cut)}
-        return found.positions | cut
+        return found.positions
 
     # ---- repeat ----------------------------------------------------------------------------------------------------
 

@@ -267,11 +267,18 @@ class Scopes:
 
     def buffer(self, name: str, text: str) -> str:
         """Adds a tensor that no checkpoint holds, once for each text; what it is called at last."""
-        known = next((n for n, slot in self.root.children.items() if not slot.persistent and slot.text == text), None)
+        return self._unlisted(name, Slot("leaf", text=text, buffer=True, persistent=False))
+
+    def held(self, name: str, text: str) -> str:
+        """Adds a module that owns nothing that a checkpoint holds, likewise."""
+        return self._unlisted(name, Slot("leaf", text=text, persistent=False))
+
+    def _unlisted(self, name: str, slot: Slot) -> str:
+        known = next((n for n, other in self.root.children.items() if other == slot), None)
         if known is not None:
             return known
         name = unique(name, {*self.root.children, *RESERVED})
-        self.root.children[name] = Slot("leaf", text=text, buffer=True, persistent=False)
+        self.root.children[name] = slot
         return name
 
     def access(self, root: str, path: str) -> str:

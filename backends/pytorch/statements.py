@@ -14,6 +14,7 @@ from .group import Group
 from .lowering import Application, Operand, lowering
 from .python import ATOM, SUM, TERNARY, UNARY, Expr, literal
 from .scopes import Scopes
+from .shared_tables import ClassTables
 from .sizes import Sizes
 from .variables import Region, Unnamed, Variables
 
@@ -41,6 +42,8 @@ class Statements(Variables):
         #: The wanted `emit` names that a body gives values for, and the list that collects the values of each.
         self.emitting, self.emits = emitting, dict(emits)
         self.called = called
+        #: What of the operators' tables the class is given or makes.
+        self.shared: ClassTables | None = None
         #: A variable that always holds a tensor: where it is, what the function makes belongs.
         self.home = sizes.inputs[0] if sizes.inputs else ""
 
@@ -119,7 +122,15 @@ class Statements(Variables):
             lambda number, before: self.size(region, number, before),
             self.table if self.scopes is not None and self.scopes.root.kind == "module" else None,
             self.named,
+            self.held(region, nodes),
         )
+
+    def held(self, region: Region, nodes: Sequence[OpNode]) -> str | None:
+        """The module with the table of an operator, for the class to hold."""
+        if self.scopes is None or self.shared is None or self.scopes.root.kind != "module":
+            return None
+        found = self.shared.of_nodes(nodes, region.group)
+        return None if found is None else f"self.{self.scopes.held(*found)}"
 
     def named(self, number: Number) -> bool:
         """Whether a size is a number that all bodies share, or that of an axis."""

@@ -38,6 +38,24 @@ def rope(x, theta):
     a, b = x.chunk(2, dim=-1)
     return torch.cat((a * cos - b * sin, b * cos + a * sin), dim=-1)
 ''',
+    "Rope": '''
+class Rope(nn.Module):
+    """Rotates the pairs (i, i + width/2) of x[B, H, T, width] by t * theta^(-2i/width)."""
+
+    def __init__(self, length, width, theta):
+        super().__init__()
+        pair = torch.arange(0, width, 2)
+        angle = torch.arange(length)[:, None] / theta ** (pair / width)
+        # [length, width / 2]; no part of a checkpoint, as they follow from the sizes
+        self.register_buffer("cos", angle.cos(), persistent=False)
+        self.register_buffer("sin", angle.sin(), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        T = x.shape[-2]
+        cos, sin = self.cos[:T].to(x.dtype), self.sin[:T].to(x.dtype)
+        a, b = x.chunk(2, dim=-1)
+        return torch.cat((a * cos - b * sin, b * cos + a * sin), dim=-1)
+''',
     "sinusoid": '''
 def sinusoid(length, dim, device=None):
     """Position codes [length, dim]: sines in even columns, cosines in odd ones."""

@@ -8,24 +8,47 @@
     angle = t.float()[:, None] * self.rate                                       `forward`
 
 Position codes whose length depends on the input, but has a bound, are made up to the bound and cut:
-`self.positions[:T]`. Rotary tables are not: each layer would hold its own, 4 MiB for 8192 positions and heads of 128.
+`self.positions[:T]`, with what is computed from each row alone. Tables that many layers read are in `shared_tables`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ...compiler.catalogue.ops import find
+from ...compiler.catalogue.ops.positions import NotPiecewise, Positions
 from ...compiler.ir.model import AnyNode, OpNode, Scalar
 from ...compiler.ir.model import Operand as IrOperand
-from ...compiler.sizes.dims import Dim
+from ...compiler.sizes.dims import Dim, Size
 from .bodies import uses
 from .constants import Number, is_mark
 from .group import Group
-from .lowering import Application, Operand, lowering
+from .lowering import Application, Operand, SharedType, lowering
 from .python import ATOM, SUM, UNARY, Expr, literal
 from .variables import operands
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Positions: how many there are in each body, and how many there may be."""
+
+    lengths: Sequence[Size]
+    bound: Number
+
+    def longest(self, args: Mapping[str, Any], at: int) -> dict[str, Any]:
+        """Arguments of one of the bodies with the bound in the place of the length."""
+
+        def put(value: Any) -> Any:
+            return (
+                tuple(map(put, value)) if isinstance(value, tuple) else self.bound.values[at] if _is(value) else value
+            )
+
+        def _is(value: Any) -> bool:
+            return isinstance(value, Dim) and value == self.lengths[at]
+
+        return {name: put(value) for name, value in args.items()}
 
 
 class Tables:
@@ -39,6 +62,7 @@ class Tables:
         self.wanted: dict[int, str] = {}
         self.cut: dict[int, Number] = {}
         self._made: dict[int, Expr] = {}
+        self._rows: dict[int, _Rows] = {}  # of values with a row for each position
         nodes = group.first.nodes
         fixed: dict[int, int] = {}
         for position, node in enumerate(nodes):
@@ -53,13 +77,62 @@ class Tables:
             if value in outside or read[value] > 1:
                 self.texts[value] = expr.text
                 self.wanted[value] = self._name(position)
+        self._cut_positions(live, bounds)
+
+    def _cut_positions(self, live: Collection[int], bounds: Mapping[int, Number]) -> None:
+        """Position codes up to their bound, and what is computed from them alone, row by row."""
+        nodes = self.group.first.nodes
+        found: dict[int, int] = {}
         for position, node in enumerate(nodes):
-            if position in live and isinstance(node, OpNode) and position in bounds:
-                counts = _cut(node)
-                number: Any = self._use(position, **{counts: bounds[position]})
-                self.texts[node.outputs[0].id] = _forward(node, number).text
-                self.wanted[node.outputs[0].id] = "positions"
-                self.cut[node.outputs[0].id] = group.number([n.args[counts] for n in group.nodes(position)])
+            if position not in live or not isinstance(node, OpNode):
+                continue
+            if position in bounds:
+                lengths = [other.args[_cut(node)] for other in self.group.nodes(position)]
+                rows = _Rows(lengths, bounds[position])
+            else:
+                rows = self._rows_of(position, node)
+            if rows is not None:
+                found[node.outputs[0].id] = position
+                self._rows[node.outputs[0].id] = rows
+                self._expression(position, rows)
+        self.positions |= set(found.values())
+        outside = {v for at, node in enumerate(nodes) if at not in self.positions for v in operands(node)}
+        outside |= {result.value for result in (*self.group.first.outputs, *self.group.first.emits)}
+        for value in outside & found.keys():
+            self.texts[value], self.wanted[value] = self._made[value].text, "positions"
+            self.cut[value] = self.group.number(self._rows[value].lengths)
+
+    def _rows_of(self, position: int, node: OpNode) -> _Rows | None:
+        """The rows that a node works on one by one, if all that it reads are position codes; None for any other node."""
+        operator, read = find(node.op), [operand for operand in node.inputs if isinstance(operand, int)]
+        rows = self._rows.get(read[0]) if len(read) == 1 else None
+        if rows is None or operator is None or not self._is_plain(position, node):
+            return None
+        for at, (other, length) in enumerate(zip(self.group.nodes(position), rows.lengths, strict=True)):
+            length_name = str(length)
+            inside = [self.group.bodies[at].value(v).type if isinstance(v, int) else None for v in other.inputs]
+            positions = Positions(length_name, tuple(inside))
+            shape = other.outputs[0].type.shape
+            if shape[:1] != (length,) or positions.axes(other.outputs[0].type) != (0,):
+                return None
+            if any(map(_symbolic, (*shape[1:], *rows.longest(other.args, at).values()))):
+                return None
+            try:
+                operator(**other.args).piecewise(positions)
+            except NotPiecewise:
+                return None
+        return rows
+
+    def _is_plain(self, position: int, node: OpNode) -> bool:
+        """Whether a node computes the same each time it is run, from numbers that the spec knows, and is no layer."""
+        operator = find(node.op)
+        if operator is None or node.instance is not None or node.path is not None or len(node.outputs) != 1:
+            return False
+        if any(other.op != node.op for other in self.group.nodes(position)):
+            return False
+        scalars = [o.value for n in self.group.nodes(position) for o in n.inputs if isinstance(o, Scalar)]
+        plain = (operator.elementwise or operator.view is not None) and not operator.random and not operator.has_mode
+        return plain and not any(map(_symbolic, scalars))
 
     def _is_fixed(self, position: int, node: OpNode, fixed: Mapping[int, int]) -> bool:
         operator = find(node.op)
@@ -72,9 +145,7 @@ class Tables:
         if not operator.tensors and not operator.syntax and not operator.random:  # a function of sizes alone
             return True
         read = [operand for operand in node.inputs if isinstance(operand, int)]
-        scalars = [o.value for n in self.group.nodes(position) for o in n.inputs if isinstance(o, Scalar)]
-        plain = (operator.elementwise or operator.view is not None) and not operator.random and not operator.has_mode
-        return plain and bool(read) and all(value in fixed for value in read) and not any(map(_symbolic, scalars))
+        return self._is_plain(position, node) and bool(read) and all(value in fixed for value in read)
 
     @staticmethod
     def _shape(type: Any) -> tuple[Any, ...]:
@@ -85,25 +156,31 @@ class Tables:
         operator = find(node.op) if isinstance(node, OpNode) else None
         return node.outputs[0].name or (operator.called if operator is not None else "") or "table"
 
-    def _expression(self, position: int) -> Expr:
+    def _expression(self, position: int, rows: _Rows | None = None) -> Expr:
         node = self.group.first.nodes[position]
         assert isinstance(node, OpNode)
-        expr = _forward(node, self._use(position))
+        expr = _forward(node, self._use(position, rows))
         self._made[node.outputs[0].id] = expr
         return expr
 
-    def _use(self, position: int, **args: Any) -> Application:
+    def _use(self, position: int, rows: _Rows | None) -> Application:
         """A node with the numbers of the constructor."""
         nodes = self.group.nodes(position)
+        args = [node.args if rows is None else rows.longest(node.args, at) for at, node in enumerate(nodes)]
         return Application(
             nodes[0].op,
-            {**self.group.args([node.args for node in nodes]), **args},
+            self.group.args(args),
             [self._operand(values) for values in zip(*(node.inputs for node in nodes), strict=True)],
-            [self.group.type(output.id) for output in nodes[0].outputs],
+            [self._type(output.id) for output in nodes[0].outputs],
             str,
             None,
             [True],
         )
+
+    def _type(self, value: int) -> SharedType:
+        """The type of a value in the constructor."""
+        type, rows = self.group.type(value), self._rows.get(value)
+        return type if rows is None else SharedType(type.dtype, (rows.bound, *type.sizes[1:]))
 
     def _operand(self, values: tuple[IrOperand, ...]) -> Operand | None:
         first = values[0]
@@ -112,7 +189,7 @@ class Tables:
             text = str(number) if isinstance(number, Number) else literal(number)
             level = ATOM if is_mark(text) else UNARY if text.startswith("-") else SUM if "e-" in text else ATOM
             return Operand(Expr(text, level), None, number)
-        return None if first is None else Operand(self._made[first], self.group.type(first))
+        return None if first is None else Operand(self._made[first], self._type(first))
 
 
 def _cut(node: AnyNode) -> str:

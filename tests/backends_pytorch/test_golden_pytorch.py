@@ -18,6 +18,8 @@ MODELS = {
     "digits_cnn": "specs/digits_cnn.dlspec",
     "digits_lstm": "specs/digits_lstm.dlspec",
     "gpt2": "specs/gpt2.dlspec",
+    "llama3": "specs/llama3.dlspec",
+    "transformer": "specs/transformer.dlspec",
     "resnet50": "specs/resnet50.dlspec",
     "bilstm": "specs/bilstm.dlspec",
     "unet": "specs/unet.dlspec",

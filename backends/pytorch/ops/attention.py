@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from ..lowering import Application, Construction, Number, Varies, constructor, function
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ....compiler.sizes.dims import Size
+from ....compiler.sizes.types import TensorType
+from ..lowering import Application, Construction, Number, Varies, constructor, function, table
 from ..python import BIT_AND, Expr
 from ..support import support
 
@@ -54,7 +59,18 @@ def _all_or_none(answers: list[bool]) -> bool:
 
 @function("rope")
 def rope(use: Application) -> Expr:
+    if use.held is not None:
+        return use.call(use.held, use[0])
     return use.call(support("rope"), use[0], use.text(use.arg("theta")))
+
+
+@table("rope")
+def rope_table(args: Mapping[str, Any], inputs: Sequence[TensorType | None]) -> tuple[str, Size, tuple[int, float]]:
+    (x,) = inputs
+    assert x is not None
+    _, _, length, width = x.shape
+    assert isinstance(width, int)
+    return "Rope", length, (width, args["theta"])
 
 
 @constructor("MultiHeadAttention")

@@ -1,0 +1,122 @@
+"""Rotary tables are made once, by the model, and given to the layers that read them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+
+from dlc.compiler.ir.model import Spec
+
+Written = Callable[..., tuple[Spec, str]]
+Built = Callable[..., nn.Module]
+
+LAYERS = """
+block Attend(heads: int, theta: float)(x: [B, T, D]) -> [B, T, D] {
+  q = x -> q: Linear(D) -> split_heads(heads) -> rope(theta)
+  attention(q, q, q, causal = true) -> merge_heads -> o: Linear(D)
+}
+block Layer(heads: int, theta: float)(x: [B, T, D]) -> [B, T, D] { x + (x -> attn: Attend(heads, theta)) }
+model M(d = 16, heads = 2, theta = 100.0)(x: [B, LENGTH, d]) -> (y: [B, LENGTH, d]) { y = BODY }
+"""
+ALIKE = LAYERS.replace("BODY", "x -> layers: repeat 3 { Layer(heads, theta) }")
+APART = LAYERS.replace("BODY", "x -> a: Layer(heads, theta) -> b: Layer(heads, 7.0) -> c: Layer(heads, 7.0)")
+
+
+def tables(module: nn.Module) -> list[torch.Tensor]:
+    """The tables of a model, each once."""
+    return [buffer for name, buffer in module.named_buffers() if name.endswith((".cos", ".sin"))]
+
+
+def of_lengths(text: str, *lengths: str) -> list[str]:
+    return [text.replace("LENGTH", length) for length in lengths]
+
+
+def test_layers_share_the_table_of_their_model(written: Written, built: Built) -> None:
+    (text,) = of_lengths(ALIKE, "T <= 12")
+    _, source = written(text)
+    assert source.count("Rope(") == 2  # its definition, and one use
+    assert "rope = Rope(12, d // heads, theta)" in source
+    module = built(text)
+    assert [tuple(table.shape) for table in tables(module)] == [(12, 4), (12, 4)]
+    assert not any("rope" in name for name in module.state_dict())
+    assert len(tables(module.double())) == 2
+
+
+@pytest.mark.parametrize("text", [ALIKE, APART])
+def test_outputs_and_names_are_those_without_a_table(text: str, written: Written, built: Built) -> None:
+    bounded, known, free = of_lengths(text, "T <= 12", "6", "T")
+    assert "def rope(x, theta)" in written(free)[1]
+    assert "def rope(x, theta)" not in written(bounded)[1] + written(known)[1]
+    modules = list(map(built, (bounded, known, free)))
+    assert len({tuple(module.state_dict()) for module in modules}) == 1
+    x = torch.randn(2, 6, 16)
+    one, two, three = (module(x) for module in modules)
+    assert torch.equal(one, two)
+    assert torch.equal(one, three)
+
+
+def test_two_kinds_are_made_where_they_are_read(written: Written, built: Built) -> None:
+    (text,) = of_lengths(APART, "T <= 12")
+    _, source = written(text)
+    assert re.findall(r"rope=Rope\(.*?\)", source) == [
+        "rope=Rope(12, d // heads, theta)",
+        "rope=Rope(12, d // heads, 7.0)",
+        "rope=Rope(12, d // heads, 7.0)",
+    ]
+    assert len(tables(built(text))) == 6
+
+
+def test_a_model_may_read_its_table_itself(written: Written, built: Built) -> None:
+    text = "model M(x: [B, 1, T <= 5, 4]) -> (y: [B, 1, T, 4]) { rope = x -> rope(100)\n y = rope -> rope(100) }"
+    _, source = written(text)
+    assert source.count("self.rope = Rope(5, 4, 100.0)") == 1
+    free = built(text.replace("T <= 5", "T"))
+    x = torch.randn(2, 1, 5, 4)
+    assert torch.equal(built(text)(x), free(x))
+
+
+def test_a_name_of_the_spec_is_kept(written: Written, built: Built) -> None:
+    text = """
+block Turn(rope: int)(x: [B, 1, T, 4]) -> [B, 1, T, 4] { x -> rope(100) -> rope: Linear(4) -> relu -> up: Linear(rope) -> down: Linear(4) }
+model M(x: [B, 1, T <= 5, 4]) -> (y: [B, 1, T, 4]) { y = x -> a: Turn(6) -> b: Turn(7) }
+"""
+    module = built(text)
+    assert "a.rope.weight" in module.state_dict()
+    x = torch.randn(2, 1, 5, 4)
+    assert torch.equal(module(x), built(text.replace("T <= 5", "T"))(x))
+
+
+def test_a_very_long_one_is_not_made(written: Written) -> None:
+    (text,) = of_lengths(ALIKE, "T <= 100000000")
+    assert "Rope(" not in written(text)[1]
+
+
+def test_a_bound_may_be_a_static(written: Written) -> None:
+    (text,) = of_lengths(ALIKE.replace("d = 16", "ctx = 12, d = 16"), "T <= ctx")
+    assert "rope = Rope(ctx, d // heads, theta)" in written(text)[1]
+
+
+def test_what_is_computed_from_each_code_alone_is_part_of_the_table(written: Written, built: Built) -> None:
+    text = """
+model M(a: [B, T <= 12, 6], b: [B, S <= 12, 6]) -> (y: [B, T, 6], z: [B, S, 6]) {
+  y = a + (sinusoid(T, 6) -> [T, (K, 2)] => [T, (2, K)]) * 2
+  z = (b -> fc: Linear(6)) + (sinusoid(S, 6) -> [S, (K, 2)] => [S, (2, K)]) * 2
+}
+"""
+    _, source = written(text)
+    assert source.count("register_buffer") == 1
+    assert "a + self.positions[:T]" in source
+    free = text.replace(" <= 12", "")
+    a, b = torch.randn(2, 5, 6), torch.randn(2, 7, 6)
+    for have, want in zip(built(text)(a, b), built(free)(a, b), strict=True):
+        assert torch.equal(have, want)
+
+
+@pytest.mark.parametrize("value", ["sinusoid(T, 6) -> roll(1, 0)", "sinusoid(T, 6) -> [T, D] => [D, T] -> [D, T] => [T, D]"])
+def test_what_mixes_codes_is_not(value: str, written: Written) -> None:
+    _, source = written(f"model M(x: [B, T <= 12, 6]) -> (y: [B, T, 6]) {{ y = x + ({value}) }}")
+    assert "sinusoid(12, 6), persistent" in source
