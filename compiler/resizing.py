@@ -249,7 +249,7 @@ def candidates(value: float) -> list[list[int | float]]:
     if isinstance(value, float):
         if 0 <= value < 1:
             return [[value * 0.75 or 0.25], [value / 2 + 0.5]]
-        return [[value * 1.25], [value * 3.0]]
+        return [[value * 1.25], [value * 3.0], [value * 0.66]]  # the last shows what is rounded
     if value <= 0:
         return [[value + 1], [value + 3]]
     near = [value + 1, value + 2, value * 5 // 4, value * 3 // 2, value * 7 // 6]

@@ -32,6 +32,9 @@ class FreeClass(Absent, ModuleClass):
 
 Scalar: TypeAlias = "int | float | Dim | ModuleClass"
 
+#: A call whose arguments hold no other.
+_CALL = re.compile(r"[\w.\x06\x07]+\([^()]*\)")
+
 _MARK = re.compile("\x01([if])(\\d+)\x02")
 
 
@@ -217,6 +220,8 @@ class Constants:
 
     def _written(self, values: tuple[Scalar, ...]) -> Expression | None:
         """What the author wrote for a number."""
+        if _has_absent(values):  # equal to numbers with another hash
+            return next((found for found in self.written.values() if alike(found.values, values)), None)
         found = self.written.get(values)
         return found if found is not None and alike(found.values, values) else None
 
@@ -244,7 +249,7 @@ def resolve(text: str, constructor: Sequence[str], forward: Sequence[str]) -> st
 
     def replace(match: re.Match[str]) -> str:
         expression = (constructor if match[1] == "i" else forward)[int(match[2])]
-        if expression.replace("self.", "", 1).isidentifier():
+        if expression.replace("self.", "", 1).isidentifier() or _CALL.fullmatch(expression):
             return expression
         before = text[: match.start()].rstrip()[-1:]
         after = text[match.end() :].lstrip()[:1]

@@ -159,7 +159,7 @@ class Definition:
 
 def _on_self(text: str, attributes: Mapping[str, str]) -> str:
     """An expression of the constructor's arguments as one of attributes."""
-    return re.sub(r"[A-Za-z_]\w*", lambda m: f"self.{attributes.get(m[0], m[0])}", text)
+    return re.sub(r"(?<![\w.])[A-Za-z_]\w*", lambda m: f"self.{attributes[m[0]]}" if m[0] in attributes else m[0], text)
 
 
 __all__ = ["CLASS_MARK", "Class", "Definition"]

@@ -13,9 +13,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...compiler.messages.statics import StaticError
+from ...compiler.sizes.static_functions import FUNCTIONS
 from ...compiler.text import syntax as s
 from ...compiler.text.node import Node
 from .python import AND, ATOM, COMPARISON, NOT, OR, POWER, PRODUCT, SUM, UNARY, Expr, literal
+from .support import SOURCES, support
 
 #: What is known by a name of the spec: how the source spells it, and its value in each body.
 Known = Mapping[str, tuple[str, Sequence[Any]]]
@@ -55,7 +58,7 @@ def expressions(definition: Node | None, known: Known, count: int) -> list[Expre
         return []
     bound = {bind.target.name: bind.value for bind in _binds(definition) if isinstance(bind.target, s.Ref)}
     written = _Written(known, {name: value for name, value in bound.items() if name not in known}, count)
-    found = (written.expression(node) for node in _inside(definition) if isinstance(node, (s.Binary, s.Unary)))
+    found = (scope.expression(node) for scope, node in _computed(definition, written))
     return [expression for expression in found if expression is not None]
 
 
@@ -67,7 +70,7 @@ class _Written:
         try:
             values = tuple(self.value(node, at) for at in range(self.count))
             spelled = self.spelled(node)
-        except (LookupError, ArithmeticError, TypeError):
+        except (LookupError, ArithmeticError, TypeError, ValueError, StaticError):
             return None
         return Expression(spelled.text, tuple(sorted(spelled.names)), values)
 
@@ -96,6 +99,8 @@ class _Written:
                 if op == "**" and not (one > 0 and abs(two) <= LARGEST_POWER):
                     raise LookupError(node)
                 return _SIGNS[op][1](one, two)
+            case s.Call(callee=s.Ref(name=name), args=args) if name in FUNCTIONS and name not in self.known:
+                return FUNCTIONS[name].evaluate([self.value(item, at) for item in args.items])
             case _:
                 raise LookupError(node)
 
@@ -132,8 +137,49 @@ class _Written:
                 whole = op == "/" and all(type(self.value(side, 0)) is int for side in (left, right))
                 sign = "//" if whole else op
                 return Expr(f"{one.at(level)} {sign} {two.at(level + 1)}", level, one.names | two.names)
+            case s.Call(callee=s.Ref(name=name), args=args):
+                given = [self.spelled(item) for item in args.items]
+                names = frozenset[str]().union(*(one.names for one in given))
+                return Expr(f"{self.function(name)}({', '.join(one.text for one in given)})", ATOM, names)
             case _:
                 return Expr(literal(self.value(node, 0)))
+
+    def function(self, name: str) -> str:
+        """What Python calls a static function; LookupError where an argument of the class has that name."""
+        python = FUNCTIONS[name].python
+        if python.split(".")[0] in {text for text, _ in self.known.values()}:
+            raise LookupError(name)
+        return support(python) if python in SOURCES else python
+
+    def in_turn(self, names: Sequence[str], turn: Node) -> _Written:
+        """For the body of a loop over literal rows, in the turn of one of them."""
+        row = turn.items if isinstance(turn, s.Tuple) else (turn,)
+        known = {name: value for name, value in self.known.items() if name not in names}
+        bound = {name: value for name, value in self.bound.items() if name not in names}
+        for name, item in zip(names, row, strict=False):
+            try:
+                value = _number(self.value(item, 0))
+            except (LookupError, ArithmeticError, TypeError):
+                continue
+            known[name] = (literal(value), [value] * self.count)
+        return _Written(known, bound, self.count)
+
+
+def _computed(node: Any, scope: _Written) -> Iterator[tuple[_Written, Node]]:
+    """The parts of a definition that are computed, with what is known there. The body of a loop over literal rows comes once for
+    each: `round_to(out * width, 8)` is `round_to(16 * width, 8)` in the turn `(6, 3, 16)`."""
+    if isinstance(node, tuple):
+        parts: tuple[Any, ...] = node  # pyright: ignore[reportUnknownVariableType]
+        for part in parts:
+            yield from _computed(part, scope)
+    elif isinstance(node, s.For) and isinstance(node.items, s.List):
+        for turn in node.items.items:
+            yield from _computed(node.body, scope.in_turn([target.text for target in node.targets], turn))
+    elif isinstance(node, Node) and not isinstance(node, (s.Require, s.Init)):
+        if isinstance(node, (s.Binary, s.Unary, s.Call)):
+            yield scope, node
+        for name in node.__match_args__:
+            yield from _computed(getattr(node, name), scope)
 
 
 def _number(value: Any) -> int | float:

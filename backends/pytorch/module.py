@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from hashlib import sha256
 
@@ -36,7 +37,7 @@ def module_source(spec: Spec, model: Model, *, extra_outputs: tuple[str, ...] = 
     The model's statics, and the parameters of the file that it reads, are arguments of its constructor as far as sizes
     follow from them by short expressions. With `resizable` false its sizes are numbers, which takes a tenth of the time.
     `forward` takes the model's inputs and returns its output; several outputs, and the taps (then the emits) named in
-    `extra_outputs` after them, come as a named tuple `Outputs`. The only imports are torch's (and `NamedTuple` for that tuple).
+    `extra_outputs` after them, come as a named tuple `Outputs`. The only imports are torch's, `math` and `NamedTuple`.
     Raises Failed with E0501 for what cannot be expressed.
     """
     given = (spec.bodies, spec.sources, spec.params, spec.name, model, extra_outputs, resizable)
@@ -75,8 +76,9 @@ def _source(spec: Spec, model: Model, extra_outputs: tuple[str, ...], resizable:
         (first, *rest), head = docstring(about, 0), [head[0].removesuffix('"""'), ""]
         head += [first.removeprefix('"""'), *rest] if rest else [first.strip('"'), '"""']
     head.append("")
-    if len(fields_of) > 1:
-        head += ["from typing import NamedTuple", ""]
+    standard = ["import math"] if re.search(r"\bmath\.", body) else []
+    standard += ["from typing import NamedTuple"] if len(fields_of) > 1 else []
+    head += [*standard, *([""] if standard else [])]
     head.append("import torch")
     if "F." in body:
         head.append("import torch.nn.functional as F")
@@ -154,7 +156,7 @@ def write_class(cls: Class, classes: Classes, names: dict[str, str], about: str 
         lines.append("    pass")
     for line in cls.lines:
         text, _, words = line.text.partition("\x05")
-        text = named(classes.named(text), names)
+        text, words = named(classes.named(text), names), named(words, names)
         if not text:
             lines.append("")
             continue

@@ -14,6 +14,12 @@ from .python import unique
 _MARK = re.compile("\x06(\\w+)\x07")
 
 SOURCES = {
+    "round_to": '''
+def round_to(number, divisor):
+    """The nearest multiple of `divisor`, at least one, and at least 0.9 of `number`."""
+    nearest = max(divisor, int(number + divisor / 2) // divisor * divisor)
+    return nearest + divisor if nearest < 0.9 * number else nearest
+''',
     "causal_mask": '''
 def causal_mask(rows, columns, device=None):
     """Row t may attend to columns up to t; the last row is aligned with the last column."""

@@ -41,12 +41,10 @@ class _Rows:
         """Arguments of one of the bodies with the bound in the place of the length."""
 
         def put(value: Any) -> Any:
-            return (
-                tuple(map(put, value)) if isinstance(value, tuple) else self.bound.values[at] if _is(value) else value
-            )
-
-        def _is(value: Any) -> bool:
-            return isinstance(value, Dim) and value == self.lengths[at]
+            if isinstance(value, tuple):
+                items: tuple[Any, ...] = value  # pyright: ignore[reportUnknownVariableType]
+                return tuple(map(put, items))
+            return self.bound.values[at] if isinstance(value, Dim) and value == self.lengths[at] else value
 
         return {name: put(value) for name, value in args.items()}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ..messages import statics as errors
@@ -62,27 +63,36 @@ def _round_to(args: Sequence[Any]) -> int:
     )
 
 
-_FUNCTIONS: dict[str, Callable[[Sequence[Any]], Any]] = {
-    "sqrt": _real("sqrt", math.sqrt),
-    "exp": _real("exp", math.exp),
-    "log": _real("log", math.log),
-    "sin": _real("sin", math.sin),
-    "cos": _real("cos", math.cos),
-    "floor": _floor,
-    "min": _extreme("min", min),
-    "max": _extreme("max", max),
-    "round_to": _round_to,
+@dataclass(frozen=True)
+class StaticFunction:
+    """`evaluate` takes the arguments and gives the value, or raises a diagnostic. `python` is a function of Python that gives
+    the same for numbers: a built-in one, one of `math`, or one that generated source defines."""
+
+    evaluate: Callable[[Sequence[Any]], Any]
+    python: str
+
+
+def _of_math(name: str) -> StaticFunction:
+    return StaticFunction(_real(name, getattr(math, name)), f"math.{name}")
+
+
+FUNCTIONS: dict[str, StaticFunction] = {
+    **{name: _of_math(name) for name in ("sqrt", "exp", "log", "sin", "cos")},
+    "floor": StaticFunction(_floor, "math.floor"),
+    "min": StaticFunction(_extreme("min", min), "min"),
+    "max": StaticFunction(_extreme("max", max), "max"),
+    "round_to": StaticFunction(_round_to, "round_to"),
 }
 
-STATIC_FUNCTIONS = frozenset(_FUNCTIONS)
+STATIC_FUNCTIONS = frozenset(FUNCTIONS)
 
 
 def call(name: str, args: Sequence[Any]) -> Any:
     """`name(args)` for a function of `STATIC_FUNCTIONS`."""
-    function = _FUNCTIONS.get(name)
+    function = FUNCTIONS.get(name)
     if function is None:
         raise errors.unknown_function(name)
     for value in args:
         if isinstance(value, Dim):
             raise errors.symbolic(f"an argument of `{name}`", str(value))
-    return function(args)
+    return function.evaluate(args)

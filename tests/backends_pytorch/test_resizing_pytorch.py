@@ -24,8 +24,6 @@ SPECS = sorted(path.stem for path in (ROOT / "specs").glob("*.dlspec"))
 #: Statics that are no argument, because no expression of the forms that are tried gives their numbers.
 FIXED = {
     ("bilstm", "layers"),  # more layers are more parameters
-    ("efficientnet_b0", "width"),  # rounded to multiples of 8
-    ("mobilenet_v3", "width"),
     ("sunspots_tcn", "channels"),  # of one channel the first block needs no shortcut
 }
 #: Parameters of the file that are arguments, by model.
@@ -63,7 +61,7 @@ SIZES: dict[str, list[dict[str, Any]]] = {
     "digits_lstm": [{"hidden": 20, "classes": 3}],
     "digits_mlp": [{"hidden": 20, "classes": 4}, {"classes": 7}],
     "distillation": [{"hidden": 20}],
-    "efficientnet_b0": [{"classes": 5, "drop": 0.4}],
+    "efficientnet_b0": [{"classes": 5, "drop": 0.4, "width": 0.35}],
     "finetune": [{"width": 12, "classes": 5}],
     "gpt2": [{"ctx": 6, "d": 36, "depth": 1}, {"vocab": 90, "d": 64, "depth": 2, "heads": 4}, {"vocab": 90, "d": 60, "depth": 3, "heads": 5, "drop": 0.0}],
     "lenet5": [{"classes": 4}],
@@ -75,7 +73,7 @@ SIZES: dict[str, list[dict[str, Any]]] = {
     "mixtral": [{"ctx": 11, "depth": 1, "d": 32, "vocab": 80, "hidden": 20, "heads": 4, "kv_heads": 2}, 
         {"vocab": 90, "d": 48, "depth": 2, "heads": 6, "kv_heads": 3, "hidden": 20, "experts": 5, "active": 3},
     ],
-    "mobilenet_v3": [{"momentum": 0.3}, {"classes": 5}],
+    "mobilenet_v3": [{"momentum": 0.3, "width": 0.4}, {"classes": 5, "width": 1.1}],
     "resnet18": [{"classes": 5, "width": 12}],
     "resnet50": [{"classes": 5, "width": 10}],
     "seq2seq": [{"vocab": 90, "d": 20, "hidden": 12, "drop": 0.0}],
@@ -235,7 +233,12 @@ def test_without_the_texts_sizes_are_numbers(example: Callable[[str], Spec]) -> 
     [
         ("n = 8", "Linear((n + 3) // 4 * 4)", {"n"}),  # rounded up, as the author spells it
         ("n = 8", "Linear((n + 3) // 4)", {"n"}),
-        ("n = 8", "Linear(min(n, 100))", set()),
+        ("n = 8", "Linear(min(n, 100))", {"n"}),
+        ("n = 8", "Linear(max(4, n - 3)) -> Linear(floor(n / 2) + 1)", {"n"}),
+        ("w = 1.0", "Linear(round_to(40 * w, 8)) -> Linear(4 * round_to(10 * w, 8))", {"w"}),
+        ("w = 1.0", "for (a, b) in [(40, 1), (24, 2)] { Linear(round_to(a * w, 8)) -> Linear(b) }", {"w"}),
+        ("n = 4", "dropout(1 / sqrt(n)) -> Linear(floor(exp(n / 4)))", {"n"}),
+        ("math = 9", "Linear(floor(sqrt(math)))", set()),  # the name is taken
         ("n = 8", "if n > 4 { Linear(n) -> relu } else { Linear(n) }", set()),
         ("n = 8, m = 3", "Linear(n * m) -> Linear(2 * n + m)", {"n", "m"}),
         ("n = 8, m = 2", "Linear(n // m)", {"n", "m"}),

@@ -116,7 +116,9 @@ model M(a: [B, T <= 12, 6], b: [B, S <= 12, 6]) -> (y: [B, T, 6], z: [B, S, 6]) 
         assert torch.equal(have, want)
 
 
-@pytest.mark.parametrize("value", ["sinusoid(T, 6) -> roll(1, 0)", "sinusoid(T, 6) -> [T, D] => [D, T] -> [D, T] => [T, D]"])
+@pytest.mark.parametrize(
+    "value", ["sinusoid(T, 6) -> roll(1, 0)", "sinusoid(T, 6) -> [T, D] => [D, T] -> [D, T] => [T, D]"]
+)
 def test_what_mixes_codes_is_not(value: str, written: Written) -> None:
     _, source = written(f"model M(x: [B, T <= 12, 6]) -> (y: [B, T, 6]) {{ y = x + ({value}) }}")
     assert "sinusoid(12, 6), persistent" in source

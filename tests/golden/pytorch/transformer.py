@@ -4,6 +4,8 @@ The Transformer (Vaswani et al., 2017) from encoder to decoder; a map takes Mari
 translation models (`opus-mt-*`).
 """
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -171,11 +173,11 @@ class Transformer(nn.Module):
             raise ValueError(f"expected T <= {self.width}, got T = {T}")
         src_keep = (src != 0)[:, None, None, :]  # [B, 1, 1, S]
         tgt_keep = (tgt != 0)[:, None, None, :]  # [B, 1, 1, T]
-        x = self.embed(src) * (self.d**0.5) + self.positions[:S]  # [B, S, d]
+        x = self.embed(src) * math.sqrt(self.d) + self.positions[:S]  # [B, S, d]
         memory = F.dropout(x, self.drop, self.training)
         for encoder_layer in self.encoder.layers:
             memory = encoder_layer(memory, src_keep)
-        x = self.embed(tgt) * (self.d**0.5) + self.positions[:T]  # [B, T, d]
+        x = self.embed(tgt) * math.sqrt(self.d) + self.positions[:T]  # [B, T, d]
         x = F.dropout(x, self.drop, self.training)
         for decoder_layer in self.decoder.layers:
             x = decoder_layer(x, memory, tgt_keep, src_keep)
