@@ -122,7 +122,7 @@ class Tables:
         return rows
 
     def _is_plain(self, position: int, node: OpNode) -> bool:
-        """Whether a node computes the same each time it is run, from numbers that the spec knows, and is no layer."""
+        """Whether a node computes the same each time it is run, from numbers that the spec knows. A layer does not."""
         operator = find(node.op)
         if operator is None or node.instance is not None or node.path is not None or len(node.outputs) != 1:
             return False
