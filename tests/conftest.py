@@ -66,7 +66,7 @@ class Sizes:
 @pytest.fixture(scope="session")
 def sizes(request: pytest.FixtureRequest) -> Sizes:
     full = bool(request.config.getoption("--full"))
-    cases = request.config.getoption("--cases") or (100_000 if full else 2_000)
+    cases = request.config.getoption("--cases") or (100_000 if full else 600)
     if full:
         return Sizes(True, cases, kills=50, seeds=(0, 1, 2), split_seeds=(0, 1, 2, 3, 4))
     return Sizes(False, cases, kills=5, seeds=(0,), split_seeds=(0,))

@@ -13,6 +13,7 @@ from dlc.backends.pytorch.recipe import recipe_functions, recipe_source
 from dlc.compiler.ir.model import Spec
 from dlc.compiler.ir.train import Train
 from dlc.runtime import api
+from dlc.tests.sizes import thinned
 
 SPECS = Path(__file__).resolve().parents[2] / "specs"
 RECORDS = 60_000
@@ -69,7 +70,7 @@ def called(spec: Spec, train: Train) -> set[str]:
     return (names | {offers.evaluation.figures}) - {""}
 
 
-@pytest.mark.parametrize("name", [*variants()])
+@pytest.mark.parametrize("name", thinned(variants(), 3))
 def test_each_function_is_called_and_there_once(name: str) -> None:
     for spec, train in sections(name):
         functions = definitions(recipe_source(spec, train, RECORDS))
@@ -86,7 +87,7 @@ def test_each_function_is_called_and_there_once(name: str) -> None:
         assert reached == set(functions)
 
 
-@pytest.mark.parametrize("name", [*variants()])
+@pytest.mark.parametrize("name", thinned(variants(), 3))
 def test_each_function_says_its_types(name: str) -> None:
     for spec, train in sections(name):
         for function in definitions(recipe_source(spec, train, RECORDS)).values():
@@ -94,7 +95,7 @@ def test_each_function_says_its_types(name: str) -> None:
             assert all(argument.annotation is not None for argument in function.args.args)
 
 
-@pytest.mark.parametrize("name", [*variants()])
+@pytest.mark.parametrize("name", thinned(variants(), 3))
 def test_no_variable_is_bound_twice(name: str) -> None:
     for spec, train in sections(name):
         for function in definitions(recipe_source(spec, train, RECORDS)).values():

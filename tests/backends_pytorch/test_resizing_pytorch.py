@@ -17,6 +17,7 @@ from dlc.backends.pytorch.module import class_name, module_source
 from dlc.compiler.check import check
 from dlc.compiler.ir.model import Model, Spec
 from dlc.compiler.sizes.dims import evaluate
+from dlc.tests.sizes import thinned
 
 from .conftest import ROOT, filled
 
@@ -160,7 +161,7 @@ def assert_equal(have: Any, want: Any) -> None:
         assert_equal(one, other)
 
 
-@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize("name", thinned(SPECS, 3))
 def test_every_numeric_static_is_an_argument_with_its_value(name: str, example: Callable[[str], Spec]) -> None:
     spec = example(f"specs/{name}.dlspec")
     for model in spec.models:
@@ -172,7 +173,7 @@ def test_every_numeric_static_is_an_argument_with_its_value(name: str, example: 
         assert {key: one.default for key, one in arguments.items()} == wanted
 
 
-@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize("name", thinned(SPECS, 3))
 def test_defaults_give_the_plain_model(name: str, example: Callable[[str], Spec]) -> None:
     spec = example(f"specs/{name}.dlspec")
     for model in spec.models:

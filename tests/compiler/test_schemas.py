@@ -18,6 +18,7 @@ from dlc.compiler.schemas import FOLDER, schemas, text
 from dlc.compiler.text.parse import parse
 from dlc.compiler.text.read import read_source
 from dlc.compiler.text.tree_json import ast_from_json, ast_to_json
+from dlc.tests.sizes import thinned
 
 ROOT = Path(__file__).resolve().parents[2]
 SPECS = sorted([*(ROOT / "tests" / "language").glob("*/*.dlspec"), *(ROOT / "specs").rglob("*.dlspec")])
@@ -60,7 +61,7 @@ def test_current() -> None:
     assert {path.name for path in FOLDER.glob("*.json")} == set(schemas())
 
 
-@pytest.mark.parametrize("path", SPECS, ids=lambda path: f"{path.parent.name}/{path.stem}")
+@pytest.mark.parametrize("path", thinned(SPECS, 4), ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_every_spec(path: Path) -> None:
     source = read_source(path)
     assert isinstance(source, Source)

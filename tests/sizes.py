@@ -1,0 +1,13 @@
+"""What the normal size leaves to `make test-full`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+
+def thinned(items: Iterable[Any], every: int) -> list[Any]:
+    """Parameters of a test, of which the normal size tries one in `every`: what it tests is tested by each of them."""
+    return [pytest.param(item, marks=pytest.mark.long if at % every else ()) for at, item in enumerate(items)]
