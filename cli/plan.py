@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..compiler.catalogue import SEGMENTS, SOURCES
+from ..compiler.catalogue.ops import find
 from ..compiler.ir.expand import parameter_count, parameters, selects
 from ..compiler.sizes.types import shape_text
 
@@ -228,7 +229,8 @@ def _frozen_norms(owned: Iterable[tuple[str, ParameterEntry]], frozen: Collectio
     """Batch norms of which every parameter is frozen: they keep their statistics."""
     norms: dict[str, bool] = {}
     for path, entry in owned:
-        if entry.layer == "BatchNorm":
+        operator = find(entry.layer)
+        if operator is not None and operator.mixes_batch:
             layer = path.rpartition(".")[0]
             norms[layer] = norms.get(layer, True) and path in frozen
     return sum(norms.values())

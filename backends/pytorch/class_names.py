@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ...compiler.catalogue.ops import find
 from ...compiler.ir.model import OpNode, Spec
 from .definition import Class
 from .functions import function_name, words
@@ -48,8 +49,8 @@ def _differences(cls: Class, classes: Sequence[Class], spec: Spec) -> Iterator[s
     if first is None:  # the name is that of another block, or of the model
         return
     yield from _statics_of(spec, cls, [other for other in classes if other.base_name == cls.base_name])
-    ops = [{n.op for n in spec.bodies[c.bodies[0]].nodes if isinstance(n, OpNode)} for c in (cls, first)]
-    if {"add", "plus"} & (ops[0] - ops[1]):
+    mine, others = ({n.op for n in spec.bodies[c.bodies[0]].nodes if isinstance(n, OpNode)} for c in (cls, first))
+    if any(operator.linear == "sum" for op in mine - others if (operator := find(op)) is not None):
         yield "Residual"
     yield from _statics_of(spec, cls, [first])
 

@@ -27,17 +27,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...compiler.catalogue.ops import find
 from ...compiler.ir.expand import ParameterEntry, instances, join, parameters
 from ...compiler.ir.model import Init, Instance, Model, Parameter, Spec
-from .constants import Constants, Number, Varies
+from .constants import Constants, Varies
+from .initial_statements import InitialStatements
 from .lines import Line
-from .python import literal, quoted
-
-#: Layers whose parameters are found by the class of their module.
-_KINDS = {
-    "Linear": "nn.Linear", "Conv": r"nn.Conv\dd", "ConvTranspose": r"nn.ConvTranspose\dd", "Embedding": "nn.Embedding",
-    "LayerNorm": "nn.LayerNorm", "RMSNorm": "nn.RMSNorm", "GroupNorm": "nn.GroupNorm", "BatchNorm": r"nn.BatchNorm\dd",
-}  # fmt: skip
+from .lowering import module_classes
+from .python import quoted
 
 #: How many parameters are named one by one, rather than found by what their names end in.
 FEW = 4
@@ -82,10 +79,11 @@ class InitialValues:
         groups: dict[tuple[str, str], list[ParameterEntry]] = {}
         for entry in self.entries:
             groups.setdefault((entry.layer, entry.leaf), []).append(entry)
-        attention = any(entry.layer == "MultiHeadAttention" for entry in self.entries)  # its output is an nn.Linear too
+        inside = {held for entry in self.entries for held in module_classes(entry.layer)[1]}
         found: list[Rule] = []
         for (kind, leaf), entries in groups.items():
-            if kind not in _KINDS or (attention and kind == "Linear") or len(entries) < 2:
+            module, _ = module_classes(kind)
+            if not module or module in inside or len(entries) < 2:
                 continue
             if not all(entry.path in self.special for entry in entries):
                 continue
@@ -154,7 +152,7 @@ class InitialValues:
             if len(self.sizes) > 1:
                 raise Varies
             self.rules = [Rule((e.init,), paths=(path,)) for path, e in self.special.items() if e.init is not None]
-        write = _Writer(constants)
+        write = InitialStatements(constants)
         body: list[Line] = []
         by_kind: dict[tuple[str, ...], list[str]] = {}
         for rule in self.rules:
@@ -170,7 +168,9 @@ class InitialValues:
         if merged:
             body.append(Line("for module in self.modules():"))
         for at, (kinds, texts) in enumerate(merged.items()):
-            classes = [name for kind in kinds for name in sorted(set(re.findall(_KINDS[kind] + r"\b", source)))]
+            classes = [
+                name for kind in kinds for name in sorted(set(re.findall(module_classes(kind)[0] + r"\b", source)))
+            ]
             given = classes[0] if len(classes) == 1 else f"({', '.join(classes)})"
             body.append(Line(f"{'if' if at == 0 else 'elif'} isinstance(module, {given}):", 1))
             for text in texts:
@@ -190,7 +190,7 @@ class InitialValues:
         say = Line('"""Initial values that differ from PyTorch\'s defaults."""', 1)
         return [*head, Line("def init_weights(self) -> None:"), say, *(Line(x.text, x.indent + 1) for x in body)]
 
-    def _module_lines(self, rule: Rule, write: _Writer) -> list[str]:
+    def _module_lines(self, rule: Rule, write: InitialStatements) -> list[str]:
         place = f"module.{rule.leaf}"
         texts = write(rule.inits, place)
         owners = {entry.path.rpartition(".")[0] for entry in self.entries if entry.layer == rule.kind}
@@ -203,59 +203,10 @@ class InitialValues:
 def _stated(layer: Instance, parameter: Parameter) -> bool:
     """Whether a layer gives the init of its parameter itself, as `Linear(4, init = zeros)` and every `Param` do."""
     given: Any = layer.args.get("init")
-    return layer.op == "Param" or (given is not None and parameter.init is not None and given[0] == parameter.init.name)
-
-
-class _Writer:
-    """Statements that fill a tensor."""
-
-    def __init__(self, constants: Constants) -> None:
-        self.constants = constants
-        self.plain = False  # whether a tensor is written to outside of `nn.init`
-
-    def __call__(self, inits: Sequence[Init], place: str) -> list[str]:
-        name = inits[0].name
-        given = {key: self.number([init.args[key] for init in inits]) for key in inits[0].args if key != "zero_row"}
-        args = inits[0].args
-        mean = [] if args.get("mean", 0.0) == 0 else [f"mean={given['mean']}"]
-        match name:
-            case "zeros" | "ones":
-                text = f"nn.init.{name}_({place})"
-            case "constant":
-                text = f"nn.init.constant_({place}, {given['v']})"
-            case "normal":
-                options = [place, *mean, f"std={given['std']}"]
-                text = f"nn.init.normal_({', '.join(options)})"
-            case "trunc_normal":
-                low = self.number([init.args.get("mean", 0.0) - 2 * init.args["std"] for init in inits])
-                high = self.number([init.args.get("mean", 0.0) + 2 * init.args["std"] for init in inits])
-                options = [place, *mean, f"std={given['std']}", f"a={low}", f"b={high}"]
-                text = f"nn.init.trunc_normal_({', '.join(options)})"
-            case "uniform":
-                text = f"nn.init.uniform_({place}, {given['low']}, {given['high']})"
-            case "xavier_uniform" | "xavier_normal" | "orthogonal":
-                gain = [] if args["gain"] == 1 else [f"gain={given['gain']}"]
-                text = f"nn.init.{name}_({', '.join([place, *gain])})"
-            case "kaiming_uniform" | "kaiming_normal":
-                options = [] if args["mode"] == "fan_in" else [f"mode={quoted(args['mode'])}"]
-                options += [] if args["act"] == "leaky_relu" else [f"nonlinearity={quoted(args['act'])}"]
-                text = f"nn.init.{name}_({', '.join([place, *options])})"
-            case "s4d_real":
-                self.plain = True
-                return [f"{place}.copy_(torch.arange(1, {place}.shape[-1] + 1).log())"]
-            case _:
-                raise AssertionError(name)
-        if args.get("zero_row") is None:
-            return [text]
-        self.plain = True
-        return [text, f"{place}[{int(args['zero_row'])}] = 0"]
-
-    def number(self, values: Sequence[Any]) -> str:
-        if isinstance(values[0], str):
-            return values[0]
-        if all(value == values[0] for value in values):
-            return literal(values[0])
-        return Number(tuple(values), self.constants).in_forward()
+    operator = find(layer.op or "")
+    return (operator is not None and operator.bare == "parameter") or (
+        given is not None and parameter.init is not None and given[0] == parameter.init.name
+    )
 
 
 __all__ = ["InitialValues"]

@@ -278,6 +278,8 @@ class Lowering:
     targets: Callable[[Application, Sequence[str]], str] | None = None
     #: Whether the module of a layer with a `forward` of its own is simply called, for these arguments.
     plain_call: Callable[[dict[str, Any]], bool] | None = None
+    #: Which `nn` class the module of a layer is, as a pattern, and which ones are inside it.
+    modules: tuple[str, tuple[str, ...]] = ("", ())
     #: What of a function depends on sizes alone, from its arguments and the types of its inputs.
     table: TableLowering | None = None
 
@@ -300,12 +302,16 @@ def function(*names: str) -> Callable[[FunctionLowering], FunctionLowering]:
     return register
 
 
-def constructor(*names: str) -> Callable[[ConstructorLowering], ConstructorLowering]:
-    """Registers the module of a layer."""
+def constructor(
+    *names: str, module: str = "", inside: tuple[str, ...] = ()
+) -> Callable[[ConstructorLowering], ConstructorLowering]:
+    """Registers the module of a layer. `module` is a pattern of its class where `init_weights` may find it by that, `inside`
+    are classes of modules that it consists of."""
 
     def register(lowering: ConstructorLowering) -> ConstructorLowering:
         for name in names:
             entry(name).constructor = lowering
+            entry(name).modules = (module, inside)
         return lowering
 
     return register
@@ -366,6 +372,11 @@ def has_lowering(op: str) -> bool:
     if op not in _TABLE:
         _load(LOSSES.module_of(op) if op in LOSSES else module_of(op))
     return op in _TABLE
+
+
+def module_classes(layer: str) -> tuple[str, tuple[str, ...]]:
+    """The pattern of the class that a layer's module has ("": none to find it by), and those of modules inside it."""
+    return _TABLE[layer].modules if layer and has_lowering(layer) else ("", ())
 
 
 def module_class(node: OpNode) -> str | None:
@@ -430,6 +441,7 @@ __all__ = [
     "has_lowering",
     "lowering",
     "module",
+    "module_classes",
     "plain",
     "table",
     "targets",

@@ -21,6 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from ...compiler.catalogue.ops import find
 from ...compiler.ir.model import AnyNode, Body, CallNode, Instance, OpNode, Value
 from ...compiler.sizes.types import TensorType
 from .constants import free
@@ -183,7 +184,8 @@ class _Filling:
                 return None
             self.pending[output.id] = operands[0]
             return self._empty(node, self.known[operands[0]])
-        if node.op not in ("add", "plus") or any(value not in operands for value in self.pending):
+        operator = find(node.op)
+        if operator is None or operator.linear != "sum" or any(value not in operands for value in self.pending):
             return None
         reads = [v for n in self.full.nodes for v in n.inputs] + [result.value for result in self.full.outputs]
         if any(reads.count(value) != 1 for value in self.pending):

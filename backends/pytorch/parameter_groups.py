@@ -29,6 +29,7 @@ from typing import Any, TypeAlias
 
 from ...compiler.catalogue import OPTIMIZERS
 from ...compiler.catalogue.clock import clock_of, length_of
+from ...compiler.catalogue.ops import find
 from ...compiler.ir.expand import parameters
 from ...compiler.ir.model import Selector, Spec
 from ...compiler.ir.train import Phase, Schedule, Train, Update
@@ -173,7 +174,7 @@ class _Groups:
     def matrices(self) -> _Rule:
         """What Muon updates."""
         matrices = [entry for entry in self.entries if len(entry.shape) == 2]
-        tables = {entry.path for entry in matrices if entry.layer == "Embedding"}
+        tables = {entry.path for entry in matrices if (layer := find(entry.layer)) is not None and layer.is_table}
         text = "p.ndim == 2" + (f" and {negated(by_name(tables, self.known))}" if tables else "")
         return _Rule(text, frozenset({entry.path for entry in matrices} - tables), "matrices")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 
+from ...compiler.catalogue.ops import find
 from ...compiler.catalogue.penalties import selected
 from ...compiler.ir.expand import parameters
 from ...compiler.ir.globs import glob
@@ -25,12 +26,6 @@ from .support import SOURCES, support
 from .variables import Region, operands
 
 BATCH = "batch: dict[str, Tensor]"
-
-#: What the results of operators are called that are not called as their operator is.
-RESULTS = {"plus": "total", "minus": "difference", "times": "product", "divide": "ratio", "negative": "negated"}
-
-#: Operators that keep a term a sum of counted losses times numbers.
-LINEAR = ("times", "divide", "plus", "minus", "negative", "add")
 
 
 class RecipeFunction:
@@ -119,11 +114,12 @@ class RecipeFunction:
         if not isinstance(node, OpNode):
             return "x"
         first = node.inputs[0] if node.inputs else None
-        if node.op == "stop_grad" and isinstance(first, int):
+        operator = find(node.op)
+        if operator is not None and operator.flat and operator.keeps and isinstance(first, int):
             return self.body.value(first).name or self.origin(first)
         if node.op in SOURCES:  # a variable would hide the function of the file
             return node.op.partition("_")[0]
-        return RESULTS.get(node.op, node.op)
+        return operator.result or node.op if operator is not None else node.op
 
     @property
     def device(self) -> str:
@@ -203,9 +199,10 @@ def only_counted(body: Body, value: int, counts: Collection[int]) -> bool:
         position, node = found
         if position in counts:
             continue
-        if not isinstance(node, OpNode) or node.op not in LINEAR:
+        operator = find(node.op) if isinstance(node, OpNode) else None
+        if operator is None or not operator.linear:
             return False
-        if node.op in ("plus", "minus") and not all(isinstance(operand, int) for operand in node.inputs):
+        if operator.linear != "scaled" and not all(isinstance(operand, int) for operand in node.inputs):
             return False
         waiting += [operand for operand in node.inputs if isinstance(operand, int)]
     return True

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from ...compiler.catalogue.ops import is_buffer
 from ...compiler.ir.expand import join, turns
 from ...compiler.ir.model import Body, ModeNode, RepeatNode, ScanNode
 from .bodies import location, numbered, owns, singular, uses
@@ -251,7 +252,7 @@ class Scopes:
         slot = self.root.at(self.segments(path))
         slot.kind = "leaf"
         slot.text = self.layers.construct(group, instances)
-        slot.buffer = instances[0].op == "Buffer"
+        slot.buffer = is_buffer(instances[0].op or "")
         if instances[0].body is not None:
             slot.inner = self.build.tree(instances[0].body)
 

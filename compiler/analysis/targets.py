@@ -186,12 +186,12 @@ class _Reader:
         loss, operator = LOSSES.get(node.op), find(node.op)
         if loss is not None:
             return self.loss(node, loss, given)
-        if node.op == "stop_grad":
+        if operator is not None and operator.flat and operator.keeps:
             return constant_of(given[0])
-        if node.op in ("plus", "minus", "add") and same_shape(given, types):
+        if operator is not None and operator.linear in ("sum", "difference") and same_shape(given, types):
             found: Flow = given[0]
             for other in given[1:]:
-                found = self.added(found, other, -1.0 if node.op == "minus" else 1.0)
+                found = self.added(found, other, -1.0 if operator.linear == "difference" else 1.0)
             return found
         if node.op == "negative":
             return self.multiplied(given[0], -1.0)
@@ -288,7 +288,7 @@ class _Reader:
         rests = [self.rest(flow) for flow in given]
         operator = find(node.op)
         first = rests[0] if rests else None
-        if node.op == "where" and len(given) == 3:
+        if operator is not None and operator.chooses:
             return self._chosen(given, rests)
         if node.op == "times" and rests[0] is None:
             first = rests[1]

@@ -159,7 +159,8 @@ class _Checker:
         for node in body.nodes:
             if isinstance(node, OpNode):
                 if node.inputs and node.inputs[0] in reached:
-                    if node.op == "Embedding":
+                    operator = find(node.op)
+                    if operator is not None and operator.is_table:
                         yield node
                     elif _is_view(node):
                         reached.update(output.id for output in node.outputs)

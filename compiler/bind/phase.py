@@ -6,6 +6,7 @@ import math
 import sys
 from collections.abc import Iterator
 
+from ..catalogue.ops import find
 from ..catalogue.penalties import selected
 from ..catalogue.train_sections import LOG, NOT_IN_PHASE, PHASE, RUNTIME, STEP, TRAIN
 from ..elaborate.instances import reachable
@@ -180,8 +181,10 @@ class PhaseBinder:
                     return
             for index in reachable(bodies, update.body):
                 for node in bodies[index].nodes:
-                    if isinstance(node, OpNode) and node.op == "BatchNorm":
-                        self.report.add(training_errors.across_examples(place, "`BatchNorm`", node.span, micro, batch))
+                    operator = find(node.op) if isinstance(node, OpNode) else None
+                    if operator is not None and operator.mixes_batch:
+                        what = f"`{operator.name}`"
+                        self.report.add(training_errors.across_examples(place, what, node.span, micro, batch))
                         return
 
     def _no_epochs(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..catalogue.ops import is_buffer
 from ..catalogue.sections import WEIGHTS
 from ..elaborate.state import State
 from ..elaborate.unmatched import check_labels
@@ -111,7 +112,7 @@ def _correspond(item: top_level.Rule, theirs: Foreign) -> None:
 def _unproduced(state: State, model: Model, rules: list[top_level.Rule]) -> list[str]:
     """The parameters without a rule (counters of batch norms and buffers excepted); a rule without a parameter is reported."""
     spec = Spec(edition="1", name="", bodies=tuple(state.bodies), models=(model,))
-    paths = [entry.path for entry in parameters(spec, model) if entry.leaf != COUNTER and entry.layer != "Buffer"]
+    paths = [entry.path for entry in parameters(spec, model) if entry.leaf != COUNTER and not is_buffer(entry.layer)]
     left = set(paths)
     for rule in rules:
         ours = rule.ours.value

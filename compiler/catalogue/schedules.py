@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from .arguments import Count, Names, NotNegative, Path, Positive, Time, Watch
 from .entry import Entry
@@ -145,6 +146,11 @@ class WeightSource(Entry):
     #: Holds the names of another library, which the labels of the model must agree with.
     foreign: ClassVar[bool] = True
 
+    @classmethod
+    def shown(cls, args: Mapping[str, Any]) -> str:
+        """It in a few words: the repository, the path as written."""
+        raise NotImplementedError(cls.name)
+
 
 class Torchvision(WeightSource):
     """Weights of torchvision by model and weights name."""
@@ -155,6 +161,10 @@ class Torchvision(WeightSource):
 
     example = 'weights = torchvision("resnet18", "IMAGENET1K_V1", skip = ["fc.**"])'
 
+    @classmethod
+    def shown(cls, args: Mapping[str, Any]) -> str:
+        return f"{args['model']} {args['weights']}"
+
 
 class Hf(WeightSource):
     """The safetensors of a Hugging Face repository."""
@@ -163,6 +173,10 @@ class Hf(WeightSource):
     skip: Names = ()
 
     example = 'weights = hf("openai-community/gpt2")'
+
+    @classmethod
+    def shown(cls, args: Mapping[str, Any]) -> str:
+        return args["repo"]
 
 
 class File(WeightSource):
@@ -173,3 +187,7 @@ class File(WeightSource):
 
     foreign = False
     example = 'weights = file("weights.safetensors")'
+
+    @classmethod
+    def shown(cls, args: Mapping[str, Any]) -> str:
+        return args["path"]

@@ -32,6 +32,8 @@ class Source(Entry):
     names_splits: ClassVar[bool] = False
     #: Finds the files of a split in its directory, without `{split}` in the path.
     finds_splits: ClassVar[bool] = False
+    #: A text file holds a record in each line.
+    lines: ClassVar[bool] = False
     #: Ends of names of files that hold such records, so that `dlc predict` reads them: `.csv`.
     suffixes: ClassVar[tuple[str, ...]] = ()
 
@@ -196,6 +198,7 @@ class TextLines(Source):
 
     path: Path
 
+    lines = True
     example = 'source = text_lines("sentences.txt")'
 
     @classmethod

@@ -108,10 +108,10 @@ def _names(data: Data, field: DataField) -> tuple[tuple[str, ...] | None, int | 
     graph = data.graph
     node = graph.nodes[graph.real(field.node, False)]
     while True:
-        match node.op:
-            case "category":
+        match transforms.of(node.op).stands_for or node.op:
+            case "classes":
                 return tuple(graph.fitted[node.id]["names"]), None
-            case "vocab":
+            case "words":
                 return None, vocabulary_size(node.args, graph.fitted[node.id])
             case "source":
                 column = data.table.columns.get(node.args["field"])

@@ -212,7 +212,7 @@ class Graph:
         """How many numbers the `vocab` below a node gives; None where another transform makes them."""
         while node.inputs:
             node = self.nodes[self.real(node.inputs[0], False)]
-            if node.op == "vocab":
+            if transforms.of(node.op).stands_for == "words":
                 return vocabulary_size(node.args, self.fitted[node.id])
         return None
 
@@ -324,7 +324,7 @@ def batched(value: Value, node: DataNode, index: Tensor, device: torch.device) -
 
 def padded(found: Value, node: DataNode, device: torch.device) -> Tensor:
     """Records as one tensor. Where all are empty they get one place of padding: no layer has to work on nothing."""
-    fill = node.args["v"] if node.op == "pad" else 0
+    fill = node.args["v"] if transforms.of(node.op).fills_batch else 0
     if isinstance(found, list):
         found = moved(torch.nn.utils.rnn.pad_sequence(found, batch_first=True, padding_value=fill), device)
     assert isinstance(found, Tensor)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -21,19 +21,28 @@ Records = NDArray[np.int64]
 def divide(section: DataSet, table: Table) -> dict[Split, Records]:
     """The record numbers of each split that the section has (for a stream: positions, ascending)."""
     args, span = section.split.args, section.split.span
-    match section.split.name:
-        case "all":
-            found = {args["split"]: np.arange(table.count, dtype=np.int64)}
-        case "random":
-            found = _random(table, args, span)
-        case "contiguous":
-            found = _contiguous(table, args, span)
-        case _:
-            found = _named(table, args)
+    found = divider(section.split.name)(table, args, span)
     for split, records in found.items():
         if not len(records):
             raise mistakes.split_empty(span, split, table.count)
     return found
+
+
+def divider(name: str) -> Callable[[Table, Mapping[str, Any], Span], dict[Split, Records]]:
+    """What divides records: the function of this file with the name of the entry. KeyError when there is none."""
+    return globals()[f"divide_{name}"]
+
+
+def divide_all(table: Table, args: Mapping[str, Any], span: Span) -> dict[Split, Records]:
+    return {args["split"]: np.arange(table.count, dtype=np.int64)}
+
+
+def divide_folders(table: Table, args: Mapping[str, Any], span: Span) -> dict[Split, Records]:
+    return _named(table, args)
+
+
+def divide_files(table: Table, args: Mapping[str, Any], span: Span) -> dict[Split, Records]:
+    return _named(table, args)
 
 
 def _fractions(args: Mapping[str, Any]) -> dict[Split, float]:
@@ -74,7 +83,7 @@ def _sortable(table: Table, name: str, span: Span) -> NDArray[Any]:
     return values
 
 
-def _random(table: Table, args: Mapping[str, Any], span: Span) -> dict[Split, Records]:
+def divide_random(table: Table, args: Mapping[str, Any], span: Span) -> dict[Split, Records]:
     fractions = _fractions(args)
     base = randomness.key(args["seed"], "split")
     if args.get("group") is not None:
@@ -140,7 +149,7 @@ def _by_groups_of_kinds(group: Records, kinds: Records, fractions: Mapping[Split
     return {split: np.sort(np.concatenate(parts)).astype(np.int64) for split, parts in found.items()}
 
 
-def _contiguous(table: Table, args: Mapping[str, Any], span: Span) -> dict[Split, Records]:
+def divide_contiguous(table: Table, args: Mapping[str, Any], span: Span) -> dict[Split, Records]:
     fractions = _fractions(args)
     order = np.arange(table.count, dtype=np.int64)
     if args.get("by") is not None:

@@ -57,7 +57,7 @@ def part(split: Split, begin: int, end: int, nodes: list[DataNode]) -> Part:
         n, length = node.args["n"], end - begin
         if length < n:
             raise mistakes.stream_too_short(node.span, split, length, n)
-        if node.op == "window":
+        if "stride" in node.args:
             counts.append((length - n) // node.args["stride"] + 1)
         else:
             counts.append(-(-length // n) if split == "train" else length // n)
@@ -71,11 +71,11 @@ def windows(
     `random_window` begin anywhere."""
     n = node.args["n"]
     begin, end = part.stream
-    if node.op == "random_window" and draw is not None:
+    if transforms.of(node.op).random and draw is not None:
         u = randomness.record_keys(randomness.key(draw.base, "node", node.id), draw.records)
         starts = (u % np.uint64(end - begin - n + 1)).astype(np.int64) + begin
     else:  # an epoch of training rounds its windows up: read in order, the last one overlaps with that before it
-        starts = begin + positions * (node.args["stride"] if node.op == "window" else n)
+        starts = begin + positions * node.args.get("stride", n)
         starts = np.minimum(starts, end - n)
     source, *nodes = below(graph, node)
     cut = _stream(graph, source)[starts[:, None] + np.arange(n)]

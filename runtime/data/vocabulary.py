@@ -41,7 +41,7 @@ def of_field(section: DataSet, field: str, fitted: Mapping[int, Mapping[str, Any
         node = section.node(node.inputs[-1])
     if node.id not in fitted:
         return None
-    if node.op == "vocab":
+    if transforms.of(node.op).stands_for == "words":
         return _of_words(section, node, fitted[node.id]["words"])
     if node.op == "source" and "names" in fitted[node.id]:
         line = section.source.args.get("unit") == "line"

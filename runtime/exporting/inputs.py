@@ -117,19 +117,19 @@ def _into(spec: Spec, body: Body, node: Any, at: int, found: Domain) -> Iterator
     match node:
         case OpNode():
             operator = find(node.op)
-            if node.op == "Embedding":
-                found.highs.append(node.args["count"])
-            elif node.op == "gather" and at == 1:
-                found.highs.append(_axis_size(body, node))
-            elif node.op == "scatter" and at == 1:
-                found.highs.append(node.args["size"])
-            elif node.op in ("LSTM", "GRU", "RNN") and at == 1:
-                source = node.inputs[0]
-                assert isinstance(source, int)
-                found.highs.append(body.value(source).type.shape[1] + 1)
-            elif node.op in ("floor_divide", "modulo") and at == 1:
+            if operator is None:
+                return
+            types = [body.value(v).type if isinstance(v, int) else None for v in node.inputs]
+            args = {name: value for name, value in node.args.items() if name != "init"}
+            positions = operator(**args).positions(*types)
+            if positions is not None and positions[0] == at:
+                found.highs.append(positions[1])
+            elif operator.tensors[min(at, len(operator.tensors) - 1)][0] == "lengths":
+                assert types[0] is not None
+                found.highs.append(types[0].shape[1] + 1)
+            elif operator.refuses == "zero" and at == 1:
                 found.divides = True
-            elif operator is not None and operator.keeps:
+            elif operator.keeps:
                 yield from ((body, output.id) for output in node.outputs)
         case CallNode() | ScanNode():
             inner = spec.bodies[node.body]
@@ -139,10 +139,3 @@ def _into(spec: Spec, body: Body, node: Any, at: int, found: Domain) -> Iterator
             yield inner, inner.inputs[at].id
         case _:
             pass
-
-
-def _axis_size(body: Body, node: OpNode) -> Size:
-    source = node.inputs[0]
-    assert isinstance(source, int)
-    shape = body.value(source).type.shape
-    return shape[node.args["axis"] % len(shape)]

@@ -163,7 +163,7 @@ def _table(opened: TrainedModel, section: DataSet, inputs: Any) -> Table:
             raise BadInput(f"there is no file `{file}`")
     suffix = files[0].suffix.lower()
     if all(file.suffix.lower() in IMAGE_SUFFIXES for file in files):
-        name = "first" if section.source.name == "image_pairs" else "image"
+        name = _image_field(section)
         return Table({name: Images(files)}, len(files), lambda i: str(files[i]), "the given images", order=(name,))
     if len(files) > 1:
         raise BadInput("several files can be read at once only if they are images", helps=("run it once per file",))
@@ -185,6 +185,12 @@ def _read(kind: str, file: Path, span: Span) -> Table:
     return Table(columns, count, place, f"`{file}`", order=tuple(columns))
 
 
+def _image_field(section: DataSet) -> str:
+    """The first field of the source that holds images."""
+    fields = SOURCES[section.source.name].fields(section.source.args) or {}
+    return next((name for name, type in fields.items() if type.dtype == "u8"), "image")
+
+
 def _made(columns: dict[str, Column], name: str) -> Table:
     if not columns:
         raise BadInput("nothing to predict", helps=("give arrays by source field",))
@@ -196,8 +202,8 @@ def _made(columns: dict[str, Column], name: str) -> Table:
 
 
 def _text(opened: TrainedModel, section: DataSet, file: Path) -> Table:
-    if section.source.name == "text_lines":
-        return _read("text_lines", file, section.source.span)
+    if SOURCES[section.source.name].lines:
+        return _read(section.source.name, file, section.source.span)
     source = next((n for n in section.nodes if n.op == "source" and "names" in opened.fitted.get(n.id, {})), None)
     if source is None:
         raise BadInput(f"the model of this run does not read text files: `{file}`")

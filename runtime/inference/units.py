@@ -50,7 +50,7 @@ def class_names(
     """The class names of a field: those that were learned, that the source declares, or that the data gave."""
     node = section.node(section.field(name).node)
     while node.inputs:
-        if node.op == "category" and node.id in fitted:
+        if transforms.of(node.op).stands_for == "classes" and node.id in fitted:
             return tuple(fitted[node.id]["names"])
         node = section.node(node.inputs[0])
     declared = section.field(name).classes

@@ -20,6 +20,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
+from ...compiler.catalogue.ops import is_buffer
 from ...compiler.ir.expand import COUNTER, ParameterEntry
 from ...compiler.ir.globs import glob
 from ...compiler.ir.weights import Foreign, WeightMap
@@ -117,7 +118,7 @@ def plan(
             skipped_there.update(name for name in names if name in actual)
             continue
         if wanted is None or any(name not in actual for name in names):
-            if entry.leaf == COUNTER or entry.layer == "Buffer":
+            if entry.leaf == COUNTER or is_buffer(entry.layer):
                 absent.append(entry.path)
             else:
                 missing.append(Missing(entry.path, entry.shape, names))

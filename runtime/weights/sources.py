@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
+from ...compiler.catalogue import WEIGHT_SOURCES
 from ...compiler.ir.arguments import EntryUse
 from ...compiler.messages.diagnostics import Failed
 from ...compiler.messages.names import near
@@ -29,23 +31,21 @@ REPOSITORY = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 def locate(entry: EntryUse, root: Path) -> Path:
     """The weights file (or index of shards) that a spec at `root` names. Raises Failed (E0412) when it is not there."""
-    args = entry.args
-    if entry.name == "file":
-        return _file(entry, root / args["path"])
-    if entry.name == "hf":
-        return _huggingface(entry, args["repo"], root)
-    return _torchvision(entry, args["model"], args["weights"])
+    return finder(entry.name)(entry, root)
+
+
+def finder(name: str) -> Callable[[EntryUse, Path], Path]:
+    """What finds the file: the function of this file with the name of the entry. KeyError when there is none."""
+    return globals()[f"find_{name}"]
 
 
 def words(entry: EntryUse) -> str:
     """The source in a few words: `resnet50 IMAGENET1K_V2`, the repository, the path as written."""
-    args = entry.args
-    if entry.name == "torchvision":
-        return f"{args['model']} {args['weights']}"
-    return args["repo"] if entry.name == "hf" else args["path"]
+    return WEIGHT_SOURCES[entry.name].shown(entry.args)
 
 
-def _file(entry: EntryUse, path: Path) -> Path:
+def find_file(entry: EntryUse, root: Path) -> Path:
+    path = root / entry.args["path"]
     if path.is_dir():
         return inside(path) or _lacks(entry, path)
     if path.is_file():
@@ -68,7 +68,8 @@ def _lacks(entry: EntryUse, folder: Path) -> NoReturn:
     raise Failed(mistakes.no_weights_inside(entry.span, folder, NAMES))
 
 
-def _huggingface(entry: EntryUse, repository: str, root: Path) -> Path:
+def find_hf(entry: EntryUse, root: Path) -> Path:
+    repository: str = entry.args["repo"]
     local = root / repository
     if local.is_dir():
         return inside(local) or _lacks(entry, local)
@@ -100,7 +101,8 @@ def torch_cache() -> Path:
     return Path(home).expanduser() / "hub" / "checkpoints"
 
 
-def _torchvision(entry: EntryUse, model: str, weights: str) -> Path:
+def find_torchvision(entry: EntryUse, root: Path) -> Path:
+    model, weights = entry.args["model"], entry.args["weights"]
     if model not in FILES:
         raise Failed(mistakes.no_torchvision_model(entry.span, model, near(model, FILES, 1)))
     if weights not in FILES[model]:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from ...compiler.catalogue.ops import is_buffer
 from ...compiler.ir.expand import COUNTER, ParameterEntry
 from . import layers, units
 from .families import Family, families, likeness, words
@@ -63,7 +64,7 @@ def propose(entries: Iterable[ParameterEntry], foreign: Mapping[str, Shape]) -> 
     prefix = _prefix([entry.path for entry in known], foreign)
     stripped = {name.removeprefix(prefix): shape for name, shape in foreign.items()}
     wanted = {e.path: e.shape for e in known}
-    optional = {e.path for e in known if e.leaf == COUNTER or e.layer == "Buffer"}
+    optional = {e.path for e in known if e.leaf == COUNTER or is_buffer(e.layer)}
     first = _proposed(prefix, wanted, stripped, optional, ())
     if not _open(first):
         return first

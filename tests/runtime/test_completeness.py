@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from dlc.backends.pytorch import initial_statements
 from dlc.backends.pytorch.lowering import has_lowering
 from dlc.backends.pytorch.schedules import segment_text
-from dlc.compiler.catalogue import INITS, LOSSES, METRICS, NOTATIONS, OPTIMIZERS, SEGMENTS, SOURCES, TRANSFORMS
-from dlc.runtime.data import transforms
+from dlc.compiler.catalogue import (
+    INITS,
+    LOSSES,
+    METRICS,
+    NOTATIONS,
+    OPTIMIZERS,
+    SEGMENTS,
+    SOURCES,
+    SPLITS,
+    TRANSFORMS,
+    WEIGHT_SOURCES,
+)
+from dlc.runtime.data import splits, transforms
 from dlc.runtime.data.sources import reader
 from dlc.runtime.exporting import preprocessing
 from dlc.runtime.generated import initialize
 from dlc.runtime.training import metrics, optimizers
+from dlc.runtime.weights import sources as sources_of_weights
 
 
 def missing(family: object, found: object) -> list[str]:
@@ -53,7 +66,17 @@ def test_every_metric_has_an_accumulator() -> None:
     assert missing(METRICS, metrics.accumulator_of) == []
 
 
-def test_every_initializer_is_drawn() -> None:
+def test_every_split_is_made() -> None:
+    assert missing(SPLITS, splits.divider) == []
+
+
+def test_every_source_of_weights_is_found_and_shown() -> None:
+    assert missing(WEIGHT_SOURCES, sources_of_weights.finder) == []
+    assert missing(WEIGHT_SOURCES, lambda name: "shown" in vars(WEIGHT_SOURCES[name])) == []
+
+
+def test_every_initializer_is_drawn_and_written() -> None:
+    assert missing(INITS, initial_statements.statement) == []
     assert missing(INITS, initialize.filler) == []
 
 

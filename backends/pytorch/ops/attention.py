@@ -73,7 +73,7 @@ def rope_table(args: Mapping[str, Any], inputs: Sequence[TensorType | None]) -> 
     return "Rope", length, (width, args["theta"])
 
 
-@constructor("MultiHeadAttention")
+@constructor("MultiHeadAttention", inside=(r"nn\.Linear",))
 def multi_head_attention(layer: Construction) -> str:
     width = layer.inputs[0]
     assert width is not None

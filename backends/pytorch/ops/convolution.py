@@ -8,7 +8,7 @@ from ..lowering import Application, Construction, Number, collapse, constructor,
 from ..python import Expr
 
 
-@constructor("Conv")
+@constructor("Conv", module=r"nn\.Conv\dd")
 def conv(layer: Construction) -> str:
     weight = layer.weight()
     axes = len(weight) - 2
@@ -47,7 +47,7 @@ def _reach(kernel: int, dilation: int) -> int:
 entry("Conv").plain_call = lambda args: args.get("pad") != "causal"
 
 
-@constructor("ConvTranspose")
+@constructor("ConvTranspose", module=r"nn\.ConvTranspose\dd")
 def conv_transpose(layer: Construction) -> str:
     weight = layer.weight()
     axes = len(weight) - 2

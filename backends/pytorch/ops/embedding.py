@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..lowering import Construction, constructor
 
 
-@constructor("Embedding")
+@constructor("Embedding", module=r"nn\.Embedding")
 def embedding(layer: Construction) -> str:
     count, dim = layer.weight()
     return f"nn.Embedding({', '.join([str(count), str(dim), *layer.options(padding_idx=('pad', None))])})"

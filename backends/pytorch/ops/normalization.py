@@ -6,7 +6,7 @@ from ..lowering import Application, Construction, constructor, function
 from ..python import Expr
 
 
-@constructor("BatchNorm")
+@constructor("BatchNorm", module=r"nn\.BatchNorm\dd")
 def batch_norm(layer: Construction) -> str:
     (channels,) = layer.weight()
     options = layer.options(eps=("eps", 1e-5), momentum=("momentum", 0.1))
@@ -19,19 +19,19 @@ def _axes(layer: Construction) -> int:
     return max(x.rank - 2, 1) if x is not None else 1
 
 
-@constructor("LayerNorm")
+@constructor("LayerNorm", module=r"nn\.LayerNorm")
 def layer_norm(layer: Construction) -> str:
     (size,) = layer.weight()
     return f"nn.LayerNorm({', '.join([str(size), *layer.options(eps=('eps', 1e-5))])})"
 
 
-@constructor("RMSNorm")
+@constructor("RMSNorm", module=r"nn\.RMSNorm")
 def rms_norm(layer: Construction) -> str:
     (size,) = layer.weight()
     return f"nn.RMSNorm({size}, eps={layer.text(layer.arg('eps'))})"
 
 
-@constructor("GroupNorm")
+@constructor("GroupNorm", module=r"nn\.GroupNorm")
 def group_norm(layer: Construction) -> str:
     (channels,) = layer.weight()
     options = [layer.text(layer.arg("groups")), str(channels), *layer.options(eps=("eps", 1e-5))]

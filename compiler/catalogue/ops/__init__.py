@@ -31,4 +31,10 @@ def module_of(name: str) -> str:
     return next(family for family in _FAMILIES if name in family).module_of(name)
 
 
-__all__ = ["find", "module_of", "names"]
+def is_buffer(layer: str) -> bool:
+    """Whether a layer is a tensor that training does not change, and nothing else."""
+    found = find(layer)
+    return found is not None and found.bare == "buffer"
+
+
+__all__ = ["find", "is_buffer", "module_of", "names"]

@@ -132,6 +132,18 @@ class Op(Entry):
     has_mode: ClassVar[bool] = False
     #: Each element of the result depends on the elements of the inputs at its own place alone.
     elementwise: ClassVar[bool] = False
+    #: In training it takes statistics over the examples of a batch, and keeps a mean of them for evaluation.
+    mixes_batch: ClassVar[bool] = False
+    #: Its weight is a table of which some rows are read, as those of an embedding.
+    is_table: ClassVar[bool] = False
+    #: It is one tensor of the model and nothing else: a "parameter", or a "buffer", which training does not change.
+    bare: ClassVar[Literal["", "parameter", "buffer"]] = ""
+    #: Takes each element from one of its last two inputs.
+    chooses: ClassVar[bool] = False
+    #: What is linear in its inputs: a "sum" or a "difference" of them, or one "scaled" by a number.
+    linear: ClassVar[Literal["", "sum", "difference", "scaled"]] = ""
+    #: What people call its result in a formula; empty: as the operator.
+    result: ClassVar[str] = ""
     #: Passes no gradient on: the result is constant wherever it has a derivative, or is meant to be.
     flat: ClassVar[bool] = False
     #: What its inputs may hold for all that their types say, and yet ends the run: a position "outside" of a table, a "zero" that

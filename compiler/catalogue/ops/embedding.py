@@ -24,6 +24,7 @@ class Embedding(Layer):
 
     along = "none"
     refuses = "outside"
+    is_table = True
     onnx = "Gather"
     samples = (
         Sample({"count": 7, "dim": 3}, (Example("i64", ("B", "T"), 0, 7),)),

@@ -26,6 +26,7 @@ class BatchNorm(Layer):
     momentum: Share = 0.1
 
     elementwise = True
+    mixes_batch = True
     paper = "Ioffe, Szegedy 2015, arXiv:1502.03167"
     onnx = "BatchNormalization"
     has_mode = True

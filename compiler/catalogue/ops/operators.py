@@ -42,6 +42,8 @@ class Plus(_Arithmetic):
     """Sum."""
 
     syntax = "+"
+    linear = "sum"
+    result = "total"
     onnx = "Add"
 
     def spans(self, *ranges: Range | None) -> Range | None:
@@ -53,6 +55,8 @@ class Minus(_Arithmetic):
     """Difference."""
 
     syntax = "-"
+    linear = "difference"
+    result = "difference"
     onnx = "Sub"
 
     def spans(self, *ranges: Range | None) -> Range | None:
@@ -64,6 +68,8 @@ class Times(_Arithmetic):
     """Product of elements."""
 
     syntax = "*"
+    linear = "scaled"
+    result = "product"
     onnx = "Mul"
 
 
@@ -79,6 +85,8 @@ class Divide(_Quotient):
     """Quotient of floats. Whole numbers: `//`, or `cast(f32)` first (E0204)."""
 
     syntax = "/"
+    linear = "scaled"
+    result = "ratio"
     onnx = "Div"
     samples = (Sample({}, _POSITIVE), *_NUMBERS[:3])
 
@@ -159,6 +167,8 @@ class Negative(Syntax):
 
     elementwise = True
     syntax = "-"
+    linear = "scaled"
+    result = "negated"
     onnx = "Neg"
     samples = (Sample({}, (Example("f32", ("B", 3)),)),)
 

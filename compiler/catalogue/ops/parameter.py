@@ -22,6 +22,7 @@ class Param(Layer):
     shape: Shape
     init: InitSpec | None = None
 
+    bare = "parameter"
     onnx = "an initializer"
     samples = (
         Sample({"shape": (2, 3), "init": Init(name="normal", args={"std": 0.02, "mean": 0.0})}, ()),
@@ -45,6 +46,7 @@ class Buffer(Layer):
 
     value: Constant
 
+    bare = "buffer"
     onnx = "an initializer"
     samples = (
         Sample({"value": ((1.0, 2.0), (3.0, 4.5))}, (), differentiable=False),

@@ -91,6 +91,7 @@ class Where(Function):
 
     elementwise = True
     alike = ("a", "b")
+    chooses = True
     onnx = "Where"
     samples = (
         Sample({}, (Example("bool", ("B", "T", 1), 0, 2), _X, Example("f32", (6,)))),

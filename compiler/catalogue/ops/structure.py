@@ -28,6 +28,7 @@ class Add(Function):
     """Sum of two tensors, as `+`; for pipelines: `-> add(shortcut)`."""
 
     elementwise = True
+    linear = "sum"
     onnx = "Add"
     samples = (Sample({}, (_X, Example("f32", ("T", 1)))), Sample({}, (_X, 1.5)))
 

@@ -60,6 +60,8 @@ class Transform(Entry):
     separator: ClassVar[str | None] = None
     #: Makes the records of a batch equally long, and so must come last.
     fills_batch: ClassVar[bool] = False
+    #: What the numbers that it gives stand for, by what it learns: names of "classes", or "words".
+    stands_for: ClassVar[Literal["", "classes", "words"]] = ""
     #: Numbers that stand for words still stand for the same words after it.
     keeps_words: ClassVar[bool] = False
     #: The source of the spec in which its example is checked.

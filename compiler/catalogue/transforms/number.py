@@ -133,6 +133,7 @@ class Category(Transform):
 
     variadic = "names"
     learns = ("names",)
+    stands_for = "classes"
     in_graph = False
     example_source = 'csv("rows.csv")'
     takes = "texts"

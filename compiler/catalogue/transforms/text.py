@@ -78,6 +78,7 @@ class Vocab(_Text):
     first: int | None = None
 
     learns = ("words",)
+    stands_for = "words"
     takes = "words"
     example = "x: i64[T <= 40] = source.text -> words -> vocab(5000, min_count = 2) -> truncate(40) -> pad(0)"
 
