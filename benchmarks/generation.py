@@ -97,7 +97,7 @@ def measured(sizes: dict[str, int], prompt: int, tokens: int, rounds: int, trace
         assert generated["ours"] == generated["theirs"], "both have to generate the same tokens"
         found = {"token_ms": times["ours"] / tokens * 1e3, "transformers_ms": times["theirs"] / tokens * 1e3}
         found["of_transformers"] = times["ours"] / times["theirs"]
-        found["stepped_of_prefilled"] = _by_past(session, start, rounds * 20)
+        found["stepped_of_prefilled"] = _by_past(session, start, 100)
         if traced:
             found |= _rounded(sizes, weights, session, start, Path(folder), 10 * rounds)
             found["one_token_of_traced"] = _one_token(loaded, weights, Path(folder), 10 * rounds)
