@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from .analysis import gradient
+from .analysis import exportable, gradient
 from .bind import recipe as recipes
 from .bind.roots import find_roots
 from .elaborate.elaborator import Elaborator
@@ -120,6 +120,13 @@ def gradients(found: Compilation) -> None:
                 found.report.add(diagnostic)
 
 
+def exports(found: Compilation) -> None:
+    """What an exported graph cannot hold."""
+    if found.report.ok and found.recipe is not None:
+        for diagnostic in exportable.refused(found.spec()):
+            found.report.add(diagnostic)
+
+
 def unused(found: Compilation) -> None:
     """Settings and overrides that change nothing."""
     found.project.report_unused()
@@ -128,7 +135,7 @@ def unused(found: Compilation) -> None:
 
 
 #: The compiler, in order. A stage reports mistakes and continues; the next ones find theirs in what there is.
-STAGES: tuple[Stage, ...] = (load, resolve, roots, elaborate, bind, pair, gradients, unused)
+STAGES: tuple[Stage, ...] = (load, resolve, roots, elaborate, bind, pair, gradients, exports, unused)
 
 
 @dataclass(frozen=True)

@@ -243,6 +243,9 @@ class _Lowering:
             for operand in node.inputs
         )
         use = Use(self.graph, node.op, args, inputs, types, path, node.span, self.cache)
+        refused = kind.not_in_export(args, *(item.type if isinstance(item, Tensor) else None for item in inputs))
+        if refused is not None:
+            use.reject(*refused)
         result = lowering(use, *inputs)
         results = [result] if isinstance(result, (ir.Value, Tensor)) else list(result)
         assert len(results) == len(types), f"{node.op} gives {len(results)} of {len(types)} outputs"

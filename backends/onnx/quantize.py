@@ -22,8 +22,6 @@ import onnx_ir as ir
 
 from .graph import GraphBuilder
 
-#: Smaller weights stay: they take no time, and rounding them costs as much accuracy as that of large ones.
-LEAST = 4096
 BLOCK = 32
 #: The largest magnitude of a weight in `int8`: two products with an input of 8 bits fit into a signed 16-bit number.
 LARGEST = 64

@@ -11,7 +11,7 @@ from .constants import Constants, ModuleClass, Parameter, Scalar, Varies, marks,
 from .fitting import Absent, equal
 from .functions import renamed, words
 from .lines import Line
-from .python import literal, unique
+from .python import NAME, literal, unique
 from .scopes import Scopes
 from .shared_tables import MARK
 from .sizes import Sizes
@@ -159,7 +159,7 @@ class Definition:
 
 def _on_self(text: str, attributes: Mapping[str, str]) -> str:
     """An expression of the constructor's arguments as one of attributes."""
-    return re.sub(r"(?<![\w.])[A-Za-z_]\w*", lambda m: f"self.{attributes[m[0]]}" if m[0] in attributes else m[0], text)
+    return NAME.sub(lambda m: f"self.{attributes[m[0]]}" if m[0] in attributes else m[0], text)
 
 
 __all__ = ["CLASS_MARK", "Class", "Definition"]

@@ -57,6 +57,10 @@ def literal(value: object) -> str:
     return repr(value)
 
 
+#: A name in an expression; the `e` of `1e+30` is none.
+NAME = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
+
+
 def _float(value: float) -> str:
     if math.isinf(value):
         return "torch.inf" if value > 0 else "-torch.inf"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -11,7 +10,7 @@ from typing import TypeAlias
 from ...compiler.sizes.dims import Dim, Floor, Size, floordiv, mod, variables
 from .constants import ModuleClass, Number, Scalar
 from .derived_sizes import derived
-from .python import identifier, unique
+from .python import NAME, identifier, unique
 
 #: One size a body.
 Values: TypeAlias = "tuple[Size, ...]"
@@ -92,7 +91,7 @@ class Sizes:
         """Source of a size that follows from several axes, or by numbers that differ between the bodies; `write` writes
         such a number."""
         text = derived(values, {a.letter: a.values for a in reversed(self.axes)}, write)
-        for letter in re.findall(r"[A-Za-z_]\w*", text or ""):
+        for letter in NAME.findall(text or ""):
             if letter in self.reserved():
                 self.axes[self.place(letter)].used = True
         return text

@@ -10,7 +10,6 @@ expression of the author with the variable of the loop.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from .constants import Constants, Number, Scalar, Symbolic, Varies, free
 from .expressions import Expression, expressions
 from .fitting import alike
 from .group import Group
+from .python import NAME
 
 #: From how many different turns on a loop is tried.
 LOOP = 3
@@ -96,7 +96,7 @@ class TurnConstants(Constants):
             if name != self.variable
         }
         self.is_read = self.is_read or self.variable in expression.names
-        return re.sub(r"[A-Za-z_]\w*", lambda match: texts.get(match[0], match[0]), expression.text)
+        return NAME.sub(lambda match: texts.get(match[0], match[0]), expression.text)
 
 
 def loop_variable(bodies: Sequence[Body], turns: Sequence[Turn]) -> tuple[str, int]:

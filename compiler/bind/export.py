@@ -36,6 +36,9 @@ from .net_emits import mentioned
 from .reader import Reader, Section
 from .roots import root_use
 
+#: The only one that is written: `Attention` and `RMSNormalization` begin with it.
+OPSET = 23
+
 
 def _leads_out(path: str) -> bool:
     """Whether a path is absolute or has a `..`, as POSIX or Windows reads it."""
@@ -80,7 +83,12 @@ class ExportBinder:
         named = section.value("onnx")
         if named is not None and _leads_out(onnx):
             self.report.add(files.outside_name(named.span, onnx))
+        opset = section.value("opset")
+        if opset is not None and plain["opset"] not in (None, OPSET):
+            self.report.add(export_errors.other_opset(plain["opset"], OPSET, opset.span))
         quantize = self._quantize(section)
+        if quantize is not None and plain["precision"] != "f32":
+            self.report.add(export_errors.quantized_half(plain["precision"], quantize.span))
         if root is None:
             self._check_names(section)
             return None

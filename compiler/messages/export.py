@@ -15,6 +15,11 @@ def inexpressible(operator: str, backend: str, reason: str, span: Span, *helps: 
     return Diagnostic("E0501", f"`{operator}` cannot be expressed in {backend}", span, reason, helps=helps)
 
 
+def other_opset(asked: int, written: int, span: Span) -> Diagnostic:
+    why = f"opset {written} is written: `Attention` and `RMSNormalization` begin with it"
+    return Diagnostic("E0501", f"`opset = {asked}` cannot be expressed in ONNX", span, why, helps=("remove `opset`",))
+
+
 def no_lowering(operator: str, backend: str, span: Span) -> Diagnostic:
     return Diagnostic("E0501", f"`{operator}` is not supported by {backend}", span, "no lowering")
 
@@ -238,9 +243,10 @@ def explanations() -> dict[str, Explanation]:
         "E0501": Explanation(
             "not supported by the backend",
             "The message names the operator, its location and the backend. Nothing is skipped silently.",
-            programs.body("y = x -> avg_pool(3, adaptive = true)", "x: [B, 4, 8, 8]", "y: [B, 4, 3, 3]"),
-            programs.body("y = x -> avg_pool(4, adaptive = true)", "x: [B, 4, 8, 8]", "y: [B, 4, 4, 4]"),
-            "dlc export",
+            programs.body("y = x -> avg_pool(3, adaptive = true)", "x: [B, 4, 8, 8]", "y: [B, 4, 3, 3]")
+            + programs.EXPORT,
+            programs.body("y = x -> avg_pool(4, adaptive = true)", "x: [B, 4, 8, 8]", "y: [B, 4, 4, 4]")
+            + programs.EXPORT,
         ),
         "E0502": Explanation(
             "random function in an exported output",

@@ -187,7 +187,8 @@ class Graph:
             for name in names:
                 apply = function(name)
                 assert apply is not None
-                value = each(value, lambda x, apply=apply: apply(x, args, none))
+                given = (args, none) if transforms.of(name).takes == "image" else (args,)
+                value = each(value, lambda x, apply=apply, given=given: apply(x, *given))
             return value
         apply = function(transform.name)
         assert apply is not None

@@ -15,8 +15,8 @@ import onnx
 
 from ...backends.onnx import Form, MissingWeight, lower, write_linked, write_packed
 from ...backends.onnx.graph import DATA_TYPES
-from ...backends.onnx.quantize import LEAST
 from ...backends.onnx.write import skeleton
+from ...compiler.catalogue.ops.linear import LEAST_ROUNDED
 from ...compiler.ir.model import Model, Spec
 from ...compiler.ir.submodel import cut
 from ...compiler.messages import export as errors
@@ -148,7 +148,7 @@ def _lowered(request: Request, subject: Subject, weights: ChosenWeights, preproc
     except MissingWeight as error:
         raise missing(error, weights) from None
     if quantize is not None and made.metadata_props["dlc.quantized"] == "0":
-        raise Failed(errors.nothing_to_quantize(LEAST, quantize.span))
+        raise Failed(errors.nothing_to_quantize(LEAST_ROUNDED, quantize.span))
     return made
 
 

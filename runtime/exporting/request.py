@@ -123,9 +123,6 @@ def request_of(source: Loaded | Run, options: ExportOptions) -> Request:
     precision = options.precision or (section.precision if section else "f32")
     if precision not in PRECISIONS:
         raise BadInput(f"there is no precision `{precision}`", helps=('`"f32"`, `"f16"` or `"bf16"`',))
-    if section is not None and section.opset not in (None, 23):
-        why = "opset 23 is written: `Attention` and `RMSNormalization` begin with it"
-        raise Failed(errors.inexpressible(f"opset = {section.opset}", "ONNX", why, section.span))
     if section is not None and section.quantize is not None and precision != "f32":
         raise Failed(errors.quantized_half(precision, section.quantize.span))
     return Request(spec, run, section, model, train, net, path, precision, options)

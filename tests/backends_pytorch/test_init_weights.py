@@ -148,3 +148,16 @@ model M(x: [B, 40]) -> (y: [B, 40]) {
     assert "std=0.02, a=-0.04, b=0.04)" in source
     assert empty(kind).a.weight.shape == (40, 40)
     assert kind().a.weight.abs().max() <= 0.04
+
+
+@pytest.mark.parametrize("number", ["1e30", "1e-30", "2.5e-07"])
+def test_a_power_of_ten_is_not_a_name(written: Written, number: str) -> None:
+    _, source = written(f"""
+block Part(i: int, e = 2)(x: [B, D]) -> [B, D] {{ (x -> up: Linear(D)) * ({number} * (i + e)) }}
+model M(depth = 3)(x: [B, 4]) -> (y: [B, 4]) {{
+  y = x -> h: for i in [1, 2, 5] {{ Part(i) }}
+  init Linear.weight = normal({number} / sqrt(2 * depth))
+}}
+""")
+    compile(source, "model.py", "exec")
+    assert f"{float(number):g}".replace("e+", "e") in source.replace("e+", "e")

@@ -50,6 +50,13 @@ SAID_AT_BUILD: dict[str, tuple[Callable[[], Diagnostic | StaticError], str]] = {
             'weights are multiplied in f32; help: set `precision = "f32"`, or remove `quantize`'
         ),
     ),
+    "export.other_opset": (
+        lambda: export.other_opset(17, 23, AT),
+        (
+            "error[E0501]: `opset = 17` cannot be expressed in ONNX: opset 23 is written: `Attention` and "
+            "`RMSNormalization` begin with it; help: remove `opset`"
+        ),
+    ),
     "export.nothing_to_quantize": (
         lambda: export.nothing_to_quantize(1024, AT),
         (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,11 @@ def _walk(node: Any) -> Iterator[Node]:
             yield from _walk(item)
 
 
+@lru_cache(16)  # parsing is most of what a change costs, and every mutant begins with a base
+def places_in(text: str) -> Places:
+    return Places(text)
+
+
 def mutant(rng: random.Random) -> tuple[str, str]:
     """A name for what it is, and the text of a spec with one to three changes."""
     base = rng.choice(sorted(BASES))
@@ -154,14 +160,14 @@ def mutant(rng: random.Random) -> tuple[str, str]:
     done: list[str] = []
     for _ in range(rng.choice([1, 1, 1, 2, 2, 3])):
         changed, what = _change(text, rng)
-        if Places(changed).ok:
+        if places_in(changed).ok:
             text = changed
             done.append(what)
     return f"{base}: {', '.join(done)}", text
 
 
 def _change(text: str, rng: random.Random) -> tuple[str, str]:
-    places = Places(text)
+    places = places_in(text)
     kinds = [
         _number, _number, _stage_added, _stage_added, _stage_added, _stage_replaced, _stage_removed, _term, _term, _term, _metric, _line, _line,
         _line, _selector, _init, _init, _optimizer, _dtype, _name, _expression, _example, _statement, _output, _transform, _duration, _dim,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import torch
 
+from dlc.compiler.catalogue import TRANSFORMS
 from dlc.runtime.data.feed import Feed
 
 CPU = torch.device("cpu")
@@ -155,6 +158,19 @@ def test_augmentation_depends_on_seed_epoch_and_record_only(workspace, step: str
     late = next(feed.epoch(0, 0, 64, start=7))[0]["x"]
     whole = list(feed.epoch(0, 0, 64))[7][0]["x"]
     assert torch.equal(late, whole)
+
+
+RANDOM = [name for name, entry in TRANSFORMS.items() if entry.evaluation is not None]
+
+
+@pytest.mark.parametrize("name", RANDOM)
+def test_what_draws_has_an_evaluation_without_drawing(workspace, name: str) -> None:
+    """Written as its example shows it, but without `if training`."""
+    found = re.search(rf"\b{name}(\((?:[^()]|\([^()]*\))*\))?", TRANSFORMS[name].example)
+    assert found is not None
+    data = workspace.open(DIGITS + f"x: f32[3, 8, 8] = source.image -> rgb -> scale(1) -> {found[0]} -> center_crop(8)")
+    first, again = (next(iter(Feed(data, "val", training=False, device=CPU).batches(8)))["x"] for _ in range(2))
+    assert first.dtype == torch.float32 and torch.equal(first, again)
 
 
 def test_one_draw_for_a_pair(workspace, images) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ....compiler.catalogue.ops.linear import LEAST_ROUNDED
 from .. import quantize
 from ..lowering import Result, Use, concrete, lowers
 from ..tensor import Tensor
@@ -17,7 +18,7 @@ def linear(use: Use, x: Tensor) -> Result:
     """
     inputs = concrete(use, x.shape[-1], "the last axis")
     graph, count = use.graph, use["out"] * inputs
-    if graph.quantize is not None and count >= quantize.LEAST:
+    if graph.quantize is not None and count >= LEAST_ROUNDED:
         values = use.array("weight", use["out"], inputs)
         bias = use.weight("bias", use["out"]) if use["bias"] else None
         graph.quantized += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
+from ....compiler.catalogue.ops.linear import LEAST_ROUNDED
 from ....compiler.sizes.types import TensorType, is_float
 from .. import quantize
 from ..layout import Factor, Layout
@@ -77,7 +78,7 @@ def _rounded(use: Use, x: Tensor, matrix: ir.Value) -> ir.Value | None:
     """x @ matrix.T for a table that is a head too, the largest product of a small language model. Always in 8 bits: 4 are too
     few to distinguish likely words. The table itself is kept."""
     graph, stored = use.graph, matrix.const_value
-    if graph.quantize is None or stored is None or stored.size < quantize.LEAST:
+    if graph.quantize is None or stored is None or stored.size < LEAST_ROUNDED:
         return None
     graph.quantized += 1
     return quantize.product(graph, "int8", matrix.name or "", x.rows(), stored.numpy(), None)

@@ -263,6 +263,16 @@ class Op(Entry):
         return cls.view
 
     @classmethod
+    def not_in_export(cls, args: Mapping[str, Any], *inputs: TensorType | None) -> tuple[str, str] | None:
+        """Why an exported graph cannot hold this use, and what would help; None where it can."""
+        return None
+
+    @classmethod
+    def rounded_weights(cls, args: Mapping[str, Any], *inputs: TensorType | None) -> Size | None:
+        """How many weights `quantize` rounds in this use, if there are enough of them and they are weights."""
+        return None
+
+    @classmethod
     def batch_statistics(cls, x: TensorType) -> Size | None:
         """Over how many numbers of its input a statistic is taken in training, where the examples of a batch are mixed for it."""
         return None

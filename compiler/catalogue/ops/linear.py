@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ...ir.model import Init, Parameter
 from ...sizes.dims import Size
@@ -11,6 +12,9 @@ from ...sizes.types import TensorType
 from ..arguments import Count
 from .base import Example, Layer, Sample
 from .rules import need_f32, need_rank, product, weight_size
+
+#: `quantize` leaves smaller weights as they are: they take no time, and rounding them costs as much accuracy as that of large ones.
+LEAST_ROUNDED = 4096
 
 
 class Linear(Layer):
@@ -43,6 +47,10 @@ class Linear(Layer):
         x = inputs[0]
         assert x is not None
         return 2 * product(outputs[0].shape) * x.shape[-1]
+
+    @classmethod
+    def rounded_weights(cls, args: Mapping[str, Any], *inputs: TensorType | None) -> Size | None:
+        return None if inputs[0] is None else args["out"] * inputs[0].shape[-1]
 
 
 def weight_and_bias(

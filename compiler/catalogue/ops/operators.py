@@ -6,7 +6,8 @@ decided). Different dtypes are E0204.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ...sizes.dims import Size
 from ...sizes.facts import Facts
@@ -205,6 +206,11 @@ class Matmul(Syntax):
         rows = x.shape[-2:-1] if x.rank > 1 else ()
         columns = y.shape[-1:] if y.rank > 1 else ()
         return TensorType(dtype, (*lead, *rows, *columns))
+
+    @classmethod
+    def rounded_weights(cls, args: Mapping[str, Any], *inputs: TensorType | None) -> Size | None:
+        y = inputs[1]
+        return None if y is None or y.rank != 2 else y.shape[0] * y.shape[1]
 
     def piecewise(self, use: Positions) -> Left:
         x, y = use.types

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from ...sizes.dims import Size
 from ...sizes.facts import Facts
@@ -69,6 +70,22 @@ class AvgPool(Function):
         if self.stride is not None or self.pad != 0:
             raise Rejected("E0304", "an adaptive `avg_pool` takes neither `stride` nor `pad`", "adaptive")
         return x.with_shape(*x.shape[:2], *spread(self.kernel, x.rank - 2, "kernel"))
+
+    @classmethod
+    def not_in_export(cls, args: Mapping[str, Any], *inputs: TensorType | None) -> tuple[str, str] | None:
+        x = inputs[0]
+        if not args.get("adaptive") or x is None:
+            return None
+        wanted = spread(args["kernel"], x.rank - 2, "kernel")
+        for size, places in zip(x.shape[2:], wanted, strict=True):
+            if all(places == 1 for places in wanted):
+                break
+            if not isinstance(size, int):
+                help = f"fix its size in the export: `fix {{ {size} = .. }}`"
+                return f"an axis of {size} cannot be pooled to {places}", help
+            if size % places:
+                return f"{places} does not divide an axis of {size}", "pool to a size that divides it"
+        return None
 
 
 class GlobalAvgPool(Function):
