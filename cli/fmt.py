@@ -34,7 +34,9 @@ def command(files: tuple[str, ...], check: bool, stdin: bool) -> int:
         formatted = _format(Source("<stdin>", text))
         if formatted is None:
             return 2
-        if not check:
+        if not check and sys.stdout.isatty():
+            console.part(formatted)  # a terminal obeys control characters, a pipe needs the text as it is
+        elif not check:
             sys.stdout.buffer.write(formatted.encode("utf-8", errors="surrogateescape"))
             sys.stdout.buffer.flush()
         return int(check and formatted != text)

@@ -6,6 +6,20 @@ from .mistake import FIRST_IN, IN_BODY, IN_SECTION, OPERATOR, VALUE, Mistake
 
 OTHER_NOTATIONS: tuple[Mistake, ...] = (
     Mistake(
+        r"\| ",
+        "there is no `lambda`",
+        (
+            "model M(x: [B]) -> (y: [B]) {\n  y = x -> lambda z: z * 2\n}",
+            "model M(x: [B]) -> (y: [B]) {\n  f = lambda z: z * 2\n  y = x\n}",
+        ),
+        "not part of the language",
+        (
+            "a function of your own is a block: `block twice(x: [B, ...]) -> [B, ...] {{ 2 * x }}`, applied with `x -> twice`",
+        ),
+        place="last",
+        after="lambda",
+    ),
+    Mistake(
         rf"{IN_SECTION} .*(?:\{{|_NL) NAME : (?:path |path args )?\| (?!name:)|{IN_SECTION} NAME : (?:path |path args )?\| (?!name:)",
         "settings are written `key = value`",
         ("train {\n  batch: 128\n}", "train {\n  optimizer: Adam(1e-3)\n}", 'export { onnx: "x.onnx" }'),

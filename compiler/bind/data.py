@@ -22,7 +22,7 @@ from ..sizes.dims import Dim, Size, var
 from ..sizes.statics import describe
 from ..sizes.types import TensorType, is_dtype, is_float, is_integer, shape_text
 from ..text import syntax, top_level
-from .data_graph import DataGraph, described
+from .data_graph import DataGraph, described, source_field
 from .reader import Reader, Section
 
 
@@ -182,12 +182,13 @@ class DataBinder:
         node = self.reader.plain(node)
         if isinstance(node, syntax.NoneLiteral):
             return None
-        if isinstance(node, syntax.Attr) and isinstance(node.value, syntax.Ref) and node.value.name == "source":
-            found = self.graph.source_type(node)
-            self.columns[node.name.text] = node.span
+        if (named := source_field(node)) is not None:
+            name, place = named
+            found = self.graph.source_type(name, place)
+            self.columns[name] = node.span
             if found.kind not in ("column", "text") and (found.kind != "tensor" or found.shape):
-                raise Failed(errors.not_one_value(node.span, node.name.text, described(found)))
-            return node.name.text
+                raise Failed(errors.not_one_value(node.span, name, described(found)))
+            return name
         raise Failed(errors.not_a_column(node.span, what.strip("`")))
 
     def _skip(self, section: Section) -> tuple[str, ...]:
@@ -342,7 +343,11 @@ class DataBinder:
     def _compared(self, node: syntax.Pipe) -> Any:
         while isinstance(node, syntax.Paren):
             node = node.value
-        if isinstance(node, syntax.Attr) or (isinstance(node, syntax.Ref) and node.name in self.graph.names):
+        if (
+            isinstance(node, syntax.Attr)
+            or source_field(node) is not None
+            or (isinstance(node, syntax.Ref) and node.name in self.graph.names)
+        ):
             return ("node", self.graph.node_of(node))
         value = evaluate_static(node, self._size_name)
         if isinstance(value, (int, float, str, bool, Dim)):

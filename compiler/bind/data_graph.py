@@ -152,31 +152,33 @@ class DataGraph:
         self.read.add(node.name)
         return self.names[node.name]
 
-    def source_type(self, node: syntax.Attr) -> ItemType:
-        name = node.name.text
+    def source_type(self, name: str, span: Span) -> ItemType:
         if self.source is None or self.record is None:
             raise Abandoned
         if self.fields is None:
             return self.source.any_field()
         if name not in self.fields:
             near = nearest(name, self.fields)
-            raise Failed(errors.unknown_source_field(node.name.span, self.record.name, name, near, list(self.fields)))
+            raise Failed(errors.unknown_source_field(span, self.record.name, name, near, list(self.fields)))
         return self.fields[name]
 
     def _attribute(self, node: syntax.Attr) -> int:
         value = self.evaluate(node.value)
         name = node.name.text
         if isinstance(value, _SourceRecord):
-            type = self.source_type(node)
-            for made in self.nodes:
-                if made.op == "source" and made.args["field"] == name:
-                    return made.id
-            return self.add("source", type, node.span, field=name)
+            return self._source_field(name, node.name.span, node.span)
         members = self.type(value).members
         if name not in members:
             near = nearest(name, members)
             raise Failed(errors.unknown_member(node.name.span, name, near, list(members)))
         return self.add("member", members[name], node.span, (value,), name=name)
+
+    def _source_field(self, name: str, place: Span, span: Span) -> int:
+        type = self.source_type(name, place)
+        for made in self.nodes:
+            if made.op == "source" and made.args["field"] == name:
+                return made.id
+        return self.add("source", type, span, field=name)
 
     def _call(self, node: syntax.Call) -> int:
         callee = node.callee
@@ -205,6 +207,8 @@ class DataGraph:
         raise Failed(errors.not_a_pipeline(node.span))
 
     def _index(self, node: syntax.Index) -> int:
+        if (named := source_field(node)) is not None:
+            return self._source_field(*named, node.span)
         id = self.node_of(node.value)
         type = self.type(id)
         if type.kind not in ("tensor", "words") or len(node.items) != 1 or type.shape == ():
@@ -332,6 +336,17 @@ class DataGraph:
                 )
             answers.append(value)
         return _Condition(*answers)
+
+
+def source_field(node: syntax.Pipe) -> tuple[str, Span] | None:
+    """The field that `source.age` or `source["Age (years)"]` reads, and the place of its name."""
+    match node:
+        case syntax.Attr(value=syntax.Ref(name="source")):
+            return node.name.text, node.name.span
+        case syntax.Index(value=syntax.Ref(name="source"), items=(syntax.String() as name,)):
+            return name.value, name.span
+        case _:
+            return None
 
 
 def merge(one: ItemType, other: ItemType) -> ItemType | None:

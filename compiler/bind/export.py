@@ -111,6 +111,7 @@ class ExportBinder:
             fix=fix,
             quantize=quantize,
             span=self.span,
+            places={key: item.value.span for key, item in section.keys.items() if isinstance(item, top_level.Key)},
             **plain,
         )
 

@@ -19,7 +19,7 @@ from .control import run
 from .environment import Environment
 from .nodes import as_outputs, as_tensor
 from .shapes import unify
-from .signatures import Signature, signature_of
+from .signatures import Signature, default_of, signature_of
 from .state import Context, State
 from .statements import run_statement
 from .values import POISON, CheckedBody, SymbolicTensor
@@ -48,7 +48,7 @@ def run_block(
                 continue
             tensor = builder.input(type, decl.name.text)
             if decl.type is None:
-                raise Failed(bodies_errors.input_without_type(decl.name.text, decl.span))
+                raise Failed(bodies_errors.input_without_type(decl.name.text, decl.span, default_of(decl)))
             what = f"input `{decl.name.text}` of `{definition.name}`"
             unify(context, decl.type, Demand(what, type, required=span), bind=True)
             environment.bind(decl.name.text, tensor, decl.name.span, is_input=True)

@@ -20,7 +20,7 @@ from .builder import Builder, Scope, json_arguments
 from .environment import Environment
 from .roots import RootModel, RootUse
 from .shapes import declared_type
-from .signatures import Signature, signature_of
+from .signatures import Signature, default_of, signature_of
 from .state import Context, State
 from .unmatched import check_parameters
 from .values import POISON, CheckedBody, Outputs, SymbolicTensor
@@ -75,7 +75,7 @@ class Elaborator(State):
             environment.bind(decl.name.text, POISON, decl.name.span, is_input=True)
             with self.reporting(decl.span):
                 if decl.type is None:
-                    raise Failed(errors.input_without_type(decl.name.text, decl.span))
+                    raise Failed(errors.input_without_type(decl.name.text, decl.span, default_of(decl)))
                 type = declared_type(context, decl.type)
                 environment.bind(decl.name.text, builder.input(type, decl.name.text), decl.name.span, is_input=True)
             if environment.bindings[decl.name.text].value is POISON:  # its type has a mistake, and may name sizes

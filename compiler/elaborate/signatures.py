@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from ..sizes.types import DTYPES
 from ..text import syntax, top_level
+from ..text.printer import print_expression
 
 
 class Signature(NamedTuple):
@@ -35,6 +36,11 @@ def signature_of(node: top_level.Block | top_level.BlockSeq | top_level.Model) -
     if any(is_tensor_type(decl.type) for decl in only) or untyped or not only:
         return Signature((), only, node.outs)
     return Signature(only, (), node.outs)
+
+
+def default_of(decl: syntax.Decl) -> str | None:
+    """The default of a declaration, as it is written."""
+    return print_expression(decl.default) if decl.default is not None else None
 
 
 def kind_of(decl: syntax.Decl) -> str:

@@ -30,3 +30,9 @@ class Export(Record):
     preprocess: bool = False
     quantize: EntryUse | None = None
     span: Span
+    #: Of the keys that are written, where.
+    places: dict[str, Span] = field(default_factory=dict)
+
+    def place(self, key: str) -> Span:
+        """Where a message about a key points: at its value, or at the section."""
+        return self.places.get(key, self.span)

@@ -83,10 +83,12 @@ def open_model_input(span: Span) -> Diagnostic:
     )
 
 
-def input_without_type(name: str, span: Span) -> Diagnostic:
-    return Diagnostic(
-        "E0304", f"input `{name}` needs a type", span, "no type", helps=(f"`{name}: [B, 8]`, `{name}: i64[B, T]`",)
-    )
+def input_without_type(name: str, span: Span, default: str | None = None) -> Diagnostic:
+    """`default`: of an input that looks like a setting, as it is written."""
+    form = f"`{name}: [B, 8]`, `{name}: i64[B, T]`"
+    if default is not None:
+        form = f"settings have brackets of their own, before those of the inputs: `({name} = {default})(x: [B, 8])`"
+    return Diagnostic("E0304", f"input `{name}` needs a type", span, "no type", helps=(form,))
 
 
 def explanations() -> dict[str, Explanation]:

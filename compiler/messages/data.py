@@ -42,7 +42,13 @@ def unknown_member(span: Span, name: str, near: str | None, known: Sequence[str]
 
 
 def source_whole(span: Span) -> Diagnostic:
-    return Diagnostic("E0305", "`source` is a whole record", span, "select a field", helps=("write `source.name`",))
+    return Diagnostic(
+        "E0305",
+        "`source` is a whole record",
+        span,
+        "select a field",
+        helps=('write `source.name`, or `source["Full name (cm)"]` for what is not a name of the language',),
+    )
 
 
 def not_a_pipeline(span: Span) -> Diagnostic:

@@ -157,7 +157,12 @@ class Finder:
             last.setdefault(name.rpartition(".")[2], name)
         for key in TRAIN_KEYS if self.sections("train") else ():
             last.setdefault(key, f"train.{key}")
-        near = nearest(path.text, has) or nearest(path.text, last)
+        for section in self.sections("train"):
+            prefix = ".".join(_prefix(section))
+            for name in _arguments(section):
+                last.setdefault(name, f"{prefix}.{name}")  # `optimizer.lr`
+                last.setdefault(name.partition(".")[2], f"{prefix}.{name}")  # `lr`
+        near = last.get(path.text) or nearest(path.text, has) or nearest(path.text, last)
         return errors.unknown_setting(path.span, path.text, last.get(near, near) if near else None, has)
 
 
@@ -240,6 +245,17 @@ def _with_argument(value: syntax.Pipe, names: tuple[syntax.Name, ...], setting: 
     if items == list(args.items):
         items.append(new)
     return syntax.Call(value.span, callee, syntax.Args(args.span, tuple(items)))
+
+
+def _arguments(section: Definition) -> Iterator[str]:
+    """`optimizer.lr`: what is a setting because a key of the section names an entry that takes it."""
+    for item in section.node.entries.items:
+        value = item.value if isinstance(item, top_level.Key) else None
+        callee = value.callee if isinstance(value, syntax.Call) else value
+        name = callee.name if isinstance(callee, syntax.Ref) else ""
+        for family in ENTRIES:
+            if name in family:
+                yield from (f"{item.name.text}.{argument}" for argument, _, _ in family[name].arguments)
 
 
 def _is_name(node: syntax.Pipe, name: str) -> bool:

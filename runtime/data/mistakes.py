@@ -107,7 +107,7 @@ def bad_line(span: Span, path: Path, line: int, why: str) -> Failed:
 
 def not_a_number(span: Span, place: str, column: str, cell: str, text_column: bool) -> Failed:
     shown = cell if len(cell) <= 40 else cell[:37] + "..."
-    if re.match(r"\d{4}-\d\d-\d\d", cell):
+    if re.match(r"\d{4}([-/.])\d\d?\1\d\d?\b|\d\d?([-/.])\d\d?\2\d{4}\b", cell.strip()):
         help = "dates are not numbers: store a number in the table, such as the days since a first date"
     elif text_column:
         help = "to number names, use `-> category`"

@@ -182,7 +182,7 @@ def _destination(spec: Spec, run: Run | None, section: Export | None, wanted: st
     else:
         name = section.onnx if section is not None else f"{spec.name}.onnx"
         path = destination.default(
-            name, run.path if run is not None else None, section.span if section is not None else None
+            name, run.path if run is not None else None, section.place("onnx") if section is not None else None
         )
     if path.is_dir():
         raise BadInput(f"`{path}` is a directory", helps=("name the file: `-o model.onnx`",))

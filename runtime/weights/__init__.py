@@ -2,7 +2,7 @@
 
 plan.py      which of ours comes from which foreign tensors, decided on names and shapes alone
 mapping.py   the same with tensors: `ours_from`, and `foreign_from`, its inverse
-mismatch.py  what is reported when a file does not fit; mistakes.py: as diagnostics
+mismatch.py  what is reported when a file does not fit; mistakes.py: as diagnostics; other_sizes.py: the settings with which it would
 sources.py   where `file`, `hf` and `torchvision` find their files
 files.py     safetensors, shards, PyTorch files: opened without trust, read tensor by tensor
 load.py      the weights of a `train` section, put into its nets

@@ -20,6 +20,7 @@ from .families import families
 from .files import Foreign, Unreadable, open_weights
 from .load import wrong_numbers
 from .mistakes import READABLE
+from .other_sizes import whole_settings
 from .plan import Plan, Shape, plan, source_of
 from .section import text, weight_map, written
 from .suggest import Proposal, propose
@@ -102,7 +103,7 @@ def compare(spec: Spec, model: Model, found: WeightMap | None, foreign: Foreign,
     wrong = wrong_numbers(made, entries, foreign)
     if made.mistakes or wrong:
         place = found.span if found else Span("", 0, 0)
-        raise Failed(mismatch.diagnostic(made.with_misfits(wrong), place, where))
+        raise Failed(mismatch.diagnostic(made.with_misfits(wrong), place, where, whole_settings(spec, model)))
     return made, _rows(entries, found, made)
 
 

@@ -19,6 +19,7 @@ from ..generated.initialize import initial_values
 from . import mismatch, mistakes, sources
 from .files import Foreign, Unreadable, open_weights
 from .mapping import value_of
+from .other_sizes import whole_settings
 from .plan import Misfit, Plan, leaves, plan
 
 
@@ -54,7 +55,8 @@ def fit(spec: Spec, train: Train, net: str, root: Path, model: Model | None = No
     """
     source = train.weights[net]
     path = sources.locate(source.entry, root)
-    entries = list(parameters(spec, model or spec.models[train.net(net).model]))
+    model = model or spec.models[train.net(net).model]
+    entries = list(parameters(spec, model))
     weight_map = spec.recipe.weight_map(source.map) if source.map else None
     try:
         foreign = open_weights(path)
@@ -63,7 +65,8 @@ def fit(spec: Spec, train: Train, net: str, root: Path, model: Model | None = No
     made = plan(weight_map, entries, foreign.shapes, source.skip, foreign.tied)
     wrong = wrong_numbers(made, entries, foreign)
     if made.mistakes or wrong:
-        raise Failed(mismatch.diagnostic(made.with_misfits(wrong), source.entry.span, f"`{path.name}`"))
+        named = whole_settings(spec, model)
+        raise Failed(mismatch.diagnostic(made.with_misfits(wrong), source.entry.span, f"`{path.name}`", named))
     return Fitted(net, label(source), path, source, foreign, made)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from ...compiler.ir.globs import glob
 from ...compiler.messages.diagnostics import Diagnostic
 from ...compiler.messages.names import near
 from ...compiler.messages.source import Span
 from . import mistakes
+from .other_sizes import settings
 from .plan import Misfit, Missing, Mistakes, Plan
 
 SHOWN = 4  # names of a list
@@ -29,8 +30,8 @@ FAMILIES: dict[str, tuple[str, ...]] = {
 }
 
 
-def diagnostic(made: Plan, span: Span, where: str) -> Diagnostic:
-    """E0405 for a plan that is not total. `where` names the foreign side."""
+def diagnostic(made: Plan, span: Span, where: str, named: Mapping[str, int] | None = None) -> Diagnostic:
+    """E0405 for a plan that is not total. `where` names the foreign side, `named` are the model's settings that are whole numbers."""
     wrong = made.mistakes
     counted = (
         (wrong.missing, f"{_of(wrong.missing, f'our {len(made.ours)}', 'has', 'have')} no source"),
@@ -50,7 +51,9 @@ def diagnostic(made: Plan, span: Span, where: str) -> Diagnostic:
         _resemblance(made),
     )
     summary = ", ".join(text for names, text in counted if names)
-    return mistakes.does_not_fit(span, where, summary, [note for note in notes if note], list(_helps(made)))
+    return mistakes.does_not_fit(
+        span, where, summary, [note for note in notes if note], list(_helps(made, named or {}))
+    )
 
 
 def looks_like(names: Collection[str]) -> str | None:
@@ -99,14 +102,21 @@ def _misfit(item: Misfit) -> str:
 # ---- remedies, the likeliest first ---------------------------------------------------------------------------------------------
 
 
-def _helps(made: Plan) -> Iterator[str]:
+def _helps(made: Plan, named: Mapping[str, int]) -> Iterator[str]:
     wrong = made.mistakes
+    head = _parents([item.ours for item in (*wrong.misfits, *wrong.missing)])
+    only_head = bool(head) and len(head) <= 2 and len(wrong.misfits) + len(wrong.missing) < len(made.ours)
+    if not only_head and _other_sizes(made):
+        given = settings(made, named)
+        as_there = f": `{' '.join(given)}` on the command line" if given else " that it was trained with"
+        yield f"names are equal, sizes differ: give the model the settings of the file{as_there}"
+        if not wrong.misfits or given:
+            return
     if len(wrong.missing) + len(wrong.unused) + len(wrong.misfits) > 0:
         yield from _prefix(wrong)
         yield from _transposed(wrong)
         yield from _near(made)
-    head = _parents([item.ours for item in (*wrong.misfits, *wrong.missing)])
-    if head and len(head) <= 2 and len(wrong.misfits) + len(wrong.missing) < len(made.ours):
+    if only_head:
         yield f"`skip = [{_quoted(head)}]` leaves these as initialised"
     elif wrong.unused and not wrong.missing and not wrong.misfits:
         yield f"`skip = [{_quoted(_generalised(wrong.unused))}]` leaves them out; in a weight map, `ignore = [..]`"
@@ -114,6 +124,17 @@ def _helps(made: Plan) -> Iterator[str]:
         yield "`dlc import-weights SPEC FILE --suggest` proposes a weight map"
     if wrong.partly:
         yield "slices of one tensor have to meet: `[:512]`, `[512:]`"
+
+
+def _other_sizes(made: Plan) -> bool:
+    """Whether the file is of the same model with other sizes or counts of layers."""
+    wrong = made.mistakes
+    resized = [m for m in wrong.misfits if m.found and len(m.found) == len(m.shape) and m.found != m.shape[::-1]]
+    if any(number for number in (wrong.partly, wrong.doubled, wrong.idle)) or len(resized) < len(wrong.misfits):
+        return False
+    ours, theirs = ({re.sub(r"(?<=\.)\d+(?=\.)", "*", name) for name in names} for names in (made.ours, made.foreign))
+    left = {item.ours for item in wrong.missing} | set(wrong.unused)
+    return (bool(resized) or bool(left)) and ours == theirs
 
 
 def _prefix(wrong: Mistakes) -> Iterator[str]:
