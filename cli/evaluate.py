@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -29,11 +28,12 @@ def command(run: Path, split: str, form: str, device: str, data_root: Path | Non
     from ..runtime import api
     from ..runtime.inference.units import figures_in_units
     from ..runtime.run import Run
+    from ..runtime.writing import json_text
 
     with warnings_shown():
         figures = api.evaluate(run, split, device=device, data_root=data_root, edited=edited)
     if form == "json":
-        console.out(json.dumps({"run": str(run), "split": split, "figures": figures}, indent=2))
+        console.out(json_text({"run": str(run), "split": split, "figures": figures}))
         return 0
     width = max(map(len, figures), default=0)
     for name, value in figures.items():

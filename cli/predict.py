@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -41,7 +40,9 @@ def command(model: Path, inputs: tuple[Path, ...], form: str, device: str) -> in
             prediction = api.predict(model, inputs, device=device)
         rows, notes = prediction.rows(), prediction.notes
     if form == "json":
-        console.out(json.dumps(rows, indent=2))
+        from ..runtime.writing import json_text
+
+        console.out(json_text(rows))
     elif form == "csv":
         import csv
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -30,7 +29,9 @@ def command(directory: tuple[str, ...], form: str) -> int:
 
     comparison = runs.compare(*(directory or ("runs",)))
     if form == "json":
-        console.out(json.dumps(runs.as_json(comparison), indent=2))
+        from ..runtime.writing import json_text
+
+        console.out(json_text(runs.as_json(comparison)))
     elif not comparison.rows:
         console.out(f"no runs in {', '.join(directory or ('runs',))}")
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from functools import cached_property
 from importlib.metadata import version
@@ -114,7 +115,8 @@ class Run:
 
     @property
     def figures(self) -> dict[str, float]:
-        return self.result.get("figures", {})
+        found = self.result.get("figures", {})
+        return {name: math.nan if value is None else value for name, value in found.items()}
 
     def __repr__(self) -> str:
         return f"<dlc run {self.path}>"

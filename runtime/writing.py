@@ -7,6 +7,8 @@ folder that was removed) is a NotWritten that names the file and the space that 
 from __future__ import annotations
 
 import errno
+import json
+import math
 import os
 import re
 import shutil
@@ -14,6 +16,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from .failure import RunFailure
 
@@ -126,3 +129,20 @@ def shown(size: int) -> str:
         if size >= least:
             return f"{size / least:,.1f} {unit}"
     return f"{size} bytes"
+
+
+def json_text(value: Any, indent: int | None = 2) -> str:
+    """The value as JSON. What JSON has no number for, NaN and infinities, is null."""
+    return json.dumps(_plain(value), indent=indent, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        entries: dict[Any, Any] = value  # pyright: ignore[reportUnknownVariableType]
+        return {key: _plain(item) for key, item in entries.items()}
+    if isinstance(value, (list, tuple)):
+        items: list[Any] = list(value)  # pyright: ignore[reportUnknownArgumentType]
+        return [_plain(item) for item in items]
+    return value

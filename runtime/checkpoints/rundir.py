@@ -27,7 +27,7 @@ from pydantic import TypeAdapter
 from ...compiler.messages.printable import printable
 from .. import forms, locks
 from ..failure import BadInput, InUse, damaged
-from ..writing import AGAIN, RESUME, drop_empty, is_unfinished, write_text, writing
+from ..writing import AGAIN, RESUME, drop_empty, is_unfinished, json_text, write_text, writing
 from . import atomic
 from .records import EnvironmentRecord
 
@@ -90,7 +90,7 @@ class RunDir:
             yield self.path / name
 
     def write_json(self, name: str, value: Any) -> None:
-        self.write(name, json.dumps(value, indent=2) + "\n")
+        self.write(name, json_text(value) + "\n")
 
     def sources(self) -> dict[str, str]:
         """The generated files as they are now, by name; those that were removed are left out."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import dlc
 from dlc.compiler.check import check
@@ -115,6 +116,25 @@ def test_disagreement_is_seen(exported: tuple[Spec, dict[str, np.ndarray[Any, An
     assert str(failure) == "the exported file and the model disagree on `y`, `s`"
     assert len(failure.notes) == 2
     assert "(limit 0.0001)" in failure.notes[0]
+
+
+class Magnifies(torch.nn.Module):
+    def __init__(self, by: float) -> None:
+        super().__init__()
+        self.by = by
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return (x + self.by) - self.by
+
+
+@pytest.mark.parametrize(("by", "low", "high"), [(1e5, 1e-3, 1e-2), (1.0, 0.0, 1e-6), (1e300, 0.0, 0.0)])
+def test_what_rounding_costs_pytorch_itself(by: float, low: float, high: float) -> None:
+    """From which a difference between two programs that are both right follows; 1e300 is nothing that f32 could compute."""
+    x = np.random.default_rng(0).standard_normal((7, 50)).astype(np.float32)
+    module = Magnifies(by)
+    with torch.no_grad():
+        expected = {"y": module(torch.from_numpy(x)).numpy()}
+    assert low <= parity.rounding(module, [x], expected)["y"] <= high
 
 
 def test_the_tolerances_are_published() -> None:

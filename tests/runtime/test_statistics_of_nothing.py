@@ -30,7 +30,12 @@ def trained(folder: Path, text: str) -> tuple[dlc.Run, list[Note]]:
 
 
 def figures(run: dlc.Run) -> dict[str, float]:
-    return json.loads((run.path / "result.json").read_text())["figures"]
+    """Those of the result, which is JSON: a figure that is not a number is null there, and NaN in `Run.figures`."""
+    found = json.loads((run.path / "result.json").read_text("utf-8"), parse_constant=pytest.fail)["figures"]
+    assert {name for name, value in found.items() if value is None} == {
+        n for n, v in run.figures.items() if math.isnan(v)
+    }
+    return run.figures
 
 
 LABELS = """data D {{
