@@ -402,21 +402,8 @@ def unsupported(op: str, span: Span, why: str = "") -> Diagnostic:
 
 def dtype(name: str) -> str:
     """`torch.float32` for `f32`."""
-    return (
-        "torch."
-        + {
-            "f16": "float16",
-            "bf16": "bfloat16",
-            "f32": "float32",
-            "f64": "float64",
-            "i8": "int8",
-            "i16": "int16",
-            "i32": "int32",
-            "i64": "int64",
-            "u8": "uint8",
-            "bool": "bool",
-        }[name]
-    )
+    kinds = {"b": "bfloat", "f": "float", "i": "int", "u": "uint"}
+    return "torch.bool" if name == "bool" else f"torch.{kinds[name[0]]}{name.lstrip('bfiu')}"
 
 
 __all__ = [
