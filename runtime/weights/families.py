@@ -16,7 +16,7 @@ _MEANS = {
     "fc": "fc linear lin dense proj projection", "mlp": "mlp ff ffn feed forward", "embed": "embed emb embedding embeddings",
     "tok": "tok token tokens word words", "pos": "pos position positions positional", "cls": "cls class", "out": "out output o",
     "head": "head classifier score logits", "weight": "weight kernel gamma", "bias": "bias beta", "tok embed": "wte",
-    "pos embed": "wpe", "last": "f final", "conv": "conv", "cross": "cross", "down": "downsample shortcut",
+    "pos embed": "wpe", "last": "f final", "conv": "conv", "cross": "cross", "encoder": "encoder encode enc", "decoder": "decoder decode dec", "down": "downsample shortcut",
     "": "model module net layer layers block blocks h self c vit bert roberta distilbert transformer backbone",
 }  # fmt: skip
 _CANONICAL = {word: means for means, words in _MEANS.items() for word in words.split()}

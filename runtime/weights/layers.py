@@ -91,22 +91,28 @@ def layers(shapes: Mapping[str, Shape]) -> list[Layer]:
     return [Layer(path, leaves) for path, leaves in found.items()]
 
 
-def roles(of: Iterable[Layer]) -> list[Role]:
+def roles(of: Iterable[Layer], *, numbered: bool = False) -> list[Role]:
+    """With `numbered`, layers whose own names are numbers are turns of one role too: `layer_norm.0`, `layer_norm.1`."""
     found: dict[str, Role] = {}
     for layer in of:
-        found.setdefault(layer.role, Role(layer.role)).layers.append(layer)
+        role = _NUMBER.sub("#", layer.path) if numbered else layer.role
+        found.setdefault(role, Role(role)).layers.append(layer)
     for role in found.values():
-        role.layers.sort(key=lambda layer: [int(number) for number in layer.numbers])
+        role.layers.sort(key=lambda layer: [int(number) for number in _NUMBER.findall(layer.path)])
     return list(found.values())
 
 
 def match(ours: Iterable[Layer], theirs: Iterable[Layer]) -> list[Match]:
     """Layers that are the same, by their roles; others are left out."""
-    here, there = roles(ours), roles(theirs)
+    here, there = list(ours), list(theirs)
     matched: list[Match] = []
-    for one, other, why in _assigned(here, there):
-        transposed = one.shapes != other.shapes
-        matched += [Match(a, b, transposed, why) for a, b in zip(one.layers, other.layers, strict=True)]
+    for numbered in (False, True):
+        for one, other, why in _assigned(roles(here, numbered=numbered), roles(there, numbered=numbered)):
+            transposed = one.shapes != other.shapes
+            matched += [Match(a, b, transposed, why) for a, b in zip(one.layers, other.layers, strict=True)]
+        mine, others = {one.ours.path for one in matched}, {one.theirs.path for one in matched}
+        here = [layer for layer in here if layer.path not in mine]
+        there = [layer for layer in there if layer.path not in others]
     return matched
 
 
@@ -180,10 +186,7 @@ def _starred(path: str, count: int) -> str:
 
 def _rules(part: Sequence[Match], known: Sequence[str]) -> list[Tensors]:
     first = part[0]
-    count = next(
-        (n for n in range(len(first.ours.numbers), 0, -1) if len({_starred(m.ours.path, n) for m in part}) == 1 and len(part) > 1
-         and len({_starred(m.theirs.path, n) for m in part}) == 1), 0,
-    )  # fmt: skip
+    count = next((n for n in range(len(first.ours.numbers), 0, -1) if len(part) > 1 and _counted_alike(part, n)), 0)
     here, there = _starred(first.ours.path, count), _starred(first.theirs.path, count)
     leaves = [leaf for leaf in first.ours.leaves if leaf in first.theirs.leaves or leaf != COUNTER]
     same = all(leaf in first.theirs.leaves for leaf in leaves)
@@ -204,6 +207,14 @@ def _rules(part: Sequence[Match], known: Sequence[str]) -> list[Tensors]:
         flip = first.transposed and len(first.ours.leaves[leaf]) == 2
         made.append(Tensors(_family(patterns[0], ours), _family(patterns[1], theirs), flip, first.why))
     return made
+
+
+def _counted_alike(part: Sequence[Match], count: int) -> bool:
+    """Whether one pattern with its last `count` numbers as `*` covers each side, the numbers being the same on both."""
+    patterns = ({_starred(m.ours.path, count) for m in part}, {_starred(m.theirs.path, count) for m in part})
+    return all(len(found) == 1 for found in patterns) and all(
+        m.ours.numbers[-count:] == m.theirs.numbers[-count:] for m in part
+    )
 
 
 def _family(pattern: str, shapes: Mapping[str, Shape]) -> Family:

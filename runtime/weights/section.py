@@ -155,13 +155,14 @@ def _matched(pattern: str, paths: Iterable[str]) -> frozenset[str]:
 
 
 def _ignored(left: Collection[str], foreign: Collection[str]) -> list[str]:
-    """Globs of what is left out: whole branches where nothing of them is used."""
+    """Globs of what is left out: layers, and never a branch of several, whose name would not show what is in it."""
     found: dict[str, None] = {}
     for name in sorted(left):
         parts = ["*" if part.isdigit() else part for part in name.split(".")]
-        branches = [".".join(parts[:length]) + ".**" for length in range(1, len(parts))]
-        whole = (branch for branch in branches if _matched(branch, foreign) <= set(left))
-        found[next(whole, None) or _narrow(parts, name, left, foreign)] = None
+        layer = ".".join([*parts[:-1], "*"])
+        matched = _matched(layer, foreign)
+        whole = len({match.rpartition(".")[2] for match in matched}) > 1 and matched <= set(left)
+        found[layer if whole else _narrow(parts, name, left, foreign)] = None
     return list(found)
 
 

@@ -58,26 +58,28 @@ class _State:
 
 
 def propose(entries: Iterable[ParameterEntry], foreign: Mapping[str, Shape]) -> Proposal:
-    """Pairs our parameters with foreign tensors: families of names, or, where these leave something open and it places
-    more, layers by names, shapes and turns."""
+    """Pairs our parameters with foreign tensors: families of names, or, where these leave something open, that of layers by
+    names and shapes, or of parts by what they hold, which places more and leaves fewer doubts."""
     known = list(entries)
     prefix = _prefix([entry.path for entry in known], foreign)
     stripped = {name.removeprefix(prefix): shape for name, shape in foreign.items()}
     wanted = {e.path: e.shape for e in known}
     optional = {e.path for e in known if e.leaf == COUNTER or is_buffer(e.layer)}
-    first = _proposed(prefix, wanted, stripped, optional, ())
-    if not _open(first):
-        return first
+    found = _proposed(prefix, wanted, stripped, optional, ())
+    if not _open(found):
+        return found
     here, there = layers.layers(wanted), layers.layers(stripped)
-    ways = (lambda: layers.match(here, there), lambda: units.align(here, there))
-    for way in ways:
-        found = [Pair(part.ours, part.theirs, part.transposed, why=part.why) for part in layers.tensors(way(), wanted)]
-        made = _proposed(prefix, wanted, stripped, optional, found)
-        complete = len(found) == len(made.pairs)
-        first = min(first, made, key=_open)
-        if complete and not _open(made):
-            return made
-    return first
+    for way in (layers.match, units.align):
+        pairs = [Pair(p.ours, p.theirs, p.transposed, why=p.why) for p in layers.tensors(way(here, there), wanted)]
+        found = min(
+            found, _proposed(prefix, wanted, stripped, optional, pairs), key=lambda one: (_open(one), _doubts(one))
+        )
+    return found
+
+
+def _doubts(proposal: Proposal) -> int:
+    """How many tensors of ours it places on names that are near each other."""
+    return sum(len(pair.ours.members) for pair in proposal.pairs if pair.why)
 
 
 def _open(proposal: Proposal) -> int:

@@ -5,14 +5,18 @@
 
 A part that has no counterpart is taken apart (`rest`, `f`) until what is left has one. Repeated parts pair in their order.
 Which of several equal layers is which (`short` and `first` have the same shapes as `proj` and `f.a`) follows from other
-turns, where it is clear (`last` is `f.c` in the first one, so `first` is `f.a` in the second, so `short` is `proj`).
+turns, where it is clear (`last` is `f.c` in the first one, so `first` is `f.a` in the second, so `short` is `proj`), then from
+what lies around them (the norm next to the encoder is the one in `encoder`) and from their names.
+
+A layer that only one of several equal turns has, and only on one side, is set apart (T5 keeps the table of distances of all
+layers in its first one): otherwise no turn would be the same as those of the other side.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -46,11 +50,54 @@ class Part:
 
 def align(ours: Iterable[Layer], theirs: Iterable[Layer]) -> list[Match]:
     """Layers that are the same; some may find no counterpart."""
-    work = _Alignment()
-    work.unit(_tree(ours), _tree(theirs))
-    while work.pending:
-        work.settle()
+    here, there = list(ours), list(theirs)
+    odd_here, odd_there = _odd(_tree(here)), _odd(_tree(there))
+    if Counter(layer.signature for layer in odd_here) == Counter(layer.signature for layer in odd_there):
+        odd_here, odd_there = [], []
+    work = _Alignment({layer.path: float(at) for at, layer in enumerate(here)})
+    work.unit(
+        _tree(layer for layer in here if layer not in odd_here),
+        _tree(layer for layer in there if layer not in odd_there),
+    )
+    work.settle_all()
+    if odd_here or odd_there:
+        done = {id(layer) for match in work.matched for layer in (match.ours, match.theirs)}
+        left, right = ([x for x in side if id(x) not in done] for side in (here, there))
+        work.unit(_flat(left), _flat(right))
+        work.settle_all()
     return work.matched
+
+
+def _odd(part: Part) -> list[Layer]:
+    """Layers of turns that are otherwise equal to turns without them."""
+    found: list[Layer] = []
+    turns: dict[str, list[Part]] = {}
+    for inner in part.parts:
+        if inner.layer is None:
+            turns.setdefault(inner.role, []).append(inner)
+    for group in turns.values():
+        least = min(group, key=lambda turn: len(turn.holds))
+        for turn in group:
+            more = Counter(turn.holds) - Counter(least.holds)
+            known = Counter(least.holds)
+            if more and not known - Counter(turn.holds) and not any(known[signature] for signature in more):
+                found += [layer for layer in _layers(turn) if more[layer.signature]]
+    for inner in part.below.values():
+        found += [layer for layer in _odd(inner) if layer not in found]
+    return found
+
+
+def _layers(part: Part) -> list[Layer]:
+    own = [part.layer] if part.layer is not None else []
+    return own + [layer for inner in part.below.values() for layer in _layers(inner)]
+
+
+def _flat(layers: Iterable[Layer]) -> Part:
+    """Layers as parts of one unit, whatever their paths."""
+    root = Part("")
+    for layer in layers:
+        root.below[layer.path] = Part(layer.path, layer, {}, (layer.signature,))
+    return root
 
 
 def _tree(layers: Iterable[Layer]) -> Part:
@@ -82,6 +129,7 @@ class _Open:
 
 @dataclass
 class _Alignment:
+    places: Mapping[str, float]  # of our layers, in the order in which they run
     matched: list[Match] = field(default_factory=list[Match])
     pending: list[_Open] = field(default_factory=list[_Open])
     votes: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
@@ -108,6 +156,10 @@ class _Alignment:
         if one.below and other.below:
             self.unit(one, other)
 
+    def settle_all(self) -> None:
+        while self.pending:
+            self.settle()
+
     def settle(self) -> None:
         """Pairs the parts of the open unit about which other turns say most."""
         scored = [(self._clearness(one), -at, one) for at, one in enumerate(self.pending)]
@@ -130,8 +182,31 @@ class _Alignment:
 
     def _score(self, one: _Open, ours: Part, theirs: Part) -> float:
         names = ours.role.replace("#", "*"), theirs.role.replace("#", "*")
-        near = 1 - abs(one.ours.index(ours) / len(one.ours) - one.theirs.index(theirs) / len(one.theirs))
-        return 3 * self._share(one, ours, theirs) + likeness(*names) + 0.2 * near
+        return 3 * self._share(one, ours, theirs) + likeness(*names) + 0.2 * self._near(one, ours, theirs)
+
+    def _near(self, one: _Open, ours: Part, theirs: Part) -> float:
+        """1 for a part of ours in the midst of what is matched with the surroundings of theirs, 0 for the farthest; where nothing
+        is known of these, by the order of both."""
+        middles = [self._around(part) for part in one.theirs]
+        middle = self._around(theirs)
+        if middle is None or None in middles:
+            return 1 - abs(one.ours.index(ours) / len(one.ours) - one.theirs.index(theirs) / len(one.theirs))
+        apart = [abs(self._place(a) - b) for a in one.ours for b in middles if b is not None]
+        return 1 - abs(self._place(ours) - middle) / (max(apart) or 1)
+
+    def _place(self, part: Part) -> float:
+        places = [self.places[layer.path] for layer in _layers(part)]
+        return sum(places) / len(places)
+
+    def _around(self, theirs: Part) -> float | None:
+        """The middle of our layers that are matched with what is nearest around a part of theirs."""
+        around = theirs.path
+        while "." in around:
+            around = around.rpartition(".")[0]
+            places = [self.places[m.ours.path] for m in self.matched if m.theirs.path.startswith(f"{around}.")]
+            if places:
+                return sum(places) / len(places)
+        return None
 
 
 def _content(part: Part) -> str:
