@@ -127,7 +127,7 @@ def _place(file: Path, name: str, entry: Any, start: int, size: int) -> Extent:
     if not 0 <= first <= last:
         raise ValueError(f"{file}: {name} has invalid offsets")
     if start + last > size:
-        raise ValueError(f"{file} is truncated: {name} ends beyond the end of the file")
+        raise ValueError(f"{file}: it is cut short: `{name}` ends at byte {start + last:,}, the file at {size:,}")
     if last - first != math.prod(shape) * SIZES[dtype]:
         raise ValueError(f"{file}: the size of {name} does not match its shape")
     return Extent(start + first, last - first, dtype, tuple(shape))

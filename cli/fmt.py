@@ -27,7 +27,7 @@ def command(files: tuple[str, ...], check: bool, stdin: bool) -> int:
     if stdin == bool(files):
         raise click.UsageError("expected files or --stdin", click.get_current_context())
     from ..compiler.messages.source import Source
-    from ..compiler.text.read import read_source
+    from ..compiler.text.read import is_pipe, read_once, read_source
 
     if stdin:
         text = sys.stdin.buffer.read().decode("utf-8-sig", errors="surrogateescape")
@@ -42,7 +42,9 @@ def command(files: tuple[str, ...], check: bool, stdin: bool) -> int:
         return int(check and formatted != text)
     code = 0
     for file in files:
-        source = read_source(file)
+        if is_pipe(file) and not check:
+            raise click.UsageError(f"`{file}` is a pipe, which cannot be formatted in place: use `dlc fmt --stdin`")
+        source = read_once(file) if is_pipe(file) else read_source(file)
         if not isinstance(source, Source):
             show([source], {})
             code = 2

@@ -64,6 +64,8 @@ def _suggest(made: Suggested, weights: Path) -> int:
         console.err(
             f"size differs: {name} is {list(theirs)} in the file, {list(ours)} in the model: change the model's size, or `skip` it"
         )
+    for words in made.not_finite:
+        console.err(f"not finite: {words}")
     if made.total:
         return 0
     notes = [f"no source for `{name}` {list(shape)}" for name, shape in made.unplaced.items()]

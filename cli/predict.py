@@ -29,7 +29,7 @@ from .failure import warnings_shown
 def command(model: Path, inputs: tuple[Path, ...], form: str, device: str) -> int:
     """Predict on new inputs with a run or an ONNX file.
 
-    INPUT is a .npz, .npy or .csv file, an image or a text. An .onnx file does not need torch.
+    INPUT is a .npz, .npy or .csv file, a pipe with CSV, an image or a text. An .onnx file does not need torch.
     """
     if model.suffix == ".onnx":
         rows, notes = exported(model, inputs, device)

@@ -114,12 +114,17 @@ def combinations(overrides: Sequence[str]) -> list[tuple[str, ...]]:
 def check_every_variant(target: str) -> tuple[list[Diagnostic], dict[str, Source]]:
     """What is wrong with a spec and, if no variant is named, with each of its variants; each mistake once."""
     from ..compiler.check import check
+    from ..compiler.messages.diagnostics import Diagnostic
+    from ..compiler.text.read import is_pipe, read_once
 
     file, variant = split(target)
-    first = check(file, variant=variant)
+    text = read_once(file) if is_pipe(file) else file
+    if isinstance(text, Diagnostic):
+        return [text], {}
+    first = check(text, variant=variant)
     found, sources = list(first.report.diagnostics), dict(first.sources)
     for name in first.project.variants if variant is None else ():
-        checked = check(file, variant=name)
+        checked = check(text, variant=name)
         found += [diagnostic for diagnostic in checked.report.diagnostics if diagnostic not in found]
         sources |= checked.sources
     return found, sources

@@ -19,7 +19,7 @@ from .ir.model import Source as SourceRecord
 from .ir.model import Spec
 from .ir.recipe import Recipe
 from .messages.diagnostics import Abandoned, Failed, Report
-from .messages.source import Sources
+from .messages.source import Source, Sources
 from .resolve import definitions
 from .resolve import project as projects
 from .resolve.idle_overrides import report_idle_overrides
@@ -31,7 +31,7 @@ from .resolve.project import Project
 class Compilation:
     """One run over a file: what it is given, then what each stage finds. Mistakes go into `report`."""
 
-    path: str | Path
+    path: str | Path | Source
     overrides: Sequence[str] = ()
     variant: str | None = None
     folder: Path | None = None  # of the project: where imports begin
@@ -153,14 +153,14 @@ class Checked:
 
 
 def check(
-    path: str | Path,
+    path: str | Path | Source,
     overrides: Sequence[str] = (),
     variant: str | None = None,
     facts: Mapping[str, DataFacts] | None = None,
     *,
     root: Path | None = None,
 ) -> Checked:
-    """Parses, resolves and elaborates a spec; with `facts` (by data section) also checks it against its data."""
+    """Parses, resolves and elaborates a spec, in a file or as a text; with `facts` (by data section) also checks it against its data."""
     found = run(Compilation(path, overrides, variant, root, facts or {}))
     spec = found.spec() if found.report.ok and found.recipe is not None else None
     return Checked(found.report, found.project.sources, spec, found.project)

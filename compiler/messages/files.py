@@ -82,6 +82,13 @@ def explanations() -> dict[str, Explanation]:
             "again, and the weights, which are found by the paths of the spec, fit it.",
             when="dlc evaluate",
         ),
+        "E0606": Explanation(
+            "weights that hold NaN or infinity",
+            "A model with such a weight answers NaN whatever it is given, and a training that begins with it cannot improve it. The\n"
+            "message names each tensor and how many of its numbers are not finite. Infinity is allowed in buffers, where a mask may be kept.\n"
+            'Use a checkpoint from before the training diverged, or leave the tensors out: `weights = file("..", skip = ["NAME"])`.',
+            when="dlc train",
+        ),
         "W0410": Explanation(
             "an export outside the current directory",
             "`dlc export` refuses a path that leads out of the current directory (or of the run) unless `-o` names the file.",

@@ -10,13 +10,13 @@ from ..catalogue.ops import names as operators
 from ..messages import resolve as errors
 from ..messages.diagnostics import Abandoned, Diagnostic, Report
 from ..messages.names import nearest
-from ..messages.source import Sources, Span
+from ..messages.source import Source, Sources, Span
 from ..sizes.static_functions import STATIC_FUNCTIONS
 from ..sizes.statics import CONSTANTS
 from ..text import syntax, top_level
 from ..text.node import Node
 from ..text.parse import Remains, parse_remains
-from ..text.read import read_source
+from ..text.read import is_pipe, read_source
 from .definitions import IMPORT_ARGUMENT, Definition, FileScope, Kind, ParamSlot
 
 STANDARD = Path(__file__).resolve().parents[2] / "specs" / "std"
@@ -55,6 +55,7 @@ class Loader:
 
     report: Report
     sources: Sources
+    given: Source | None = None  # the text of the spec itself, where it is not in a file
     files: dict[Path, top_level.File | None] = field(default_factory=dict[Path, "top_level.File | None"])
     #: Of files with mistakes of syntax, the items without.
     remains: dict[Path, Remains] = field(default_factory=dict[Path, Remains])
@@ -70,7 +71,7 @@ class Loader:
     def root(self, path: Path, shown: str, boundary: Path) -> FileScope | None:
         """The scope of the spec itself."""
         try:
-            place = SpecFile(shown, path.resolve(), boundary.resolve())
+            place = SpecFile(shown, path if is_pipe(path) else path.resolve(), boundary.resolve())
         except (OSError, RuntimeError, ValueError):
             place = SpecFile(shown, path, boundary)
         file = self._read(place)
@@ -92,7 +93,8 @@ class Loader:
     def _read(self, place: SpecFile) -> top_level.File | Diagnostic | None:
         """The tree of a file; a diagnostic if it cannot be read; None if its text has mistakes, which are reported."""
         if place.real not in self.files:
-            source = read_source(place.real, place.shown)
+            given = self.given is not None and place.shown == self.given.name
+            source = self.given if given and self.given else read_source(place.real, place.shown)
             if isinstance(source, Diagnostic):
                 return source
             self.sources[place.shown] = source

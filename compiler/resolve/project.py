@@ -14,7 +14,7 @@ from typing import Any, Literal
 from ..messages import resolve as errors
 from ..messages.diagnostics import Abandoned, Failed, Report
 from ..messages.names import nearest
-from ..messages.source import Sources, Span
+from ..messages.source import Source, Sources, Span
 from ..sizes import statics
 from ..text import top_level
 from ..text.parse import parse_setting, parse_settings
@@ -83,15 +83,16 @@ class Project:
                 self.report.add(errors.changes_nothing(span, path))
 
 
-def load(path: str | Path, variant: str | None = None, root: Path | None = None) -> Project:
-    """Reads a spec and all it names."""
+def load(path: str | Path | Source, variant: str | None = None, root: Path | None = None) -> Project:
+    """Reads a spec and all it names. A text instead of a path is that of a spec in the current directory."""
     report, sources = Report(), Sources()
-    loader = Loader(report, sources)
-    file = Path(path)
-    scope = loader.root(file, str(path), root if root is not None else project_root(file))
+    given = path if isinstance(path, Source) else None
+    name = given.name if given is not None else str(path)
+    loader = Loader(report, sources, given)
+    scope = loader.root(Path(name), name, root if root is not None else project_root(Path(name)))
     if scope is None:
-        empty = top_level.File(Span(str(path), 0, 0), None, (), ())
-        scope = FileScope(str(path), empty, report, incomplete=True)
+        empty = top_level.File(Span(name, 0, 0), None, (), ())
+        scope = FileScope(name, empty, report, incomplete=True)
     files = [file for file in loader.files.values() if file is not None]
     return Project(scope, sources, report, files=files, scopes=loader.scopes, variant=variant)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 
 from ..messages.diagnostics import Diagnostic
@@ -13,10 +14,34 @@ LARGEST = 1 << 20  # bytes; the largest spec known has nine thousand
 def read_source(path: Path | str, name: str | None = None, *, code: str = "E0315") -> Source | Diagnostic:
     """The text of a spec, UTF-8 with or without a byte-order mark, line ends as they are; or why it cannot be read.
 
-    `name` is how diagnostics call it (the path as written by default), `code` what a missing file is.
+    `name` is how diagnostics call it (the path as written by default), `code` what a missing file is. A pipe is refused: a spec is
+    read again for each variant and each setting, and a pipe is empty then (see `read_once`).
     """
     path = Path(path)
     name = name if name is not None else str(path)
+    if is_pipe(path):
+        why = f"`{name}` is a pipe or a device, and a spec is read more than once"
+        return Diagnostic(code, why, Span(name, 0, 0), helps=("save the spec as a file; `dlc check` reads a pipe too",))
+    return _read(path, name, code)
+
+
+def read_once(path: Path | str) -> Source | Diagnostic:
+    """The text of a spec from a pipe, under the name `<stdin>` or that of the descriptor, which has no folder: imports are
+    relative to the current directory."""
+    return _read(Path(path), f"<{Path(path).name}>", "E0315")
+
+
+def is_pipe(path: Path | str) -> bool:
+    """Whether a path leads to something that can be read once (a pipe, a socket, a device) or that has no name, such as the text
+    behind `<<` in a shell."""
+    try:
+        found = Path(path).stat()
+    except (OSError, ValueError):
+        return False
+    return not stat.S_ISDIR(found.st_mode) and (not stat.S_ISREG(found.st_mode) or not found.st_nlink)
+
+
+def _read(path: Path, name: str, code: str) -> Source | Diagnostic:
     nowhere = Span(name, 0, 0)
     try:
         with path.open("rb") as file:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from torch import Tensor
 
 from ...backends import safetensors_file
 from ...backends.safetensors_file import Content
-from .. import forms
+from .. import forms, not_finite
 from ..destination import MADE_BY
 from ..failure import BadInput, damaged
 from ..writing import RESUME, write_text, writing
@@ -164,6 +164,21 @@ def compare(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor], where: Pat
         notes=notes,
         helps=("undo the change to the spec, or train from scratch without `--resume`",),
     )
+
+
+def check_finite(weights: Mapping[str, Tensor], buffers: Collection[str], where: Path) -> None:
+    """Raises BadInput (E0606) for weights of a checkpoint with NaN or infinity."""
+    words = not_finite.named(weights.items(), buffers)
+    if words:
+        raise BadInput(
+            f"the checkpoint in {where} holds weights that are not numbers",
+            notes=not_finite.summary(words),
+            helps=(
+                "use the other checkpoint of the run, `best/` or `last/`",
+                "train again with a smaller learning rate",
+            ),
+            code=not_finite.CODE,
+        )
 
 
 def random_state(device: torch.device) -> dict[str, Tensor]:

@@ -196,7 +196,22 @@ def _check(made: Any) -> None:
 
 def _compared(request: Request, subject: Subject, weights: ChosenWeights, staged: Path) -> Parity:
     """Compares the staged file with PyTorch on the same inputs. Raises Disagrees beyond the tolerance."""
+    from .. import not_finite  # loads torch
+
     module = module_of(subject.spec, subject.model, {name: array_of(value) for name, value in weights.values.items()})
+    words = not_finite.named(module.named_parameters()) + not_finite.named(
+        module.named_buffers(), dict(module.named_buffers())
+    )
+    if words:
+        raise BadInput(
+            "the weights are not numbers, so the file would answer NaN",
+            notes=(f"the weights: {weights.words}", *not_finite.summary(words)),
+            helps=(
+                "export other weights: a checkpoint from before the training diverged",
+                "write the file all the same: `--no-verify`",
+            ),
+            code=not_finite.CODE,
+        )
     try:
         parity = verify(module, staged, subject.spec, subject.model, precision=request.written_as, fix=request.fix)
     except BadInput as error:  # it is not the user's input that is bad here

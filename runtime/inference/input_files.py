@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...compiler.text.read import is_pipe
 from ..data import array_files, cells
 from ..data.mistakes import first_line
 from ..failure import BadInput
@@ -25,7 +26,7 @@ def read(
 ) -> tuple[list[str], dict[str, Array]]:
     """Names of the records, and arrays by input name with the records of all files on the first axis.
 
-    `.npz` holds arrays by input name, `.json` lists by input name, `.npy` the array of the only input, `.csv` its
+    A pipe is read as `.csv`. `.npz` holds arrays by input name, `.json` lists by input name, `.npy` the array of the only input, `.csv` its
     numbers, a record a line (or a column an input). Where `columns` names what an input is from, these files may hold
     columns by their names instead, in any order and with others between them.
     """
@@ -50,7 +51,7 @@ def read(
 def _read(ports: Sequence[Port], file: Path, columns: Mapping[str, Columns]) -> dict[str, Array]:
     if not file.exists():
         raise BadInput(f"there is no file `{file}`")
-    suffix = file.suffix.lower()
+    suffix = ".csv" if is_pipe(file) else file.suffix.lower()
     try:
         if suffix in (".npz", ".npy"):
             arrays = array_files.read(file)

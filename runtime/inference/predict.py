@@ -19,6 +19,7 @@ from ...compiler.catalogue import SOURCES
 from ...compiler.ir.data import DataSet
 from ...compiler.ir.model import Body, Value
 from ...compiler.messages.source import Span
+from ...compiler.text.read import is_pipe
 from ..data import sources, streams, vocabulary
 from ..data.feed import Data, Feed
 from ..data.graph import Graph
@@ -168,6 +169,8 @@ def _table(opened: TrainedModel, section: DataSet, inputs: Any) -> Table:
     if len(files) > 1:
         raise BadInput("several files can be read at once only if they are images", helps=("run it once per file",))
     file, span = files[0], section.source.span
+    if is_pipe(file):
+        return _read("csv", file, span)
     for name, source in SOURCES.items():
         if suffix in source.suffixes:
             return _read(name, file, span)

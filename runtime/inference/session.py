@@ -14,6 +14,7 @@ from ...compiler.ir.expand import compare
 from ...compiler.messages.names import nearest
 from ...compiler.sizes.dims import Size, evaluate, from_text, var, variables
 from ..failure import BadInput, RunFailure
+from . import external_files
 from .file_facts import FileFacts
 from .generate import generate
 from .ports import Array, Port
@@ -266,9 +267,13 @@ def _first_line(error: Exception) -> str:
 
 
 def _unreadable(path: Path, error: Exception) -> BadInput:
+    known = external_files.complaint(path)
+    if known is not None:
+        return BadInput(known[0], code="E0603", helps=known[1:])
+    size = path.stat().st_size
     return BadInput(
-        f"`{path}` cannot be loaded as an ONNX model",
+        f"`{path}` cannot be loaded as an ONNX model" if size else f"`{path}` is empty",
         code="E0603",
-        notes=(_first_line(error),),
-        helps=("a linked model needs its `.safetensors` file in the same folder",),
+        notes=(_first_line(error),) if size else (),
+        helps=("get the file again from where it came, or export again",),
     )

@@ -58,8 +58,10 @@ def _train(prepared: Prepared) -> None:
     saved, at = None, None
     if options.resume and atomic.settle(run.last):
         saved = checkpoint.read(run.last)
-        ours = {path: torch.empty(e.shape, device="meta") for path, e in checkpoint_entries(spec, section).items()}
+        entries = checkpoint_entries(spec, section)
+        ours = {path: torch.empty(entry.shape, device="meta") for path, entry in entries.items()}
         checkpoint.compare(ours, saved.weights, run.last)
+        checkpoint.check_finite(saved.weights, {path for path, entry in entries.items() if entry.buffer}, run.last)
         at = position.of(section, saved.loop)
         if at is None or not isinstance(saved.loop.get("running_steps"), int):
             raise damaged(run.last / checkpoint.LOOP, "it is not a position in this `train` section")

@@ -80,6 +80,8 @@ def reopen(
         weights = saved.averaged or saved.weights
         tensors = program.tensors()
         checkpoint.compare(tensors, weights, weights_at)
+        buffers = {name for name, tensor in tensors.items() if not isinstance(tensor, torch.nn.Parameter)}
+        checkpoint.check_finite(weights, buffers, weights_at)
         with torch.no_grad():
             for name, tensor in tensors.items():
                 tensor.copy_(weights[name])

@@ -28,16 +28,25 @@ DTYPES = {
     "F8_E5M2": torch.float8_e5m2,
 }  # fmt: skip
 INDEX = ".index.json"
+NUMPY = 'save them as safetensors: `safetensors.numpy.save_file(dict(numpy.load("a.npz")), "a.safetensors")`'
 #: Under one of these a training checkpoint keeps its weights.
 WRAPPED = ("state_dict", "model_state_dict", "model", "module", "net", "weights", "params")
 
 
-class Unreadable(Exception):
-    """A file that cannot be used as weights; `why` completes "it cannot be read as weights:"."""
+READABLE = "use a safetensors file, or a PyTorch file that contains only tensors"
+WHOLE = "get the file again from where it came, and compare the sizes: this one has {size:,} bytes"
 
-    def __init__(self, path: Path, why: str) -> None:
+
+class Unreadable(Exception):
+    """A file that cannot be used as weights; `why` and `help` are what is wrong and what can be done."""
+
+    def __init__(self, path: Path, why: str, help: str = READABLE) -> None:
         super().__init__(f"{path}: {why}")
-        self.path, self.why = path, why
+        self.path, self.why, self.help = path, why, help
+
+
+def _whole(path: Path) -> str:
+    return WHOLE.format(size=path.stat().st_size)
 
 
 class Foreign(Protocol):
@@ -70,6 +79,8 @@ def open_weights(path: Path) -> Foreign:
     """A safetensors or PyTorch file, or the `*.index.json` of a sharded one. Raises Unreadable."""
     paths = shards(path) if path.name.endswith(INDEX) else (path,)
     try:
+        if empty := next((found for found in paths if not found.stat().st_size), None):
+            raise Unreadable(empty, "it is empty", _whole(empty))
         if all(found.suffix == ".safetensors" for found in paths):
             return Stored(paths)
         return Unpickled(paths)
@@ -104,7 +115,8 @@ class Stored:
             try:
                 table = contents(path)
             except ValueError as error:
-                raise Unreadable(path, str(error).removeprefix(f"{path}: ").removeprefix(f"{path} ")) from None
+                why = str(error).removeprefix(f"{path}: ").replace(f"{path} is", "it is", 1)
+                raise Unreadable(path, why, _whole(path)) from None
             for name, place in table.items():
                 if name in self._places:
                     raise Unreadable(path, f"`{name}` is in another shard too")
@@ -138,7 +150,7 @@ class Stored:
             while left:
                 count = file.readinto(left)
                 if not count:
-                    raise Unreadable(self.paths[index], f"it ends within `{name}`")
+                    raise Unreadable(self.paths[index], f"it ends within `{name}`", _whole(self.paths[index]))
                 left = left[count:]
 
 
@@ -168,6 +180,8 @@ def _unpickled(path: Path) -> dict[str, Tensor]:
     """The table of tensors in a file of `torch.save`, memory-mapped where its format allows it."""
     try:
         zipped = zipfile.is_zipfile(path)
+        if zipped and _numpy(path):
+            raise Unreadable(path, "it is an archive of NumPy arrays", NUMPY)
         if not zipped and tarfile.is_tarfile(path):  # PyTorch would unpack it, wherever its names and links lead
             raise Unreadable(path, "it is a tar archive, which PyTorch wrote before version 0.2")
         with warnings.catch_warnings():
@@ -176,15 +190,32 @@ def _unpickled(path: Path) -> dict[str, Tensor]:
     except (OSError, Unreadable):
         raise
     except Exception as error:  # noqa: BLE001 - a hostile or damaged file raises anything
-        raise Unreadable(path, _why(str(error))) from None
+        text = str(error)
+        if any(part in text.lower() for part in ("weights only", "unsupported global", "unsupported class")):
+            why = "it holds more than tensors, which would have to be executed to be read"
+            raise Unreadable(path, why) from None
+        raise Unreadable(path, _damage(path, text), _whole(path)) from None
     return _table(path, found)
 
 
-def _why(text: str) -> str:
-    first = (text.strip().splitlines() or ["it is damaged"])[0]
-    if "weights only" in text.lower() or "unsupported global" in text.lower() or "unsupported class" in text.lower():
-        return "it holds more than tensors, which would have to be executed to be read"
-    return f"it is damaged or no file of `torch.save` ({first[:100]})"
+def _numpy(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except Exception:  # noqa: BLE001 - a damaged archive raises anything
+        return False
+    return bool(names) and all(name.endswith(".npy") for name in names)
+
+
+def _damage(path: Path, text: str) -> str:
+    """What is wrong with a file that PyTorch does not read."""
+    with path.open("rb") as file:
+        head = file.read(2)
+    if head == b"PK" and "finding central directory" in text:
+        return "it is cut short: the table of contents at its end is not there"
+    first = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    told = first.partition("This is an interna")[0].rstrip()[:160]  # PyTorch asks to report the file to it
+    return "it is damaged, or not a file of `torch.save`" + (f" ({told})" if told else "")
 
 
 def _table(path: Path, found: Any) -> dict[str, Tensor]:

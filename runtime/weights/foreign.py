@@ -58,8 +58,10 @@ def export_weights(
         ours, words = first_values(spec, model, train, name, source.path.parent)
     else:
         ours, words = _of_run(source, name)
-    theirs = foreign_from(weight_map, ours, _known(run, layout, name))
     entries = [entry for entry in parameters(spec, model) if entry.path in ours]
+    if run is not None:
+        checkpoint.check_finite(ours, {entry.path for entry in entries if entry.buffer}, run.kept())
+    theirs = foreign_from(weight_map, ours, _known(run, layout, name))
     again = ours_from(weight_map, entries, theirs)
     assert all(torch.equal(again[path].nan_to_num(), ours[path].nan_to_num()) for path in ours), (
         "the map loses something"

@@ -14,14 +14,15 @@ from ...compiler.ir.weights import WeightMap
 from ...compiler.messages.diagnostics import Failed
 from ...compiler.messages.names import near
 from ...compiler.messages.source import Span
+from ...compiler.text.read import is_pipe
+from .. import not_finite
 from ..failure import BadInput
 from . import mismatch, sources
 from .families import families
 from .files import Foreign, Unreadable, open_weights
 from .load import wrong_numbers
-from .mistakes import READABLE
 from .other_sizes import whole_settings
-from .plan import Plan, Shape, plan, source_of
+from .plan import Plan, Shape, leaves, plan, source_of
 from .section import text, weight_map, written
 from .suggest import Proposal, propose
 
@@ -39,13 +40,14 @@ class Row:
 @dataclass(frozen=True)
 class Suggested:
     """`section` is the text of a map. `left` are foreign tensors that it ignores, with why where it is known; `resized` ours
-    of another size there; `unplaced` and `partly` are what it could not place."""
+    of another size there; `unplaced` and `partly` are what it could not place; `not_finite` names tensors with NaN or infinity."""
 
     section: str
     left: Mapping[str, str]
     resized: Mapping[str, tuple[Shape, Shape]]
     unplaced: Mapping[str, Shape]
     partly: Mapping[str, Shape]
+    not_finite: Sequence[str]
 
     @property
     def total(self) -> bool:
@@ -57,13 +59,15 @@ def opened(file: Path) -> Foreign:
     path = sources.inside(file) if file.is_dir() else file
     if path is None:
         raise BadInput(f"there are no weights in `{file}`", notes=(f"looked for {', '.join(sources.NAMES)}",))
+    if is_pipe(path):
+        raise BadInput(f"`{file}` is a pipe, and weights are read at any place of a file", helps=("save it as a file",))
     if not path.is_file():
         raise BadInput(f"there is no file `{file}`")
     try:
         return open_weights(path)
     except Unreadable as error:
         raise BadInput(
-            f"`{error.path}` cannot be read as weights: {error.why}", helps=(READABLE,), code="E0412"
+            f"`{error.path}` cannot be read as weights: {error.why}", helps=(error.help,), code="E0412"
         ) from None
 
 
@@ -97,14 +101,35 @@ def map_of(spec: Spec, wanted: str | None) -> WeightMap | None:
 
 
 def compare(spec: Spec, model: Model, found: WeightMap | None, foreign: Foreign, where: str) -> tuple[Plan, list[Row]]:
-    """Every parameter with its source. Raises Failed (E0405) with both sides when the map is not total for this file."""
+    """Every parameter with its source. Raises Failed (E0405) with both sides when the map is not total for this file, BadInput (E0606)
+    when a tensor that it uses holds NaN or infinity."""
     entries = list(parameters(spec, model))
     made = plan(found, entries, foreign.shapes, (), foreign.tied)
     wrong = wrong_numbers(made, entries, foreign)
     if made.mistakes or wrong:
         place = found.span if found else Span("", 0, 0)
         raise Failed(mismatch.diagnostic(made.with_misfits(wrong), place, where, whole_settings(spec, model)))
+    words = not_numbers(entries, made, foreign)
+    if words:
+        raise BadInput(
+            f"{where} holds weights that are not numbers",
+            notes=not_finite.summary(words),
+            helps=("use a checkpoint from before the training diverged",),
+            code=not_finite.CODE,
+        )
     return made, _rows(entries, found, made)
+
+
+def not_numbers(entries: Sequence[ParameterEntry], made: Plan, foreign: Foreign) -> list[str]:
+    """What of the tensors that a plan uses is not finite, in words. Reads all of them."""
+    buffers = {name for entry in entries if entry.buffer for name in leaves_of(made, entry.path)}
+    used = {name for path in made.sources for name in leaves_of(made, path)}
+    ordered = sorted(used, key=foreign.order)
+    return not_finite.named(((name, foreign.tensor(name)) for name in ordered), buffers)
+
+
+def leaves_of(made: Plan, path: str) -> tuple[str, ...]:
+    return leaves(made.sources[path]) if path in made.sources else ()
 
 
 def _rows(entries: Sequence[ParameterEntry], found: WeightMap | None, made: Plan) -> list[Row]:
@@ -134,7 +159,8 @@ def suggest(spec: Spec, model: Model, name: str, foreign: Foreign) -> Suggested:
     resized = {m.ours: (m.shape, m.found or ()) for m in checked.mistakes.misfits}
     unplaced = {m.ours: m.shape for m in checked.mistakes.missing}
     partly = {member: family.shapes[index] for family in proposal.partly for index, member in family.members.items()}
-    return Suggested(text(made, doubts), _left(proposal, foreign), resized, unplaced, partly)
+    words = not_numbers(entries, checked, foreign)
+    return Suggested(text(made, doubts), _left(proposal, foreign), resized, unplaced, partly, words)
 
 
 def _left(proposal: Proposal, foreign: Foreign) -> dict[str, str]:

@@ -14,6 +14,7 @@ from ...compiler.ir.expand import COUNTER, ParameterEntry, parameters
 from ...compiler.ir.model import Model, Spec
 from ...compiler.ir.train import Train, WeightSource
 from ...compiler.messages.diagnostics import Failed
+from .. import not_finite
 from ..data.values import DTYPES
 from ..generated.initialize import initial_values
 from . import mismatch, mistakes, sources
@@ -33,6 +34,7 @@ class Fitted:
     source: WeightSource
     foreign: Foreign
     plan: Plan
+    buffers: frozenset[str]  # of the net's paths, those that are not trained
 
     @property
     def paths(self) -> set[str]:
@@ -61,13 +63,13 @@ def fit(spec: Spec, train: Train, net: str, root: Path, model: Model | None = No
     try:
         foreign = open_weights(path)
     except Unreadable as error:
-        raise Failed(mistakes.unreadable(source.entry.span, error.path, error.why)) from None
+        raise Failed(mistakes.unreadable(source.entry.span, error.path, error.why, error.help)) from None
     made = plan(weight_map, entries, foreign.shapes, source.skip, foreign.tied)
     wrong = wrong_numbers(made, entries, foreign)
     if made.mistakes or wrong:
         named = whole_settings(spec, model)
         raise Failed(mismatch.diagnostic(made.with_misfits(wrong), source.entry.span, f"`{path.name}`", named))
-    return Fitted(net, label(source), path, source, foreign, made)
+    return Fitted(net, label(source), path, source, foreign, made, frozenset(e.path for e in entries if e.buffer))
 
 
 def label(source: WeightSource) -> str:
@@ -92,7 +94,8 @@ def _short(dtype: torch.dtype) -> str:
 
 
 def fill(found: Fitted, tensors: Mapping[str, Tensor]) -> None:
-    """Reads the weights into tensors by the paths of the checkpoint. Raises Failed (E0412) when the file is cut short."""
+    """Reads the weights into tensors by the paths of the checkpoint. Raises Failed: E0412 when the file is cut short, E0606 when it
+    holds NaN or infinity."""
     planned = found.plan
     prefix = f"{found.net}." if found.net else ""
     ordered = sorted(planned.sources.items(), key=lambda item: found.foreign.order(leaves(item[1])[0]))
@@ -107,8 +110,13 @@ def fill(found: Fitted, tensors: Mapping[str, Tensor]) -> None:
                 if path.rpartition(".")[2] == COUNTER:
                     tensors[prefix + path].zero_()
     except (Unreadable, OSError) as error:
-        why = error.why if isinstance(error, Unreadable) else str(error)
-        raise Failed(mistakes.unreadable(found.source.entry.span, found.path, why)) from None
+        known = error if isinstance(error, Unreadable) else Unreadable(found.path, str(error))
+        raise Failed(mistakes.unreadable(found.source.entry.span, found.path, known.why, known.help)) from None
+    read = {path: tensors[prefix + path] for path in planned.sources}
+    words = {path: text for path, tensor in read.items() for text in not_finite.named([(path, tensor)], found.buffers)}
+    if words:
+        notes = not_finite.summary(list(words.values()))
+        raise Failed(mistakes.not_finite(found.source.entry.span, found.path, notes, list(words)))
 
 
 def first_values(spec: Spec, model: Model, train: Train | None, net: str, root: Path) -> tuple[dict[str, Tensor], str]:

@@ -9,7 +9,6 @@ from ...compiler.messages.diagnostics import Diagnostic
 from ...compiler.messages.source import Span
 
 MISSING = "not found"  # the label of weights that are not on this machine (yet)
-READABLE = "use a safetensors file, or a PyTorch file that contains only tensors"
 
 
 def no_file(span: Span, path: Path, close: str | None) -> Diagnostic:
@@ -76,13 +75,28 @@ def not_downloaded(span: Span, model: str, weights: str, path: Path) -> Diagnost
     )
 
 
-def unreadable(span: Span, path: Path, why: str) -> Diagnostic:
+def unreadable(span: Span, path: Path, why: str, help: str) -> Diagnostic:
     return Diagnostic(
         "E0412",
         f"`{path}` cannot be read as weights: {why}",
         span,
         "",
-        helps=(READABLE,),
+        helps=(help,),
+    )
+
+
+def not_finite(span: Span, path: Path, words: Sequence[str], names: Sequence[str]) -> Diagnostic:
+    listed = ", ".join(f'"{name}"' for name in names[:4]) + (", .." if len(names) > 4 else "")
+    return Diagnostic(
+        "E0606",
+        f"`{path}` holds weights that are not numbers",
+        span,
+        "",
+        notes=tuple(words),
+        helps=(
+            "use a checkpoint from before the training diverged",
+            f"keep the initial values of these: `skip = [{listed}]`",
+        ),
     )
 
 

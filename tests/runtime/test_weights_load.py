@@ -347,7 +347,7 @@ def test_where_a_diverged_fine_tuning_broke(
     spec: Callable[..., Path], theirs: dict[str, torch.Tensor], tmp_path: Path
 ) -> None:
     """The second look begins with the loaded weights too."""
-    save_file(theirs | {"head.bias": torch.full((10,), float("nan"))}, tmp_path / "w.safetensors")
+    save_file(theirs | {"head.weight": torch.full_like(theirs["head.weight"], 3e38)}, tmp_path / "w.safetensors")
     with pytest.raises(Diverged) as caught:
         dlc.train(dlc.load(spec('  weights = file("w.safetensors")')), out=tmp_path / "run")
     assert any("`head" in note for note in caught.value.notes), caught.value.notes

@@ -8,12 +8,14 @@ import sys
 from array import array
 from collections import Counter
 from collections.abc import Callable, Mapping
+from io import StringIO
 from pathlib import Path
 from typing import Any, TextIO
 
 from numpy.typing import NDArray
 
 from ....compiler.messages.source import Span
+from ....compiler.text.read import is_pipe
 from .. import array_files, mistakes
 from ..table import Cells, Column, Numbers
 from . import arrow_columns
@@ -26,13 +28,20 @@ LONGEST_CELL = 1 << 30  # characters; Python's own limit of 131,072 is less than
 def csv(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
     path = resolve(args["path"])
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with _opened(path, span) as file:
             columns, lines = _csv_columns(file, path, span)
     except (OSError, UnicodeDecodeError):
         read_text(path, span)  # reports what is wrong
         raise
     count = len(lines)
     return {name: Cells(cells) for name, cells in columns.items()}, count, lambda i: f"{path}:{lines[i]}", [path]
+
+
+def _opened(path: Path, span: Span) -> TextIO:
+    """A file as a text, line by line; a pipe whole, as what is wrong with it cannot be looked up by reading it again."""
+    if is_pipe(path):
+        return StringIO(read_text(path, span), newline="")
+    return path.open(encoding="utf-8-sig", newline="")
 
 
 def _csv_columns(file: TextIO, path: Path, span: Span) -> tuple[dict[str, list[str]], array[int]]:
