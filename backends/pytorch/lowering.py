@@ -141,8 +141,11 @@ class Application(_Arguments):
         table: Callable[[str, str], str] | None = None,
         named: Callable[[Number], bool] | None = None,
         held: str | None = None,
+        training: str = "self.training",
     ) -> None:
         super().__init__(args)
+        #: Whether it trains, as source.
+        self.training = training
         self._among, self._named = among, named
         #: The module that holds the table of this operator; None where there is none.
         self.held = held

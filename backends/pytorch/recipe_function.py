@@ -211,6 +211,10 @@ def only_counted(body: Body, value: int, counts: Collection[int]) -> bool:
 class _Statements(Forward):
     """Statements of a recipe's body: losses may be sums, metrics are left to the caller."""
 
+    training = (
+        "torch.is_grad_enabled()"  # a loss is the same function in training and in validation, which needs no gradients
+    )
+
     def __init__(self, function: RecipeFunction, sizes: Sizes, reserved: set[str]) -> None:
         super().__init__(None, sizes, reserved)
         self.function = function

@@ -304,13 +304,13 @@ class Forward(Statements):
             branches.append(lines)
         training, evaluation = branches
         if training:
-            self.add("if self.training:")
+            self.add(f"if {self.training}:")
             self.lines += training
             if evaluation:
                 self.add("else:")
                 self.lines += evaluation
         elif evaluation:
-            self.add("if not self.training:")
+            self.add(f"if not {self.training}:")
             self.lines += evaluation
         for output, name in zip(wanted, names, strict=True):
             region.env[output.id] = variable(name)

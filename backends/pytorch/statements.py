@@ -28,6 +28,9 @@ SIDES = ("H", "W", "T", "S")
 class Statements(Variables):
     """Writes nodes that hold no region."""
 
+    #: Whether the function trains, as source.
+    training = "self.training"
+
     def __init__(
         self,
         scopes: Scopes | None,
@@ -123,6 +126,7 @@ class Statements(Variables):
             self.table if self.scopes is not None and self.scopes.root.kind == "module" else None,
             self.named,
             self.held(region, nodes),
+            self.training,
         )
 
     def held(self, region: Region, nodes: Sequence[OpNode]) -> str | None:

@@ -39,6 +39,17 @@ def test_a_gradient_penalty_differentiates_twice(old: str, new: str, tmp_path: P
     assert trial.outcome == "ran", trial.text
 
 
+@pytest.mark.parametrize(
+    "value", ["logits -> dropout(0.5)", "if training { logits } else { 2 * logits }", "logits -> drop_path(0.2)"]
+)
+def test_losses_and_metrics_know_whether_they_train(value: str, tmp_path: Path) -> None:
+    loss = 'loss { ce = cross_entropy(logits, label, smoothing = 0.1); decay = 1e-4 * l1("**.weight") }'
+    assert loss in BASES["table"]
+    text = BASES["table"].replace(loss, f"loss = cross_entropy({value}, label)")
+    trial = attempt(text.replace("metrics {", f"metrics {{ added = mean({value});"), tmp_path, until="evaluate")
+    assert trial.outcome == "ran", trial.text
+
+
 @pytest.mark.parametrize("part", range(10))  # so that workers share them
 def test_accepted_mutants_run(part: int, sizes: Any, tmp_path: Path) -> None:
     seed = secrets.randbelow(2**32)

@@ -32,7 +32,7 @@ def attention(use: Application) -> Expr:
             raise Varies
         options.append(f"is_causal={use.text(causal)}" if square else f"attn_mask={_causal(use)}")
     if not use.is_("dropout", 0.0):
-        options.append(f"dropout_p={use.text(use.arg('dropout'))} if self.training else 0.0")
+        options.append(f"dropout_p={use.text(use.arg('dropout'))} if {use.training} else 0.0")
     if use.arg("scale") is not None:
         options.append(f"scale={use.text(use.arg('scale'))}")
     grouped = [a != b for a, b in zip(q.sizes[1].values, k.sizes[1].values, strict=True)]

@@ -11,7 +11,7 @@ from ..support import support
 def dropout(use: Application) -> Expr:
     if use.is_("p", 0.0):
         return use.operand(0).expr
-    return use.call("F.dropout", use[0], use.text(use.arg("p")), "self.training")
+    return use.call("F.dropout", use[0], use.text(use.arg("p")), use.training)
 
 
 @module("dropout")
@@ -23,7 +23,7 @@ def dropout_module(use: Application) -> str:
 def drop_path(use: Application) -> Expr:
     if use.is_("p", 0.0):
         return use.operand(0).expr
-    return use.call(support("drop_path"), use[0], use.text(use.arg("p")), "self.training")
+    return use.call(support("drop_path"), use[0], use.text(use.arg("p")), use.training)
 
 
 @function("stop_grad")
