@@ -26,6 +26,8 @@ class Dropout(Function):
 
     def infer(self, facts: Facts, x: TensorType) -> TensorType:
         need_float(x, "dropout")
+        if self.p == 1:
+            raise Rejected("E0304", "`p` must be below 1: nothing would be left in training", "p = 1")
         return x
 
 

@@ -32,8 +32,12 @@ class Scale(_Numeric):
     example = "x: f32[8] = source.pixels -> scale(1 / 16)"
 
     @classmethod
+    def check(cls, args: dict[str, Any]) -> str | None:
+        return None if args["k"] else "`k` is 0: every value would be 0"
+
+    @classmethod
     def inverse(cls, item: ItemType, args: Mapping[str, Any], learned: Mapping[str, Any]) -> tuple[Undo, ...] | None:
-        return (("affine", 1 / args["k"], 0.0),) if args["k"] else None
+        return (("affine", 1 / args["k"], 0.0),)
 
 
 class Threshold(Transform):
@@ -88,7 +92,9 @@ class Clip(_Numeric):
     @classmethod
     def check(cls, args: dict[str, Any]) -> str | None:
         low, high = args["min"], args["max"]
-        return "`min` is above `max`" if low is not None and high is not None and low > high else None
+        if low is None or high is None or low < high:
+            return None
+        return "`min` is above `max`" if low > high else "`min` is `max`: every value would be the same"
 
     @classmethod
     def inverse(cls, item: ItemType, args: Mapping[str, Any], learned: Mapping[str, Any]) -> tuple[Undo, ...] | None:
