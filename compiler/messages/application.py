@@ -132,18 +132,25 @@ def missing_argument(callee: str, name: str, span: Span, declared: Span | None) 
 
 
 def argument_twice(callee: str, name: str, span: Span) -> Diagnostic:
-    return Diagnostic("E0304", f"`{name}` of `{callee}` is given twice", span, "again")
+    return Diagnostic(
+        "E0304", f"`{name}` of `{callee}` is given twice", span, "again", helps=("remove one of the two",)
+    )
 
 
 def too_many_arguments(callee: str, most: int, found: int, span: Span, *, block: bool = False) -> Diagnostic:
     helps = (f"pipe inputs into it: `x -> {callee}`, or `(x, y) -> {callee}`",) if block and not most else ()
+    helps = helps or ("remove what is too many, or give arguments by name",)
     message = f"`{callee}` takes {most} positional argument{'s' * (most != 1)}, not {found}"
     return Diagnostic("E0304", message, span, "too many", helps=helps)
 
 
 def too_many_inputs(callee: str, most: int, found: int, span: Span) -> Diagnostic:
     return Diagnostic(
-        "E0304", f"`{callee}` takes {most} input{'s' * (most != 1)}, not {found}", span, "too many values"
+        "E0304",
+        f"`{callee}` takes {most} input{'s' * (most != 1)}, not {found}",
+        span,
+        "too many values",
+        helps=("`x -> f` pipes one value, `(x, y) -> f` two",),
     )
 
 
@@ -169,6 +176,7 @@ def input_missing(callee: str, name: str, span: Span) -> Diagnostic:
 
 def input_not_tensor(callee: str, name: str, value: Any, span: Span) -> Diagnostic:
     helps = (f"write them without a list: `{callee}(a, b, ..)`",) if isinstance(value, tuple) else ()
+    helps = helps or ("give a tensor: an input, or what a layer or function returns",)
     message = f"input `{name}` of `{callee}` must be a tensor"
     return Diagnostic("E0304", message, span, f"it is {kind(value)}", helps=helps)
 
@@ -198,11 +206,23 @@ def tuple_as_tensor(count: int, span: Span) -> Diagnostic:
 
 
 def not_a_tensor(value: Any, span: Span) -> Diagnostic:
-    return Diagnostic("E0303", "a tensor is needed here", span, f"this is {kind(value)}")
+    return Diagnostic(
+        "E0303",
+        "a tensor is needed here",
+        span,
+        f"this is {kind(value)}",
+        helps=("give a tensor: an input, or what a layer or function returns",),
+    )
 
 
 def operator_on_tensors(op: str, span: Span) -> Diagnostic:
-    return Diagnostic("E0303", f"`{op}` does not work on tensors", span, "an operator of static values")
+    return Diagnostic(
+        "E0303",
+        f"`{op}` does not work on tensors",
+        span,
+        "an operator of static values",
+        helps=("it works on settings and sizes, which are known before the model runs",),
+    )
 
 
 def explanations() -> dict[str, Explanation]:

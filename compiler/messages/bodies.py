@@ -47,7 +47,13 @@ def model_outputs_unnamed(name: str, span: Span) -> Diagnostic:
 
 
 def ellipsis_here(span: Span) -> Diagnostic:
-    return Diagnostic("E0304", "`...` stands for axes, but there are none here", span, "not a value")
+    return Diagnostic(
+        "E0304",
+        "`...` stands for axes, but there are none here",
+        span,
+        "not a value",
+        helps=("use it in a shape, `[B, ..., D]`, or in an index, `x[..., 0]`",),
+    )
 
 
 def unpack_outputs(of: str, names: list[str], span: Span) -> Diagnostic:
@@ -68,13 +74,19 @@ def unpack_axis(type: TensorType, span: Span) -> Diagnostic:
 
 
 def unpack_count(names: int, values: int, span: Span) -> Diagnostic:
-    helps = ("`_` skips a value",) if names < values else ()
+    helps = ("`_` skips a value" if names < values else "write as many names as there are values",)
     message = f"{names} name{'s' * (names != 1)} for {values} value{'s' * (values != 1)}"
     return Diagnostic("E0202", message, span, "counts differ", helps=helps)
 
 
 def unpack_other(value: Any, span: Span) -> Diagnostic:
-    return Diagnostic("E0202", "this value cannot be unpacked", span, f"it is {kind(value)}")
+    return Diagnostic(
+        "E0202",
+        "this value cannot be unpacked",
+        span,
+        f"it is {kind(value)}",
+        helps=("`[a, b] = ..` unpacks a list, or a tensor along its first axis",),
+    )
 
 
 def open_model_input(span: Span) -> Diagnostic:

@@ -27,7 +27,11 @@ ELEMENTWISE = {"argument `axis` of `max`": ("max", "maximum"), "argument `axis` 
 
 def not_static(span: Span, what: str) -> Diagnostic:
     other = ELEMENTWISE.get(what)
-    helps = (f"`{other[0]}` reduces an axis; of two tensors, element by element: `{other[1]}(x, y)`",) if other else ()
+    helps = (
+        (f"`{other[0]}` reduces an axis; of two tensors, element by element: `{other[1]}(x, y)`",)
+        if other
+        else ("use a number, a setting or a size",)
+    )
     return Diagnostic("E0208", f"{what} must be static", span, "depends on data", helps=helps)
 
 
@@ -67,7 +71,11 @@ def recursion(name: str, span: Span) -> Diagnostic:
 
 def too_many_operations(span: Span) -> Diagnostic:
     return Diagnostic(
-        "E0316", "more than 200k operations, every turn and every use of a block counted", span, "too large"
+        "E0316",
+        "more than 200k operations, every turn and every use of a block counted",
+        span,
+        "too large",
+        helps=("lower the counts of `repeat` and `for`",),
     )
 
 
@@ -82,7 +90,13 @@ def too_many_turns(most: int, span: Span) -> Diagnostic:
 
 
 def too_many_instances(span: Span) -> Diagnostic:
-    return Diagnostic("E0316", "more than 100k instances", span, "too many layers")
+    return Diagnostic(
+        "E0316",
+        "more than 100k instances",
+        span,
+        "too many layers",
+        helps=("use fewer layers: lower the counts of `repeat` and `for`",),
+    )
 
 
 def too_many_versions(name: str, most: int, span: Span) -> Diagnostic:
@@ -96,7 +110,13 @@ def too_many_versions(name: str, most: int, span: Span) -> Diagnostic:
 
 
 def negative_count(count: int, span: Span) -> Diagnostic:
-    return Diagnostic("E0304", f"the count of `repeat` must be 0 or more, not {count}", span, "negative")
+    return Diagnostic(
+        "E0304",
+        f"the count of `repeat` must be 0 or more, not {count}",
+        span,
+        "negative",
+        helps=("check the settings that the count is computed from",),
+    )
 
 
 def not_a_list(value: Any, span: Span) -> Diagnostic:
@@ -110,7 +130,13 @@ def not_a_list(value: Any, span: Span) -> Diagnostic:
 
 
 def for_count(names: int, item: Any, span: Span) -> Diagnostic:
-    return Diagnostic("E0202", f"an item does not have {names} values", span, f"`{describe(item)}`")
+    return Diagnostic(
+        "E0202",
+        f"an item does not have {names} values",
+        span,
+        f"`{describe(item)}`",
+        helps=("write as many names as each item has values: `for (n, s) in [(64, 1), (128, 2)] { .. }`",),
+    )
 
 
 def turn_count(before: int, after: int, span: Span) -> Diagnostic:
@@ -119,13 +145,18 @@ def turn_count(before: int, after: int, span: Span) -> Diagnostic:
         f"the repeated body takes {before} value{'s' * (before != 1)} but returns {after}",
         span,
         "counts differ",
+        helps=("return as many values as the body takes: the next turn reads them",),
     )
 
 
 def branches_differ(first: list[TensorType], second: list[TensorType], span: Span) -> Diagnostic:
     one, two = ", ".join(map(str, first)), ", ".join(map(str, second))
     return Diagnostic(
-        "E0201", "the branches of `if training` have different types", span, f"training `{one}`, evaluation `{two}`"
+        "E0201",
+        "the branches of `if training` have different types",
+        span,
+        f"training `{one}`, evaluation `{two}`",
+        helps=("both branches need the same shape and dtype",),
     )
 
 
@@ -190,17 +221,33 @@ def scan_without_sequence(span: Span) -> Diagnostic:
 
 
 def scan_axis(axis: int, name: str, type: TensorType, span: Span) -> Diagnostic:
-    return Diagnostic("E0202", f"`{name}` has no axis {axis}", span, f"it is `{type}`")
+    return Diagnostic(
+        "E0202",
+        f"`{name}` has no axis {axis}",
+        span,
+        f"it is `{type}`",
+        helps=("give `scan` an axis that the sequence has, such as `axis = 1`",),
+    )
 
 
 def scan_lengths(first: Size, second: Size, name: str, span: Span) -> Diagnostic:
     return Diagnostic(
-        "E0201", f"the sequences of a `scan` differ in length: {first} and {second}", span, f"`{name}` differs"
+        "E0201",
+        f"the sequences of a `scan` differ in length: {first} and {second}",
+        span,
+        f"`{name}` differs",
+        helps=("cut one of them to the length of the other, such as `x[:, :n]`",),
     )
 
 
 def not_in_scan(span: Span) -> Diagnostic:
-    return Diagnostic("E0104", "`emit` and `init` are not allowed in a `scan` body", span, "not allowed here")
+    return Diagnostic(
+        "E0104",
+        "`emit` and `init` are not allowed in a `scan` body",
+        span,
+        "not allowed here",
+        helps=("move it out of the `scan`, into the block or model around it",),
+    )
 
 
 def carry_not_assigned(name: str, span: Span) -> Diagnostic:
@@ -214,7 +261,13 @@ def carry_not_assigned(name: str, span: Span) -> Diagnostic:
 
 
 def carry_changes(name: str, before: TensorType, after: TensorType, span: Span) -> Diagnostic:
-    return Diagnostic("E0201", f"carry `{name}` changes its type", span, f"`{before}` becomes `{after}`")
+    return Diagnostic(
+        "E0201",
+        f"carry `{name}` changes its type",
+        span,
+        f"`{before}` becomes `{after}`",
+        helps=("its start and what the body assigns need the same shape and dtype",),
+    )
 
 
 def explanations() -> dict[str, Explanation]:

@@ -66,11 +66,23 @@ def label_here(span: Span) -> Diagnostic:
 
 
 def not_for(span: Span, transform: str, needs: str, found: str) -> Diagnostic:
-    return Diagnostic("E0204", f"`{transform}` works on {needs}", span, f"found {found}")
+    return Diagnostic(
+        "E0204",
+        f"`{transform}` works on {needs}",
+        span,
+        f"found {found}",
+        helps=("remove it, or convert the value before it",),
+    )
 
 
 def branches_differ(span: Span, one: str, other: str) -> Diagnostic:
-    return Diagnostic("E0201", "the branches give different types", span, f"{one} in training, {other} in evaluation")
+    return Diagnostic(
+        "E0201",
+        "the branches give different types",
+        span,
+        f"{one} in training, {other} in evaluation",
+        helps=("convert the value in one branch, so that both give the same type",),
+    )
 
 
 def field_is(span: Span, field: str, found: str, help: str) -> Diagnostic:
@@ -258,7 +270,13 @@ def not_one_value(span: Span, name: str, found: str) -> Diagnostic:
 
 
 def skip_without_folder(span: Span) -> Diagnostic:
-    return Diagnostic("E0304", "`skip` is only for directories of an `image_folder`", span, "no `image_folder`")
+    return Diagnostic(
+        "E0304",
+        "`skip` is only for directories of an `image_folder`",
+        span,
+        "no `image_folder`",
+        helps=("remove it; `where` leaves out records of any source",),
+    )
 
 
 def not_a_condition(span: Span) -> Diagnostic:

@@ -21,7 +21,13 @@ def other_opset(asked: int, written: int, span: Span) -> Diagnostic:
 
 
 def no_lowering(operator: str, backend: str, span: Span) -> Diagnostic:
-    return Diagnostic("E0501", f"`{operator}` is not supported by {backend}", span, "no lowering")
+    return Diagnostic(
+        "E0501",
+        f"`{operator}` is not supported by {backend}",
+        span,
+        "no lowering",
+        helps=("export a part of the model without it: `inputs` and `outputs` of the section cut the model",),
+    )
 
 
 def random_in_export(operator: str, model: str, span: Span) -> Diagnostic:
@@ -170,7 +176,11 @@ def which_model(span: Span, names: Sequence[str]) -> Diagnostic:
 
 def no_tap(span: Span, model: str, name: str, near: str | None) -> Diagnostic:
     return Diagnostic(
-        "E0301", f"`{model}` has no input, output or binding `{name}`", span, "not found", helps=meant(near)
+        "E0301",
+        f"`{model}` has no input, output or binding `{name}`",
+        span,
+        "not found",
+        helps=meant(near) or ("name a value as the model binds it",),
     )
 
 
@@ -180,7 +190,13 @@ def fix_unknown(span: Span, name: str, near: str | None, known: Sequence[str]) -
 
 
 def fix_outside(span: Span, name: str, value: int, why: str) -> Diagnostic:
-    return Diagnostic("E0210", f"`{name} = {value}` violates `{why}`", span, "does not hold")
+    return Diagnostic(
+        "E0210",
+        f"`{name} = {value}` violates `{why}`",
+        span,
+        "does not hold",
+        helps=("give a size for which it holds, or remove it from `fix`",),
+    )
 
 
 def cut_needs(span: Span, output: str, needed: Sequence[str]) -> Diagnostic:
@@ -194,7 +210,13 @@ def cut_needs(span: Span, output: str, needed: Sequence[str]) -> Diagnostic:
 
 
 def two_outputs(span: Span, name: str) -> Diagnostic:
-    return Diagnostic("E0408", f"two outputs are called `{name}`", span, "second")
+    return Diagnostic(
+        "E0408",
+        f"two outputs are called `{name}`",
+        span,
+        "second",
+        helps=("give one of them another name: `outputs { other = .. }`",),
+    )
 
 
 def output_is_input(span: Span, name: str) -> Diagnostic:

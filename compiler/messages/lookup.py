@@ -22,7 +22,7 @@ DTYPE_HABITS = {
 
 
 def unknown_name(name: str, span: Span, near: str | None) -> Diagnostic:
-    helps = suggest(name, near)
+    helps = suggest(name, near) or ("bind it before it is read, or declare it among the inputs or settings",)
     return Diagnostic("E0301", f"unknown name `{name}`", span, "not defined here", helps=helps)
 
 
@@ -66,7 +66,8 @@ def unknown_stage(name: str, span: Span, near: str | None) -> Diagnostic:
         f"unknown layer or function `{name}`",
         span,
         "not a layer, function, block or instance",
-        helps=suggest(name, near),
+        helps=suggest(name, near)
+        or (f"define it, `block {name}(x: [B, D]) -> [B, D] {{ .. }}`, or import it from another spec",),
     )
 
 
@@ -82,7 +83,13 @@ def unknown_dtype(name: str, span: Span, near: str | None) -> Diagnostic:
 
 
 def unknown_output(of: str, name: str, known: list[str], span: Span, near: str | None) -> Diagnostic:
-    return Diagnostic("E0301", f"`{of}` has no output `{name}`", span, f"outputs {listed(known)}", helps=meant(near))
+    return Diagnostic(
+        "E0301",
+        f"`{of}` has no output `{name}`",
+        span,
+        f"outputs {listed(known)}",
+        helps=meant(near) or ("read one of its outputs",),
+    )
 
 
 def nothing_to_select(name: str, span: Span) -> Diagnostic:
@@ -102,7 +109,13 @@ def attribute_of_tensor(name: str, span: Span) -> Diagnostic:
 
 
 def attribute_of(value: Any, name: str, span: Span) -> Diagnostic:
-    return Diagnostic("E0301", f"no `{name}` here", span, f"the value is {kind(value)}")
+    return Diagnostic(
+        "E0301",
+        f"no `{name}` here",
+        span,
+        f"the value is {kind(value)}",
+        helps=("tensors (`x.T`), instances (`fc.weight`) and several outputs (`r.h`) have parts",),
+    )
 
 
 def unknown_parameter(path: str, name: str, known: Sequence[str], span: Span, near: str | None) -> Diagnostic:

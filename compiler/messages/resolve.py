@@ -36,7 +36,9 @@ def import_missing(span: Span, shown: str, why: str, near: str | None) -> Diagno
 
 
 def import_unreadable(found: Diagnostic, span: Span, near: str | None) -> Diagnostic:
-    return replace(found, span=span, helps=(*meant(near), *found.helps))
+    return replace(
+        found, span=span, helps=(*meant(near), *found.helps) or ("paths are relative to the file that names them",)
+    )
 
 
 def import_absolute(span: Span) -> Diagnostic:
@@ -61,11 +63,22 @@ def import_outside(span: Span, shown: str, root: str) -> Diagnostic:
 
 
 def import_cycle(span: Span, chain: Sequence[str]) -> Diagnostic:
-    return Diagnostic("E0315", f"import cycle: {' -> '.join(chain)}", span, "leads back to itself")
+    return Diagnostic(
+        "E0315",
+        f"import cycle: {' -> '.join(chain)}",
+        span,
+        "leads back to itself",
+        helps=("move what both files need into a third one",),
+    )
 
 
 def import_depth(span: Span, limit: int) -> Diagnostic:
-    return Diagnostic("E0315", f"imports are nested more than {limit} deep", span)
+    return Diagnostic(
+        "E0315",
+        f"imports are nested more than {limit} deep",
+        span,
+        helps=("import the names from the file that defines them",),
+    )
 
 
 def import_name(span: Span, shown: str, name: str, near: str | None, has: Sequence[str]) -> Diagnostic:
@@ -85,7 +98,9 @@ def import_positional(span: Span) -> Diagnostic:
 
 
 def argument_twice(span: Span, name: str, first: Span) -> Diagnostic:
-    return Diagnostic("E0304", f"`{name}` is given twice", span, "second", (Label(first, "first"),))
+    return Diagnostic(
+        "E0304", f"`{name}` is given twice", span, "second", (Label(first, "first"),), helps=("remove one of the two",)
+    )
 
 
 def second_extends(span: Span, first: Span) -> Diagnostic:
@@ -103,7 +118,14 @@ def second_extends(span: Span, first: Span) -> Diagnostic:
 
 
 def defined_twice(span: Span, name: str, first: Span, helps: tuple[str, ...] = ()) -> Diagnostic:
-    return Diagnostic("E0311", f"`{name}` is defined twice", span, "second", (Label(first, "first"),), helps=helps)
+    return Diagnostic(
+        "E0311",
+        f"`{name}` is defined twice",
+        span,
+        "second",
+        (Label(first, "first"),),
+        helps=helps or ("rename or remove one of them",),
+    )
 
 
 def no_outputs(span: Span, name: str) -> Diagnostic:
@@ -187,7 +209,13 @@ def too_many_of_a_name(span: Span, name: str) -> Diagnostic:
 
 
 def unknown_name(span: Span, name: str, near: str | None) -> Diagnostic:
-    return Diagnostic("E0301", f"unknown name `{name}`", span, "not found", helps=suggest(name, near))
+    return Diagnostic(
+        "E0301",
+        f"unknown name `{name}`",
+        span,
+        "not found",
+        helps=suggest(name, near) or (f"declare it before: `param {name} = ..`",),
+    )
 
 
 def unknown_applied(span: Span, name: str, expected: str, near: str | None) -> Diagnostic:
@@ -207,7 +235,12 @@ def without_quotes(span: Span, name: str, setting: str | None) -> Diagnostic:
 
 
 def not_a_value(span: Span, name: str, what: str) -> Diagnostic:
-    return Diagnostic("E0304", f"`{name}` is a {what}, not a value", span)
+    return Diagnostic(
+        "E0304",
+        f"`{name}` is a {what}, not a value",
+        span,
+        helps=("a value that several places use is a param: `param width = 64`",),
+    )
 
 
 def param_below(span: Span, name: str, first: Span) -> Diagnostic:
@@ -222,7 +255,13 @@ def param_below(span: Span, name: str, first: Span) -> Diagnostic:
 
 
 def param_cycle(span: Span, names: Iterable[str]) -> Diagnostic:
-    return Diagnostic("E0301", f"the value depends on itself: {' -> '.join(names)}", span, "cycle")
+    return Diagnostic(
+        "E0301",
+        f"the value depends on itself: {' -> '.join(names)}",
+        span,
+        "cycle",
+        helps=("give one of them a value of its own",),
+    )
 
 
 def param_type_unknown(span: Span, text: str, near: str | None) -> Diagnostic:
@@ -295,19 +334,29 @@ def ambiguous_setting(span: Span, path: str, fits: Sequence[str]) -> Diagnostic:
 
 
 def no_section(span: Span, kind: str) -> Diagnostic:
-    return Diagnostic("E0301", f"this spec has no `{kind}` section", span, "nothing to set")
+    return Diagnostic(
+        "E0301", f"this spec has no `{kind}` section", span, "nothing to set", helps=(f"add one: `{kind} {{ .. }}`",)
+    )
 
 
 def setting_twice(span: Span, path: str, first: Span) -> Diagnostic:
-    return Diagnostic("E0408", f"`{path}` is set twice", span, "second", (Label(first, "first"),))
+    return Diagnostic(
+        "E0408", f"`{path}` is set twice", span, "second", (Label(first, "first"),), helps=("remove one of the two",)
+    )
 
 
 def not_a_key(span: Span, name: str, what: str) -> Diagnostic:
-    return Diagnostic("E0301", f"`{name}` is {what}, not a key that can be set", span)
+    return Diagnostic("E0301", f"`{name}` is {what}, not a key that can be set", span, helps=("change it in the spec",))
 
 
 def no_keys(span: Span, name: str) -> Diagnostic:
-    return Diagnostic("E0301", f"`{name}` has no keys of its own", span, "a single value")
+    return Diagnostic(
+        "E0301",
+        f"`{name}` has no keys of its own",
+        span,
+        "a single value",
+        helps=(f"set it as a whole: `{name} = value`",),
+    )
 
 
 def unknown_variant(span: Span, name: str, near: str | None, has: Sequence[str]) -> Diagnostic:
@@ -316,7 +365,13 @@ def unknown_variant(span: Span, name: str, near: str | None, has: Sequence[str])
 
 
 def changes_nothing(span: Span, path: str) -> Diagnostic:
-    return Diagnostic("E0406", f"`{path}` has no effect: no model or section in use reads it", span, "unused")
+    return Diagnostic(
+        "E0406",
+        f"`{path}` has no effect: no model or section in use reads it",
+        span,
+        "unused",
+        helps=("remove it, or use it in a model or section",),
+    )
 
 
 def with_near(diagnostic: Diagnostic, near: str) -> Diagnostic:

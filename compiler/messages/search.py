@@ -9,7 +9,9 @@ from .source import Span
 
 
 def draw_twice(span: Span, path: str, first: Span) -> Diagnostic:
-    return Diagnostic("E0408", f"`{path}` is drawn twice", span, "second", (Label(first, "first"),))
+    return Diagnostic(
+        "E0408", f"`{path}` is drawn twice", span, "second", (Label(first, "first"),), helps=("remove one of the two",)
+    )
 
 
 def draws_nothing(span: Span) -> Diagnostic:
@@ -53,4 +55,10 @@ def which_train(span: Span, names: Sequence[str]) -> Diagnostic:
 
 
 def no_train(span: Span) -> Diagnostic:
-    return Diagnostic("E0408", "there is no `train` section to search", span, "nothing to train")
+    return Diagnostic(
+        "E0408",
+        "there is no `train` section to search",
+        span,
+        "nothing to train",
+        helps=("add one: `train { model = .. data = .. }`",),
+    )

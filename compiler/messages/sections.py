@@ -49,11 +49,19 @@ def not_a_field_here(span: Span, name: str, section: str) -> Diagnostic:
 
 
 def entry_misplaced(span: Span, what: str, section: str) -> Diagnostic:
-    return Diagnostic("E0401", f"{what} is not allowed in `{section}`", span, "not allowed here")
+    return Diagnostic(
+        "E0401",
+        f"{what} is not allowed in `{section}`",
+        span,
+        "not allowed here",
+        helps=("remove it, or move it to the section that it belongs in",),
+    )
 
 
 def key_twice(span: Span, name: str, first: Span) -> Diagnostic:
-    return Diagnostic("E0408", f"`{name}` is given twice", span, "second", (Label(first, "first"),))
+    return Diagnostic(
+        "E0408", f"`{name}` is given twice", span, "second", (Label(first, "first"),), helps=("remove one of the two",)
+    )
 
 
 def key_missing(span: Span, name: str, section: str, example: str) -> Diagnostic:
@@ -77,11 +85,19 @@ def unit_unwanted(span: Span, what: str, text: str) -> Diagnostic:
 
 
 def duration_not_positive(span: Span, what: str, text: str) -> Diagnostic:
-    return Diagnostic("E0304", f"{what} must be above 0, not `{text}`", span)
+    return Diagnostic(
+        "E0304", f"{what} must be above 0, not `{text}`", span, helps=("for example `10 epochs` or `500 steps`",)
+    )
 
 
 def not_a_duration(span: Span, what: str, found: str) -> Diagnostic:
-    return Diagnostic("E0304", f"{what} must be a number with a unit, not {found}", span, "expected e.g. `10 epochs`")
+    return Diagnostic(
+        "E0304",
+        f"{what} must be a number with a unit, not {found}",
+        span,
+        "expected e.g. `10 epochs`",
+        helps=("for example `10 epochs` or `500 steps`",),
+    )
 
 
 def rest_here(span: Span) -> Diagnostic:
@@ -96,7 +112,12 @@ def rest_here(span: Span) -> Diagnostic:
 
 def after_the_end(span: Span, before: Span) -> Diagnostic:
     return Diagnostic(
-        "E0304", "segment after the end of the schedule", span, "never reached", (Label(before, "lasts to the end"),)
+        "E0304",
+        "segment after the end of the schedule",
+        span,
+        "never reached",
+        (Label(before, "lasts to the end"),),
+        helps=("remove it, or give the segment before it a length",),
     )
 
 
@@ -122,11 +143,19 @@ def unknown_argument(span: Span, owner: str, name: str, near: str | None, known:
 
 def too_many_arguments(span: Span, owner: str, count: int, known: Sequence[str]) -> Diagnostic:
     takes = f"it takes {listed(known, 24)}" if known else "it takes none"
-    return Diagnostic("E0304", f"too many arguments for `{owner}`: {takes}", span, f"{count} given")
+    return Diagnostic(
+        "E0304",
+        f"too many arguments for `{owner}`: {takes}",
+        span,
+        f"{count} given",
+        helps=("remove what is too many",),
+    )
 
 
 def argument_twice(span: Span, owner: str, name: str) -> Diagnostic:
-    return Diagnostic("E0304", f"`{name}` of `{owner}` is given twice", span, "second")
+    return Diagnostic(
+        "E0304", f"`{name}` of `{owner}` is given twice", span, "second", helps=("remove one of the two",)
+    )
 
 
 def argument_missing(span: Span, owner: str, name: str, required: Sequence[str]) -> Diagnostic:
@@ -158,11 +187,17 @@ def absolute_path(span: Span, path: str) -> Diagnostic:
 
 def section_as_value(span: Span, name: str, kind: str) -> Diagnostic:
     what = {"weights": "a weight map"}.get(kind, f"a `{kind}` section")
-    return Diagnostic("E0303", f"`{name}` is {what}, not a value or stage", span, "not allowed here")
+    return Diagnostic(
+        "E0303",
+        f"`{name}` is {what}, not a value or stage",
+        span,
+        "not allowed here",
+        helps=("sections name each other by keys: `data = Flowers` in `train`",),
+    )
 
 
 def unknown_definition(span: Span, name: str, what: str, near: str | None, known: Iterable[str] = ()) -> Diagnostic:
-    helps = meant(near) or ((f"known: {listed(known)}",) if known else ())
+    helps = meant(near) or (f"known: {listed(known)}" if known else "define it, or import it from another spec",)
     return Diagnostic("E0301", f"there is no {what} `{name}`", span, "not found", helps=helps)
 
 

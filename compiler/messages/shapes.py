@@ -75,12 +75,20 @@ def size_differs(
 
 
 def size_too_small(size: int, span: Span) -> Diagnostic:
-    return Diagnostic("E0201", f"a size must be at least 1, not {size}", span, f"{size}")
+    return Diagnostic(
+        "E0201",
+        f"a size must be at least 1, not {size}",
+        span,
+        f"{size}",
+        helps=("check the sizes and settings that it is computed from",),
+    )
 
 
 def size_too_large(why: str, span: Span) -> Diagnostic:
     """A symbolic size beyond what the algebra holds."""
-    return Diagnostic("E0105", f"this computes {why}", span, "too large")
+    return Diagnostic(
+        "E0105", f"this computes {why}", span, "too large", helps=("make the numbers that multiply here smaller",)
+    )
 
 
 def _way_out(
@@ -136,7 +144,13 @@ def dtype_differs(demand: Demand[Any], expected: str, span: Span) -> Diagnostic:
 
 
 def not_indexable(value: Any, span: Span) -> Diagnostic:
-    return Diagnostic("E0303", "this value has no axes to index", span, f"it is {kind(value)}")
+    return Diagnostic(
+        "E0303",
+        "this value has no axes to index",
+        span,
+        f"it is {kind(value)}",
+        helps=("tensors and lists have items: `x[:, 0]`",),
+    )
 
 
 def not_divisible(size: Size, parts: Size, axis: int, actual: TensorType, span: Span) -> Diagnostic:
@@ -180,11 +194,23 @@ def rearrange_two_unknown(first: str, second: str, span: Span) -> Diagnostic:
 
 
 def rearrange_underscore(span: Span) -> Diagnostic:
-    return Diagnostic("E0301", "`_` cannot be rearranged", span, "give the axis a name")
+    return Diagnostic(
+        "E0301",
+        "`_` cannot be rearranged",
+        span,
+        "give the axis a name",
+        helps=("name every axis: `[B, T] => [T, B]`",),
+    )
 
 
 def claim_fails(left: Size, op: str, right: Size, message: str | None, span: Span) -> Diagnostic:
-    return Diagnostic("E0210", message or f"`{left} {op} {right}` does not hold", span, f"{left} {op} {right} is false")
+    return Diagnostic(
+        "E0210",
+        message or f"`{left} {op} {right}` does not hold",
+        span,
+        f"{left} {op} {right} is false",
+        helps=("change a size or setting that it is about, or the requirement",),
+    )
 
 
 def requirement(message: str | None, span: Span, names: dict[str, Any]) -> Diagnostic:

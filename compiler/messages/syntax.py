@@ -16,7 +16,14 @@ def unexpected(span: Span, found: str, wanted: str) -> Diagnostic:
 
 
 def never_closed(span: Span, opener: str, closer: str, labels: tuple[Label, ...]) -> Diagnostic:
-    return Diagnostic("E0101", f"this `{opener}` is never closed", span, f"no matching `{closer}`", labels=labels)
+    return Diagnostic(
+        "E0101",
+        f"this `{opener}` is never closed",
+        span,
+        f"no matching `{closer}`",
+        labels=labels,
+        helps=(f"add `{closer}`",),
+    )
 
 
 def closes_nothing(span: Span, closer: str) -> Diagnostic:
@@ -30,6 +37,7 @@ def wrong_closer(span: Span, closer: str, opener_span: Span, opener: str, wanted
         span,
         f"expected `{wanted}`",
         labels=(Label(opener_span, "opened here"),),
+        helps=(f"write `{wanted}`",),
     )
 
 
@@ -153,7 +161,11 @@ def statements_piped(span: Span) -> Diagnostic:
 def number_too_large(span: Span, text: str) -> Diagnostic:
     shown = text if len(text) <= 24 else text[:20] + "…"
     return Diagnostic(
-        "E0105", f"the number `{shown}` is too large", span, "above 2^63" if text.isdigit() else "too large"
+        "E0105",
+        f"the number `{shown}` is too large",
+        span,
+        "above 2^63" if text.isdigit() else "too large",
+        helps=("write a smaller number",),
     )
 
 

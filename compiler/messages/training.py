@@ -81,7 +81,13 @@ def loss_not_scalar(span: Span, name: str, type: str) -> Diagnostic:
 
 
 def not_a_loss(span: Span, name: str, found: str) -> Diagnostic:
-    return Diagnostic("E0304", f"`{name}` is {found} and does not depend on the model", span, "constant")
+    return Diagnostic(
+        "E0304",
+        f"`{name}` is {found} and does not depend on the model",
+        span,
+        "constant",
+        helps=("compute it from an output of the model, such as `mse(pred, y)`",),
+    )
 
 
 def unknown_emit(span: Span, net: str, name: str, near: str) -> Diagnostic:
@@ -240,7 +246,13 @@ def no_such_layer(span: Span, pattern: str, near: str | None, layers: Sequence[s
 
 
 def everything_frozen(span: Span) -> Diagnostic:
-    return Diagnostic("E0402", "every parameter is frozen: nothing is left to train", span, "nothing to train")
+    return Diagnostic(
+        "E0402",
+        "every parameter is frozen: nothing is left to train",
+        span,
+        "nothing to train",
+        helps=('let `freeze` select fewer parameters, such as `freeze "backbone.**"`',),
+    )
 
 
 def unknown_figure(span: Span, name: str, near: str | None, known: Sequence[str]) -> Diagnostic:
@@ -323,7 +335,9 @@ def unused_net(span: Span, name: str) -> Diagnostic:
 
 
 def base_unknown(span: Span, name: str, near: str | None) -> Diagnostic:
-    return Diagnostic("E0301", f"the optimizer has no `{name}`", span, "unknown", helps=meant(near))
+    return Diagnostic(
+        "E0301", f"the optimizer has no `{name}`", span, "unknown", helps=meant(near) or ("for example `base.lr`",)
+    )
 
 
 def base_used(span: Span) -> Diagnostic:
