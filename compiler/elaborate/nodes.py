@@ -143,7 +143,7 @@ def operator_node(
                 parameters = (first.model_copy(update={"init": initializers.to_ir(init)}), *others)
             fix_parameters(instance, parameters, types, span)
     except Rejected as rejected:
-        raise Failed(application_errors.rejected(rejected, spelled or operator.name, span)) from None
+        raise Failed(application_errors.rejected(rejected, "" if operator.syntax else operator.name, span)) from None
     fields: dict[str, Any] = {
         "op": operator.name, "inputs": tuple(operands), "args": json_arguments(arguments), "span": span, "path": path,
     }  # fmt: skip

@@ -25,12 +25,15 @@ class Rejected(Protocol):
 
 def static(error: StaticError, span: Span) -> Diagnostic:
     """A static computation that failed, with its location."""
-    return Diagnostic(error.code, error.message, span, error.label, helps=tuple(error.helps))
+    helps = tuple(error.helps) or ("check the settings and sizes of this expression",)
+    return Diagnostic(error.code, error.message, span, error.label, helps=helps)
 
 
-def rejected(rejected: Rejected, spelled: str, span: Span) -> Diagnostic:
-    """An operator's rule that does not hold."""
-    return Diagnostic(rejected.code, rejected.message, span, rejected.label, notes=rejected.notes, helps=rejected.helps)
+def rejected(rejected: Rejected, name: str, span: Span) -> Diagnostic:
+    """An operator's rule that does not hold. `name` is empty for an operator that is written with symbols."""
+    otherwise = f"`dlc explain {name}` shows what it takes" if name else "check the sizes and numbers here"
+    helps = rejected.helps or (() if rejected.notes else (otherwise,))
+    return Diagnostic(rejected.code, rejected.message, span, rejected.label, notes=rejected.notes, helps=helps)
 
 
 def instantiated(name: str, source: Source, span: Span, path: str) -> str:

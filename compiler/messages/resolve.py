@@ -15,7 +15,8 @@ from .wording import listed, meant
 
 
 def static(error: StaticError, span: Span) -> Diagnostic:
-    return Diagnostic(error.code, error.message, span, error.label, helps=error.helps)
+    helps = error.helps or ("check the settings of this expression",)
+    return Diagnostic(error.code, error.message, span, error.label, helps=helps)
 
 
 # ---- files -----------------------------------------------------------------------------------------------------------

@@ -168,7 +168,7 @@ def wrong_argument(span: Span, owner: str, name: str, expected: str, found: str)
 
 
 def wrong_arguments(span: Span, owner: str, why: str) -> Diagnostic:
-    return Diagnostic("E0304", f"`{owner}`: {why}", span)
+    return Diagnostic("E0304", f"`{owner}`: {why}", span, helps=(f"`dlc explain {owner}` shows its arguments",))
 
 
 def wrong_value(span: Span, key: str, expected: str, found: str) -> Diagnostic:
