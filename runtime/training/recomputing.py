@@ -6,8 +6,8 @@ the same: the device generator is set back for the second time (dropout), and ba
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -47,20 +47,25 @@ def _twice(module: nn.Module, forward: Any, *inputs: Any) -> Any:
 
 
 def _contexts(module: nn.Module) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
-    return nullcontext(), _same_statistics(module)
+    return nullcontext(), _SameStatistics(module)
 
 
-@contextmanager
-def _same_statistics(module: nn.Module) -> Iterator[None]:
-    """While entered, batch norms normalise by the batch and leave their running statistics as they are."""
-    norms = [norm for norm in module.modules() if isinstance(norm, nn.modules.batchnorm._BatchNorm) and norm.training]
-    before = [(norm, norm.running_mean, norm.running_var, norm.num_batches_tracked) for norm in norms]
-    for norm, mean, var, count in before:
-        norm.running_mean = None if mean is None else mean.clone()
-        norm.running_var = None if var is None else var.clone()
-        norm.num_batches_tracked = None if count is None else count.clone()
-    try:
-        yield
-    finally:
-        for norm, mean, var, count in before:
+class _SameStatistics:
+    """While entered, batch norms normalise by the batch and leave their running statistics as they are. A gradient of a gradient
+    computes the inside several times, so it can be entered again."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module = module
+        self.before: list[tuple[Any, ...]] = []
+
+    def __enter__(self) -> None:
+        norms = [m for m in self.module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.training]
+        self.before = [(norm, norm.running_mean, norm.running_var, norm.num_batches_tracked) for norm in norms]
+        for norm, *kept in self.before:
+            norm.running_mean, norm.running_var, norm.num_batches_tracked = (
+                None if tensor is None else tensor.clone() for tensor in kept
+            )
+
+    def __exit__(self, *exception: object) -> None:
+        for norm, mean, var, count in self.before:
             norm.running_mean, norm.running_var, norm.num_batches_tracked = mean, var, count

@@ -26,6 +26,7 @@ def test_the_bases_run_whole(name: str, tmp_path: Path) -> None:
     ("old", "new"),
     [
         ("  batch = 16\n", '  batch = 16\n  precision = "bf16"\n'),
+        ("  batch = 16\n", '  batch = 16\n  runtime { recompute = ["**"] }\n'),
         (
             "conv: Conv(4, 3, stride = 2, pad = 1)",
             "[B, 1, 8, 8] => [B, 8, (1, 8)] -> mha: MultiHeadAttention(2) -> gru: GRU(4).y",
@@ -33,7 +34,7 @@ def test_the_bases_run_whole(name: str, tmp_path: Path) -> None:
     ],
 )
 def test_a_gradient_penalty_differentiates_twice(old: str, new: str, tmp_path: Path) -> None:
-    """In half precision, and through attention and a recurrence."""
+    """In half precision, where layers are computed again, and through attention and a recurrence."""
     assert old in BASES["pair"]
     trial = attempt(BASES["pair"].replace(old, new), tmp_path, until="train")
     assert trial.outcome == "ran", trial.text
