@@ -23,6 +23,8 @@ from .checkpoints.rundir import AVERAGED, WEIGHTS, RunDir
 from .failure import BadInput, OtherVersion, damaged
 
 DATA = TypeAdapter(DataRecord)
+#: What is learned as texts; all else is numbers.
+TEXTS = ("names", "words")
 #: What can be done about a run whose IR is lost.
 LOST = "copy `ir.json` from a backup of the run, or train again: its weights fit no other"
 
@@ -81,9 +83,15 @@ class Run:
         if train is None:
             raise damaged(file, f"the spec has no `train` section `{found.train}`", LOST)
         for node in recipe.dataset(train.data).nodes:
-            for name in transforms.of(node.op).learns if node.inputs else ():
+            for name in ("names",) if node.op == "columns" else transforms.of(node.op).learns if node.inputs else ():
                 if name not in found.fitted.get(node.id, {}):
                     raise damaged(file, f"it has no `{name}` of `{node.op}`", LOST)
+                value = found.fitted[node.id][name]
+                texts = isinstance(value, list) and all(isinstance(each, str) for each in value)
+                if texts != (name in TEXTS):
+                    raise damaged(
+                        file, f"`{name}` of `{node.op}` is not {'texts' if name in TEXTS else 'numbers'}", LOST
+                    )
         return found
 
     @property
