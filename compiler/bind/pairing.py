@@ -85,13 +85,17 @@ class _Checker:
         if not type.shape or not isinstance(target, int) or body.value(target).type.rank == type.rank:
             return
         size: Size = type.shape[axis]
-        if classes.count is None or not isinstance(size, int) or size == classes.count:
+        if not isinstance(size, int) or (field.name, size) in self.counted:
             return
-        if (field.name, size) in self.counted:
+        what = "the logits" if operator.reads != "log_probs" else "the log-probabilities"
+        outside = self.outside(field, size, node.args.get("ignore"))
+        if outside is not None:
+            self.counted.add((field.name, size))
+            self.report.add(errors.label_outside(node.span, field.name, outside, size, what, field.span))
+        if classes.count is None or size == classes.count:
             return
         self.counted.add((field.name, size))
         folder = SOURCES[self.dataset.source.name].class_folders
-        what = "the logits" if operator.reads != "log_probs" else "the log-probabilities"
         self.report.add(
             errors.class_count(node.span, field.name, classes.count, size, classes.names, what, field.span, folder)
         )
@@ -102,6 +106,12 @@ class _Checker:
         if found is not None and found.classes is not None and field.classes is not None:
             return Classes(count=len(found.classes), names=found.classes)
         return field.classes or Classes()
+
+    def outside(self, field: DataField, size: int, ignore: int | None) -> int | None:
+        """The least or largest label of the data, where it is none of the classes 0 to `size` - 1."""
+        found = self.facts.fields.get(field.name) if self.facts is not None else None
+        labels = found.range if found is not None and found.range is not None else ()
+        return next((label for label in labels if not 0 <= label < size and label != ignore), None)
 
     def field(self, body: Body, operand: Operand) -> DataField | None:
         """The batch field that a value is, through changes of shape."""
@@ -146,12 +156,13 @@ class _Checker:
         for value, operand in zip(inner.inputs, call.inputs, strict=False):
             field = self.field(body, operand)
             facts = self.facts.fields.get(field.name) if field is not None else None
-            if field is None or facts is None or facts.vocabulary is None:
+            if field is None or facts is None:
                 continue
+            ids = facts.vocabulary or (facts.range[1] + 1 if facts.range is not None else 0)
             for node in self.embeddings(inner, value.id):
                 count = node.args["count"]
-                if facts.vocabulary > count:
-                    self.report.add(errors.vocabulary(node.span, field.name, facts.vocabulary, count, field.span))
+                if ids > count:
+                    self.report.add(errors.vocabulary(node.span, field.name, ids, count, field.span))
 
     def embeddings(self, body: Body, value: int) -> Iterator[OpNode]:
         """The embeddings that a value of a body goes into."""

@@ -212,6 +212,21 @@ def class_count(
     )
 
 
+def label_outside(span: Span, field: str, label: int, axis: int, what: str, place: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0205",
+        f"`{field}` has the label {label}, but {what} end in {axis}: labels are 0 to {axis - 1}",
+        span,
+        f"`{field}` has {label}",
+        (Label(place, f"`{field}`"),),
+        helps=(
+            f"write `ignore = {label}` if these records have no label"
+            if label < 0
+            else f"set `classes = {label + 1}`, or write `ignore = {label}` if these records have no label",
+        ),
+    )
+
+
 def vocabulary(span: Span, field: str, size: int, count: int, place: Span) -> Diagnostic:
     return Diagnostic(
         "E0205",

@@ -16,10 +16,12 @@ from ..writing import write_text, writing
 from . import declared, vocabulary
 from .feed import Data, open_data
 from .streams import Part
-from .table import Numbers, Stream
+from .table import Cells, Numbers, Stream
 from .transforms.text import vocabulary_size
 
 LOOKED_AT = 256  # records that are computed at a time
+RANGED_AT = 1 << 16  # of one column of numbers
+WHOLE = ("i64", "i32")
 SCAN_AT_MOST = 1 << 28  # tokens that are searched for the largest number
 
 
@@ -69,7 +71,7 @@ def of(data: Data) -> DataFacts:
         for part in data.parts.values():
             found = _field(data, field, part)
             if field.name not in fields:
-                fields[field.name] = found
+                fields[field.name] = found.model_copy(update={"range": _range(data, field)})
             elif fields[field.name].shape != found.shape:
                 shape = tuple(a if a == b else None for a, b in zip(fields[field.name].shape, found.shape, strict=True))
                 fields[field.name] = found.model_copy(update={"shape": shape})
@@ -101,6 +103,23 @@ def _field(data: Data, field: DataField, part: Part) -> FieldFacts:
         shape = tuple(axis[0] if len(set(axis)) == 1 else None for axis in zip(*shapes, strict=True))
     classes, vocabulary = _names(data, field)
     return FieldFacts(dtype=field.type.dtype, shape=shape, classes=classes, vocabulary=vocabulary)
+
+
+def _range(data: Data, field: DataField) -> tuple[int, int] | None:
+    """The least and the largest whole number of a field that is a column as it is, without names of classes."""
+    column = data.table.columns.get(data.graph.nodes[field.node].args.get("field", ""))
+    if field.type.dtype not in WHOLE or not isinstance(column, (Numbers, Cells)) or _names(data, field) != (None, None):
+        return None
+    found: list[int] = []
+    for part in data.parts.values():
+        for start in range(0, len(part), RANGED_AT):
+            positions = np.arange(start, min(start + RANGED_AT, len(part)))
+            value = data.graph.evaluate([field.node], part, positions, training=False)[field.node]
+            value = declared.as_field(data.graph, field, value, part, positions)
+            if not isinstance(value, Tensor) or not value.numel():
+                return None
+            found += [int(value.min()), int(value.max())]
+    return (min(found), max(found)) if found else None
 
 
 def _names(data: Data, field: DataField) -> tuple[tuple[str, ...] | None, int | None]:

@@ -67,6 +67,13 @@ SAID_AT_BUILD: dict[str, tuple[Callable[[], Diagnostic | StaticError], str]] = {
             "list an input with an axis `T`, or fix its size: `fix { T = .. }`"
         ),
     ),
+    "training.label_outside": (
+        lambda: training.label_outside(AT, "y", 3, 3, "the logits", OTHER),
+        (
+            "error[E0205]: `y` has the label 3, but the logits end in 3: labels are 0 to 2: `y` has 3; `y`; "
+            "help: set `classes = 4`, or write `ignore = 3` if these records have no label"
+        ),
+    ),
     "training.vocabulary": (
         lambda: training.vocabulary(AT, "tokens", 65, 50, OTHER),
         (

@@ -65,7 +65,7 @@ data Digits {{
 }}
 
 model Classifier(x: [B, 1, 8, 8]) -> (logits: [B, 10]) {{
-  logits = x -> flatten -> fc: Linear(8) -> relu -> head: Linear(10)
+  logits = x -> flatten -> fc: Linear(64) -> relu -> head: Linear(10)
 }}
 
 model Generator(z: [B, 4]) -> (picture: [B, 64]) {{ picture = z -> out: Linear(64) }}
@@ -210,7 +210,7 @@ def _checked(text: str, folder: Path) -> dict[str, object]:
 def _meaning(value: object) -> object:
     """A spec without the places in its text."""
     if isinstance(value, dict):
-        return {k: _meaning(v) for k, v in value.items() if k not in ("span", "spans", "sources", "text")}
+        return {k: _meaning(v) for k, v in value.items() if k not in ("span", "spans", "places", "sources", "text")}
     if isinstance(value, (list, tuple)):
         return [_meaning(item) for item in value]
     return value
