@@ -54,7 +54,7 @@ contracts:
 	$(BIN)/lint-imports --no-cache
 
 pytest:
-	$(ONE_THREAD) $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal $(SIZE)
+	$(ONE_THREAD) $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal --durations 20 $(SIZE)
 
 format: env-test
 	$(BIN)/ruff check --fix .
