@@ -77,5 +77,6 @@ VIEWS: dict[Stage, View] = {
     check.bind: sections,
     check.pair: warnings,
     check.gradients: warnings,
+    check.exports: warnings,
     check.unused: warnings,
 }

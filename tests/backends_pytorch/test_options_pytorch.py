@@ -106,7 +106,7 @@ def test_what_belongs_to_an_absent_addition_draws_nothing(written: Written) -> N
 def test_a_condition_that_python_cannot_spell_is_a_switch(written: Written) -> None:
     _, source = written("""
 block Part(width: int, more: int)(x: [B, C]) -> [B, width] {
-  x -> block: { if max(more, 3) == 4 { Linear(width) } -> relu -> Linear(width) }
+  x -> block: { if [3, more][1] == 4 { Linear(width) } -> relu -> Linear(width) }
 }
 model M(x: [B, 4]) -> (y: [B, 8]) { y = x -> a: Part(6, 4) -> b: Part(8, 2) -> c: Part(8, 3) }
 """)

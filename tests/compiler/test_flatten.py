@@ -37,7 +37,7 @@ def meaning(checked: Checked) -> dict[str, Any]:
 
     def without_places(value: Any) -> Any:
         if isinstance(value, dict):
-            return {key: without_places(item) for key, item in value.items() if key != "span"}
+            return {key: without_places(item) for key, item in value.items() if key not in ("span", "places")}
         return [without_places(item) for item in value] if isinstance(value, list) else value
 
     return without_places(checked.spec.model_dump(mode="json", exclude={"sources", "name", "params"}))

@@ -155,7 +155,7 @@ def test_random_arguments(name: str, draw: Draw, function: Callable[..., Any], s
     assert operator is not None
     generator = random.Random(name)
     accepted = refused = 0
-    for _ in range(sizes.cases // 10):
+    for _ in range(max(200, sizes.cases // 10)):
         args, shapes = draw(generator)
         said = f"{name} {args} on {shapes}"
         try:

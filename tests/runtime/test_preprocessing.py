@@ -141,5 +141,5 @@ def test_rgb_takes_images(tmp_path: Path) -> None:
     data = 'data D {{ source = {}\n split = all("train")\n x: f32[3, 8, 8] = source.image -> {} -> normalize("imagenet") }}\n'
     file.write_text("dlspec 1\n" + data.format('image_folder("pets")', "resize(8) -> center_crop(8) -> rgb"), "utf-8")
     assert not check(file).report.errors
-    file.write_text("dlspec 1\n" + data.format('builtin("iris")', "rgb").replace("image", "x"), "utf-8")
+    file.write_text("dlspec 1\n" + data.format('builtin("iris")', "rgb").replace("source.image", "source.x"), "utf-8")
     assert [d.code for d in check(file).report.errors] == ["E0204"]
