@@ -51,7 +51,8 @@ def pieces(flow: Flow) -> list[Any]:
 def place(context: Context, label: syntax.Path | str | None, spelled: str | None, span: Span) -> str | None:
     """The path of a stage: its label, else its number, else (layers, `spelled`) the name of its kind."""
     scope = context.scope
-    number = scope.number() if scope.numbered and not isinstance(label, str) else None
+    inside = spelled is None and scope.arguments > 0
+    number = scope.number() if scope.numbered and not inside and not isinstance(label, str) else None
     if label is not None:
         return scope.path(label if isinstance(label, str) else label.text)
     if number is not None or spelled is None:
@@ -70,7 +71,11 @@ def apply(
     args: syntax.Args | None = None,
 ) -> Any:
     """Applies a function, or makes a fresh layer or block and applies it."""
-    positional, keyword, spans = evaluate_arguments(context, target, args)
+    context.scope.arguments += 1
+    try:
+        positional, keyword, spans = evaluate_arguments(context, target, args)
+    finally:
+        context.scope.arguments -= 1
     refuse_inputs(target, args, positional, span, len(pieces(flow)))
     keyword = {**dict(target.keyword), **keyword}
     positional = [*target.positional, *positional]

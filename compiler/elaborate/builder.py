@@ -53,14 +53,16 @@ class Scope:
 
     `prefix` is the path of the scope in its body. In a numbered scope every stage takes the next number; otherwise an
     unlabelled layer is named after its kind. In the scope of a turn (`slots`) they are slots, offset by the expansion.
+    `arguments` counts the argument lists that are being evaluated: a function in them is no stage.
     """
 
-    __slots__ = ("counters", "first", "numbered", "prefix", "slots")
+    __slots__ = ("arguments", "counters", "first", "numbered", "prefix", "slots")
 
     def __init__(self, prefix: str = "", numbered: bool = False, slots: bool = False) -> None:
         self.prefix, self.numbered, self.slots = prefix, numbered, slots
         self.counters: dict[str, int] = {}
         self.first: dict[str, Span] = {}
+        self.arguments = 0
 
     def path(self, tail: str) -> str:
         return f"{self.prefix}.{tail}" if self.prefix else tail
