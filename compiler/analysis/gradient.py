@@ -16,6 +16,7 @@ from typing import TypeAlias
 
 from ..catalogue import LOSSES
 from ..catalogue.ops import find
+from ..catalogue.ops.operators import Minus, Plus
 from ..catalogue.penalties import selected
 from ..ir.expand import ParameterEntry, join, parameters, selects, turns
 from ..ir.globs import glob
@@ -218,7 +219,7 @@ def _emitted(frame: Frame, name: str) -> Iterator[Place]:
 
 def untrained(spec: Spec, train: Train) -> Iterator[Diagnostic]:
     """E0413 for each update whose loss does not lead to a weight that it moves, and for each penalty on a gradient that does
-    not exist."""
+    not exist; W0414 for a summand of a loss from which none leads to a weight."""
     entries: dict[str, ParameterEntry] = {}
     for net in train.nets:
         prefix = f"{net.name}." if net.name else ""
@@ -228,9 +229,12 @@ def untrained(spec: Spec, train: Train) -> Iterator[Diagnostic]:
     for phase in train.phases:
         for update in phase.updates:
             frame = _opened(spec, phase, update)
-            search = Search(_weights(phase, update, entries))
+            weights = _weights(phase, update, entries)
+            search = Search(weights)
             terms = [(frame, term.value) for term in update.terms]
-            if not search.reaches(terms):
+            if search.reaches(terms):
+                yield from _idle(weights, terms)
+            else:
                 at, _ = frame.makers.get(update.terms[0].value, (-1, 0))
                 span = frame.body.nodes[at].span if at >= 0 else update.span
                 yield errors.trains_nothing(span, search.blocked, list(search.fixed))
@@ -256,6 +260,26 @@ def _weights(phase: Phase, update: Update, entries: Mapping[str, ParameterEntry]
         still = any(selects(selector, path, entry.layer, entry.leaf, len(entry.shape)) for selector in frozen)
         found.setdefault(path.removesuffix(f".{entry.leaf}"), {})[path] = moved and not still
     return found
+
+
+def _idle(weights: Mapping[str, Mapping[str, bool]], terms: Sequence[Place]) -> Iterator[Diagnostic]:
+    """W0414 for the summands of a loss, itself sound, from which a gradient is kept by what computes them."""
+    for frame, value in (summand for term in terms for summand in _summands(*term)):
+        search = Search(weights)
+        if not search.reaches([(frame, value)]) and search.blocked and not search.fixed:
+            yield errors.idle_term(frame.body.nodes[frame.makers[value][0]].span, search.blocked)
+
+
+def _summands(frame: Frame, value: int) -> Iterator[Place]:
+    """What a value is a sum or a difference of; the value itself, where it is neither."""
+    at, _ = frame.makers.get(value, (-1, 0))
+    node = frame.body.nodes[at] if at >= 0 else None
+    if isinstance(node, OpNode) and find(node.op) in (Plus, Minus):
+        for operand in node.inputs:
+            if isinstance(operand, int):
+                yield from _summands(frame, operand)
+    elif at >= 0:
+        yield frame, value
 
 
 def _penalties(frame: Frame) -> Iterator[Diagnostic]:

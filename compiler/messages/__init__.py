@@ -9,7 +9,8 @@ A theme is a file; it holds the messages of its codes and, in `explanations()`, 
     paths       E0302 E0306 E0310 ..      training    E0203 E0205 E0404 W0401 W0403 W0405 W0409 W0411 W0412
     application E0303 .. E0305            export      E05xx
     bodies      E0307 .. E0309            resolve     E0311 E0315 E0406 W0406
-    control     E0316                     search      (explained by other themes)
+    control     E0316                     gradients   E0413 W0414
+    search      (explained by other themes)
 
 `diagnostics` and `source` are the types, `render` prints them, `register` collects the explanations, `programs` holds
 their examples, `names` finds near names, `wording` lists names. A theme may use the code of another.

@@ -35,6 +35,17 @@ def trains_nothing(span: Span, blocked: Sequence[Label], frozen: Sequence[str]) 
     )
 
 
+def idle_term(span: Span, blocked: Sequence[Label]) -> Diagnostic:
+    return Diagnostic(
+        "W0414",
+        "this part of the loss trains nothing: no gradient leads from it to a weight",
+        span,
+        "no weight changes it",
+        _others(span, blocked),
+        helps=("leave it out, or put a smooth function in its place; a count belongs in `metrics { .. }`",),
+    )
+
+
 def no_gradient_of_net(span: Span, net: str, blocked: Sequence[Label]) -> Diagnostic:
     return Diagnostic(
         "E0413",
@@ -58,6 +69,15 @@ def explanations() -> dict[str, Explanation]:
             "A step follows the gradient of the loss to the weights. None leads there from comparisons, whole numbers, `floor`,\n"
             "`//` and `stop_grad`, from the data alone, or where every weight that the loss depends on is frozen.",
             programs.digits("cross_entropy(logits, label)", "mean(cast(logits > 0, f32))"),
+            programs.DIGITS,
+        ),
+        "W0414": Explanation(
+            "a part of a loss that trains nothing",
+            "The loss as a whole trains weights, but one summand of it only shifts the figure: comparisons, whole numbers, `floor`,\n"
+            "`//` and `stop_grad` carry no gradient.",
+            programs.digits(
+                "cross_entropy(logits, label)", "cross_entropy(logits, label) + mean(cast(logits > 0, f32))"
+            ),
             programs.DIGITS,
         ),
     }
