@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from .analysis import exportable, gradient
+from .analysis import exportable, gradient, statistics
 from .bind import recipe as recipes
 from .bind.roots import find_roots
 from .elaborate.elaborator import Elaborator
@@ -111,12 +111,14 @@ def pair(found: Compilation) -> None:
 
 
 def gradients(found: Compilation) -> None:
-    """Losses from which no gradient leads to a weight."""
+    """Losses from which no gradient leads to a weight, and batch statistics of a single number."""
     if found.recipe is not None and found.recipe.trains:
         bodies, models = tuple(found.elaborator.bodies), tuple(found.elaborator.models)
         spec = Spec(edition=found.project.edition, name="", bodies=bodies, models=models, recipe=found.recipe)
         for train in found.recipe.trains:
             for diagnostic in gradient.untrained(spec, train):
+                found.report.add(diagnostic)
+            for diagnostic in statistics.alone(spec, train, found.facts.get(train.data)):
                 found.report.add(diagnostic)
 
 

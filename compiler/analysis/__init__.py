@@ -2,5 +2,8 @@
 
 summary    layers, parameters, operations and memory of a model
 cached     whether a model has a form with a key/value cache, and where it keeps what
+statistics batch statistics over a single number
+gradient   losses from which no gradient leads to a weight
+exportable what an exported graph cannot hold
 verify     whether an IR is legal: after every stage in the tests, and once on every `ir.json` that is opened
 """

@@ -15,7 +15,6 @@ from .data import ReadData, bind_data
 from .export import ExportBinder
 from .pairing import check_pairing
 from .search import SearchBinder
-from .statistics import check_statistics
 from .train import TrainBinder
 from .weights import bind_weights
 
@@ -61,4 +60,3 @@ def pair(state: State, recipe: Recipe, facts: Mapping[str, DataFacts]) -> None:
     """Losses and metrics against the fields they meet; with `facts` (by data section) also against what the data is."""
     for train in recipe.trains:
         check_pairing(state, train, recipe.dataset(train.data), facts.get(train.data))
-        check_statistics(state, train, facts.get(train.data))

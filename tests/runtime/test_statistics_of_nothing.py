@@ -118,6 +118,12 @@ train {{ model = M; data = D; loss = cross_entropy(logits, y); optimizer = SGD(0
         ("batch = 1", "LayerNorm", False),
         ("batch = 1", "[N, (8, 1)] => [N, 8, 1] -> BatchNorm -> flatten", True),
         ("batch = 1", "[N, (4, 2)] => [N, 4, 2] -> BatchNorm -> flatten", False),
+        ('batch = 1; freeze "*.norm.**"', "norm: BatchNorm", False),  # it uses its running statistics
+        ('batch = 1; freeze "one.**"', "norm: BatchNorm", True),
+        ('batch = 1; freeze "*.norm.weight"', "norm: BatchNorm", True),
+        ('batch = 1; freeze "*.norm.**" { until = 1 steps }', "norm: BatchNorm", True),
+        ('batch = 1; freeze "*.block.0.**"', "block: repeat 2 { BatchNorm }", True),
+        ('batch = 1; freeze "*.block.**"', "block: repeat 2 { BatchNorm }", False),
     ],
 )
 def test_batch_statistics_of_one_number(tmp_path: Path, batch: str, norm: str, wrong: bool) -> None:
