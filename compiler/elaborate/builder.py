@@ -53,7 +53,7 @@ class Scope:
 
     `prefix` is the path of the scope in its body. In a numbered scope every stage takes the next number; otherwise an
     unlabelled layer is named after its kind. In the scope of a turn (`slots`) they are slots, offset by the expansion.
-    `arguments` counts the argument lists that are being evaluated: a function in them is no stage.
+    `arguments` counts the argument lists that are being evaluated: a function in them is not a stage.
     """
 
     __slots__ = ("arguments", "counters", "first", "numbered", "prefix", "slots")
