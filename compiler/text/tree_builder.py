@@ -216,8 +216,8 @@ class TreeBuilder:
     def on_setting(self, items: Items, start: int, end: int) -> top_level.Setting:
         return top_level.Setting(self.span(start, end), *items)
 
-    def on_set(self, items: Items, start: int, end: int) -> top_level.Set:
-        return top_level.Set(self.span(start, end), items[0])
+    def on_set(self, items: Items, start: int, end: int) -> Any:
+        return HOLE if items[0] is HOLE else top_level.Set(self.span(start, end), items[0])
 
     def on_entries(self, items: Items, start: int, end: int) -> top_level.Entries:
         return top_level.Entries(self.span(start, end), tuple(i for i in items if i is not None and i is not HOLE))

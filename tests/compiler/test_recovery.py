@@ -261,3 +261,10 @@ def test_a_mistake_of_syntax_makes_no_others_of_what_could_not_be_read(tmp_path:
         more += bool(syntax and codes - syntax)
     assert mistakes > 50
     assert more <= 0.03 * mistakes  # 0.6 % measured
+
+
+def test_a_set_of_which_nothing_can_be_read_is_left_out(tmp_path: Path) -> None:
+    """Reading goes on behind the braces, where the setting would have ended."""
+    path = tmp_path / "a.dlspec"
+    path.write_text("dlspec 1\nparam width = 8\nset override block B(x: [B]) -> [B] {\n  x -> relu\n} = 3\n", "utf-8")
+    assert [d.code for d in check(path).report.errors] == ["E0101"]
