@@ -11,11 +11,11 @@ from ..compiler.messages.printable import printable
 
 
 class RunFailure(Exception):
-    """A failure at run time: a message, notes that state facts, helps that say how to fix it. `code` names those that have a page
+    """A failure at run time: a message, notes that state facts, helps that say how to fix it. `code` names its page
     (`dlc explain E0602`). Names and texts of files in it are made printable."""
 
     exit_code = 1
-    code = ""
+    code = "E0610"
 
     def __init__(
         self, message: str, *, notes: tuple[str, ...] = (), helps: tuple[str, ...] = (), code: str = ""
@@ -39,6 +39,7 @@ class BadInput(RunFailure):
     """What the user named cannot be used: a run directory, an input file, an option."""
 
     exit_code = 2
+    code = "E0607"
 
 
 class InUse(BadInput):
@@ -69,10 +70,13 @@ class Diverged(RunFailure):
     """The loss is no longer a finite number."""
 
     exit_code = 3
+    code = "E0608"
 
 
 class Interrupted(RunFailure):
     """A signal asked to stop; the step was finished and the run saved."""
+
+    code = ""  # not a mistake
 
     def __init__(self, signal_number: int, run: Path) -> None:
         super().__init__(f"interrupted; the run is saved in {run}", helps=("`--resume` continues it",))

@@ -89,6 +89,30 @@ def explanations() -> dict[str, Explanation]:
             'Use a checkpoint from before the training diverged, or leave the tensors out: `weights = file("..", skip = ["NAME"])`.',
             when="dlc train",
         ),
+        "E0607": Explanation(
+            "an argument or a file that cannot be used",
+            "A run, a file, a split or an option that a command names is not there, or is not of the kind that the command needs. The\n"
+            "message shows what was found and what to name instead; nothing was changed.",
+            when="dlc predict",
+        ),
+        "E0608": Explanation(
+            "a training that diverged",
+            "The loss became NaN or infinite. The message names the step, and the weights that the run still holds. A smaller learning\n"
+            "rate, a warm-up or `clip = norm(1.0)` is what most often helps.",
+            when="dlc train",
+        ),
+        "E0609": Explanation(
+            "an exported file that disagrees with the model",
+            "ONNX Runtime and PyTorch were given the same inputs and differ by more than the limit, so no file was written. In half precision\n"
+            "the reason is most often a number beyond its range; in f32 it is a fault of dlc, which we want to know.",
+            when="dlc export",
+        ),
+        "E0610": Explanation(
+            "a failure while it runs",
+            "The machine has too little memory, ONNX Runtime cannot compute a file, or an edited file of a run raises an exception. The\n"
+            "message names the cause; what was saved before stays as it is.",
+            when="dlc train",
+        ),
         "W0410": Explanation(
             "an export outside the current directory",
             "`dlc export` refuses a path that leads out of the current directory (or of the run) unless `-o` names the file.",

@@ -94,6 +94,8 @@ class Parity:
 class Disagrees(RunFailure):
     """The exported file and the model differ beyond the tolerance."""
 
+    code = "E0609"
+
     def __init__(self, parity: Parity) -> None:
         bad = [row for row in parity.worst if not row.ok]
         notes = tuple(

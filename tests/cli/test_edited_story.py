@@ -34,7 +34,7 @@ def test_evaluate_after_an_edit(dlc: Dlc, tmp_path: Path) -> None:
     file.write_text("import nowhere\n", "utf-8")
     failed = dlc("evaluate", run, "--device", "cpu", "--edited", code=1)
     assert failed.stderr.splitlines() == [
-        f"error: the edited files of `{run}` fail: ModuleNotFoundError: No module named 'nowhere'",
+        f"error[E0610]: the edited files of `{run}` fail: ModuleNotFoundError: No module named 'nowhere'",
         f"  = note: {run}/model.py:1: import nowhere",
         "  = help: without `--edited` the code is generated from the spec",
     ]

@@ -79,7 +79,7 @@ def test_a_run_says_what_it_changes(iris: str, capsys: pytest.CaptureFixture[str
 def test_one_that_fails_does_not_stop_the_others(iris: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert dlc_line(["train", iris, "train.optimizer=SGD(0.1),SGD(1e38),SGD(0.2)", "seed=3"]) == 3
     said = capsys.readouterr()
-    assert "error: diverged at step" in said.err
+    assert "error[E0608]: diverged at step" in said.err
     table = said.out.splitlines()[-3:]
     assert table[0].split() == ["run", "state", "train.optimizer", "val.loss", "val.acc", "test.loss", "test.acc"]
     assert [line.split()[:3] for line in table[1:]] == [
