@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +21,9 @@ from .table import Cells, Numbers, Stream
 from .transforms.text import vocabulary_size
 
 LOOKED_AT = 256  # records that are computed at a time
-RANGED_AT = 1 << 16  # of one column of numbers
+RANGED_AT = 1 << 20  # numbers of one column that are looked at at a time
 WHOLE = ("i64", "i32")
-SCAN_AT_MOST = 1 << 28  # tokens that are searched for the largest number
+SCAN_AT_MOST = 1 << 28  # numbers that are searched for the largest
 
 
 def gather(section: DataSet, root: Path, cache: Path | None = None, *, every: bool = False) -> DataFacts:
@@ -71,7 +72,7 @@ def of(data: Data) -> DataFacts:
         for part in data.parts.values():
             found = _field(data, field, part)
             if field.name not in fields:
-                fields[field.name] = found.model_copy(update={"range": _range(data, field)})
+                fields[field.name] = found.model_copy(update={"range": _range(data, field, found.shape)})
             elif fields[field.name].shape != found.shape:
                 shape = tuple(a if a == b else None for a, b in zip(fields[field.name].shape, found.shape, strict=True))
                 fields[field.name] = found.model_copy(update={"shape": shape})
@@ -105,15 +106,19 @@ def _field(data: Data, field: DataField, part: Part) -> FieldFacts:
     return FieldFacts(dtype=field.type.dtype, shape=shape, classes=classes, vocabulary=vocabulary)
 
 
-def _range(data: Data, field: DataField) -> tuple[int, int] | None:
+def _range(data: Data, field: DataField, shape: tuple[int | None, ...]) -> tuple[int, int] | None:
     """The least and the largest whole number of a field that is a column as it is, without names of classes."""
     column = data.table.columns.get(data.graph.nodes[field.node].args.get("field", ""))
     if field.type.dtype not in WHOLE or not isinstance(column, (Numbers, Cells)) or _names(data, field) != (None, None):
         return None
     found: list[int] = []
+    size = math.prod(size or 1 for size in shape)
+    if size * sum(map(len, data.parts.values())) > SCAN_AT_MOST:
+        return None
+    step = max(1, RANGED_AT // size)
     for part in data.parts.values():
-        for start in range(0, len(part), RANGED_AT):
-            positions = np.arange(start, min(start + RANGED_AT, len(part)))
+        for start in range(0, len(part), step):
+            positions = np.arange(start, min(start + step, len(part)))
             value = data.graph.evaluate([field.node], part, positions, training=False)[field.node]
             value = declared.as_field(data.graph, field, value, part, positions)
             if not isinstance(value, Tensor) or not value.numel():
