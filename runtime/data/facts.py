@@ -112,7 +112,7 @@ def _range(data: Data, field: DataField, shape: tuple[int | None, ...]) -> tuple
     if field.type.dtype not in WHOLE or not isinstance(column, (Numbers, Cells)) or _names(data, field) != (None, None):
         return None
     found: list[int] = []
-    size = math.prod(size or 1 for size in shape)
+    size = math.prod(axis or 1 for axis in shape)
     if size * sum(map(len, data.parts.values())) > SCAN_AT_MOST:
         return None
     step = max(1, RANGED_AT // size)
