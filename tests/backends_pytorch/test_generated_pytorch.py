@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -23,6 +24,7 @@ from dlc.compiler.catalogue.ops.sampling import sample_spec
 from dlc.compiler.ir.expand import parameters
 from dlc.compiler.ir.model import Spec
 from dlc.compiler.sizes.dims import evaluate
+from dlc.tests.sizes import thinned
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 HERE = ["tests/backends_pytorch/scopes.dlspec", "tests/backends_pytorch/std.dlspec"]
@@ -34,8 +36,8 @@ SPECS = [
 PATHS = [str(path.relative_to(ROOT)) for path in SPECS]
 
 
-def test_ruff_finds_nothing_to_change(example: Callable[[str], Spec], tmp_path: Path) -> None:
-    for at, path in enumerate(PATHS):
+def test_ruff_finds_nothing_to_change(example: Callable[[str], Spec], tmp_path: Path, sizes: Any) -> None:
+    for at, path in enumerate(PATHS if sizes.full else PATHS[::3]):
         spec = example(path)
         for model in spec.models:
             (tmp_path / f"{at}_{model.name}.py").write_text(module_source(spec, model), encoding="utf-8")
@@ -55,7 +57,7 @@ def test_ruff_finds_nothing_to_change(example: Callable[[str], Spec], tmp_path: 
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", thinned(PATHS, 3))
 def test_state_dict_is_the_parameter_table(path: str, example: Callable[[str], Spec]) -> None:
     spec = example(path)
     for model in spec.models:
@@ -108,7 +110,7 @@ INPUTS: dict[str, Callable[[], tuple[torch.Tensor, ...]]] = {
 }
 
 
-@pytest.mark.parametrize("name", INPUTS)
+@pytest.mark.parametrize("name", thinned(INPUTS, 3))
 @torch._dynamo.config.patch(allow_rnn=True)  # without it Dynamo lets no nn.LSTM in
 def test_one_graph_without_breaks(name: str, instance: Callable[..., nn.Module]) -> None:
     torch.compiler.reset()

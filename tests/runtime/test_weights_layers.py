@@ -108,7 +108,9 @@ def expected(name: str, path: str) -> str:
     return re.sub(r"\{(\d+)\}", lambda match: str(int(match[1]) + 1), path)
 
 
-@pytest.mark.parametrize("alphabetical", [False, True], ids=["as made", "alphabetical"])
+@pytest.mark.parametrize(
+    "alphabetical", [pytest.param(False, id="as made", marks=pytest.mark.long), pytest.param(True, id="alphabetical")]
+)
 @pytest.mark.parametrize("make", [convnext, densenet, regnet], ids=lambda make: make.__name__)
 def test_each_tensor_comes_from_its_own(make: Callable[[], Shapes], alphabetical: bool) -> None:
     shapes = make()
