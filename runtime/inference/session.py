@@ -53,7 +53,7 @@ class Session:
         if threads is not None and not 1 <= threads <= MOST_THREADS:
             raise BadInput(f"`threads` must be between 1 and {MOST_THREADS}, not {threads}")
         if not self.path.is_file():
-            raise BadInput(f"there is no model `{path}`")
+            raise BadInput(f"there is no model `{path}`", helps=("name a file that `dlc export` wrote",))
         self.provider: Provider = choose(providers)
         options = onnxruntime.SessionOptions()
         levels = onnxruntime.GraphOptimizationLevel
