@@ -75,11 +75,12 @@ class Chains:
             position = positions[index]
             node = body.nodes[position]
             place = location(self._body_of, node)
-            if place is None or place[:depth] != prefix or len(place) <= depth:
+            within = isinstance(node, RepeatNode) and node.scope == ".".join(prefix) != ""
+            if place is None or place[:depth] != prefix or (len(place) <= depth and not within):
                 return None
-            segment = place[depth].removeprefix("#")
-            if isinstance(node, RepeatNode) and not node.scope:
-                found = self.spliced(group, group.loops(position), prefix, number)
+            segment = "" if within else place[depth].removeprefix("#")
+            if isinstance(node, RepeatNode) and (within or not node.scope):
+                found = self.spliced(group, group.loops(position), () if within else prefix, number)
                 if found is None or only_input(node) != flow:
                     return None
                 entries += found[0]

@@ -62,6 +62,10 @@ def expressions(definition: Node | None, known: Known, count: int) -> list[Expre
     return [expression for expression in found if expression is not None]
 
 
+#: Functions whose value is one of their arguments.
+_AS_GIVEN = ("min", "max")
+
+
 class _Written:
     def __init__(self, known: Known, bound: Mapping[str, Node], count: int) -> None:
         self.known, self.bound, self.count = known, bound, count
@@ -108,17 +112,19 @@ class _Written:
         """For the value of a name that the body binds; it cannot read itself."""
         return _Written(self.known, {other: value for other, value in self.bound.items() if other != name}, self.count)
 
-    def spelled(self, node: Node) -> Expr:
+    def spelled(self, node: Node, *, whole: bool = True) -> Expr:
+        """`whole`: where the value has to be an int if it is one. `d / 2` divides without a rest there and is `d // 2`; as a
+        part of another number, or of what a function takes, it stays `d / 2`."""
         match node:
             case s.Ref(name=name) if name in self.known:
                 text = self.known[name][0]
                 return Expr(text, ATOM, frozenset((text,) if text.isidentifier() else ()))
             case s.Ref(name=name):
-                return self.inner(name).spelled(self.bound[name])
+                return self.inner(name).spelled(self.bound[name], whole=whole)
             case s.Paren(value=value):
-                return self.spelled(value)
+                return self.spelled(value, whole=whole)
             case s.Unary(op=op, value=value):
-                one = self.spelled(value)
+                one = self.spelled(value, whole=whole)
                 return Expr(
                     f"-{one.at(UNARY)}" if op == "-" else f"not {one.at(NOT)}", UNARY if op == "-" else NOT, one.names
                 )
@@ -131,14 +137,16 @@ class _Written:
                 space = "" if one.text.isalnum() and two.text.isalnum() else " "
                 return Expr(f"{one.at(ATOM)}{space}**{space}{two.at(UNARY)}", POWER, one.names | two.names)
             case s.Binary(op=op, left=left, right=right):
-                one, two, (level, _) = self.spelled(left), self.spelled(right), _SIGNS[op]
+                whole = whole and all(type(self.value(node, at)) is int for at in range(self.count))
+                level = _SIGNS[op][0]
+                # `//` would cut off what `/` below it leaves
+                one, two = (self.spelled(side, whole=whole or op in ("//", "%")) for side in (left, right))
                 if op == "+" and "0" in (one.text, two.text):  # the variable of a loop, in its first turn
                     return two if one.text == "0" else one
-                whole = op == "/" and all(type(self.value(side, 0)) is int for side in (left, right))
-                sign = "//" if whole else op
+                sign = "//" if op == "/" and whole else op
                 return Expr(f"{one.at(level)} {sign} {two.at(level + 1)}", level, one.names | two.names)
             case s.Call(callee=s.Ref(name=name), args=args):
-                given = [self.spelled(item) for item in args.items]
+                given = [self.spelled(item, whole=name in _AS_GIVEN and whole) for item in args.items]
                 names = frozenset[str]().union(*(one.names for one in given))
                 return Expr(f"{self.function(name)}({', '.join(one.text for one in given)})", ATOM, names)
             case _:

@@ -19,8 +19,8 @@ from typing import Literal
 
 from ...compiler.catalogue.ops import is_buffer
 from ...compiler.ir.expand import join, turns
-from ...compiler.ir.model import Body, ModeNode, RepeatNode, ScanNode
-from .bodies import location, numbered, owns, singular, uses
+from ...compiler.ir.model import AnyNode, Body, CallNode, ModeNode, OpNode, RepeatNode, ScanNode
+from .bodies import location, numbered, owns, regions_of, singular, uses
 from .chains import Builders, Chain, Chains, only_input, repeated
 from .constants import Number, Varies
 from .group import Group
@@ -127,13 +127,17 @@ class Scopes:
         members: dict[tuple[str, ...], list[int]] = {}
         groups: set[tuple[str, ...]] = set()
         for position, place in enumerate(places):
-            for count in range(1, len(place or ())):
+            for count in range(1, len(place or ()) + 1):
                 assert place is not None
-                members.setdefault(place[:count], []).append(position)
-                if numbered(place[count]):
+                if count < len(place) or isinstance(body.nodes[position], RepeatNode):
+                    members.setdefault(place[:count], []).append(position)
+                if count < len(place) and numbered(place[count]):
                     groups.add(place[:count])
+        taken = [self._taken(node) for node in body.nodes]
         for prefix in sorted(groups, key=lambda path: (len(path), members[path][0])):
             inside = members[prefix]
+            if self._shared(prefix, inside, taken):
+                continue
             if not inside or done & set(inside) or inside != list(range(inside[0], inside[-1] + 1)):
                 continue
             start = only_input(body.nodes[inside[0]])
@@ -148,8 +152,27 @@ class Scopes:
             slot.kind, slot.entries = "sequential", found[0]
             done |= set(inside)
         for position, node in enumerate(body.nodes):
-            if isinstance(node, RepeatNode) and node.scope and position not in done:
+            if not isinstance(node, RepeatNode) or not node.scope or position in done:
+                continue
+            if not self._shared(tuple(node.scope.split(".")), [position], taken):
                 self._repeat(position, node)
+
+    def _taken(self, node: AnyNode) -> list[tuple[str, ...]]:
+        """The paths of what a node applies, those in its regions too, as segments."""
+        if isinstance(node, (OpNode, CallNode)):
+            place = location(self._body, node)
+            return [] if place is None else [place]
+        inside = [path for index in regions_of(node) for path in owns(self._body, self._body(index))]
+        scope = f"{node.scope}." if isinstance(node, RepeatNode) and node.scope else ""
+        return [tuple(f"{scope}{path}".split(".")) for path in inside]
+
+    def _shared(self, prefix: tuple[str, ...], inside: Sequence[int], taken: Sequence[list[tuple[str, ...]]]) -> bool:
+        """Whether others than the nodes `inside` have paths that begin with `prefix`: then they make no list by themselves."""
+        size, held = len(prefix), set(inside)
+        own = {path for position in inside for path in taken[position]}
+        others = (path for position, paths in enumerate(taken) if position not in held for path in paths)
+        bound = (tuple(instance.path.split(".")) for instance in self.group.first.instances)
+        return any(path[:size] == prefix for path in (*others, *(path for path in bound if path not in own)))
 
     def _repeat(self, position: int, node: RepeatNode) -> None:
         """A labelled repeat: a list with a loop, a sequential of all its stages, or nothing special."""
@@ -168,7 +191,8 @@ class Scopes:
                 slot.kind, slot.entries = "sequential", found[0]
                 return
         strides = all(run.strides == {"": 1} for n in nodes for run in n.runs)
-        if strides and all(paths == ["#0"] for paths in owned):
+        layers = all(self._body(run.body).instances for run in node.runs)  # else it is a function
+        if strides and layers and all(paths == ["#0"] for paths in owned):
             self.fill(
                 slot,
                 nodes,

@@ -208,7 +208,8 @@ class Statements(Variables):
             for key, number in () if function is None else function[1]:
                 switch = isinstance(number.values[0], bool)
                 arguments.append(f"{key}={number.in_forward() if switch else self.size(region, number)}")
-            return Expr(f"{name}({', '.join(arguments)})", ATOM, names, 2 + sum(e.weight for e in given))
+            call = Expr(f"{name}({', '.join(arguments)})", ATOM, names, 2 + sum(e.weight for e in given))
+            return self.optional(region, node.instance, given[0], call) if node.instance and given else call
 
         expr = self.lighten(region, node, make)
         if len(node.outputs) == 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from ..ir.expand import join, moved
 from ..ir.model import (
     AnyNode,
     Body,
@@ -16,6 +17,7 @@ from ..ir.model import (
     RepeatNode,
     Requirement,
     Result,
+    Run,
     ScanNode,
     Value,
     WeightNode,
@@ -92,7 +94,8 @@ class Builder:
         self.inputs: list[int] = []
         self.nodes: list[tuple[NodeClass, dict[str, Any], list[int]]] = []
         self.instances: dict[str, Instance] = {}
-        self.taken: dict[str, Span] = {}  # leaf paths and their places
+        self.taken: dict[str, Span] = {}  # leaf paths and their places, those of the turns of loops too
+        self.held: dict[str, Instance] = {}  # what has these paths, as far as this body made it
         self.prefixes: dict[str, Span] = {}  # every proper prefix of a taken path
         self.instance_inputs: dict[str, Instance] = {}
         self.captures: dict[tuple[int, int], tuple[SymbolicTensor, SymbolicTensor]] = {}
@@ -174,6 +177,19 @@ class Builder:
         space.taken[path] = span
         for prefix in prefixes:
             space.prefixes.setdefault(prefix, span)
+
+    def place_turns(self, turn: Builder, run: Run, scope: str, *, slots: bool) -> None:
+        """Takes the paths of equal turns of a loop. `slots`: the loop is part of a turn itself and shares its numbers."""
+        for count in range(run.count):
+            offsets = {
+                name: run.offsets.get(name, 0) + count * run.strides.get(name, 0)
+                for name in {*run.offsets, *run.strides}
+            }
+            for path, span in turn.taken.items():
+                full = moved(path, offsets) if slots else join(scope, path, offsets)
+                self.place(full, span)
+                if path in turn.held:
+                    self.held[full] = turn.held[path]
 
     def labelled(self, name: str) -> Instance | None:
         """A layer or block of this body, or of those around it, whose path is or begins with `name`."""

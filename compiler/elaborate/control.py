@@ -160,6 +160,9 @@ def repeat(context: Context, flow: Flow, unit: syntax.Repeat | syntax.For, label
         if context.scope.numbered:
             context.scope.number()
         scope_path, counters = context.scope.path(label.text), dict[str, int]()
+    elif "#" in context.scope.prefix and not context.scope.slots:
+        # in a group in a turn: the group's number is of the loop around it, those inside of the group are of this one
+        scope_path, counters = context.scope.prefix, context.scope.counters
     else:
         scope_path, counters = "", context.scope.counters
     if not turns:
@@ -168,9 +171,10 @@ def repeat(context: Context, flow: Flow, unit: syntax.Repeat | syntax.For, label
     types = [tensor.type for tensor in carried]
     offsets = dict(counters)
     runs: list[Run] = []
+    builders: list[Builder] = []  # of each run's first turn
     last: Body | None = None
     turn = 0
-    prefix = "" if label is not None else context.scope.prefix
+    prefix = "" if scope_path else context.scope.prefix
     while turn < len(turns):
         context.state.scopes.append(scope_path)
         try:
@@ -178,9 +182,9 @@ def repeat(context: Context, flow: Flow, unit: syntax.Repeat | syntax.For, label
         finally:
             context.state.scopes.pop()
         if len(turns) > 1:
-            literal = next((p for p in builder.instances if "#" not in p), None)
+            literal = next((p for p in builder.taken if "#" not in p), None)
             if literal is not None:
-                raise Failed(paths_errors.label_in_repeat(literal, builder.instances[literal].span))
+                raise Failed(paths_errors.label_in_repeat(literal, builder.taken[literal]))
         captures = builder.captured()
         instances = builder.instance_arguments()
         result = [tensor.type for _, tensor in outputs]
@@ -204,6 +208,7 @@ def repeat(context: Context, flow: Flow, unit: syntax.Repeat | syntax.For, label
                 )
             )
             last = body
+            builders.append(builder)
         for name, step in strides.items():
             offsets[name] = offsets.get(name, 0) + step * count
         types = result
@@ -213,12 +218,13 @@ def repeat(context: Context, flow: Flow, unit: syntax.Repeat | syntax.For, label
     if sum(run.count * context.state.layers[run.body] for run in runs) > MAX_INSTANCES:
         raise Failed(control_errors.too_many_instances(unit.span))
     context.state.check_operations(sum(run.count * context.state.operations[run.body] for run in runs), unit.span)
-    scope = scope_path if label is not None else ""
+    for builder, run in zip(builders, runs, strict=True):
+        context.builder.place_turns(builder, run, scope_path, slots=not scope_path and context.scope.slots)
     made = context.builder.node(
         RepeatNode,
         types,
         inputs=tuple(context.builder.use(tensor) for tensor in carried),
-        scope=scope,
+        scope=scope_path,
         runs=tuple(runs),
         span=unit.span,
     )

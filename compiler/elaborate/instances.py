@@ -32,7 +32,7 @@ def make_instance(context: Context, value: Callable, path: str, span: Span) -> I
 
 def register(context: Context, instance: Instance, span: Span) -> None:
     context.builder.place(instance.path, span)
-    context.builder.instances[instance.path] = instance
+    context.builder.instances[instance.path] = context.builder.held[instance.path] = instance
     context.state.count_application(span)
 
 

@@ -104,10 +104,10 @@ def by_mode(
     first, second = branches
     for path, place_span in owner.taken.items():
         if path not in taken and (path in others or path in other_prefixes):
-            check_shared(first[0].instances.get(path), second[0].instances.get(path), path, place_span)
+            check_shared(first[0].held.get(path), second[0].held.get(path), path, place_span)
     for path, place_span in others.items():
         if path not in taken and path in owner.prefixes and path not in prefixes:
-            check_shared(first[0].instances.get(path), None, path, place_span)
+            check_shared(first[0].held.get(path), None, path, place_span)
     owner.taken, owner.prefixes = {**owner.taken, **others}, {**owner.prefixes, **other_prefixes}
     if [t.type for _, t in first[1]] != [t.type for _, t in second[1]]:
         raise Failed(

@@ -40,6 +40,16 @@ def join(prefix: str, path: str, offsets: Mapping[str, int] = _NO_OFFSETS) -> st
     return f"{prefix}.{path}" if prefix else path
 
 
+def moved(path: str, offsets: Mapping[str, int]) -> str:
+    """`path` with its slots as far on as the offsets say: `#2` -> `#5`; they stay slots."""
+
+    def further(part: str) -> str:
+        base, mark, number = part.partition("#")
+        return f"{base}#{int(number) + offsets.get(base, 0)}" if mark else part
+
+    return ".".join(further(part) for part in path.split("."))
+
+
 def turns(node: RepeatNode, prefix: str, offsets: Mapping[str, int]) -> Iterator[tuple[int, str, dict[str, int], int]]:
     """Every turn of a repeat in a body at `prefix`: (body, prefix, offsets, index of the run)."""
     scope = join(prefix, node.scope, offsets)

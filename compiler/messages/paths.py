@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from . import programs
@@ -82,7 +83,8 @@ def branches_share(path: str, training: str, evaluation: str, first: Span, span:
 
 
 def label_in_repeat(path: str, span: Span) -> Diagnostic:
-    helps = (f"put the body in its own braces: `label: repeat n {{ {{ {path}: .. }} }}`",)
+    label = re.sub(r"(\.\d+)+$", "", path)  # of a loop or group inside
+    helps = (f"put the body in its own braces: `label: repeat n {{ {{ {label}: .. }} }}`",)
     return Diagnostic(
         "E0306", f"every repetition would have a layer called `{path}`", span, "one path, many layers", helps=helps
     )

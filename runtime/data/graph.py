@@ -266,10 +266,13 @@ class Graph:
             lacking = [name for name in names if name not in self.table.columns]
             if lacking:
                 raise mistakes.columns_missing(node.span, self.table.name, lacking, names, list(self.table.order))
-            return names
-        for name in node.args["except"]:
-            self.table.column(name, node.span)
-        return [name for name in self.table.order if name not in node.args["except"]]
+        else:
+            for name in node.args["except"]:
+                self.table.column(name, node.span)
+            names = [name for name in self.table.order if name not in node.args["except"]]
+        if not names:
+            raise mistakes.no_columns(node.span, self.table.name, node.args["except"])
+        return names
 
     def columns_of(self, node: DataNode) -> list[str]:
         """Names of the columns that a node is made from."""

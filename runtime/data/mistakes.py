@@ -179,6 +179,17 @@ def columns_missing(
     )
 
 
+def no_columns(span: Span, source: str, left_out: Sequence[str]) -> Failed:
+    return _fail(
+        "E0205",
+        f"no columns of {source} are left",
+        span,
+        "reads none",
+        notes=(f"it has no others than {_shown(left_out)}",) if left_out else (),
+        helps=("name fewer in `all_except(..)`, or read a column by its name: `source.name`",),
+    )
+
+
 def _shown(names: Sequence[str]) -> str:
     return ", ".join(f"`{name}`" for name in names[:20]) + (", ..." if len(names) > 20 else "")
 

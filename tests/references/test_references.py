@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +30,18 @@ def test_equals_its_reference(row: Reference, worker: Worker, sizes: Any) -> Non
         pytest.skip("large: in `make test-full`")
     worker.measure(row).check()
     assert "torchvision" not in sys.modules and "timm" not in sys.modules
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["regnet", "densenet", "convnext"])
+def test_a_suggested_map_takes_all_weights(name: str, tmp_path: Path) -> None:
+    """Of the library's own model into a spec with names of its own; `suggested.py` says which."""
+    found = subprocess.run(
+        [sys.executable, "-m", f"{__package__}.suggested", name, str(tmp_path)],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert found.returncode == 0, found.stderr
+    assert float(found.stdout) <= 1e-5
 
 
 def test_the_page_shows_what_was_measured() -> None:

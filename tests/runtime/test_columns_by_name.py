@@ -189,6 +189,19 @@ train { model = M; data = D; loss = mse(z, y); optimizer = SGD(0.0); batch = 4; 
     assert len(turned) == len(straight) == 1 and turned[0]["z"] == straight[0]["z"]
 
 
+def test_no_column_is_left(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("y\n" + "".join(f"{i}\n" for i in range(8)))
+    (tmp_path / "m.dlspec").write_text(
+        """dlspec 1
+data D { source = csv("t.csv"); split = all("train"); x: f32[2] = source.all_except("y"); y: f32 = source.y }
+model M(x: [B, 2]) -> (z: [B]) { z = x -> fc: Linear(1) -> squeeze(1) }
+train { model = M; data = D; loss = mse(z, y); optimizer = SGD(0.0); batch = 4; duration = 1 steps }
+"""
+    )
+    with pytest.raises(dlc.SpecError, match="no columns of .* are left"):
+        dlc.train(tmp_path / "m.dlspec", out=tmp_path / "run", device="cpu")
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
