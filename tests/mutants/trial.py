@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 import dlc
+from dlc.backends.pytorch.module import module_source
 from dlc.compiler.analysis.verify import verify
 from dlc.compiler.check import check
 from dlc.compiler.ir.expand import parameters
@@ -24,6 +25,7 @@ from dlc.runtime.exporting.parity import Disagrees
 from dlc.runtime.failure import Interrupted
 from dlc.runtime.generated.build import sources
 from dlc.runtime.training.events import Event, Progress
+from dlc.tests.programs_run import differences, unshared_source
 
 LARGEST = 300_000  # parameters of a model that is trained
 STEPS = 20  # after these a run is interrupted at its next report
@@ -59,12 +61,16 @@ def limited(seconds: int) -> Iterator[None]:
         signal.signal(signal.SIGPROF, before)
 
 
-def attempt(text: str, folder: Path, until: str = "session") -> Trial:
-    """Check, resolved text, IR, sources, two steps, evaluation, export, session; the stages up to `until`."""
+def attempt(text: str, folder: Path, until: str = "session", *, sources_alike: bool = False) -> Trial:
+    """Check, resolved text, IR, sources, two steps, evaluation, export, session; the stages up to `until`.
+
+    `sources_alike`: what the source runs is compared with a plainer source of the same model, which takes about as long as
+    all the rest.
+    """
     stage = "check"
     try:
         with limited(SECONDS):
-            for stage, action in stages(text, folder):
+            for stage, action in stages(text, folder, sources_alike):
                 found = action()
                 if found is False:
                     return Trial("refused", stage)
@@ -94,7 +100,7 @@ def no_longer(event: Event) -> None:
         signal.raise_signal(signal.SIGINT)
 
 
-def stages(text: str, folder: Path) -> Iterator[tuple[str, Any]]:
+def stages(text: str, folder: Path, sources_alike: bool) -> Iterator[tuple[str, Any]]:
     path = folder / "mutant.dlspec"
     path.write_text(text, "utf-8")
     made: dict[str, Any] = {}
@@ -119,6 +125,9 @@ def stages(text: str, folder: Path) -> Iterator[tuple[str, Any]]:
         for train in spec.recipe.trains:
             for source in sources(spec, train).values():
                 compile(source, "generated", "exec")
+        for model in spec.models if sources_alike else ():
+            found = differences(spec, model, [unshared_source(spec, model), module_source(spec, model)])
+            assert not found, found
 
     def trains() -> None:
         spec: Spec = made["loaded"].spec
