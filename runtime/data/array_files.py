@@ -21,9 +21,15 @@ def read(path: Path) -> Array | dict[str, Array]:
     with path.open("rb") as file:
         try:
             found: Any = np.load(file, allow_pickle=False)
-            return {name: found[name] for name in found.files} if hasattr(found, "files") else found
+            if not hasattr(found, "files"):
+                return found
+            arrays = {name: found[name] for name in found.files}
         except Exception as error:  # noqa: BLE001 - archives and headers that are damaged raise anything
             raise NotArrays(_reason(error)) from None
+    others = [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]
+    if others:  # NumPy gives the bytes of what has not the header of an array
+        raise NotArrays(f"`{others[0]}` is not an array")
+    return arrays
 
 
 def _reason(error: Exception) -> str:
