@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 import traceback
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -101,7 +102,9 @@ class Watch:
                 total = sum(terms[1:], terms[0])
                 if tracer.found is None and forward_is_finite:
                     tracer.backward = True
-                    total.backward()
+                    with warnings.catch_warnings():
+                        warnings.simplefilter("ignore")  # a hook on a layer whose inputs need no gradient
+                        total.backward()
         if tracer.found is None:
             return FirstNonFinite(step, "the loss is not finite, but the step repeated alone is")
         operation, path, line = tracer.found

@@ -80,7 +80,7 @@ def run_phase(state: State, phase: Phase, signals: Signals, began: float) -> Non
     begin_phase(state, phase)
     freezing = Freezing(job.program, job.entries, phase, clock)
     update, loss_of, stepper = phase.updates[0], state.program.phases[at.phase][0], state.steppers[0]
-    one_update = len(phase.updates) == 1 and update.repeat == 1
+    one_update = not update.name and update.repeat == 1  # not a `step`, which moves some of the nets only
     parameters = stepper.parameters
     cast = autocast(phase, job.device)
     validate_every = clock.steps(phase.validate_every.every)

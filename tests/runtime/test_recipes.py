@@ -163,3 +163,34 @@ def test_early_stop_says_how_to_go_on(tmp_path: Path) -> None:
     run = fit(file, tmp_path / "run", listener=events.append, duration="60 epochs")
     assert run.result["step"] < 60 * 8
     assert any("remove `stop`" in event.text for event in events if isinstance(event, Note))
+
+
+def test_one_step_section_trains_its_net_alone(tmp_path: Path) -> None:
+    """The other nets of its loss stay as they are, and lets that apply nets are there as with several sections."""
+    file = tmp_path / "gan.dlspec"
+    file.write_text(
+        """dlspec 1
+data D {
+  source = builtin("digits")
+  split  = random(train = 0.2, val = 0.1, test = 0.7, seed = 0)
+  image: f32[1, 8, 8] = source.image -> scale(1 / 16)
+}
+model Gen(z: [B, 4]) -> (image: [B, 1, 8, 8]) { image = z -> Linear(64) -> sigmoid -> [B, (1, 8, 8)] => [B, 1, 8, 8] }
+model Disc(image: [B, 1, 8, 8]) -> (score: [B, 1]) { score = image -> flatten -> Linear(1) }
+train {
+  data = D
+  let gen = Gen()
+  let disc = Disc()
+  let fake = randn([B, 4]) -> gen
+  step gen { loss = bce(fake -> disc, 1); optimizer = Adam(1e-3) }
+  batch = 64
+  duration = 4 steps
+  metrics { fooled = mean(fake -> disc) }
+}
+""",
+        "utf-8",
+    )
+    long = weights(api.train(api.load(file), out=tmp_path / "long", device="cpu"))
+    short = weights(api.train(api.load(file, **{"train.duration": "1 steps"}), out=tmp_path / "short", device="cpu"))
+    moved = {name for name in long if not torch.equal(long[name], short[name])}
+    assert moved == {name for name in long if name.startswith("gen.")}

@@ -147,6 +147,14 @@ def test_progress_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 # ---- failures --------------------------------------------------------------------------------------------------------
 
 
+def test_a_divergence_before_all_weights_of_a_net(tmp_path: Path) -> None:
+    """No input of the first layers needs a gradient: what a hook says of that is nothing to the user."""
+    model = MODEL.replace("-> head: Linear(10)", "-> sqrt -> head: Linear(10)")
+    assert model != MODEL
+    with pytest.raises(Diverged):
+        fit(spec(tmp_path, model=model), tmp_path / "run")
+
+
 def test_divergence_names_the_step_the_module_and_the_place(tmp_path: Path) -> None:
     model = MODEL.replace("-> head: Linear(10)", "-> head: Linear(10) -> exp -> log")
     file = spec(tmp_path, model=model, **{"AdamW(lr = 0 -> linear(1e-2, 5 steps) -> cosine(0, rest))": "SGD(1e4)"})
