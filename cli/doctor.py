@@ -16,10 +16,10 @@ import click
 
 from . import console
 
-PACKAGES = ("torch", "numpy", "onnx", "onnx-ir", "safetensors", "scikit-learn", "lark", "pydantic")
+PACKAGES = ("torch", "numpy", "pyarrow", "onnx", "onnx-ir", "safetensors", "scikit-learn", "lark", "pydantic")
 #: What an optional feature needs: extra -> distribution.
 EXTRAS = {
-    "images": "pillow", "text": "tokenizers", "tables": "pyarrow", "hub": "datasets", "samples": "scikit-image",
+    "images": "pillow", "text": "tokenizers", "hub": "datasets", "samples": "scikit-image",
     "tensorboard": "tensorboardX", "tune": "optuna", "serve": "starlette",
 }  # fmt: skip
 RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml", "onnxruntime-openvino", "onnxruntime-silicon")

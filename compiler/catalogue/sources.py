@@ -75,7 +75,6 @@ class Parquet(Source):
 
     path: Path
 
-    extra = "tables"
     suffixes = (".parquet",)
     example = 'source = parquet("rows.parquet")'
 
@@ -85,7 +84,6 @@ class Feather(Source):
 
     path: Path
 
-    extra = "tables"
     suffixes = (".feather", ".arrow")
     example = 'source = feather("rows.feather")'
 

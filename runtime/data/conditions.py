@@ -13,8 +13,13 @@ from torch import Tensor
 from ...compiler.catalogue import transforms
 from ...compiler.ir.data import Condition
 from ...compiler.sizes.dims import Dim
-from . import cells
+from . import cells, text_columns
 from .graph import Graph, Part, Records
+from .values import is_cells
+
+COMPARE: dict[str, Callable[[Any, Any], Any]] = {
+    "==": np.equal, "!=": np.not_equal, "<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal,
+}  # fmt: skip
 
 
 def holds(graph: Graph, condition: Condition, part: Part) -> NDArray[np.bool_]:
@@ -26,10 +31,12 @@ def holds(graph: Graph, condition: Condition, part: Part) -> NDArray[np.bool_]:
     if condition.op == "not":
         return ~holds(graph, condition.items[0], part)
     left, right = _comparable(graph, condition, part, positions)
-    compare: dict[str, Callable[[Any, Any], Any]] = {
-        "==": np.equal, "!=": np.not_equal, "<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal,
-    }  # fmt: skip
-    return np.broadcast_to(compare[condition.op](left, right), positions.shape).copy()
+    compare = COMPARE[condition.op]
+    if is_cells(left) and isinstance(right, str):  # each distinct text once
+        codes, names = text_columns.distinct(left)
+        return compare(np.array(names, str), right)[codes]
+    left, right = (np.array(list(side), str) if is_cells(side) else side for side in (left, right))
+    return np.broadcast_to(compare(left, right), positions.shape).copy()
 
 
 def before_fitting(graph: Graph, condition: Condition) -> tuple[Condition | None, Condition | None]:
@@ -76,17 +83,17 @@ def _comparable(graph: Graph, condition: Condition, part: Part, positions: Recor
         if not constants:
             return tuple(_texts(graph, value) for value in values)  # pyright: ignore[reportReturnType]
         at = next(side[1] for side in sides if isinstance(side, tuple))
-        value = next(value for value in values if isinstance(value, list))
+        value = next(value for value in values if is_cells(value))
         record = int(part.records[wrong.position])
         raise graph.bad_cell(graph.nodes[at], value[wrong.position], record) from None
 
 
 def _numbers(value: Any) -> Any:
-    return cells.numbers(value) if isinstance(value, list) else value
+    return text_columns.numbers(value) if is_cells(value) else value
 
 
 def _texts(graph: Graph, value: Any) -> Any:
-    return np.array(graph.texts(torch.from_numpy(value) if isinstance(value, np.ndarray) else value), str)
+    return graph.texts(torch.from_numpy(value)) if isinstance(value, np.ndarray) else value
 
 
 def _side(graph: Graph, side: Any, part: Part, positions: Records) -> Any:

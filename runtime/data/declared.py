@@ -15,10 +15,11 @@ from ...compiler.ir.data import DataField
 from ...compiler.messages.diagnostics import Failed
 from ...compiler.sizes.dims import Dim
 from ...compiler.sizes.types import shape_text
-from . import cells, mistakes
+from . import cells, mistakes, text_columns
 from .fitting import no_number
 from .graph import Graph, Part, Records
 from .table import Numbers
+from .text_columns import Selected
 from .values import DTYPES, Place, Value, is_cells
 
 Bad = Callable[[int], Failed]  # what is wrong with a record of a batch
@@ -36,7 +37,7 @@ def as_field(
         value = (
             graph.as_numbers(node, value, records) if dtype.is_floating_point else _whole(graph, field, value, records)
         )
-    assert not isinstance(value, dict)
+    assert not isinstance(value, (dict, Selected))
     _check_shapes(graph, field, value, place)
     if not look:
         return value.to(dtype) if isinstance(value, Tensor) else [item.to(dtype) for item in value]
@@ -109,11 +110,11 @@ def _check_classes(graph: Graph, column: str, field: DataField, value: Tensor, p
             raise mistakes.missing_class(field.span, place(bad[0]), column, number, count)
 
 
-def _whole(graph: Graph, field: DataField, value: list[str], records: Records) -> Tensor:
+def _whole(graph: Graph, field: DataField, value: Sequence[str], records: Records) -> Tensor:
     """Cells as whole numbers, exactly."""
     node = graph.nodes[graph.real(field.node, False)]
     try:
-        found = cells.whole_numbers(value)
+        found = text_columns.whole_numbers(value)
     except cells.NotANumber as wrong:
         raise graph.bad_cell(node, value[wrong.position], int(records[wrong.position])) from None
     for position, number in enumerate(found) if isinstance(found, list) else ():

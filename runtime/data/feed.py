@@ -32,7 +32,8 @@ Batch: TypeAlias = dict[str, Tensor]
 CHUNK_BYTES = 32 << 20
 SHARE_OF_MEMORY = 0.25
 AHEAD = 2  # threads that make chunks ahead, where they are not resident; decoding has its own
-PIECE = 1024  # records evaluated at a time while a split is made resident
+PIECE = 1024  # records evaluated at a time while a split is made resident, or as many as have
+PIECE_BYTES = 4 << 20
 
 
 @dataclass
@@ -153,14 +154,16 @@ class Feed:
             return True
         count, budget = len(self.part), int(free_memory(self.device) * share)
         pieces: list[tuple[dict[str, Value], dict[int, Value]]] = []
-        used = 0
-        for start in range(0, count, PIECE):
-            positions = np.arange(start, min(start + PIECE, count))
+        used, done, size = 0, 0, PIECE
+        while done < count:
+            positions = np.arange(done, min(done + size, count))
             piece = self._fixed(positions)
             pieces.append(piece)
             used += sum(size_of(value) for group in piece for value in group.values())
-            if used * count > budget * (start + len(positions)):
+            done += len(positions)
+            if used * count > budget * done:
                 return False
+            size = max(PIECE, PIECE_BYTES * done // max(1, used))
         self.columns = {f.name: moved(joined([p[0][f.name] for p in pieces]), self.device) for f in self.fixed_fields}
         self.resident = {node: moved(joined([p[1][node] for p in pieces]), self.device) for node in self.frontier}
         return True

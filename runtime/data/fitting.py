@@ -74,9 +74,11 @@ def no_number(graph: Graph, node: DataNode, span: Span, record: int, name: str, 
             return mistakes.not_finite(span, name_of_column, place)
         if not isinstance(column, Cells):
             continue
-        cell = column.values[record].strip()
-        if cells.is_missing(cell) and not holes:
-            return mistakes.empty_cell(span, place, name_of_column, cell)
-        if cells.is_number(cell) and math.isinf(np.float32(cells.number(cell))):
+        cell = column[record].strip()
+        if column.rule.is_missing(cell):
+            if not holes:
+                return mistakes.empty_cell(span, place, name_of_column, cell)
+            continue
+        if column.rule.number_text(cell) is not None and math.isinf(np.float32(cells.number(cell, column.rule))):
             return mistakes.infinite(span, place, name_of_column, cell)
     return mistakes.not_finite(span, name, place)

@@ -23,7 +23,7 @@ from ...compiler.catalogue.transforms import Transform
 from ...compiler.ir.data import DataNode, DataSet
 from ...compiler.messages.diagnostics import Failed
 from .. import randomness
-from . import cells, decode, mistakes, streams
+from . import cells, decode, mistakes, streams, text_columns
 from .draw import Draw, Records
 from .streams import Part
 from .table import Cells, Images, Numbers, Ragged, Stream, Table, column_numbers, not_a_number
@@ -235,8 +235,8 @@ class Graph:
         match column:
             case Numbers(array):
                 return self._tensor(node, array[records], lambda at: int(records[at[0]]))
-            case Cells(values):
-                return [values[i] for i in records.tolist()]
+            case Cells():
+                return column.select(records)
             case Ragged(arrays):
                 return packed([self._array(node, arrays[i], i) for i in records.tolist()])
             case Images(paths, gray):
@@ -288,7 +288,7 @@ class Graph:
         if not is_cells(value):
             return value
         try:
-            return torch.from_numpy(cells.numbers(value))
+            return torch.from_numpy(text_columns.numbers(value))
         except cells.NotANumber as wrong:
             raise self.bad_cell(node, value[wrong.position], int(records[wrong.position])) from None
 
@@ -296,7 +296,7 @@ class Graph:
         """What to say of a cell that is not a number: it is one of the columns below `node`."""
         for name in self.columns_of(node):
             column = self.table.columns[name]
-            if isinstance(column, Cells) and column.values[record] == cell:
+            if isinstance(column, Cells) and column[record] == cell:
                 return not_a_number(self.table, name, record, node.span)
         return mistakes.not_a_number(node.span, self.table.place(record), node.name or node.op, cell, False)
 

@@ -13,7 +13,7 @@ from ...compiler.messages.source import Span
 from .. import randomness
 from . import cells, mistakes
 from .sources import SPLITS
-from .table import Cells, Numbers, Table
+from .table import Cells, Column, Numbers, Table
 
 Records = NDArray[np.int64]
 
@@ -59,11 +59,18 @@ def shares(count: int, fractions: Mapping[Any, float]) -> list[int]:
     return whole
 
 
-def _values(table: Table, name: str, span: Span) -> NDArray[Any]:
-    """A column as one comparable value a record."""
+def _kinds(table: Table, name: str, span: Span) -> tuple[NDArray[Any], Records]:
+    """The distinct values of a column in order, and which of them each record has."""
     column = table.column(name, span)
     if isinstance(column, Cells):
-        return np.asarray(column.values)
+        codes, names = column.coded
+        kinds, rank = np.unique(np.array(names, str), return_inverse=True)
+        return kinds, rank[codes]
+    return np.unique(_numbers(table, column, name, span), return_inverse=True)
+
+
+def _numbers(table: Table, column: Column, name: str, span: Span) -> NDArray[Any]:
+    """A column of one number a record."""
     if not isinstance(column, Numbers) or column.array.ndim != 1:
         raise mistakes.not_numbers(span, table.name, name)
     return column.array
@@ -71,12 +78,14 @@ def _values(table: Table, name: str, span: Span) -> NDArray[Any]:
 
 def _sortable(table: Table, name: str, span: Span) -> NDArray[Any]:
     """A column to sort by: numbers where all are, else texts, as dates are (ISO 8601). A missing one has no place."""
-    values = _values(table, name, span)
-    if values.dtype.kind == "U":
+    column = table.column(name, span)
+    if isinstance(column, Cells):
         try:
-            values = cells.numbers(values.tolist())
+            values = column.numbers(np.arange(table.count))
         except cells.NotANumber:
-            pass
+            values = np.array(list(column), str)
+    else:
+        values = _numbers(table, column, name, span)
     lacking = np.flatnonzero(values == "" if values.dtype.kind == "U" else np.isnan(values.astype(np.float64)))
     if len(lacking):
         raise mistakes.missing_value(span, table.place(int(lacking[0])), name)
@@ -87,18 +96,18 @@ def divide_random(table: Table, args: Mapping[str, Any], span: Span) -> dict[Spl
     fractions = _fractions(args)
     base = randomness.key(args["seed"], "split")
     if args.get("group") is not None:
-        _, group = np.unique(_values(table, args["group"], span), return_inverse=True)
+        _, group = _kinds(table, args["group"], span)
         order = randomness.permutation(base, int(group.max()) + 1)
         rank = np.empty_like(order)
         rank[order] = np.arange(len(order))
         if args.get("stratify") is None:
             return _by_groups(rank[group], fractions)
-        _, kinds = np.unique(_values(table, args["stratify"], span), return_inverse=True)
+        _, kinds = _kinds(table, args["stratify"], span)
         return _by_groups_of_kinds(rank[group], kinds, fractions)
     order = randomness.permutation(base, table.count)
     if args.get("stratify") is None:
         return _cut([order], fractions)
-    names, kinds = np.unique(_values(table, args["stratify"], span), return_inverse=True)
+    names, kinds = _kinds(table, args["stratify"], span)
     sizes = np.bincount(kinds)
     if (least := int(sizes.argmin())) >= 0 and sizes[least] < len(fractions):
         raise mistakes.class_too_small(span, str(names[least]), int(sizes[least]))

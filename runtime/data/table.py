@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -14,6 +16,7 @@ from ...compiler.ir.data import Split
 from ...compiler.messages.diagnostics import Failed
 from ...compiler.messages.source import Span
 from . import cells, mistakes
+from .text_columns import Cells
 
 
 @dataclass(frozen=True)
@@ -27,16 +30,6 @@ class Numbers:
 
     def __len__(self) -> int:
         return len(self.array)
-
-
-@dataclass(frozen=True)
-class Cells:
-    """A column of a table: strings as they are in the file ("" is a missing one)."""
-
-    values: Sequence[str]
-
-    def __len__(self) -> int:
-        return len(self.values)
 
 
 @dataclass(frozen=True)
@@ -125,8 +118,12 @@ class Table:
     name: str
     files: tuple[SourceFile, ...] = ()
     parts: Mapping[Split, NDArray[np.int64]] | None = None
-    digest: str = ""
     order: tuple[str, ...] = field(default=())  # column names in the file's order
+
+    @cached_property
+    def digest(self) -> str:
+        """A hash of what the source holds."""
+        return digest_of(self.columns)
 
     def column(self, name: str, span: Span) -> Column:
         if name not in self.columns:
@@ -134,13 +131,45 @@ class Table:
         return self.columns[name]
 
 
+def digest_of(columns: Mapping[str, Column]) -> str:
+    """A hash of what columns hold (of image files: their names and sizes; of a file of texts: its bytes)."""
+    digest = hashlib.blake2b(digest_size=16)
+    for origin in {id(c.origin): c.origin for c in columns.values() if isinstance(c, Cells) and c.origin}.values():
+        digest.update(origin.digest())
+    for name, column in columns.items():
+        digest.update(name.encode() + b"\0")
+        match column:
+            case Numbers(array, names, _) | Stream(array, names):
+                digest.update("\0".join(names or ()).encode())
+                digest.update(f"{array.dtype.str}{array.shape}".encode())
+                digest.update(np.ascontiguousarray(array).data)
+            case Cells(values) if column.origin is None:
+                digest.update("\0".join(values).encode("utf-8", "surrogatepass"))
+            case Cells():
+                pass
+            case Ragged(arrays):
+                for array in arrays:
+                    if array is None:
+                        digest.update(b"missing")
+                        continue
+                    digest.update(f"{array.dtype.str}{array.shape}".encode())
+                    digest.update(np.ascontiguousarray(array).data)
+            case Images(paths):
+                for path in paths:
+                    digest.update(path.content if isinstance(path, Encoded) else _file_mark(path))
+    return digest.hexdigest()
+
+
+def _file_mark(path: Path) -> bytes:
+    return f"{path.name}:{path.stat().st_size}\0".encode()
+
+
 def column_numbers(table: Table, name: str, records: NDArray[np.int64], span: Span) -> NDArray[np.float64]:
     """One number a record from a column of a table; a missing cell is NaN."""
     column = table.column(name, span)
     if isinstance(column, Cells):
-        values = [str(column.values[record]) for record in records]
         try:
-            return cells.numbers(values)
+            return column.numbers(records)
         except cells.NotANumber as wrong:
             raise not_a_number(table, name, int(records[wrong.position]), span) from None
     if isinstance(column, Numbers) and column.array.ndim == 1:
@@ -152,6 +181,6 @@ def not_a_number(table: Table, name: str, record: int, span: Span) -> Failed:
     """What to say of a cell that is neither a number nor missing."""
     column = table.columns[name]
     assert isinstance(column, Cells)
-    sample = column.values[:100]
-    text_column = sum(map(cells.is_number, sample)) * 2 < len(sample)
-    return mistakes.not_a_number(span, table.place(record), name, column.values[record].strip(), text_column)
+    sample = column[:100]
+    text_column = sum(column.rule.number_text(cell) is not None for cell in sample) * 2 < len(sample)
+    return mistakes.not_a_number(span, table.place(record), name, column[record].strip(), text_column)

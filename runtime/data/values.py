@@ -1,7 +1,7 @@
 """What a node of a data graph holds for a batch of records.
 
 A value is a tensor `[n, ...]` when all records have one shape, else a list: of tensors, of strings, or of lists of
-strings. A record with members is a dict of values.
+strings. Texts that come from a column as they are stay a part of it (`Selected`). A record with members is a dict of values.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias, TypeGuard, cast
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ...compiler.ir.data import DataNode
+from .text_columns import Selected
 
-Value: TypeAlias = "Tensor | list[Any] | dict[str, Any]"
+Value: TypeAlias = "Tensor | list[Any] | Selected | dict[str, Any]"
 Place: TypeAlias = Callable[[int], str]
 
 DTYPES: dict[str, torch.dtype] = {
@@ -25,9 +27,9 @@ DTYPES: dict[str, torch.dtype] = {
 }  # fmt: skip
 
 
-def is_cells(value: Value) -> TypeGuard[list[str]]:
+def is_cells(value: Value) -> TypeGuard[list[str] | Selected]:
     """Whether these are cells of a table, as they are in the file."""
-    return isinstance(value, list) and len(value) > 0 and isinstance(value[0], str)
+    return isinstance(value, Selected) or (isinstance(value, list) and len(value) > 0 and isinstance(value[0], str))
 
 
 def packed(items: list[Tensor]) -> Value:
@@ -52,6 +54,8 @@ def taken(value: Value, index: Tensor) -> Value:
         return value.index_select(0, index)
     if isinstance(value, dict):
         return {name: taken(member, index) for name, member in value.items()}
+    if isinstance(value, Selected):
+        return Selected(value.column, value.records[index.cpu().numpy()])
     return [value[i] for i in index.tolist()]
 
 
@@ -63,6 +67,9 @@ def joined(parts: Sequence[Value]) -> Value:
     if isinstance(first, dict):
         members = cast("Sequence[dict[str, Value]]", parts)
         return {name: joined([part[name] for part in members]) for name in first}
+    selected = [part for part in parts if isinstance(part, Selected)]
+    if len(selected) == len(parts) and all(part.column is selected[0].column for part in selected):
+        return Selected(selected[0].column, np.concatenate([part.records for part in selected]))
     tensors = [part for part in parts if isinstance(part, Tensor)]
     if len(tensors) == len(parts) and len({part.shape[1:] for part in tensors}) == 1:
         return torch.cat(tensors)
@@ -74,6 +81,8 @@ def moved(value: Value, device: torch.device) -> Value:
         return value.to(device, non_blocking=True)
     if isinstance(value, dict):
         return {name: moved(member, device) for name, member in value.items()}
+    if isinstance(value, Selected):
+        return value
     return [item.to(device) if isinstance(item, Tensor) else item for item in value]
 
 
@@ -83,6 +92,8 @@ def size_of(value: Value) -> int:
         return value.numel() * value.element_size()
     if isinstance(value, dict):
         return sum(size_of(member) for member in value.values())
+    if isinstance(value, Selected):
+        return 64 * len(value)
     return sum(item.numel() * item.element_size() if isinstance(item, Tensor) else 64 + len(item) for item in value)
 
 

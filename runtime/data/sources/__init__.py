@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ....compiler.catalogue import SOURCES
+from ....compiler.catalogue import SOURCES, transforms
 from ....compiler.catalogue import SPLITS as KINDS_OF_SPLIT
-from ....compiler.ir.data import DataSet, Split
+from ....compiler.ir.data import Condition, DataSet, Split
 from ....compiler.messages.source import Span
-from .. import cells, mistakes
-from ..table import Cells, Column, Encoded, Images, Numbers, Ragged, SourceFile, Stream, Table
+from .. import cells, mistakes, text_columns
+from ..table import Cells, Column, Images, Numbers, Ragged, SourceFile, Stream, Table
 from . import builtin, images, tables, texts
 from .split_files import Part, Reader
 
@@ -34,6 +33,7 @@ def read(section: DataSet, root: Path) -> Table:
     span = section.source.span
     args = section.source.args
     read_part = reader(section.source.name)
+    args = {**args, "texts": _texts(section)}
     if SOURCES[section.source.name].class_folders:
         args = {**args, "skip": section.skip}
     names: dict[Split, Any] = {
@@ -46,6 +46,24 @@ def read(section: DataSet, root: Path) -> Table:
         own = {**args, "split": name} if SOURCES[section.source.name].names_splits else args
         parts[split] = read_part(own, lambda path, name=name: _resolve(root, path.replace("{split}", str(name))), span)
     return _joined(section, parts)
+
+
+def _texts(section: DataSet) -> frozenset[str]:
+    """Columns that are used as texts, so that a table need not be read again for them: names that are digits, say."""
+    named = {section.split.args.get(key) for key in ("stratify", "group")}
+    used = {i for node in section.nodes if transforms.of(node.op).takes in ("texts", "words") for i in node.inputs}
+    used |= set(_compared(section.where)) if section.where is not None else set()
+    fields = {node.args["field"] for node in section.nodes if node.op == "source" and node.id in used}
+    return frozenset(name for name in named | fields if name)
+
+
+def _compared(condition: Condition) -> Iterator[int]:
+    """Nodes that a condition compares with texts."""
+    for item in condition.items:
+        yield from _compared(item)
+    sides = condition.left, condition.right
+    if any(isinstance(side, str) for side in sides):
+        yield from (side[1] for side in sides if isinstance(side, tuple))
 
 
 def _resolve(root: Path, path: str) -> Path:
@@ -64,7 +82,6 @@ def _table(section: DataSet, part: Part, parts: Mapping[Split, NDArray[np.int64]
         f'`{source.name}("{first}")`',
         tuple(_stat(path) for path in paths),
         parts,
-        digest_of(columns),
         tuple(columns),
     )
 
@@ -72,35 +89,6 @@ def _table(section: DataSet, part: Part, parts: Mapping[Split, NDArray[np.int64]
 def _stat(path: Path) -> SourceFile:
     status = path.stat()
     return SourceFile(path, status.st_size, status.st_mtime_ns)
-
-
-def digest_of(columns: Mapping[str, Column]) -> str:
-    """A hash of what the source holds (of image files: their names and sizes)."""
-    digest = hashlib.blake2b(digest_size=16)
-    for name, column in columns.items():
-        digest.update(name.encode() + b"\0")
-        match column:
-            case Numbers(array, names, _) | Stream(array, names):
-                digest.update("\0".join(names or ()).encode())
-                digest.update(f"{array.dtype.str}{array.shape}".encode())
-                digest.update(np.ascontiguousarray(array).data)
-            case Cells(values):
-                digest.update("\0".join(values).encode("utf-8", "surrogatepass"))
-            case Ragged(arrays):
-                for array in arrays:
-                    if array is None:
-                        digest.update(b"missing")
-                        continue
-                    digest.update(f"{array.dtype.str}{array.shape}".encode())
-                    digest.update(np.ascontiguousarray(array).data)
-            case Images(paths):
-                for path in paths:
-                    digest.update(path.content if isinstance(path, Encoded) else _file_mark(path))
-    return digest.hexdigest()
-
-
-def _file_mark(path: Path) -> bytes:
-    return f"{path.name}:{path.stat().st_size}\0".encode()
 
 
 def _joined(section: DataSet, parts: Mapping[Split, Part]) -> Table:
@@ -147,7 +135,7 @@ def _concatenated(found: list[Column], name: str, span: Span) -> Column:
             raise mistakes.field_shape(span, name, "the splits", str(one), str(other))
         return Numbers(np.concatenate([column.array for column in arrays]), names[0], _empty(arrays, names[0] or ()))
     if isinstance(first, Cells):
-        return Cells([value for column in found if isinstance(column, Cells) for value in column.values])
+        return text_columns.joined([column for column in found if isinstance(column, Cells)])
     if isinstance(first, Ragged):
         return Ragged([array for column in found if isinstance(column, Ragged) for array in column.arrays])
     if isinstance(first, Images):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import parsing
 from ..table import Cells, Column, Encoded, Images, Numbers, Ragged
 
 
@@ -20,17 +21,45 @@ def column(name: str, values: Any, classes: tuple[str, ...] | None = None) -> Co
     kind = values.type
     if types.is_decimal(kind) and kind.scale:
         values, kind = values.cast(pyarrow.float64()), pyarrow.float64()
-    if types.is_decimal(kind) or (types.is_integer(kind) and values.null_count and classes is None):  # exact as texts
-        return Cells([text(value) for value in values.to_pylist()])
+    if types.is_integer(kind) and values.null_count and classes is None:  # exact as texts
+        return _cells(values)
     if types.is_integer(kind) or types.is_floating(kind):
-        return Numbers(values.to_numpy(), classes)
-    if types.is_boolean(kind):
-        return Cells(["" if value is None else "true" if value else "false" for value in values.to_pylist()])
+        whole = values.num_chunks == 1 and not values.null_count
+        return Numbers(values.chunk(0).to_numpy() if whole else values.to_numpy(), classes)
+    if types.is_dictionary(kind):
+        return column(name, values.cast(kind.value_type), classes)
+    if types.is_boolean(kind) or types.is_string(kind) or types.is_large_string(kind) or types.is_date32(kind):
+        return _cells(values)
     if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
-        return lists(values.to_pylist())
+        even = _even_lists(values)
+        return lists(values.to_pylist()) if even is None else Numbers(even)
     if types.is_struct(kind) and {field.name for field in kind} == {"bytes", "path"}:
         return _images(name, values.to_pylist())
     return Cells([text(value) for value in values.to_pylist()])
+
+
+def _cells(values: Any) -> Cells:
+    """Texts, or what pyarrow writes as we do; a missing one is empty."""
+    import pyarrow
+
+    texts = values if pyarrow.types.is_string(values.type) else values.cast(pyarrow.large_string())
+    return Cells(texts.fill_null("") if texts.null_count else texts)
+
+
+def _even_lists(values: Any) -> NDArray[Any] | None:
+    """Lists of numbers, all of one length, as an array; None for others."""
+    from pyarrow import types
+
+    compute = parsing.kernels()
+    item = values.type.value_type
+    whole = types.is_integer(item) and not types.is_uint64(item)
+    if not len(values) or not (whole or types.is_floating(item)):
+        return None
+    lengths = compute.unique(compute.list_value_length(values)).to_pylist()
+    flat = compute.list_flatten(values)
+    if len(lengths) != 1 or not lengths[0] or flat.null_count:
+        return None
+    return flat.to_numpy().astype(np.int64 if whole else np.float32).reshape(len(values), lengths[0])
 
 
 def text(value: Any) -> str:

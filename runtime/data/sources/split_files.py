@@ -31,7 +31,11 @@ def read_bytes(path: Path, span: Span) -> bytes:
 
 
 def read_text(path: Path, span: Span) -> str:
-    data = read_bytes(path, span)
+    return text_of(read_bytes(path, span), path, span)
+
+
+def text_of(data: bytes, path: Path, span: Span) -> str:
+    """The content of a file as a text."""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

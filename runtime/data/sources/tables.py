@@ -2,94 +2,22 @@
 
 from __future__ import annotations
 
-import csv as csv_format
 import json
-import sys
-from array import array
-from collections import Counter
 from collections.abc import Callable, Mapping
-from io import StringIO
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from numpy.typing import NDArray
 
 from ....compiler.messages.source import Span
-from ....compiler.text.read import is_pipe
 from .. import array_files, mistakes
 from ..table import Cells, Column, Numbers
-from . import arrow_columns
+from . import arrow_columns, csv_files
 from .split_files import Part, Resolve, lines_of, read_bytes, read_text
-
-CELLS = 1 << 17  # of a CSV file that are turned into columns at once
-LONGEST_CELL = 1 << 30  # characters; Python's own limit of 131,072 is less than a document may have
 
 
 def csv(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
-    path = resolve(args["path"])
-    try:
-        with _opened(path, span) as file:
-            columns, lines = _csv_columns(file, path, span)
-    except (OSError, UnicodeDecodeError):
-        read_text(path, span)  # reports what is wrong
-        raise
-    count = len(lines)
-    return {name: Cells(cells) for name, cells in columns.items()}, count, lambda i: f"{path}:{lines[i]}", [path]
-
-
-def _opened(path: Path, span: Span) -> TextIO:
-    """A file as a text, line by line; a pipe whole, as what is wrong with it cannot be looked up by reading it again."""
-    if is_pipe(path):
-        return StringIO(read_text(path, span), newline="")
-    return path.open(encoding="utf-8-sig", newline="")
-
-
-def _csv_columns(file: TextIO, path: Path, span: Span) -> tuple[dict[str, list[str]], array[int]]:
-    """Cells by column, and the line that each record begins on. Rows are turned into columns some thousands at a time: a
-    list for each of a million rows would take several times the memory, and the collector's time."""
-    csv_format.field_size_limit(LONGEST_CELL)
-    reader = csv_format.reader(file, strict=True)
-    header: list[str] = []
-    columns: list[list[str]] = []
-    rows: list[list[str]] = []
-    lines = array("q")
-    start = 1
-    try:
-        for row in reader:
-            line, start = start, reader.line_num + 1
-            if not row:
-                continue
-            if not header:
-                header = [name.strip() for name in row]
-                columns = [[] for _ in header]
-                continue
-            if len(row) != len(header):
-                raise mistakes.csv_columns(span, path, line, len(row), len(header))
-            rows.append(row)
-            lines.append(line)
-            if len(rows) * len(header) >= CELLS:
-                _gather(rows, columns)
-                rows.clear()
-    except csv_format.Error as error:
-        raise mistakes.bad_line(span, path, reader.line_num, str(error)) from None
-    _gather(rows, columns)
-    if not lines:
-        raise mistakes.empty(span, path)
-    twice = next((name for name, count in Counter(header).items() if count > 1), None)
-    if twice is not None:
-        raise mistakes.csv_duplicate(span, path, twice)
-    return dict(zip(header, columns, strict=True)), lines
-
-
-def _gather(rows: list[list[str]], columns: list[list[str]]) -> None:
-    """Appends rows to columns; a text of many cells is kept once."""
-    for column, cells in zip(columns, zip(*rows, strict=True), strict=False):
-        distinct = set(cells)
-        if 4 * len(distinct) > len(cells):
-            column.extend(cells)
-        else:
-            kept = {cell: sys.intern(cell) for cell in distinct}
-            column.extend([kept[cell] for cell in cells])
+    return csv_files.read(resolve(args["path"]), span, args.get("texts", ()))
 
 
 def jsonl(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
@@ -124,10 +52,8 @@ def _objects(values: list[Any]) -> Column:
 
 
 def parquet(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
-    try:
-        from pyarrow import parquet
-    except ImportError:
-        raise mistakes.extra_missing(span, "the source `parquet`", "tables", "pyarrow") from None
+    from pyarrow import parquet
+
     path = resolve(args["path"])
     if not path.is_file():
         read_bytes(path, span)
@@ -135,10 +61,8 @@ def parquet(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
 
 
 def feather(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
-    try:
-        from pyarrow import feather
-    except ImportError:
-        raise mistakes.extra_missing(span, "the source `feather`", "tables", "pyarrow") from None
+    from pyarrow import feather
+
     path = resolve(args["path"])
     if not path.is_file():
         read_bytes(path, span)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from .. import cells, mistakes
+from ..text_columns import distinct
 from ..values import TextUse, Value
 
 Args: TypeAlias = Mapping[str, Any]
@@ -78,18 +80,20 @@ def impute(x: Tensor, args: Args) -> Tensor:
     return torch.where(x.isnan(), torch.tensor(args["fill"], dtype=x.dtype, device=x.device), x)
 
 
-def fit_category(texts: list[str], args: Args) -> dict[str, Any]:
+def fit_category(texts: Sequence[str], args: Args) -> dict[str, Any]:
     """The names of the train split in order; a missing one is not a name."""
-    return {"names": list(args["names"]) or cells.in_order({text for text in texts if text.strip()})}
+    return {"names": list(args["names"]) or cells.in_order({text for text in distinct(texts)[1] if text.strip()})}
 
 
-def category(texts: list[str], use: TextUse) -> Tensor:
+def category(texts: Sequence[str], use: TextUse) -> Tensor:
     names = use.fitted["names"]
     lookup = {name: number for number, name in enumerate(names)}
-    found = [lookup.get(text, -1) for text in texts]
-    if -1 in found:
-        at = found.index(-1)
+    codes, present = distinct(texts)
+    found = np.array([lookup.get(text, -1) for text in present], np.int64)[codes]
+    wrong = np.flatnonzero(found < 0)
+    if len(wrong):
+        at = int(wrong[0])
         if not texts[at].strip():
             raise mistakes.missing_name(use.node.span, use.place(at), use.columns[0])
         raise mistakes.unknown_category(use.node.span, use.place(at), texts[at], names, not use.args["names"])
-    return torch.tensor(found, dtype=torch.int64)
+    return torch.from_numpy(found)

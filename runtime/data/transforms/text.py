@@ -68,7 +68,7 @@ def bpe(texts: list[str], use: TextUse) -> Value:
     tokenizer = _tokenizer(use)
     before = [] if use.args["bos"] is None else [use.args["bos"]]
     after = [] if use.args["eos"] is None else [use.args["eos"]]
-    encoded = tokenizer.encode_batch(texts, add_special_tokens=False)
+    encoded = tokenizer.encode_batch(list(texts), add_special_tokens=False)
     return packed([torch.tensor([*before, *item.ids, *after], dtype=torch.int64) for item in encoded])
 
 

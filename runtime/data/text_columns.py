@@ -1,0 +1,260 @@
+"""A column of texts, read as numbers or as names when a transform asks for it, and then at most once.
+
+    source.age -> standardize       all cells as f64, once: what is fitted and what is fed are parts of one array
+    source.city -> category         each distinct text once, and a number for every cell
+    source.text -> words            texts, of the records at hand
+
+Cells of a table are kept as pyarrow holds them, which takes a tenth of the memory of Python's strings. Works without torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Any, Protocol, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import cells, parsing
+from .cells import PLAIN, Rule
+
+Records = NDArray[np.int64]
+
+EXACT = float(2**53)  # below it every whole number is an f64
+
+
+class Origin(Protocol):
+    """A file that texts can be read from again."""
+
+    def digest(self) -> bytes: ...
+
+    def column(self, number: int) -> Any: ...
+
+
+class Cells(Sequence[str]):
+    """A column of a table: strings as they are in the file ("" is a missing one).
+
+    `values` are Python's strings, or a `pyarrow.ChunkedArray` of strings without nulls. Where the column is `number` of a file
+    that can be read again, its texts are dropped once they are numbers, or not given where it was read as `parsed` numbers.
+    """
+
+    __match_args__ = ("values",)
+
+    def __init__(
+        self,
+        values: Any,
+        rule: Rule = PLAIN,
+        origin: Origin | None = None,
+        number: int = 0,
+        parsed: parsing.Parsed | None = None,
+    ) -> None:
+        self.rule, self.origin, self.number = rule, origin, number
+        self._given = values
+        if parsed is not None:
+            self._parsed = parsed
+        self._count = len(values if parsed is None else parsed.numbers)
+
+    # ---- texts -------------------------------------------------------------------------------------------------------------
+
+    @property
+    def values(self) -> Sequence[str]:
+        return self
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        if isinstance(index, slice):
+            return self.texts(np.arange(self._count)[index])
+        return self.texts(np.array([index]))[0]
+
+    def __iter__(self) -> Iterator[str]:
+        if isinstance(self._given, Sequence):
+            yield from self._given
+            return
+        for chunk in self._chunks():
+            yield from chunk.to_pylist()
+
+    def texts(self, records: Records) -> list[str]:
+        """The cells of some records."""
+        import pyarrow
+
+        if isinstance(self._given, Sequence):
+            return [self._given[record] for record in records.tolist()]
+        return self._whole.take(pyarrow.array(records)).to_pylist()
+
+    def select(self, records: Records) -> Selected:
+        return Selected(self, records)
+
+    def _chunks(self) -> Sequence[Any]:
+        """The texts as pyarrow arrays. A text with half a surrogate, which JSON may hold, is in none."""
+        import pyarrow
+
+        if isinstance(self._given, Sequence):
+            return [pyarrow.array(self._given, pyarrow.large_string())]
+        if self._given is None:
+            assert self.origin is not None
+            self._given = self.origin.column(self.number)
+        return self._given.chunks
+
+    @cached_property
+    def _whole(self) -> Any:
+        """One array of all texts: to take some from many chunks copies all of them each time."""
+        import pyarrow
+
+        chunks = self._chunks()
+        if len(chunks) == 1:
+            return chunks[0]
+        return pyarrow.concat_arrays([chunk.cast(pyarrow.large_string()) for chunk in chunks])
+
+    # ---- numbers -----------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _parsed(self) -> parsing.Parsed:
+        try:
+            found = parsing.parsed(self._chunks(), self.rule)
+        except UnicodeEncodeError:
+            found = _parsed_alone(list(self._given or ()), self.rule)
+        if found.wrong is None and self.origin is not None:
+            self._given = None
+            self.__dict__.pop("_whole", None)
+        return found
+
+    def numbers(self, records: Records) -> NDArray[np.float64]:
+        """One number a record; NaN for a missing one. Raises NotANumber with the position among `records`."""
+        found = self._parsed
+        if found.wrong is not None:
+            wrong = np.flatnonzero(found.wrong[records])
+            if len(wrong):
+                raise cells.NotANumber(int(wrong[0]))
+        return found.numbers[records]
+
+    def whole_numbers(self, records: Records) -> NDArray[np.int64] | list[int | float | None]:
+        """One whole number a record as i64, exactly; else each as `cells.exact` reads it. Raises NotANumber."""
+        found = self.numbers(records)
+        if (np.abs(found) < EXACT).all() and (found == np.rint(found)).all():
+            return found.astype(np.int64)
+        if self._exact is not None:
+            return self._exact[records]
+        exact = cells.whole_numbers(self.texts(records), self.rule)
+        if isinstance(exact, list) and all(isinstance(n, int) and -(2**63) <= n < 2**63 for n in exact):
+            return np.array(exact, np.int64)
+        return exact
+
+    @cached_property
+    def _exact(self) -> NDArray[np.int64] | None:
+        """All cells as i64, where all are whole numbers in plain digits; pyarrow reads `0x10` too."""
+        import pyarrow
+
+        if not self.rule.plain or self.rule.missing is not None:
+            return None
+        try:
+            chunks, compute = self._chunks(), parsing.kernels()
+            if any(compute.any(compute.match_substring(chunk, "x", ignore_case=True)).as_py() for chunk in chunks):
+                return None
+            return np.concatenate([compute.cast(chunk, pyarrow.int64()).to_numpy() for chunk in chunks])
+        except (pyarrow.ArrowInvalid, UnicodeEncodeError):
+            return None
+
+    # ---- names -------------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def coded(self) -> tuple[NDArray[np.int64], list[str]]:
+        """The distinct texts in order of appearance, and the number of each cell's."""
+        import pyarrow
+
+        try:
+            chunks = [chunk.cast(pyarrow.large_string()) for chunk in self._chunks()]
+        except UnicodeEncodeError:
+            return distinct(list(self))
+        found = pyarrow.chunked_array(chunks).dictionary_encode().combine_chunks()
+        found = found.combine_chunks() if isinstance(found, pyarrow.ChunkedArray) else found
+        return found.indices.to_numpy().astype(np.int64), found.dictionary.to_pylist()
+
+    def is_missing(self, record: int) -> bool:
+        return self.rule.is_missing(self[record])
+
+
+class Selected(Sequence[str]):
+    """The cells of some records of a column."""
+
+    def __init__(self, column: Cells, records: Records) -> None:
+        self.column, self.records = column, records
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> Selected: ...
+    def __getitem__(self, index: int | slice) -> str | Selected:
+        if isinstance(index, slice):
+            return Selected(self.column, self.records[index])
+        return self.column[int(self.records[index])]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.texts())
+
+    def texts(self) -> list[str]:
+        return self.column.texts(self.records)
+
+    def numbers(self) -> NDArray[np.float64]:
+        """As f64; NaN for a missing one. Raises NotANumber."""
+        return self.column.numbers(self.records)
+
+    def whole_numbers(self) -> NDArray[np.int64] | list[int | float | None]:
+        return self.column.whole_numbers(self.records)
+
+    def distinct(self) -> tuple[NDArray[np.int64], list[str]]:
+        """The distinct texts of these records in order of appearance in the column, and the number of each record's."""
+        codes, names = self.column.coded
+        present, found = np.unique(codes[self.records], return_inverse=True)
+        return found, [names[code] for code in present.tolist()]
+
+
+def distinct(texts: Sequence[str]) -> tuple[NDArray[np.int64], list[str]]:
+    """The distinct texts, and the number of each."""
+    if isinstance(texts, Selected):
+        return texts.distinct()
+    numbers: dict[str, int] = {}
+    codes = [numbers.setdefault(text, len(numbers)) for text in texts]
+    return np.array(codes, np.int64), list(numbers)
+
+
+def numbers(texts: Sequence[str]) -> NDArray[np.float64]:
+    """Cells as f64; NaN for a missing one. Raises NotANumber."""
+    return texts.numbers() if isinstance(texts, Selected) else cells.numbers(texts)
+
+
+def whole_numbers(texts: Sequence[str]) -> NDArray[np.int64] | list[int | float | None]:
+    """Cells as i64 where all are whole numbers; else each as `cells.exact` reads it. Raises NotANumber."""
+    return texts.whole_numbers() if isinstance(texts, Selected) else cells.whole_numbers(texts)
+
+
+def joined(columns: Sequence[Cells]) -> Cells:
+    """Columns one after another."""
+    import pyarrow
+
+    first = columns[0]
+    try:
+        chunks = [chunk.cast(pyarrow.large_string()) for column in columns for chunk in column._chunks()]  # pyright: ignore[reportPrivateUsage]
+    except UnicodeEncodeError:
+        return Cells([text for column in columns for text in column], first.rule)
+    return Cells(pyarrow.chunked_array(chunks, pyarrow.large_string()), first.rule)
+
+
+def _parsed_alone(texts: Sequence[str], rule: Rule) -> parsing.Parsed:
+    """Cell by cell, of texts that pyarrow cannot hold."""
+    numbers, wrong = np.full(len(texts), np.nan), np.zeros(len(texts), bool)
+    for position, text in enumerate(texts):
+        try:
+            numbers[position] = cells.number(text, rule)
+        except cells.NotANumber:
+            wrong[position] = True
+    return parsing.Parsed(numbers, wrong if wrong.any() else None)
