@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+#: Those that measure most beside others are left to the full size.
+MOST = {"export", "generation", "optimizer_step"}
 NAMES = sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py") if path.stem != "measure")
 
 
@@ -24,7 +26,7 @@ def load(name: str) -> ModuleType:
     return importlib.import_module(f"benchmarks.{name}")
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.long if n in MOST else ()) for n in NAMES])
 def test_benchmark(
     name: str, sizes: Any, slowness: Callable[[], float], record_figure: Callable[[str, float, str], None]
 ) -> None:

@@ -105,7 +105,7 @@ def test_checks_without_a_word_and_is_in_canonical_layout(name: str, capsys: pyt
 def test_from_text_to_predictions(
     name: str, sizes: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The normal size resumes one in three."""
+    """The normal size resumes one in six."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("dlc.cli.progress.PATIENCE", 3600.0)  # progress that a busy machine would see is no complaint
     dlc_ok(capsys, "new", name)
@@ -131,7 +131,7 @@ def test_from_text_to_predictions(
         whole, halves = f"whole-{train.name}", f"halves-{train.name}"
         dlc_ok(capsys, "train", spec, *written, *chosen, "--out", whole, "--device", "cpu")
         runs[train.name] = whole
-        if not sizes.full and NAMES.index(name) % 3:
+        if not sizes.full and NAMES.index(name) % 6:
             continue
         with pytest.raises(dlc.RunFailure) as stopped:
             dlc.train(
