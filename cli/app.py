@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import click
 
 from . import console
+from .misused import Misused, message, way_out
 
 #: The commands in the order of the help; each lives in the module of its name and is loaded when it is used.
 COMMANDS = (
@@ -54,7 +55,7 @@ class Commands(click.Group):
 
             near = get_close_matches(args[0], COMMANDS, 1)
             hint = f"did you mean `dlc {near[0]}`?" if near else f"the commands are {', '.join(COMMANDS)}"
-            raise click.UsageError(f"unknown command `{args[0]}`: {hint}", ctx)
+            raise Misused(f"unknown command `{args[0]}`", hint, ctx)
         name, command, rest = super().resolve_command(ctx, args)
         return name, command, rest if command is None else settings_last(command, rest)
 
@@ -118,10 +119,9 @@ def _run(arguments: list[str] | None) -> int:
         console.err(error.format_message())
         return 2
     except click.ClickException as error:
-        context = getattr(error, "ctx", None)
-        console.headed("error", error.format_message(), "1;31")
-        if context is not None:
-            console.err(f"  = help: `{context.command_path} --help`")
+        from .failure import complain
+
+        complain(message(error), (way_out(error),), code="E0607")
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         console.err("interrupted")

@@ -9,6 +9,7 @@ import click
 
 from . import console
 from .choice import Choice
+from .misused import Misused
 from .spec import check_every_variant, show
 
 
@@ -22,7 +23,7 @@ def command(files: tuple[str, ...], form: str) -> int:
     """
     for file in files:
         if "=" in file and not Path(file).exists():
-            raise click.UsageError(f"`{file}` is not a file; `dlc build FILE {file}` checks a spec with a setting")
+            raise Misused(f"`{file}` is not a file", f"`dlc build FILE {file}` checks a spec with a setting")
     found = {file: check_every_variant(file) for file in files}
     wrong = {file for file, (diagnostics, _) in found.items() if any(d.is_error for d in diagnostics)}
     if form == "json":

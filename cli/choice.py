@@ -7,6 +7,8 @@ from typing import Any, NoReturn
 
 import click
 
+from .misused import Misused
+
 
 class Choice(click.ParamType):
     """One of some names; another one is refused with the nearest. A function gives names that take time to load."""
@@ -30,6 +32,6 @@ class Choice(click.ParamType):
         from ..compiler.messages.names import nearest
 
         near = nearest(value, self.names)
-        hint = f"did you mean `{near}`?" if near is not None else f"the values are {', '.join(self.names)}"
+        hint = f"did you mean `{near}`?" if near is not None else f"use {', '.join(f'`{one}`' for one in self.names)}"
         option = f" for `{param.opts[-1]}`" if param is not None else ""
-        raise click.UsageError(f"unknown value `{value}`{option}: {hint}", ctx)
+        raise Misused(f"unknown value `{value}`{option}", hint, ctx)

@@ -25,5 +25,6 @@ def command(name: str) -> int:
         return 0
     known = [*register.REGISTER, *explain.names(), *sections.names()]
     near = get_close_matches(name, known, 1, 0.5)
-    complain(f"nothing is called `{name}`", (f"did you mean `{near[0]}`?",) if near else ())
+    help = f"did you mean `{near[0]}`?" if near else "give a code (`E0207`), a name (`Linear`) or a key (`train`)"
+    complain(f"nothing is called `{name}`", (help,), code="E0607")
     return 2

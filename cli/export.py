@@ -10,6 +10,7 @@ import click
 
 from . import console, spec
 from .failure import warnings_shown
+from .misused import Misused
 from .table import memory
 
 if TYPE_CHECKING:
@@ -57,9 +58,9 @@ def command(
 
     if Path(source).is_dir():
         if overrides:
-            raise click.UsageError(
-                f"`{overrides[0]}`: a run is exported with the settings it was trained with; give settings with a spec",
-                click.get_current_context(),
+            raise Misused(
+                f"`{overrides[0]}`: a run is exported with the settings it was trained with",
+                "leave the setting out, or export a spec with it",
             )
         opened = Run(source)
     else:
@@ -74,9 +75,9 @@ def command(
         return 0
     names = [section] if section is not None else sections(opened)
     if output is not None and len(names) > 1:
-        raise click.UsageError(
-            f"-o names one file, but the spec has {len(names)} export sections ({', '.join(names)}): choose one with --section",
-            click.get_current_context(),
+        raise Misused(
+            f"`-o` names one file, but the spec has {len(names)} export sections: {', '.join(names)}",
+            "choose one with `--section`",
         )
     for name in names:
         with warnings_shown():

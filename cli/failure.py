@@ -9,14 +9,17 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import console
 from .spec import SpecRejected, show
 from .table import memory
 
+if TYPE_CHECKING:
+    from ..compiler.messages.diagnostics import Helps
 
-def complain(message: str, helps: tuple[str, ...] = (), notes: tuple[str, ...] = (), code: str = "") -> None:
+
+def complain(message: str, helps: Helps, notes: tuple[str, ...] = (), code: str = "") -> None:
     """`error[E0602]: message` with its notes and helps, on standard error."""
     console.headed(f"error[{code}]" if code else "error", message, "1;31")
     for note in notes:
@@ -54,8 +57,14 @@ def _system(error: OSError) -> int:
     if error.errno in FULL:
         return report(refused(path, error))
     reason = (error.strerror or str(error)).lower()
-    complain(reason if path is None else f"{path}: {reason}", notes=() if path is not None else (_frame(error),))
-    return 2 if isinstance(error, FileNotFoundError | IsADirectoryError | NotADirectoryError) else 1
+    named = isinstance(error, FileNotFoundError | IsADirectoryError | NotADirectoryError)
+    complain(
+        reason if path is None else f"{path}: {reason}",
+        ("check the path" if named else "allow this user to read and write it, or name another file",),
+        () if path is not None else (_frame(error),),
+        "E0607" if named else "E0602",
+    )
+    return 2 if named else 1
 
 
 def _frame(error: Exception) -> str:
@@ -78,8 +87,8 @@ def report(error: Exception) -> int:
         return getattr(error, "exit_code", 2)
     code = getattr(error, "exit_code", None)
     if isinstance(code, int):  # a failure of the runtime that already contains what the user can do
-        helps, notes = tuple(getattr(error, "helps", ())), tuple(getattr(error, "notes", ()))
-        complain(str(error), helps, notes, getattr(error, "code", ""))
+        known: Any = error
+        complain(str(error), known.helps, known.notes, known.code)
         return code
     if isinstance(error, OSError) and error.errno is not None:
         return _system(error)
@@ -88,6 +97,7 @@ def report(error: Exception) -> int:
         complain(
             "out of memory" + (f": a single allocation of {memory(int(wanted.group(1)))} failed" if wanted else ""),
             ("`dlc build FILE --emit summary` shows what the model needs; reduce it with `train.micro_batch`",),
+            code="E0610",
         )
         return 1
     if os.environ.get("DLC_TRACEBACK"):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from . import console
+from .misused import Misused
 from .spec import show
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ def command(files: tuple[str, ...], check: bool, stdin: bool) -> int:
     Comments, labels and order are kept.
     """
     if stdin == bool(files):
-        raise click.UsageError("expected files or --stdin", click.get_current_context())
+        what = "`--stdin` formats standard input, not files" if stdin else "no file is given"
+        raise Misused(what, "name the files to format, or give `--stdin` alone")
     from ..compiler.messages.source import Source
     from ..compiler.text.read import is_pipe, read_once, read_source
 
@@ -43,7 +45,7 @@ def command(files: tuple[str, ...], check: bool, stdin: bool) -> int:
     code = 0
     for file in files:
         if is_pipe(file) and not check:
-            raise click.UsageError(f"`{file}` is a pipe, which cannot be formatted in place: use `dlc fmt --stdin`")
+            raise Misused(f"`{file}` is a pipe, which cannot be formatted in place", "use `dlc fmt --stdin`")
         source = read_once(file) if is_pipe(file) else read_source(file)
         if not isinstance(source, Source):
             show([source], {})

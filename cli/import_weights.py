@@ -71,5 +71,10 @@ def _suggest(made: Suggested, weights: Path) -> int:
     notes = [f"no source for `{name}` {list(shape)}" for name, shape in made.unplaced.items()]
     notes += [f"no place for `{name}` {list(shape)}" for name, shape in made.partly.items()]
     shown = (*notes[:8], f"and {len(notes) - 8} more") if len(notes) > 8 else tuple(notes)
-    complain(f"the proposed map is not complete for `{weights.name}`", ("write the missing rules by hand",), shown)
+    complain(
+        f"the proposed map is not complete for `{weights.name}`",
+        ('write a rule for each of these: `"ours" <- "theirs"`',),
+        shown,
+        code="E0405",
+    )
     return 1

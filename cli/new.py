@@ -50,12 +50,12 @@ def command(name: str | None, directory: Path) -> int:
     if name not in specs:
         near = get_close_matches(name, specs, 1)
         hint = f"did you mean `{near[0]}`?" if near else "`dlc new` lists them"
-        complain(f"there is no shipped spec `{name}`", (hint,))
+        complain(f"there is no shipped spec `{name}`", (hint,), code="E0607")
         return 2
     targets = {source: directory / source.name for source in with_imports(specs[name])}
     for source, target in targets.items():
         if target.exists() and (source.stem == name or target.read_bytes() != source.read_bytes()):
-            complain(f"{target} already exists", ("use another directory, or remove the file first",))
+            complain(f"`{target}` already exists", ("name another directory: `dlc new NAME DIR`",), code="E0607")
             return 2
     from ..runtime.writing import write_bytes, writing
 

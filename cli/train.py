@@ -11,6 +11,7 @@ import click
 
 from . import console, progress, spec
 from .failure import report
+from .misused import Misused
 from .runs import table
 
 
@@ -39,7 +40,10 @@ def command(file: str, overrides: tuple[str, ...], out: Path | None, resume: str
     combinations = spec.combinations(overrides)
     if len(combinations) > 1 and (out is not None or resume is not None):
         option = "--out" if out is not None else "--resume"
-        raise click.UsageError(f"`{option}` applies to one run, but these settings start {len(combinations)}")
+        raise Misused(
+            f"`{option}` applies to one run, but these settings start {len(combinations)}",
+            f"give each setting one value, or leave `{option}` out",
+        )
     spec.check_each(file, combinations)  # mistakes in the spec are reported before torch is loaded
 
     def train(settings: tuple[str, ...]) -> Path:

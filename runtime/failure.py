@@ -5,9 +5,15 @@ Mistakes in a spec or in its data are diagnostics (`Failed`); these are the fail
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 
+from ..compiler.messages.diagnostics import Helps
+from ..compiler.messages.names import nearest
 from ..compiler.messages.printable import printable
+
+#: Names of a folder that are compared with one that is not there.
+COMPARED = 1000
 
 
 class RunFailure(Exception):
@@ -17,9 +23,7 @@ class RunFailure(Exception):
     exit_code = 1
     code = "E0610"
 
-    def __init__(
-        self, message: str, *, notes: tuple[str, ...] = (), helps: tuple[str, ...] = (), code: str = ""
-    ) -> None:
+    def __init__(self, message: str, *, helps: Helps, notes: tuple[str, ...] = (), code: str = "") -> None:
         super().__init__(printable(message))
         self.code = code or self.code
         self.notes = tuple(map(printable, notes))
@@ -29,7 +33,7 @@ class RunFailure(Exception):
 class RunWarning(UserWarning):
     """What a user should know about a run although nothing failed, with its code (`dlc explain W0409`)."""
 
-    def __init__(self, code: str, message: str, *, helps: tuple[str, ...] = ()) -> None:
+    def __init__(self, code: str, message: str, *, helps: Helps) -> None:
         super().__init__(message)
         self.code = code
         self.helps = helps
@@ -84,9 +88,33 @@ class Interrupted(RunFailure):
         self.run = run
 
 
-#: What can be done about a damaged checkpoint.
-OTHER = "`best/` and `last/` of a run are separate: `dlc evaluate` and `dlc export` take either directory"
+def no_file(path: Path, what: str = "file") -> BadInput:
+    """Nothing is at `path`: the nearest name of its folder, or where paths start."""
+    folder = path.parent
+    try:
+        names = [entry.name for entry in islice(folder.iterdir(), COMPARED)]
+    except OSError:
+        return BadInput(
+            f"there is no {what} `{path}`", helps=(f"there is no folder `{folder}` either: check the path",)
+        )
+    near = nearest(path.name, names)
+    if near is not None:
+        help = f"did you mean `{folder / near}`?"
+    elif path.is_absolute():
+        help = f"choose one of the files in `{folder}`, or check the path"
+    else:
+        help = f"check the path: it starts at the current directory, `{Path.cwd()}`"
+    return BadInput(f"there is no {what} `{path}`", helps=(help,))
 
 
-def damaged(file: Path, why: str, help: str = OTHER) -> Damaged:
-    return Damaged(f"`{file}` is damaged: {why}", helps=(help,))
+def damaged(file: Path, why: str, help: str = "") -> Damaged:
+    """A file that is not what was written. Without a `help`, of a run: its other checkpoint, if it has one."""
+    return Damaged(f"`{file}` is damaged: {why}", helps=(help or _instead_of(file),))
+
+
+def _instead_of(file: Path) -> str:
+    place = file.parent
+    other = place.with_name("last" if place.name == "best" else "best")
+    if place.name in ("best", "last") and other.is_dir():
+        return f"name the other checkpoint of the run: `{other}`"
+    return "copy the file from a backup of the run, or train again"

@@ -120,10 +120,7 @@ class DataBinder:
     def _source(self, section: Section) -> None:
         node = section.value("source")
         if node is None:
-            missing = sections_errors.key_missing(
-                section.span, "source", f"data {self.name}", 'source = csv("data.csv")'
-            )
-            self.reader.missing(section, "source", missing)
+            self.reader.missing(section, "source", 'source = csv("data.csv")', of=f"data {self.name}")
             raise Abandoned
         found, self.graph.record = self.reader.entry(node, SOURCES, 'source = csv("data.csv")')
         assert issubclass(found, Source)
@@ -134,8 +131,7 @@ class DataBinder:
         node = section.value("split")
         if node is None:
             example = "split = random(train = 0.8, val = 0.1, test = 0.1, seed = 0)"
-            missing = sections_errors.key_missing(section.span, "split", f"data {self.name}", example)
-            self.reader.missing(section, "split", missing)
+            self.reader.missing(section, "split", example, of=f"data {self.name}")
             raise Abandoned
         _, split = self.reader.entry(node, SPLITS, "random(train = 0.8, val = 0.2)", {"Column": self._column})
         parts = {name: split.args[name] for name in ("train", "val", "test") if split.args.get(name) is not None}

@@ -328,7 +328,7 @@ class PhaseBinder:
         losses = self.reader.named(section, "loss")
         if not losses:
             example = "loss = cross_entropy(logits, label)"
-            self.reader.missing(section, "loss", sections_errors.key_missing(span, "loss", section.name, example))
+            self.reader.missing(section, "loss", example, at=span)
         terms: list[Term] = []
         lets: tuple[str, ...] = ()
         body = -1
@@ -374,8 +374,7 @@ class PhaseBinder:
     def _optimizer(self, section: Section, span: Span) -> OptimizerRecord | None:
         node = section.value("optimizer")
         if node is None:
-            missing = sections_errors.key_missing(span, "optimizer", section.name, "optimizer = AdamW(1e-3)")
-            self.reader.missing(section, "optimizer", missing)
+            self.reader.missing(section, "optimizer", "optimizer = AdamW(1e-3)", at=span)
             return None
         return self.reader.attempt(lambda: bind_optimizer.bind_optimizer(self.reader, node))
 

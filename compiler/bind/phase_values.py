@@ -18,12 +18,10 @@ from .reader import Reader, Section
 def duration(reader: Reader, section: Section, phase: str | None) -> Duration | None:
     node = section.value("duration")
     if node is None:
-        missing = (
-            sections_errors.key_missing(section.span, "duration", "train", "duration = 10 epochs")
-            if phase is None
-            else sections_errors.duration_missing(section.span, phase)
-        )
-        reader.missing(section, "duration", missing)
+        if phase is None:
+            reader.missing(section, "duration", "duration = 10 epochs", of="train")
+        else:
+            reader.lacks(section, "duration", sections_errors.duration_missing(section.span, phase))
         return None
     return reader.attempt(lambda: reader.duration(node))
 
@@ -31,7 +29,7 @@ def duration(reader: Reader, section: Section, phase: str | None) -> Duration | 
 def batch(reader: Reader, section: Section) -> Batch:
     node = section.value("batch")
     if node is None:
-        reader.missing(section, "batch", sections_errors.key_missing(section.span, "batch", "train", "batch = 64"))
+        reader.missing(section, "batch", "batch = 64", of="train")
         raise Abandoned
     amount, unit = _amount(reader, node, "batch")
     micro_node = section.value("micro_batch")

@@ -75,6 +75,9 @@ class Reader:
         self.scope, self.report = scope, report
         self.root = root or scope
         self.keys: dict[int, str] = {}  # of the values read, by their identity: `train.precision`
+        self._lacking: dict[
+            Span, dict[str, str]
+        ] = {}  # by section, the required keys that it lacks with an example of each
 
     # ---- mistakes ----------------------------------------------------------------------------------------------------
 
@@ -163,8 +166,23 @@ class Reader:
             if isinstance(item, top_level.Key) and name in STRINGS:
                 self.keys[id(item.value)] = f"{found.name}.{name}"
 
-    def missing(self, section: Section, name: str, diagnostic: Diagnostic) -> None:
-        """Reports a required key, unless a misspelled one was taken for it."""
+    def missing(self, section: Section, name: str, example: str, *, of: str = "", at: Span | None = None) -> None:
+        """Reports a required key, together with the others that the section lacks; unless a misspelled one was taken for it.
+        `of` is what the section is called in the message, `at` its place."""
+        if name in section.meant:
+            return
+        owner, span = of or section.name, at or section.span
+        lacking = self._lacking.setdefault(span, {})
+        if not lacking:
+            lacking[name] = example
+            self.report.add(errors.keys_missing(span, owner, lacking))
+            return
+        before = errors.keys_missing(span, owner, lacking)
+        lacking[name] = example
+        self.report.replace(before, errors.keys_missing(span, owner, lacking))
+
+    def lacks(self, section: Section, name: str, diagnostic: Diagnostic) -> None:
+        """Reports what is lacking in words of its own, unless a misspelled key was taken for it."""
         if name not in section.meant:
             self.report.add(diagnostic)
 

@@ -74,8 +74,7 @@ class SearchBinder:
     def _method(self, section: Section) -> EntryUse:
         node = section.value("method")
         if node is None:
-            missing = errors.key_missing(self.span, "method", "search", "method = random(trials = 50)")
-            self.reader.missing(section, "method", missing)
+            self.reader.missing(section, "method", "method = random(trials = 50)", of="search", at=self.span)
             raise Abandoned
         return self.reader.entry(node, METHODS, "random(trials = 50)")[1]
 
@@ -98,8 +97,7 @@ class SearchBinder:
     def _objective(self, section: Section, train: str | None) -> Any:
         node = section.value("objective")
         if node is None:
-            missing = errors.key_missing(self.span, "objective", "search", "objective = val.loss")
-            self.reader.missing(section, "objective", missing)
+            self.reader.missing(section, "objective", "objective = val.loss", of="search", at=self.span)
             raise Abandoned
         if train is None:
             raise Abandoned

@@ -75,7 +75,7 @@ class TrainBinder:
         if node is None:
             names = [name for name in self.data]
             example = f"data = {names[0]}" if names else "data = Flowers"
-            self.reader.missing(section, "data", sections_errors.key_missing(self.span, "data", "train", example))
+            self.reader.missing(section, "data", example, of="train", at=self.span)
             raise Abandoned
         node = self.reader.plain(node)
         if not isinstance(node, syntax.Ref):
@@ -103,7 +103,7 @@ class TrainBinder:
             else:
                 found.append(NetUse(name, None, None, node.span, {}, MISTAKEN))
         if not found:
-            self.reader.missing(section, "model", training_errors.no_net(self.span))
+            self.reader.lacks(section, "model", training_errors.no_net(self.span))
         return found
 
     def _inputs(self, section: Section, nets: list[NetUse], data: ReadData) -> dict[str, str]:

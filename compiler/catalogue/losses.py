@@ -13,6 +13,7 @@ from ..sizes.facts import Facts, equal, missing_fact
 from ..sizes.types import TensorType, is_float, is_integer, shape_text
 from .arguments import Constant
 from .ops.base import Function, Outputs, Rejected
+from .ops.rules import need_some
 
 SCALAR = TensorType("f32", ())
 
@@ -67,6 +68,7 @@ def pair_classes(logits: TensorType, target: TensorType, axis: int, facts: Facts
     """Targets are class numbers, one for each vector of logits: the shape without the class axis."""
     if not is_float(logits.dtype):
         raise Rejected("E0204", f"the {word} are `{logits.dtype}`, not floating point", f"`{logits}`")
+    need_some(logits, range(logits.rank), f"the {word} are")
     if is_float(target.dtype) and target.shape == logits.shape:
         raise Rejected(
             "E0204",
@@ -124,6 +126,7 @@ def pair_equal(
     """Both have one shape; a number may be used for a whole target. Nothing broadcasts."""
     if not is_float(pred.dtype):
         raise Rejected("E0204", f"the {word} is `{pred.dtype}`, not floating point", f"`{pred}`")
+    need_some(pred, range(pred.rank), f"the {word} is")
     if target.rank == 0:
         return
     if target.dtype != pred.dtype:

@@ -21,6 +21,7 @@ from ..catalogue.ops.base import Layer, Op
 from ..messages import application as application_errors
 from ..messages import control as control_errors
 from ..messages import lookup as lookup_errors
+from ..messages import statics as statics_errors
 from ..messages.diagnostics import Failed
 from ..messages.names import nearest
 from ..messages.source import Span
@@ -320,6 +321,6 @@ def check(context: Context, spelled: str, name: str, kind: str, value: Any, span
     try:
         return read(kind, value)
     except StaticError as error:
-        raise Failed(application_errors.static(error, span)) from None
+        raise Failed(statics_errors.at(error, span, {})) from None
     except ValueError as error:
         raise Failed(application_errors.wrong_argument(spelled, name, str(error), value, span)) from None

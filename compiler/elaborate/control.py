@@ -25,7 +25,7 @@ from .environment import Environment
 from .instances import hashable, take_inputs
 from .modes import by_mode, condition
 from .nodes import as_outputs, as_tensor, guarded, operator_node
-from .shapes import match_shape
+from .shapes import match_shape, static_names
 from .state import MAX_INSTANCES, Context
 from .values import Flow, Instance, SymbolicTensor
 
@@ -241,7 +241,8 @@ def turn_statics(context: Context, unit: syntax.Repeat | syntax.For) -> list[dic
         count = context.evaluate(unit.count)
         count = guarded(unit.count.span, as_int, count, "the repeat count")
         if count < 0:
-            raise Failed(control_errors.negative_count(count, unit.count.span))
+            names = static_names(context, unit.count)
+            raise Failed(control_errors.negative_count(count, unit.count.span, names))
         if count > MAX_INSTANCES:
             raise Failed(control_errors.too_many_instances(unit.count.span))
         return [{}] * count

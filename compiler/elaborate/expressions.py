@@ -12,6 +12,7 @@ from ..messages import bodies as bodies_errors
 from ..messages import control as control_errors
 from ..messages import lookup as lookup_errors
 from ..messages import shapes as shapes_errors
+from ..messages import statics as statics_errors
 from ..messages.diagnostics import Abandoned, Failed
 from ..messages.names import nearest
 from ..messages.source import Span
@@ -31,6 +32,7 @@ from .control import look_through, run, stage
 from .instances import settle
 from .modes import by_mode, condition, static_truth
 from .nodes import guarded, is_tensor, operator_node, realize
+from .shapes import static_names
 from .state import Context
 from .values import POISON, Instance, Outputs, SubInstance, SymbolicTensor
 
@@ -151,7 +153,10 @@ def operate(context: Context, node: syntax.Binary) -> Any:
                 raise
             sides = ((node.left.span, left.type), (node.right.span, right.type))
             raise Failed(shapes_errors.between(failure.diagnostic, node.op_span, sides)) from None
-    return guarded(node.span, binary, node.op, left, right, context.facts)
+    try:
+        return binary(node.op, left, right, context.facts)
+    except StaticError as error:
+        raise Failed(statics_errors.at(error, node.span, static_names(context, node))) from None
 
 
 def operand(context: Context, node: syntax.Pipe) -> Any:
@@ -320,7 +325,7 @@ def _position(context: Context, node: syntax.Pipe) -> Any:
 def _index_size(value: Any) -> Size:
     if isinstance(value, (int, Dim)) and not isinstance(value, bool):
         return value
-    raise StaticError("E0304", "an index is a whole number")
+    raise statics_errors.not_an_index()
 
 
 def bound(context: Context, node: syntax.Pipe | None) -> Size | None:

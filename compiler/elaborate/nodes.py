@@ -10,6 +10,7 @@ from ..catalogue.ops.base import Layer, Op, Range, Rejected
 from ..ir.model import OpNode, Parameter, Scalar
 from ..messages import application as application_errors
 from ..messages import paths as paths_errors
+from ..messages import statics as statics_errors
 from ..messages.diagnostics import Abandoned, Failed
 from ..messages.source import Span
 from ..resolve.definitions import Callable
@@ -82,7 +83,7 @@ def guarded(span: Span, operation: Any, *arguments: Any) -> Any:
     try:
         return operation(*arguments)
     except StaticError as error:
-        raise Failed(application_errors.static(error, span)) from None
+        raise Failed(statics_errors.at(error, span, {})) from None
 
 
 # ---- operator nodes ------------------------------------------------------------------------------------------------

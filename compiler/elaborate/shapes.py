@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from ..ir.model import Requirement
@@ -15,6 +14,7 @@ from ..messages.names import nearest
 from ..messages.shapes import Demand, Known
 from ..messages.source import Span
 from ..resolve.definitions import ParamSlot
+from ..resolve.evaluate import names_in
 from ..sizes.dims import Dim, Size, var
 from ..sizes.facts import compare, equal, missing_fact
 from ..sizes.statics import as_size
@@ -36,8 +36,14 @@ def size_of(context: Context, node: syntax.Pipe, what: str, *, names_new: bool =
         raise Failed(control_errors.not_static(node.span, what))
     size = guarded(node.span, as_size, value, context.facts, what)
     if isinstance(size, int) and size < 1:
-        raise Failed(shapes_errors.size_too_small(size, node.span))
+        raise Failed(shapes_errors.size_too_small(size, node.span, static_names(context, node)))
     return size
+
+
+def static_names(context: Context, node: syntax.Pipe) -> dict[str, Any]:
+    """The settings and sizes that take part in an expression, with their values, from left to right."""
+    found = {ref.name: context.environment.lookup(ref.name, ref.span) for ref in reversed(list(names_in(node)))}
+    return {name: value for name, value in found.items() if isinstance(value, (int, float, str, Dim))}
 
 
 def named_sizes(context: Context, node: syntax.Pipe) -> list[Known]:
@@ -48,25 +54,6 @@ def named_sizes(context: Context, node: syntax.Pipe) -> list[Known]:
         if binding is not None and binding.is_size and binding.span != ref.span:
             found[ref.name] = Known(ref.name, binding.value, binding.span)
     return list(found.values())
-
-
-def names_in(node: Any) -> Iterator[syntax.Ref]:
-    """The names that an arithmetic expression reads."""
-    match node:
-        case syntax.Ref():
-            yield node
-        case syntax.Paren() | syntax.Unary():
-            yield from names_in(node.value)
-        case syntax.Tuple():
-            for item in node.items:
-                yield from names_in(item)
-        case syntax.Binary():
-            while isinstance(node, syntax.Binary):  # leans to the left and may be long
-                yield from names_in(node.right)
-                node = node.left
-            yield from names_in(node)
-        case _:
-            pass
 
 
 # ---- facts ----------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from . import branches, initializers, scans
 from .bindings import accumulate, bind, names_of
 from .modes import static_truth
 from .nodes import as_tensor, is_size
-from .shapes import assume
+from .shapes import assume, static_names
 from .state import Context
 from .values import SymbolicTensor
 
@@ -77,26 +77,19 @@ def require(context: Context, node: syntax.Pipe, message: syntax.String | None) 
             return
     value = context.evaluate(node)
     if not static_truth(context, value, node.span):
-        raise Failed(shapes_errors.requirement(text, node.span, static_names(context, node)))
+        names = static_names(context, node)
+        raise Failed(shapes_errors.requirement(text, node.span, names, _undivided(context, node)))
 
 
-def static_names(context: Context, node: Any) -> dict[str, Any]:
-    """Names and values that take part in an expression, for the note of a failed `require`."""
-    found: dict[str, Any] = {}
-
-    def visit(part: Any) -> None:
-        if isinstance(part, syntax.Ref):
-            value = context.environment.lookup(part.name, part.span)
-            if isinstance(value, (int, float, str, Dim)):
-                found.setdefault(part.name, value)
-        elif isinstance(part, syntax.Binary):
-            visit(part.left)
-            visit(part.right)
-        elif isinstance(part, (syntax.Unary, syntax.Paren)):
-            visit(part.value)
-
-    visit(node)
-    return found
+def _undivided(context: Context, node: syntax.Pipe) -> tuple[int, str, int] | None:
+    """Of `size % name == 0` the size, the name and its value."""
+    match node:
+        case syntax.Binary(op="==", left=syntax.Binary(op="%", left=size, right=syntax.Ref(name=name) as by)):
+            whole, number = context.evaluate(size), context.evaluate(by)
+            plain = all(isinstance(value, int) and not isinstance(value, bool) for value in (whole, number))
+            return (whole, name, number) if plain and context.evaluate(node.right) == 0 and number > 0 else None
+        case _:
+            return None
 
 
 def init_rule(context: Context, statement: syntax.Init) -> None:

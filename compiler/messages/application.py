@@ -9,7 +9,6 @@ from . import habits, programs
 from .diagnostics import Diagnostic, Label
 from .explanation import Explanation
 from .source import Source, Span
-from .statics import StaticError
 from .wording import kind, listed, meant
 
 
@@ -23,16 +22,11 @@ class Rejected(Protocol):
     helps: tuple[str, ...]
 
 
-def static(error: StaticError, span: Span) -> Diagnostic:
-    """A static computation that failed, with its location."""
-    helps = tuple(error.helps) or ("check the settings and sizes of this expression",)
-    return Diagnostic(error.code, error.message, span, error.label, helps=helps)
-
-
 def rejected(rejected: Rejected, name: str, span: Span) -> Diagnostic:
-    """An operator's rule that does not hold. `name` is empty for an operator that is written with symbols."""
-    otherwise = f"`dlc explain {name}` shows what it takes" if name else "check the sizes and numbers here"
-    helps = rejected.helps or (() if rejected.notes else (otherwise,))
+    """An operator's rule that does not hold. `name` is empty for an operator that is written with symbols: its rules have
+    helps of their own."""
+    otherwise = (f"`dlc explain {name}` shows what it takes",) if name and not rejected.notes else ()
+    helps = rejected.helps or otherwise
     return Diagnostic(rejected.code, rejected.message, span, rejected.label, notes=rejected.notes, helps=helps)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from . import programs
 from .diagnostics import Diagnostic
 from .explanation import Explanation
 from .source import Span
-from .wording import Size, TensorType, describe, kind
+from .wording import Size, TensorType, computed_from, describe, kind
 
 
 def training_as_value(span: Span) -> Diagnostic:
@@ -109,13 +110,13 @@ def too_many_versions(name: str, most: int, span: Span) -> Diagnostic:
     )
 
 
-def negative_count(count: int, span: Span) -> Diagnostic:
+def negative_count(count: int, span: Span, names: Mapping[str, Any]) -> Diagnostic:
     return Diagnostic(
         "E0304",
         f"the count of `repeat` must be 0 or more, not {count}",
         span,
         "negative",
-        helps=("check the settings that the count is computed from",),
+        helps=(computed_from(names, "write a count of 0 or more"),),
     )
 
 

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from .source import Span
+
+#: How to get out, the best first. A failure that ends a command has one: the type checker refuses an empty tuple.
+Helps: TypeAlias = tuple[str, *tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,11 @@ class Report:
         self.diagnostics.append(diagnostic)
         if diagnostic.is_error:
             self.errors.append(diagnostic)
+
+    def replace(self, old: Diagnostic, new: Diagnostic) -> None:
+        """The new one where the old one is."""
+        for found in (self.diagnostics, self.errors):
+            found[:] = [new if diagnostic == old else diagnostic for diagnostic in found]
 
     def extend(self, diagnostics: Iterable[Diagnostic]) -> None:
         for diagnostic in diagnostics:

@@ -12,3 +12,6 @@ class Explanation(NamedTuple):
     right: str = ""
     #: The command that finds it, where a check cannot: the wrong program checks clean.
     when: str = ""
+    #: What a command prints, and the commands that get out of it: lines that begin with `$` are typed. `..` stands for lines that
+    #: differ. A test types them (tests/cli/test_failure_pages.py).
+    example: str = ""

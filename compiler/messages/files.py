@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from . import programs
-from .diagnostics import Diagnostic
+from .diagnostics import Diagnostic, Helps
 from .explanation import Explanation
 from .source import Span
 
@@ -16,7 +16,7 @@ class Refusal:
 
     message: str
     label: str
-    helps: tuple[str, ...]
+    helps: Helps
 
     def at(self, span: Span) -> Diagnostic:
         return Diagnostic("E0604", self.message, span, self.label, helps=self.helps)
@@ -56,24 +56,28 @@ def explanations() -> dict[str, Explanation]:
             "One process at a time trains in a run directory or exports to a file. The lock is the operating system's: it is free\n"
             "as soon as that process ends, however it ends.",
             when="dlc train",
+            example=programs.IN_USE,
         ),
         "E0602": Explanation(
             "a file that the disk refuses",
             "The message names the file, the reason and the space that is left. Nothing half-written stays: a run keeps its last\n"
             "checkpoint, and `dlc train FILE --resume` continues from it.",
             when="dlc train",
+            example=programs.NOT_WRITTEN,
         ),
         "E0603": Explanation(
             "a damaged file",
             "A file of a run, or the metadata of an ONNX file, is cut short or does not hold what dlc writes\n"
             "there. Nothing of it is used.",
             when="dlc predict",
+            example=programs.DAMAGED,
         ),
         "E0604": Explanation(
             "an output outside its folder, or over a file that dlc did not write",
             "A spec may come from elsewhere, so what it names is written below the current directory (or the run) only, and never over\n"
             "your files. `-o FILE` on the command line is your own word: it writes anywhere and replaces.",
             when="dlc export",
+            example=programs.NOT_OURS,
         ),
         "E0605": Explanation(
             "a file of another version of dlc",
@@ -81,6 +85,7 @@ def explanations() -> dict[str, Explanation]:
             "it does not, the spec in the run is still good: `dlc build RUN/spec.dlspec --emit ir -o RUN` writes `ir.json`\n"
             "again, and the weights, which are found by the paths of the spec, fit it.",
             when="dlc evaluate",
+            example=programs.OTHER_VERSION,
         ),
         "E0606": Explanation(
             "weights that hold NaN or infinity",
@@ -88,30 +93,35 @@ def explanations() -> dict[str, Explanation]:
             "message names each tensor and how many of its numbers are not finite. Infinity is allowed in buffers, where a mask may be kept.\n"
             'Use a checkpoint from before the training diverged, or leave the tensors out: `weights = file("..", skip = ["NAME"])`.',
             when="dlc train",
+            example=programs.NOT_FINITE,
         ),
         "E0607": Explanation(
             "an argument or a file that cannot be used",
             "A run, a file, a split or an option that a command names is not there, or is not of the kind that the command needs. The\n"
             "message shows what was found and what to name instead; nothing was changed.",
             when="dlc predict",
+            example=programs.UNUSABLE,
         ),
         "E0608": Explanation(
             "a training that diverged",
             "The loss became NaN or infinite. The message names the step, and the weights that the run still holds. A smaller learning\n"
             "rate, a warm-up or `clip = norm(1.0)` is what most often helps.",
             when="dlc train",
+            example=programs.DIVERGED,
         ),
         "E0609": Explanation(
             "an exported file that disagrees with the model",
             "ONNX Runtime and PyTorch were given the same inputs and differ by more than the limit, so no file was written. In half precision\n"
             "the reason is most often a number beyond its range; in f32 it is a fault of dlc, which we want to know.",
             when="dlc export",
+            example=programs.DISAGREES,
         ),
         "E0610": Explanation(
             "a failure while it runs",
             "The machine has too little memory, ONNX Runtime cannot compute a file, or an edited file of a run raises an exception. The\n"
             "message names the cause; what was saved before stays as it is.",
             when="dlc train",
+            example=programs.FAILED,
         ),
         "W0410": Explanation(
             "an export outside the current directory",

@@ -10,14 +10,7 @@ from .explanation import Explanation
 from .habits import suggest
 from .names import nearest
 from .source import Span
-from .statics import StaticError
 from .wording import listed, meant
-
-
-def static(error: StaticError, span: Span) -> Diagnostic:
-    helps = error.helps or ("check the settings of this expression",)
-    return Diagnostic(error.code, error.message, span, error.label, helps=helps)
-
 
 # ---- files -----------------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from . import programs
 from .diagnostics import Diagnostic, Label
@@ -64,8 +64,13 @@ def key_twice(span: Span, name: str, first: Span) -> Diagnostic:
     )
 
 
-def key_missing(span: Span, name: str, section: str, example: str) -> Diagnostic:
-    return Diagnostic("E0408", f"`{section}` needs `{name}`", span, f"no `{name}`", helps=(f"for example `{example}`",))
+def keys_missing(span: Span, section: str, lacking: Mapping[str, str]) -> Diagnostic:
+    """All required keys that a section lacks, each with an example."""
+    *names, last = (f"`{name}`" for name in lacking)
+    first = ", ".join(names)
+    needed, missing = (f"{first} and {last}", f"no {first} or {last}") if names else (last, f"no {last}")
+    examples = ", ".join(f"`{example}`" for example in lacking.values())
+    return Diagnostic("E0408", f"`{section}` needs {needed}", span, missing, helps=(f"for example {examples}",))
 
 
 def unit_missing(span: Span, number: str, what: str, units: Sequence[str]) -> Diagnostic:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -11,9 +11,12 @@ from .diagnostics import Diagnostic, Label
 from .explanation import Explanation
 from .names import nearest
 from .source import Span
-from .wording import Size, TensorType, describe, kind, listed, meant
+from .wording import Size, TensorType, computed_from, describe, kind, listed, meant
 
 T = TypeVar("T", bound=TensorType)
+
+#: Numbers on either side of one among which a divisor is looked for.
+SEARCHED = 10_000
 
 
 class Demand(NamedTuple, Generic[T]):
@@ -74,13 +77,13 @@ def size_differs(
     return Diagnostic("E0201", message, span, label, labels, helps=_renamed(demand, known))
 
 
-def size_too_small(size: int, span: Span) -> Diagnostic:
+def size_too_small(size: int, span: Span, names: Mapping[str, Any]) -> Diagnostic:
     return Diagnostic(
         "E0201",
         f"a size must be at least 1, not {size}",
         span,
         f"{size}",
-        helps=("check the sizes and settings that it is computed from",),
+        helps=(computed_from(names, "write a size of 1 or more"),),
     )
 
 
@@ -209,13 +212,32 @@ def claim_fails(left: Size, op: str, right: Size, message: str | None, span: Spa
         message or f"`{left} {op} {right}` does not hold",
         span,
         f"{left} {op} {right} is false",
-        helps=("change a size or setting that it is about, or the requirement",),
+        helps=("give sizes for which it holds, or relax the requirement",),
     )
 
 
-def requirement(message: str | None, span: Span, names: dict[str, Any]) -> Diagnostic:
+def requirement(
+    message: str | None, span: Span, names: Mapping[str, Any], undivided: tuple[int, str, int] | None
+) -> Diagnostic:
+    """`undivided`: of `size % name == 0` the size, the name and its value."""
     notes = (", ".join(f"{name} = {describe(value)}" for name, value in names.items()),) if names else ()
-    return Diagnostic("E0210", message or "this requirement does not hold", span, "does not hold", notes=notes)
+    if undivided is not None:
+        size, name, number = undivided
+        help = f"`{name}` must divide {size}: {_divisors(size, number)}"
+    elif names:
+        help = f"change {' or '.join(f'`{name}`' for name in names)}, so that it holds"
+    else:
+        help = "remove the requirement: it never holds"
+    return Diagnostic(
+        "E0210", message or "this requirement does not hold", span, "does not hold", notes=notes, helps=(help,)
+    )
+
+
+def _divisors(size: int, number: int) -> str:
+    """The divisors of a size next to a number."""
+    below = next((n for n in range(number, max(number - SEARCHED, 0), -1) if size % n == 0), 1)
+    above = next((n for n in range(number, min(number + SEARCHED, abs(size) + 1)) if size % n == 0), None)
+    return f"{below} does" if above is None else f"{below} and {above} do"
 
 
 def explanations() -> dict[str, Explanation]:

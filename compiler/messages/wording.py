@@ -5,7 +5,7 @@ Messages lie at the bottom of the compiler, so they know of sizes, types and lay
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias, cast, runtime_checkable
 
 #: A size of an axis, an int or a symbolic one: printed by `str`.
@@ -38,6 +38,18 @@ def listed(names: Iterable[str], most: int = 8) -> str:
     known = list(names)
     shown = ", ".join(f"`{name}`" for name in known[:most])
     return shown + (f" and {len(known) - most} more" if len(known) > most else "")
+
+
+def computed_from(names: Mapping[str, Any], plain: str) -> str:
+    """The help for a number that is wrong: the settings and sizes that it is computed from; `plain` where there are none."""
+    listed = values(names)
+    return f"it is computed from {listed}: change {'one of them' if ', ' in listed else 'it'}" if listed else plain
+
+
+def values(names: Mapping[str, Any]) -> str:
+    """`` `width = 8`, `heads = 3` ``; a size that only the input knows has no value."""
+    known = {name: describe(value) for name, value in names.items()}
+    return ", ".join(f"`{name} = {value}`" for name, value in known.items() if value != name)
 
 
 def describe(value: Any) -> str:

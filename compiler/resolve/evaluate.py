@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..messages import resolve as errors
+from ..messages import statics as statics_errors
 from ..messages.diagnostics import Failed
 from ..messages.names import nearest
 from ..messages.source import Span
@@ -58,7 +59,26 @@ def _guarded(span: Span, operation: Callable[..., Any], *arguments: Any) -> Any:
     try:
         return operation(*arguments)
     except statics.StaticError as error:
-        raise Failed(errors.static(error, span)) from None
+        raise Failed(statics_errors.at(error, span, {})) from None
+
+
+def names_in(node: Any) -> Iterator[syntax.Ref]:
+    """The names that an arithmetic expression reads."""
+    match node:
+        case syntax.Ref():
+            yield node
+        case syntax.Paren() | syntax.Unary():
+            yield from names_in(node.value)
+        case syntax.Tuple():
+            for item in node.items:
+                yield from names_in(item)
+        case syntax.Binary():
+            while isinstance(node, syntax.Binary):  # leans to the left and may be long
+                yield from names_in(node.right)
+                node = node.left
+            yield from names_in(node)
+        case _:
+            pass
 
 
 def condition(node: syntax.Pipe, lookup: Lookup, depth: int = 0) -> bool:
@@ -78,7 +98,13 @@ def _binary(node: syntax.Binary, lookup: Lookup, depth: int) -> Any:
         elif part.op == "@":
             raise Failed(errors.not_static(part.span))
         else:
-            value = _guarded(part.span, statics.binary, part.op, value, evaluate_static(part.right, lookup, depth))
+            right = evaluate_static(part.right, lookup, depth)
+            try:
+                value = statics.binary(part.op, value, right)
+            except statics.StaticError as error:
+                read = {ref.name: lookup(ref) for ref in reversed(list(names_in(part)))}
+                names = {name: value for name, value in read.items() if isinstance(value, (int, float, str))}
+                raise Failed(statics_errors.at(error, part.span, names)) from None
     return value
 
 

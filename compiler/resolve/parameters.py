@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..messages import resolve as errors
+from ..messages import statics as statics_errors
 from ..messages.diagnostics import Abandoned, Failed
 from ..messages.names import nearest
 from ..messages.source import Span
@@ -60,11 +61,11 @@ def convert(value: Any, kind: str, name: str) -> Any:
         case "string":
             return statics.as_string(value, what)
         case "list" if not statics.is_list(value):
-            raise statics.StaticError("E0304", f"{what} is a list")
+            raise statics_errors.not_of_kind("E0304", f"{what} is a list", "write a list: `[1, 2]`")
         case "quantity" if not isinstance(value, statics.Quantity):
-            raise statics.StaticError("E0403", f"{what} has no unit")
+            raise statics_errors.not_of_kind("E0403", f"{what} has no unit", "write a duration, such as `10 epochs`")
         case "fn" | "layer" if kind_of(value) != kind:
-            raise statics.StaticError("E0304", f"{what} is {APPLIED[kind]}")
+            raise statics_errors.not_of_kind("E0304", f"{what} is {APPLIED[kind]}", f"give {APPLIED[kind]} by its name")
         case _:
             return value
 

@@ -91,7 +91,7 @@ def call(name: str, args: Sequence[Any]) -> Any:
     """`name(args)` for a function of `STATIC_FUNCTIONS`."""
     function = FUNCTIONS.get(name)
     if function is None:
-        raise errors.unknown_function(name)
+        raise errors.unknown_function(name, FUNCTIONS)
     for value in args:
         if isinstance(value, Dim):
             raise errors.symbolic(f"an argument of `{name}`", str(value))

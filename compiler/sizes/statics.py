@@ -346,7 +346,7 @@ def as_int(value: Any, what: str) -> int:
         raise errors.symbolic(what, str(value))
     if isinstance(value, Ratio):
         raise errors.not_whole(what, describe(value))
-    raise errors.wrong_type(what, "an int", _told(value))
+    raise errors.wrong_type(what, "an int", _told(value), "write a whole number")
 
 
 def as_float(value: Any, what: str) -> float:
@@ -356,7 +356,7 @@ def as_float(value: Any, what: str) -> float:
         return float(value)
     if isinstance(value, Dim):
         raise errors.symbolic(what, str(value))
-    raise errors.wrong_type(what, "a number", _told(value))
+    raise errors.wrong_type(what, "a number", _told(value), "write a number")
 
 
 def as_bool(value: Any, what: str) -> bool:
@@ -364,13 +364,13 @@ def as_bool(value: Any, what: str) -> bool:
         return value
     if isinstance(value, Dim):
         raise errors.symbolic(what, str(value))
-    raise errors.wrong_type(what, "`true` or `false`", _told(value))
+    raise errors.wrong_type(what, "`true` or `false`", _told(value), "write a comparison, such as `n > 0`, or a bool")
 
 
 def as_string(value: Any, what: str) -> str:
     if isinstance(value, str):
         return value
-    raise errors.wrong_type(what, "a string", _told(value), ("strings are written in double quotes",))
+    raise errors.wrong_type(what, "a string", _told(value), "strings are written in double quotes")
 
 
 __all__ = [

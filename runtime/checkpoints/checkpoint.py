@@ -114,7 +114,9 @@ def _read(place: Path, everything: bool) -> Checkpoint:
         text = (place / LOOP).read_text("utf-8")
         sizes = forms.read(text, RECORD).files
     except FileNotFoundError:
-        raise BadInput(f"there is no checkpoint in {place}") from None
+        raise BadInput(
+            f"there is no checkpoint in `{place}`", helps=(f"name the run, `{place.parent}`: it knows what it kept",)
+        ) from None
     except (forms.NotOfForm, OSError, ValueError) as error:
         raise damaged(place / LOOP, str(error)) from None
     loop = {name: value for name, value in json.loads(text).items() if name != "files"}
@@ -134,7 +136,7 @@ def tensors(file: Path) -> dict[str, Tensor]:
         with safe_open(file, "pt") as opened:
             return {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
     except FileNotFoundError:
-        raise BadInput(f"there is no file `{file}`") from None
+        raise damaged(file, "it is missing") from None
     except (SafetensorError, OSError, ValueError) as error:
         raise damaged(file, str(error).splitlines()[0]) from None
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -26,7 +27,7 @@ from pydantic import TypeAdapter
 
 from ...compiler.messages.printable import printable
 from .. import forms, locks
-from ..failure import BadInput, InUse, damaged
+from ..failure import BadInput, Damaged, InUse, damaged, no_file
 from ..writing import AGAIN, RESUME, drop_empty, is_unfinished, json_text, write_text, writing
 from . import atomic
 from .records import EnvironmentRecord
@@ -62,7 +63,10 @@ class RunDir:
         try:
             return (self.path / name).read_text("utf-8")
         except FileNotFoundError:
-            raise BadInput(f"`{self.path}` is not a run: it has no `{name}`") from None
+            raise Damaged(
+                f"`{self.path}` is not a whole run: it has no `{name}`",
+                helps=(f"copy `{name}` from a backup of the run, or train again",),
+            ) from None
         except (OSError, UnicodeDecodeError) as error:
             raise damaged(self.path / name, str(error)) from None
 
@@ -163,7 +167,7 @@ def refuse_occupied(out: Path) -> None:
             f"`{out}` already holds a run", helps=("choose another `--out`, or continue it with `--resume`",)
         )
     if out.exists() and not (out.is_dir() and all(map(_never_began, out.iterdir()))):
-        raise BadInput(f"`{out}` exists and is not empty", helps=("choose another `--out`",))
+        raise BadInput(f"`{out}` exists and is not empty", helps=("choose another `--out`, or empty it",))
 
 
 def _numbered(folder: Path) -> RunDir:
@@ -195,8 +199,18 @@ def find(path: Path) -> RunDir:
         if is_run(candidate):
             return RunDir(candidate)
     if not path.exists():
-        raise BadInput(f"there is no run `{path}`")
-    raise BadInput(f"`{path}` is not a run", helps=("a run is a directory such as `runs/digits_mlp/1`",))
+        raise no_file(path, "run")
+    raise BadInput(f"`{path}` is not a run", helps=(_instead(path),))
+
+
+def _instead(path: Path) -> str:
+    """What to name in place of something that is not a run."""
+    if path.suffix == ".dlspec":
+        return f"train it first, and name the run: `dlc train {path}`"
+    if path.suffix == ".onnx":
+        return "name the run that the file was exported from, such as `runs/digits_mlp/1`"
+    inside = sorted((run for run in path.iterdir() if is_run(run)), key=os.path.getmtime) if path.is_dir() else []
+    return f"name a run in it: `{inside[-1]}`" if inside else "a run is a directory such as `runs/digits_mlp/1`"
 
 
 def newest_unfinished(base: Path, name: str) -> RunDir:
@@ -209,7 +223,7 @@ def newest_unfinished(base: Path, name: str) -> RunDir:
             return run
     if runs:
         raise BadInput(f"all runs in `{folder}` are complete", helps=(f"name one: `--resume {runs[0].path}`",))
-    raise BadInput(f"there is no run in `{folder}`", helps=("name one: `--resume RUN`",))
+    raise BadInput(f"there is no run in `{folder}`", helps=("name one: `--resume RUN`, or train without `--resume`",))
 
 
 class MetricsFile:

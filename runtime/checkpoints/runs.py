@@ -55,7 +55,10 @@ def compare(*places: str | Path) -> Comparison:
     rows: dict[Path, Row] = {}
     for place in map(Path, places):
         if not place.is_dir():
-            raise BadInput(f"there is no directory `{place}`", helps=("`dlc train FILE` writes runs to `runs`",))
+            raise BadInput(
+                f"there is no directory `{place}`",
+                helps=("name a directory of runs: `dlc train` writes them to `runs`",),
+            )
         rows.update({path: read(path) for path in find(place)})
     ordered = sorted(rows.values(), key=lambda row: _natural(row.path))
     settings: dict[str, None] = {}

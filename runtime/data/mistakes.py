@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...compiler.messages.diagnostics import Diagnostic, Failed, Label
+from ...compiler.messages.diagnostics import Diagnostic, Failed, Helps
 from ...compiler.messages.names import nearest
 from ...compiler.messages.source import Span
 
@@ -20,11 +20,10 @@ def _fail(
     span: Span,
     label: str = "",
     *,
+    helps: Helps,
     notes: tuple[str, ...] = (),
-    helps: tuple[str, ...] = (),
-    labels: tuple[Label, ...] = (),
 ) -> Failed:
-    return Failed(Diagnostic(code, message, span, label, labels, notes, helps))
+    return Failed(Diagnostic(code, message, span, label, (), notes, helps))
 
 
 def first_line(error: BaseException) -> str:
@@ -40,8 +39,14 @@ def missing(span: Span, path: Path, near: str | None = None, what: str = "file")
     return _fail("E0412", f"there is no {what} `{path}`", span, "not found", helps=(help,))
 
 
+def a_directory(span: Span, path: Path) -> Failed:
+    return _fail("E0412", f"`{path}` is a directory, not a file", span, helps=("name a file in it",))
+
+
 def unreadable(span: Span, path: Path, why: str) -> Failed:
-    return _fail("E0412", f"`{path}` cannot be read: {why}", span, helps=("name a file that can be read",))
+    return _fail(
+        "E0412", f"`{path}` cannot be read: {why}", span, helps=("allow this user to read it, or name another file",)
+    )
 
 
 def not_utf8(span: Span, path: Path, line: int, byte: int) -> Failed:
@@ -51,7 +56,7 @@ def not_utf8(span: Span, path: Path, line: int, byte: int) -> Failed:
 
 
 def empty(span: Span, path: Path, what: str = "records") -> Failed:
-    return _fail("E0412", f"`{path}` has no {what}", span, helps=("recreate the data, or use another file",))
+    return _fail("E0412", f"`{path}` has no {what}", span, helps=(f"add {what}, or name another",))
 
 
 def extra_missing(span: Span, what: str, extra: str, package: str) -> Failed:
@@ -65,10 +70,29 @@ def extra_missing(span: Span, what: str, extra: str, package: str) -> Failed:
 
 
 def not_of_format(span: Span, path: Path, form: str, why: str) -> Failed:
+    help = "get the file again from where it came, or name another"
     if "pickle" in why.lower():  # numpy advises to trust the file; what it cannot say as numbers may be a program
-        why = "it contains Python objects" if "Object arrays" in why else "it has another format"
+        objects = "Object arrays" in why
+        why = "it contains Python objects" if objects else "it has another format"
+        help = "save it again with arrays of numbers and text only" if objects else help
+    return _fail("E0412", f"`{path}` is not {form}: {why}", span, helps=(help,))
+
+
+def one_array(span: Span, path: Path) -> Failed:
     return _fail(
-        "E0412", f"`{path}` is not {form}: {why}", span, helps=("recreate the file with numbers and text only",)
+        "E0412",
+        f"`{path}` holds a single array, not arrays by name",
+        span,
+        helps=("save it with the name of its field: `numpy.savez(file, x=x)`",),
+    )
+
+
+def half_a_token(span: Span, path: Path, size: int, dtype: str, width: int) -> Failed:
+    return _fail(
+        "E0412",
+        f"`{path}` is not a file of `{dtype}` tokens: {size} bytes are not a multiple of {width}",
+        span,
+        helps=("give the source the `dtype` that the file was written with, or write the file again",),
     )
 
 
@@ -81,8 +105,8 @@ def hub_unreadable(span: Span, name: str, why: str) -> Failed:
     )
 
 
-def files_differ(span: Span, first: Path, second: Path, why: str) -> Failed:
-    return _fail("E0412", f"`{first}` and `{second}` do not correspond: {why}", span)
+def files_differ(span: Span, first: Path, second: Path, why: str, help: str) -> Failed:
+    return _fail("E0412", f"`{first}` and `{second}` do not correspond: {why}", span, helps=(help,))
 
 
 # ---- tables ----------------------------------------------------------------------------------------------------------
@@ -148,7 +172,7 @@ def missing_class(span: Span, place: str, field: str, value: float, count: int) 
         f"{place}: {value:g} in field `{field}` is not a class",
         span,
         notes=(f"there are {count} classes, numbered from 0",),
-        helps=_left_out(field, ">= 0") or ("remove the record",),
+        helps=(next(iter(_left_out(field, ">= 0")), "remove the record"),),
     )
 
 
@@ -205,13 +229,15 @@ def not_whole(span: Span, field: str, place: str, value: float) -> Failed:
 
 def unknown_category(span: Span, place: str, name: str, known: Sequence[str], fitted: bool) -> Failed:
     near = nearest(name, known)
-    helps = (f"did you mean `{near}`?",) if near else ()
-    if fitted:
-        helps = (*helps, 'name them all: `category("a", ..)`')
+    listed = f'name them all, with "{name}": `category("{known[0] if known else "a"}", ..)`'
+    first = listed if fitted else f'add "{name}" to the names of `category`'
     shown = ", ".join(known[:8]) + (", ..." if len(known) > 8 else "")
-    where = "the train split has" if fitted else "the names are"
     return _fail(
-        "E0205", f'{place}: "{name}" is not one of the categories', span, notes=(f"{where} {shown}",), helps=helps
+        "E0205",
+        f'{place}: "{name}" is not one of the categories',
+        span,
+        notes=(f"{'the train split has' if fitted else 'the names are'} {shown}",),
+        helps=(f'did you mean "{near}"? fix the cell', f"or {first}") if near else (first, "or leave the record out"),
     )
 
 
@@ -223,7 +249,7 @@ def unknown_field(span: Span, source: str, name: str, known: Sequence[str]) -> F
         span,
         "not a field",
         notes=(f"it has {', '.join(known[:20])}{', ...' if len(known) > 20 else ''}",),
-        helps=(f"did you mean `{near}`?" if near else "write one of these",),
+        helps=(f"did you mean `{near}`?" if near else "use one of these",),
     )
 
 
@@ -335,7 +361,13 @@ def split_empty(span: Span, split: str, records: int) -> Failed:
 
 
 def split_missing(span: Span, split: str, known: Sequence[str]) -> Failed:
-    return _fail("E0411", f"this data has no {split} split", span, notes=(f"it has {', '.join(known)}",))
+    listed = " or ".join(f"`{name}`" for name in known)
+    return _fail(
+        "E0411",
+        f"this data has no {split} split",
+        span,
+        helps=(f"use {listed}", f"or give it a share: `split = random(.., {split} = 0.1)`"),
+    )
 
 
 def class_too_small(span: Span, name: str, count: int) -> Failed:
@@ -357,12 +389,13 @@ def stream_too_short(span: Span, split: str, length: int, window: int) -> Failed
 
 
 def nothing_left(span: Span, split: str) -> Failed:
-    return _fail("E0411", f"`where` keeps no record of the {split} split", span, helps=("make it less strict",))
+    return _fail(
+        "E0411",
+        f"`where` keeps no record of the {split} split",
+        span,
+        helps=("relax the condition: no record meets it",),
+    )
 
 
 def no_windows(span: Span) -> Failed:
     return _fail("E0304", "a stream is not a record", span, helps=("cut it: `source.tokens -> random_window(128)`",))
-
-
-def backend_missing(span: Span, what: str) -> Failed:
-    return _fail("E0501", f"not supported by the runtime: {what}", span)

@@ -13,10 +13,12 @@ from ...backends import safetensors_file
 from ...backends.onnx import stored
 from ...backends.onnx.weights import Weight
 from ...backends.safetensors_file import Content
-from ..failure import BadInput, RunFailure
+from ..failure import BadInput, RunFailure, no_file
 from ..run import Run
 from ..spec import Loaded
 from .request import Request
+
+_OF_THE_SPEC = "export with the spec that the weights were trained with"
 
 
 @dataclass(frozen=True)
@@ -58,9 +60,14 @@ def _from_file(file: Path, prefix: str, words: str) -> ChosenWeights:
         stamp = _stamp(file)
         table = stored(file)
     except FileNotFoundError:
-        raise BadInput(f"there is no weights file `{file}`") from None
+        raise no_file(file, "weights file") from None
     except (ValueError, OSError) as error:
-        raise BadInput(f"`{file}` cannot be read as weights", notes=(str(error),), code="E0412") from None
+        raise BadInput(
+            f"`{file}` cannot be read as weights",
+            notes=(str(error),),
+            helps=("use a safetensors file, such as `best/model.safetensors` of a run",),
+            code="E0412",
+        ) from None
     values = {name[len(prefix) :]: value for name, value in table.items() if name.startswith(prefix)}
     return ChosenWeights(values, file, words, stamp)
 
@@ -104,6 +111,8 @@ def missing(error: Any, chosen: ChosenWeights) -> BadInput:
         return BadInput(
             f"`{error.path}` is {wanted} in the model and {list(found)} in the weights",
             notes=(f"the weights: {chosen.words}",),
-            helps=("export with the spec that the weights were trained with",),
+            helps=(_OF_THE_SPEC,),
         )
-    return BadInput(f"the weights have no `{error.path}` {wanted}", notes=(f"the weights: {chosen.words}",))
+    return BadInput(
+        f"the weights have no `{error.path}` {wanted}", notes=(f"the weights: {chosen.words}",), helps=(_OF_THE_SPEC,)
+    )

@@ -16,6 +16,7 @@ from ...compiler.ir.model import Model, Spec
 from ...compiler.ir.train import Train
 from ...compiler.messages import export as errors
 from ...compiler.messages.diagnostics import Failed
+from ...compiler.messages.names import nearest
 from .. import destination
 from ..failure import BadInput
 from ..inference.columns import Columns, as_json
@@ -122,7 +123,7 @@ def request_of(source: Loaded | Run, options: ExportOptions) -> Request:
     path = _destination(spec, run, section, options.path)
     precision = options.precision or (section.precision if section else "f32")
     if precision not in PRECISIONS:
-        raise BadInput(f"there is no precision `{precision}`", helps=('`"f32"`, `"f16"` or `"bf16"`',))
+        raise BadInput(f"there is no precision `{precision}`", helps=('use `"f32"`, `"f16"` or `"bf16"`',))
     if section is not None and section.quantize is not None and precision != "f32":
         raise Failed(errors.quantized_half(precision, section.quantize.span))
     return Request(spec, run, section, model, train, net, path, precision, options)
@@ -140,15 +141,22 @@ def _section(spec: Spec, name: str | None) -> Export | None:
     if name is None:
         if len(found) > 1:
             listed = ", ".join(f"`{section.name}`" for section in found)
-            raise BadInput(f"`{spec.name}` has several `export` sections: {listed}", helps=("name one",))
+            raise BadInput(
+                f"`{spec.name}` has several `export` sections: {listed}", helps=("choose one with `--section NAME`",)
+            )
         return found[0] if found else None
     for section in found:
         if section.name == name:
             return section
     if name == "" and not found:
         return None
-    listed = ", ".join(f"`{section.name}`" for section in found) or "none"
-    raise BadInput(f"`{spec.name}` has no `export` section `{name}`", notes=(f"its sections are {listed}",))
+    names = [section.name for section in found if section.name]
+    near = nearest(name, names)
+    if near is not None:
+        help = f"did you mean `{near}`?"
+    else:
+        help = f"use {', '.join(f'`{each}`' for each in names)}" if names else "leave the name of the section out"
+    raise BadInput(f"`{spec.name}` has no `export` section `{name}`", helps=(help,))
 
 
 def _default_model(spec: Spec) -> Model:
@@ -158,9 +166,12 @@ def _default_model(spec: Spec) -> Model:
         return spec.models[trains[0].nets[0].model]
     if len(spec.models) == 1:
         return spec.models[0]
-    listed = ", ".join(f"`{model.name}`" for model in spec.models) or "none"
+    if not spec.models:
+        raise BadInput(f"`{spec.name}` has no model to export", helps=("write one, or export another spec",))
+    listed = ", ".join(f"`{model.name}`" for model in spec.models)
     raise BadInput(
-        f"which model of `{spec.name}` to export? It has {listed}", helps=("name it: `export { model = .. }`",)
+        f"which model of `{spec.name}` to export? It has {listed}",
+        helps=(f"name it in the spec: `export {{ model = {spec.models[0].name} }}`",),
     )
 
 

@@ -83,7 +83,11 @@ class Answer:
         for part in (factor, shift):
             if part.size != 1 and not _fits(part.shape, found.shape):
                 what = f"{list(part.shape)} values of `{self.field}`"
-                raise BadInput(f"an output of shape {list(found.shape[1:])} does not hold {what}")
+                raise BadInput(
+                    f"an output of shape {list(found.shape[1:])} does not hold {what}",
+                    helps=("export the model again: the metadata of the file does not fit its graph",),
+                    code="E0603",
+                )
         return found * factor + shift
 
     def probabilities(self, output: Array) -> Array | None:

@@ -18,7 +18,7 @@ from .answers import Answer
 from .file_facts import FileFacts
 from .key_values import KeyValues
 from .ports import Array, Port
-from .providers import Provider
+from .providers import Provider, failed
 
 
 class TokenModel(Protocol):
@@ -58,7 +58,10 @@ def generate(
     Raises BadInput for a model that does not say a next token.
     """
     if temperature < 0:
-        raise BadInput(f"the temperature is {temperature:g}; it must be 0 or more")
+        raise BadInput(
+            f"the temperature is {temperature:g}; it must be 0 or more",
+            helps=("use 0 for the most likely token, 1 to sample as the model predicts",),
+        )
     if not len(prompt):
         raise BadInput("the prompt is empty", helps=("give at least one token",))
     sequence = _Sequence(session)
@@ -75,8 +78,18 @@ def generate(
 
 def choose(logits: Array, temperature: float, top_k: int | None, random: np.random.Generator) -> int:
     """A token by its logit [V]. Raises RunFailure for logits that are not numbers."""
-    if not logits.size or np.isnan(logits).any():
-        raise RunFailure("the model gives no next token: its logits are " + ("not numbers" if logits.size else "empty"))
+    if not logits.size:
+        raise RunFailure(
+            "the model gives no next token: its logits are empty", helps=("generate with `below` of at least 1",)
+        )
+    if np.isnan(logits).any():
+        raise RunFailure(
+            "the model gives no next token: its logits are not numbers",
+            helps=(
+                "export again: `dlc export` names weights that are not finite",
+                'if the file is in half precision, export it with `precision = "f32"`',
+            ),
+        )
     if temperature == 0:
         return int(logits.argmax())
     scores = logits.astype(np.float64) / temperature
@@ -131,7 +144,7 @@ class _Sequence:
         try:
             self.session.raw.run_with_iobinding(binding)
         except Exception as error:  # noqa: BLE001 - ONNX Runtime's exceptions share no base class
-            raise RunFailure(f"ONNX Runtime failed: {str(error).strip().splitlines()[0]}") from None
+            raise failed(error) from None
         found = dict(zip(outputs, binding.get_outputs(), strict=True))
         self.kept = {name: found[made] for made, name in kept.pairs.items()}
         self.seen += tokens.shape[1]
@@ -154,7 +167,7 @@ def _tokens(session: TokenModel) -> Port:
     listed = ", ".join(f"`{port}`" for port in ports)
     raise BadInput(
         f"the model does not take tokens: its inputs are {listed}",
-        helps=("it needs one input like `tokens: i64[B, T]`",),
+        helps=("export a model with one input of token ids, such as `tokens: i64[B, T]`",),
     )
 
 
@@ -168,7 +181,7 @@ def _logits(session: TokenModel) -> str:
     listed = ", ".join(f"`{port}`" for port in ports)
     raise BadInput(
         f"the model does not predict a next token: its outputs are {listed}",
-        helps=("it needs an output called `logits`",),
+        helps=("export the output that holds a score for each token under the name `logits`",),
     )
 
 
@@ -186,7 +199,12 @@ class Texts:
         unknown = sorted(set(text) - numbers.keys())
         if unknown:
             listed = " ".join(map(repr, unknown[:8]))
-            raise BadInput(f"the prompt has characters that the training text does not contain: {listed}")
+            known = "".join(sorted(name for name in self.names if name.isprintable()))
+            raise BadInput(
+                f"the prompt has characters that the training text does not contain: {listed}",
+                notes=(f"it contains {known[:200]}",),
+                helps=("leave them out of the prompt",),
+            )
         return [numbers[character] for character in text]
 
     def write(self, token: int) -> str:

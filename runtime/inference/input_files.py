@@ -14,11 +14,18 @@ import numpy as np
 from ...compiler.text.read import is_pipe
 from ..data import array_files, cells
 from ..data.mistakes import first_line
-from ..failure import BadInput
+from ..failure import BadInput, no_file
 from .columns import Columns
 from .ports import Array, Port
 
 FORMATS = ".npz, .npy, .csv and .json"
+#: How to write a file that can be read, by its suffix.
+_FORMS = {
+    ".npz": "save arrays of numbers by input name: `numpy.savez(file, x=x)`",
+    ".npy": "save an array of numbers: `numpy.save(file, x)`",
+    ".json": 'write numbers by input name, in rows of equal lengths: `{"x": [[1, 2], [3, 4]]}`',
+    ".csv": "save it as comma-separated text in UTF-8",
+}
 
 
 def read(
@@ -37,7 +44,10 @@ def read(
         counts = {name: len(array) for name, array in part.items() if array.ndim}
         if len(set(counts.values())) > 1:
             listed = ", ".join(f"`{name}` {count}" for name, count in counts.items())
-            raise BadInput(f"`{file}`: the inputs have different numbers of records: {listed}")
+            raise BadInput(
+                f"`{file}`: the inputs have different numbers of records: {listed}",
+                helps=("give every array one row per record",),
+            )
         parts.append(part)
         count = next(iter(counts.values()), 1)
         names += [file.name] if count == 1 else [f"{file.name}[{index}]" for index in range(count)]
@@ -50,7 +60,9 @@ def read(
 
 def _read(ports: Sequence[Port], file: Path, columns: Mapping[str, Columns]) -> dict[str, Array]:
     if not file.exists():
-        raise BadInput(f"there is no file `{file}`")
+        raise no_file(file)
+    if file.is_dir():
+        raise BadInput(f"`{file}` is a directory", helps=("name the files in it",))
     suffix = ".csv" if is_pipe(file) else file.suffix.lower()
     try:
         if suffix in (".npz", ".npy"):
@@ -65,10 +77,17 @@ def _read(ports: Sequence[Port], file: Path, columns: Mapping[str, Columns]) -> 
         if suffix == ".csv":
             return _csv(ports, file, columns)
     except (array_files.NotArrays, OSError, ValueError, RecursionError, csv.Error) as error:
-        raise BadInput(f"`{file}` cannot be read: {first_line(error)}", code="E0603") from None
+        raise BadInput(
+            f"`{file}` cannot be read: {first_line(error)}",
+            helps=(_FORMS.get(suffix, "save it again"),),
+            code="E0603",
+        ) from None
     raise BadInput(
         f"`{file}`: an exported model reads {FORMATS} files",
-        helps=("use `dlc predict RUN`, which reads what the spec's data section reads",),
+        helps=(
+            f"convert it to one of {FORMATS}",
+            "or predict with the run, which reads what the spec's `data` section reads: `dlc predict RUN FILE`",
+        ),
     )
 
 
@@ -104,7 +123,10 @@ def _together(parts: Sequence[Array], port: Port, file: Path) -> Array:
     if len(parts) == 1 and parts[0].ndim == len(port.shape):
         return parts[0]
     if len({part.shape for part in parts}) > 1 or parts[0].ndim != 1 or len(port.shape) != 2:
-        raise BadInput(f"`{file}`: the columns of `{port.name}` must each have one number per record")
+        raise BadInput(
+            f"`{file}`: the columns of `{port.name}` must each have one number per record",
+            helps=(f"give them as one array `{port}`",),
+        )
     return np.stack(parts, 1)
 
 
@@ -119,7 +141,8 @@ def _lacking(port: Port, names: Sequence[str], known: Sequence[str], file: Path)
     notes = (f"it has {_listed(known) or 'nothing'}",)
     if len(names) > 1:
         notes = (*notes, f"`{port.name}` was trained on the columns {_listed(names)}")
-    return BadInput(f"`{file}` has no {what}", notes=notes)
+    help = f"add {what}" if names else f"name the {'column' if file.suffix == '.csv' else 'array'} after the input"
+    return BadInput(f"`{file}` has no {what}", notes=notes, helps=(help,))
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -131,15 +154,18 @@ def _csv(ports: Sequence[Port], file: Path, columns: Mapping[str, Columns]) -> d
         reader = csv.reader(stream)
         rows = [(reader.line_num, row) for row in reader if row]
     if not rows:
-        raise BadInput(f"`{file}` is empty")
+        raise BadInput(f"`{file}` is empty", helps=("write a record a line into it, or name another file",))
     header = _header(ports, rows[0][1], columns)
     rows = rows[1:] if header is not None else rows
     if not rows:
-        raise BadInput(f"`{file}` has a header and no records")
+        raise BadInput(f"`{file}` has a header and no records", helps=("add a record a line",))
     width = len(header if header is not None else rows[0][1])
     for line, row in rows:
         if len(row) != width:
-            raise BadInput(f"{file}:{line}: expected {width} cells, found {len(row)}")
+            raise BadInput(
+                f"{file}:{line}: expected {width} cells, found {len(row)}",
+                helps=("give every line one cell per column; put text with commas in double quotes",),
+            )
     if header is not None and len(set(header)) < width:
         twice = next(name for name in header if header.count(name) > 1)
         raise BadInput(f"{file}:1: two columns are called `{twice}`", helps=("rename one of them",))
@@ -149,7 +175,10 @@ def _csv(ports: Sequence[Port], file: Path, columns: Mapping[str, Columns]) -> d
     port = _only(ports, file)
     wanted = port.shape[-1] if len(port.shape) == 2 else None
     if isinstance(wanted, int) and wanted != width:
-        raise BadInput(f"`{file}` has {width} columns, but the input is `{port}`")
+        raise BadInput(
+            f"`{file}` has {width} columns, but the input is `{port}`",
+            helps=(f"give it the {wanted} columns that the model was trained on, in their order",),
+        )
     found = np.stack([table.column(at, port, columns) for at in range(width)], 1)
     return {port.name: found if len(port.shape) == 2 else found[:, 0]}
 
@@ -194,20 +223,23 @@ class _Cells:
         try:
             found = cells.whole_numbers(texts) if whole else cells.numbers(texts)
         except cells.NotANumber as wrong:
-            raise self._bad(at, wrong.position, f"`{texts[wrong.position].strip()}` is not a number") from None
+            what = f"`{texts[wrong.position].strip()}` is not a number"
+            raise self._bad(at, wrong.position, what, "write a number into the cell") from None
         if isinstance(found, list):
             limits = np.iinfo(port.dtype)
             fits = [isinstance(number, int) and limits.min <= number <= limits.max for number in found]
             if False in fits and found[fits.index(False)] is not None:
                 position = fits.index(False)
-                raise self._bad(at, position, f"`{texts[position].strip()}` does not fit {np.dtype(port.dtype).name}")
+                what = f"`{texts[position].strip()}` does not fit {np.dtype(port.dtype).name}"
+                raise self._bad(at, position, what, f"write a whole number from {limits.min} to {limits.max}")
         lacking = [number is None or math.isnan(number) for number in found]
         if True in lacking and (whole or not fills):
             position = lacking.index(True)
             cell = texts[position].strip()
-            raise self._bad(at, position, f'"{cell}" stands for a missing number' if cell else "the cell is empty")
+            what = f'"{cell}" stands for a missing number' if cell else "the cell is empty"
+            raise self._bad(at, position, what, "fill it in, or leave the record out: the model fills in none")
         return np.array(found)
 
-    def _bad(self, at: int, position: int, what: str) -> BadInput:
+    def _bad(self, at: int, position: int, what: str, help: str) -> BadInput:
         name = self.header[at] if self.header is not None else str(at + 1)
-        return BadInput(f"{self.file}:{self.rows[position][0]}, column `{name}`: {what}", helps=("fix the file",))
+        return BadInput(f"{self.file}:{self.rows[position][0]}, column `{name}`: {what}", helps=(help,))

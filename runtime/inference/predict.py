@@ -25,10 +25,10 @@ from ..data.feed import Data, Feed
 from ..data.graph import Graph
 from ..data.sources import arrow_columns
 from ..data.sources.images import IMAGE_SUFFIXES
-from ..data.sources.split_files import lines_of
+from ..data.sources.split_files import lines_of, read_text
 from ..data.streams import Part
 from ..data.table import Cells, Column, Images, Numbers, Stream, Table, encode
-from ..failure import BadInput
+from ..failure import BadInput, no_file
 from ..training.evaluate import evaluating
 from ..training.reopen import TrainedModel
 from . import answers
@@ -117,7 +117,10 @@ def _body(opened: TrainedModel) -> Body:
 
 def _inputs(opened: TrainedModel) -> tuple[Value, ...]:
     if len(opened.train.nets) != 1:
-        raise BadInput("this run trains several networks: export the one to use, and predict with the ONNX file")
+        raise BadInput(
+            "this run trains several networks, and one of them predicts",
+            helps=("export that one, `export { model = .. }`, and predict with the file: `dlc predict FILE.onnx`",),
+        )
     return _body(opened).inputs
 
 
@@ -131,7 +134,10 @@ def _part(section: DataSet, table: Table, fields: Sequence[str]) -> tuple[Part, 
     n = max(node.args["n"] for node in windows)
     read = max((stop for name in fields for stop in streams.reach(section, section.field(name).node)), default=n)
     if table.count < read:
-        raise BadInput(f"the input is too short: it has {table.count} values, the model reads {read}")
+        raise BadInput(
+            f"the input is too short: it has {table.count} values, the model reads {read}",
+            helps=(f"give at least {read} values in {table.name}",),
+        )
     spare = n - read
     columns = {name: _longer(column, spare) for name, column in table.columns.items()}
     part = streams.part("test", 0, table.count + spare, windows)
@@ -161,13 +167,17 @@ def _table(opened: TrainedModel, section: DataSet, inputs: Any) -> Table:
         raise BadInput("nothing to predict", helps=("give files, or arrays by source field",))
     for file in files:
         if not file.exists():
-            raise BadInput(f"there is no file `{file}`")
+            raise no_file(file)
+        if file.is_dir():
+            raise BadInput(f"`{file}` is a directory", helps=("name the files in it",))
     suffix = files[0].suffix.lower()
     if all(file.suffix.lower() in IMAGE_SUFFIXES for file in files):
         name = _image_field(section)
         return Table({name: Images(files)}, len(files), lambda i: str(files[i]), "the given images", order=(name,))
     if len(files) > 1:
-        raise BadInput("several files can be read at once only if they are images", helps=("run it once per file",))
+        raise BadInput(
+            "several files can be read at once only if they are images", helps=("predict for each file separately",)
+        )
     file, span = files[0], section.source.span
     if is_pipe(file):
         return _read("csv", file, span)
@@ -179,7 +189,7 @@ def _table(opened: TrainedModel, section: DataSet, inputs: Any) -> Table:
     known = ", ".join(f"`{end}`" for source in SOURCES.values() for end in source.suffixes)
     raise BadInput(
         f"`{file}`: files ending in `{suffix}` are not supported",
-        helps=(f"{known}, `.txt` and images are",),
+        helps=(f"use one of {known}, `.txt` and images",),
     )
 
 
@@ -200,7 +210,10 @@ def _made(columns: dict[str, Column], name: str) -> Table:
     lengths = {key: len(column) for key, column in columns.items()}
     if len(set(lengths.values())) > 1:
         shown = ", ".join(f"`{key}` {length}" for key, length in lengths.items())
-        raise BadInput(f"the inputs have different numbers of records: {shown}")
+        raise BadInput(
+            f"the inputs have different numbers of records: {shown}",
+            helps=("give every array one row per record",),
+        )
     return Table(columns, next(iter(lengths.values())), lambda i: f"record {i}", name, order=tuple(columns))
 
 
@@ -209,10 +222,15 @@ def _text(opened: TrainedModel, section: DataSet, file: Path) -> Table:
         return _read(section.source.name, file, section.source.span)
     source = next((n for n in section.nodes if n.op == "source" and "names" in opened.fitted.get(n.id, {})), None)
     if source is None:
-        raise BadInput(f"the model of this run does not read text files: `{file}`")
-    text = file.read_text("utf-8")
+        fields = dict.fromkeys(str(node.args["field"]) for node in section.nodes if "field" in node.args)
+        raise BadInput(
+            f"the model of this run does not read text files: `{file}`",
+            notes=(f"it was trained on {', '.join(f'`{name}`' for name in fields)} of `{section.source.name}`",),
+            helps=("give a table with these columns, such as a .csv file",),
+        )
+    text = read_text(file, section.source.span)
     if not text:
-        raise BadInput(f"`{file}` is empty")
+        raise BadInput(f"`{file}` is empty", helps=("write the text into it, or name another file",))
     units = text if section.source.args.get("unit", "char") == "char" else lines_of(text)
     tokens = streams.renumbered(encode(units), opened.fitted[source.id]["names"])
     name = source.args["field"]

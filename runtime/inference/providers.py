@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
-from ..failure import BadInput
+from ..failure import BadInput, RunFailure
 
 Choice = Literal["auto", "cpu", "cuda"]
 
@@ -42,13 +42,27 @@ def choose(wanted: Choice = "auto") -> Provider:
     if wanted == "cpu":
         return Provider(CPU)
     if wanted not in ("auto", "cuda"):
-        raise BadInput(f"there is no provider `{wanted}`", helps=("`auto`, `cpu` or `cuda`",))
+        raise BadInput(f"there is no provider `{wanted}`", helps=("use `auto`, `cpu` or `cuda`",))
     reason = why_not_cuda()
     if not reason:
         return Provider(CUDA)
     if wanted == "cuda":
-        raise BadInput(f"ONNX Runtime cannot run on CUDA: {reason}", helps=('`providers = "cpu"` runs on the CPU',))
+        raise BadInput(
+            f"ONNX Runtime cannot run on CUDA: {reason}",
+            helps=("choose the provider `cpu`, or let `auto` choose", "`dlc doctor` shows what is installed"),
+        )
     return Provider(CPU, reason=reason)
+
+
+def failed(error: Exception) -> RunFailure:
+    """The failure for an exception of ONNX Runtime while it computes."""
+    return RunFailure(
+        f"ONNX Runtime failed: {_one_line(str(error)) or type(error).__name__}",
+        helps=(
+            "keep ids within the model's tables, and the records of one call within the memory",
+            "if the input is right, export again: `dlc export` compares the new file with the model",
+        ),
+    )
 
 
 @cache

@@ -13,12 +13,12 @@ from numpy.typing import ArrayLike
 from ...compiler.ir.expand import compare
 from ...compiler.messages.names import nearest
 from ...compiler.sizes.dims import Size, evaluate, from_text, var, variables
-from ..failure import BadInput, RunFailure
+from ..failure import BadInput, no_file
 from . import external_files
 from .file_facts import FileFacts
 from .generate import generate
 from .ports import Array, Port
-from .providers import CUDA, Choice, Provider, choose
+from .providers import CUDA, Choice, Provider, choose, failed
 
 _DTYPES: dict[str, Any] = {
     "tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(float16)": np.float16,
@@ -51,9 +51,14 @@ class Session:
 
         self.path = Path(path)
         if threads is not None and not 1 <= threads <= MOST_THREADS:
-            raise BadInput(f"`threads` must be between 1 and {MOST_THREADS}, not {threads}")
+            raise BadInput(
+                f"`threads` must be between 1 and {MOST_THREADS}, not {threads}",
+                helps=("leave `threads` out: ONNX Runtime then chooses",),
+            )
+        if self.path.is_dir():
+            raise BadInput(f"`{path}` is a directory", helps=("name the file in it that `dlc export` wrote",))
         if not self.path.is_file():
-            raise BadInput(f"there is no model `{path}`", helps=("name a file that `dlc export` wrote",))
+            raise no_file(self.path, "model")
         self.provider: Provider = choose(providers)
         options = onnxruntime.SessionOptions()
         levels = onnxruntime.GraphOptimizationLevel
@@ -112,7 +117,7 @@ class Session:
         try:
             return dict(zip(wanted, self._session.run(wanted, feeds), strict=True))
         except Exception as error:  # noqa: BLE001 - see above
-            raise RunFailure(f"ONNX Runtime failed: {_first_line(error)}") from None
+            raise failed(error) from None
 
     def generate(
         self,
@@ -141,7 +146,11 @@ class Session:
                 raise self._unknown("input", name, self.inputs)
         missing = [str(port) for name, port in ports.items() if name not in inputs]
         if missing:
-            raise BadInput(f"missing input `{missing[0]}`", notes=(f"the model takes {_listed(self.inputs)}",))
+            raise BadInput(
+                f"missing input `{missing[0]}`",
+                notes=(f"the model takes {_listed(self.inputs)}",),
+                helps=("give an array for every input, by its name",),
+            )
         feeds = {name: _array(inputs[name], port) for name, port in ports.items()}
         self.check_sizes({name: array.shape for name, array in feeds.items()})
         return feeds
@@ -153,40 +162,75 @@ class Session:
         for port in self.inputs:
             shape = shapes[port.name]
             if len(shape) != len(port.shape):
+                one = len(shape) == len(port.shape) - 1 and not isinstance(port.shape[0], int)
                 raise BadInput(
-                    f"`{port.name}` needs {len(port.shape)} axes, not {len(shape)}", notes=(f"the input is `{port}`",)
+                    f"`{port.name}` needs {len(port.shape)} axes, not {len(shape)}",
+                    notes=(f"the input is `{port}`",),
+                    helps=(
+                        f"the first axis is `{port.shape[0]}`: a single record is `array[None]`"
+                        if one
+                        else f"give an array of the shape `[{', '.join(map(str, port.shape))}]`",
+                    ),
                 )
             for axis, (wanted, found) in enumerate(zip(port.shape, shape, strict=True)):
                 size, place = as_size(wanted), f"axis {axis} of `{port.name}`"
                 if isinstance(size, int):
                     if size != found:
-                        raise BadInput(f"{place} must be {size}, not {found}", notes=(f"the input is `{port}`",))
+                        raise BadInput(
+                            f"{place} must be {size}, not {found}",
+                            helps=(f"give an array that fits the input, `{port}`",),
+                        )
                     continue
                 if found < 1 and self.bounds.get(str(wanted), (1, None))[0] > 0:
-                    raise BadInput(f"{place} is empty", notes=(f"the input is `{port}`",))
+                    raise BadInput(
+                        f"{place} is empty",
+                        notes=(f"the input is `{port}`",),
+                        helps=(f"give an array with at least one entry for `{wanted}`",),
+                    )
                 if isinstance(wanted, str) and wanted.isidentifier():
                     if wanted in sizes and sizes[wanted][0] != found:
                         before, where = sizes[wanted]
-                        raise BadInput(f"`{wanted}` is {before} on {where} and {found} on {place}")
+                        raise BadInput(
+                            f"`{wanted}` is {before} on {where} and {found} on {place}",
+                            helps=(f"give arrays with one size for `{wanted}`",),
+                        )
                     sizes[wanted] = (found, place)
                 else:
                     terms.append((size, found, place))
         known = {name: value for name, (value, _) in sizes.items()}
         for size, found, place in terms:
             if variables(size) <= known.keys() and (must := _whole(size, known)) != found:
-                raise BadInput(f"{place} must be {size} = {'not whole' if must is None else must}, not {found}")
+                raise BadInput(
+                    f"{place} must be {size} = {'not whole' if must is None else must}, not {found}",
+                    helps=(
+                        f"choose other sizes: `{size}` has to be a whole number"
+                        if must is None
+                        else f"give an array with {must} entries on this axis",
+                    ),
+                )
         self._check_facts(known)
 
     def _check_facts(self, sizes: Mapping[str, int]) -> None:
         for name, value in sizes.items():
             low, high = self.bounds.get(name, (1, None))
             if high is not None and value > high:
-                raise BadInput(f"`{name}` is {value}, but the model takes at most {high}")
+                raise BadInput(
+                    f"`{name}` is {value}, but the model takes at most {high}",
+                    helps=(f"give an input with `{name}` of at most {high}",),
+                )
             if value < low:
-                raise BadInput(f"`{name}` is {value}, but the model takes at least {low}")
+                raise BadInput(
+                    f"`{name}` is {value}, but the model takes at least {low}",
+                    helps=(f"give an input with `{name}` of at least {low}",),
+                )
             divisor = self.divisors.get(name, 1)
             if value % divisor:
-                raise BadInput(f"`{name}` is {value}, which is not a multiple of {divisor}")
+                below = value // divisor * divisor
+                sizes_near = f"{below} or {below + divisor}" if below >= max(low, 1) else str(below + divisor)
+                raise BadInput(
+                    f"`{name}` is {value}, which is not a multiple of {divisor}",
+                    helps=(f"give an input with `{name}` = {sizes_near}",),
+                )
         for left, right, requirement in self._requirements:
             names = variables(left) | variables(right)
             if not names <= sizes.keys():
@@ -197,6 +241,7 @@ class Session:
                 raise BadInput(
                     requirement.message or f"`require {requirement.text}` does not hold",
                     notes=(f"`{requirement.text}` with {given}",),
+                    helps=(f"give an input with other sizes: `{requirement.text}` has to hold",),
                 )
 
     def _verify_weights(self) -> None:
@@ -216,8 +261,12 @@ class Session:
 
     def _unknown(self, what: str, name: str, ports: Sequence[Port]) -> BadInput:
         near = nearest(name, [port.name for port in ports])
-        helps = (f"did you mean `{near}`?",) if near else ()
-        return BadInput(f"the model has no {what} `{name}`", notes=(f"it has {_listed(ports)}",), helps=helps)
+        known = ", ".join(f"`{port.name}`" for port in ports)
+        return BadInput(
+            f"the model has no {what} `{name}`",
+            notes=(f"it has {_listed(ports)}",),
+            helps=(f"did you mean `{near}`?" if near else f"use {known}",),
+        )
 
 
 def _whole(size: Size, known: Mapping[str, int]) -> int | None:
@@ -247,15 +296,30 @@ def _array(value: ArrayLike, port: Port) -> Array:
     try:
         array: Array = np.asarray(value)
     except (ValueError, TypeError) as error:
-        raise BadInput(f"`{port.name}` is not an array: {error}") from None
+        raise BadInput(
+            f"`{port.name}` is not an array: {error}", helps=("give numbers in rows of equal lengths",)
+        ) from None
     wanted = np.dtype(port.dtype)
     if array.dtype != wanted:
         number = array.dtype.kind in "biuf"
         widening = number and (np.can_cast(array.dtype, wanted, "same_kind") or wanted.kind == "f")
         if not widening:
-            raise BadInput(f"`{port.name}` must be {wanted.name}, not {array.dtype}", notes=(f"the input is `{port}`",))
+            raise BadInput(
+                f"`{port.name}` must be {wanted.name}, not {array.dtype}",
+                notes=(f"the input is `{port}`",),
+                helps=(_conversion(wanted, number),),
+            )
         array = array.astype(wanted)
     return array if array.flags.c_contiguous else array.copy(order="C")
+
+
+def _conversion(wanted: np.dtype[Any], number: bool) -> str:
+    """How to get an array of a dtype. Numbers are never rounded or compared here: what they mean is the caller's."""
+    if wanted.kind == "b":
+        return "give an array of booleans"
+    if wanted.kind in "iu" and number:
+        return f'if the values are whole and in its range, convert them: `array.astype("{wanted.name}")`'
+    return "give an array of numbers"
 
 
 def _listed(ports: Sequence[Port]) -> str:
@@ -269,7 +333,7 @@ def _first_line(error: Exception) -> str:
 def _unreadable(path: Path, error: Exception) -> BadInput:
     known = external_files.complaint(path)
     if known is not None:
-        return BadInput(known[0], code="E0603", helps=known[1:])
+        return BadInput(known[0], code="E0603", helps=(known[1],))
     size = path.stat().st_size
     return BadInput(
         f"`{path}` cannot be loaded as an ONNX model" if size else f"`{path}` is empty",

@@ -19,13 +19,17 @@ def refuse(train: Train) -> None:
         raise BadInput("`dlc train` does not support several processes yet", helps=("start it without `torchrun`",))
     for phase in train.phases:
         asked = (
-            (phase.mixup is not None, "`mixup`"),
-            (phase.batch.unit == "tokens", "a batch in tokens"),
-            (phase.precision == "f16", 'training in `"f16"`, which needs scaled gradients'),
+            (phase.mixup is not None, "`mixup`", "leave `mixup` out"),
+            (phase.batch.unit == "tokens", "a batch in tokens", "give the number of examples: `batch = 32`"),
+            (
+                phase.precision == "f16",
+                'training in `"f16"`, which needs scaled gradients',
+                'train in `"bf16"`, which needs none, or in `"f32"`; `export` can still write f16',
+            ),
         )
-        for said, what in asked:
+        for said, what, help in asked:
             if said:
-                raise _missing(phase.span, what)
+                raise _missing(phase.span, what, help)
 
 
 def without_effect(train: Train) -> list[str]:
@@ -37,5 +41,7 @@ def without_effect(train: Train) -> list[str]:
     return [f"{what} changes nothing on one device" for what, said in asked.items() if said]
 
 
-def _missing(span: Span, what: str) -> Failed:
-    return Failed(Diagnostic("E0501", f"`dlc train` does not support {what} yet", span, "requested here"))
+def _missing(span: Span, what: str, help: str) -> Failed:
+    return Failed(
+        Diagnostic("E0501", f"`dlc train` does not support {what} yet", span, "requested here", helps=(help,))
+    )

@@ -10,6 +10,7 @@ import torch
 from ...compiler.check import check
 from ...compiler.ir.model import Spec
 from ...compiler.ir.train import Train
+from ...compiler.messages.names import nearest
 from .. import locks
 from ..checkpoints import atomic, checkpoint, rundir
 from ..checkpoints.rundir import RunDir
@@ -90,14 +91,24 @@ def find_section(spec: Spec, name: str | None) -> Train:
     """The `train` section to use; raises BadInput when there is none of this name, or several and no name."""
     trains = spec.recipe.trains
     if not trains:
-        raise BadInput(f"`{spec.name}` has no `train` section", helps=("add one: `train { model = .. data = .. }`",))
+        raise BadInput(
+            f"`{spec.name}` has no `train` section", helps=("add one: `dlc explain train` shows what it holds",)
+        )
     if name is None and len(trains) == 1:
         return trains[0]
     for found in trains:
         if found.name == name:
             return found
-    names = ", ".join(f"`{found.name}`" for found in trains)
-    raise BadInput(f"which `train` section? this spec has {names}", helps=("choose one with `--section NAME`",))
+    names = [found.name for found in trains if found.name]
+    listed = ", ".join(f"`{each}`" for each in names)
+    if name is None:
+        raise BadInput(f"which `train` section? this spec has {listed}", helps=("choose one with `--section NAME`",))
+    close = nearest(name, names)
+    if close is not None:
+        help = f"did you mean `{close}`?"
+    else:
+        help = f"use {listed}" if names else "leave the name out: the section has none"
+    raise BadInput(f"`{spec.name}` has no `train` section `{name}`", helps=(help,))
 
 
 def _resumed(loaded: Loaded, options: TrainOptions) -> RunDir:

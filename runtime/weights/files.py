@@ -34,15 +34,22 @@ WRAPPED = ("state_dict", "model_state_dict", "model", "module", "net", "weights"
 
 
 READABLE = "use a safetensors file, or a PyTorch file that contains only tensors"
+ALONE = 'where it was made, save its tensors alone: `torch.save(model.state_dict(), "weights.pt")`'
+AGAIN = "get the index and its shards again from where they came"
 WHOLE = "get the file again from where it came, and compare the sizes: this one has {size:,} bytes"
 
 
 class Unreadable(Exception):
     """A file that cannot be used as weights; `why` and `help` are what is wrong and what can be done."""
 
-    def __init__(self, path: Path, why: str, help: str = READABLE) -> None:
+    def __init__(self, path: Path, why: str, help: str) -> None:
         super().__init__(f"{path}: {why}")
         self.path, self.why, self.help = path, why, help
+
+
+def refused(path: Path, error: OSError) -> Unreadable:
+    """The system does not open or read it."""
+    return Unreadable(path, (error.strerror or str(error)).lower(), "use a file that can be read")
 
 
 def _whole(path: Path) -> str:
@@ -85,7 +92,7 @@ def open_weights(path: Path) -> Foreign:
             return Stored(paths)
         return Unpickled(paths)
     except OSError as error:
-        raise Unreadable(path, (error.strerror or str(error)).lower()) from None
+        raise refused(path, error) from None
 
 
 def shards(index: Path) -> tuple[Path, ...]:
@@ -94,14 +101,15 @@ def shards(index: Path) -> tuple[Path, ...]:
         weight_map = json.loads(index.read_text("utf-8"))["weight_map"]
         names = list(dict.fromkeys(weight_map.values()))
     except OSError as error:
-        raise Unreadable(index, (error.strerror or str(error)).lower()) from None
+        raise refused(index, error) from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise Unreadable(index, "it is not an index of shards") from None
+        raise Unreadable(index, "it is not an index of shards", AGAIN) from None
     if not names or not all(isinstance(name, str) and Path(name).name == name for name in names):
-        raise Unreadable(index, "it names shards outside its folder")
+        raise Unreadable(index, "it names shards outside its folder", AGAIN)
     missing = [name for name in names if not (index.parent / name).is_file()]
     if missing:
-        raise Unreadable(index, f"{len(missing)} of its {len(names)} shards are missing, for example `{missing[0]}`")
+        why = f"{len(missing)} of its {len(names)} shards are missing, for example `{missing[0]}`"
+        raise Unreadable(index, why, "put the missing shards next to the index")
     return tuple(index.parent / name for name in names)
 
 
@@ -119,7 +127,7 @@ class Stored:
                 raise Unreadable(path, why, _whole(path)) from None
             for name, place in table.items():
                 if name in self._places:
-                    raise Unreadable(path, f"`{name}` is in another shard too")
+                    raise Unreadable(path, f"`{name}` is in another shard too", AGAIN)
                 self._places[name] = (index, place)
         self.shapes = {name: place.shape for name, (_, place) in self._places.items()}
         self.dtypes = {name: DTYPES[place.dtype] for name, (_, place) in self._places.items()}
@@ -183,7 +191,7 @@ def _unpickled(path: Path) -> dict[str, Tensor]:
         if zipped and _numpy(path):
             raise Unreadable(path, "it is an archive of NumPy arrays", NUMPY)
         if not zipped and tarfile.is_tarfile(path):  # PyTorch would unpack it, wherever its names and links lead
-            raise Unreadable(path, "it is a tar archive, which PyTorch wrote before version 0.2")
+            raise Unreadable(path, "it is a tar archive, which PyTorch wrote before version 0.2", READABLE)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of old formats; what is wrong is an exception
             found = torch.load(path, weights_only=True, map_location="cpu", mmap=zipped)
@@ -193,7 +201,7 @@ def _unpickled(path: Path) -> dict[str, Tensor]:
         text = str(error)
         if any(part in text.lower() for part in ("weights only", "unsupported global", "unsupported class")):
             why = "it holds more than tensors, which would have to be executed to be read"
-            raise Unreadable(path, why) from None
+            raise Unreadable(path, why, ALONE) from None
         raise Unreadable(path, _damage(path, text), _whole(path)) from None
     return _table(path, found)
 
@@ -223,15 +231,15 @@ def _table(path: Path, found: Any) -> dict[str, Tensor]:
     if isinstance(found, dict) and not _tensors(found):
         inner = [name for name in WRAPPED if isinstance(found.get(name), dict) and _tensors(found[name])]
         if len(inner) > 1:
-            raise Unreadable(
-                path, f"it contains several dictionaries of tensors: {', '.join(f'`{name}`' for name in inner)}"
-            )
+            listed = ", ".join(f"`{name}`" for name in inner)
+            why = f"it contains several dictionaries of tensors: {listed}"
+            raise Unreadable(path, why, "save the one to use as a file of its own")
         found = found[inner[0]] if inner else found
     if not isinstance(found, dict) or not _tensors(found):
-        raise Unreadable(path, "it is not a table of tensors by name")
+        raise Unreadable(path, "it is not a table of tensors by name", ALONE)
     for name, tensor in found.items():
         if tensor.layout is not torch.strided or tensor.is_quantized or tensor.device.type != "cpu":
-            raise Unreadable(path, f"`{name}` is not a plain tensor")
+            raise Unreadable(path, f"`{name}` is not a plain tensor", "save it dense, not quantized, on the CPU")
     return dict(found)
 
 

@@ -109,7 +109,16 @@ def _net(
         return nets[0]
     if not nets:
         what = f"net `{wanted}`" if wanted else f"net of the model `{weight_map.model}`" if weight_map else "model"
-        raise BadInput(f"`{spec.name}` does not train a {what}")
+        trained = ", ".join(f"`{net.name or spec.models[net.model].name}`" for train in trains for net in train.nets)
+        raise BadInput(
+            f"`{spec.name}` does not train a {what}",
+            notes=(f"it trains {trained or 'nothing'}",),
+            helps=(
+                "leave `--net` out, or name one of these"
+                if wanted and trained
+                else "name a spec or a run of this model, or another weight map",
+            ),
+        )
     listed = ", ".join(f"`{name}`" for _, name, _ in nets)
     raise BadInput(f"there are several nets: {listed}", helps=("choose one with `--net NAME`",))
 

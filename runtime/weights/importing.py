@@ -16,7 +16,7 @@ from ...compiler.messages.names import near
 from ...compiler.messages.source import Span
 from ...compiler.text.read import is_pipe
 from .. import not_finite
-from ..failure import BadInput
+from ..failure import BadInput, no_file
 from . import mismatch, sources
 from .families import families
 from .files import Foreign, Unreadable, open_weights
@@ -25,6 +25,9 @@ from .other_sizes import whole_settings
 from .plan import Plan, Shape, leaves, plan, source_of
 from .section import text, weight_map, written
 from .suggest import Proposal, propose
+
+#: How files with weights end.
+SUFFIXES = (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".json")
 
 
 @dataclass(frozen=True)
@@ -58,11 +61,16 @@ def opened(file: Path) -> Foreign:
     """The tensors of a file, an index of shards, or a directory. Raises BadInput."""
     path = sources.inside(file) if file.is_dir() else file
     if path is None:
-        raise BadInput(f"there are no weights in `{file}`", notes=(f"looked for {', '.join(sources.NAMES)}",))
+        files = sorted(found.name for found in file.iterdir() if found.suffix in SUFFIXES)
+        raise BadInput(
+            f"there are no weights in `{file}`",
+            notes=(f"looked for {', '.join(sources.NAMES)}, or a single *.safetensors file",),
+            helps=(f"name one of its files: {', '.join(files[:8])}" if files else "name the file with the weights",),
+        )
     if is_pipe(path):
         raise BadInput(f"`{file}` is a pipe, and weights are read at any place of a file", helps=("save it as a file",))
     if not path.is_file():
-        raise BadInput(f"there is no file `{file}`")
+        raise no_file(file)
     try:
         return open_weights(path)
     except Unreadable as error:
@@ -81,9 +89,13 @@ def model_of(spec: Spec, wanted: str | None, found: WeightMap | None) -> Model:
     if name is None and len({model.name for model in trained or spec.models}) == 1:
         return (trained or list(spec.models))[0]
     close = near(name, models, 1) if name else []
-    helps = (f"did you mean `{close[0]}`?",) if close else ("`--model NAME` chooses one",)
-    said = f"`{spec.name}` has no model `{name}`" if name else f"weights of which model? There is {', '.join(models)}"
-    raise BadInput(said, helps=helps)
+    listed = ", ".join(f"`{each}`" for each in models)
+    if name:
+        help = f"did you mean `{close[0]}`?" if close else f"use {listed}"
+        raise BadInput(f"`{spec.name}` has no model `{name}`", helps=(help,))
+    if not models:
+        raise BadInput(f"`{spec.name}` has no model", helps=("name the spec of the model that the weights are for",))
+    raise BadInput(f"weights of which model? There is {listed}", helps=("choose one with `--model NAME`",))
 
 
 def map_of(spec: Spec, wanted: str | None) -> WeightMap | None:
@@ -91,8 +103,13 @@ def map_of(spec: Spec, wanted: str | None) -> WeightMap | None:
     maps = {found.name: found for found in spec.recipe.maps}
     if wanted is not None and wanted not in maps:
         close = near(wanted, maps, 1)
-        helps = (f"did you mean `{close[0]}`?",) if close else (f"its maps: {', '.join(maps) or 'none'}",)
-        raise BadInput(f"`{spec.name}` has no weight map `{wanted}`", helps=helps)
+        if close:
+            help = f"did you mean `{close[0]}`?"
+        elif maps:
+            help = f"use {', '.join(f'`{each}`' for each in maps)}"
+        else:
+            help = "leave the map out to compare by equal names, or let `--suggest` propose one"
+        raise BadInput(f"`{spec.name}` has no weight map `{wanted}`", helps=(help,))
     if wanted is None and len(maps) > 1:
         raise BadInput(
             f"`{spec.name}` has several weight maps: {', '.join(maps)}", helps=("choose one with `--map NAME`",)

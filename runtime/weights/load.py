@@ -18,7 +18,7 @@ from .. import not_finite
 from ..data.values import DTYPES
 from ..generated.initialize import initial_values
 from . import mismatch, mistakes, sources
-from .files import Foreign, Unreadable, open_weights
+from .files import Foreign, Unreadable, open_weights, refused
 from .mapping import value_of
 from .other_sizes import whole_settings
 from .plan import Misfit, Plan, leaves, plan
@@ -110,7 +110,7 @@ def fill(found: Fitted, tensors: Mapping[str, Tensor]) -> None:
                 if path.rpartition(".")[2] == COUNTER:
                     tensors[prefix + path].zero_()
     except (Unreadable, OSError) as error:
-        known = error if isinstance(error, Unreadable) else Unreadable(found.path, str(error))
+        known = error if isinstance(error, Unreadable) else refused(found.path, error)
         raise Failed(mistakes.unreadable(found.source.entry.span, found.path, known.why, known.help)) from None
     read = {path: tensors[prefix + path] for path in planned.sources}
     words = {path: text for path, tensor in read.items() for text in not_finite.named([(path, tensor)], found.buffers)}

@@ -51,9 +51,8 @@ def diagnostic(made: Plan, span: Span, where: str, named: Mapping[str, int] | No
         _resemblance(made),
     )
     summary = ", ".join(text for names, text in counted if names)
-    return mistakes.does_not_fit(
-        span, where, summary, [note for note in notes if note], list(_helps(made, named or {}))
-    )
+    first, *others = _helps(made, named or {})
+    return mistakes.does_not_fit(span, where, summary, [note for note in notes if note], (first, *others))
 
 
 def looks_like(names: Collection[str]) -> str | None:
@@ -124,6 +123,10 @@ def _helps(made: Plan, named: Mapping[str, int]) -> Iterator[str]:
         yield "`dlc import-weights SPEC FILE --suggest` proposes a weight map"
     if wrong.partly:
         yield "slices of one tensor have to meet: `[:512]`, `[512:]`"
+    if wrong.doubled:
+        yield "leave `strip` out, and write a rule for each of the two names"
+    if wrong.idle:
+        yield "remove these patterns from `skip`, or give them a name that the model has"
 
 
 def _other_sizes(made: Plan) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...compiler.messages.diagnostics import Diagnostic
+from ...compiler.messages.diagnostics import Diagnostic, Helps
 from ...compiler.messages.source import Span
 
 MISSING = "not found"  # the label of weights that are not on this machine (yet)
@@ -23,7 +23,7 @@ def no_weights_inside(span: Span, folder: Path, names: Sequence[str]) -> Diagnos
         span,
         MISSING,
         notes=(f"looked for {', '.join(names)}, or a single *.safetensors file",),
-        helps=('name the file: `file("..")`',),
+        helps=('name the file itself: `file("..")`',),
     )
 
 
@@ -59,7 +59,7 @@ def no_torchvision_weights(span: Span, model: str, weights: str, known: Sequence
         f"torchvision's `{model}` has no weights `{weights}`",
         span,
         "",
-        helps=(f"known: {', '.join(known)}",),
+        helps=(f"use {' or '.join(f'`{name}`' for name in known)}",),
     )
 
 
@@ -103,13 +103,19 @@ def not_finite(span: Span, path: Path, words: Sequence[str], names: Sequence[str
 # ---- maps ----------------------------------------------------------------------------------------------------------------------
 
 
-def does_not_fit(span: Span, where: str, summary: str, notes: Sequence[str], helps: Sequence[str]) -> Diagnostic:
+def does_not_fit(span: Span, where: str, summary: str, notes: Sequence[str], helps: Helps) -> Diagnostic:
     """A plan that is not total; `summary` counts, `notes` list both sides."""
-    return Diagnostic("E0405", f"{where} does not fit: {summary}", span, "", (), tuple(notes), tuple(helps))
+    return Diagnostic("E0405", f"{where} does not fit: {summary}", span, "", (), tuple(notes), helps)
 
 
 def not_made(span: Span, path: str) -> Diagnostic:
-    return Diagnostic("E0405", f"no rule of the map places `{path}`", span, "not invertible")
+    return Diagnostic(
+        "E0405",
+        f"no rule of the map places `{path}`",
+        span,
+        "not invertible",
+        helps=(f'add a rule for it: `"{path}" <- "NAME"`', "or write the spec's own names: `--weights own`"),
+    )
 
 
 def not_invertible(span: Span, path: str, what: str) -> Diagnostic:
@@ -130,6 +136,7 @@ def untied(span: Span, name: str, paths: Sequence[str]) -> Diagnostic:
         span,
         "not invertible",
         notes=("they were a single tensor in the file, and diverged as two here",),
+        helps=("write both under the spec's own names: `--weights own`",),
     )
 
 

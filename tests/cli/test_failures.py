@@ -36,15 +36,32 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("arguments", "words"),
     [
         (["evaluate", "nowhere"], "there is no run `nowhere`"),
-        (["evaluate", "."], "`.` is not a run"),
+        (["evaluate", "rum"], "there is no run `rum`\n  = help: did you mean `run`?"),
+        (["evaluate", "."], "`.` is not a run\n  = help: name a run in it: `run`"),
+        (["evaluate", "digits_mlp.dlspec"], "= help: train it first, and name the run: `dlc train digits_mlp.dlspec`"),
         (["evaluate", "run", "--split", "tests"], "there is no split `tests`"),
         (["train", "digits_mlp.dlspec", "--out", "run"], "already holds a run"),
         (["train", "digits_mlp.dlspec", "--device", "tpu"], "there is no device `tpu`"),
+        (["train", "digits_mlp.dlspec", "--device", "meta"], "there is no device `meta`"),
+        (["train", "digits_mlp.dlspec", "--section", "gan"], "has no `train` section `gan`"),
         (["train", "digits_mlp.dlspec", "--resume", "nowhere"], "there is no run `nowhere`"),
         (["train", "digits_mlp.dlspec", "hiden=3"], "unknown setting `hiden`"),
         (["train", "missing.dlspec"], "`missing.dlspec`"),
         (["train", "digits_mlp.dlspec@small"], "small"),
         (["predict", "digits.onnx", "nofile.npz"], "there is no file `nofile.npz`"),
+        (
+            ["predict", "digits.onnx", "digts.onnx"],
+            "there is no file `digts.onnx`\n  = help: did you mean `digits.onnx`?",
+        ),
+        (["predict", "digits.onnx", "."], "`.` is a directory\n  = help: name the files in it"),
+        (["predict", "run", "nofolder/x.csv"], "there is no folder `nofolder` either"),
+        (["predict", "run", "digits.onnx"], "files ending in `.onnx` are not supported"),
+        (["generate", "digits.onnx", "--prompt", "1 2"], "the model does not take tokens"),
+        (["runs", "nowhere"], "there is no directory `nowhere`"),
+        (["import-weights", "digits_mlp.dlspec", "."], "there are no weights in `.`"),
+        (["import-weights", "digits_mlp.dlspec", "digits.onnx"], "`digits.onnx` cannot be read as weights"),
+        (["export", "run", "--section", "phone"], "has no `export` section `phone`"),
+        (["export", "run", "--weights", "theirs"], "has no weight map `theirs`"),
         (["predict", "digits.onnx", "digits_mlp.dlspec"], ".npz, .npy, .csv and .json"),
         (["predict", "nomodel.onnx", "digits.npz"], "there is no model `nomodel.onnx`"),
         (["predict", "digits_mlp.dlspec", "digits.npz"], "is not a run"),
@@ -63,6 +80,7 @@ def test_wrong_input_is_exit_2(
     assert main(arguments) == 2
     said = capsys.readouterr().err
     assert words in said
+    assert "= help: " in said
     assert "internal error" not in said
     assert sorted(trained.rglob("*")) == before
 

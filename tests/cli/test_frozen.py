@@ -74,12 +74,15 @@ def test_version(dlc: Dlc) -> None:
     [
         (["chek"], "did you mean `dlc check`?"),
         (["xyzzy"], "the commands are new, check"),
-        (["doctor", "--nope"], "No such option"),
+        (["doctor", "--nope"], "error[E0607]: no such option"),
+        (["check"], "error[E0607]: missing argument 'FILE...'\n  = help: `dlc check --help`"),
         (
             ["build", "a.dlspec", "--emit", "elaborat"],
-            "unknown value `elaborat` for `--emit`: did you mean `elaborate`?",
+            "error[E0607]: unknown value `elaborat` for `--emit`\n  = help: did you mean `elaborate`?",
         ),
-        (["check", "a.dlspec", "--format", "xml"], "unknown value `xml` for `--format`: the values are text, json"),
+        (["check", "a.dlspec", "--format", "xml"], "unknown value `xml` for `--format`\n  = help: use `text`, `json`"),
+        (["fmt"], "no file is given\n  = help: name the files to format"),
+        (["check", "seed=3"], "`seed=3` is not a file\n  = help: `dlc build FILE seed=3`"),
     ],
 )
 def test_a_mistake_on_the_command_line_is_exit_2(arguments: list[str], hint: str, dlc: Dlc) -> None:

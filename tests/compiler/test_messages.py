@@ -133,8 +133,8 @@ SAID_AT_BUILD: dict[str, tuple[Callable[[], Diagnostic | StaticError], str]] = {
         ),
     ),
     "statics.unknown_function": (
-        lambda: statics.unknown_function("relu"),
-        "error[E0301]: `relu` is not a function of numbers",
+        lambda: statics.unknown_function("relu", ("sqrt", "floor")),
+        "error[E0301]: `relu` is not a function of numbers; help: these are `floor`, `sqrt`",
     ),
 }
 

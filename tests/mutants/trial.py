@@ -77,7 +77,7 @@ def attempt(text: str, folder: Path, until: str = "session", *, sources_alike: b
                 if stage == until:
                     break
     except (dlc.SpecError, dlc.RunFailure, Failed) as known:
-        wrong = isinstance(known, Disagrees) and not known.helps  # in half precision a message says what to do
+        wrong = isinstance(known, Disagrees) and not known.expected
         return Trial("fault" if wrong else "failed", stage, f"{type(known).__name__}: {known}")
     except TooLong:
         return Trial("long", stage)

@@ -175,6 +175,28 @@ def test_rejected(
     assert caught.value.label or caught.value.notes
 
 
+REDUCING = [
+    name for name in names() if {"axis", "keepdim"} <= {argument for argument, _, _ in operator(name).arguments}
+]
+ALONG = ("softmax", "log_softmax", "l2_normalize", "argmax", "logsumexp")
+
+
+@pytest.mark.parametrize("name", sorted({*REDUCING, *filter(find, ALONG)}))
+def test_nothing_is_reduced(name: str) -> None:
+    """`mean(x[:, 5:5])` is NaN, and PyTorch raises for a maximum of nothing; of what is not reduced, none may be there."""
+    with pytest.raises(Rejected) as caught:
+        operator(name)(axis=-1).infer(Facts(), f32(B, 0))
+    assert (caught.value.code, caught.value.message) == ("E0201", f"`{name}` of no elements: axis 1 has size 0")
+    operator(name)(axis=0).infer(Facts(), f32(B, 0))
+
+
+@pytest.mark.parametrize("size, correction", [(1, 1), (2, 2), (1, 3)])
+def test_a_variance_divided_by_nothing(size: int, correction: int) -> None:
+    with pytest.raises(Rejected, match=f"the variance of {size} numbers? is divided by {size - correction}"):
+        operator("var")(axis=-1, correction=correction).infer(Facts(), f32(B, size))
+    operator("var")(axis=0, correction=1).infer(Facts(), f32(B, size))
+
+
 def test_the_missing_fact_is_the_help() -> None:
     with pytest.raises(Rejected) as caught:
         operator("index")(items=(("slice", None, 5),)).infer(Facts(), f32(T))

@@ -167,7 +167,7 @@ def test_the_torch_hub_cache(spec: Callable[..., Path], theirs: dict[str, torch.
     place.parent.mkdir(parents=True)
     torch.save(theirs, place)
     assert same(began(file), theirs)
-    assert "known: IMAGENET1K_V1, IMAGENET1K_V2" in said(
+    assert "use `IMAGENET1K_V1` or `IMAGENET1K_V2`" in said(
         spec('  weights = torchvision("resnet50", "DEFAULT")', name="a")
     )
     assert "did you mean `resnet50`?" in said(spec('  weights = torchvision("resnet51", "IMAGENET1K_V2")', name="b"))

@@ -8,7 +8,7 @@ from ...sizes.facts import Facts
 from ...sizes.types import TensorType
 from ..arguments import Axis
 from .base import Example, Function, Sample
-from .rules import axis_of, need_float
+from .rules import axis_of, need_float, need_some
 
 _ONE = (Example("f32", ("B", 3)),)
 
@@ -131,7 +131,7 @@ class _AlongAxis(Function):
 
     def infer(self, facts: Facts, x: TensorType) -> TensorType:
         need_float(x, self.name)
-        axis_of(x, self.axis)
+        need_some(x, (axis_of(x, self.axis),), f"`{self.name}`")
         return x
 
 

@@ -12,7 +12,18 @@ from ..arguments import Count, Positive, Share
 from .base import Example, Function, Layer, Rejected, Sample
 from .linear import weight_and_bias
 from .positions import Left, Positions
-from .rules import common_dtype, divide, need_equal, need_f32, need_float, need_mask, need_rank, product, weight_size
+from .rules import (
+    common_dtype,
+    divide,
+    need_equal,
+    need_f32,
+    need_float,
+    need_mask,
+    need_rank,
+    need_some,
+    product,
+    weight_size,
+)
 
 _Q = Example("f32", ("B", 4, "T", 6))
 _K = Example("f32", ("B", 4, "S", 6))
@@ -65,6 +76,7 @@ class Attention(Function):
         for axis, what in ((0, "batch"), (1, "heads"), (2, "length")):
             need_equal(facts, k.shape[axis], v.shape[axis], f"`k` and `v` must have the same {what}", v)
         divide(facts, heads, k.shape[1], "heads of `q` in groups", q)
+        need_some(k, (2,), "attention")
         columns = k.shape[2]
         if mask is not None:
             need_mask(mask)
@@ -105,9 +117,7 @@ class Rope(Function):
         need_rank(x, 4, 4, "rope", "[B, heads, T, K]")
         width = x.shape[-1]
         if not isinstance(width, int):
-            raise Rejected(
-                "E0208", f"the width of `rope` must be known, but is `{width}` is not", f"the tensor is `{x}`"
-            )
+            raise Rejected("E0208", f"the width of `rope` must be known, but `{width}` is not", f"the tensor is `{x}`")
         if width % 2:
             raise Rejected("E0206", f"the width of `rope` must be even, not {width}", f"the tensor is `{x}`")
         return x

@@ -49,9 +49,16 @@ class Index(Syntax):
     def infer(self, facts: Facts, x: TensorType) -> TensorType:
         taken = sum(item is not None and item != "..." for item in self.items)
         if taken > x.rank:
-            raise Rejected("E0202", f"{taken} indices for {x.rank} axes", f"the tensor is `{x}`")
+            raise Rejected(
+                "E0202",
+                f"{taken} indices for {x.rank} axes",
+                f"the tensor is `{x}`",
+                helps=("give one index per axis at most; `none` inserts an axis and counts for none",),
+            )
         if sum(item == "..." for item in self.items) > 1:
-            raise Rejected("E0202", "`...` is allowed only once", "twice here")
+            raise Rejected(
+                "E0202", "`...` is allowed only once", "twice here", helps=("write `:` for one of the axes instead",)
+            )
         shape: list[AnySize] = []
         axis = 0
         for item in self.items:
@@ -100,7 +107,9 @@ def _slice(facts: Facts, x: TensorType, axis: int, start: Any, stop: Any) -> Any
         if value is None:
             return default
         if isinstance(value, Dim) and not facts.is_whole(value):
-            raise Rejected("E0206", f"the bound `{value}` is not whole", f"axis {axis}")
+            raise Rejected(
+                "E0206", f"the bound `{value}` is not whole", f"axis {axis}", helps=("round down with `//`",)
+            )
         return size + value if isinstance(value, int) and value < 0 else value
 
     first, last = bound(start, 0), bound(stop, size)
@@ -115,10 +124,19 @@ def _slice(facts: Facts, x: TensorType, axis: int, start: Any, stop: Any) -> Any
                 if inside is False
                 else f"`{written}` may be outside axis {axis}, which has {size}",
                 f"the tensor is `{x}`",
-                helps=() if inside is False else (f"state the bound: `require {high} >= {low}`",),
+                helps=(
+                    f"the bounds of this axis go from 0 to {size}, the first at most the second"
+                    if inside is False
+                    else f"state the bound: `require {high} >= {low}`",
+                ),
             )
     if length == 0:
-        raise Rejected("E0201", f"`{written}` is empty on axis {axis}", f"the tensor is `{x}`")
+        raise Rejected(
+            "E0201",
+            f"`{written}` is empty on axis {axis}",
+            f"the tensor is `{x}`",
+            helps=("keep at least one element: the end of a slice is not part of it",),
+        )
     return length
 
 
@@ -209,7 +227,12 @@ class Constant(Syntax):
 
     def infer(self, facts: Facts) -> TensorType:
         if isinstance(self.value, float) and not is_float(self.dtype):
-            raise Rejected("E0204", f"`{self.value}` is not `{self.dtype}`", "a fraction")
+            raise Rejected(
+                "E0204",
+                f"`{self.value}` is not `{self.dtype}`",
+                "a fraction",
+                helps=("write a whole number, or convert the tensor: `cast(f32)`",),
+            )
         return TensorType(self.dtype, ())
 
 

@@ -79,7 +79,12 @@ class _Quotient(_Arithmetic):
     def check_numbers(cls, operands: Sequence[Operand], types: Sequence[TensorType | None]) -> None:
         super().check_numbers(operands, types)
         if isinstance(operands[1], (int, float)) and operands[1] == 0:
-            raise Rejected("E0211", "division by zero", f"`{cls.syntax} {operands[1]}`")
+            raise Rejected(
+                "E0211",
+                "division by zero",
+                f"`{cls.syntax} {operands[1]}`",
+                helps=("the divisor must be another number than 0",),
+            )
 
 
 class Divide(_Quotient):

@@ -33,7 +33,7 @@ class Param(Layer):
         return TensorType("f32", need_whole(facts, self.shape))
 
     def parameters(self) -> tuple[Parameter, ...]:
-        shape = tuple(weight_size(size, f"axis {axis}") for axis, size in enumerate(self.shape))
+        shape = tuple(weight_size(size, f"axis {axis}", least=0) for axis, size in enumerate(self.shape))
         return (Parameter(name="", shape=shape, init=self.init),)
 
 

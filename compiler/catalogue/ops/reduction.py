@@ -7,8 +7,8 @@ from typing import ClassVar
 from ...sizes.facts import Facts
 from ...sizes.types import TensorType, is_float
 from ..arguments import Axes, Axis, Positive
-from .base import Example, Function, Sample
-from .rules import axes_of, axis_of, need_float, need_number
+from .base import Example, Function, Rejected, Sample
+from .rules import axes_of, axis_of, need_float, need_number, need_some, product
 
 _X = (Example("f32", ("B", "T", 3)),)
 _SAMPLES = (
@@ -27,7 +27,7 @@ class _Reduction(Function):
 
     def infer(self, facts: Facts, x: TensorType) -> TensorType:
         (need_float if self.floats else need_number)(x, self.name)
-        return reduced(x, self.axis, self.keepdim)
+        return reduced(x, self.axis, self.keepdim, self.name)
 
 
 class Sum(_Reduction):
@@ -44,7 +44,7 @@ class Sum(_Reduction):
     )
 
     def infer(self, facts: Facts, x: TensorType) -> TensorType:
-        result = reduced(x, self.axis, self.keepdim)
+        result = reduced(x, self.axis, self.keepdim, self.name)
         return result if is_float(x.dtype) else result.with_dtype("i64")
 
 
@@ -89,6 +89,18 @@ class Var(_Reduction):
     onnx = "ReduceMean, Sub, Mul, ReduceSum, Div"
     samples = (*_SAMPLES, Sample({"axis": -1, "correction": 0}, _X))
 
+    def infer(self, facts: Facts, x: TensorType) -> TensorType:
+        result = super().infer(facts, x)
+        count = product([x.shape[axis] for axis in axes_of(x, self.axis)])
+        if facts.at_most(count - self.correction, 0):
+            raise Rejected(
+                "E0201",
+                f"the variance of {count} number{'s' * (count != 1)} is divided by {count - self.correction}",
+                f"the tensor is `{x}`",
+                helps=("reduce an axis with more elements, or divide by the count: `correction = 0`",),
+            )
+        return result
+
 
 class Norm(Function):
     """Norm of vectors, (sum |x|^p)^(1/p) over axes, over all axes by default. Floats only.
@@ -110,7 +122,7 @@ class Norm(Function):
 
     def infer(self, facts: Facts, x: TensorType) -> TensorType:
         need_float(x, "norm")
-        return reduced(x, self.axis, self.keepdim)
+        return reduced(x, self.axis, self.keepdim, self.name)
 
 
 class L2Normalize(Function):
@@ -123,7 +135,7 @@ class L2Normalize(Function):
 
     def infer(self, facts: Facts, x: TensorType) -> TensorType:
         need_float(x, "l2_normalize")
-        axis_of(x, self.axis)
+        need_some(x, (axis_of(x, self.axis),), "`l2_normalize`")
         return x
 
 
@@ -145,6 +157,7 @@ class Argmax(Function):
     def infer(self, facts: Facts, x: TensorType) -> TensorType:
         need_number(x, "argmax")
         axis = axis_of(x, self.axis)
+        need_some(x, (axis,), "`argmax`")
         return TensorType("i64", (*x.shape[:axis], *x.shape[axis + 1 :]))
 
 
@@ -164,9 +177,10 @@ class Cumsum(Function):
         return x if is_float(x.dtype) else x.with_dtype("i64")
 
 
-def reduced(x: TensorType, axis: Axes, keepdim: bool) -> TensorType:
-    """The shape without the axes, or with 1 in their places."""
+def reduced(x: TensorType, axis: Axes, keepdim: bool, what: str) -> TensorType:
+    """The shape without the axes, or with 1 in their places. E0201 for an axis that is empty."""
     gone = axes_of(x, axis)
+    need_some(x, gone, f"`{what}`")
     if keepdim:
         return x.with_shape(*(1 if at in gone else size for at, size in enumerate(x.shape)))
     return x.with_shape(*(size for at, size in enumerate(x.shape) if at not in gone))

@@ -165,7 +165,10 @@ def axis_of(x: TensorType, axis: int, *, extra: int = 0) -> int:
     rank = x.rank + extra
     if not -rank <= axis < rank:
         noun = "axis" if rank == 1 else "axes"
-        raise Rejected("E0202", f"there is no axis {axis}: the tensor has {rank} {noun}", f"the tensor is `{x}`")
+        helps = (f"the axes are 0 to {rank - 1}, or -{rank} to -1 from the end",) if rank > 1 else ()
+        raise Rejected(
+            "E0202", f"there is no axis {axis}: the tensor has {rank} {noun}", f"the tensor is `{x}`", helps=helps
+        )
     return axis % rank
 
 
@@ -179,10 +182,26 @@ def axes_of(x: TensorType, axes: int | tuple[int, ...] | None) -> tuple[int, ...
     return tuple(sorted(found))
 
 
+def need_some(x: TensorType, axes: Sequence[int], what: str) -> None:
+    """E0201 where one of these axes is known to be empty: a mean of nothing is NaN, and nothing has no largest element."""
+    for axis in axes:
+        if x.shape[axis] == 0:
+            raise Rejected(
+                "E0201",
+                f"{what} of no elements: axis {axis} has size 0",
+                f"the tensor is `{x}`",
+                helps=("give this axis at least one element, where the tensor is made",),
+            )
+
+
 def need_rank(x: TensorType, low: int, high: int | None, what: str, layout: str) -> None:
     """E0202 unless the number of axes is in [low, high]."""
     if x.rank < low or (high is not None and x.rank > high):
-        raise Rejected("E0202", f"{what} takes {layout}", f"the tensor is `{x}`")
+        way = "insert an axis, such as `x[:, none]`" if x.rank < low else "merge or take away axes first"
+        axes = "axis" if x.rank == 1 else "axes"
+        raise Rejected(
+            "E0202", f"{what} takes {layout}", f"the tensor is `{x}`", helps=(f"it has {x.rank} {axes}: {way}",)
+        )
 
 
 def divide(facts: Facts, size: Size, by: Size, what: str, x: TensorType) -> Size:
@@ -216,7 +235,8 @@ def need_within(facts: Facts, size: Size, least: Size, x: TensorType, what: str)
     """E0201 unless size >= least, E0207 when that cannot be decided."""
     enough = facts.at_least(size - least, 0)
     if not enough:
-        helps = () if enough is False else (f"state the bound: `require {size} >= {least}`",)
+        known = (f"use at most {size} here, or an axis of at least {least}",)
+        helps = known if enough is False else (f"state the bound: `require {size} >= {least}`",)
         raise Rejected(
             "E0201" if enough is False else "E0207",
             f"{what} needs an axis of at least {least}" + (f", not {size}" if enough is False else ""),
@@ -228,9 +248,16 @@ def need_within(facts: Facts, size: Size, least: Size, x: TensorType, what: str)
 # ---- weights ---------------------------------------------------------------------------------------------------------
 
 
-def weight_size(size: Size, what: str) -> int:
-    """A size that a weight depends on: concrete, else E0212."""
+def weight_size(size: Size, what: str, least: int = 1) -> int:
+    """A size that a weight depends on: concrete, else E0212; of an axis that is not empty, else E0201."""
     if isinstance(size, int):
+        if size < least:
+            raise Rejected(
+                "E0201",
+                f"a weight over no elements: {what} has size {size}",
+                f"{what} is empty",
+                helps=("give this axis at least one element, where the tensor is made",),
+            )
         return size
     raise Rejected(
         "E0212",

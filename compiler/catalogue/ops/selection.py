@@ -167,6 +167,9 @@ def need_position(facts: Facts, x: TensorType, axis: int, at: Size) -> None:
         least = at + 1
         if isinstance(at, Dim) and facts.at_least(at, 0) is False:
             raise Rejected(
-                "E0208", f"a symbolic position must count from the front; `{at}` is negative", f"axis {axis}"
+                "E0208",
+                f"a symbolic position must count from the front; `{at}` is negative",
+                f"axis {axis}",
+                helps=("count from the front, or from the end with a number: `-1` is the last position",),
             )
     need_within(facts, size, least, x, f"position {at} of axis {axis}")

@@ -56,7 +56,11 @@ def image_pairs(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
     others = {name if name in ones else name.removesuffix("_mask"): path for name, path in others.items()}
     for name in ones.keys() ^ others.keys():
         has, lacks = (first, second) if name in ones else (second, first)
-        raise mistakes.files_differ(span, has, lacks, f"`{name}` is only in the first")
+        why, help = (
+            f"`{name}` is only in the first",
+            f"add the file of this name to `{lacks}`, or remove the one there is",
+        )
+        raise mistakes.files_differ(span, has, lacks, why, help)
     if not ones:
         raise mistakes.empty(span, first, "images")
     pairs = [(ones[name], others[name]) for name in sorted(ones)]

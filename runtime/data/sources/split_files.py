@@ -25,7 +25,7 @@ def read_bytes(path: Path, span: Span) -> bytes:
         near = nearest(path.name, siblings)
         raise mistakes.missing(span, path, str(path.parent / near) if near else None) from None
     except IsADirectoryError:
-        raise mistakes.unreadable(span, path, "it is a directory") from None
+        raise mistakes.a_directory(span, path) from None
     except OSError as error:
         raise mistakes.unreadable(span, path, (error.strerror or str(error)).lower()) from None
 

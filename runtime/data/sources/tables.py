@@ -115,7 +115,7 @@ def npz(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
     except (array_files.NotArrays, OSError) as error:
         raise mistakes.not_of_format(span, path, "an npz archive", mistakes.first_line(error)) from None
     if not isinstance(arrays, dict):
-        raise mistakes.not_of_format(span, path, "an npz archive", "it contains a single array; use `numpy.savez`")
+        raise mistakes.one_array(span, path)
     for name, values in arrays.items():
         columns[name] = _array(values, path, name, span)
     if not columns:

@@ -34,9 +34,7 @@ def token_file(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
     if not size:
         raise mistakes.empty(span, path, "tokens")
     if size % dtype.itemsize:
-        raise mistakes.not_of_format(
-            span, path, f"a file of `{args['dtype']}` tokens", f"{size} bytes are not a multiple of {dtype.itemsize}"
-        )
+        raise mistakes.half_a_token(span, path, size, args["dtype"], dtype.itemsize)
     stream = Stream(np.memmap(path, dtype, "r"))
     return {"tokens": stream}, len(stream), lambda token: f"{path} at token {token}", [path]
 
@@ -58,6 +56,7 @@ def parallel_text(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part
     first, second = resolve(args["first"]), resolve(args["second"])
     ones, others = _lines(first, span), _lines(second, span)
     if len(ones) != len(others):
-        raise mistakes.files_differ(span, first, second, f"{len(ones)} and {len(others)} lines")
+        why = f"{len(ones)} and {len(others)} lines"
+        raise mistakes.files_differ(span, first, second, why, "give both a line for each record, in the same order")
     columns: dict[str, Column] = {"first": Cells(ones), "second": Cells(others)}
     return columns, len(ones), lambda record: f"{first}:{record + 1}", [first, second]
