@@ -25,14 +25,15 @@ def edition_unknown(span: Span, text: str) -> Diagnostic:
     )
 
 
-def import_missing(span: Span, shown: str, why: str, near: str | None) -> Diagnostic:
-    return Diagnostic("E0315", f"cannot read `{shown}`: {why}", span, helps=meant(near))
+def import_missing(span: Span, shown: str, why: str, near: str | None, known: Sequence[str] = ()) -> Diagnostic:
+    others = f"these are known: {listed(known, 24)}" if known else "paths are relative to the file that names them"
+    helps = meant(near) or (others,)
+    return Diagnostic("E0315", f"cannot read `{shown}`: {why}", span, helps=helps)
 
 
-def import_unreadable(found: Diagnostic, span: Span, near: str | None) -> Diagnostic:
-    return replace(
-        found, span=span, helps=(*meant(near), *found.helps) or ("paths are relative to the file that names them",)
-    )
+def import_unreadable(found: Diagnostic, span: Span, near: str | None, *, missing: bool) -> Diagnostic:
+    helps = ("paths are relative to the file that names them",) if missing else found.helps
+    return replace(found, span=span, helps=meant(near) or helps)
 
 
 def import_absolute(span: Span) -> Diagnostic:
@@ -355,7 +356,8 @@ def no_keys(span: Span, name: str) -> Diagnostic:
 
 def unknown_variant(span: Span, name: str, near: str | None, has: Sequence[str]) -> Diagnostic:
     notes = (f"this spec has {listed(has, 24)}",) if has else ("this spec has no variants",)
-    return Diagnostic("E0301", f"unknown variant `{name}`", span, notes=notes, helps=meant(near))
+    helps = meant(near) or ("name one of these after `@`" if has else "leave `@` and what follows out",)
+    return Diagnostic("E0301", f"unknown variant `{name}`", span, notes=notes, helps=helps)
 
 
 def changes_nothing(span: Span, path: str) -> Diagnostic:

@@ -235,13 +235,17 @@ class Loader:
         if names[0] != "std" or len(names) < 2:
             known = ["std." + path.stem for path in sorted(STANDARD.glob("*.dlspec"))]
             why = "only `std` has names; other files are given by path, in quotes"
-            self.report.add(errors.import_missing(item.path.span, item.path.text, why, nearest(item.path.text, known)))
+            self.report.add(
+                errors.import_missing(item.path.span, item.path.text, why, nearest(item.path.text, known), known)
+            )
             return None
         file = STANDARD.joinpath(*names[1:]).with_suffix(".dlspec")
         if not file.is_file():
             known = ["std." + path.stem for path in sorted(STANDARD.glob("*.dlspec"))]
             why = "the standard library has no such file"
-            self.report.add(errors.import_missing(item.path.span, item.path.text, why, nearest(item.path.text, known)))
+            self.report.add(
+                errors.import_missing(item.path.span, item.path.text, why, nearest(item.path.text, known), known)
+            )
             return None
         return self._parsed(SpecFile("/".join(("<std>", *names[1:])) + ".dlspec", file, STANDARD), item.path.span)
 
@@ -276,11 +280,11 @@ class Loader:
             return None
         file = self._read(place)
         if isinstance(file, Diagnostic):
-            near = None
-            if not place.real.exists() and place.real.parent.is_dir():
+            near, missing = None, not place.real.exists()
+            if missing and place.real.parent.is_dir():
                 others = sorted(place.real.parent.glob("*.dlspec"))[:500]
                 near = nearest(place.real.name, [other.name for other in others])
-            self.report.add(errors.import_unreadable(file, span, near))
+            self.report.add(errors.import_unreadable(file, span, near, missing=missing))
             return None
         return None if file is None else (place, file)
 

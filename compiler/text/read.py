@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import stat
+from itertools import islice
 from pathlib import Path
 
 from ..messages.diagnostics import Diagnostic
+from ..messages.names import nearest
 from ..messages.source import Source, Span
 
+COMPARED = 1000  # names of a folder that are compared with one that is not there
 LARGEST = 1 << 20  # bytes; the largest spec known has nine thousand
 
 
@@ -47,15 +50,23 @@ def _read(path: Path, name: str, code: str) -> Source | Diagnostic:
         with path.open("rb") as file:
             data = file.read(LARGEST + 1)
     except FileNotFoundError:
-        return Diagnostic(code, f"there is no file `{name}`", nowhere)
+        helps = ("check the path: it starts at the current directory",)
+        return Diagnostic(code, f"there is no file `{name}`", nowhere, helps=_near(path, name) or helps)
     except IsADirectoryError:
-        return Diagnostic(code, f"`{name}` is a directory, not a spec", nowhere)
+        return Diagnostic(code, f"`{name}` is a directory, not a spec", nowhere, helps=("name a file in it",))
     except OSError as error:
-        return Diagnostic(code, f"`{name}` cannot be read: {(error.strerror or 'unknown reason').lower()}", nowhere)
+        why = (error.strerror or "unknown reason").lower()
+        return Diagnostic(code, f"`{name}` cannot be read: {why}", nowhere, helps=("name a file that can be read",))
     except ValueError:  # a NUL in the path
-        return Diagnostic(code, f"`{name}` is not a path", nowhere)
+        return Diagnostic(code, f"`{name}` is not a path", nowhere, helps=("write a path without NUL characters",))
     if len(data) > LARGEST:
-        return Diagnostic("E0101", f"`{name}` is too large for a spec", nowhere, notes=("a spec has at most 1 MiB",))
+        return Diagnostic(
+            "E0101",
+            f"`{name}` is too large for a spec",
+            nowhere,
+            notes=("a spec has at most 1 MiB",),
+            helps=("keep data in files of their own, which `data` and `weights` name",),
+        )
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -70,3 +81,13 @@ def _read(path: Path, name: str, code: str) -> Source | Diagnostic:
             helps=(f"the file looks like {looks}: save it as UTF-8",),
         )
     return Source(name, text)
+
+
+def _near(path: Path, name: str) -> tuple[str, ...]:
+    """The help with the spec of the folder that was most likely meant, if there is one; `name` is the path as written."""
+    try:
+        names = [entry.stem for entry in islice(path.parent.iterdir(), COMPARED) if entry.suffix == ".dlspec"]
+    except OSError:
+        return ()
+    near = path.stem if path.stem in names else nearest(path.stem, names)
+    return () if near is None else (f"did you mean `{Path(name).with_name(f'{near}.dlspec')}`?",)
