@@ -228,7 +228,13 @@ class CsvFile:
                 yield piece, following[0]
 
     def _bytes(self) -> BufferedReader | BytesIO:
-        return self.path.open("rb") if self.content is None else BytesIO(self.content)
+        if self.content is not None:
+            return BytesIO(self.content)
+        try:
+            return self.path.open("rb")
+        except OSError:
+            read_bytes(self.path, self.span)  # reports what is wrong
+            raise
 
     # ---- the exact reader --------------------------------------------------------------------------------------------------
 
