@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv as csv_format
 import hashlib
+import os
 import sys
 from array import array
 from collections import Counter
@@ -228,13 +229,7 @@ class CsvFile:
                 yield piece, following[0]
 
     def _bytes(self) -> BufferedReader | BytesIO:
-        if self.content is not None:
-            return BytesIO(self.content)
-        try:
-            return self.path.open("rb")
-        except OSError:
-            read_bytes(self.path, self.span)  # reports what is wrong
-            raise
+        return self.path.open("rb") if self.content is None else BytesIO(self.content)
 
     # ---- the exact reader --------------------------------------------------------------------------------------------------
 
@@ -255,11 +250,9 @@ class CsvFile:
 
 def _state(path: Path, span: Span) -> tuple[int, int]:
     """What changes where a file does."""
-    try:
-        found = path.stat()
-    except OSError:
+    if not is_pipe(path) and (path.is_dir() or not os.access(path, os.R_OK)):
         read_bytes(path, span)  # reports what is wrong
-        raise
+    found = path.stat()
     return found.st_size, found.st_mtime_ns
 
 
