@@ -304,11 +304,16 @@ class PhaseBinder:
         shared = self.expressions.open("lets", "step", section.span)
         updates: list[Update] = []
         known = [net.name for net in self.names.nets if net.name]
+        seen: dict[str, Span] = {}
         for item in steps:
             name, span = self._argument_name(item)
             if name not in known:
                 self.report.add(training_errors.step_net(span, name, nearest(name, known), known))
                 continue
+            if name in seen:
+                self.report.add(training_errors.step_twice(span, name, seen[name]))
+                continue
+            seen[name] = span
             inner = self.reader.section(
                 f"step {name}",
                 item.entries or top_level.Entries(item.span, ()),

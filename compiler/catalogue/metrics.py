@@ -25,6 +25,7 @@ class Metric(Function):
 class _OfClasses(Metric):
     """Class numbers against logits along `axis`."""
 
+    refuses = "outside"
     reads = "scores"
     target = "class"
 
@@ -121,6 +122,7 @@ class Perplexity(Metric):
     ignore: int | None = None
 
     direction = "min"
+    refuses = "outside"
     reads = "logits"
     target = "class"
     example = "metrics { ppl = perplexity(steps, words, ignore = 0) }"

@@ -335,6 +335,17 @@ def step_net(span: Span, name: str, near: str | None, nets: Sequence[str]) -> Di
     return Diagnostic("E0301", f"there is no net `{name}` to update", span, "not a net", helps=helps)
 
 
+def step_twice(span: Span, name: str, first: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0408",
+        f"two `step` sections update `{name}`",
+        span,
+        "second",
+        (Label(first, "first"),),
+        helps=("give one of them both losses: `loss { first = ..; second = .. }`",),
+    )
+
+
 def unused_let(span: Span, name: str) -> Diagnostic:
     return Diagnostic("W0403", f"`{name}` is never read", span, "unused", helps=("remove it",))
 

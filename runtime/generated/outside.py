@@ -47,14 +47,15 @@ def explained(spec: Spec, nets: Mapping[str, nn.Module]) -> Iterator[None]:
                 "a position lies outside of its table", helps=("the same command with `--device cpu` shows where",)
             ) from error
         refused = next((name for name, pattern in _SAYS.items() if pattern.search(str(error))), None)
-        frame = _generated(error.__traceback__)
-        if refused is None or frame is None:
+        frame, line = _generated(error.__traceback__), _metric(error.__traceback__)
+        if refused is None or (frame is None and not line):
             raise
-        line = linecache.getline(frame.tb_frame.f_code.co_filename, frame.tb_lineno).strip()
+        if frame is not None:
+            line = linecache.getline(frame.tb_frame.f_code.co_filename, frame.tb_lineno).strip()
         found = _mentioned(spec, refused, line)
         if not found:
             raise
-        module = frame.tb_frame.f_locals.get("self")
+        module = frame.tb_frame.f_locals.get("self") if frame is not None else None
         path = next((_full(name, at) for name, net in nets.items() for at, m in net.named_modules() if m is module), "")
         raise Failed(errors.refused(refused, found, path, _numbers(error.__traceback__))) from error
 
@@ -67,6 +68,17 @@ def _generated(trace: TracebackType | None) -> TracebackType | None:
             found = trace
         trace = trace.tb_next
     return found
+
+
+def _metric(trace: TracebackType | None) -> str:
+    """The name of the metric that was being added up (that is not generated source): what adds is called as its entry."""
+    entries = {entry.__name__: name for name, entry in METRICS.items()}
+    while trace is not None:
+        adding = type(trace.tb_frame.f_locals.get("self")).__name__
+        if adding in entries and trace.tb_frame.f_code.co_name == "sums":
+            return entries[adding]
+        trace = trace.tb_next
+    return ""
 
 
 def _full(net: str, path: str) -> str:
