@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,9 @@ from ..compiler.messages.printable import one_line
 from . import console
 from .choice import Choice
 from .failure import warnings_shown
+from .misused import Misused
+
+FORMATS = ("text", "json", "jsonl", "csv", "parquet")
 
 
 @click.command("predict")
@@ -21,63 +24,75 @@ from .failure import warnings_shown
 @click.option(
     "--format",
     "form",
-    type=Choice(["text", "json", "csv"]),
-    default="text",
-    help="Output format (default: text).",
+    type=Choice(list(FORMATS)),
+    help="Output format (default: by the ending of -o, else csv; text without -o).",
 )
+@click.option(
+    "-o", "output", metavar="OUT", type=click.Path(path_type=Path), help="Write the predictions to this file."
+)
+@click.option("--probabilities", is_flag=True, help="Print the probability of every class.")
 @click.option("--device", default="auto", metavar="auto|cpu|cuda[:N]|mps", help="Device to run on (default: auto).")
-def command(model: Path, inputs: tuple[Path, ...], form: str, device: str) -> int:
+def command(
+    model: Path, inputs: tuple[Path, ...], form: str | None, output: Path | None, probabilities: bool, device: str
+) -> int:
     """Predict on new inputs with a run or an ONNX file.
 
-    INPUT is a .npz, .npy or .csv file, a pipe with CSV, an image or a text. An .onnx file does not need torch.
+    INPUT is a table (.csv, .parquet, .feather, .jsonl), a pipe with CSV, arrays (.npz, .npy, .json), an image, a directory of images
+    or a text, as the model was trained on; other columns are ignored. An .onnx file does not need torch.
     """
-    if model.suffix == ".onnx":
-        rows, notes = exported(model, inputs, device)
+    chosen = "csv" if form == "text" and output is not None else form or _by_ending(output)
+    if chosen == "parquet" and output is None:
+        raise Misused("parquet is not printed", "name a file: `-o OUT.parquet`")
+    from ..runtime import api
+    from ..runtime.inference import writers
+
+    with warnings_shown():
+        found = api.predict_batches(model, inputs, device=device)
+        first = next(found)
+    notes = first.notes
+    raw = model.suffix == ".onnx"  # a file's numbers are shown as the graph gives them too
+    rows = (part.rows(probabilities=probabilities, raw=raw) for part in chain((first,), found))
+    if output is not None:
+        count = writers.write(output, chosen, rows)
+        console.out(f"{output}   {count:,} predictions")
+    elif chosen == "text":
+        _printed(rows)
     else:
-        from ..runtime import api
-
-        with warnings_shown():
-            prediction = api.predict(model, inputs, device=device)
-        rows, notes = prediction.rows(), prediction.notes
-    if form == "json":
-        from ..runtime.writing import json_text
-
-        console.out(json_text(rows))
-    elif form == "csv":
-        import csv
-
-        text = io.StringIO()
-        writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        console.out(text.getvalue().rstrip("\n"))
-    else:
-        for line in table(rows):
-            console.out(line)
+        for text in writers.lines(chosen, rows):
+            console.out(text)
     for line in notes:
         console.err(f"note: {line}")
     return 0
 
 
-def exported(model: Path, inputs: Sequence[Path], device: str) -> tuple[list[dict[str, Any]], list[str]]:
-    """A row a record from an ONNX file, and what to say of outputs that the file cannot explain."""
-    from ..runtime.inference import answers, input_files
-    from ..runtime.inference.session import Session
-
-    session = Session(model, "cpu" if device == "cpu" else "cuda" if device.startswith("cuda") else "auto")
-    names, arrays = input_files.read(session.inputs, inputs, session.columns)
-    outputs = answers.in_units(session.predict(arrays), session.answers)
-    return answers.rows(names, outputs, session.answers, raw=True), answers.notes(session.answers, list(outputs))
+def _by_ending(output: Path | None) -> str:
+    """The format of a file by its name."""
+    if output is None:
+        return "text"
+    found = {".ndjson": "jsonl", ".pq": "parquet"}.get(output.suffix.lower(), output.suffix.lower()[1:])
+    return found if found in FORMATS else "csv"
 
 
-def table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Aligned columns under their names; where a class is named, its probabilities are left to `--format json`."""
+def _printed(parts: Iterator[Sequence[Mapping[str, Any]]]) -> None:
+    """Aligned columns; the widths of what is printed in the first batch hold for all."""
+    widths: list[int] = []
+    for number, rows in enumerate(parts):
+        for line in table(rows, widths)[1 if number else 0 :]:
+            console.out(line)
+
+
+def table(rows: Sequence[Mapping[str, Any]], least: list[int] | None = None) -> list[str]:
+    """Aligned columns under their names; where a class is named, its probabilities are left to `--probabilities`. `least` are
+    widths of columns, which grow to those of these rows."""
     if not rows:
         return ["no records"]
     told = any(name.split()[-1] in ("class", "probability") for name in rows[0])
     names = [name for name in rows[0] if not told or not isinstance(rows[0][name], list)]
     cells = [names, *([cell(row.get(name)) for name in names] for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(names))]
+    if least is not None:
+        widths = [max(pair) for pair in zip(widths, least or widths, strict=True)]
+        least[:] = widths
     return ["  ".join(f"{text:<{width}}" for text, width in zip(row, widths, strict=True)).rstrip() for row in cells]
 
 

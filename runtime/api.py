@@ -6,13 +6,16 @@ imported where they are used, since each loads torch, ONNX or ONNX Runtime and `
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .checkpoints.runs import as_json, compare
 from .exporting.halves import without_kernels
 from .exporting.options import ExportOptions
+from .inference import answering
+from .inference.prediction import Prediction, joined
+from .inference.session import Session
 from .run import Run
 from .spec import Loaded, SpecError, load, spec_errors
 from .training.events import Listener, Note, silent
@@ -20,10 +23,21 @@ from .training.options import TrainOptions
 
 if TYPE_CHECKING:
     from .exporting.export import Exported
-    from .inference.predict import Prediction
     from .weights.foreign import Written
 
-__all__ = ["Loaded", "Run", "SpecError", "evaluate", "export", "export_weights", "load", "predict", "runs", "train"]
+__all__ = [
+    "Loaded",
+    "Run",
+    "SpecError",
+    "evaluate",
+    "export",
+    "export_weights",
+    "load",
+    "predict",
+    "predict_batches",
+    "runs",
+    "train",
+]
 
 
 def train(
@@ -88,16 +102,28 @@ def evaluate(
 def predict(
     run: Run | str | Path, inputs: Any, *, device: str = "auto", data_root: str | Path | None = None
 ) -> Prediction:
-    """What the run's model predicts for raw records: files (`.npz`, `.csv`, images, text) or arrays by source field.
+    """What a run or an exported file (`.onnx`, without torch) predicts for raw records: files (tables, arrays, images, texts),
+    directories of images, or arrays by source field.
 
     The inputs go through the same preprocessing as in training; see `Prediction` for what comes back.
     """
+    return joined(predict_batches(run, inputs, device=device, data_root=data_root))
+
+
+def predict_batches(
+    run: Run | str | Path, inputs: Any, *, device: str = "auto", data_root: str | Path | None = None
+) -> Iterator[Prediction]:
+    """What `predict` gives, a batch at a time: for inputs that do not fit in memory."""
+    if not isinstance(run, Run) and Path(run).suffix == ".onnx":
+        place = "cpu" if device == "cpu" else "cuda" if device.startswith("cuda") else "auto"
+        yield from answering.stream(Session(run, place), inputs)
+        return
     from .inference import predict
     from .training.reopen import reopen
 
     opened = reopen(run if isinstance(run, Run) else Run(run), device, data_root)
     with spec_errors(opened.sources):
-        return predict.predict(opened, inputs)
+        yield from predict.stream(opened, inputs)
 
 
 def runs(*places: str | Path) -> list[dict[str, Any]]:

@@ -7,11 +7,13 @@ record's number by the finaliser of SplitMix64 (Steele, Lea and Flood, 2014), in
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import torch
 
 _GOLDEN = 0x9E3779B97F4A7C15
 _MIX_1 = 0xBF58476D1CE4E5B9
@@ -45,11 +47,15 @@ def permutation(base: int, count: int) -> NDArray[np.int64]:
 
 def as_tensor(keys: NDArray[np.uint64]) -> torch.Tensor:
     """Keys as i64, which torch can compute with."""
+    import torch
+
     return torch.from_numpy(keys.view(np.int64))
 
 
 def uniform(keys: torch.Tensor, count: int) -> torch.Tensor:
     """Numbers in [0, 1) for each key: f32 [len(keys), count]."""
+    import torch
+
     steps = torch.arange(1, count + 1, dtype=torch.int64, device=keys.device) * _signed(_GOLDEN)
     z = keys[:, None] + steps
     z = (z ^ _shifted(z, 30)) * _signed(_MIX_1)
@@ -58,8 +64,17 @@ def uniform(keys: torch.Tensor, count: int) -> torch.Tensor:
     return _shifted(z, 40).to(torch.float32) * 2.0**-24
 
 
+def uniform_array(keys: NDArray[np.uint64], count: int) -> NDArray[np.float32]:
+    """The same numbers as `uniform`, without torch."""
+    with np.errstate(over="ignore"):
+        z = _mix(keys[:, None] + np.arange(1, count + 1, dtype=np.uint64) * np.uint64(_GOLDEN))
+    return (z >> np.uint64(40)).astype(np.float32) * np.float32(2.0**-24)
+
+
 def normal(keys: torch.Tensor, count: int) -> torch.Tensor:
     """Standard normal numbers for each key, by Box and Muller: f32 [len(keys), count]."""
+    import torch
+
     pairs = uniform(keys, 2 * ((count + 1) // 2)).reshape(len(keys), -1, 2)
     radius = torch.sqrt(-2.0 * torch.log1p(-pairs[..., 0]))
     angle = 2.0 * torch.pi * pairs[..., 1]
@@ -82,11 +97,15 @@ def seed(*words: int | str) -> int:
 
 def generator(*words: int | str, device: Any = "cpu") -> torch.Generator:
     """A torch generator seeded by these words."""
+    import torch
+
     return torch.Generator(device=device).manual_seed(seed(*words))
 
 
 def seed_torch(seed: int, step: int, device: torch.device) -> None:
     """Seeds the generators that dropout and its kin draw from, by (seed, rank 0, step)."""
+    import torch
+
     number = key(seed, "device", 0, step) & (2**63 - 1)
     torch.manual_seed(number)
     if device.type == "cuda":

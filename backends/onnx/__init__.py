@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from .form import Form
+from .form import Form, Lookup
 from .graph import MissingWeight
 from .lower import lower
 from .weights import Stored, stored
 from .write import to_bytes, write_linked, write_packed
 
-__all__ = ["Form", "MissingWeight", "Stored", "lower", "stored", "to_bytes", "write_linked", "write_packed"]
+__all__ = ["Form", "Lookup", "MissingWeight", "Stored", "lower", "stored", "to_bytes", "write_linked", "write_packed"]

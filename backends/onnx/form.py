@@ -6,6 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
+@dataclass(frozen=True)
+class Lookup:
+    """An input of strings, one a record: `names` are the strings by number. `lower`: in lower case, of ASCII letters, before that."""
+
+    names: tuple[str, ...]
+    lower: bool = False
+
+
 @dataclass(frozen=True, kw_only=True)
 class Form:
     """What a lowering is asked for beyond the model.
@@ -13,6 +21,7 @@ class Form:
     `fix` gives sizes to dimensions by name. `precision` is what f32 becomes inside the graph; inputs and outputs keep the spec's
     types. `quantize` (`int8`, `int4`) is what the weights of linear layers become (`quantize.py`). `cached` is the form with
     keys and values of earlier positions, used for generation (`cache.py`). `metadata` go into the file.
+    `lookups` are inputs of whole numbers that the file takes as strings.
     """
 
     fix: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -20,6 +29,7 @@ class Form:
     quantize: str | None = None
     cached: bool = False
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+    lookups: Mapping[str, Lookup] = field(default_factory=dict[str, Lookup])
 
 
 #: Whole sequences in f32.

@@ -15,6 +15,8 @@ from .weights import Stored, Weight, Weights
 from .write import external
 
 OPSET, IR_VERSION = 23, 11
+#: Versions of other domains, where not 1.
+DOMAINS = {"ai.onnx.ml": 4}
 
 DATA_TYPES = {
     "f16": ir.DataType.FLOAT16, "bf16": ir.DataType.BFLOAT16, "f32": ir.DataType.FLOAT, "f64": ir.DataType.DOUBLE,
@@ -22,7 +24,7 @@ DATA_TYPES = {
     "u8": ir.DataType.UINT8, "bool": ir.DataType.BOOL,
 }  # fmt: skip
 
-Attribute: TypeAlias = "int | float | str | Sequence[int] | ir.Graph"
+Attribute: TypeAlias = "int | float | str | Sequence[int] | Sequence[str] | ir.Graph"
 
 
 def attribute(name: str, value: Attribute) -> ir.Attr:
@@ -34,7 +36,9 @@ def attribute(name: str, value: Attribute) -> ir.Attr:
         return ir.AttrString(name, value)
     if isinstance(value, ir.Graph):
         return ir.AttrGraph(name, value)
-    return ir.AttrInt64s(name, value)
+    if value and all(isinstance(each, str) for each in value):
+        return ir.AttrStrings(name, [str(each) for each in value])
+    return ir.AttrInt64s(name, [int(each) for each in value])
 
 
 class MissingWeight(Exception):

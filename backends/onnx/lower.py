@@ -34,8 +34,8 @@ from ...compiler.messages.diagnostics import Failed
 from ...compiler.sizes.dims import Dim, Size, substitute, var, variables
 from ...compiler.sizes.types import TensorType
 from .cache import PAST, Cache
-from .form import PLAIN, Form
-from .graph import DATA_TYPES, IR_VERSION, OPSET, GraphBuilder, dimension_text
+from .form import PLAIN, Form, Lookup
+from .graph import DATA_TYPES, DOMAINS, IR_VERSION, OPSET, Attribute, GraphBuilder, dimension_text
 from .lowering import BACKEND, Use, defaults, lowering_of
 from .tensor import Tensor
 from .weights import Weights
@@ -99,10 +99,25 @@ class _Lowering:
             graph_inputs.append(value)
             self.graph.learn_sizes(value, type.shape)
             inner = value
+            if given.name in self.form.lookups:
+                inner = self.looked_up(value, self.form.lookups[given.name])
             if type.dtype == "f32" and self.graph.precision != "f32":
                 inner = self.graph.node("Cast", value, to=int(self.graph.data_type("f32")))
             environment[given.id] = Tensor(self.graph, inner, type)
         return graph_inputs, environment
+
+    def looked_up(self, value: ir.Value, lookup: Lookup) -> ir.Value:
+        """The numbers of strings. One that has no number gets one that is in no table: an embedding refuses it, a one-hot vector of
+        it is 0."""
+        value.type = ir.TensorType(ir.DataType.STRING)
+        if lookup.lower:  # the locale `C` is there on every machine
+            value = self.graph.node("StringNormalizer", value, case_change_action="LOWER", locale="C")
+        numbers: dict[str, Attribute] = {
+            "keys_strings": list(lookup.names),
+            "values_int64s": list(range(len(lookup.names))),
+            "default_int64": 2**63 - 1,
+        }
+        return self.graph.nodes_of("LabelEncoder", [value], numbers, domain="ai.onnx.ml")[0]
 
     def declare(self, name: str, type: TensorType) -> ir.Value:
         shape = ir.Shape([dimension_text(size) for size in type.shape])
@@ -124,7 +139,7 @@ class _Lowering:
         nodes = _alive(self.graph.nodes, outputs)
         read = {value for node in nodes for value in _read(node)}
         initializers = [value for value in self.graph.initializers.values() if value in read]
-        imports = {"": OPSET, **{node.domain: 1 for node in nodes if node.domain}}
+        imports = {"": OPSET, **{node.domain: DOMAINS.get(node.domain, 1) for node in nodes if node.domain}}
         graph = ir.Graph(
             inputs, outputs, nodes=nodes, initializers=initializers, opset_imports=imports, name=self.model.name
         )

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..catalogue import DRAWS, LOSSES, METHODS, METRICS, OPTIMIZERS, SEGMENTS, SOURCES, SPLITS, TRANSFORMS
 from ..catalogue.arguments import read
-from ..catalogue.entry import MISSING
+from ..catalogue.entry import MISSING, Entry
 from ..catalogue.ops import find
 from ..catalogue.ops.base import Op, Operand, Rejected
 from ..ir.faults import Fault, entered, node_place
@@ -216,15 +216,15 @@ def operator_of(name: str, role: str) -> type[Op] | None:
     return find(name)
 
 
-def wrong_arguments(kind: type[Op], given: Mapping[str, Any]) -> str | None:
-    """What is wrong with the static arguments of an operator, `init` apart; None when nothing is."""
+def wrong_arguments(kind: type[Entry], given: Mapping[str, Any]) -> str | None:
+    """What is wrong with the static arguments of an operator or transform, `init` apart; None when nothing is."""
     declared = {name: (annotation, default) for name, annotation, default in kind.arguments if name != "init"}
     for name in given:
         if name not in declared:
             return f"`{kind.name}` has no argument `{name}`"
     for name, (annotation, default) in declared.items():
         if name not in given:
-            if default is Op.MISSING:
+            if default is MISSING:
                 return f"the argument `{name}` is missing"
             continue
         try:

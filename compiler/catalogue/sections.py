@@ -126,7 +126,7 @@ EXPORT = SectionKeys(
             "preprocess",
             "`true` or `false`",
             "`false`",
-            "Puts the transforms of the data that ONNX can express into the graph (`scale`, `normalize`, `one_hot`, ..).",
+            "Puts the transforms of the data that ONNX can express into the graph (`scale`, `normalize`, `one_hot`, `category`, ..), and behind its outputs the way back to the units of the data.",
             "preprocess = true",
         ),
         Key(

@@ -36,6 +36,9 @@ class Source(Entry):
     lines: ClassVar[bool] = False
     #: Ends of names of files that hold such records, so that `dlc predict` reads them: `.csv`.
     suffixes: ClassVar[tuple[str, ...]] = ()
+    #: Where such a file may be cut so that its pieces can be read one after another: behind a line, one in which no quote is open,
+    #: or between rows; "" for one that is read whole.
+    pieces: ClassVar[Literal["", "lines", "quoted lines", "rows"]] = ""
 
     @classmethod
     def fields(cls, args: dict[str, Any]) -> dict[str, ItemType] | None:
@@ -63,6 +66,7 @@ class Csv(Source):
     path: Path
 
     suffixes = (".csv",)
+    pieces = "quoted lines"
     example = 'source = csv("rows.csv")'
 
     @classmethod
@@ -76,6 +80,7 @@ class Parquet(Source):
     path: Path
 
     suffixes = (".parquet",)
+    pieces = "rows"
     example = 'source = parquet("rows.parquet")'
 
 
@@ -85,6 +90,7 @@ class Feather(Source):
     path: Path
 
     suffixes = (".feather", ".arrow")
+    pieces = "rows"
     example = 'source = feather("rows.feather")'
 
 
@@ -94,6 +100,7 @@ class Jsonl(Source):
     path: Path
 
     suffixes = (".jsonl",)
+    pieces = "lines"
     example = 'source = jsonl("rows.jsonl")'
 
 
@@ -197,6 +204,7 @@ class TextLines(Source):
     path: Path
 
     lines = True
+    pieces = "lines"
     example = 'source = text_lines("sentences.txt")'
 
     @classmethod

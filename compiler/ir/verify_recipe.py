@@ -62,6 +62,28 @@ def _place(kind: str, name: str) -> str:
     return f"{kind} `{name}`" if name else kind
 
 
+def data_faults(place: str, data: DataSet) -> list[Fault]:
+    """The faults of the nodes and fields of a `data` section."""
+    found: list[Fault] = []
+    for position, node in enumerate(data.nodes):
+        where = f"{place}, node {position} `{node.op}`"
+        if node.id != position:
+            found.append(Fault(where, f"has the number {node.id}"))
+        for id in node.inputs:
+            if not 0 <= id < position:
+                found.append(Fault(where, f"reads node {id}, which is not before it"))
+        count = DATA_NODES.get(node.op)
+        if count is not None and len(node.inputs) != count:
+            found.append(Fault(where, f"reads {len(node.inputs)} nodes, where {count} are needed"))
+    for field in data.fields:
+        where = f"{place}, field `{field.name}`"
+        if not 0 <= field.node < len(data.nodes):
+            found.append(Fault(where, f"there is no node {field.node}"))
+        if [str(size) for size in field.type.shape[:1]] != ["B"]:
+            found.append(Fault(where, f"`{field.type}` does not begin with the batch axis `B`"))
+    return found
+
+
 class _Check:
     def __init__(self, spec: Spec) -> None:
         self.spec, self.recipe = spec, spec.recipe
@@ -109,23 +131,8 @@ class _Check:
     # ---- data ----------------------------------------------------------------------------------------------------------
 
     def data(self, place: str, data: DataSet) -> None:
-        for position, node in enumerate(data.nodes):
-            where = f"{place}, node {position} `{node.op}`"
-            if node.id != position:
-                self.say(where, f"has the number {node.id}")
-            for id in node.inputs:
-                if not 0 <= id < position:
-                    self.say(where, f"reads node {id}, which is not before it")
-            count = DATA_NODES.get(node.op)
-            if count is not None and len(node.inputs) != count:
-                self.say(where, f"reads {len(node.inputs)} nodes, where {count} are needed")
+        self.faults += data_faults(place, data)
         self.once(f"{place}, fields", [field.name for field in data.fields])
-        for field in data.fields:
-            where = f"{place}, field `{field.name}`"
-            if not 0 <= field.node < len(data.nodes):
-                self.say(where, f"there is no node {field.node}")
-            if [str(size) for size in field.type.shape[:1]] != ["B"]:
-                self.say(where, f"`{field.type}` does not begin with the batch axis `B`")
         for kind, name in _compared(data.where):
             if kind == "node" and not (isinstance(name, int) and 0 <= name < len(data.nodes)):
                 self.say(f"{place}, where", f"there is no node {name}")
@@ -363,4 +370,4 @@ def _patterns(foreign: Foreign) -> Iterator[str]:
         yield from _patterns(item)
 
 
-__all__ = ["DATA_NODES", "recipe_faults"]
+__all__ = ["DATA_NODES", "data_faults", "recipe_faults"]

@@ -16,11 +16,12 @@ from ...compiler.messages.diagnostics import Failed
 from ...compiler.sizes.dims import Dim
 from ...compiler.sizes.types import shape_text
 from . import cells, mistakes, text_columns
-from .fitting import no_number
+from .arrays.text_use import Place
 from .graph import Graph, Part, Records
+from .nodes import no_number
 from .table import Numbers
 from .text_columns import Selected
-from .values import DTYPES, Place, Value, is_cells
+from .values import DTYPES, Value, is_cells
 
 Bad = Callable[[int], Failed]  # what is wrong with a record of a batch
 

@@ -1,4 +1,4 @@
-"""Image files to u8 tensors, by Pillow.
+"""Image files to u8 arrays, by Pillow.
 
 Turned as a viewer shows them (EXIF orientation). Images become RGB: palettes are looked up, 16-bit values scaled to
 8 bits, CMYK converted, transparency left out. A mask is read as the numbers in its file, those of a palette
@@ -15,9 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from ...compiler.messages.source import Span
 from . import mistakes
@@ -33,7 +31,7 @@ FEW = 8  # so many files are decoded one after another: threads cost more
 LUMINANCE = np.array([0.299, 0.587, 0.114])  # of red, green and blue, ITU-R BT.601
 
 
-def images(paths: Sequence[Path | Encoded], gray: bool, span: Span, workers: int | None = None) -> list[Tensor]:
+def images(paths: Sequence[Path | Encoded], gray: bool, span: Span, workers: int | None = None) -> list[Pixels]:
     """Each file as u8 [3, height, width], or as a mask [height, width] when `gray`; decoded by `workers` threads (None:
     one a core, eight at most; 0: by the calling thread)."""
     _load_formats(span)
@@ -53,7 +51,7 @@ def _load_formats(span: Span) -> None:
     Image.init()
 
 
-def image(path: Path | Encoded, gray: bool, span: Span) -> Tensor:
+def image(path: Path | Encoded, gray: bool, span: Span) -> Pixels:
     """One file as u8 [3, height, width], or as a mask [height, width] when `gray`."""
     _load_formats(span)
     from PIL import Image, ImageOps
@@ -71,7 +69,7 @@ def image(path: Path | Encoded, gray: bool, span: Span) -> Tensor:
         raise mistakes.not_an_image(span, path, "its format is not known") from None
     except Exception as error:  # noqa: BLE001 - a damaged file raises anything
         raise mistakes.not_an_image(span, path, mistakes.first_line(error)) from None
-    return torch.from_numpy(pixels if gray else np.ascontiguousarray(pixels.transpose(2, 0, 1)))
+    return pixels if gray else np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
 
 def _colours(opened: Image) -> Pixels:

@@ -16,9 +16,9 @@ from ...compiler.ir.data import DataFacts, DataField, DataSet, FieldFacts
 from ..writing import write_text, writing
 from . import declared, vocabulary
 from .feed import Data, open_data
+from .nodes import vocabulary_size
 from .streams import Part
 from .table import Cells, Numbers, Stream
-from .transforms.text import vocabulary_size
 
 LOOKED_AT = 256  # records that are computed at a time
 RANGED_AT = 1 << 20  # numbers of one column that are looked at at a time

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -11,11 +10,9 @@ from torch import Tensor
 
 from ...compiler.catalogue import transforms
 from ...compiler.ir.data import DataNode
-from ...compiler.messages.diagnostics import Failed
-from ...compiler.messages.source import Span
-from . import cells, mistakes, streams
+from . import mistakes, windows
 from .graph import Graph, Part, Records
-from .table import Cells, Numbers
+from .nodes import no_number
 from .transforms import learning
 from .transforms.number import NothingToLearn
 from .values import Value, joined
@@ -30,7 +27,7 @@ def fit(graph: Graph, part: Part) -> None:
         if not transform.learns or node.id in graph.fitted:
             continue
         if node.type.kind == "stream":
-            value = streams.stretch(graph, graph.nodes[node.inputs[0]], part)
+            value = windows.stretch(graph, graph.nodes[node.inputs[0]], part)
             _check_numbers(graph, node, value, np.arange(*part.stream), holes=transform.fills)
             graph.fitted[node.id] = _learned(graph, node, value)
             continue
@@ -62,23 +59,3 @@ def _check_numbers(graph: Graph, node: DataNode, value: Value, records: Records,
     if not bool(good.all()):
         record = int(records[int((~good).nonzero()[0])])
         raise no_number(graph, node, node.span, record, "", holes=holes)
-
-
-def no_number(graph: Graph, node: DataNode, span: Span, record: int, name: str, *, holes: bool = False) -> Failed:
-    """What to say of a record that gives no finite number: the column below `node` that is to blame, else the field."""
-    place = graph.table.place(record)
-    for name_of_column in graph.columns_of(node):
-        column = graph.table.columns[name_of_column]
-        name = name or name_of_column
-        if isinstance(column, Numbers) and column.array.ndim == 1 and not np.isfinite(column.array[record]):
-            return mistakes.not_finite(span, name_of_column, place)
-        if not isinstance(column, Cells):
-            continue
-        cell = column[record].strip()
-        if column.rule.is_missing(cell):
-            if not holes:
-                return mistakes.empty_cell(span, place, name_of_column, cell)
-            continue
-        if column.rule.number_text(cell) is not None and math.isinf(np.float32(cells.number(cell, column.rule))):
-            return mistakes.infinite(span, place, name_of_column, cell)
-    return mistakes.not_finite(span, name, place)

@@ -6,54 +6,35 @@ chunk of batches at a time, on the device, with numbers that are pure functions 
 
 from __future__ import annotations
 
-import math
-import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ...compiler.catalogue import transforms
 from ...compiler.catalogue.transforms import Transform
-from ...compiler.ir.data import DataNode, DataSet
-from ...compiler.messages.diagnostics import Failed
+from ...compiler.ir.data import DataNode
 from .. import randomness
-from . import cells, decode, mistakes, streams, text_columns
+from . import cells, mistakes, streams, text_columns, windows
+from .arrays.number import NotBelow
+from .arrays.text_use import Place, TextUse
 from .draw import Draw, Records
+from .nodes import Nodes, as_text
 from .streams import Part
-from .table import Cells, Images, Numbers, Ragged, Stream, Table, column_numbers, not_a_number
+from .text_columns import Selected
 from .transforms import function
-from .transforms.text import mlm_mask, vocabulary_size
-from .values import Place, TextUse, Value, each, is_cells, moved, packed, taken
+from .transforms.text import mlm_mask
+from .values import Value, each, is_cells, moved, packed, taken
 
 
 @dataclass
-class Graph:
-    """A section's nodes over one table. `fitted` is what fitted nodes learned, by node number. `workers` is how many
-    threads prepare data (None: as many as fit the machine; 0: none)."""
-
-    section: DataSet
-    table: Table
-    root: Path
-    fitted: dict[int, dict[str, Any]] = field(default_factory=dict)
-    workers: int | None = None
-
-    def __post_init__(self) -> None:
-        self.nodes: Mapping[int, DataNode] = {node.id: node for node in self.section.nodes}
+class Graph(Nodes):
+    """A section's nodes, computed with torch."""
 
     # ---- which nodes -------------------------------------------------------------------------------------------------------
-
-    def real(self, identifier: int, training: bool) -> int:
-        """The node that is used here in this mode: a `choose` is one of its inputs."""
-        node = self.nodes[identifier]
-        while node.op == "choose":
-            node = self.nodes[node.inputs[0 if training else 1]]
-        return node.id
 
     def needed(self, targets: list[int], training: bool) -> list[int]:
         """The nodes that these need, in order."""
@@ -136,8 +117,7 @@ class Graph:
             case "source":
                 return self.read(node, records)
             case "columns":
-                columns = [column_numbers(self.table, name, records, node.span) for name in self.column_names(node)]
-                return torch.stack([torch.from_numpy(column) for column in columns], 1).to(torch.float32)
+                return torch.from_numpy(self.numbers_of_columns(node, records))
             case "tuple":
                 names = ("first", "second", "third", "fourth", "fifth", "sixth")
                 return dict(zip(names, inputs, strict=False))
@@ -148,7 +128,7 @@ class Graph:
                 pass
         transform = transforms.of(op)
         if transform.windows:
-            return streams.windows(self, node, part, positions, draw if training else None, device)
+            return windows.windows(self, node, part, positions, draw if training else None, device)
         value = inputs[0]
         if isinstance(value, dict) and not transform.joins:
             members = value
@@ -172,13 +152,16 @@ class Graph:
                 return self._image(transform, value, args, u)
             case "texts" | "words":
                 texts = self.texts(value) if transform.takes == "texts" else value
-                return apply(texts, TextUse(node, learned, place, self._path, self.columns_of(node)))
+                return apply(texts, TextUse(node, learned, place, self.path_of, self.columns_of(node)))
             case "tokens":
                 return self._mlm(node, value, u, records)
             case _ if node.type.kind == "words":
                 return [words[args.get("start") : args.get("stop", args.get("n"))] for words in value]
             case _:
-                return each(self.as_numbers(node, value, records), lambda x: apply(x, args))
+                try:
+                    return each(self.as_numbers(node, value, records), lambda x: apply(x, args))
+                except NotBelow as wrong:
+                    raise mistakes.not_below(node.span, place(wrong.at), wrong.number, wrong.n) from None
 
     def _image(self, transform: type[Transform], value: Value, args: Mapping[str, Any], u: Tensor | None) -> Value:
         if u is None:
@@ -202,20 +185,12 @@ class Graph:
         assert isinstance(items, list)
         if keys is None:  # the same mask at every evaluation
             keys = randomness.as_tensor(randomness.record_keys(randomness.key("mlm_mask", node.id), records))
-        vocabulary = max(self._vocabulary(node) or _largest(items) + 1, node.args["mask"] + 1)
+        vocabulary = max(self.vocabulary_of(node) or _largest(items) + 1, node.args["mask"] + 1)
         found: list[Any] = [
             mlm_mask(item[None], node.args, randomness.uniform(keys[i : i + 1], 2 * len(item)), vocabulary)
             for i, item in enumerate(items)
         ]
         return {name: packed([part[name][0] for part in found]) for name in ("ids", "labels")}
-
-    def _vocabulary(self, node: DataNode) -> int | None:
-        """How many numbers the `vocab` below a node gives; None where another transform makes them."""
-        while node.inputs:
-            node = self.nodes[self.real(node.inputs[0], False)]
-            if transforms.of(node.op).stands_for == "words":
-                return vocabulary_size(node.args, self.fitted[node.id])
-        return None
 
     def _uniform(self, node: DataNode, draw: Draw | None, value: Value | None = None) -> Tensor | None:
         """What a random transform draws: numbers, or keys where it depends on the record how many."""
@@ -231,56 +206,13 @@ class Graph:
 
     def read(self, node: DataNode, records: Records) -> Value:
         """A source field for these records."""
-        column = self.table.column(node.args["field"], node.span)
-        match column:
-            case Numbers(array):
-                return self._tensor(node, array[records], lambda at: int(records[at[0]]))
-            case Cells():
-                return column.select(records)
-            case Ragged(arrays):
-                return packed([self._array(node, arrays[i], i) for i in records.tolist()])
-            case Images(paths, gray):
-                return packed(decode.images([paths[i] for i in records.tolist()], gray, node.span, self.workers))
-            case Stream():
-                raise mistakes.no_windows(node.span)
-
-    def _array(self, node: DataNode, array: NDArray[Any] | None, record: int) -> Tensor:
-        if array is None:
-            raise mistakes.missing_value(node.span, self.table.place(record), node.args["field"])
-        return self._tensor(node, array, lambda _: record)
-
-    def _tensor(self, node: DataNode, array: NDArray[Any], record: Callable[[Any], int]) -> Tensor:
-        """An array as a tensor; `record` is that of an index in it."""
-        if array.dtype == np.uint64 and array.size and int(array.max()) >= 2**63:
-            at = tuple(np.argwhere(array >= 2**63)[0].tolist())
-            place = self.table.place(record(at))
-            raise mistakes.out_of_range(node.span, node.args["field"], place, str(int(array[at])), "i64")
-        wider = {"uint16": np.int32, "uint32": np.int64, "uint64": np.int64}
-        return torch.from_numpy(np.ascontiguousarray(array.astype(wider.get(array.dtype.name, array.dtype))))
-
-    def column_names(self, node: DataNode) -> list[str]:
-        """The columns of a `columns` node: those that it learned, by name, in whatever order another table has them; until
-        then those of the table."""
-        if node.id in self.fitted:
-            names = self.fitted[node.id]["names"]
-            lacking = [name for name in names if name not in self.table.columns]
-            if lacking:
-                raise mistakes.columns_missing(node.span, self.table.name, lacking, names, list(self.table.order))
-        else:
-            for name in node.args["except"]:
-                self.table.column(name, node.span)
-            names = [name for name in self.table.order if name not in node.args["except"]]
-        if not names:
-            raise mistakes.no_columns(node.span, self.table.name, node.args["except"])
-        return names
-
-    def columns_of(self, node: DataNode) -> list[str]:
-        """Names of the columns that a node is made from."""
-        if node.op == "source":
-            return [node.args["field"]]
-        if node.op == "columns":
-            return self.column_names(node)
-        return [name for identifier in node.inputs for name in self.columns_of(self.nodes[identifier])]
+        found = self.column(node, records)
+        if isinstance(found, Selected):
+            return found
+        if isinstance(found, list):
+            arrays = bool(found) and isinstance(found[0], np.ndarray)
+            return packed([torch.from_numpy(item) for item in found]) if arrays else found
+        return torch.from_numpy(found)
 
     def as_numbers(self, node: DataNode, value: Value, records: Records) -> Value:
         """Cells as numbers (NaN is a missing one), where a transform of numbers reads them. Raises Failed for a cell that is
@@ -292,28 +224,11 @@ class Graph:
         except cells.NotANumber as wrong:
             raise self.bad_cell(node, value[wrong.position], int(records[wrong.position])) from None
 
-    def bad_cell(self, node: DataNode, cell: str, record: int) -> Failed:
-        """What to say of a cell that is not a number: it is one of the columns below `node`."""
-        for name in self.columns_of(node):
-            column = self.table.columns[name]
-            if isinstance(column, Cells) and column[record] == cell:
-                return not_a_number(self.table, name, record, node.span)
-        return mistakes.not_a_number(node.span, self.table.place(record), node.name or node.op, cell, False)
-
     def texts(self, value: Value) -> Any:
         """Numbers as texts: a missing one is empty, as it is in a table of texts."""
         if isinstance(value, Tensor):
-            return [_text(item) for item in value.tolist()]
+            return [as_text(item) for item in value.tolist()]
         return value
-
-    def _path(self, path: str) -> Path:
-        return Path(os.path.normpath(self.root / path))
-
-
-def _text(item: Any) -> str:
-    if isinstance(item, bool):
-        return "true" if item else "false"
-    return "" if isinstance(item, float) and math.isnan(item) else str(item)
 
 
 def _largest(items: list[Any]) -> int:

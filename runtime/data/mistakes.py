@@ -227,6 +227,15 @@ def not_whole(span: Span, field: str, place: str, value: float) -> Failed:
     )
 
 
+def not_below(span: Span, place: str, number: int, n: int) -> Failed:
+    return _fail(
+        "E0205",
+        f"{place}: {number} is not a number from 0 to {n - 1}",
+        span,
+        helps=(f"fix the value, or write `one_hot({number + 1})`" if number >= n else "fix the value",),
+    )
+
+
 def unknown_category(span: Span, place: str, name: str, known: Sequence[str], fitted: bool) -> Failed:
     near = nearest(name, known)
     listed = f'name them all, with "{name}": `category("{known[0] if known else "a"}", ..)`'

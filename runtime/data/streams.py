@@ -1,36 +1,19 @@
-"""Streams: a sequence that is not a record yet, and the windows that are cut from it.
-
-Transforms of a stream work on each value alone, so they are done on the windows, when these are cut.
-"""
+"""Streams: a sequence that is not a record yet, and which windows are cut from it. Works without torch."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from ...compiler.catalogue import transforms
 from ...compiler.ir.data import DataNode, DataSet, Split
-from .. import randomness
 from . import mistakes
-from .draw import Draw, Records
+from .nodes import Nodes
 from .table import Stream, Table, column_numbers
-from .transforms import function
-
-
-class Nodes(Protocol):
-    """What a stream asks of the graph it lies in (`graph.Graph`)."""
-
-    table: Table
-    fitted: dict[int, dict[str, Any]]
-    nodes: Mapping[int, DataNode]
-
-    def real(self, identifier: int, training: bool) -> int: ...
 
 
 def cuts(section: DataSet) -> list[DataNode]:
@@ -43,7 +26,7 @@ class Part:
     """Which records a split has, and for a stream where its values begin and end."""
 
     split: Split
-    records: Records
+    records: NDArray[np.int64]
     stream: tuple[int, int] = (0, 0)
 
     def __len__(self) -> int:
@@ -64,32 +47,6 @@ def part(split: Split, begin: int, end: int, nodes: list[DataNode]) -> Part:
     return Part(split, np.arange(min(counts), dtype=np.int64), (begin, end))
 
 
-def windows(
-    graph: Nodes, node: DataNode, part: Part, positions: Records, draw: Draw | None, device: torch.device
-) -> Tensor:
-    """The windows at these positions, [positions, n]: i64 of tokens, f32 of numbers. With `draw` those of
-    `random_window` begin anywhere."""
-    n = node.args["n"]
-    begin, end = part.stream
-    if transforms.of(node.op).random and draw is not None:
-        u = randomness.record_keys(randomness.key(draw.base, "node", node.id), draw.records)
-        starts = (u % np.uint64(end - begin - n + 1)).astype(np.int64) + begin
-    else:  # an epoch of training rounds its windows up: read in order, the last one overlaps with that before it
-        starts = begin + positions * node.args.get("stride", n)
-        starts = np.minimum(starts, end - n)
-    source, *nodes = below(graph, node)
-    cut = _stream(graph, source)[starts[:, None] + np.arange(n)]
-    x = torch.from_numpy(cut.astype(np.float32 if cut.dtype.kind == "f" else np.int64)).to(device)
-    return _transformed(graph, x, nodes)
-
-
-def stretch(graph: Nodes, node: DataNode, part: Part) -> Tensor:
-    """All values of a part as they come out of a stream's node: [values]."""
-    source, *nodes = [*below(graph, node), node]
-    values = torch.from_numpy(np.ascontiguousarray(_stream(graph, source)[slice(*part.stream)]))
-    return _transformed(graph, values, nodes)
-
-
 def below(graph: Nodes, node: DataNode) -> list[DataNode]:
     """What leads to a node of a stream, first the source, without the node."""
     found: list[DataNode] = []
@@ -99,18 +56,23 @@ def below(graph: Nodes, node: DataNode) -> list[DataNode]:
     return found[::-1]
 
 
-def _stream(graph: Nodes, source: DataNode) -> NDArray[Any]:
+def values_of(graph: Nodes, source: DataNode) -> NDArray[Any]:
     column = graph.table.column(source.args["field"], source.span)
     assert isinstance(column, Stream)
     return column.array
 
 
-def _transformed(graph: Nodes, x: Tensor, nodes: list[DataNode]) -> Tensor:
-    for node in nodes:
-        apply = function(node.op)
-        assert apply is not None
-        x = apply(x, {**node.args, **graph.fitted.get(node.id, {})})
-    return x
+def in_order(part: Part, node: DataNode, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where windows begin that go through a stream in order: the last one of an epoch of training, which rounds their number up,
+    overlaps with that before it."""
+    begin, end = part.stream
+    return np.minimum(begin + positions * node.args.get("stride", node.args["n"]), end - node.args["n"])
+
+
+def cut(nodes: Nodes, node: DataNode, starts: NDArray[np.int64]) -> NDArray[Any]:
+    """The windows that begin there, as the source has them: [windows, n], i64 of tokens, f32 of numbers."""
+    found = values_of(nodes, below(nodes, node)[0])[starts[:, None] + np.arange(node.args["n"])]
+    return found.astype(np.float32 if found.dtype.kind == "f" else np.int64)
 
 
 # ---- vocabulary of texts -----------------------------------------------------------------------------------------------
@@ -141,10 +103,10 @@ def renumbered(stream: Stream, names: list[str]) -> Stream:
 # ---- streams of other tables -------------------------------------------------------------------------------------------
 
 
-def as_streams(section: DataSet, table: Table) -> Table:
-    """A table that was given for prediction, its columns made streams where the section has streams."""
+def as_streams(nodes: Iterable[DataNode], table: Table) -> Table:
+    """A table that was given for prediction, its columns made streams where these nodes read streams."""
     columns = dict(table.columns)
-    for node in section.nodes:
+    for node in nodes:
         if node.op != "source" or node.type.kind != "stream" or isinstance(columns.get(node.args["field"]), Stream):
             continue
         name = node.args["field"]

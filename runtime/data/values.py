@@ -6,20 +6,18 @@ strings. Texts that come from a column as they are stay a part of it (`Selected`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, TypeGuard, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from ...compiler.ir.data import DataNode
+from .arrays.number import NotBelow
 from .text_columns import Selected
 
 Value: TypeAlias = "Tensor | list[Any] | Selected | dict[str, Any]"
-Place: TypeAlias = Callable[[int], str]
 
 DTYPES: dict[str, torch.dtype] = {
     "f16": torch.float16, "bf16": torch.bfloat16, "f32": torch.float32, "f64": torch.float64, "i8": torch.int8,
@@ -45,7 +43,13 @@ def each(value: Value, function: Callable[[Tensor], Tensor]) -> Value:
     if isinstance(value, Tensor):
         return function(value)
     assert isinstance(value, list)
-    return packed([function(item[None])[0] for item in value])
+    found: list[Tensor] = []
+    for at, item in enumerate(value):
+        try:
+            found.append(function(item[None])[0])
+        except NotBelow as wrong:
+            raise NotBelow(at, wrong.number, wrong.n) from None
+    return packed(found)
 
 
 def taken(value: Value, index: Tensor) -> Value:
@@ -97,24 +101,20 @@ def size_of(value: Value) -> int:
     return sum(item.numel() * item.element_size() if isinstance(item, Tensor) else 64 + len(item) for item in value)
 
 
+def as_value(found: Any) -> Value:
+    """What a function of `arrays` gives, as tensors."""
+    if isinstance(found, dict):
+        return {name: as_value(member) for name, member in found.items()}
+    return torch.from_numpy(found) if isinstance(found, np.ndarray) else [torch.from_numpy(item) for item in found]
+
+
+def on_the_cpu(function: Callable[..., NDArray[Any]], x: Tensor, *args: Any) -> Tensor:
+    """A function of `arrays` on a tensor in the memory of the processor."""
+    return torch.from_numpy(np.ascontiguousarray(function(x.numpy(), *args)))
+
+
 def as_float(x: Tensor) -> Tensor:
     """Floats; u8 is read as value / 255."""
     if x.dtype == torch.uint8:
         return x.to(torch.float32) / 255
     return x if x.is_floating_point() else x.to(torch.float32)
-
-
-@dataclass(frozen=True)
-class TextUse:
-    """A transform of texts in its place: `place` names a record in a message, `path` finds a file that is named in the spec,
-    `columns` are the columns of the source that the texts are from."""
-
-    node: DataNode
-    fitted: Mapping[str, Any]
-    place: Place
-    path: Callable[[str], Path]
-    columns: Sequence[str] = ()
-
-    @property
-    def args(self) -> Mapping[str, Any]:
-        return self.node.args

@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,26 +24,29 @@ from ...compiler.messages.diagnostics import Failed
 from .. import locks
 from ..destination import refuse_foreign
 from ..failure import BadInput, InUse, RunFailure
-from ..inference.answers import as_json
+from ..inference.answers import Answer, as_json
 from ..run import Run
 from ..spec import Loaded
 from ..training.edited import warn_of_edits
 from ..writing import drop_empty, writing
+from . import pipeline
 from .chosen_weights import ChosenWeights, array_of, choose_weights, missing, saved
 from .options import ExportOptions
 from .outputs import answers_of
 from .parity import Disagrees, Parity, verify
-from .preprocessing import pipeline, with_preprocessing
+from .preprocessing import described, with_preprocessing
 from .reference_model import module_of
 from .request import Request, processor, request_of
+from .units import in_units
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What the graph is made from: a model, whole or cut, and the spec that holds its bodies."""
+    """What the graph is made from: a model, whole or cut, and the spec that holds its bodies; and what its outputs stand for."""
 
     spec: Spec
     model: Model
+    answers: Mapping[str, Answer] = field(default_factory=dict[str, Answer])
 
 
 @dataclass(frozen=True)
@@ -121,27 +124,44 @@ def _subject(request: Request, weights: ChosenWeights) -> tuple[Subject, ChosenW
     what the metadata say about preprocessing."""
     section, train = request.section, request.train
     if section is None:
-        return Subject(request.spec, request.model), weights, ""
-    subject = Subject(*cut(request.spec, request.model, inputs=section.inputs, tail=request.spec.bodies[section.tail]))
+        return (
+            Subject(request.spec, request.model, answers_of(request, request.spec.body_of(request.model))),
+            weights,
+            "",
+        )
+    spec, model = cut(request.spec, request.model, inputs=section.inputs, tail=request.spec.bodies[section.tail])
+    subject = Subject(spec, model, answers_of(request, spec.body_of(model)))
     if train is None:
         return subject, weights, ""
     data, fitted = request.spec.recipe.dataset(train.data), request.fitted()
-    described = pipeline(data, train, section.inputs, fitted if section.preprocess else None)
+    told = described(data, train, section.inputs, fitted if section.preprocess else None)
     if section.preprocess:
         spec, model, constants = with_preprocessing(subject.spec, subject.model, data, train, fitted)
-        subject, weights = Subject(spec, model), replace(weights, values={**weights.values, **constants})
-    return subject, weights, described
+        answers = subject.answers
+        if request.precision == "f32":  # values in the units of the data may exceed what f16 holds
+            spec, model, more, answers = in_units(spec, model, answers)
+            constants = {**constants, **more}
+        subject, weights = Subject(spec, model, answers), replace(weights, values={**weights.values, **constants})
+    return subject, weights, told
 
 
 def _lowered(request: Request, subject: Subject, weights: ChosenWeights, preprocessing: str) -> Any:
     """The ONNX model. Raises BadInput for weights that lack one of the graph's."""
-    quantize, answers = request.quantize, answers_of(request, subject.spec.body_of(subject.model))
+    body = subject.spec.body_of(subject.model)
+    quantize, answers = request.quantize, subject.answers
+    inputs = [value.name for value in body.inputs]
+    data = request.pipeline(inputs)
     form = Form(
         fix=request.fix,
         precision=request.precision,
         quantize=quantize.name if quantize is not None else None,
         cached=request.options.cached,
-        metadata={**request.metadata(weights.words, preprocessing), "dlc.outputs": as_json(answers)},
+        lookups={name: found.lookup for name, found in request.lookups(inputs).items()},
+        metadata={
+            **request.metadata(weights.words, preprocessing),
+            "dlc.outputs": as_json(answers),
+            "dlc.data": pipeline.as_json(data, [answer.field for answer in answers.values()]),
+        },
     )
     try:
         made = lower(subject.spec, subject.model, weights.values, form)
@@ -213,7 +233,11 @@ def _compared(request: Request, subject: Subject, weights: ChosenWeights, staged
             code=not_finite.CODE,
         )
     try:
-        parity = verify(module, staged, subject.spec, subject.model, precision=request.written_as, fix=request.fix)
+        inputs = [value.name for value in subject.spec.body_of(subject.model).inputs]
+        strings = {name: found.lookup.names for name, found in request.lookups(inputs).items()}
+        parity = verify(
+            module, staged, subject.spec, subject.model, precision=request.written_as, fix=request.fix, strings=strings
+        )
     except BadInput as error:  # it is not the user's input that is bad here
         raise RunFailure(
             f"ONNX Runtime cannot run what was exported in {request.written_as}, so nothing was compared",
@@ -240,7 +264,8 @@ def _place(files: list[Path], path: Path, weights: ChosenWeights) -> list[Path]:
 
 
 def _port(value: Any) -> str:
-    dtype = next(name for name, data_type in DATA_TYPES.items() if data_type == value.dtype)
+    named = {data_type: name for name, data_type in DATA_TYPES.items()}
+    dtype = named.get(value.dtype, "string")
     return f"{value.name} {dtype}[{', '.join(str(d) for d in value.shape)}]"
 
 

@@ -129,15 +129,18 @@ def verify(
     precision: str = "f32",
     fix: Mapping[str, int] | None = None,
     seed: int = 0,
+    strings: Mapping[str, Sequence[str]] | None = None,
 ) -> Parity:
-    """Compares a file with the module it was made from; `spec` and `model` say what the inputs are."""
+    """Compares a file with the module it was made from; `spec` and `model` say what the inputs are. `strings` are those by
+    number of inputs that the file takes as strings."""
     body = spec.body_of(model)
     sessions: dict[Level, Session] = {level: Session(path, "cpu", optimization=level) for level in LEVELS}
     names = [result.name or "output" for result in body.outputs]
     reference = module.eval()
     rows: list[Row] = []
     for number, sizes in enumerate(choose_sizes(spec, model, sessions["all"], fix or {})):
-        drawn = inputs_of.draws(spec, body, {**sizes, **(fix or {})}, (seed, number))
+        draws = inputs_of.draws(spec, body, {**sizes, **(fix or {})}, (seed, number))
+        drawn = (_with_names(inputs, strings or {}) for inputs in draws)
         inputs, made = _computed(spec, reference, body, drawn)
         expected = {
             n: v.cpu().numpy() for n, v in zip(names, made if isinstance(made, tuple) else (made,), strict=False)
@@ -145,7 +148,7 @@ def verify(
         compared: list[Row] = []
         for level, session in sessions.items():
             for steps in _ways(session, sizes):
-                found = _predicted(session, body, inputs, steps)
+                found = _predicted(session, body, _as_strings(inputs, strings or {}), steps)
                 compared += [
                     _compare(
                         Row(name, sizes, level, 0.0, 0.0, TOLERANCES[precision], steps),
@@ -160,6 +163,16 @@ def verify(
             compared = [replace(row, tolerance=max(row.tolerance, ROUNDINGS * own[row.output])) for row in compared]
         rows += compared
     return Parity(tuple(rows))
+
+
+def _with_names(inputs: Mapping[str, Array], names: Mapping[str, Sequence[str]]) -> dict[str, Array]:
+    """Inputs whose numbers have names where they need one."""
+    return {name: array % len(names[name]) if name in names else array for name, array in inputs.items()}
+
+
+def _as_strings(inputs: Mapping[str, Array], names: Mapping[str, Sequence[str]]) -> dict[str, Array]:
+    """Inputs as the file takes them."""
+    return {name: np.array(names[name], object)[array] if name in names else array for name, array in inputs.items()}
 
 
 def rounding(module: nn.Module, inputs: Sequence[Array], expected: Mapping[str, Array]) -> dict[str, float]:

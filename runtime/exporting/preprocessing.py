@@ -17,11 +17,12 @@ import numpy as np
 from ...compiler.catalogue import transforms
 from ...compiler.catalogue.transforms.image import IMAGENET_MEAN, IMAGENET_STD
 from ...compiler.ir.data import DataNode, DataSet
-from ...compiler.ir.model import Init, Instance, Model, Operand, OpNode, Parameter, Scalar, Spec, Value, WeightNode
+from ...compiler.ir.model import Model, Scalar, Spec, Value
 from ...compiler.ir.train import Train
 from ...compiler.messages.source import Span
 from ...compiler.sizes.dims import Size
-from ...compiler.sizes.types import TensorType, is_float
+from ...compiler.sizes.types import TensorType
+from .added import Added
 
 
 def with_preprocessing(
@@ -54,7 +55,7 @@ def with_preprocessing(
     return spec.model_copy(update={"bodies": (*spec.bodies, changed), "models": models}), made, builder.constants
 
 
-def pipeline(data: DataSet, train: Train, names: Sequence[str], fitted: Mapping[int, Mapping[str, Any]] | None) -> str:
+def described(data: DataSet, train: Train, names: Sequence[str], fitted: Mapping[int, Mapping[str, Any]] | None) -> str:
     """The whole pipeline of the inputs as JSON, for the metadata: every transform with its arguments and what it learned,
     in order, and whether the graph holds it. `fitted` is None when the graph holds none of it."""
     found: dict[str, list[dict[str, Any]]] = {}
@@ -143,6 +144,10 @@ def builder(op: str) -> bool:
     return all(hasattr(_Builder, name) for name in _steps(op))
 
 
+#: A share of the deviation by which f32 may be off in a mean. The mean of years, or of times in seconds, is subtracted in two parts.
+LOST = 1e-6
+
+
 @dataclass(frozen=True)
 class _Step:
     """A transform in its place; its constants are at `path`."""
@@ -153,14 +158,8 @@ class _Step:
     path: str
 
 
-class _Builder:
+class _Builder(Added):
     """Operator nodes in front of a body. The methods named as transforms add what these compute."""
-
-    def __init__(self, first: int) -> None:
-        self.next = first
-        self.nodes: list[OpNode | WeightNode] = []
-        self.instances: list[Instance] = []
-        self.constants: dict[str, np.ndarray[Any, Any]] = {}
 
     def apply(
         self, value: Value, chain: Sequence[DataNode], data: DataSet, fitted: Mapping[int, Mapping[str, Any]]
@@ -176,60 +175,15 @@ class _Builder:
                 shape = (shape[0], channels, *shape[2:])
         dtype = _dtype_before(data, chain[0])
         assert dtype is not None
-        raw = Value(id=self._id(), type=TensorType(dtype, shape), name=value.name)
+        raw = Value(id=self.fresh(), type=TensorType(dtype, shape), name=value.name)
         x = raw
         for number, node in enumerate(chain):
             x = self._transform(x, node, fitted.get(node.id, {}), f"preprocess.{value.name}.{number}")
         if x.type.dtype != value.type.dtype or x is raw:
-            x = self._cast(x, value.type.dtype, chain[-1].span)
+            x = self.cast(x, value.type.dtype, chain[-1].span)
         last = self.nodes[-1]
         self.nodes[-1] = last.model_copy(update={"outputs": (value.model_copy(update={"name": ""}),)})
         return raw
-
-    def _id(self) -> int:
-        self.next += 1
-        return self.next - 1
-
-    def _op(
-        self, op: str, inputs: tuple[Operand, ...], type: TensorType, span: Span, args: dict[str, Any] | None = None
-    ) -> Value:
-        made = Value(id=self._id(), type=type)
-        self.nodes.append(OpNode(op=op, args=args or {}, inputs=inputs, outputs=(made,), span=span))
-        return made
-
-    def _cast(self, x: Value, dtype: str, span: Span) -> Value:
-        return self._op("cast", (x.id,), TensorType(dtype, x.type.shape), span, {"dtype": dtype})
-
-    def _float(self, x: Value, span: Span) -> Value:
-        return x if x.type.dtype == "f32" else self._cast(x, "f32", span)
-
-    def _as_float(self, x: Value, span: Span) -> Value:
-        """Floats; bytes are read as value / 255."""
-        if x.type.dtype != "u8":
-            return x if is_float(x.type.dtype) else self._cast(x, "f32", span)
-        x = self._cast(x, "f32", span)
-        return self._op("divide", (x.id, Scalar(value=255.0)), x.type, span)
-
-    def _constant(self, path: str, value: Any, span: Span, shape: tuple[int, ...] | None = None) -> Operand:
-        """A number as it is, a list as a buffer."""
-        array = np.asarray(value, np.float32)
-        if array.ndim == 0:
-            return Scalar(value=float(array))
-        array = array.reshape(shape) if shape is not None else array
-        self.constants[path] = array
-        nested = _nested(array.tolist())
-        parameter = Parameter(name="", shape=array.shape, init=Init(name="constant", args={"v": nested}), buffer=True)
-        self.instances.append(
-            Instance(path=path, op="Buffer", args={"value": nested}, parameters=(parameter,), span=span)
-        )
-        made = Value(id=self._id(), type=TensorType("f32", array.shape))
-        self.nodes.append(
-            OpNode(op="Buffer", args={"value": nested}, instance=path, inputs=(), outputs=(made,), span=span)
-        )
-        return made.id
-
-    def _binary(self, op: str, x: Value, y: Operand, span: Span) -> Value:
-        return self._op(op, (x.id, y), x.type, span)
 
     def _transform(self, x: Value, node: DataNode, fitted: Mapping[str, Any], path: str) -> Value:
         step = _Step(node.args, fitted, node.span, path)
@@ -240,60 +194,62 @@ class _Builder:
     # ---- transforms by their names ---------------------------------------------------------------------------------------
 
     def scale(self, x: Value, step: _Step) -> Value:
-        return self._binary("times", self._float(x, step.span), Scalar(value=float(step.args["k"])), step.span)
+        return self.binary("times", self.as_f32(x, step.span), Scalar(value=float(step.args["k"])), step.span)
 
     def normalize(self, x: Value, step: _Step) -> Value:
         named = step.args["mean"] == "imagenet"
         mean, std = (IMAGENET_MEAN, IMAGENET_STD) if named else (step.args["mean"], step.args["std"])
         channels = (-1, 1, 1) if x.type.rank == 4 else None
-        return self._shifted(self._as_float(x, step.span), step, mean, std, channels)
+        return self._shifted(self.as_float(x, step.span), step, mean, std, channels)
 
     def standardize(self, x: Value, step: _Step) -> Value:
-        return self._shifted(self._float(x, step.span), step, step.fitted["mean"], step.fitted["std"], None)
+        mean, std = (np.asarray(step.fitted[name], np.float64) for name in ("mean", "std"))
+        x, coarse = self.as_f32(x, step.span), mean.astype(np.float32)
+        rest = mean - coarse
+        if np.abs(rest / std).max(initial=0.0) > LOST:
+            x = self.binary("minus", x, self.constant(f"{step.path}.coarse", coarse, step.span), step.span)
+            mean = rest
+        return self._shifted(x, step, mean, std, None)
 
     def _shifted(self, x: Value, step: _Step, mean: Any, std: Any, shape: tuple[int, ...] | None) -> Value:
-        x = self._binary("minus", x, self._constant(f"{step.path}.mean", mean, step.span, shape), step.span)
-        return self._binary("divide", x, self._constant(f"{step.path}.std", std, step.span, shape), step.span)
+        x = self.binary("minus", x, self.constant(f"{step.path}.mean", mean, step.span, shape), step.span)
+        return self.binary("divide", x, self.constant(f"{step.path}.std", std, step.span, shape), step.span)
 
     def impute(self, x: Value, step: _Step) -> Value:
-        x = self._float(x, step.span)
-        missing = self._op("not_equal", (x.id, x.id), TensorType("bool", x.type.shape), step.span)
-        fill = self._constant(f"{step.path}.fill", step.fitted["fill"], step.span)
-        return self._op("where", (missing.id, fill, x.id), x.type, step.span)
+        x = self.as_f32(x, step.span)
+        missing = self.op("not_equal", (x.id, x.id), TensorType("bool", x.type.shape), step.span)
+        fill = self.constant(f"{step.path}.fill", step.fitted["fill"], step.span)
+        return self.op("where", (missing.id, fill, x.id), x.type, step.span)
 
     def clip(self, x: Value, step: _Step) -> Value:
-        x = self._float(x, step.span)
+        x = self.as_f32(x, step.span)
         bounds = {name: step.args[name] for name in ("min", "max") if step.args[name] is not None}
         if not bounds:
             return x
-        return self._op("clamp", (x.id,), x.type, step.span, {"min": None, "max": None, **bounds})
+        return self.op("clamp", (x.id,), x.type, step.span, {"min": None, "max": None, **bounds})
 
     def log1p(self, x: Value, step: _Step) -> Value:
-        x = self._binary("plus", self._float(x, step.span), Scalar(value=1.0), step.span)
-        return self._op("log", (x.id,), x.type, step.span)
+        x = self.binary("plus", self.as_f32(x, step.span), Scalar(value=1.0), step.span)
+        return self.op("log", (x.id,), x.type, step.span)
 
     def threshold(self, x: Value, step: _Step) -> Value:
-        above = self._op("greater", (x.id, Scalar(value=step.args["v"])), TensorType("bool", x.type.shape), step.span)
-        return self._cast(above, "i64", step.span)
+        above = self.op("greater", (x.id, Scalar(value=step.args["v"])), TensorType("bool", x.type.shape), step.span)
+        return self.cast(above, "i64", step.span)
 
     def rgb(self, x: Value, step: _Step) -> Value:
         if x.type.shape[1] == 3:
             return x
         shape = (x.type.shape[0], 3, *x.type.shape[2:])
-        return self._op("expand", (x.id,), TensorType(x.type.dtype, shape), step.span, {"shape": shape})
+        return self.op("expand", (x.id,), TensorType(x.type.dtype, shape), step.span, {"shape": shape})
 
     def to_float(self, x: Value, step: _Step) -> Value:
-        return self._as_float(x, step.span)
+        return self.as_float(x, step.span)
 
     def one_hot(self, x: Value, step: _Step) -> Value:
         n, span = int(step.args["n"]), step.span
-        x = x if x.type.dtype == "i64" else self._cast(x, "i64", span)
+        x = x if x.type.dtype == "i64" else self.cast(x, "i64", span)
         raised: tuple[Size, ...] = (*x.type.shape, 1)
-        column = self._op("index", (x.id,), TensorType("i64", raised), span, {"items": ("...", None)})
-        numbers = self._op("arange", (), TensorType("i64", (n,)), span, {"n": n})
-        same = self._op("equal", (column.id, numbers.id), TensorType("bool", (*x.type.shape, n)), span)
-        return self._cast(same, "f32", span)
-
-
-def _nested(value: Any) -> Any:
-    return tuple(_nested(item) for item in value) if isinstance(value, list) else value
+        column = self.op("index", (x.id,), TensorType("i64", raised), span, {"items": ("...", None)})
+        numbers = self.op("arange", (), TensorType("i64", (n,)), span, {"n": n})
+        same = self.op("equal", (column.id, numbers.id), TensorType("bool", (*x.type.shape, n)), span)
+        return self.cast(same, "f32", span)

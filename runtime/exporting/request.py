@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,15 @@ from ...compiler.messages import export as errors
 from ...compiler.messages.diagnostics import Failed
 from ...compiler.messages.names import nearest
 from .. import destination
+from ..data.arrays.batches import Pipeline
 from ..failure import BadInput
 from ..inference.columns import Columns, as_json
 from ..run import Run
 from ..spec import Loaded
 from .columns import columns_of
+from .lookups import Held, held
 from .options import ExportOptions
+from .pipeline import pipeline_of
 
 PRECISIONS = ("f32", "f16", "bf16")
 
@@ -42,6 +46,7 @@ class Request:
     path: Path
     precision: str
     options: ExportOptions
+    root: Path  # where the files lie that the data section names
 
     @property
     def quantize(self) -> EntryUse | None:
@@ -86,6 +91,43 @@ class Request:
         preprocess = section is not None and section.preprocess
         return columns_of(data, self.train, inputs, self.fitted(), preprocess)
 
+    @property
+    def preprocess(self) -> bool:
+        return self.section is not None and self.section.preprocess
+
+    def _own(self, inputs: Sequence[str]) -> dict[str, bool]:
+        """Whether each of these inputs of the graph is an input of the model."""
+        own = {value.name for value in self.spec.body_of(self.model).inputs}
+        return {name: name in own for name in inputs}
+
+    def _trains_it(self) -> Train | None:
+        """The `train` section, where it trains the model that is exported."""
+        train = self.train
+        return train if train and self.spec.models[train.net(self.net).model].name == self.model.name else None
+
+    def lookups(self, inputs: Sequence[str]) -> dict[str, Held]:
+        """Strings that the graph looks up, by input."""
+        train = self._trains_it()
+        if train is None or not self.preprocess or self.options.cached:
+            return {}
+        return held(self.spec.recipe.dataset(train.data), train, self._own(inputs), self.fitted())
+
+    def pipeline(self, inputs: Sequence[str]) -> Pipeline | None:
+        """What leads from raw records to these inputs of the graph; None where they are not the fields of the data."""
+        train = self._trains_it()
+        if train is None or self.options.cached:
+            return None
+        data, lookups = self.spec.recipe.dataset(train.data), self.lookups(inputs)
+        return pipeline_of(
+            data,
+            train,
+            self._own(inputs),
+            self.fitted(),
+            self.root,
+            preprocess=self.preprocess,
+            lookups={name: found.node for name, found in lookups.items()},
+        )
+
     def metadata(self, weights: str, preprocessing: str) -> dict[str, str]:
         """The metadata of the file. The vocabulary is that which the run's data gave."""
         spec = self.spec
@@ -126,7 +168,8 @@ def request_of(source: Loaded | Run, options: ExportOptions) -> Request:
         raise BadInput(f"there is no precision `{precision}`", helps=('use `"f32"`, `"f16"` or `"bf16"`',))
     if section is not None and section.quantize is not None and precision != "f32":
         raise Failed(errors.quantized_half(precision, section.quantize.span))
-    return Request(spec, run, section, model, train, net, path, precision, options)
+    root = Path(run.data.root) if run is not None else source.path.parent
+    return Request(spec, run, section, model, train, net, path, precision, options, root)
 
 
 def sections(source: Loaded | Run) -> list[str]:

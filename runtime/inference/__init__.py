@@ -2,8 +2,11 @@
 
     session       an ONNX file in ONNX Runtime; `ports` are its inputs and outputs, `providers` where it runs
     generate      continuing tokens; `key_values` is what a cached file keeps between two steps
-    input_files   files as inputs of an ONNX file
+    records       raw records from files and folders (`pieces` of large ones), or from arrays (`bare`)
     predict       a run on raw records, with the preprocessing of its training
+    answering     an ONNX file on raw records; `pipeline` is the data section that it holds, `prediction` what comes out
+    input_files   files as inputs of an ONNX file that holds no data section
+    writers       predictions as CSV, JSON and parquet
     answers       what outputs say: a class, a chance, a value; `units` is the way back to the units of the data
 
 All but `predict` work without torch.

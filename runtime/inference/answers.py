@@ -131,11 +131,17 @@ def in_units(outputs: Mapping[str, Array], answers: Mapping[str, Answer]) -> dic
 
 
 def rows(
-    names: Sequence[str], shown: Mapping[str, Array], answers: Mapping[str, Answer], *, raw: bool = False
+    names: Sequence[str],
+    shown: Mapping[str, Array],
+    answers: Mapping[str, Answer],
+    *,
+    raw: bool = False,
+    probabilities: bool = False,
 ) -> list[dict[str, Any]]:
     """A record a row: its class by name and the probability of that, a chance, or numbers.
 
     `shown` is what `in_units` gives, one record on the first axis. `raw`: the numbers behind a class are in the row too.
+    `probabilities`: those of all classes are, each under `probability NAME`.
     """
     classified = [name for name in shown if name in answers and answers[name].kind not in ("value", "unknown")]
     found: list[dict[str, Any]] = []
@@ -143,7 +149,7 @@ def rows(
         row: dict[str, Any] = {"input": name}
         for output, array in shown.items():
             value = array[at] if array.ndim else array
-            said = _told(answers[output], value) if output in answers else None
+            said = _told(answers[output], value, probabilities) if output in answers else None
             if said is not None:
                 prefix = "" if len(classified) == 1 else f"{output} "
                 row.update((prefix + key, word) for key, word in said.items())
@@ -153,12 +159,15 @@ def rows(
     return found
 
 
-def _told(answer: Answer, value: Array) -> dict[str, Any] | None:
+def _told(answer: Answer, value: Array, every: bool) -> dict[str, Any] | None:
     """The class and probability of one record; None where it has no single one."""
     shares = answer.probabilities(value)
     if shares is not None:
         best = int(shares.argmax())
-        return {"class": answer.class_of(best), "probability": float(shares[best])}
+        each = (
+            {f"probability {answer.class_of(at)}": share for at, share in enumerate(shares.tolist())} if every else {}
+        )
+        return {"class": answer.class_of(best), "probability": float(shares[best]), **each}
     if answer.kind == "class" and value.ndim == 0 and np.isfinite(value):
         return {"class": answer.class_of(int(value))}
     if answer.kind in ("logit", "chance") and value.size == 1 and not answer.undo:

@@ -14,8 +14,10 @@ from pydantic import AfterValidator, Field, FiniteFloat, NonNegativeInt, Positiv
 from ...compiler.analysis.meaning import Kind
 from ...compiler.sizes.dims import Size, from_text
 from .. import forms
+from ..data.arrays.batches import Pipeline
 from ..failure import Damaged, damaged
 from ..forms import Form, Numbers
+from . import pipeline
 from .answers import Answer
 from .columns import Columns
 from .key_values import KeyValues
@@ -123,6 +125,16 @@ class FileFacts:
         """The columns of a table that an input is from, by input."""
         found = self._read("dlc.columns", _COLUMNS, {})
         return {name: Columns(said.names, said.fills) for name, said in found.items()}
+
+    def pipeline(self, inputs: Sequence[Port]) -> Pipeline | None:
+        """What leads from raw records to the inputs; None where the file does not hold it."""
+        text = self.metadata.get("dlc.data")
+        if not text:
+            return None
+        try:
+            return pipeline.read(text, [port.name for port in inputs])
+        except pipeline.Unfit as reason:
+            raise self.refuse("dlc.data", str(reason)) from None
 
     def vocabulary(self) -> dict[str, list[str]]:
         """What the token numbers of an input stand for, by input."""

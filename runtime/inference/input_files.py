@@ -218,6 +218,8 @@ class _Cells:
         """A column for an input: i64 for one of whole numbers, else f64. Raises BadInput for a cell that is not a number; one
         may be missing where the graph fills it in."""
         texts = [row[at] for _, row in self.rows]
+        if np.dtype(port.dtype).kind == "O":
+            return np.array(texts, object)
         whole = np.dtype(port.dtype).kind in "iu"
         fills = port.name in columns and columns[port.name].fills
         try:

@@ -20,4 +20,5 @@ class Port:
     shape: tuple[int | str, ...]
 
     def __str__(self) -> str:
-        return f"{self.name}: {np.dtype(self.dtype).name}[{', '.join(map(str, self.shape))}]"
+        kind = "string" if np.dtype(self.dtype).kind == "O" else np.dtype(self.dtype).name
+        return f"{self.name}: {kind}[{', '.join(map(str, self.shape))}]"

@@ -14,16 +14,17 @@ from ...compiler.ir.expand import compare
 from ...compiler.messages.names import nearest
 from ...compiler.sizes.dims import Size, evaluate, from_text, var, variables
 from ..failure import BadInput, no_file
-from . import external_files
+from . import answering, external_files
 from .file_facts import FileFacts
 from .generate import generate
 from .ports import Array, Port
+from .prediction import Prediction, joined
 from .providers import CUDA, Choice, Provider, choose, failed
 
 _DTYPES: dict[str, Any] = {
     "tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(float16)": np.float16,
     "tensor(int64)": np.int64, "tensor(int32)": np.int32, "tensor(int16)": np.int16, "tensor(int8)": np.int8,
-    "tensor(uint8)": np.uint8, "tensor(bool)": np.bool_,
+    "tensor(uint8)": np.uint8, "tensor(bool)": np.bool_, "tensor(string)": np.object_,
 }  # fmt: skip
 
 
@@ -32,7 +33,8 @@ MOST_THREADS = 1024
 
 class Session:
     """Runs a model. `inputs`, `outputs`, `metadata` and `provider` say what it is and where it runs; `answers` what each output
-    stands for, if the file names it; `cached` what it keeps from step to step (None: nothing).
+    stands for, if the file names it; `cached` what it keeps from step to step (None: nothing); `pipeline` what leads from raw
+    records to the inputs (None: the file does not hold it).
 
     `predict` takes arrays by input name and gives arrays by output name; facts that the spec states about sizes
     (`require H % 16 == 0`, `T <= ctx`) are checked first. Raises BadInput for what the caller got wrong.
@@ -83,6 +85,7 @@ class Session:
         self.about = FileFacts(self.path, self.metadata)
         self.answers = self.about.answers()
         self.columns = self.about.columns()
+        self.pipeline = self.about.pipeline(self.inputs)
         self.cached = self.about.cached(self.inputs, self.outputs)
         facts = self.about.sizes()
         self.bounds: dict[str, tuple[int, int | None]] = dict(facts.bounds)
@@ -118,6 +121,12 @@ class Session:
             return dict(zip(wanted, self._session.run(wanted, feeds), strict=True))
         except Exception as error:  # noqa: BLE001 - see above
             raise failed(error) from None
+
+    def answer(self, records: Any) -> Prediction:
+        """Predictions for raw records, as `dlc.predict` gives them for a run: files and directories, or arrays by source field. The
+        transforms of the data that the graph does not hold are applied first. A file that does not know its data (it was not
+        exported from a run) takes arrays by input name, or files with these."""
+        return joined(answering.stream(self, records))
 
     def generate(
         self,
@@ -300,6 +309,14 @@ def _array(value: ArrayLike, port: Port) -> Array:
             f"`{port.name}` is not an array: {error}", helps=("give numbers in rows of equal lengths",)
         ) from None
     wanted = np.dtype(port.dtype)
+    if wanted.kind == "O":
+        if array.dtype.kind != "U" and not all(isinstance(item, str) for item in array.flat):
+            raise BadInput(
+                f"`{port.name}` must be strings, not {array.dtype}",
+                notes=(f"the input is `{port}`",),
+                helps=('give a list of texts: `["a", "b"]`',),
+            )
+        return array.astype(object)
     if array.dtype != wanted:
         number = array.dtype.kind in "biuf"
         widening = number and (np.can_cast(array.dtype, wanted, "same_kind") or wanted.kind == "f")

@@ -39,7 +39,7 @@ CONTRACT = {
         "-o",
     ],
     "import-weights": ["FILE[@variant]", "WEIGHTS", "[key=value...]", "--map", "--model", "--suggest"],
-    "predict": ["RUN|MODEL.onnx", "INPUT...", "--device", "--format"],
+    "predict": ["RUN|MODEL.onnx", "INPUT...", "--device", "--format", "--probabilities", "-o"],
     "generate": ["MODEL.onnx", "--device", "--prompt", "--seed", "--temperature", "--tokens", "--top-k"],
     "explain": ["CODE|NAME"],
     "doctor": [],

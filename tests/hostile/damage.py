@@ -7,7 +7,7 @@ import io
 import json
 import random
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -139,3 +139,24 @@ def damaged(data: bytes, others: list[bytes], chance: random.Random) -> bytes:
                 for place in chance.sample(range(len(made)), min(3, len(made))):
                     made[place] ^= 1 << chance.randrange(8)
     return bytes(made)
+
+
+# ---- values of JSON --------------------------------------------------------------------------------------------------------
+
+JUNK: list[Any] = [
+    None, True, -1, 0, 2**70, 1.5, 1e308, "", "x", "B", "9" * 5000, "(" * 400, "a^19*b^19", "floor(T)/3", [], [1], [None, []],
+    {}, {"a": 1}, "\x1b[2J\u202e",
+]  # fmt: skip
+
+
+def variants(value: Any) -> Iterator[Any]:
+    """The value with one part of it replaced by junk, or left out."""
+    yield from JUNK
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield {k: v for k, v in value.items() if k != key}
+            yield from ({**value, key: other} for other in variants(inner))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield value[:index] + value[index + 1 :]
+            yield from (value[:index] + [other] + value[index + 1 :] for other in variants(inner))

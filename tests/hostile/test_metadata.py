@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -19,25 +19,10 @@ from dlc.runtime.failure import BadInput, Damaged, RunFailure
 from dlc.runtime.inference import answers
 from dlc.runtime.inference.generate import choose
 
+from .damage import variants
+
 ENTRIES = ("dlc.facts", "dlc.outputs", "dlc.columns", "dlc.cached", "dlc.vocabulary")
 INPUTS = {"image": np.zeros((2, 3, 8, 4), np.float32), "ids": np.zeros((2, 6), np.int64)}
-JUNK: list[Any] = [
-    None, True, -1, 0, 2**70, 1.5, 1e308, "", "x", "B", "9" * 5000, "(" * 400, "a^19*b^19", "floor(T)/3", [], [1], [None, []],
-    {}, {"a": 1}, "\x1b[2J\u202e",
-]  # fmt: skip
-
-
-def variants(value: Any) -> Iterator[Any]:
-    """The value with one part of it replaced by junk, or left out."""
-    yield from JUNK
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield {k: v for k, v in value.items() if k != key}
-            yield from ({**value, key: other} for other in variants(inner))
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield value[:index] + value[index + 1 :]
-            yield from (value[:index] + [other] + value[index + 1 :] for other in variants(inner))
 
 
 def used(path: Path) -> None:

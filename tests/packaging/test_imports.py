@@ -31,7 +31,6 @@ ON_DEMAND = {
     ("dlc.cli.app", "dlc.cli.failure"): "a command that goes well has none to report",
     ("dlc.cli.app", "importlib.metadata"): "`dlc --version` alone reads it; loading it takes as long as a check",
     ("dlc.cli.console", "shutil"): "12 ms, and only messages ask for the width of the terminal",
-    ("dlc.cli.predict", "csv"): "12 ms in every `dlc --help`",
     ("dlc.compiler.ir.model", "importlib.metadata"): "only an IR that is written names its version",
     ("dlc.runtime.data.builtin.python_text", "pydoc_data.topics"): "a text of 700 kB",
 }

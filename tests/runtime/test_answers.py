@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import dlc
 from dlc.cli.app import run as command_line
 from dlc.runtime.data.builtin.tables import diabetes
 from dlc.runtime.inference.answers import Answer, as_json
 from dlc.runtime.inference.file_facts import FileFacts
+from dlc.runtime.training.reopen import reopen
 
 SPEC = """dlspec 1
 data Patients {
@@ -64,8 +66,17 @@ class Answers:
         self.run = dlc.train(spec, out=folder / "run", device="cpu")
         self.file = dlc.export(self.run, folder / "m.onnx").path
         np.savez(folder / "x.npz", x=X)
-        self.raw = dlc.Session(self.file, "cpu").predict({"x": X})
         self.fitted = fitted(self.run, axes=0)
+        self.raw = self._raw()
+
+    def _raw(self) -> dict[str, Any]:
+        """What the network gives."""
+        inputs, opened = fitted(self.run, axes=1), reopen(self.run, "cpu")
+        x = ((X - np.array(inputs["mean"])) / np.array(inputs["std"])).astype(np.float32)
+        (net,) = opened.program.nets.values()
+        with torch.no_grad():
+            made = net.eval()(torch.from_numpy(x))
+        return {name: value.numpy() for name, value in zip(("y_hat", "other", "pair", "logits"), made, strict=True)}
 
     def rows(self, capsys: pytest.CaptureFixture[str]) -> tuple[list[dict[str, Any]], list[str]]:
         """The rows and notes of `dlc predict`, the same from the run and from the file."""
@@ -204,8 +215,9 @@ def test_outputs_that_an_export_computes(tmp_path: Path, capsys: pytest.CaptureF
     session = dlc.Session(dlc.export(run, tmp_path / "m.onnx").path, "cpu")
     assert session.answers["probs"].kind == "probabilities"
     tens = session.answers["tens"]
-    assert (tens.kind, tens.field, tens.scale) == ("value", "y", 0.1)
-    found = session.answers["tens"].values(session.predict({"x": X})["tens"])
+    assert (tens.kind, tens.field, tens.scale, tens.undo) == ("value", "y", 1.0, ())
+    found = session.predict({"x": X})["tens"]
+    np.testing.assert_array_equal(session.answers["tens"].values(found), found)
     np.testing.assert_allclose(found, dlc.predict(run, {"x": X}).values["y_hat"], rtol=1e-4)
 
 

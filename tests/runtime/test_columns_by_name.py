@@ -11,10 +11,14 @@ import numpy as np
 import pytest
 
 import dlc
-from dlc.cli.predict import exported
 from dlc.runtime.api import export
 from dlc.runtime.failure import BadInput
 from dlc.runtime.inference.session import Session
+
+
+def exported(model: Path, files: Sequence[Path]) -> list[dict[str, Any]]:
+    return dlc.predict(model, files, device="cpu").rows(raw=True)
+
 
 SPEC = """dlspec 1
 data D {
@@ -107,7 +111,7 @@ def of_run(folder: Path, inputs: Any) -> list[float]:
 
 
 def of_file(folder: Path, file: Path) -> list[float]:
-    return chances(exported(folder / "m.onnx", [file], "cpu")[0])
+    return chances(exported(folder / "m.onnx", [file]))
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +137,7 @@ def test_arrays_are_read_by_name(folder: Path, wanted: list[float]) -> None:
         np.testing.assert_allclose(of_run(folder, table), wanted, rtol=1e-6)
 
 
-@pytest.mark.parametrize("write", [as_csv, as_json, as_npz])
+@pytest.mark.parametrize("write", [as_csv, as_json, as_npz, as_jsonl, as_parquet, as_feather])
 def test_a_file_reads_columns_by_name(tmp_path: Path, folder: Path, wanted: list[float], write: Write) -> None:
     for number, table in enumerate(tables()):
         found = of_file(folder, write(tmp_path / str(number), table))
@@ -149,8 +153,8 @@ def test_what_is_missing_is_named(tmp_path: Path, folder: Path) -> None:
     assert diagnostic.notes[1] == "the model was trained on `h`, `w`, `d`"
     with pytest.raises(BadInput) as of_the_file:
         of_file(folder, table)
-    assert str(of_the_file.value).startswith(f"`{table}` has no column `w`")
-    assert of_the_file.value.notes[1] == "`x` was trained on the columns `h`, `w`, `d`"
+    assert str(of_the_file.value) == diagnostic.message
+    assert of_the_file.value.notes == diagnostic.notes
 
 
 def test_an_array_of_another_name_is_not_the_input(tmp_path: Path) -> None:
@@ -158,9 +162,9 @@ def test_an_array_of_another_name_is_not_the_input(tmp_path: Path) -> None:
     model = export(tmp_path / "m.dlspec", tmp_path / "m.onnx").path
     np.savez(tmp_path / "label.npz", label=np.ones((3, 2), np.float32))
     with pytest.raises(BadInput, match="has no `x`"):
-        exported(model, [tmp_path / "label.npz"], "cpu")
+        exported(model, [tmp_path / "label.npz"])
     np.savez(tmp_path / "plain.npz", np.ones((3, 2), np.float32))
-    assert len(exported(model, [tmp_path / "plain.npz"], "cpu")[0]) == 3
+    assert len(exported(model, [tmp_path / "plain.npz"])) == 3
 
 
 def test_names_are_in_the_run_and_in_the_file(folder: Path) -> None:
@@ -185,7 +189,7 @@ train { model = M; data = D; loss = mse(z, y); optimizer = SGD(0.0); batch = 4; 
     model = export(dlc.train(tmp_path / "m.dlspec", out=tmp_path / "run", device="cpu"), tmp_path / "m.onnx").path
     (tmp_path / "turned.csv").write_text("2021,2020\n9,3\n")
     (tmp_path / "straight.csv").write_text("3,9\n")
-    turned, straight = (exported(model, [tmp_path / name], "cpu")[0] for name in ("turned.csv", "straight.csv"))
+    turned, straight = (exported(model, [tmp_path / name]) for name in ("turned.csv", "straight.csv"))
     assert len(turned) == len(straight) == 1 and turned[0]["z"] == straight[0]["z"]
 
 
@@ -218,5 +222,5 @@ def test_a_bad_table_is_named(tmp_path: Path, text: str, said: str) -> None:
     model = export(tmp_path / "m.dlspec", tmp_path / "m.onnx").path
     (tmp_path / "t.csv").write_text(text)
     with pytest.raises(BadInput) as caught:
-        exported(model, [tmp_path / "t.csv"], "cpu")
+        exported(model, [tmp_path / "t.csv"])
     assert said in str(caught.value)

@@ -20,11 +20,11 @@ NUMBERS = (GRAY // 64).astype(np.uint8)  # 0 to 3
 
 
 def read(file: Path) -> np.ndarray:
-    return decode.image(file, False, SPAN).numpy().transpose(1, 2, 0)
+    return decode.image(file, False, SPAN).transpose(1, 2, 0)
 
 
 def mask(file: Path) -> np.ndarray:
-    return decode.image(file, True, SPAN).numpy()
+    return decode.image(file, True, SPAN)
 
 
 def palette() -> Image.Image:

@@ -171,8 +171,6 @@ def test_a_trained_run(folder: Path) -> None:
 
 
 def test_predictions_name_the_classes(folder: Path) -> None:
-    from dlc.cli.predict import exported
-
     (folder / "cells.dlspec").write_text(
         """dlspec 1
 data Cells {
@@ -196,7 +194,8 @@ train {
     run = dlc.train("cells.dlspec", out=folder / "run", device="cpu")
     made = export(run, folder / "cells.onnx")
     np.save(folder / "x.npy", np.random.default_rng(0).standard_normal((3, 30), dtype=np.float32))
-    rows, notes = exported(made.path, [folder / "x.npy"], "cpu")
+    found = dlc.predict(made.path, [folder / "x.npy"], device="cpu")
+    rows, notes = found.rows(raw=True), found.notes
     assert len(rows) == 3
     assert notes == []
     for row in rows:
@@ -206,7 +205,8 @@ train {
         "dlspec 1\nmodel M(x: [B, 30]) -> (logits: [B, 2]) { logits = x -> fc: Linear(2) }\n"
     )
     initial = export("plain.dlspec", folder / "plain.onnx", verify=False)
-    rows, notes = exported(initial.path, [folder / "x.npy"], "cpu")
+    found = dlc.predict(initial.path, [folder / "x.npy"], device="cpu")
+    rows, notes = found.rows(raw=True), found.notes
     assert set(rows[0]) == {"input", "logits"}  # no loss says what they are
     assert notes == []
 

@@ -16,7 +16,7 @@ from dlc.runtime.data.feed import Feed, open_data
 
 MODEL = """
 model M(x: [B, 4]) -> (y: [B, 4]) { gain = Param([], init = ones)\n y = x * gain }
-train { model = M\n data = D\n loss = mse(y, x)\n optimizer = SGD(0.0)\n batch = 8\n duration = 1 steps }
+train { model = M\n data = D\n loss = mean(y * y)\n optimizer = SGD(0.0)\n batch = 8\n duration = 1 steps }
 export { onnx = "m.onnx"; preprocess = true }
 """
 
@@ -121,7 +121,7 @@ data D {
   x: f32[3, 8, 8] = source.image -> scale(1 / 16) -> rgb -> normalize("imagenet")
 }
 model M(x: [B, 3, 8, 8]) -> (y: [B, 3, 8, 8]) { gain = Param([], init = ones)\n y = x * gain }
-train { model = M\n data = D\n loss = mse(y, x)\n optimizer = SGD(0.0)\n batch = 8\n duration = 1 steps }
+train { model = M\n data = D\n loss = mean(y * y)\n optimizer = SGD(0.0)\n batch = 8\n duration = 1 steps }
 export { onnx = "m.onnx"; preprocess = true }
 """,
         "utf-8",

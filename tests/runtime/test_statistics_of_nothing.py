@@ -12,7 +12,6 @@ import pytest
 import torch
 
 import dlc
-from dlc.cli.predict import exported
 from dlc.compiler.check import check
 from dlc.compiler.ir.data import DataFacts
 from dlc.runtime.api import export
@@ -193,7 +192,7 @@ def test_batches_of_empty_texts(tmp_path: Path, layer: str) -> None:
             np.testing.assert_allclose(lone[0], among[0], rtol=1e-5)
     model = export(run, folder / "m.onnx").path
     np.savez(folder / "x.npz", x=np.zeros((2, 1), np.int64))
-    assert len(exported(model, [folder / "x.npz"], "cpu")[0]) == 2
+    assert len(dlc.predict(model, [folder / "x.npz"], device="cpu")) == 2
 
 
 def test_a_metric_that_is_never_a_number(tmp_path: Path) -> None:

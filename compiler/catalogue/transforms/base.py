@@ -58,6 +58,8 @@ class Transform(Entry):
     windows: ClassVar[bool] = False
     #: What joins the pieces into which it cuts a text to a text again; None where it cuts none.
     separator: ClassVar[str | None] = None
+    #: What `StringNormalizer` of ONNX does to letters of ASCII as it does.
+    case: ClassVar[Literal["", "LOWER"]] = ""
     #: Makes the records of a batch equally long, and so must come last.
     fills_batch: ClassVar[bool] = False
     #: What the numbers that it gives stand for, by what it learns: names of "classes", or "words".

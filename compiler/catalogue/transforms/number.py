@@ -133,7 +133,7 @@ class OneHot(Transform):
 
 class Category(Transform):
     """The number of a name: its position in the list, or in the names of the train split, numbers by value before other names.
-    An empty cell is not a name."""
+    An empty cell is not a name. A graph with `preprocess = true` looks strings up itself."""
 
     names: Names = ()
 

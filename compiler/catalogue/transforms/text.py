@@ -30,6 +30,7 @@ class Lower(_Text):
     """Converts to lower case."""
 
     takes = "texts"
+    case = "LOWER"
     example = "x: i64[T <= 40] = source.text -> lower -> words -> vocab(5000) -> truncate(40) -> pad(0)"
 
     @classmethod

@@ -20,7 +20,7 @@ from .split_files import Part, Resolve, read_bytes
 IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"))
 
 
-def _image_files(folder: Path) -> list[Path]:
+def images_below(folder: Path) -> list[Path]:
     return sorted(
         path
         for path in folder.rglob("*")
@@ -34,7 +34,7 @@ def image_folder(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
         raise mistakes.missing(span, root, what="directory")
     skip = set(args.get("skip", ()))
     folders = {f.name: f for f in root.iterdir() if f.is_dir() and not f.name.startswith(".") and f.name not in skip}
-    images = {name: _image_files(folders[name]) for name in cells.in_order(folders)}
+    images = {name: images_below(folders[name]) for name in cells.in_order(folders)}
     classes = tuple(name for name in images if images[name])
     files = [(path, label) for label, name in enumerate(classes) for path in images[name]]
     if not files:
@@ -51,8 +51,8 @@ def image_pairs(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
     for folder in (first, second):
         if not folder.is_dir():
             raise mistakes.missing(span, folder, what="directory")
-    ones = {str(path.relative_to(first).with_suffix("")): path for path in _image_files(first)}
-    others = {str(path.relative_to(second).with_suffix("")): path for path in _image_files(second)}
+    ones = {str(path.relative_to(first).with_suffix("")): path for path in images_below(first)}
+    others = {str(path.relative_to(second).with_suffix("")): path for path in images_below(second)}
     others = {name if name in ones else name.removesuffix("_mask"): path for name, path in others.items()}
     for name in ones.keys() ^ others.keys():
         has, lacks = (first, second) if name in ones else (second, first)

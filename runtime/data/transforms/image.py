@@ -16,7 +16,8 @@ from torch.nn import functional as F
 
 from ....compiler.catalogue.transforms.image import IMAGENET_MEAN, IMAGENET_STD
 from ... import randomness
-from ..values import as_float
+from ..arrays import image as arrays
+from ..values import as_float, on_the_cpu
 
 Args: TypeAlias = Mapping[str, Any]
 
@@ -40,6 +41,8 @@ def _like(result: Tensor, x: Tensor) -> Tensor:
 
 
 def _scaled(x: Tensor, height: int, width: int) -> Tensor:
+    if x.device.type == "cpu":
+        return on_the_cpu(arrays.scaled, x, height, width)
     if x.shape[-2:] == (height, width):
         return x
     image = _with_channels(x).to(torch.float32)
@@ -163,6 +166,8 @@ def affine(x: Tensor, args: Args, u: Tensor) -> Tensor:
 
 
 def blur(x: Tensor, args: Args, u: Tensor) -> Tensor:
+    if x.device.type == "cpu":
+        return on_the_cpu(arrays.blur, x, args)
     size = args["kernel"]
     return _blurred(x, size, torch.full((len(x),), 0.3 * ((size - 1) * 0.5 - 1) + 0.8, device=x.device))
 

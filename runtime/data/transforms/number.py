@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from .. import cells, mistakes
+from .. import cells
+from ..arrays import number
+from ..arrays.text_use import TextUse
 from ..text_columns import distinct
-from ..values import TextUse, Value
+from ..values import Value, on_the_cpu
 
 Args: TypeAlias = Mapping[str, Any]
 
@@ -34,11 +35,15 @@ def clip(x: Tensor, args: Args) -> Tensor:
 
 
 def log1p(x: Tensor, args: Args) -> Tensor:
-    return x.to(torch.float32).log1p()
+    x = x.to(torch.float32)  # the logarithm of torch may differ in the last bit
+    return on_the_cpu(number.log1p, x, args) if x.device.type == "cpu" else x.log1p()
 
 
 def one_hot(x: Tensor, args: Args) -> Tensor:
-    return torch.nn.functional.one_hot(x.to(torch.int64), args["n"]).to(torch.float32)
+    x = x.to(torch.int64)
+    if x.device.type == "cpu":
+        return on_the_cpu(number.one_hot, x, args)
+    return torch.nn.functional.one_hot(x, args["n"]).to(torch.float32)
 
 
 # ---- fitted ---------------------------------------------------------------------------------------------------------------
@@ -86,14 +91,4 @@ def fit_category(texts: Sequence[str], args: Args) -> dict[str, Any]:
 
 
 def category(texts: Sequence[str], use: TextUse) -> Tensor:
-    names = use.fitted["names"]
-    lookup = {name: number for number, name in enumerate(names)}
-    codes, present = distinct(texts)
-    found = np.array([lookup.get(text, -1) for text in present], np.int64)[codes]
-    wrong = np.flatnonzero(found < 0)
-    if len(wrong):
-        at = int(wrong[0])
-        if not texts[at].strip():
-            raise mistakes.missing_name(use.node.span, use.place(at), use.columns[0])
-        raise mistakes.unknown_category(use.node.span, use.place(at), texts[at], names, not use.args["names"])
-    return torch.from_numpy(found)
+    return torch.from_numpy(number.category(texts, use))

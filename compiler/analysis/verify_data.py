@@ -1,0 +1,70 @@
+"""Whether a `data` section on its own is legal, as the metadata of an exported file holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..catalogue import SOURCES, TRANSFORMS
+from ..catalogue.arguments import read
+from ..catalogue.transforms.base import Unsuited
+from ..ir.data import DataNode, DataSet
+from ..ir.faults import Fault
+from ..ir.verify_recipe import DATA_NODES, data_faults
+from ..messages.statics import StaticError
+from .verify import wrong_arguments
+
+#: Kinds of the arguments of nodes that the catalogue does not define.
+NOTATION: dict[str, dict[str, str]] = {
+    "source": {"field": "str"},
+    "columns": {"except": "Names"},
+    "member": {"name": "str"},
+    "slice": {"start": "int | None", "stop": "int | None"},
+    "index": {"at": "int"},
+}
+
+
+def verify_data(data: DataSet) -> list[Fault]:
+    """What is illegal in a `data` section on its own, as an exported file holds it: its nodes, their arguments, and what each is
+    applied to."""
+    found = data_faults("data", data)
+    if data.source.name not in SOURCES:
+        found.append(Fault("data, source", f"`{data.source.name}` is not an entry of the catalogue"))
+    for node in data.nodes if not found else ():
+        place = f"data, node {node.id} `{node.op}`"
+        if node.op in DATA_NODES:
+            wrong = _wrong_notation(node.op, node.args)
+        elif node.op not in TRANSFORMS:
+            wrong = "is not an entry of the catalogue"
+        elif len(node.inputs) != 1:
+            wrong = f"reads {len(node.inputs)} nodes, where 1 is needed"
+        else:
+            wrong = wrong_arguments(TRANSFORMS[node.op], node.args) or _unsuited(data, node)
+        if wrong is not None:
+            found.append(Fault(place, wrong))
+    return found
+
+
+def _unsuited(data: DataSet, node: DataNode) -> str | None:
+    """Why a transform does not apply to what it reads; None where it does."""
+    item, entry = data.nodes[node.inputs[0]].type, TRANSFORMS[node.op]
+    members = list(item.members.values()) if item.kind == "record" and not entry.joins else [item]
+    try:
+        kinds = {entry.infer(member, dict(node.args)).kind for member in members}
+    except (Unsuited, ValueError, TypeError, AttributeError, KeyError) as error:
+        return f"does not apply to what node {node.inputs[0]} gives: {error}"
+    if (item.kind == "record" and not entry.joins) or kinds == {node.type.kind}:
+        return None
+    return f"gives `{node.type.kind}`, where it makes {', '.join(sorted(kinds))}"
+
+
+def _wrong_notation(op: str, args: Mapping[str, Any]) -> str | None:
+    kinds = NOTATION.get(op, {})
+    if set(args) != set(kinds):
+        return f"takes {', '.join(kinds) or 'no arguments'}, not {', '.join(args) or 'none'}"
+    for name, kind in kinds.items():
+        try:
+            read(kind, args[name])
+        except (ValueError, StaticError) as error:
+            return f"the argument `{name}` is `{args[name]}`: {error}"
+    return None

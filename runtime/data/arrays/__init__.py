@@ -1,0 +1,34 @@
+"""What a data section gives in evaluation, on NumPy arrays and without torch: what prediction feeds a run or an exported file.
+
+section       the nodes of a section for some records     declared     fields as declared: dtype, shape, lengths
+batches       records as the inputs of a model            text_use     a transform of texts in its place
+
+The other files are named as in `compiler/catalogue/transforms` and hold the functions of the entries that mean something
+outside training, under the entries' names. `runtime/data/transforms` computes the same with torch on any device: bitwise, where
+that is a matter of IEEE arithmetic (sums, products, comparisons), and elsewhere (logarithms, resampling) by calling these on the CPU.
+
+    takes image, numbers, sequence   function(x, args)       one array, records on the first axis
+    texts, words                     function(value, use)    a list of strings, or of lists of strings
+    tokens                           function(x, args, u, vocabulary)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from ....compiler.catalogue import NOTATIONS, TRANSFORMS
+
+
+def function(op: str) -> Callable[..., Any] | None:
+    """The function of a transform; None for one that is done elsewhere (`pad`). AttributeError for one that is missing."""
+    family = TRANSFORMS if op in TRANSFORMS else NOTATIONS
+    return getattr(import_module(f".{family.module_of(op)}", __package__), op)
+
+
+def steps(op: str) -> tuple[str, ...]:
+    """The transforms that one is in evaluation, by name."""
+    family = TRANSFORMS if op in TRANSFORMS else NOTATIONS
+    evaluation = family[op].evaluation
+    return (op,) if evaluation is None else evaluation

@@ -1,0 +1,152 @@
+"""Raw records as the inputs of a model, a batch at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ....compiler.catalogue import transforms
+from ....compiler.ir.data import DataSet
+from ...failure import BadInput
+from .. import streams
+from ..streams import Part
+from ..table import Column, Stream, Table
+from .declared import DTYPES, as_field, check_lengths, padded
+from .section import Evaluation, Value
+
+Array: TypeAlias = "NDArray[Any]"
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """What leads from raw records to the inputs of a model: nodes of a data section, and what they learned. `fields` are the batch
+    fields by input, `inside` the nodes that the graph of a file holds, `root` is where files lie that the section names."""
+
+    section: DataSet
+    fitted: dict[int, dict[str, Any]]
+    fields: Mapping[str, str]
+    inside: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    root: Path = Path()
+
+    def nodes(self) -> set[int]:
+        """The nodes that the inputs are made from."""
+        return {
+            identifier
+            for name in self.fields.values()
+            for identifier in below(self.section, self.section.field(name).node)
+        }
+
+    def columns(self, name: str) -> list[str]:
+        """Names of the columns of a table that an input is from."""
+        found: dict[str, None] = {}
+        for identifier in sorted(below(self.section, self.section.field(self.fields[name]).node)):
+            node = self.section.node(identifier)
+            if node.op == "source":
+                found[node.args["field"]] = None
+            elif node.op == "columns":
+                found.update(dict.fromkeys(self.fitted.get(identifier, {}).get("names", ())))
+        return list(found)
+
+    def batches(
+        self, table: Table, size: int, dtypes: Mapping[str, Any] | None = None
+    ) -> Iterator[tuple[list[str], dict[str, Array]]]:
+        """What each record is called, and arrays by input, `size` records at a time. `dtypes` are those of the inputs (default: as
+        the fields declare them); of one of strings the names of classes are handed on, checked."""
+        part, table = self._part(table)
+        nodes = Evaluation(self.section, table, self.root, self.fitted, part=part)
+        for start in range(0, len(part), size):
+            positions = np.arange(start, min(start + size, len(part)))
+            known: dict[Collection[int], dict[int, Value]] = {}
+            with np.errstate(all="ignore"):  # a field refuses what is not finite, and names the record
+                columns = self._inputs(nodes, positions, known, dtypes or {})
+            whole = {self.fields[name]: column for name, column in columns.items() if not self.inside.get(name)}
+            check_lengths(nodes, [self.section.field(name) for name in whole], whole, part.records[positions])
+            yield (
+                [table.place(int(i)) for i in positions],
+                {name: padded(column, self._fill(nodes, self.fields[name])) for name, column in columns.items()},
+            )
+
+    def _inputs(
+        self,
+        nodes: Evaluation,
+        positions: NDArray[np.int64],
+        known: dict[Collection[int], dict[int, Value]],
+        dtypes: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        return {name: self._input(nodes, name, positions, known, dtypes.get(name)) for name in self.fields}
+
+    def _input(
+        self,
+        nodes: Evaluation,
+        name: str,
+        positions: NDArray[np.int64],
+        known: dict[Collection[int], dict[int, Value]],
+        dtype: Any,
+    ) -> Any:
+        found, inside = self.section.field(self.fields[name]), self.inside.get(name, frozenset())
+        value = nodes.values(found.node, positions, inside, known.setdefault(inside, {}))
+        if dtype is not None and np.dtype(dtype).kind in "OU":
+            nodes.values(found.node, positions, known=known.setdefault(frozenset(), {}))  # refuses what is not a class
+            return np.array(list(nodes.texts(value)), object)
+        holes = any(transforms.of(nodes.nodes[identifier].op).fills for identifier in inside)
+        wanted = DTYPES[found.type.dtype] if dtype is None else dtype
+        records = nodes.part.records[positions]
+        return as_field(nodes, found, value, records, wanted, raw=bool(inside), holes=holes)
+
+    def _fill(self, nodes: Evaluation, name: str) -> int:
+        node = nodes.nodes[nodes.real(self.section.field(name).node, False)]
+        return node.args["v"] if transforms.of(node.op).fills_batch else 0
+
+    def _part(self, table: Table) -> tuple[Part, Table]:
+        """Which records of a table are read: all, or the windows that its stream has. Values of a window that no input reads, its
+        target, need not be there: the stream is filled up in their place."""
+        section = self.section
+        read_by = [section.node(identifier) for identifier in sorted(self.nodes())]
+        windows = [node for node in read_by if transforms.of(node.op).windows]
+        if not windows:
+            return Part("test", np.arange(table.count, dtype=np.int64)), table
+        table = streams.as_streams(read_by, table)
+        n = max(node.args["n"] for node in windows)
+        read = max(
+            (stop for name in self.fields.values() for stop in streams.reach(section, section.field(name).node)),
+            default=n,
+        )
+        if table.count < read:
+            raise BadInput(
+                f"the input is too short: it has {table.count} values, the model reads {read}",
+                helps=(f"give at least {read} values in {table.name}",),
+            )
+        spare = n - read
+        columns = {name: _longer(column, spare) for name, column in table.columns.items()}
+        return streams.part("test", 0, table.count + spare, windows), replace(table, columns=columns)
+
+
+def _longer(column: Column, count: int) -> Column:
+    if not isinstance(column, Stream) or not count:
+        return column
+    return replace(column, array=np.concatenate([column.array, column.array[-1:].repeat(count)]))
+
+
+def in_evaluation(section: DataSet, identifier: int) -> int:
+    """The node that is used in evaluation: a `choose` is its second input."""
+    node = section.node(identifier)
+    while node.op == "choose":
+        node = section.node(node.inputs[1])
+    return node.id
+
+
+def below(section: DataSet, identifier: int) -> set[int]:
+    """A node and all that it is made from in evaluation."""
+    found: set[int] = set()
+    waiting = [identifier]
+    while waiting:
+        at = in_evaluation(section, waiting.pop())
+        if at not in found:
+            found.add(at)
+            waiting += section.node(at).inputs
+    return found

@@ -1,0 +1,79 @@
+"""Transforms of numbers and names. `x` is a batch of records; `args` has the arguments of the transform and what it has learned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import mistakes
+from ..text_columns import distinct
+from .text_use import TextUse
+
+Args: TypeAlias = Mapping[str, Any]
+Array: TypeAlias = "NDArray[Any]"
+
+
+def scale(x: Array, args: Args) -> Array:
+    return x.astype(np.float32) * np.float32(args["k"])
+
+
+def threshold(x: Array, args: Args) -> Array:
+    v = args["v"]
+    if x.dtype.kind != "f" and isinstance(v, float):  # as torch compares whole numbers with a float
+        x = x.astype(np.float32)
+    return (x > (x.dtype.type(v) if x.dtype.kind == "f" else v)).astype(np.int64)
+
+
+def clip(x: Array, args: Args) -> Array:
+    x = x.astype(np.float32)
+    low, high = (None if args[name] is None else np.float32(args[name]) for name in ("min", "max"))
+    return x if low is None and high is None else np.clip(x, low, high)
+
+
+def log1p(x: Array, args: Args) -> Array:
+    with np.errstate(all="ignore"):  # -1 gives -inf, below NaN: the field refuses them, and names the record
+        return np.log1p(x.astype(np.float32))
+
+
+def one_hot(x: Array, args: Args) -> Array:
+    whole = x.astype(np.int64)
+    if whole.size and (whole.min() < 0 or whole.max() >= args["n"]):
+        at = np.argwhere((whole < 0) | (whole >= args["n"]))[0]
+        raise NotBelow(int(at[0]), int(whole[tuple(at)]), args["n"])
+    return (whole[..., None] == np.arange(args["n"])).astype(np.float32)
+
+
+class NotBelow(ValueError):
+    """A number of the record `at` is not below `n`."""
+
+    def __init__(self, at: int, number: int, n: int) -> None:
+        super().__init__(f"{number} is not a number from 0 to {n - 1}")
+        self.at, self.number, self.n = at, number, n
+
+
+def standardize(x: Array, args: Args) -> Array:
+    mean, std = np.asarray(args["mean"], np.float64), np.asarray(args["std"], np.float64)
+    with np.errstate(all="ignore"):  # a field refuses what is not finite
+        return ((x.astype(np.float64) - mean) / std).astype(np.float32)
+
+
+def impute(x: Array, args: Args) -> Array:
+    x = x.astype(np.float32)
+    return np.where(np.isnan(x), np.asarray(args["fill"], np.float32), x)
+
+
+def category(texts: Sequence[str], use: TextUse) -> Array:
+    names = use.fitted["names"]
+    lookup = {name: number for number, name in enumerate(names)}
+    codes, present = distinct(texts)
+    found = np.array([lookup.get(text, -1) for text in present], np.int64)[codes]
+    wrong = np.flatnonzero(found < 0)
+    if len(wrong):
+        at = int(wrong[0])
+        if not texts[at].strip():
+            raise mistakes.missing_name(use.node.span, use.place(at), use.columns[0])
+        raise mistakes.unknown_category(use.node.span, use.place(at), texts[at], names, not use.args["names"])
+    return found

@@ -1,0 +1,197 @@
+"""The nodes of a data section for some records, as evaluation computes them.
+
+A value is an array `[n, ...]` when all records have one shape, else a list: of arrays, of strings, or of lists of strings. Texts
+that come from a column as they are stay a part of it (`Selected`). A record with members is a dict of values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ....compiler.catalogue import transforms
+from ....compiler.ir.data import DataNode
+from ... import randomness
+from .. import cells, mistakes, streams, text_columns
+from ..nodes import Nodes, as_text
+from ..streams import Part
+from ..text_columns import Selected
+from . import function, steps
+from .number import NotBelow
+from .text import mlm_mask, packed
+from .text_use import TextUse
+
+Array: TypeAlias = "NDArray[Any]"
+Records: TypeAlias = "NDArray[np.int64]"
+Value: TypeAlias = "Array | list[Any] | Selected | dict[str, Any]"
+
+MEMBERS = ("first", "second", "third", "fourth", "fifth", "sixth")
+
+
+@dataclass
+class Evaluation(Nodes):
+    """A section's nodes over a table. `part` is what of a stream is read."""
+
+    part: Part = field(default_factory=lambda: Part("test", np.zeros(0, np.int64)))
+
+    def values(
+        self, target: int, positions: Records, skip: Collection[int] = (), known: dict[int, Value] | None = None
+    ) -> Value:
+        """The values of a node for the records at these positions of the part. Nodes in `skip` hand on what they get. `known` are
+        values of the same records with the same `skip`, which are not computed again; new ones are added."""
+        found: dict[int, Value] = known if known is not None else {}
+
+        def of(identifier: int) -> Value:
+            identifier = self.real(identifier, False)
+            if identifier not in found:
+                node = self.nodes[identifier]
+                if node.op == "tuple":
+                    found[identifier] = {
+                        name: of(each) for name, each in zip(MEMBERS, node.inputs, strict=False) if self._is_there(each)
+                    }
+                    return found[identifier]
+                inputs = [] if node.type.kind == "stream" else [of(each) for each in node.inputs if self._is_read(node)]
+                found[identifier] = (
+                    inputs[0] if identifier in skip and inputs else self._node(node, inputs, positions, skip)
+                )
+            return found[identifier]
+
+        return of(target)
+
+    def _is_read(self, node: DataNode) -> bool:
+        """Whether a node reads the values of its inputs: those of a stream are read where it is cut."""
+        return not transforms.of(node.op).windows
+
+    def _node(self, node: DataNode, inputs: Sequence[Value], positions: Records, skip: Collection[int]) -> Value:
+        records = self.part.records[positions]
+        match node.op:
+            case "source":
+                return {} if node.type.kind == "stream" else self._source(node, records)
+            case "columns":
+                return self.numbers_of_columns(node, records)
+            case "member":
+                return self._member(node, inputs[0])
+            case _:
+                pass
+        if node.type.kind == "stream":
+            return {}
+        transform = transforms.of(node.op)
+        if transform.windows:
+            return self._windows(node, positions, skip)
+        value = inputs[0]
+        if transform.joins:
+            self._need_all(node)
+        if isinstance(value, dict) and not transform.joins:
+            return {name: self._transformed(node, member, records) for name, member in value.items()}
+        return self._transformed(node, value, records)
+
+    def _is_there(self, identifier: int) -> bool:
+        """Whether the table has what a member of a record is made from: its target may be missing."""
+        return all(name in self.table.columns for name in self.columns_of(self.nodes[identifier]))
+
+    def _need_all(self, node: DataNode) -> None:
+        for name in self.columns_of(node):
+            self.table.column(name, node.span)
+
+    def _member(self, node: DataNode, value: Value) -> Value:
+        assert isinstance(value, dict)
+        if node.args["name"] not in value:
+            self._need_all(node)
+        return value[node.args["name"]]
+
+    def _source(self, node: DataNode, records: Records) -> Value:
+        found = self.column(node, records)
+        return packed(found) if isinstance(found, list) and found and isinstance(found[0], np.ndarray) else found
+
+    def _windows(self, node: DataNode, positions: Records, skip: Collection[int]) -> Value:
+        x = streams.cut(self, node, streams.in_order(self.part, node, positions))
+        for step in streams.below(self, node)[1:]:
+            apply = function(step.op)
+            assert apply is not None
+            x = x if step.id in skip else apply(x, {**step.args, **self.fitted.get(step.id, {})})
+        return x
+
+    def _transformed(self, node: DataNode, value: Any, records: Records) -> Value:
+        transform = transforms.of(node.op)
+        args = {**node.args, **self.fitted.get(node.id, {})}
+        match transform.takes:
+            case "texts" | "words":
+                return self._of_texts(node, value, records, transform.takes == "texts")
+            case "tokens":
+                return self._masked(node, value, records)
+            case _ if node.type.kind == "words":
+                return [words[args.get("start") : args.get("stop", args.get("n"))] for words in value]
+            case _:
+                value = self.as_numbers(node, value, records) if transform.takes != "image" else value
+                for name in steps(node.op):
+                    apply = function(name)
+                    if apply is not None:
+                        value = self._applied(node, apply, value, args, records)
+                return value
+
+    def _applied(
+        self, node: DataNode, apply: Callable[..., Array], value: Any, args: Mapping[str, Any], records: Records
+    ) -> Value:
+        try:
+            return each(value, lambda x: apply(x, args))
+        except NotBelow as wrong:
+            raise mistakes.not_below(
+                node.span, self.table.place(int(records[wrong.at])), wrong.number, wrong.n
+            ) from None
+
+    def _of_texts(self, node: DataNode, value: Any, records: Records, numbers_too: bool) -> Value:
+        apply = function(node.op)
+        assert apply is not None
+        place = lambda i: self.table.place(int(records[i]))
+        use = TextUse(node, self.fitted.get(node.id, {}), place, self.path_of, self.columns_of(node))
+        return apply(self.texts(value) if numbers_too else value, use)
+
+    def _masked(self, node: DataNode, value: Any, records: Records) -> Value:
+        keys = randomness.record_keys(randomness.key("mlm_mask", node.id), records)
+        vocabulary = max(self.vocabulary_of(node) or _largest(value) + 1, node.args["mask"] + 1)
+        found = [
+            mlm_mask(x[None], node.args, randomness.uniform_array(keys[i : i + 1], 2 * len(x)), vocabulary)
+            for i, x in enumerate(value)
+        ]
+        return {name: packed([part[name][0] for part in found]) for name in ("ids", "labels")}
+
+    # ---- cells ---------------------------------------------------------------------------------------------------------------
+
+    def as_numbers(self, node: DataNode, value: Any, records: Records) -> Value:
+        """Cells as numbers (NaN is a missing one). Raises Failed for a cell that is neither."""
+        if not is_cells(value):
+            return value
+        try:
+            return text_columns.numbers(value)
+        except cells.NotANumber as wrong:
+            raise self.bad_cell(node, value[wrong.position], int(records[wrong.position])) from None
+
+    def texts(self, value: Any) -> Any:
+        """Numbers as texts: a missing one is empty, as it is in a table of texts."""
+        return [as_text(item) for item in value.tolist()] if isinstance(value, np.ndarray) else value
+
+
+def is_cells(value: Any) -> bool:
+    """Whether these are cells of a table, as they are in the file."""
+    return isinstance(value, Selected) or isinstance(value, list) and len(value) > 0 and isinstance(value[0], str)
+
+
+def each(value: Any, function: Callable[[Array], Array]) -> Value:
+    """A function on `[n, ...]` applied to a value; records of different shapes go through one by one."""
+    if isinstance(value, np.ndarray):
+        return function(value)
+    found: list[Array] = []
+    for at, item in enumerate(value):
+        try:
+            found.append(function(item[None])[0])
+        except NotBelow as wrong:
+            raise NotBelow(at, wrong.number, wrong.n) from None
+    return packed(found)
+
+
+def _largest(items: Any) -> int:
+    return max((int(item.max()) for item in items if len(item)), default=0)

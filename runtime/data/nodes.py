@@ -1,0 +1,154 @@
+"""The nodes of a data section over a table, as far as they do not compute: which column they are from, and what is wrong with a
+cell. `graph.Graph` computes them with torch, `arrays.section.Evaluation` without."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...compiler.catalogue import transforms
+from ...compiler.catalogue.transforms.text import Vocab
+from ...compiler.ir.data import DataNode, DataSet
+from ...compiler.messages.diagnostics import Failed
+from ...compiler.messages.source import Span
+from . import cells, decode, mistakes
+from .table import Cells, Images, Numbers, Ragged, Stream, Table, column_numbers, not_a_number
+from .text_columns import Selected
+
+
+@dataclass
+class Nodes:
+    """A section's nodes over one table. `fitted` is what fitted nodes learned, by node number. `workers` is how many
+    threads prepare data (None: as many as fit the machine; 0: none)."""
+
+    section: DataSet
+    table: Table
+    root: Path
+    fitted: dict[int, dict[str, Any]] = field(default_factory=dict)
+    workers: int | None = None
+
+    def __post_init__(self) -> None:
+        self.nodes: Mapping[int, DataNode] = {node.id: node for node in self.section.nodes}
+
+    def real(self, identifier: int, training: bool) -> int:
+        """The node that is used here in this mode: a `choose` is one of its inputs."""
+        node = self.nodes[identifier]
+        while node.op == "choose":
+            node = self.nodes[node.inputs[0 if training else 1]]
+        return node.id
+
+    def column_names(self, node: DataNode) -> list[str]:
+        """The columns of a `columns` node: those that it learned, by name, in whatever order another table has them; until
+        then those of the table."""
+        if node.id in self.fitted:
+            names = self.fitted[node.id]["names"]
+            lacking = [name for name in names if name not in self.table.columns]
+            if lacking:
+                raise mistakes.columns_missing(node.span, self.table.name, lacking, names, list(self.table.order))
+        else:
+            for name in node.args["except"]:
+                self.table.column(name, node.span)
+            names = [name for name in self.table.order if name not in node.args["except"]]
+        if not names:
+            raise mistakes.no_columns(node.span, self.table.name, node.args["except"])
+        return names
+
+    def columns_of(self, node: DataNode) -> list[str]:
+        """Names of the columns that a node is made from."""
+        if node.op == "source":
+            return [node.args["field"]]
+        if node.op == "columns":
+            return self.column_names(node)
+        return [name for identifier in node.inputs for name in self.columns_of(self.nodes[identifier])]
+
+    def column(self, node: DataNode, records: NDArray[np.int64]) -> NDArray[Any] | list[Any] | Selected:
+        """A source field for these records: an array, cells, or a list of decoded images or of arrays of different lengths."""
+        column = self.table.column(node.args["field"], node.span)
+        match column:
+            case Numbers(array):
+                return self._widened(node, array[records], lambda at: int(records[at[0]]))
+            case Cells():
+                return column.select(records)
+            case Ragged(arrays):
+                return [self._array(node, arrays[i], i) for i in records.tolist()]
+            case Images(paths, gray):
+                return decode.images([paths[i] for i in records.tolist()], gray, node.span, self.workers)
+            case Stream():
+                raise mistakes.no_windows(node.span)
+
+    def _array(self, node: DataNode, array: NDArray[Any] | None, record: int) -> NDArray[Any]:
+        if array is None:
+            raise mistakes.missing_value(node.span, self.table.place(record), node.args["field"])
+        return self._widened(node, array, lambda _: record)
+
+    def _widened(self, node: DataNode, array: NDArray[Any], record: Callable[[Any], int]) -> NDArray[Any]:
+        """An array in a dtype that torch has; `record` is that of an index in it."""
+        if array.dtype == np.uint64 and array.size and int(array.max()) >= 2**63:
+            at = tuple(np.argwhere(array >= 2**63)[0].tolist())
+            place = self.table.place(record(at))
+            raise mistakes.out_of_range(node.span, node.args["field"], place, str(int(array[at])), "i64")
+        wider = {"uint16": np.int32, "uint32": np.int64, "uint64": np.int64}
+        return np.ascontiguousarray(array.astype(wider.get(array.dtype.name, array.dtype)))
+
+    def numbers_of_columns(self, node: DataNode, records: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The columns of a `columns` node, next to each other."""
+        columns = [column_numbers(self.table, name, records, node.span) for name in self.column_names(node)]
+        with np.errstate(over="ignore"):  # the field refuses what is infinite in f32, and names the record
+            return np.stack(columns, 1).astype(np.float32)
+
+    def bad_cell(self, node: DataNode, cell: str, record: int) -> Failed:
+        """What to say of a cell that is not a number: it is one of the columns below `node`."""
+        for name in self.columns_of(node):
+            column = self.table.columns[name]
+            if isinstance(column, Cells) and column[record] == cell:
+                return not_a_number(self.table, name, record, node.span)
+        return mistakes.not_a_number(node.span, self.table.place(record), node.name or node.op, cell, False)
+
+    def vocabulary_of(self, node: DataNode) -> int | None:
+        """How many numbers the `vocab` below a node gives; None where another transform makes them."""
+        while node.inputs:
+            node = self.nodes[self.real(node.inputs[0], False)]
+            if transforms.of(node.op).stands_for == "words":
+                return vocabulary_size(node.args, self.fitted[node.id])
+        return None
+
+    def path_of(self, path: str) -> Path:
+        return Path(os.path.normpath(self.root / path))
+
+
+def no_number(nodes: Nodes, node: DataNode, span: Span, record: int, name: str, *, holes: bool = False) -> Failed:
+    """What to say of a record that gives no finite number: the column below `node` that is to blame, else the field."""
+    place = nodes.table.place(record)
+    for name_of_column in nodes.columns_of(node):
+        column = nodes.table.columns[name_of_column]
+        name = name or name_of_column
+        if isinstance(column, Numbers) and column.array.ndim == 1 and not np.isfinite(column.array[record]):
+            return mistakes.not_finite(span, name_of_column, place)
+        if not isinstance(column, Cells):
+            continue
+        cell = column[record].strip()
+        if column.rule.is_missing(cell):
+            if not holes:
+                return mistakes.empty_cell(span, place, name_of_column, cell)
+            continue
+        if column.rule.number_text(cell) is not None and math.isinf(np.float32(cells.number(cell, column.rule))):
+            return mistakes.infinite(span, place, name_of_column, cell)
+    return mistakes.not_finite(span, name, place)
+
+
+def vocabulary_size(args: Mapping[str, Any], fitted: Mapping[str, Any]) -> int:
+    """One more than the largest number that a fitted `vocab` gives."""
+    return Vocab.first_word(args) + len(fitted["words"])
+
+
+def as_text(item: Any) -> str:
+    if isinstance(item, bool):
+        return "true" if item else "false"
+    return "" if isinstance(item, float) and math.isnan(item) else str(item)

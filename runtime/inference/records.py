@@ -1,0 +1,161 @@
+"""Raw records to predict: files, folders and arrays by source field, as tables. Works without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ...compiler.catalogue import SOURCES
+from ...compiler.ir.data import DataNode
+from ...compiler.messages.source import Span
+from ...compiler.text.read import is_pipe
+from ..data import sources, streams
+from ..data.arrays.batches import Pipeline
+from ..data.sources import texts
+from ..data.sources.images import IMAGE_SUFFIXES, images_below
+from ..data.sources.split_files import read_text
+from ..data.table import Images, Table, encode
+from ..failure import BadInput, no_file
+from . import bare, pieces
+
+#: Endings of files with one record a line, and what reads them.
+LINES = {".txt": "text_lines"}
+
+
+def tables(pipeline: Pipeline, given: Any) -> Iterator[Table]:
+    """The records, a table at a time: that of a file, or of a part of one that is large. Raises BadInput for what cannot be
+    read as records of this section, and Failed for what is wrong within a file."""
+    if isinstance(given, Mapping):
+        yield of_arrays(given)
+        return
+    files = [Path(item) for item in ([given] if isinstance(given, (str, Path)) else given)]
+    if not files:
+        raise BadInput("nothing to predict", helps=("give files, or arrays by source field",))
+    for file in files:
+        if not file.exists():
+            raise no_file(file)
+    images: list[Path] = []
+    for file in files:  # images next to each other are one table
+        if file.is_dir():
+            images += _below(file)
+        elif file.suffix.lower() in IMAGE_SUFFIXES:
+            images.append(file)
+        else:
+            if images:
+                yield _of_images(pipeline, images)
+                images = []
+            yield from _of_file(pipeline, file)
+    if images:
+        yield _of_images(pipeline, images)
+
+
+def of_arrays(given: Mapping[str, Any]) -> Table:
+    """Arrays by source field, their first axis the records; texts as lists of strings."""
+    columns = bare.columns_of(given)
+    count = len(next(iter(columns.values())))
+    return Table(columns, count, lambda i: f"record {i}", "the given arrays", order=tuple(columns))
+
+
+# ---- images ------------------------------------------------------------------------------------------------------------------
+
+
+def _below(folder: Path) -> list[Path]:
+    found = images_below(folder)
+    if not found:
+        raise BadInput(
+            f"there are no images in the directory `{folder}`",
+            helps=("name a directory of images, or the files to predict",),
+        )
+    return found
+
+
+def _of_images(pipeline: Pipeline, files: Sequence[Path]) -> Table:
+    name = _image_field(pipeline)
+    return Table({name: Images(files)}, len(files), lambda i: str(files[i]), "the given images", order=(name,))
+
+
+def _image_field(pipeline: Pipeline) -> str:
+    """The first field of the source that holds images and is read."""
+    read = {name for each in pipeline.fields for name in pipeline.columns(each)}
+    fields = SOURCES[pipeline.section.source.name].fields(pipeline.section.source.args) or {}
+    found = [name for name, type in fields.items() if type.dtype == "u8"]
+    if fields and not found:
+        raise BadInput(
+            "the model does not read images",
+            notes=(f"it reads {', '.join(f'`{name}`' for name in read)}",),
+            helps=("give a table with these columns, such as a .csv file",),
+        )
+    return next((name for name in found if name in read), "image" if not found else found[0])
+
+
+# ---- tables and texts -------------------------------------------------------------------------------------------------------
+
+
+def _of_file(pipeline: Pipeline, file: Path) -> Iterator[Table]:
+    suffix, span = file.suffix.lower(), pipeline.section.source.span
+    whole = bool(streams.cuts(pipeline.section))  # a window may lie across two pieces
+    if is_pipe(file):
+        yield _read("csv", file, span)
+        return
+    kind = next((name for name, source in SOURCES.items() if suffix in source.suffixes), None)
+    if suffix in bare.SUFFIXES:
+        columns = bare.read(pipeline, file)
+        count = len(next(iter(columns.values())))
+        yield Table(columns, count, lambda i: f"{file} record {i}", f"`{file}`", order=tuple(columns))
+    elif kind is not None:
+        yield from [_read(kind, file, span)] if whole else pieces.of(kind, file, span, _read)
+    elif suffix in LINES and SOURCES[pipeline.section.source.name].lines:
+        yield from pieces.of(pipeline.section.source.name, file, span, _read)
+    elif suffix in LINES:
+        yield _text(pipeline, file, span)
+    else:
+        ends = [*(end for source in SOURCES.values() for end in source.suffixes), *bare.SUFFIXES, *LINES]
+        raise BadInput(
+            f"`{file}`: files ending in `{suffix}` are not supported",
+            helps=(f"use one of {', '.join(f'`{end}`' for end in ends)}, images and directories of images",),
+        )
+
+
+def _read(kind: str, file: Path, span: Span) -> Table:
+    columns, count, place, _ = sources.reader(kind)({"path": str(file)}, Path, span)
+    return Table(columns, count, place, f"`{file}`", order=tuple(columns))
+
+
+def _text(pipeline: Pipeline, file: Path, span: Span) -> Table:
+    """A text as one stream of characters (or lines), numbered as in training; where the model reads records of text, a line
+    each."""
+    stream = _numbered(pipeline)
+    if stream is None:
+        field = _text_field(pipeline, file)
+        lines = texts.text_lines({"path": str(file)}, Path, span)
+        return Table({field: lines[0]["text"]}, lines[1], lines[2], f"`{file}`", order=(field,))
+    content = read_text(file, span)
+    if not content:
+        raise BadInput(f"`{file}` is empty", helps=("write the text into it, or name another file",))
+    unit = pipeline.section.source.args.get("unit", "char")
+    tokens = streams.renumbered(
+        encode(content if unit == "char" else texts.lines_of(content)), pipeline.fitted[stream.id]["names"]
+    )
+    name = stream.args["field"]
+    return Table({name: tokens}, len(tokens), lambda i: f"{file} window {i}", f"`{file}`", order=(name,))
+
+
+def _numbered(pipeline: Pipeline) -> DataNode | None:
+    """The source of a stream whose numbers stand for characters or lines."""
+    return next(
+        (n for n in pipeline.section.nodes if n.op == "source" and "names" in pipeline.fitted.get(n.id, {})), None
+    )
+
+
+def _text_field(pipeline: Pipeline, file: Path) -> str:
+    """The only column that the model reads, if that is a text."""
+    read = {name for each in pipeline.fields for name in pipeline.columns(each)}
+    nodes = [pipeline.section.node(identifier) for identifier in pipeline.nodes()]
+    if len(read) != 1 or not any(node.type.kind in ("text", "words") for node in nodes):
+        raise BadInput(
+            f"the model of this run does not read text files: `{file}`",
+            notes=(f"it reads {', '.join(f'`{name}`' for name in read)}",),
+            helps=("give a table with these columns, such as a .csv file",),
+        )
+    return next(iter(read))
