@@ -27,6 +27,7 @@ from .ir.model import (
     ModeNode,
     OpNode,
     Parameter,
+    RepeatNode,
     Requirement,
     Run,
     Scalar,
@@ -45,6 +46,9 @@ from .text.node import Node
 
 #: How deep below the temporary folder the spec lies, so that imports may climb.
 DEPTH = 6
+
+#: How many turns more than the spec's a loop gets whose turns differ: each of them is checked on its own.
+MORE = 4
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,8 @@ class _Again:
         for slot in self.params.values():
             slot.used = False
         self.read: set[ParamSlot] = set()
+        #: Whether a model that was compared has another number of turns that differ.
+        self.counts_turns = False
 
     @property
     def free_params(self) -> dict[str, int | float]:
@@ -123,9 +129,10 @@ class _Again:
         through change. `values` gets what the parameters are in each body that is added."""
         slot, kept = self.params[name], {slot: slot.result for slot in self.params.values()}
         cache, models, flowing = self.elaborator.cache, list[Model](), True
+        self.counts_turns = False
         try:
             for choices in candidates(kept[slot]):
-                for value in choices:
+                for value in self.tried(choices, kept[slot]):
                     for other in self.params.values():  # those that follow from it are computed again
                         other.result = UNKNOWN if _mentions(other.value, self.params) else kept[other]
                     slot.result = value
@@ -177,14 +184,17 @@ class _Again:
         mine = self.model
         facts = mine.divisors == other.divisors and mine.bounds.keys() == other.bounds.keys()
         facts = facts and (not numbers or mine.bounds == other.bounds)
-        bodies = self.spec.bodies, self.elaborator.bodies
-        return facts and _Comparison(*bodies, numbers=numbers, loose=loose).equal_bodies(mine.body, other.body)
+        comparison = _Comparison(self.spec.bodies, self.elaborator.bodies, numbers=numbers, loose=loose)
+        same = facts and comparison.equal_bodies(mine.body, other.body)
+        self.counts_turns = self.counts_turns or comparison.counts_turns
+        return same
 
     def others(self, name: str) -> list[Model]:
         """Empty when a value gives a valid model with other layers: then the static is not only a size."""
         models: list[Model] = []
+        self.counts_turns = False
         for choices in candidates(self.given[name]):
-            for value in choices:
+            for value in self.tried(choices, self.given[name]):
                 found = self.elaborated({name: value})
                 if found is None:
                     continue
@@ -193,6 +203,10 @@ class _Again:
                 models.append(found)
                 break
         return models
+
+    def tried(self, choices: Sequence[int | float], value: float) -> Sequence[int | float]:
+        """The values of `choices` that are worth their time, for something that is `value` in the spec."""
+        return [choice for choice in choices if not self.counts_turns or choice <= value + MORE]
 
 
 def _again(spec: Spec, model: Model) -> _Again | None:
@@ -299,13 +313,14 @@ class _Comparison:
     ) -> None:
         self.one, self.two, self.numbers = one, two, numbers
         self.loose = _SIZES if loose is None else loose
-        self.known: set[tuple[int, int]] = set()
+        self.known: dict[tuple[int, int], bool] = {}
+        self.counts_turns = False
 
     def equal_bodies(self, a: int, b: int) -> bool:
-        if (a, b) in self.known:
-            return True
-        self.known.add((a, b))
-        return self.equal(self.one[a], self.two[b])
+        if (a, b) not in self.known:
+            self.known[a, b] = True
+            self.known[a, b] = self.equal(self.one[a], self.two[b])
+        return self.known[a, b]
 
     def equal(self, a: Any, b: Any, *, loose: bool = False) -> bool:
         """`loose`: numbers are here sizes and arguments, not for places or values."""
@@ -334,7 +349,30 @@ class _Comparison:
             return isinstance(b, int) and self.equal_bodies(a, b)
         if not self.numbers and name in ("statics", "dims"):
             return True
+        if isinstance(record, RepeatNode) and name == "runs" and not self.numbers:
+            return self.equal_runs(a, b)
         return self.equal(a, b, loose=not self.numbers and (type(record), name) in self.loose)
+
+    def equal_runs(self, a: Any, b: Any) -> bool:
+        """Whether two loops have equal turns. Where their turns differ by their number, one of them may have more: the first
+        turn has to equal the first then, and each later one all later ones."""
+        if len(a) == len(b):
+            return self.equal(a, b)
+        self.counts_turns = True
+        if (
+            (Run, "count") not in self.loose
+            or not a
+            or not b
+            or a[0].offsets != b[0].offsets
+            or not self.alike(a[0], b[0])
+        ):
+            return False
+        later = [(one, two) for one in a[1:] for two in b[1:2]] + [(one, two) for one in a[1:2] for two in b[2:]]
+        return all(self.alike(one, two) for one, two in later)
+
+    def alike(self, a: Run, b: Run) -> bool:
+        names = ("captures", "instances", "strides")
+        return self.equal_bodies(a.body, b.body) and all(getattr(a, name) == getattr(b, name) for name in names)
 
 
 #: Fields that hold sizes and arguments.

@@ -22,7 +22,7 @@ from .group import Group, handed
 from .lowering import Construction, SharedType, lowering
 from .slots import Slot
 from .stages import has_optional, optional_stage
-from .turns import LOOP, Turn, by_turn, scratch, turns_of
+from .turns import LOOP, Turn, by_turn, repeated, scratch, turns_of
 
 
 @dataclass
@@ -41,12 +41,13 @@ class Builders:
     """What the tree of a class asks about the classes that are written already.
 
     `construct` gives the constructor call of the class of a body (one body for each of the group), `tree` where the layers
-    of a body's class live, `emitting` the wanted `emit` names of a body, `is_function` whether a body is written as a
-    function, which has no place in the tree.
+    of a body's class live, `class_of` the number of its class, `emitting` the wanted `emit` names of a body, `is_function`
+    whether a body is written as a function, which has no place in the tree.
     """
 
     construct: Callable[[Sequence[int], Group], str]
     tree: Callable[[int], Slot]
+    class_of: Callable[[int], int]
     emitting: Callable[[int], Sequence[str]]
     is_function: Callable[[int], bool]
 
@@ -144,13 +145,10 @@ class Chains:
             turns_ = group.number([n.runs[index].count for n in nodes])
             if turns_.is_(1):
                 entries += found[0]
-            elif len(found[0]) == 1 and found[2] == 1:
-                entries.append(repeated(found[0][0], turns_))
-            elif turns_.is_(2) or turns_.is_(3):  # plainer than a loop
+            elif len(found[0]) > 1 and (turns_.is_(2) or turns_.is_(3)):  # plainer than a loop
                 entries += (2 if turns_.is_(2) else 3) * found[0]
             else:
-                stages = f"({', '.join(found[0])})" if len(found[0]) > 1 else f"({found[0][0]},)"
-                entries.append(f"*[m for _ in range({turns_}) for m in {stages}]")
+                entries.append(repeated(found[0], "_", str(turns_)))
             count += run.count * run.strides[""]
         return entries, count
 
@@ -158,17 +156,28 @@ class Chains:
         self, group: Group, nodes: Sequence[RepeatNode], prefix: tuple[str, ...], number: int
     ) -> tuple[list[str], int]:
         """The same where turns differ by their number: all in one comprehension, or all but the first."""
+        first = nodes[0].runs[0]
         if any(node.runs[0].offsets.get("", 0) != number for node in nodes):
             raise Varies
+        if any(
+            r.captures or r.instances or r.strides != first.strides or set(r.strides) != {""}
+            for n in nodes
+            for r in n.runs
+        ):
+            raise Varies
 
-        def make(region: Group, turns: Sequence[Turn]) -> str:
+        def make(region: Group, turns: Sequence[Turn]) -> list[str]:
             body = region.first
-            found = self.chain(region, list(range(len(body.nodes))), body.inputs[0].id, prefix, uses(body))
-            if found is None or found[1] != body.outputs[0].value or found[2] != 1 or len(found[0]) != 1:
+            if len(body.inputs) != 1 or len(body.outputs) != 1:
                 raise Varies
-            return found[0][0]
+            found = self.chain(region, list(range(len(body.nodes))), body.inputs[0].id, prefix, uses(body))
+            if found is None or found[1] != body.outputs[0].value or found[2] != first.strides[""]:
+                raise Varies
+            return found[0]
 
-        return by_turn(group, nodes, make), max(turn.number for turn in turns_of(nodes)) + 1
+        return by_turn(group, nodes, self.build.class_of, make), first.strides[""] * (
+            max(turn.number for turn in turns_of(nodes)) + 1
+        )
 
     def stage(self, group: Group, place: tuple[str, ...], text: str) -> str:
         """An entry of a sequential, with its condition where some of the bodies lack it."""
@@ -205,7 +214,7 @@ class Chains:
         """Whether all turns of a repeat are numbered chains `{ .. -> .. }`."""
         with scratch(self.group.constants):
             try:
-                for index, run in enumerate(nodes[0].runs):
+                for index, run in enumerate(nodes[0].runs):  # of nodes with equally many
                     region = self.group.region([n.runs[index].body for n in nodes])
                     if run.captures or run.instances or len(region.first.inputs) != 1:
                         return False
@@ -264,11 +273,4 @@ def only_input(node: AnyNode) -> int | None:
     return operands[0] if len(operands) == 1 and isinstance(operands[0], int) else None
 
 
-def repeated(text: str, count: Number) -> str:
-    """An entry of a list, once or for each of equal turns."""
-    if count.is_(1):
-        return text
-    return f"*[{text} for _ in range({count})]"
-
-
-__all__ = ["Builders", "Chain", "Chains", "only_input", "repeated"]
+__all__ = ["Builders", "Chain", "Chains", "only_input"]

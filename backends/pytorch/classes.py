@@ -217,7 +217,7 @@ class Classes:
         for residual in residuals:
             attributes[residual] = unique("residual", taken)
             taken.add(attributes[residual])
-        builders = Builders(self.construct, self.tree, self.emitting, self.is_function)
+        builders = Builders(self.construct, self.tree, self.number_of, self.emitting, self.is_function)
         scopes = Scopes(group, builders, members[0].strip, optional, attributes)
         cls = Class(len(self.classes), members[0].name, tuple(m.index for m in members), [], scopes, uses=self._uses)
         if cls.scopes.root.kind in ("sequential", "dict"):
@@ -226,10 +226,10 @@ class Classes:
         constructor = constructor_lines(cls.scopes.root, cls.base)
         cls.is_function = not root and self._owns_nothing(members, group) and is_plain(forward)
         constructor[1:1] = [Line(f"self.{name} = {residuals[which]}", 1) for which, name in attributes.items()]
-        if self._tables.is_read:
-            cls.table = self._tables.name
-            if root:
-                constructor = with_table(constructor, made(self._tables.single, group), cls.base)
+        cls.tables = [t for t in self._tables.given.values() if any(t.mark in line.text for line in constructor)]
+        for table in reversed(cls.tables) if root else ():
+            source = made(self._tables.single[table.kind], group)
+            constructor = with_table(constructor, table, source, cls.base)
         if root:
             source = "\n".join(line.text for other in self.classes for line in other.lines)
             source += "\n".join(line.text for line in constructor)
@@ -354,8 +354,9 @@ class Classes:
         arguments = [
             str(number) if name in first else f"{name}={number}" for name, number in self._arguments(cls, bodies, group)
         ]
-        if cls.table:
-            arguments.append(f"{cls.table}={self._tables.of_blocks(bodies, group)}")
+        for table in cls.tables:
+            source = self._tables.of_blocks(table.kind, bodies, group)
+            arguments += [] if source is None else [f"{table.name}={source}"]
         return f"{cls.mark}({', '.join(arguments)})"
 
     def _arguments(self, cls: Class, bodies: Sequence[int], group: Group) -> Iterator[tuple[str, Number]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from ...compiler.ir.model import Body, Spec
 from .bodies import regions_of
@@ -25,7 +25,7 @@ def clusters(spec: Spec, root: int, others: Sequence[int]) -> dict[int, int]:
         seen.add((one, two))
         first, second = sorted((find(one), find(two)))
         parents[second] = first
-        for a, b in zip(parts(spec.bodies[one]), parts(spec.bodies[two]), strict=True):
+        for a, b in parts(spec.bodies[one], spec.bodies[two]):
             join_(a, b)
 
     for other in others:
@@ -33,10 +33,15 @@ def clusters(spec: Spec, root: int, others: Sequence[int]) -> dict[int, int]:
     return {index: find(index) for index in parents}
 
 
-def parts(body: Body) -> list[int]:
-    """Bodies that a body consists of."""
-    found = [inner for node in body.nodes for inner in regions_of(node)]
-    return [*found, *(instance.body for instance in body.instances if instance.body is not None)]
+def parts(one: Body, two: Body) -> Iterator[tuple[int, int]]:
+    """Bodies that two bodies consist of, side by side. Turns that only one of them has go with the other's last one."""
+    for node, other in zip(one.nodes, two.nodes, strict=True):
+        inner, others = regions_of(node), regions_of(other)
+        for at in range(max(len(inner), len(others))):
+            yield inner[min(at, len(inner) - 1)], others[min(at, len(others) - 1)]
+    for instance, another in zip(one.instances, two.instances, strict=True):
+        if instance.body is not None and another.body is not None:
+            yield instance.body, another.body
 
 
 __all__ = ["clusters"]

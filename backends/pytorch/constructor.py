@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from .lines import Line
 from .python import quoted
-from .shared_tables import MARK
+from .shared_tables import Given
 from .slots import Slot
 from .stages import LAYERS, collected, has_optional
 
@@ -87,13 +87,13 @@ def constructor_lines(root: Slot, base: str) -> list[Line]:
     return lines
 
 
-def with_table(lines: list[Line], text: str, base: str) -> list[Line]:
+def with_table(lines: list[Line], given: Given, text: str, base: str) -> list[Line]:
     """A constructor that makes a table first; one that a single layer takes is made there."""
-    readers = [line for line in lines if MARK in line.text]
-    if sum(line.text.count(MARK) for line in readers) == 1 and " for " not in readers[0].text:
-        return [replace(line, text=line.text.replace(MARK, text)) for line in lines]
+    readers = [line for line in lines if given.mark in line.text]
+    if sum(line.text.count(given.mark) for line in readers) == 1 and " for " not in readers[0].text:
+        return [replace(line, text=line.text.replace(given.mark, text)) for line in lines]
     at = 1 if base == "nn.Module" else 0
-    return [*lines[:at], Line(f"{MARK} = {text}", 1), *lines[at:]]
+    return [*lines[:at], Line(f"{given.mark} = {text}", 1), *lines[at:]]
 
 
 __all__ = ["constructor_lines", "with_table"]

@@ -13,7 +13,7 @@ from .functions import renamed, words
 from .lines import Line
 from .python import NAME, literal, unique
 from .scopes import Scopes
-from .shared_tables import MARK
+from .shared_tables import Given
 from .sizes import Sizes
 from .slots import RESERVED
 from .stages import LAYERS
@@ -34,7 +34,7 @@ class Class:
     defaults: dict[str, Scalar] = field(default_factory=dict[str, "Scalar"])
     base: str = "nn.Module"
     is_function: bool = False
-    table: str = ""  # the argument for a table that its layers share
+    tables: list[Given] = field(default_factory=list[Given])
     name: str = ""
     uses: list[int] = field(default_factory=list[int])
 
@@ -82,9 +82,9 @@ class Definition:
         stored = {n for i in read for n in names if re.search(rf"\b{re.escape(n)}\b", texts[i])}
         inside = [_on_self(text, attributes) for text in texts]
         lines: list[Line] = []
-        if cls.table:
-            cls.table = unique(cls.table, names)
-            constructor = [replace(line, text=line.text.replace(MARK, cls.table)) for line in constructor]
+        for table in cls.tables:
+            table.name = unique(table.name, names)
+            constructor = [replace(line, text=line.text.replace(table.mark, table.name)) for line in constructor]
         owns_nothing = [line.text for line in constructor] == ["super().__init__()"] and not names
         if not owns_nothing:
             if self.is_model:
@@ -95,8 +95,10 @@ class Definition:
                     for name, value in cls.defaults.items()
                 }
                 given = [f"{name}={defaults[name]}" if name in defaults else name for name in names]
-            if cls.table and not self.is_model:
-                given.insert(len(names) - len(cls.defaults), cls.table)
+            if not self.is_model:
+                required = len(names) - len(cls.defaults)
+                given[required:required] = [table.name for table in cls.tables if not table.optional]
+                given += [f"{table.name}=None" for table in cls.tables if table.optional]
             arguments = ["self", *given]
             lines.append(Line(f"def __init__({', '.join(arguments)}):"))
             lines += constructor[:1]

@@ -69,6 +69,8 @@ _AS_GIVEN = ("min", "max")
 class _Written:
     def __init__(self, known: Known, bound: Mapping[str, Node], count: int) -> None:
         self.known, self.bound, self.count = known, bound, count
+        self._inner: dict[str, _Written] = {}
+        self._exact: dict[int, bool] = {}
 
     def expression(self, node: Node) -> Expression | None:
         try:
@@ -98,7 +100,7 @@ class _Written:
                 return (one and two) if op == "and" else (one or two)
             case s.Binary(op=op, left=left, right=right) if op in _SIGNS:
                 one, two = self.value(left, at), self.value(right, at)
-                if op == "/" and type(one) is type(two) is int and one % two == 0:
+                if op == "/" and self.is_exact(node):
                     return one // two
                 if op == "**" and not (one > 0 and abs(two) <= LARGEST_POWER):
                     raise LookupError(node)
@@ -110,7 +112,17 @@ class _Written:
 
     def inner(self, name: str) -> _Written:
         """For the value of a name that the body binds; it cannot read itself."""
-        return _Written(self.known, {other: value for other, value in self.bound.items() if other != name}, self.count)
+        if name not in self._inner:
+            others = {other: value for other, value in self.bound.items() if other != name}
+            self._inner[name] = _Written(self.known, others, self.count)
+        return self._inner[name]
+
+    def is_exact(self, quotient: s.Binary) -> bool:
+        """Whether a division of whole numbers leaves no rest in any body: it is a whole number then."""
+        if id(quotient) not in self._exact:
+            sides = ([self.value(side, at) for side in (quotient.left, quotient.right)] for at in range(self.count))
+            self._exact[id(quotient)] = all(type(a) is type(b) is int and a % b == 0 for a, b in sides)
+        return self._exact[id(quotient)]
 
     def spelled(self, node: Node, *, whole: bool = True) -> Expr:
         """`whole`: where the value has to be an int if it is one. `d / 2` divides without a rest there and is `d // 2`; as a

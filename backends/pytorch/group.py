@@ -14,6 +14,7 @@ from ...compiler.ir.model import (
     ModeNode,
     OpNode,
     RepeatNode,
+    Run,
     Scalar,
     ScanNode,
     Spec,
@@ -55,6 +56,15 @@ class Group:
     def loops(self, position: int) -> tuple[Any, ...]:
         """The same where a repeat may have more turns in one body than in another."""
         return tuple(body.nodes[position] for body in self.bodies)
+
+    def aligned(self, position: int) -> tuple[RepeatNode, ...]:
+        """The repeat at one position of every body with equally many runs: a body with fewer has its last one again."""
+        nodes: tuple[RepeatNode, ...] = self.loops(position)
+        most = max(len(node.runs) for node in nodes)
+        return tuple(
+            node if len(node.runs) == most else node.model_copy(update={"runs": _padded(node.runs, most)})
+            for node in nodes
+        )
 
     @cached_property
     def values(self) -> list[dict[int, Value]]:
@@ -122,6 +132,10 @@ class Group:
         )
 
 
+def _padded(runs: tuple[Run, ...], count: int) -> tuple[Run, ...]:
+    return (*runs, *(count - len(runs)) * runs[-1:])
+
+
 def node_form(spec: Spec, node: AnyNode, class_of: Callable[[int], Any]) -> Any:
     """Everything of a node but its numbers and the values that it reads and makes."""
     inputs = tuple(operand if isinstance(operand, Scalar) else None for operand in node.inputs)
@@ -172,7 +186,7 @@ def structure(spec: Spec, body: Body, class_of: Callable[[int], Any], *, activat
             case CallNode():
                 return (*shared, n.instance, class_of(n.body), tuple(n.instances.items()))
             case RepeatNode() if not activations and (turn := alike_turns(n)) is not None:
-                return (*shared, "turns", turn)
+                return (*shared, n.scope, "turns", turn)
             case RepeatNode():
                 return (
                     *shared,
@@ -197,11 +211,17 @@ def structure(spec: Spec, body: Body, class_of: Callable[[int], Any], *, activat
         return structure(spec, spec.bodies[index], class_of, activations=activations)
 
     def alike_turns(n: RepeatNode) -> Any:
-        """What all turns have in common, where they are stages one after the other: their number may differ then."""
-        if n.scope or any(run.captures or run.instances or run.strides != {"": 1} for run in n.runs):
-            return None
-        forms = [region(run.body) for run in n.runs]
-        return forms[0] if all(form == forms[0] for form in forms) else None
+        """What all turns have in common, where they differ in numbers alone: there may be more or fewer of them then."""
+        forms = [
+            (
+                region(run.body),
+                tuple(run.strides.items()),
+                tuple(map(value, run.captures)),
+                tuple(run.instances.items()),
+            )
+            for run in n.runs
+        ]
+        return forms[0] if forms and all(form == forms[0] for form in forms) else None
 
     def instance(i: Instance) -> Any:
         weights = tuple((p.name, len(p.shape), p.dtype, p.buffer) for p in i.parameters)

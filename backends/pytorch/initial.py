@@ -23,13 +23,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ...compiler.catalogue.ops import find
-from ...compiler.ir.expand import ParameterEntry, instances, join, parameters
-from ...compiler.ir.model import Init, Instance, Model, Parameter, Spec
+from ...compiler.ir.expand import ParameterEntry, instances, join, parameters, turns
+from ...compiler.ir.model import Init, Instance, Model, ModeNode, Parameter, RepeatNode, ScanNode, Spec
 from .constants import Constants, Varies
 from .initial_statements import InitialStatements
 from .lines import Line
@@ -66,12 +66,10 @@ class InitialValues:
         ]
         self.entries = self.sizes[0]
         self.by_path = [{entry.path: entry for entry in entries} for entries in self.sizes]
-        defaults = {
-            join(found.path, p.name): None if _stated(found.instance, p) else p.init
-            for found in instances(spec, models[0])
-            for p in found.instance.parameters
-        }
-        self.special = {entry.path: entry for entry in self.entries if entry.init != defaults[entry.path]}
+        self.defaults = [_defaults(spec, model, first_turns=at > 0) for at, model in enumerate(models)]
+        self.special = {entry.path: entry for entry in self.entries if entry.init != self.defaults[0][entry.path]}
+        #: Where there are more turns at one size than at another.
+        self.counted = tuple(_differing([_turns(spec, model) for model in models]))
         by_kind = self._by_kind()
         self.rules = [*by_kind, *self._by_name(by_kind)]
 
@@ -92,7 +90,7 @@ class InitialValues:
             modules = {entry.path.rpartition(".")[0] for entry in self.entries if entry.layer == kind}
             if 2 * len(entries) <= len(modules) and chosen.init != Init(name="zeros"):
                 continue
-            found.append(Rule(self._at_each_size(chosen), kind=kind, leaf=leaf))
+            found.append(Rule(self._at_each_size([chosen, *entries]), kind=kind, leaf=leaf))
         return found
 
     def _by_name(self, by_kind: Sequence[Rule]) -> list[Rule]:
@@ -106,8 +104,9 @@ class InitialValues:
         for entries in left.values():
             paths = {entry.path for entry in entries}
             numbered = any(part.isdigit() for path in paths for part in path.split("."))
-            init = self._at_each_size(entries[0])
-            if len(paths) <= (FEW // 2 if numbered else FEW):
+            init = self._at_each_size(entries)
+            counted = any(path.startswith(self.counted) for path in paths)
+            if len(paths) <= (FEW // 2 if numbered else FEW) and not counted:
                 found.append(Rule(init, paths=tuple(entry.path for entry in entries)))
                 continue
             alone: dict[str, bool] = {}
@@ -126,21 +125,22 @@ class InitialValues:
                 return ending
         return path
 
-    def _at_each_size(self, entry: ParameterEntry) -> tuple[Init, ...]:
-        found: list[Init] = []
-        for known in self.by_path:
-            other = known.get(entry.path)
-            if other is None or other.init is None or other.init.name != (entry.init and entry.init.name):
-                raise Varies
-            found.append(other.init)
-        return tuple(found)
+    def _at_each_size(self, entries: Sequence[ParameterEntry]) -> tuple[Init, ...]:
+        """The init of the first entry, or of one that equals it and is there at every size."""
+        init = entries[0].init
+        alike = (entry.path for entry in entries if entry.init == init)
+        path = next((path for path in alike if all(path in known for known in self.by_path)), "")
+        found = [known[path].init if path else None for known in self.by_path]
+        if init is None or any(other is None or other.name != init.name for other in found):
+            raise Varies
+        return tuple(other for other in found if other is not None)
 
     def holds(self) -> bool:
         """Whether the rules give each parameter its init, at every size."""
-        for at, entries in enumerate(self.sizes):
+        for at, (entries, defaults) in enumerate(zip(self.sizes, self.defaults, strict=True)):
             for entry in entries:
                 said = [rule for rule in self.rules if rule.chooses(entry)]
-                if said and said[-1].inits[at] != entry.init:
+                if entry.init != (said[-1].inits[at] if said else defaults[entry.path]):
                     return False
         return True
 
@@ -198,6 +198,53 @@ class InitialValues:
         if have == owners:
             return texts
         return [f"if {place} is not None:", *(f"    {text}" for text in texts)]
+
+
+def _defaults(spec: Spec, model: Model, *, first_turns: bool) -> dict[str, Init | None]:
+    """What PyTorch fills each parameter with, as an init; None where no constructor of PyTorch makes the parameter."""
+    return {
+        join(found.path, p.name): None if _stated(found.instance, p) else p.init
+        for found in instances(spec, model, first_turns=first_turns)
+        for p in found.instance.parameters
+    }
+
+
+def _turns(spec: Spec, model: Model) -> dict[str, int]:
+    """How many turns there are in each scope of a model; of equal turns only the first is looked into."""
+    found: Counter[str] = Counter()
+
+    def walk(index: int, prefix: str, offsets: Mapping[str, int]) -> None:
+        body = spec.bodies[index]
+        for node in body.nodes:
+            match node:
+                case RepeatNode():
+                    scope = join(prefix, node.scope, offsets)
+                    found[f"{scope}." if scope else ""] += sum(run.count for run in node.runs)
+                    last = -1
+                    for inner, place, shifted, run in turns(node, prefix, offsets):
+                        if run != last:
+                            walk(inner, place, shifted)
+                        last = run
+                case ModeNode():
+                    walk(node.training, prefix, offsets)
+                    walk(node.evaluation, prefix, offsets)
+                case ScanNode():
+                    walk(node.body, prefix, offsets)
+                case _:
+                    pass
+        for instance in body.instances:
+            if instance.body is not None:
+                walk(instance.body, join(prefix, instance.path, offsets), {})
+
+    walk(model.body, "", {})
+    return found
+
+
+def _differing(counts: Sequence[Mapping[str, int]]) -> Iterator[str]:
+    """The scopes that have not as many turns everywhere."""
+    for scope in dict.fromkeys(scope for found in counts for scope in found):
+        if len({found.get(scope, 0) for found in counts}) > 1:
+            yield scope
 
 
 def _stated(layer: Instance, parameter: Parameter) -> bool:

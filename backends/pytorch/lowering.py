@@ -261,9 +261,9 @@ def collapsed_is(arg: Arg, value: object) -> bool:
 
 FunctionLowering: TypeAlias = Callable[[Application], Expr]
 ConstructorLowering: TypeAlias = Callable[[Construction], str]
-#: The supporting class that holds a table, its length, and the other arguments of its constructor.
+#: The supporting class that holds a table, its length, and the other arguments of its constructor; None where none is read.
 TableLowering: TypeAlias = (
-    "Callable[[Mapping[str, Any], Sequence[TensorType | None]], tuple[str, Size, tuple[int | float, ...]]]"
+    "Callable[[Mapping[str, Any], Sequence[TensorType | None]], tuple[str, Size, tuple[int | float, ...]] | None]"
 )
 
 
@@ -283,8 +283,10 @@ class Lowering:
     plain_call: Callable[[dict[str, Any]], bool] | None = None
     #: Which `nn` class the module of a layer is, as a pattern, and which ones are inside it.
     modules: tuple[str, tuple[str, ...]] = ("", ())
-    #: What of a function depends on sizes alone, from its arguments and the types of its inputs.
+    #: What of a function depends on sizes alone, from its arguments and the types of its inputs; a table that would be longer
+    #: at the model's own sizes is not kept.
     table: TableLowering | None = None
+    longest: int = 0
 
 
 _TABLE: dict[str, Lowering] = {}
@@ -344,12 +346,12 @@ def targets(
     return register
 
 
-def table(*names: str) -> Callable[[TableLowering], TableLowering]:
-    """Registers the table of a function, which is made once for a model (`shared_tables`)."""
+def table(name: str, *, longest: int) -> Callable[[TableLowering], TableLowering]:
+    """Registers the table of a function, which is made once for a model (`shared_tables`), up to a length of `longest`."""
 
     def register(lowering: TableLowering) -> TableLowering:
-        for name in names:
-            entry(name).table = lowering
+        entry(name).table = lowering
+        entry(name).longest = longest
         return lowering
 
     return register

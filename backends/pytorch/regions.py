@@ -148,6 +148,7 @@ class Forward(Statements):
                     self.turn(region, position, index, carried, self.inner(region, run.instances))
                 self.lines += lines
         else:
+            region.group.nodes(position)  # as many turns in every body
             for _, scope, offsets, index in turns(node, region.prefix, region.offsets):
                 locate = self.inner(region, node.runs[index].instances, scope, offsets)
                 self.turn(region, position, index, carried, locate, scope, offsets)
@@ -184,13 +185,13 @@ class Forward(Statements):
     def loop(self, region: Region, node: RepeatNode, position: int, loop: Loop, carried: list[str]) -> bool:
         """A `for` over the list of elements; False when turns differ in more than their element."""
         assert self.scopes is not None
-        nodes = region.group.nodes(position)
+        nodes = region.group.aligned(position)
         if loop.kind == "none":
             return False
         busy = {*self.busy(region, -1, region.at), *carried}
         element = unique(identifier(loop.element), busy)
         written: list[list[Line]] = []
-        for index, run in enumerate(node.runs):
+        for index, run in enumerate(nodes[0].runs):
             with self.recorded(busy={element}) as lines:
                 if loop.kind == "single":
                     locate = _element(element, self.inner(region, run.instances))
@@ -231,7 +232,7 @@ class Forward(Statements):
         offsets: dict[str, int] | None = None,
     ) -> None:
         """Writes one turn in place, from the carried variables to the carried variables."""
-        nodes = region.group.nodes(position)
+        nodes = region.group.aligned(position)
         group = region.group.region([n.runs[index].body for n in nodes])
         body, run = group.first, nodes[0].runs[index]
         inner = Region(group, locate, region, prefix=prefix, offsets=offsets or {})

@@ -21,13 +21,13 @@ from ...compiler.catalogue.ops import is_buffer
 from ...compiler.ir.expand import join, turns
 from ...compiler.ir.model import AnyNode, Body, CallNode, ModeNode, OpNode, RepeatNode, ScanNode
 from .bodies import location, numbered, owns, regions_of, singular, uses
-from .chains import Builders, Chain, Chains, only_input, repeated
+from .chains import Builders, Chain, Chains, only_input
 from .constants import Number, Varies
 from .group import Group
 from .optional import Residual
 from .python import snake, unique
 from .slots import RESERVED, Slot, reach
-from .turns import LOOP, by_turn
+from .turns import LOOP, by_turn, repeated, scratch
 
 
 @dataclass
@@ -176,16 +176,17 @@ class Scopes:
 
     def _repeat(self, position: int, node: RepeatNode) -> None:
         """A labelled repeat: a list with a loop, a sequential of all its stages, or nothing special."""
-        nodes = self.group.nodes(position)
-        owned = [list(owns(self._body, self._body(run.body))) for run in node.runs]
+        nodes = self.group.loops(position)
+        aligned = self.group.aligned(position)
+        owned = [list(owns(self._body, self._body(run.body))) for run in aligned[0].runs]
         if not any(owned):
             self.loops[position] = Loop("none")
             return
         slot = self.root.at(self.segments(node.scope))
         first = node.runs[0].body
         start = only_input(node)
-        if len(node.runs) > 1 and start is not None:
-            found = self.layers.spliced(self.group, nodes, (), 0)
+        if len(aligned[0].runs) > 1 and start is not None:
+            found = self._spliced(nodes)
             if found is not None:
                 self.chains[position] = Chain(node.scope, [position], start, node.outputs[0].id, found[0])
                 slot.kind, slot.entries = "sequential", found[0]
@@ -207,7 +208,7 @@ class Scopes:
             self.loops[position] = Loop("single", snake(kind))
             return
         if strides and all(path.startswith("#0.") for paths in owned for path in paths):
-            if self.layers.are_chains(nodes):
+            if self.layers.are_chains(aligned):
                 self.fill(slot, nodes, lambda turn, _: self.layers.turn_chain(turn))
                 self.loops[position] = Loop("sequential", singular(node.scope))
                 return
@@ -215,26 +216,44 @@ class Scopes:
             slot.inner = self.build.tree(first)
             self.loops[position] = Loop("class", singular(node.scope))
             return
-        entries = None if start is None else self.layers.spliced(self.group, nodes, (), 0)
+        entries = None if start is None else self._spliced(nodes)
         if start is not None and entries is not None:
             self.chains[position] = Chain(node.scope, [position], start, node.outputs[0].id, entries[0])
             slot.kind, slot.entries = "sequential", entries[0]
+
+    def _spliced(self, nodes: Sequence[RepeatNode]) -> tuple[list[str], int] | None:
+        """The stages of all turns of a labelled repeat; None where they are no chain."""
+        if len({len(node.runs) for node in nodes}) == 1:
+            return self.layers.spliced(self.group, nodes, (), 0)
+        with scratch(self.group.constants) as kept:
+            try:
+                found = self.layers.spliced(self.group, nodes, (), 0)
+            except Varies:
+                return None
+            if found is not None:
+                kept.append(True)
+            return found
 
     def fill(self, slot: Slot, nodes: Sequence[RepeatNode], make: Callable[[Group, Sequence[int]], str]) -> None:
         """Makes a slot a list of the elements: turns that are equal, or differ by their number, as one comprehension. `make`
         writes one from the regions of a turn and their bodies."""
         slot.kind = "list"
-        if len(nodes[0].runs) >= LOOP:
+        same = len({len(node.runs) for node in nodes}) == 1
+        if not same or len(nodes[0].runs) >= LOOP:
             try:
-                slot.entries = by_turn(self.group, nodes, lambda g, turns: make(g, [turn.body for turn in turns]))
+                slot.entries = by_turn(
+                    self.group, nodes, self.build.class_of, lambda g, turns: [make(g, [turn.body for turn in turns])]
+                )
             except Varies:
-                pass
+                if not same:
+                    raise
             else:
                 return
         for index in range(len(nodes[0].runs)):
             bodies = [n.runs[index].body for n in nodes]
             count = self.group.number([n.runs[index].count for n in nodes])
-            slot.entries.append(repeated(make(self.group.region(bodies), bodies), count))
+            entry = make(self.group.region(bodies), bodies)
+            slot.entries.append(entry if count.is_(1) else repeated([entry], "_", str(count)))
 
     # ---- the tree --------------------------------------------------------------------------------------------------
 

@@ -6,17 +6,22 @@
     Layer(d, heads, rope=rope)                                           handed on by those of the layers,
     q = self.rope(y)                                                     and read in `forward`
 
-Each layer would hold its own otherwise: 4 MiB for 8192 positions and heads of 128. A model with two kinds (another `theta`)
-makes them where it makes the blocks that read them. A length without a bound has no table: the operator computes it in
-`forward`, as one that grows there would be made again under `inference_mode` and break a compiled graph.
+Each layer would hold its own otherwise: 4 MiB for 8192 positions and heads of 128. A model with two tables of one kind (another
+`theta`) makes them where it makes the blocks that read them. A length without a bound has no table: the operator computes
+it in `forward`, as one that grows there would be made again under `inference_mode` and break a compiled graph.
+
+A causal mask that is merged with another mask is such a table too. A class whose bodies do not all read it is given
+`causal_mask=None` by default.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 
 from ...compiler.ir.model import AnyNode, Body, Model, OpNode, Spec
+from ...compiler.sizes.dims import Size
 from ...compiler.sizes.facts import Facts
 from .bodies import regions_of
 from .constants import Scalar, Varies
@@ -24,12 +29,6 @@ from .group import Group
 from .lowering import lowering
 from .python import identifier, snake
 from .support import support
-
-#: What the constructor of a class calls the tables that it is given; the name is known when all others are.
-MARK = "\x0eshared\x0f"
-
-#: Longer tables are not kept; counted at the model's own sizes.
-LONGEST = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -40,6 +39,20 @@ class Table:
     kind: str
     longest: tuple[int, ...]
     rest: tuple[Scalar, ...]
+
+
+@dataclass
+class Given:
+    """A table that the constructor of a class is given, as the argument `name`; by default None where it is `optional`."""
+
+    kind: str
+    name: str
+    optional: bool
+
+    @property
+    def mark(self) -> str:
+        """What the constructor calls it until all other names are known."""
+        return f"\x0e{self.kind}\x0f"
 
 
 class SharedTables:
@@ -58,14 +71,14 @@ class SharedTables:
     def of_node(self, node: AnyNode, body: Body, owner: int) -> Table | None:
         """The table that a node in the body `owner`, or in what that runs, reads; None for a node that reads none, or one of
         unknown length."""
-        form = lowering(node.op, node.span).table if isinstance(node, OpNode) else None
+        form = table_form(node, body)
         if form is None or not isinstance(node, OpNode):
             return None
-        kind, length, rest = form(node.args, [body.value(v).type if isinstance(v, int) else None for v in node.inputs])
+        kind, length, rest = form
         longest: list[int] = []
         for facts in self._facts[owner]:
             bound = facts.range(length)[1]
-            if not isinstance(bound, int) or (facts is self._own and bound > LONGEST):
+            if not isinstance(bound, int) or (facts is self._own and bound > lowering(node.op, node.span).longest):
                 return None
             longest.append(bound)
         return Table(kind, tuple(longest), rest)
@@ -78,6 +91,13 @@ class SharedTables:
             self._found[owner] = frozenset(table for table in found if table is not None)
         return self._found[owner]
 
+    def of_kind(self, kind: str, bodies: Sequence[int]) -> list[Table | None]:
+        """For each body the table of this kind that it reads; Varies where one reads several."""
+        found = [[table for table in self.of_body(index) if table.kind == kind] for index in bodies]
+        if any(len(tables) > 1 for tables in found):
+            raise Varies
+        return [next(iter(tables), None) for tables in found]
+
     def _inside(self, index: int) -> Iterator[int]:
         """A body and all that it runs, each once."""
         waiting, seen = [index], set[int]()
@@ -89,55 +109,64 @@ class SharedTables:
                 waiting += [inner for node in self.spec.bodies[at].nodes for inner in regions_of(node)]
 
 
-@dataclass
 class ClassTables:
-    """The tables of one class. `single`: the only one that each of its bodies reads, empty where there are several.
-    `is_read`: whether the class is given it."""
+    """The tables of one class: those that its constructor is given, and those that it makes."""
 
-    known: SharedTables
-    bodies: Sequence[int]
-    single: Sequence[Table] = field(init=False)
-    is_read: bool = field(init=False, default=False)
-
-    def __post_init__(self) -> None:
-        found = [self.known.of_body(index) for index in self.bodies]
-        self.single = [next(iter(tables)) for tables in found if len(tables) == 1]
-        if len(self.single) < len(found) or len({table.kind for table in self.single}) > 1:
-            self.single = []
-
-    @property
-    def name(self) -> str:
-        """The argument of the constructor."""
-        return identifier(snake(self.single[0].kind))
+    def __init__(self, known: SharedTables, bodies: Sequence[int]) -> None:
+        self.known, self.bodies = known, bodies
+        #: By kind the tables of the bodies, for kinds of which no body reads two.
+        self.single: dict[str, list[Table | None]] = {}
+        #: What the class is given, by kind.
+        self.given: dict[str, Given] = {}
+        for kind in sorted({table.kind for index in bodies for table in known.of_body(index)}):
+            with suppress(Varies):
+                self.single[kind] = known.of_kind(kind, bodies)
 
     def of_nodes(self, nodes: Sequence[AnyNode], group: Group) -> tuple[str, str] | None:
         """The attribute that holds the table of these nodes, one for each body, and its source in the constructor."""
-        columns = zip(nodes, group.bodies, self.bodies, strict=True)
-        tables = [self.known.of_node(node, body, owner) for node, body, owner in columns]
-        found = [table for table in tables if table is not None]
-        if not found or len(found) < len(tables):
+        tables: list[Table | None] = []
+        for node, body, owner in zip(nodes, group.bodies, self.bodies, strict=True):
+            table = self.known.of_node(node, body, owner)
+            if table is None and table_form(node, body) is not None:
+                return None
+            tables.append(table)
+        kind = next((table.kind for table in tables if table is not None), None)
+        if kind is None or (None in tables and kind not in self.single):
             return None
-        return identifier(snake(found[0].kind)), self.given(found, group)
+        return identifier(snake(kind)), self.source(kind, tables, group)
 
-    def of_blocks(self, bodies: Sequence[int], group: Group) -> str:
-        """Source of the table that a block is given, by its bodies."""
-        return self.given([next(iter(self.known.of_body(int(index)))) for index in bodies], group)
+    def of_blocks(self, kind: str, bodies: Sequence[int], group: Group) -> str | None:
+        """Source of the table of this kind that a block is given, by its bodies; None where they read none."""
+        tables = self.known.of_kind(kind, [int(index) for index in bodies])
+        if not any(tables):
+            return None
+        return self.source(kind, tables, group)
 
-    def given(self, tables: Sequence[Table], group: Group) -> str:
+    def source(self, kind: str, tables: Sequence[Table | None], group: Group) -> str:
         """Source of a table in the constructor."""
-        if self.single:
-            self.is_read = True
-            return MARK
-        return made(tables, group)
+        if kind not in self.single:
+            return made(tables, group)
+        if kind not in self.given:
+            self.given[kind] = Given(kind, identifier(snake(kind)), None in self.single[kind])
+        return self.given[kind].mark
 
 
-def made(tables: Sequence[Table], group: Group) -> str:
+def table_form(node: AnyNode, body: Body) -> tuple[str, Size, tuple[int | float, ...]] | None:
+    """What the table of a node is made from; None for a node that reads none."""
+    form = lowering(node.op, node.span).table if isinstance(node, OpNode) else None
+    if form is None or not isinstance(node, OpNode):
+        return None
+    return form(node.args, [body.value(v).type if isinstance(v, int) else None for v in node.inputs])
+
+
+def made(tables: Sequence[Table | None], group: Group) -> str:
     """The call that makes a table, one for each body of the group."""
-    if any(len(set(table.longest)) > 1 for table in tables):
+    known = [table for table in tables if table is not None]
+    if len(known) < len(tables) or any(len(set(table.longest)) > 1 for table in known):
         raise Varies
-    rows = [(table.longest[0], *table.rest) for table in tables]
+    rows = [(table.longest[0], *table.rest) for table in known]
     numbers = [str(group.number(column)) for column in zip(*rows, strict=True)]
-    return f"{support(tables[0].kind)}({', '.join(numbers)})"
+    return f"{support(known[0].kind)}({', '.join(numbers)})"
 
 
-__all__ = ["MARK", "ClassTables", "SharedTables", "Table", "made"]
+__all__ = ["ClassTables", "Given", "SharedTables", "Table", "made"]

@@ -26,6 +26,19 @@ def causal_mask(rows, columns, device=None):
     full = torch.ones(rows, columns, dtype=torch.bool, device=device)
     return full.tril(columns - rows)
 ''',
+    "CausalMask": '''
+class CausalMask(nn.Module):
+    """Where a position may attend: to itself and to what comes before it."""
+
+    def __init__(self, longest):
+        super().__init__()
+        mask = torch.ones(longest, longest, dtype=torch.bool).tril()
+        # no part of a checkpoint, as it follows from the size
+        self.register_buffer("mask", mask, persistent=False)
+
+    def forward(self, length: int) -> Tensor:
+        return self.mask[:length, :length]
+''',
     "drop_path": '''
 def drop_path(x, p, training):
     """Stochastic depth: in training drops whole examples with probability p."""

@@ -19,7 +19,7 @@ from ...compiler.ir.model import Body, RepeatNode
 from .constants import Constants, Number, Scalar, Symbolic, Varies, free
 from .expressions import Expression, expressions
 from .fitting import alike
-from .group import Group
+from .group import Group, structure
 from .python import NAME
 
 #: From how many different turns on a loop is tried.
@@ -123,18 +123,23 @@ def scratch(constants: Constants) -> Generator[list[bool]]:
             del base.varying[count:]
 
 
-def by_turn(group: Group, nodes: Sequence[RepeatNode], make: Callable[[Group, Sequence[Turn]], str]) -> list[str]:
+def by_turn(
+    group: Group,
+    nodes: Sequence[RepeatNode],
+    class_of: Callable[[int], Any],
+    make: Callable[[Group, Sequence[Turn]], Sequence[str]],
+) -> list[str]:
     """The entries of a list for all turns of a repeat: one comprehension, or the first turn and one for the others; Varies
-    where no comprehension explains their numbers. `make` writes the entry for turns side by side."""
+    where no comprehension explains their numbers. `make` writes the entries of a turn, for turns side by side."""
     turns = turns_of(nodes)
     for skipped in (0, 1):
         with scratch(group.constants) as kept:
             try:
-                region, constants = side_by_side(group, [turn for turn in turns if turn.number >= skipped])
+                region, constants = side_by_side(group, [turn for turn in turns if turn.number >= skipped], class_of)
                 entries = [comprehension(make(region, constants.turns), constants, group, skipped)]
                 if skipped:
-                    region, constants = side_by_side(group, [turn for turn in turns if turn.number == 0])
-                    entries.insert(0, make(region, constants.turns))
+                    region, constants = side_by_side(group, [turn for turn in turns if turn.number == 0], class_of)
+                    entries = [*make(region, constants.turns), *entries]
             except Varies:
                 continue
             kept.append(True)
@@ -142,9 +147,15 @@ def by_turn(group: Group, nodes: Sequence[RepeatNode], make: Callable[[Group, Se
     raise Varies
 
 
-def side_by_side(group: Group, turns: Sequence[Turn]) -> tuple[Group, TurnConstants]:
-    """The bodies of turns as one group, and its numbers."""
+def side_by_side(group: Group, turns: Sequence[Turn], class_of: Callable[[int], Any]) -> tuple[Group, TurnConstants]:
+    """The bodies of turns as one group, and its numbers; Varies where they differ in more than numbers."""
     bodies, outer = group.spec.bodies, group.constants
+    forms = {
+        index: structure(group.spec, bodies[index], class_of, activations=False) for index in {t.body for t in turns}
+    }
+    first, *others = forms.values()
+    if any(form != first for form in others):
+        raise Varies
     variable, start = loop_variable(bodies, turns)
     numbers = [start + turn.number for turn in turns]
     known = {name: (text, [values[turn.owner] for turn in turns]) for name, (text, values) in outer.known.items()}
@@ -160,15 +171,23 @@ def side_by_side(group: Group, turns: Sequence[Turn]) -> tuple[Group, TurnConsta
     return Group(group.spec, [bodies[turn.body] for turn in turns], constants, group.facts), constants
 
 
-def comprehension(text: str, constants: TurnConstants, group: Group, skipped: int) -> str:
+def comprehension(texts: Sequence[str], constants: TurnConstants, group: Group, skipped: int) -> str:
     """Entries of a list for all turns of each body but the first `skipped` ones."""
     bodies, turns = group.spec.bodies, constants.turns
     counts = [skipped + sum(turn.owner == owner for turn in turns) for owner in range(len(group.bodies))]
     if not constants.is_read:
-        return f"*[{text} for _ in range({group.number([count - skipped for count in counts])})]"
+        return repeated(texts, "_", str(group.number([count - skipped for count in counts])))
     start = loop_variable(bodies, turns)[1]
     first = "" if start + skipped == 0 else f"{start + skipped}, "
-    return f"*[{text} for {constants.variable} in range({first}{group.number([start + count for count in counts])})]"
+    return repeated(texts, constants.variable, f"{first}{group.number([start + count for count in counts])}")
 
 
-__all__ = ["LOOP", "Turn", "by_turn", "scratch", "turns_of"]
+def repeated(texts: Sequence[str], variable: str, span: str) -> str:
+    """The entries of each turn, as items of a list."""
+    if len(texts) == 1 and not texts[0].startswith("*"):
+        return f"*[{texts[0]} for {variable} in range({span})]"
+    stages = ", ".join(texts) if len(texts) > 1 else f"{texts[0]},"
+    return f"*[m for {variable} in range({span}) for m in ({stages})]"
+
+
+__all__ = ["LOOP", "Turn", "by_turn", "repeated", "scratch", "turns_of"]

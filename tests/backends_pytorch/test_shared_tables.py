@@ -1,4 +1,4 @@
-"""Rotary tables are made once, by the model, and given to the layers that read them."""
+"""Rotary tables and causal masks are made once, by the model, and given to the layers that read them."""
 
 from __future__ import annotations
 
@@ -122,3 +122,46 @@ model M(a: [B, T <= 12, 6], b: [B, S <= 12, 6]) -> (y: [B, T, 6], z: [B, S, 6]) 
 def test_what_mixes_codes_is_not(value: str, written: Written) -> None:
     _, source = written(f"model M(x: [B, T <= 12, 6]) -> (y: [B, T, 6]) {{ y = x + ({value}) }}")
     assert "sinusoid(12, 6), persistent" in source
+
+
+MASKED = """
+block Attend(heads: int, causal = false)(x: [B, T, D], keep: bool[B, 1, 1, T]) -> [B, T, D] {
+  q = x -> q: Linear(D) -> split_heads(heads) TURNED
+  attention(q, q, q, mask = keep, causal = causal) -> merge_heads -> o: Linear(D)
+}
+block Layer(heads: int, causal = false)(x: [B, T, D], keep: bool[B, 1, 1, T]) -> [B, T, D] {
+  x + (x -> attn: Attend(heads, causal, keep = keep))
+}
+model M(d = 16, ctx = 12)(x: [B, LENGTH, d], keep: bool[B, 1, 1, LENGTH]) -> (y: [B, LENGTH, d]) {
+  y = x -> BODY
+}
+"""
+BOTH = "xs: repeat 2 { Layer(2, keep = keep) } -> bs: repeat 3 { Layer(2, causal = true, keep = keep) }"
+CAUSAL = "bs: repeat 3 { Layer(2, causal = true, keep = keep) }"
+
+
+def masked(body: str, length: str, turned: str = "") -> str:
+    return MASKED.replace("BODY", body).replace("LENGTH", length).replace("TURNED", turned)
+
+
+@pytest.mark.parametrize("body", [BOTH, CAUSAL])
+@pytest.mark.parametrize("turned", ["", "-> rope(100.0)"])
+def test_the_causal_part_of_a_merged_mask_is_made_once(body: str, turned: str, written: Written, built: Built) -> None:
+    _, source = written(masked(body, "T <= ctx", turned))
+    assert source.count("CausalMask(") == 2  # its definition, and one use
+    assert "causal_mask = CausalMask(ctx)" in source
+    assert "def causal_mask(" not in source
+    module, free = built(masked(body, "T <= ctx", turned)), built(masked(body, "T", turned))
+    masks = [mask for name, mask in module.named_buffers() if name.endswith(".mask")]
+    assert [tuple(mask.shape) for mask in masks] == [(12, 12)]
+    assert list(module.state_dict()) == list(free.state_dict())
+    for length in (1, 5, 12):
+        x, keep = torch.randn(2, length, 16), torch.rand(2, 1, 1, length) < 0.7
+        keep[..., 0] = True
+        assert torch.equal(module(x, keep), free(x, keep))
+
+
+def test_a_mask_of_unknown_or_great_length_is_made_in_forward(written: Written) -> None:
+    for length in ("T", "T <= 100000"):
+        _, source = written(masked(BOTH, length))
+        assert "keep & causal_mask(T, T, x.device) if self.causal else keep" in source

@@ -23,7 +23,9 @@ def attention(use: Application) -> Expr:
         mask = use[3]
         if causal:
             mask = f"{use.at(3, BIT_AND)} & {_causal(use)}"
-        if varies:
+        if varies and use.held is not None:
+            mask = f"{use[3]} if {use.held} is None else {mask}"
+        elif varies:
             mask += f" if {use.text(causal)} else {use[3]}"
         options.append(f"attn_mask={mask}")
     elif causal:
@@ -43,9 +45,23 @@ def attention(use: Application) -> Expr:
     return use.call("F.scaled_dot_product_attention", use[0], use[1], use[2], *options, weight=2)
 
 
+@table("attention", longest=1 << 13)
+def attention_table(args: Mapping[str, Any], inputs: Sequence[TensorType | None]) -> tuple[str, Size, tuple[()]] | None:
+    """The causal part of a merged mask: 64 MiB for the longest sequence."""
+    q, k, _, mask = (*inputs, None)[:4]
+    assert q is not None
+    assert k is not None
+    rows, columns = q.shape[2], k.shape[2]
+    if mask is None or not args["causal"] or rows != columns or isinstance(rows, int):
+        return None
+    return "CausalMask", rows, ()
+
+
 def _causal(use: Application) -> str:
-    """A mask whose size is known is made once."""
+    """A mask whose size is known, or has a bound, is made once."""
     rows, columns = use.tensor(0).sizes[2], use.tensor(1).sizes[2]
+    if use.held is not None:
+        return f"{use.held}({use.size(rows)})"
     if use.table is not None and rows.concrete and columns.concrete:
         return use.table("mask", f"{support('causal_mask')}({rows}, {columns})")
     return f"{support('causal_mask')}({use.size(rows)}, {use.size(columns)}, {use.device})"
@@ -64,7 +80,7 @@ def rope(use: Application) -> Expr:
     return use.call(support("rope"), use[0], use.text(use.arg("theta")))
 
 
-@table("rope")
+@table("rope", longest=1 << 18)
 def rope_table(args: Mapping[str, Any], inputs: Sequence[TensorType | None]) -> tuple[str, Size, tuple[int, float]]:
     (x,) = inputs
     assert x is not None

@@ -11,10 +11,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-def causal_mask(rows, columns, device=None):
-    """Row t may attend to columns up to t; the last row is aligned with the last column."""
-    full = torch.ones(rows, columns, dtype=torch.bool, device=device)
-    return full.tril(columns - rows)
+class CausalMask(nn.Module):
+    """Where a position may attend: to itself and to what comes before it."""
+
+    def __init__(self, longest):
+        super().__init__()
+        mask = torch.ones(longest, longest, dtype=torch.bool).tril()
+        # no part of a checkpoint, as it follows from the size
+        self.register_buffer("mask", mask, persistent=False)
+
+    def forward(self, length: int) -> Tensor:
+        return self.mask[:length, :length]
 
 
 def sinusoid(length, dim, device=None):
@@ -28,15 +35,15 @@ def sinusoid(length, dim, device=None):
 class MaskedSelfAttention(nn.Module):
     """`keep` is true where a position may be attended to."""
 
-    def __init__(self, dim, heads, drop, causal=False):
+    def __init__(self, dim, heads, drop, causal_mask=None):
         super().__init__()
         self.heads = heads
         self.drop = drop
-        self.causal = causal
         self.q_proj = nn.Linear(dim, dim)
         self.k_proj = nn.Linear(dim, dim)
         self.v_proj = nn.Linear(dim, dim)
         self.out_proj = nn.Linear(dim, dim)
+        self.causal_mask = causal_mask
 
     def forward(self, x: Tensor, keep: Tensor) -> Tensor:
         # x: [B, T, D], keep: [B, 1, 1, T]
@@ -48,7 +55,7 @@ class MaskedSelfAttention(nn.Module):
             q,
             k,
             v,
-            attn_mask=keep & causal_mask(T, T, x.device) if self.causal else keep,
+            attn_mask=keep if self.causal_mask is None else keep & self.causal_mask(T),
             dropout_p=self.drop if self.training else 0.0,
         )
         return self.out_proj(y.transpose(1, 2).flatten(2))  # [B, T, D]
@@ -105,10 +112,12 @@ class CrossAttention(nn.Module):
 
 
 class DecoderLayer(nn.Module):
-    def __init__(self, dim, heads, hidden, drop):
+    def __init__(self, dim, heads, hidden, drop, causal_mask):
         super().__init__()
         self.drop = drop
-        self.self_attn = MaskedSelfAttention(dim, heads, drop=drop, causal=True)
+        self.self_attn = MaskedSelfAttention(
+            dim, heads, drop=drop, causal_mask=causal_mask
+        )
         self.norm1 = nn.LayerNorm(dim)
         self.multihead_attn = CrossAttention(dim, heads, drop=drop)
         self.norm2 = nn.LayerNorm(dim)
@@ -139,6 +148,7 @@ class Transformer(nn.Module):
         self.d = d
         self.drop = drop
         self.width = width
+        causal_mask = CausalMask(width)
         self.embed = nn.Embedding(vocab, d, padding_idx=0)
         self.encoder = nn.Module()  # only for the names in it
         self.encoder.layers = nn.ModuleList(
@@ -146,7 +156,12 @@ class Transformer(nn.Module):
         )
         self.decoder = nn.Module()  # only for the names in it
         self.decoder.layers = nn.ModuleList(
-            [DecoderLayer(d, heads, hidden=hidden, drop=drop) for _ in range(depth)]
+            [
+                DecoderLayer(
+                    d, heads, hidden=hidden, drop=drop, causal_mask=causal_mask
+                )
+                for _ in range(depth)
+            ],
         )
         self.final_logits_bias = nn.Parameter(torch.empty(1, vocab))
         self.register_buffer(
