@@ -161,10 +161,8 @@ class Builder:
 
     def place(self, path: str, span: Span) -> None:
         """Takes a path for a leaf layer or a block; E0306 when it clashes, E0312 when a segment is reserved."""
+        refuse_reserved(path, span)
         parts = path.split(".")
-        for part in parts:
-            if part in RESERVED or part.startswith("_"):
-                raise Failed(errors.reserved_label(part, span))
         space = self.owner()
         prefixes = [".".join(parts[:count]) for count in range(1, len(parts))]
         around = next((prefix for prefix in prefixes if prefix in space.taken), None)
@@ -251,6 +249,13 @@ class Builder:
         """The outer references of the instances this region uses, for the node that enters it."""
         assert self.parent is not None
         return {name: self.parent.reference(instance) for name, instance in self.instance_inputs.items()}
+
+
+def refuse_reserved(path: str, span: Span) -> None:
+    """E0312 when a segment of a path is reserved."""
+    for part in path.split("."):
+        if part in RESERVED or part.startswith("_"):
+            raise Failed(errors.reserved_label(part, span))
 
 
 def record(instance: Instance) -> InstanceRecord:

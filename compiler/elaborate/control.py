@@ -20,7 +20,7 @@ from ..text import syntax
 from . import rearrangement
 from .apply import apply, apply_instance, callee, pieces
 from .arguments import evaluate_arguments
-from .builder import Builder, Scope, json_arguments
+from .builder import Builder, Scope, json_arguments, refuse_reserved
 from .environment import Environment
 from .instances import hashable, take_inputs
 from .modes import by_mode, condition
@@ -159,6 +159,7 @@ def repeat(context: Context, flow: Flow, unit: syntax.Repeat | syntax.For, label
     if label is not None:
         if context.scope.numbered:
             context.scope.number()
+        refuse_reserved(label.text, label.span)
         scope_path, counters = context.scope.path(label.text), dict[str, int]()
     elif "#" in context.scope.prefix and not context.scope.slots:
         # in a group in a turn: the group's number is of the loop around it, those inside of the group are of this one
