@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from functools import cached_property
 from itertools import takewhile
 
 from ...compiler.ir.model import Spec
 from ...compiler.messages.source import Source
 from ...compiler.text import top_level
-from ...compiler.text.node import Node
+from ...compiler.text.node import Node, children
 from ...compiler.text.parse import parse
+from .expressions import computed_numbers
 
 #: `stride = 1`, `act: fn = silu` between the brackets of a signature.
 _DEFAULT = re.compile(r"\b(\w+)\s*(?::\s*\w+)?\s*=\s*(true|false|-?\d[\w.]*|[A-Za-z_]\w*)\s*[,)]")
@@ -59,6 +62,12 @@ class Authored:
         items = [item for item in file.items if isinstance(item, kinds)] if file is not None else []
         return next((item for item in items if item.span.start <= span.start < item.span.end), None)
 
+    @cached_property
+    def computed(self) -> dict[float, str]:
+        """Numbers that the blocks and models compute from numbers alone, as Python."""
+        definitions = [node for name in self.spans if (node := self.definition(name)) is not None]
+        return computed_numbers(part for node in definitions for part in _parts(node))
+
     def defaults(self, name: str) -> dict[str, object]:
         """Statics of a block that have a plain default: a number, a bool, or the name of a function."""
         span = self.spans.get(name)
@@ -69,6 +78,12 @@ class Authored:
             return {}
         found = {match[1]: _value(match[2]) for match in _DEFAULT.finditer(signature[1])}
         return {name: value for name, value in found.items() if value is not None}
+
+
+def _parts(node: Node) -> Iterator[Node]:
+    yield node
+    for child in children(node):
+        yield from _parts(child)
 
 
 def _value(text: str) -> object:

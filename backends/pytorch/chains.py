@@ -13,13 +13,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ...compiler.ir.model import AnyNode, Body, CallNode, Instance, OpNode, RepeatNode
+from ...compiler.text import syntax
 from .bodies import location, regions_of, uses
 from .constants import Number, Symbolic, Varies
+from .expressions import stated
+from .fitting import Absent, alike
 from .function_stages import function_stage
 from .group import Group, handed
-from .lowering import Construction, SharedType, lowering
+from .lowering import Arg, Construction, SharedType, lowering
 from .slots import Slot
 from .stages import has_optional, optional_stage
 from .turns import LOOP, Turn, by_turn, repeated, scratch, turns_of
@@ -214,7 +218,7 @@ class Chains:
         """Whether all turns of a repeat are numbered chains `{ .. -> .. }`."""
         with scratch(self.group.constants):
             try:
-                for index, run in enumerate(nodes[0].runs):  # of nodes with equally many
+                for index, run in enumerate(nodes[0].runs):  # all nodes have equally many runs
                     region = self.group.region([n.runs[index].body for n in nodes])
                     if run.captures or run.instances or len(region.first.inputs) != 1:
                         return False
@@ -245,7 +249,26 @@ class Chains:
         }
         dtypes = {p.name: p.dtype for p in first.parameters}
         inputs = self.inputs_of(group, first.path)
-        return build(Construction(group.args([i.args for i in instances]), weights, dtypes, inputs))
+        args = self.as_written(group, first, group.args([i.args for i in instances]))
+        channels = [size for type in inputs[:1] if type is not None for size in type.sizes]
+        for name, shape in weights.items():
+            inner = 0 if len(shape) == 1 else 1  # the axis of weights that the input has too
+            weights[name] = tuple(_known(size, channels) if at == inner else size for at, size in enumerate(shape))
+        return build(Construction(args, weights, dtypes, inputs))
+
+    def as_written(self, group: Group, layer: Instance, args: dict[str, Arg]) -> dict[str, Arg]:
+        """The arguments of a layer that some of the bodies lack, with the names that the author took them from: `stride`,
+        and not the 2 that it is wherever the layer is."""
+        known = group.constants.known
+        found = dict(args)
+        for name, node in stated(group.constants.definition, layer.span, list(args)):
+            if name in args and isinstance(node, syntax.Ref) and node.name in known:
+                static = group.number(known[node.name][1])
+                arg = args[name]
+                found[name] = (
+                    tuple(_known(item, [static]) for item in arg) if isinstance(arg, tuple) else _known(arg, [static])
+                )
+        return found
 
     def inputs_of(self, group: Group, path: str) -> list[SharedType | None]:
         """Types of what a layer is applied to first, here, in a region or in a block that takes it."""
@@ -265,6 +288,13 @@ class Chains:
 
     def _body_of(self, index: int) -> Body:
         return self.group.spec.bodies[index]
+
+
+def _known(arg: Any, sizes: Sequence[Number]) -> Any:
+    """For a number that is the same in all bodies but those that lack its layer, one of `sizes` that it is there."""
+    if not isinstance(arg, Number) or not arg.same or not any(isinstance(value, Absent) for value in arg.values):
+        return arg
+    return next((size for size in sizes if not size.same and alike(size.values, arg.values)), arg)
 
 
 def only_input(node: AnyNode) -> int | None:

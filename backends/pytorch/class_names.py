@@ -46,7 +46,7 @@ def _differences(cls: Class, classes: Sequence[Class], spec: Spec) -> Iterator[s
     """What distinguishes a class from others of the same block, the best first: a static that no other has (`Causal`, `Count3`),
     that it adds its input, a static that the first has not."""
     first = next((other for other in classes if other.base_name == cls.base_name and other.name), None)
-    if first is None:  # the name is that of another block, or of the model
+    if first is None:  # another block, or the model, has this name
         return
     yield from _statics_of(spec, cls, [other for other in classes if other.base_name == cls.base_name])
     mine, others = ({n.op for n in spec.bodies[c.bodies[0]].nodes if isinstance(n, OpNode)} for c in (cls, first))

@@ -61,15 +61,15 @@ class Classes:
         self.models = (model, *others)
         self.clusters = clusters(spec, root, [other.body for other in others])
         self.spec, self.root, self.outputs, self.emits = spec, root, tuple(outputs), tuple(emits)
-        # What is known of a size at all sizes of the model.
+        # What is known about a symbolic size, whatever the statics are.
         bounds = {name: _widest([other.bounds[name] for other in self.models]) for name in model.bounds}
         self.facts = Facts(model.divisors, bounds)
         self._emitting: dict[int, tuple[str, ...]] = {}
         self.classes: list[Class] = []
         self.by_body: dict[int, Class] = {}
-        #: Bodies that lack a part of their class: what, and the body with it.
+        #: By body that lacks parts of its class: the parts, and the body with them filled in.
         self.filled: dict[int, tuple[frozenset[Part], Body]] = {}
-        self._uses: list[int] = []  # the classes that the one being written constructs
+        self._uses: list[int] = []  # classes constructed by the one being written
         self._sizes = Sizes([], [], [])
         self._shared = SharedTables(spec, self.models)
         self._tables = ClassTables(self._shared, [root])  # of the class being written
@@ -128,7 +128,7 @@ class Classes:
         """Whether all of a group lack the same parts of another one, and nothing else; records the parts in `filled`."""
         whole = self.spec.bodies[full[0].index]
 
-        forms: dict[int, Any] = {}  # of the nodes of `whole`, which each member is compared with
+        forms: dict[int, Any] = {}  # of the nodes of `whole`, computed once for all members
 
         def same(a: AnyNode, b: AnyNode) -> bool:
             if id(a) not in forms:
@@ -204,6 +204,7 @@ class Classes:
         constants.closed = root
         for letter, sizes in letters_of(group).items():
             constants.roles.setdefault(sizes, axis_name(letter))
+        constants.spelled = self.authored.computed
         constants.known = spelled(bodies, constants.statics, constants.sizes)
         constants.definition = self.authored.definition(members[0].name)
         for written in expressions(constants.definition, constants.known, len(bodies)):

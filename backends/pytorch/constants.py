@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import pi
 from typing import Any, TypeAlias
 
 from ...compiler.sizes.dims import Dim
@@ -32,7 +33,7 @@ class FreeClass(Absent, ModuleClass):
 
 Scalar: TypeAlias = "int | float | Dim | ModuleClass"
 
-#: A call whose arguments hold no other.
+#: A call without another call in its arguments.
 _CALL = re.compile(r"[\w.\x06\x07]+\([^()]*\)")
 
 _MARK = re.compile("\x01([if])(\\d+)\x02")
@@ -132,16 +133,18 @@ class Constants:
     sizes: Mapping[str, tuple[Scalar, ...]] = field(default_factory=dict[str, tuple[Scalar, ...]])
     varying: list[tuple[Scalar, ...]] = field(default_factory=list[tuple[Scalar, ...]])
     hints: dict[tuple[Scalar, ...], str] = field(default_factory=dict[tuple[Scalar, ...], str])
-    #: Weaker hints: which argument of an operator a number is, and which axis.
+    #: Fallbacks for `hints`: the argument of an operator, or the axis, that a number is.
     roles: dict[tuple[Scalar, ...], str] = field(default_factory=dict[tuple[Scalar, ...], str])
-    #: Whether only statics may become arguments: of a model, which is made without any.
+    #: Whether only statics may become arguments. True for a model, as its constructor has a default for each.
     closed: bool = False
-    #: The tree of the block, and the arguments that its names are.
+    #: The syntax tree of the block, and which argument each of its names is.
     definition: Node | None = None
     known: Known = field(default_factory=dict[str, "tuple[str, Sequence[Any]]"])
-    #: Expressions and conditions that the author of the block wrote, by what they are for each body.
+    #: Expressions and conditions in the definition of the block, by their value in each body.
     written: dict[tuple[Scalar, ...], Expression] = field(default_factory=dict[tuple[Scalar, ...], Expression])
-    #: Numbers that are equal in all bodies and may be part of an expression, as the side of an image in `(224 // patch) ** 2`.
+    #: Numbers that the spec computes from other numbers alone: `math.log(10000.0)`.
+    spelled: Mapping[float, str] = field(default_factory=dict[float, str])
+    #: Numbers that are equal in all bodies and may be part of an expression, such as the side of an image in `(224 // patch) ** 2`.
     literals: Sequence[int] = ()
 
     def text(self, number: Number, place: str) -> str:
@@ -149,7 +152,7 @@ class Constants:
             value = number.sample
             if isinstance(value, Dim):
                 raise Symbolic
-            return value.text if isinstance(value, ModuleClass) else literal(value)
+            return value.text if isinstance(value, ModuleClass) else self.literal(value)
         if not number.concrete:
             raise Symbolic
         absent = [isinstance(value, Absent) for value in number.values]
@@ -166,6 +169,11 @@ class Constants:
             self.varying.append(number.values)
         return f"\x01{place}{at}\x02"
 
+    def literal(self, value: float) -> str:
+        """Source of a number that is the same everywhere: as the author spells it where that is clearer than its digits."""
+        text = {**self.spelled, pi: "math.pi"}.get(value) if isinstance(value, float) else None
+        return text if text is not None and "math" not in {**self.statics, **self.sizes} else literal(value)
+
     def fit(self) -> tuple[list[Parameter], list[str]]:
         """The constructor's arguments, and each varying number as an expression of them."""
         order = {name: place for place, name in enumerate([*self.sizes, *self.statics])}
@@ -179,7 +187,7 @@ class Constants:
         stated = {at: self.written[v] for at, v in enumerate(self.varying) if v in self.written and _is_bool(v)}
         for written in stated.values():
             chosen += [p for p in (*statics, *sizes) if p.name in written.names and p not in chosen]
-        # What belongs to a part that may be absent comes last: it often equals what is always there.
+        # Numbers of an optional part come last: they often equal a number that is always needed.
         ordered = sorted(range(len(self.varying)), key=lambda at: _has_absent(self.varying[at]))
         for at in (at for at in ordered if at not in stated):
             values = self.varying[at]
@@ -220,7 +228,7 @@ class Constants:
 
     def _written(self, values: tuple[Scalar, ...]) -> Expression | None:
         """What the author wrote for a number."""
-        if _has_absent(values):  # equal to numbers with another hash
+        if _has_absent(values):  # they equal numbers with another hash, which a lookup would miss
             return next((found for found in self.written.values() if alike(found.values, values)), None)
         found = self.written.get(values)
         return found if found is not None and alike(found.values, values) else None

@@ -67,7 +67,7 @@ class Definition:
         parameters, texts = constants.fit()
         if not self.is_model:
             cls.defaults = self._defaults(parameters)
-            parameters.sort(key=lambda parameter: parameter.name in cls.defaults)  # those come last
+            parameters.sort(key=lambda parameter: parameter.name in cls.defaults)  # arguments with a default come last
         cls.parameters = parameters
         names = [p.name for p in parameters]
         if cls.is_function:

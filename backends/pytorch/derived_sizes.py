@@ -19,16 +19,16 @@ from typing import TypeAlias
 
 from ...compiler.sizes.dims import Floor, Size, divided, floordiv, terms_of
 
-#: One size a body.
+#: A size in each body.
 Column: TypeAlias = "tuple[Size, ...]"
-#: One whole number a body.
+#: A whole number in each body.
 Whole: TypeAlias = "tuple[int, ...]"
-#: Axes by the text that reads them.
+#: Sizes of axes, by the source that reads them.
 Axes: TypeAlias = "Mapping[str, Column]"
-#: Writes a number that may differ between the bodies.
+#: Gives the source of a number that may differ between bodies.
 Write: TypeAlias = "Callable[[Whole], str]"
 
-#: How many axes a product may have, and a sum products.
+#: The most axes in a product, and the most products in a sum.
 FACTORS, TERMS = 3, 2
 
 
@@ -110,7 +110,7 @@ def _products(axes: Axes) -> Iterator[tuple[tuple[str, ...], Column]]:
 def _solved(size: Column, chosen: Sequence[tuple[tuple[str, ...], Column]]) -> Sum | None:
     systems = [_System(value, [column[at] for _, column in chosen]) for at, value in enumerate(size)]
     known = [system.solution for system in systems if system.solution is not None]
-    # Where two axes are equal, many sums are right: that of the other bodies is meant.
+    # Where two axes are equal, several sums fit; take the one that the other bodies give.
     rows = [system.solution or next(filter(system.holds, known), None) for system in systems]
     if not all(rows):
         return None

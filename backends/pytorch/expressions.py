@@ -9,10 +9,11 @@ An expression explains a number if it has its value in every body.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...compiler.messages.source import Span
 from ...compiler.messages.statics import StaticError
 from ...compiler.sizes.static_functions import FUNCTIONS
 from ...compiler.text import syntax as s
@@ -20,10 +21,13 @@ from ...compiler.text.node import Node
 from .python import AND, ATOM, COMPARISON, NOT, OR, POWER, PRODUCT, SUM, UNARY, Expr, literal
 from .support import SOURCES, support
 
-#: What is known by a name of the spec: how the source spells it, and its value in each body.
+#: By name of the spec: how the source spells it, and its value in each body.
 Known = Mapping[str, tuple[str, Sequence[Any]]]
 
-#: Larger exponents take long, and sizes do not need them.
+#: Numbers with at least this many characters are less clear than what they were computed from.
+LONG = 10
+
+#: Larger exponents are slow to compute, and no size needs them.
 LARGEST_POWER = 64
 
 _SIGNS: dict[str, tuple[int, Callable[[Any, Any], Any]]] = {
@@ -153,7 +157,7 @@ class _Written:
                 level = _SIGNS[op][0]
                 # `//` would cut off what `/` below it leaves
                 one, two = (self.spelled(side, whole=whole or op in ("//", "%")) for side in (left, right))
-                if op == "+" and "0" in (one.text, two.text):  # the variable of a loop, in its first turn
+                if op == "+" and "0" in (one.text, two.text):  # the loop variable is 0 in the first turn
                     return two if one.text == "0" else one
                 sign = "//" if op == "/" and whole else op
                 return Expr(f"{one.at(level)} {sign} {two.at(level + 1)}", level, one.names | two.names)
@@ -202,6 +206,27 @@ def _computed(node: Any, scope: _Written) -> Iterator[tuple[_Written, Node]]:
             yield from _computed(getattr(node, name), scope)
 
 
+def computed_numbers(nodes: Iterable[Node]) -> dict[float, str]:
+    """Functions of numbers alone, and their negatives, by their value: `-math.log(10000.0)`."""
+    plain, found = _Written({}, {}, 1), dict[float, str]()
+    for node in nodes:
+        called = node.value if isinstance(node, s.Unary) else node
+        expression = plain.expression(node) if isinstance(called, s.Call) else None
+        value = None if expression is None else expression.values[0]
+        if expression is not None and isinstance(value, float) and len(literal(value)) >= LONG:
+            found.setdefault(value, expression.text)
+    return found
+
+
+def stated(definition: Node | None, span: Span, names: Sequence[str]) -> Iterator[tuple[str, Node]]:
+    """What the author wrote for the arguments of the layer at a place of a definition, whatever its file is called; `names`
+    are all that it has."""
+    for node in () if definition is None else _inside(definition):
+        if isinstance(node, s.Apply) and node.args is not None and node.span.start == span.start:
+            for name, item in zip(names, node.args.items, strict=False):
+                yield (item.name.text, item.value) if isinstance(item, s.Kwarg) else (name, item)
+
+
 def _number(value: Any) -> int | float:
     if isinstance(value, (int, float)):
         return value
@@ -229,4 +254,4 @@ def _binds(definition: Node) -> Iterator[s.Bind]:
     yield from (bind for bind in found if isinstance(bind.target, s.Ref) and targets.count(bind.target.name) == 1)
 
 
-__all__ = ["Expression", "expressions"]
+__all__ = ["Expression", "computed_numbers", "expressions", "stated"]

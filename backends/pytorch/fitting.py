@@ -16,9 +16,9 @@ from fractions import Fraction
 from math import isclose, isqrt, sqrt
 from typing import Any, Literal, TypeAlias
 
-#: One number a body.
+#: A number in each body.
 Column: TypeAlias = "tuple[Any, ...]"
-#: How many times smaller than its input an image may be.
+#: The largest factor by which an image may shrink.
 LESS = 64
 #: `plain`: at most a multiple of one argument.
 Style: TypeAlias = Literal["any", "plain"]
@@ -91,7 +91,7 @@ def _expressions(values: Column, named: Mapping[str, Column], style: Style, lite
         return
     known = {name: have for name, have in named.items() if _whole(have)}
     for name, have in known.items():
-        # A multiple of a stride or a count is a coincidence; of a width it is meant.
+        # A multiple of a stride or a count is probably a coincidence; a multiple of a width is not.
         factor = values[0] // have[0] if have[0] and (min(have) >= 4 or _varied(have)) else 0
         if 1 < factor <= (16 if not _varied(have) else 1024) and _all(values, lambda h, f=factor: f * h, have):
             yield f"{factor} * {name}"
@@ -175,7 +175,9 @@ def _of_two(values: Column, known: Mapping[str, Column]) -> Iterator[str]:
                 factor = values[0] // share if share else 0
                 if factor > 1 and _varied(one) and _both(values, lambda a, b, f=factor: f * (a // b), one, two):
                     yield f"{factor} * ({first} // {second})"
-            if min(two) > 0 and _varied(one) and _varied(two):  # the patches of a square image, maybe with one more
+            if (
+                min(two) > 0 and _varied(one) and _varied(two)
+            ):  # patches of a square image, with or without a class token
                 for more in (0, 1):
                     if _both(values, lambda a, b, m=more: (a // b) ** 2 + m, one, two):
                         yield f"({first} // {second}) ** 2" + (f" + {more}" if more else "")

@@ -36,7 +36,7 @@ from .lines import Line
 from .lowering import module_classes
 from .python import quoted
 
-#: How many parameters are named one by one, rather than found by what their names end in.
+#: Up to this many parameters are named one by one; more are matched by the ends of their names.
 FEW = 4
 
 
@@ -68,7 +68,7 @@ class InitialValues:
         self.by_path = [{entry.path: entry for entry in entries} for entries in self.sizes]
         self.defaults = [_defaults(spec, model, first_turns=at > 0) for at, model in enumerate(models)]
         self.special = {entry.path: entry for entry in self.entries if entry.init != self.defaults[0][entry.path]}
-        #: Where there are more turns at one size than at another.
+        #: Scopes with different numbers of turns at different sizes.
         self.counted = tuple(_differing([_turns(spec, model) for model in models]))
         by_kind = self._by_kind()
         self.rules = [*by_kind, *self._by_name(by_kind)]

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from ...compiler.ir.model import Init
 from .constants import Constants, Number
-from .python import literal, quoted
+from .python import quoted
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Filling:
     def number(self, values: Sequence[Any]) -> str:
         """Source of a number, one for each size of the model."""
         if all(value == values[0] for value in values):
-            return literal(values[0])
+            return self.constants.literal(values[0])
         return Number(tuple(values), self.constants).in_forward()
 
     def call(self, name: str, *options: str) -> str:
@@ -47,7 +47,7 @@ class Filling:
         return [f"{name}={quoted(value) if isinstance(value, str) else self.text(name)}"]
 
 
-#: The statement, and whether it writes to the tensor outside of `nn.init`.
+#: Gives the statement that fills a tensor.
 Statement: TypeAlias = Callable[[Filling], str]
 
 

@@ -105,7 +105,7 @@ class Construction(_Arguments):
     ) -> None:
         super().__init__(args)
         self.weights, self.dtypes = weights, dtypes
-        #: Types of the inputs where it is applied first; empty when only its weights are read.
+        #: Types of the inputs at its first application; empty if only its weights are read.
         self.inputs = tuple(inputs)
 
     def weight(self, name: str = "weight") -> tuple[Number, ...]:
@@ -144,12 +144,12 @@ class Application(_Arguments):
         training: str = "self.training",
     ) -> None:
         super().__init__(args)
-        #: Whether it trains, as source.
+        #: Source of the condition that the module is training.
         self.training = training
         self._among, self._named = among, named
-        #: The module that holds the table of this operator; None where there is none.
+        #: The module that holds the table of this operator, if it has one.
         self.held = held
-        #: Takes a name and what the constructor makes a tensor of; gives the buffer. None where there can be none.
+        #: Adds a buffer, given its name and the source of its tensor; returns the source that reads it. None: no buffers.
         self.table = table
         self.op, self.inputs, self.outputs, self.module = op, tuple(inputs), tuple(outputs), module
         self.wanted, self.device = tuple(wanted), device
@@ -279,9 +279,9 @@ class Lowering:
     constructor: ConstructorLowering | None = None
     module: Callable[[Application], str | None] | None = None
     targets: Callable[[Application, Sequence[str]], str] | None = None
-    #: Whether the module of a layer with a `forward` of its own is simply called, for these arguments.
+    #: For a layer with its own `forward`: whether its module is simply called, with these arguments.
     plain_call: Callable[[dict[str, Any]], bool] | None = None
-    #: Which `nn` class the module of a layer is, as a pattern, and which ones are inside it.
+    #: A pattern of the `nn` class of a layer, and the classes of modules inside it.
     modules: tuple[str, tuple[str, ...]] = ("", ())
     #: What of a function depends on sizes alone, from its arguments and the types of its inputs; a table that would be longer
     #: at the model's own sizes is not kept.

@@ -56,7 +56,7 @@ class Members:
             for indexes in blocks.values():
                 top = max(heights[index] for index in indexes)
                 top = max(top, *(1 + heights[inner] for index in indexes for inner in inside[index]), 0)
-                if top > len(heights):  # a block within itself
+                if top > len(heights):  # a recursive block
                     return
                 if any(heights[index] != top for index in indexes):
                     heights.update(dict.fromkeys(indexes, top))

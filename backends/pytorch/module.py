@@ -18,7 +18,7 @@ from .support import named, rename, source
 #: The tuple that `forward` returns when there are several outputs.
 OUTPUTS = "Outputs"
 
-#: Sources that were written, as the model at other sizes takes some time; and how many are kept.
+#: A cache of generated sources, since comparing a model with itself at other sizes takes time; and its capacity.
 _written: dict[bytes, str] = {}
 KEPT = 64
 
@@ -62,7 +62,7 @@ def _source(spec: Spec, model: Model, extra_outputs: tuple[str, ...], resizable:
     if len(fields_of) > 1:
         fields = "\n".join(f"    {identifier(name)}: Tensor" for name in fields_of)
         parts.append(f"class {OUTPUTS}(NamedTuple):\n{fields}")
-    described: set[str] = set()  # several classes of a block share one docstring
+    described: set[str] = set()  # only the first class of a block gets its docstring
     for cls in sorted(ordered, key=lambda cls: not cls.is_function):  # functions above the classes
         parts.append(
             write_class(cls, classes, names, "" if cls.base_name in described else authored.comment(cls.base_name))
@@ -166,7 +166,7 @@ def write_class(cls: Class, classes: Classes, names: dict[str, str], about: str 
         elif words and text.startswith("def ") and 4 * line.indent + len(words) + 6 <= WIDTH:
             written.append(f"{' ' * (4 * line.indent + 4)}# {words}")
         lines += written
-        lines, doc = [*lines, *doc], []  # that of a function follows its signature
+        lines, doc = [*lines, *doc], []  # the docstring of a function follows its signature
     return "\n".join(lines)
 
 

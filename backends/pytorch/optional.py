@@ -58,11 +58,11 @@ def filled(full: Body, lacking: Body, same: Callable[[AnyNode, AnyNode], bool]) 
 class _Filling:
     def __init__(self, full: Body, lacking: Body, same: Callable[[AnyNode, AnyNode], bool]) -> None:
         self.full, self.lacking, self.same = full, lacking, same
-        #: Values of the lacking body by those of the full one; without a layer what goes in comes out.
+        #: Values of the full body -> values of the lacking one; an absent layer passes its input through.
         self.known = {a.id: b.id for a, b in zip(full.inputs, lacking.inputs, strict=True)}
         self.types = {value.id: value.type for value in lacking.values()}
         self.wide = {value.id: value.type for value in full.values()}
-        #: When each value of the lacking body is made.
+        #: The order in which the lacking body computes its values.
         self.order = {value.id: at for at, value in enumerate(lacking.values())}
         #: Prefixes of paths in the full body by those in the lacking one, and the other way round.
         self.moved: dict[str, str] = {}

@@ -219,7 +219,7 @@ class _Groups:
         first, *others = options.values()
         common = {n: text for n, text in first.items() if all(items.get(n) == text for items in others)}
         if not others and len(self.returned([("", {"params": self.params(listed), **common})])) + 4 <= WIDTH:
-            common = {}  # the one group fits into a line
+            common = {}  # a single group fits on one line
         word = "common" if others else "options"
         if common:
             body.append(Line(f"{word} = {{{_items(common)}}}", 1))

@@ -9,7 +9,7 @@ from ...compiler.ir.arguments import Selector
 from ...compiler.ir.expand import ParameterEntry, selects
 from .python import quoted
 
-#: Up to here names are listed when no simpler rule selects them.
+#: Up to this many names are listed if no simpler rule selects them.
 FEW = 6
 
 

@@ -57,7 +57,7 @@ def literal(value: object) -> str:
     return repr(value)
 
 
-#: A name in an expression; the `e` of `1e+30` is none.
+#: A name in an expression, but not the `e` of `1e+30`.
 NAME = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
 
 
@@ -221,26 +221,30 @@ def layout(text: str, indent: int, suffix: str = "") -> list[str]:
         laid = [layout(part, indent + 4) for part in turn]
         return [f"{pad}{text[: start + 1]}", *chain.from_iterable(laid), f"{pad}{text[end:]}{suffix}"]
     flat = f"{pad}    {', '.join(items)}"
-    if (
-        _CALL.fullmatch(text[:start])
-        and text[end + 1 :] in ("", ":")
-        and len(flat) <= WIDTH
-        and not inner.endswith(",")
-    ):
+    plain = _CALL.fullmatch(text[:start]) and _END.fullmatch(text[end + 1 :])
+    if plain and len(flat) <= WIDTH and not inner.endswith(","):
         return [f"{pad}{text[: start + 1]}", flat, f"{pad}{text[end:]}{suffix}"]
     lines = [f"{pad}{text[: start + 1]}"]
     if len(items) == 1 and not inner.endswith(",") and _GROUPS.search(text[: start + 1]):
         return [*lines, *layout(inner, indent + 4), f"{pad}{text[end:]}{suffix}"]  # a comma would make a tuple of it
+    if plain and len(items) == 1 and _BRACKETS.fullmatch(inner):
+        return [*lines, *layout(inner, indent + 4), f"{pad}{text[end:]}{suffix}"]
     for item in items:
         lines += layout(item, indent + 4, ",")
     return [*lines, f"{pad}{text[end:]}{suffix}"]
 
 
-#: A parenthesis that groups an operand, and calls nothing.
+#: An opening parenthesis that groups an operand instead of calling something.
 _GROUPS = re.compile(r"(?:^|[^\w\])\x01-\x07])\($")
 
-#: What comes before the arguments of a call that formatters break nowhere else.
-_CALL = re.compile(r"(return |def |[\w.]+(, [\w.]+)* = |\w+=)?[\w.\x01-\x07]+")
+#: What comes before the arguments of a call, where formatters break the line inside the arguments only.
+_CALL = re.compile(r"(return |def |for \w+(, \w+)* in |[\w.]+(, [\w.]+)* = |\w+=)?[\w.\x01-\x07]+(\([\w.]+\)\.[\w.]+)?")
+
+#: What may follow the arguments.
+_END = re.compile(r":?|( -> [\w.\[\], ]+)?:")
+
+#: A sole argument that formatters put on lines of its own, without a trailing comma.
+_BRACKETS = re.compile(r"[\w.\x01-\x07]*[\[(].*[\])]")
 
 
 def _chain(text: str, starts: list[int]) -> tuple[str, str, str] | None:

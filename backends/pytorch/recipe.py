@@ -49,7 +49,7 @@ from .recipe_function import BATCH, RecipeFunction, definition, live, only_count
 from .signatures import MEAN, EvaluationFunctions, LossFunction, MetricPart, Micro, NetFunction, RecipeFunctions
 from .support import named, rename, source
 
-#: Modules, and what shows that a file needs them.
+#: Import statements, and the pattern that shows that a file needs them.
 IMPORTS = (
     (("import math", r"\bmath\."), ("import re", r"\bre\.")),
     (("import torch", r"\btorch\."), ("import torch.nn.functional as F", r"\bF\.")),
@@ -75,7 +75,7 @@ class _Loss:
 
     body: int
     terms: tuple[Term, ...]
-    text: tuple[str, ...]  # equal for losses that are one function
+    text: tuple[str, ...]  # equal for losses that share a function
 
 
 class RecipeFile:

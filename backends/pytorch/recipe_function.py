@@ -93,7 +93,7 @@ class RecipeFunction:
         text = COUNTED[node.op][1](self._statements.use(region, (node,)))
         if "<unknown>" not in text:
             return text
-        # Which targets count depends on a target that is not a field: what leads to it is computed.
+        # The target is not a field of the batch, so what it is computed from is written first.
         target = node.inputs[1]
         assert isinstance(target, int)
         region = self._region()
@@ -120,6 +120,14 @@ class RecipeFunction:
         if node.op in SOURCES:  # a variable would hide the function of the file
             return node.op.partition("_")[0]
         return operator.result or node.op if operator is not None else node.op
+
+    def subject(self, value: int) -> str:
+        """What a net was applied to, where a net gives the value."""
+        for node in self.body.nodes:
+            if isinstance(node, CallNode) and any(output.id == value for output in node.outputs):
+                first = node.inputs[0] if node.inputs else None
+                return (self.body.value(first).name or self.origin(first)) if isinstance(first, int) else ""
+        return ""
 
     @property
     def device(self) -> str:
@@ -253,7 +261,11 @@ class _Statements(Forward):
     def bind(self, value: int) -> str:
         """A new variable for a value: called as the recipe calls it, else as what gives it."""
         own = self.function.names.get(value) or self.function.body.value(value).name
-        name = unique(identifier(own or self.function.origin(value)), self.reserved | self._bound)
+        taken = self.reserved | self._bound
+        name = identifier(own or self.function.origin(value))
+        if not own and name in taken:  # the second of two scores: `fake_score`
+            name = identifier("_".join(filter(None, (self.function.subject(value), name))))
+        name = unique(name, taken)
         self._bound.add(name)
         return name
 

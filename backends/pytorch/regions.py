@@ -148,7 +148,7 @@ class Forward(Statements):
                     self.turn(region, position, index, carried, self.inner(region, run.instances))
                 self.lines += lines
         else:
-            region.group.nodes(position)  # as many turns in every body
+            region.group.nodes(position)  # Varies unless every body has as many turns
             for _, scope, offsets, index in turns(node, region.prefix, region.offsets):
                 locate = self.inner(region, node.runs[index].instances, scope, offsets)
                 self.turn(region, position, index, carried, locate, scope, offsets)
@@ -199,7 +199,7 @@ class Forward(Statements):
                 else:
                     self.call_turn(region, nodes, index, carried, element, plain=loop.kind == "sequential")
             written.append(lines)
-        if len(written) > 1:  # the shapes of one turn are not those of all
+        if len(written) > 1:  # turns may differ in their shapes
             for line in written[0]:
                 line.shapes = ()
         if any([line.text for line in lines] != [line.text for line in written[0]] for lines in written[1:]):

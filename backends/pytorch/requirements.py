@@ -23,7 +23,7 @@ def require(writer: Statements, region: Region, requirements: Sequence[Sequence[
     opposite = {"==": "!=", "!=": "==", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
     for row in requirements:
         first = row[0]
-        left = Number(tuple(r.left for r in row), region.group.constants)  # not yet a fact here
+        left = Number(tuple(r.left for r in row), region.group.constants)  # before it is known to hold
         right = Number(tuple(r.right for r in row), region.group.constants)
         try:
             texts = [writer.size(region, left), writer.size(region, right)]

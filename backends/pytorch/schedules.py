@@ -101,7 +101,7 @@ def _body(schedule: Schedule, clock: Clock, total: int) -> list[Line]:
     lines: list[Line] = []
     time, value = 0, schedule.start
     for segment in schedule.segments:
-        if segment.length is None:  # at once
+        if segment.length is None:  # an immediate change
             value = segment.to if segment.to is not None else value
             continue
         piece = _Piece(time, clock.steps(segment.length, max(1, total - time)), value)

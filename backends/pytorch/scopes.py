@@ -54,9 +54,9 @@ class Scopes:
         residuals: Mapping[Residual, str] | None = None,
     ) -> None:
         self.group, self.build, self.strip = group, build, strip
-        #: Residual connections that some of the bodies lack, by position; and the attributes that hold whether they are made.
+        #: Residual connections that some of the bodies lack, by position, with the attributes that switch them on.
         self.residuals = {residual.position: (residual, name) for residual, name in (residuals or {}).items()}
-        #: Paths of what some of the bodies lack: stages of a chain, then what is an attribute.
+        #: Conditions of the parts that some of the bodies lack, by path.
         self.switches = dict(optional or {})
         self.layers = Chains(group, build, self.switches)
         self.root = Slot()
@@ -222,7 +222,7 @@ class Scopes:
             slot.kind, slot.entries = "sequential", entries[0]
 
     def _spliced(self, nodes: Sequence[RepeatNode]) -> tuple[list[str], int] | None:
-        """The stages of all turns of a labelled repeat; None where they are no chain."""
+        """The stages of all turns of a labelled repeat; None where they do not form a chain."""
         if len({len(node.runs) for node in nodes}) == 1:
             return self.layers.spliced(self.group, nodes, (), 0)
         with scratch(self.group.constants) as kept:

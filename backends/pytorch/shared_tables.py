@@ -114,9 +114,9 @@ class ClassTables:
 
     def __init__(self, known: SharedTables, bodies: Sequence[int]) -> None:
         self.known, self.bodies = known, bodies
-        #: By kind the tables of the bodies, for kinds of which no body reads two.
+        #: By kind: the table of each body, for kinds of which no body reads two.
         self.single: dict[str, list[Table | None]] = {}
-        #: What the class is given, by kind.
+        #: The tables that the class is given, by kind.
         self.given: dict[str, Given] = {}
         for kind in sorted({table.kind for index in bodies for table in known.of_body(index)}):
             with suppress(Varies):

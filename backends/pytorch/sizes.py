@@ -12,9 +12,9 @@ from .constants import ModuleClass, Number, Scalar
 from .derived_sizes import derived
 from .python import NAME, identifier, unique
 
-#: One size a body.
+#: A size in each body.
 Values: TypeAlias = "tuple[Size, ...]"
-#: One number a body.
+#: A number in each body.
 Numbers: TypeAlias = "tuple[Scalar, ...]"
 
 

@@ -11,7 +11,7 @@ from .python import quoted
 
 Kind: TypeAlias = Literal["leaf", "module", "sequential", "list", "dict"]
 
-#: Attributes of a module that a tensor can't have the name of.
+#: Attributes of a module whose names a tensor cannot take.
 RESERVED = frozenset(
     ("training", "forward", "train", "eval", "to", "half", "float", "double", "type", "apply", "buffers", "children",
      "compile", "cpu", "cuda", "modules", "parameters", "register_buffer", "share_memory", "state_dict", "bfloat16")
@@ -28,7 +28,7 @@ class Slot:
     entries: list[str] = field(default_factory=list[str])
     buffer: bool = False
     persistent: bool = True  # whether a checkpoint holds the buffer
-    switch: Number | None = None  # whether it is there; else the attribute is None
+    switch: Number | None = None  # the condition under which it exists; otherwise the attribute is None
     inner: Slot | None = None  # the tree of the block or of the elements of the list
 
     def at(self, segments: Sequence[str]) -> Slot:

@@ -19,7 +19,7 @@ from .lines import Line
 
 #: The condition of a stage that may be absent, and the stage.
 _STAGE = re.compile("\x06([^\x07]*)\x07(.*)", re.DOTALL)
-#: What the stages are collected in.
+#: The variable in which the stages are collected.
 LAYERS = "layers"
 
 

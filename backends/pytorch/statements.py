@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -18,17 +19,19 @@ from .shared_tables import ClassTables
 from .sizes import Sizes
 from .variables import Region, Unnamed, Variables
 
-#: A function in the place of a block: its name, and the numbers that it takes.
+#: A function that replaces a block: its name, and the numbers that it takes.
 Called: TypeAlias = "tuple[str, Sequence[tuple[str, Number]]]"
 
-#: Letters of axes along which one counts places.
+_CALL = re.compile(r"[\w.]+\([^()]*\)")
+
+#: Letters of axes of positions: rows, columns, steps of a sequence.
 SIDES = ("H", "W", "T", "S")
 
 
 class Statements(Variables):
     """Writes nodes that hold no region."""
 
-    #: Whether the function trains, as source.
+    #: Source of the condition that the function is training.
     training = "self.training"
 
     def __init__(
@@ -45,9 +48,9 @@ class Statements(Variables):
         #: The wanted `emit` names that a body gives values for, and the list that collects the values of each.
         self.emitting, self.emits = emitting, dict(emits)
         self.called = called
-        #: What of the operators' tables the class is given or makes.
+        #: The operators' tables that the class is given or makes.
         self.shared: ClassTables | None = None
-        #: A variable that always holds a tensor: where it is, what the function makes belongs.
+        #: A variable that always holds a tensor; new tensors are made on its device.
         self.home = sizes.inputs[0] if sizes.inputs else ""
 
     def operand(self, region: Region, values: Sequence[IrOperand]) -> Operand | None:
@@ -90,7 +93,7 @@ class Statements(Variables):
         if text is not None:
             return text
         if len(number.values) > 1:
-            raise Varies  # each body on its own may know it
+            raise Varies  # a class for each body may know it
         raise AssertionError(f"no input of the class carries the size {number.sample}")
 
     def _side(self, number: Number, before: int | None) -> str | None:
@@ -180,7 +183,7 @@ class Statements(Variables):
         residual, name = self.scopes.residuals[position]
         kept = region.env[residual.kept]
         if not kept.text.isidentifier() or any(region.env[v].text.isidentifier() for v in residual.inner):
-            raise Varies  # what belongs to the addition would be done without it
+            raise Varies  # its operands would be computed even where the addition is skipped
         text = f"{expr.text} if self.{name} else {kept.text}"
         return Expr(text, TERNARY, expr.names | kept.names, expr.weight + 1)
 
@@ -237,7 +240,7 @@ def _parts(count: Any, side: Any, size: Any) -> bool:
 
 
 def _plain(text: str) -> bool:
-    return text.replace(".", "", 1).replace("e-", "", 1).isalnum()
+    return text.replace(".", "", 1).replace("e-", "", 1).isalnum() or _CALL.fullmatch(text) is not None
 
 
 __all__ = ["Called", "Statements"]

@@ -22,7 +22,7 @@ def round_to(number, divisor):
 ''',
     "causal_mask": '''
 def causal_mask(rows, columns, device=None):
-    """Row t may attend to columns up to t; the last row is aligned with the last column."""
+    """Row t may attend to columns up to t; the last rows and columns are aligned."""
     full = torch.ones(rows, columns, dtype=torch.bool, device=device)
     return full.tril(columns - rows)
 ''',
@@ -59,7 +59,7 @@ def rope(x, theta):
 ''',
     "Rope": '''
 class Rope(nn.Module):
-    """Rotates the pairs (i, i + width/2) of x[B, H, T, width] by t * theta^(-2i/width)."""
+    """Rotates the pairs (i, i + K/2) of x[B, H, T, K] by t * theta^(-2i/K), K = `width`."""
 
     def __init__(self, length, width, theta):
         super().__init__()

@@ -22,7 +22,7 @@ from .fitting import alike
 from .group import Group, structure
 from .python import NAME
 
-#: From how many different turns on a loop is tried.
+#: The fewest different turns for which a loop is tried.
 LOOP = 3
 
 
@@ -50,7 +50,7 @@ class TurnConstants(Constants):
 
     outer: Constants = field(default_factory=lambda: Constants(0))
     turns: Sequence[Turn] = ()
-    variable: str = ""  # of the loop
+    variable: str = ""  # the loop variable
     expressions: Sequence[Expression] = ()
     is_read: bool = False  # whether a number depends on the variable
 

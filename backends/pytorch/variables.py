@@ -41,7 +41,7 @@ class Region:
     env: dict[int, Expr] = field(default_factory=dict[int, Expr])
     last: dict[int, int] = field(default_factory=dict[int, int])
     count: dict[int, int] = field(default_factory=dict[int, int])
-    regional: set[int] = field(default_factory=set[int])  # values that a region reads
+    regional: set[int] = field(default_factory=set[int])  # values that a nested region reads
     preferred: dict[int, str] = field(default_factory=dict[int, str])
     results: tuple[int, ...] = ()
     roles: dict[int, str] | None = None
@@ -107,7 +107,7 @@ class Variables:
             return unique(identifier(own), busy)
         rank = self.type(region, value).rank
         known = [c for c in (*sorted(expr.names & set(GENERIC)), *GENERIC) if c not in busy]
-        # A name that held something of another rank would now mean something else.
+        # A name for tensors of several ranks would confuse the reader.
         fitting = [c for c in known if c not in self.shown or len(self.shown[c]) == rank]
         return (fitting or known or [unique("x", busy)])[0]
 
@@ -135,6 +135,8 @@ class Variables:
 
     def keep(self, region: Region, value: int, name: str, expr: Expr) -> None:
         region.env[value] = expr
+        if expr.text == f"self.{name}":  # a variable of the same name adds nothing
+            name = ""
         once = region.count.get(value, 0) == 1 and value not in region.regional
         result = region.results == (value,)
         cheap = expr.weight == 0 and expr.level == ATOM and "(" not in expr.text and not name
@@ -168,9 +170,7 @@ class Variables:
 
     def lighten(self, region: Region, node: AnyNode, make: Callable[[], Expr]) -> Expr:
         """The expression of a node; operands that make it too heavy, or that it reads twice, become variables first."""
-        target = (
-            sum(len(output.name or "x") + 2 for output in node.outputs) + 1
-        )  # the length of what comes before the expression
+        target = sum(len(output.name or "x") + 2 for output in node.outputs) + 1  # the length of the left side
         longest = LONGEST - max(0, target - len("return "))
         while True:
             try:
@@ -192,9 +192,11 @@ class Variables:
 
 
 def role(region: Region, value: int) -> str:
-    """What people call an unnamed value that attention reads."""
+    """What people call an unnamed value that attention reads, or that an operator makes."""
     if region.roles is None:
-        region.roles = {
+        made = [node for node in region.group.first.nodes if isinstance(node, OpNode) and len(node.outputs) == 1]
+        region.roles = {node.outputs[0].id: operator.called for node in made if (operator := find(node.op)) is not None}
+        region.roles |= {
             operand: name
             for node in region.group.first.nodes
             if isinstance(node, OpNode) and (operator := find(node.op)) is not None and operator.calls_inputs

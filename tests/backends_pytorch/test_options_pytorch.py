@@ -112,7 +112,7 @@ model M(x: [B, 4]) -> (y: [B, 8]) { y = x -> a: Part(6, 4) -> b: Part(8, 2) -> c
 """)
     assert classes(source) == ["Part", "M"]
     assert "if linear:\n            layers.append(nn.Linear(" in source
-    assert "self.a = Part(6, 6, linear=True)" in source
+    assert "self.a = Part(4, 6, size=6, linear=True)" in source
     module = load_source(source).M()
     assert [len(part.block) for part in (module.a, module.b, module.c)] == [3, 2, 2]
 
@@ -130,7 +130,7 @@ model M(x: [B, 4], z: [B, 6]) -> (y: [B, 4], u: [B, 6]) {
   u = z -> b: Part(2, 3)
 }
 """)
-    assert "if more % 3 == 1:\n            layers.append(nn.Linear(4, 4))" in source
+    assert "if more % 3 == 1:\n            layers.append(nn.Linear(in_features, in_features))" in source
     assert "nn.Linear(in_features, window * window * in_features + 1)" in source
     assert "2**more * (in_features // 2)" in source
     assert "self.a = Part(4, 4, more=4)" in source

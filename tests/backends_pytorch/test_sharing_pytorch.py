@@ -407,3 +407,38 @@ block Part(count: int, gated: bool)(x: [B, D]) -> [B, D] {
 model M(x: [B, 4]) -> (y: [B, 4]) { y = x -> a: Part(1, false) -> b: Part(1, true) -> c: Part(2, false) }
 """)
     assert classes(source) == ["Part", "PartGated", "PartCount2", "M"]
+
+
+def test_a_layer_that_only_some_have_takes_the_statics_of_its_block(written: Written) -> None:
+    """Its stride is 2 wherever it is, and yet that of the block: the class is right at other strides too."""
+    _, source = written("""
+block Residual(channels: int, stride = 1)(x: [B, C, H, W]) -> [B, channels, _, _] {
+  shortcut = x -> if stride != 1 or C != channels { down: { Conv(channels, 1, stride) -> BatchNorm } }
+  (x -> conv: Conv(channels, 3, stride, pad = 1)) + shortcut
+}
+model M(x: [B, 3, 8, 8]) -> (y: [B, 8, 4, 4]) { y = x -> a: Residual(3) -> b: Residual(8, stride = 2) -> c: Residual(8) }
+""")
+    assert "nn.Conv2d(in_channels, channels, 1, stride=stride), nn.BatchNorm2d(channels)" in " ".join(source.split())
+    assert load_source(source).Residual(4, 4, stride=3)(torch.zeros(1, 4, 9, 9)).shape == (1, 4, 3, 3)
+
+
+def test_a_layer_that_only_some_have_keeps_its_numbers(written: Written) -> None:
+    """The kernel of the shortcut is no dilation, though it equals the one of the only block with a shortcut."""
+    _, source = written("""
+block Residual(channels: int, dilation: int)(x: [B, C, T]) -> [B, channels, T] {
+  h = x -> conv: Conv(channels, 3, pad = "causal", dilation = dilation)
+  h + (x -> if C != channels { shortcut: Conv(channels, 1) })
+}
+model M(x: [B, 2, T]) -> (y: [B, 8, T]) { y = x -> a: Residual(8, 1) -> b: Residual(8, 2) -> c: Residual(8, 4) }
+""")
+    assert "self.shortcut = nn.Conv1d(in_channels, 8, 1)" in source
+
+
+def test_a_parameter_that_is_read_once_gets_no_variable(written: Written) -> None:
+    _, source = written("""
+model M(x: [B, 4]) -> (y: [B, 4]) {
+  offset = Param([4], init = zeros)
+  y = (x -> fc: Linear(4)) + offset
+}
+""")
+    assert "return self.fc(x) + self.offset" in source

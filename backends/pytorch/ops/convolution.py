@@ -12,11 +12,11 @@ from ..python import Expr
 def conv(layer: Construction) -> str:
     weight = layer.weight()
     axes = len(weight) - 2
-    out, channels = weight[:2]
+    channels = weight[1]
     groups: Number = layer.arg("groups")
     arguments = [
-        str(channels.map(mul, groups)),
-        str(out),
+        str(channels if groups.is_(1) else channels.map(mul, groups)),
+        layer.text(layer.arg("out")),
         layer.text(collapse(layer.arg("kernel"))),
         *layer.options(stride=("stride", 1)),
     ]

@@ -7,5 +7,5 @@ from ..lowering import Construction, constructor
 
 @constructor("Linear", module=r"nn\.Linear")
 def linear(layer: Construction) -> str:
-    out, inputs = layer.weight()
-    return f"nn.Linear({', '.join([str(inputs), str(out), *layer.options(bias=('bias', True))])})"
+    inputs = str(layer.weight()[1])
+    return f"nn.Linear({', '.join([inputs, layer.text(layer.arg('out')), *layer.options(bias=('bias', True))])})"

@@ -58,7 +58,7 @@ def _cross_entropy(use: Application, reduction: str) -> Expr:
     options = use.options(ignore_index=("ignore", None), label_smoothing=("smoothing", 0.0))
     if use.arg("weight") is not None:
         options.append(f"weight={_weights(use)}")
-    some = use.arg("ignore") is not None or use.arg("weight") is not None  # then it may be that no target counts
+    some = use.arg("ignore") is not None or use.arg("weight") is not None  # possibly no target counts
     name = support("counted_cross_entropy") if some else "F.cross_entropy"
     return use.call(name, *_pair(use, use.value("axis")), *options, _reduction(reduction))
 

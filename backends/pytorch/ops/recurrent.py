@@ -14,7 +14,7 @@ def _constructor(kind: str, layer: Construction) -> str:
     arguments = [str(layer.weight("weight_ih_l0")[1]), hidden, *layer.options(num_layers=("layers", 1))]
     arguments.append("batch_first=True")
     arguments += layer.options(bidirectional=("bidirectional", False))
-    if not layer.is_("layers", 1):  # there is nothing between layers to drop in one
+    if not layer.is_("layers", 1):  # dropout is between layers
         arguments += layer.options(dropout=("dropout", 0.0))
     packed = len(layer.inputs) > 1 and layer.inputs[1] is not None
     return f"{support(f'Packed{kind}') if packed else f'nn.{kind}'}({', '.join(arguments)})"

@@ -21,8 +21,10 @@ def disc_loss(disc: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor
     """Loss terms of a batch."""
     score = disc(batch["image"])
     on_real = F.binary_cross_entropy_with_logits(score, torch.ones_like(score))
-    score_2 = disc(batch["fake"].detach())
-    on_fake = F.binary_cross_entropy_with_logits(score_2, torch.zeros_like(score_2))
+    fake_score = disc(batch["fake"].detach())
+    on_fake = F.binary_cross_entropy_with_logits(
+        fake_score, torch.zeros_like(fake_score)
+    )
     return on_real, on_fake
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class Rope(nn.Module):
-    """Rotates the pairs (i, i + width/2) of x[B, H, T, width] by t * theta^(-2i/width)."""
+    """Rotates the pairs (i, i + K/2) of x[B, H, T, K] by t * theta^(-2i/K), K = `width`."""
 
     def __init__(self, length, width, theta):
         super().__init__()
@@ -97,7 +97,7 @@ class Llama(nn.Module):
             [
                 Layer(d, heads, kv_heads=kv_heads, hidden=hidden, rope=rope)
                 for _ in range(depth)
-            ],
+            ]
         )
         self.model.norm = nn.RMSNorm(d, eps=1e-5)
         self.lm_head = nn.Linear(d, vocab, bias=False)

@@ -125,11 +125,7 @@ class DecoderLayer(nn.Module):
         self.norm3 = nn.LayerNorm(dim)
 
     def forward(
-        self,
-        x: Tensor,
-        memory: Tensor,
-        keep: Tensor,
-        memory_keep: Tensor,
+        self, x: Tensor, memory: Tensor, keep: Tensor, memory_keep: Tensor
     ) -> Tensor:
         # x: [B, T, D], memory: [B, S, D], keep: [B, 1, 1, T], memory_keep: [B, 1, 1, S]
         x = x + F.dropout(self.self_attn(x, keep), self.drop, self.training)
@@ -161,7 +157,7 @@ class Transformer(nn.Module):
                     d, heads, hidden=hidden, drop=drop, causal_mask=causal_mask
                 )
                 for _ in range(depth)
-            ],
+            ]
         )
         self.final_logits_bias = nn.Parameter(torch.empty(1, vocab))
         self.register_buffer(
