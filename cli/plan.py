@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..compiler.catalogue import SEGMENTS, SOURCES
+from ..compiler.catalogue.clock import clock_of
 from ..compiler.catalogue.ops import find
 from ..compiler.ir.expand import parameter_count, parameters, selects
 from ..compiler.sizes.types import shape_text
@@ -111,13 +112,15 @@ def _in_metrics(spec: Spec, train: Train, name: str) -> bool:
 def plan(phase: Phase, facts: DataFacts | None) -> str:
     """`26 steps an epoch x 40 = 1,040 steps; SGD lr 0.05, ...`."""
     text = f"{_amount(phase.duration)}, batch {phase.batch.amount:,}"
+    size = f"{phase.batch.amount:,}"
     if phase.batch.unit == "tokens":
-        text += " tokens"
-    elif facts is not None and facts.records.get("train"):
-        steps = max(1, facts.records["train"] // phase.batch.amount)
+        size = f"at most {size} tokens"
+        text = f"{_amount(phase.duration)}, batch of {size}"
+    if facts is not None and facts.records.get("train"):
+        steps = clock_of(phase, facts.records["train"]).per_epoch
         if phase.duration.unit == "epochs":
             total = round(steps * phase.duration.amount)
-            text = f"{steps:,} steps an epoch x {phase.duration.amount:g} = {total:,} steps of {phase.batch.amount:,}"
+            text = f"{steps:,} steps an epoch x {phase.duration.amount:g} = {total:,} steps of {size}"
         else:
             text += f" ({steps:,} steps an epoch)"
     for update in phase.updates:

@@ -135,15 +135,19 @@ def gather(
 ) -> tuple[dict[str, DataFacts], dict[str, str]]:
     """Facts of the data sections, and why a section has none (its data is not here). A mistake in data that is here is
     shown and ends the command; with `every` all records are looked at."""
+    from ..compiler.catalogue.token_batches import counts_tokens
+    from ..compiler.ir.recipe import Recipe
     from ..compiler.messages.diagnostics import Failed
     from ..runtime.data.facts import gather
 
     facts: dict[str, DataFacts] = {}
     missing: dict[str, str] = {}
-    for section in checked.spec.recipe.data if checked.spec else ():
+    recipe = checked.spec.recipe if checked.spec else Recipe()
+    for section in recipe.data:
+        lengths = any(counts_tokens(train) for train in recipe.trains if train.data == section.name)
         try:
             file = cache / f"{section.name}.json" if cache else None
-            facts[section.name] = gather(section, root, file, every=every)
+            facts[section.name] = gather(section, root, file, every=every, lengths=lengths)
         except Failed as failure:
             if failure.diagnostic.code != "E0412" or failure.diagnostic.label != "not found":
                 show([failure.diagnostic], checked.sources)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from ..catalogue.ops import find
+from ..catalogue.token_batches import plan
 from ..elaborate.instances import reachable
 from ..ir.data import DataFacts
 from ..ir.expand import parameters, selects
 from ..ir.model import Body, CallNode, OpNode, Spec
 from ..ir.train import Phase, Train
-from ..messages import training as errors
+from ..messages import batches as errors
 from ..messages.diagnostics import Diagnostic
 from ..sizes.dims import Dim, evaluate, variables
 from .gradient import Frame
@@ -21,7 +22,7 @@ def alone(spec: Spec, train: Train, facts: DataFacts | None) -> Iterator[Diagnos
     are. A layer whose weights are frozen uses its running statistics."""
     records = facts.records.get("train") if facts is not None else None
     for phase in train.phases:
-        least = _least(phase, records)
+        least = _least_of_tokens(phase, facts) if phase.batch.unit == "tokens" else _least(phase, records)
         found = list(_alone(spec, phase, least)) if least is not None else []
         if found and phase.freeze:
             found = _moving(spec, train, phase, found)
@@ -31,13 +32,18 @@ def alone(spec: Spec, train: Train, facts: DataFacts | None) -> Iterator[Diagnos
             return
 
 
-def _least(phase: Phase, records: int | None) -> int | None:
+def _least(phase: Phase, records: int | None) -> int:
     """Examples in the smallest micro-batch."""
-    if phase.batch.unit != "samples":
-        return None
     size = min(phase.batch.amount, records or phase.batch.amount)
     micro = phase.batch.micro
     return size if micro is None or micro >= size else size % micro or micro
+
+
+def _least_of_tokens(phase: Phase, facts: DataFacts | None) -> int | None:
+    """Examples in the smallest batch of tokens, which is known with the data; a micro-batch may have one."""
+    if facts is None or not facts.lengths:
+        return None
+    return 1 if phase.batch.micro else min(plan(facts.lengths, phase.batch.amount).sizes)
 
 
 def _alone(spec: Spec, phase: Phase, examples: int) -> Iterator[OpNode]:

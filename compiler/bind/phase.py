@@ -30,6 +30,7 @@ from ..ir.train import (
     Update,
 )
 from ..ir.train import Optimizer as OptimizerRecord
+from ..messages import batches as batch_errors
 from ..messages import sections as sections_errors
 from ..messages import training as training_errors
 from ..messages.diagnostics import Failed
@@ -42,6 +43,7 @@ from ..text import syntax, top_level
 from . import optimizer as bind_optimizer
 from . import phase_values
 from .expressions import Expressions, Open
+from .mixup import unmixable
 from .names import Names
 from .reader import Reader, Section
 
@@ -63,6 +65,7 @@ class PhaseBinder:
         self.state, self.reader, self.scope = state, reader, scope
         self.expressions, self.names, self.entries = expressions, names, entries
         self.report = state.report
+        self.idle: set[Span] = set()  # keys that were found to have no effect
 
     @property
     def _parameters_known(self) -> bool:
@@ -123,7 +126,7 @@ class PhaseBinder:
             both.meant = outer.meant | inner.meant
         before = len(self.report.errors)
         duration = phase_values.duration(self.reader, both, name if inner else None)
-        batch = self.reader.attempt(lambda: phase_values.batch(self.reader, both))
+        batch = self.reader.attempt(lambda: phase_values.batch(self.reader, both, self.names.data))
         updates, shared = self._updates(both)
         freeze = self._freeze(both)
         updated = [net for update in updates for net in update.nets]
@@ -144,10 +147,13 @@ class PhaseBinder:
         mixup = self.reader.setting(both, "mixup", "Positive", None)
         if duration is not None:
             self._growth(updates, duration)
-        if batch is not None and batch.unit == "tokens":
-            self._no_epochs(both, updates, freeze, duration)
-        if batch is not None and batch.micro is not None and batch.unit == "samples" and batch.micro < batch.amount:
-            self._across(both, updates, batch.micro, batch.amount)
+        if batch is not None and batch.micro is not None and batch.micro < batch.amount:
+            unit = " tokens" if batch.unit == "tokens" else ""
+            self._across(both, updates, f"{batch.micro}{unit}", f"{batch.amount}{unit}")
+        if mixup is not None and len(self.report.errors) == before and updates:
+            place = both.keys["mixup"].span
+            for diagnostic in unmixable(self.state.bodies, updates, place):
+                self.report.add(diagnostic)
         if len(self.report.errors) > before or duration is None or batch is None or phase_validate is None:
             return None
         return Phase(
@@ -166,7 +172,7 @@ class PhaseBinder:
             span=span,
         )
 
-    def _across(self, section: Section, updates: list[Update], micro: int, batch: int) -> None:
+    def _across(self, section: Section, updates: list[Update], micro: str, batch: str) -> None:
         """W0405 for what sees one micro-batch: batch statistics, and losses that join examples."""
         place = section.keys["micro_batch"].span
         for update in updates:
@@ -176,7 +182,7 @@ class PhaseBinder:
                 if term.across:
                     made = next(node for node in nodes if any(value.id == term.value for value in node.outputs))
                     self.report.add(
-                        training_errors.across_examples(place, f"the loss `{term.name}`", made.span, micro, batch)
+                        batch_errors.across_examples(place, f"the loss `{term.name}`", made.span, micro, batch)
                     )
                     return
             for index in reachable(bodies, update.body):
@@ -184,23 +190,8 @@ class PhaseBinder:
                     operator = find(node.op) if isinstance(node, OpNode) else None
                     if operator is not None and operator.mixes_batch:
                         what = f"`{operator.name}`"
-                        self.report.add(training_errors.across_examples(place, what, node.span, micro, batch))
+                        self.report.add(batch_errors.across_examples(place, what, node.span, micro, batch))
                         return
-
-    def _no_epochs(
-        self, section: Section, updates: list[Update], freeze: list[Freeze], duration: Duration | None
-    ) -> None:
-        """E0403: with batches of tokens the number of steps per epoch is unknown."""
-        why = "with `batch` in tokens the number of steps per epoch is unknown"
-        for segment in (segment for _, schedule in _schedules(updates) for segment in schedule.segments):
-            open_end = segment.length is not None and segment.length.unit == "rest"
-            if segment.length is not None and segment.length.unit == "epochs":
-                self.report.add(sections_errors.epochs_unknown(segment.span, why))
-            elif open_end and duration is not None and duration.unit == "epochs":
-                self.report.add(sections_errors.epochs_unknown(section.keys["duration"].span, why))
-        for item in freeze:
-            if item.until is not None and item.until.unit == "epochs":
-                self.report.add(sections_errors.epochs_unknown(item.span, why))
 
     def _growth(self, updates: list[Update], duration: Duration) -> None:
         """E0304 for a factor that multiplies beyond any number within the duration."""
@@ -277,10 +268,15 @@ class PhaseBinder:
             self.report.add(
                 sections_errors.wrong_value(inner.keys["workers"].span, "workers", expected, describe(workers))
             )
+        synced = self.reader.setting(inner, "sync_batch_norm", "bool", False)
+        for key, asked in (("shard", shard), ("sync_batch_norm", synced)):
+            if asked and inner.keys[key].span not in self.idle:
+                self.idle.add(inner.keys[key].span)
+                self.report.add(sections_errors.one_device(inner.keys[key].span, key))
         return Runtime(
             shard=shard,
             recompute=self._layers(inner, "recompute"),
-            sync_batch_norm=self.reader.setting(inner, "sync_batch_norm", "bool", False),
+            sync_batch_norm=synced,
             workers=workers,
         )
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any, cast
 
 from ..catalogue import CLIPS, VALIDATIONS
+from ..catalogue.token_batches import has_tokens
 from ..ir.train import Batch, Clip, Duration, Validate
+from ..messages import batches as batch_errors
 from ..messages import sections as sections_errors
-from ..messages import training as training_errors
 from ..messages.diagnostics import Abandoned, Failed
 from ..messages.names import nearest
 from ..sizes.statics import Quantity, describe
 from ..text import syntax
+from .data import ReadData
 from .reader import Reader, Section
 
 
@@ -26,18 +28,20 @@ def duration(reader: Reader, section: Section, phase: str | None) -> Duration | 
     return reader.attempt(lambda: reader.duration(node))
 
 
-def batch(reader: Reader, section: Section) -> Batch:
+def batch(reader: Reader, section: Section, data: ReadData) -> Batch:
     node = section.value("batch")
     if node is None:
         reader.missing(section, "batch", "batch = 64", of="train")
         raise Abandoned
     amount, unit = _amount(reader, node, "batch")
+    if unit == "tokens" and data.whole and not has_tokens(data.dataset):
+        raise Failed(batch_errors.no_tokens(node.span, data.dataset.name))
     micro_node = section.value("micro_batch")
     micro = None
     if micro_node is not None:
         micro, _ = _amount(reader, micro_node, "micro_batch", unit)
-        if unit == "samples" and (micro > amount or amount % micro):
-            raise Failed(training_errors.batch_not_whole(micro_node.span, amount, micro))
+        if micro > amount or (unit == "samples" and amount % micro):
+            raise Failed(batch_errors.batch_not_whole(micro_node.span, amount, micro, unit))
     return Batch(amount=amount, unit=cast(Any, unit), micro=micro)
 
 

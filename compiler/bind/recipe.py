@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from ..catalogue import token_batches
 from ..elaborate.state import State
 from ..ir.data import DataFacts
 from ..ir.export import Export
 from ..ir.recipe import Recipe
 from ..ir.search import Search
+from ..ir.train import Phase, Train
+from ..messages import batches as batch_errors
 from ..resolve.definitions import Definition
 from .data import ReadData, bind_data
 from .export import ExportBinder
@@ -60,3 +63,23 @@ def pair(state: State, recipe: Recipe, facts: Mapping[str, DataFacts]) -> None:
     """Losses and metrics against the fields they meet; with `facts` (by data section) also against what the data is."""
     for train in recipe.trains:
         check_pairing(state, train, recipe.dataset(train.data), facts.get(train.data))
+
+
+def counted(state: State, recipe: Recipe, facts: Mapping[str, DataFacts]) -> Recipe:
+    """The recipe with the batches of tokens of an epoch counted, where it is known how long the records are."""
+    trains = [_counted(state, train, facts[train.data]) if train.data in facts else train for train in recipe.trains]
+    return recipe.model_copy(update={"trains": tuple(trains)})
+
+
+def _counted(state: State, train: Train, facts: DataFacts) -> Train:
+    phases: list[Phase] = []
+    for phase in train.phases:
+        batch = phase.batch
+        if batch.unit == "tokens" and facts.lengths:
+            longest = facts.lengths[-1][0]
+            if longest > batch.amount:
+                state.report.add(batch_errors.longer_than_batch(phase.span, longest, batch.amount))
+            batches = len(token_batches.plan(facts.lengths, batch.amount).sizes)
+            phase = phase.model_copy(update={"batch": batch.model_copy(update={"batches": batches})})
+        phases.append(phase)
+    return train.model_copy(update={"phases": tuple(phases)})

@@ -59,6 +59,7 @@ class SearchBinder:
         draws = self._draws(section, method)
         if len(self.report.errors) > before or method is None or train is None or objective is None:
             return None
+        self.report.add(errors.search_not_run(self.span))
         return Search(
             name=self.name,
             train=train.name,

@@ -11,10 +11,10 @@ ENDLESS = 2**62  # steps of a phase whose duration is a time on the clock
 
 @dataclass(frozen=True)
 class Clock:
-    """How lengths become steps: `per_epoch` steps of `batch` samples, of `tokens` tokens each."""
+    """How lengths become steps: `per_epoch` steps of `batch` samples (on the average), of `tokens` tokens each."""
 
     per_epoch: int
-    batch: int
+    batch: float
     tokens: int | None = None
 
     def steps(self, duration: Duration, rest: int | None = None) -> int:
@@ -51,7 +51,11 @@ def clock_of(phase: Phase, records: int) -> Clock:
     draws = sum(repeat for repeat in repeats if repeat > 1) or 1
     if len(repeats) > 1 and repeats[0] == 1 and draws > 1:
         draws += 1
-    return Clock(max(1, records // (phase.batch.amount * draws)), min(phase.batch.amount, records))
+    batch = phase.batch
+    if batch.unit == "samples":
+        return Clock(max(1, records // (batch.amount * draws)), min(batch.amount, records))
+    assert batch.batches is not None, "batches of tokens are counted with the data"
+    return Clock(max(1, batch.batches // draws), records / batch.batches, batch.amount)
 
 
 def length_of(phase: Phase, clock: Clock) -> int:

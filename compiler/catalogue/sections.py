@@ -142,7 +142,7 @@ EXPORT = SectionKeys(
 SEARCH = SectionKeys(
     "search",
     "search { .. }",
-    "Which settings are drawn from what, towards which figure. The section is checked; no command runs it yet.",
+    "Which settings are drawn from what, towards which figure. The section is checked; no command runs it yet (W0415).",
     (
         Key(
             "method",

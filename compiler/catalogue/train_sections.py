@@ -113,14 +113,14 @@ TRAIN = SectionKeys(
             "batch",
             "a number of samples, or of tokens (`25k tokens`)",
             REQUIRED,
-            "Samples in one optimizer step, over all devices and micro-batches together. `dlc train` refuses batches in tokens "
-            "for now (E0501).",
+            "Samples in one optimizer step, over all micro-batches together. A batch in tokens holds records of about one length, "
+            "as many as fit: records times the longest of them is at most that number, for the longest of the fields.",
             "batch = 64",
             elsewhere=("batch_size",),
         ),
         Key(
             "micro_batch",
-            "a number of samples that divides `batch`",
+            "a number of samples that divides `batch`, or of tokens if `batch` is in tokens",
             "`batch`",
             "Samples that go through the network at once. Gradients of the micro-batches of one step are accumulated, "
             "which saves memory and leaves the result unchanged.",
@@ -170,9 +170,9 @@ TRAIN = SectionKeys(
             "precision",
             '`"f32"`, `"bf16"` or `"f16"`',
             '`"f32"`',
-            "The dtype of matrix products and convolutions (autocast). Weights, losses and norms stay in f32. `dlc train` "
-            'refuses `"f16"` for now (E0501). A recurrent layer that the processor cannot run in bf16 (`LSTM` on CPUs without '
-            "AVX-512) is computed in f32, with a note.",
+            "The dtype of matrix products and convolutions (autocast). Weights, losses and norms stay in f32. In f16 gradients "
+            "are scaled, and an update with a gradient beyond its range is left out. A recurrent layer that the processor "
+            "cannot run in half precision (`LSTM` on CPUs without AVX-512) is computed in f32, with a note.",
             'precision = "bf16"',
             elsewhere=("amp", "autocast", "mixed_precision"),
         ),
@@ -195,7 +195,8 @@ TRAIN = SectionKeys(
             "mixup",
             "a number above 0: the alpha of the beta distribution",
             "no mixup",
-            "Mixes pairs of examples and their targets. `dlc train` refuses it for now (E0501).",
+            "Mixes pairs of examples in training: fields of floating-point numbers by a share drawn for each batch, and the "
+            "losses of their targets by the same share. The model may read no whole numbers (E0303).",
             "mixup = 0.2",
         ),
         Key(
@@ -308,7 +309,7 @@ RUNTIME = SectionKeys(
             "shard",
             '`"fsdp"`',
             "not sharded",
-            "Shards parameters, gradients and optimizer state over devices; on one device it changes nothing.",
+            "Shards parameters, gradients and optimizer state over devices. Without effect for now: a run trains on one device (W0415).",
             'shard = "fsdp"',
         ),
         Key(
@@ -323,7 +324,7 @@ RUNTIME = SectionKeys(
             "sync_batch_norm",
             "`true` or `false`",
             "`false`",
-            "Shares the batch statistics between devices; on one device it changes nothing.",
+            "Shares the batch statistics between devices. Without effect for now: a run trains on one device (W0415).",
             "sync_batch_norm = true",
         ),
         Key(

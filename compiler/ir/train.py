@@ -116,11 +116,14 @@ class Update(Record):
 
 
 class Batch(Record):
-    """Samples (or at most that many tokens) an optimizer step over all devices; `micro` is per device, None: derived."""
+    """Samples (or at most that many tokens) an optimizer step over all devices; `micro` is per device, None: derived.
+
+    `batches` is how many of tokens an epoch has, which is known with the data."""
 
     amount: int
     unit: Literal["samples", "tokens"] = "samples"
     micro: int | None = None
+    batches: int | None = None
 
 
 class Validate(Record):

@@ -9,6 +9,7 @@ from difflib import ndiff
 
 from . import (
     application,
+    batches,
     bodies,
     control,
     data,
@@ -34,6 +35,7 @@ THEMES = (
     shapes,
     statics,
     training,
+    batches,
     lookup,
     paths,
     application,

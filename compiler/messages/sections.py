@@ -126,12 +126,6 @@ def after_the_end(span: Span, before: Span) -> Diagnostic:
     )
 
 
-def epochs_unknown(span: Span, why: str) -> Diagnostic:
-    return Diagnostic(
-        "E0403", f"epochs cannot be converted to steps: {why}", span, "in epochs", helps=("write it in steps",)
-    )
-
-
 def not_an_entry(span: Span, what: str, example: str) -> Diagnostic:
     return Diagnostic("E0304", f"expected {what}", span, f"not {what}", helps=(f"for example `{example}`",))
 
@@ -243,6 +237,26 @@ def grows_endlessly(span: Span, name: str, factor: float, times: int) -> Diagnos
     )
 
 
+def one_device(span: Span, key: str) -> Diagnostic:
+    return Diagnostic(
+        "W0415",
+        f"`{key}` has no effect: a run trains on one device",
+        span,
+        "changes nothing",
+        helps=("remove it",),
+    )
+
+
+def search_not_run(span: Span) -> Diagnostic:
+    return Diagnostic(
+        "W0415",
+        "`search` has no effect: no command runs it, and `dlc train` uses the values that the spec sets",
+        span,
+        "changes nothing",
+        helps=("remove it, and start one run for each value: `dlc train FILE train.seed=1,2,3`",),
+    )
+
+
 def explanations() -> dict[str, Explanation]:
     return {
         "E0401": Explanation(
@@ -252,9 +266,15 @@ def explanations() -> dict[str, Explanation]:
             programs.DIGITS,
         ),
         "E0403": Explanation(
-            "unit missing or wrong; epochs that cannot be converted to steps",
+            "unit missing or wrong; tokens of data without sequences",
             "A duration must have a unit, such as `epochs` or `steps`.",
             programs.digits("2 epochs", "2"),
+            programs.DIGITS,
+        ),
+        "W0415": Explanation(
+            "a key or section that has no effect",
+            "The language has the key, and this version does nothing with it. Every other key changes something.",
+            programs.digits("  batch     = 64\n", "  batch     = 64\n  runtime { sync_batch_norm = true }\n"),
             programs.DIGITS,
         ),
         "E0407": Explanation(

@@ -157,33 +157,6 @@ def probabilities_into(span: Span, loss: str, producer: str, place: Span, reads:
     )
 
 
-def across_examples(span: Span, what: str, place: Span, micro: int, batch: int) -> Diagnostic:
-    return Diagnostic(
-        "W0405",
-        f"{what} is computed over each micro-batch of {micro}, not over the batch of {batch}",
-        span,
-        "smaller than the batch",
-        (Label(place, "mixes examples"),),
-        helps=("use a larger `micro_batch` if memory allows, or a norm that does not mix examples",),
-    )
-
-
-def single_statistic(span: Span, layer: str, place: Span, examples: int, batch: int, records: int | None) -> Diagnostic:
-    few = records is not None and records < batch
-    return Diagnostic(
-        "E0206",
-        f"`{layer}` cannot train on one number per channel",
-        span,
-        f"a step has {examples} example" + ("s" if examples > 1 else ""),
-        (Label(place, "the batch is set here"),),
-        notes=(f"the train split has {records} record{'s' if records != 1 else ''}",) if few else (),
-        helps=(
-            "use at least 2 examples in every micro-batch",
-            "or use a norm that does not mix examples, such as `LayerNorm`",
-        ),
-    )
-
-
 #: Names of folders that are probably not a class.
 STRAY = frozenset((
     "all", "backup", "background", "duplicates", "misc", "new", "other", "others", "rejected", "temp", "tmp", "trash",
@@ -235,16 +208,6 @@ def vocabulary(span: Span, field: str, size: int, count: int, place: Span) -> Di
         f"{count} rows",
         (Label(place, f"`{field}`"),),
         helps=(f"give it at least {size} rows",),
-    )
-
-
-def batch_not_whole(span: Span, batch: int, micro: int) -> Diagnostic:
-    return Diagnostic(
-        "E0206",
-        f"`batch` is {batch}, which is not a multiple of `micro_batch`, {micro}",
-        span,
-        "not whole",
-        helps=(f"for example `batch = {max(batch // micro, 1) * micro}`",),
     )
 
 
@@ -409,12 +372,6 @@ def explanations() -> dict[str, Explanation]:
             "Nothing reads this value of `train`.",
             programs.digits("train {\n", "train {\n  let unused = image * 2\n"),
             programs.DIGITS,
-        ),
-        "W0405": Explanation(
-            "computed across the examples of a micro-batch",
-            "Batch statistics and reductions over the batch see only one micro-batch, so results depend on `micro_batch`.",
-            programs.micro_batched(programs.digits("flatten ->", "flatten -> norm: BatchNorm ->")),
-            programs.micro_batched(programs.digits("flatten ->", "flatten -> norm: LayerNorm ->")),
         ),
         "W0411": Explanation(
             "an export that cannot be compared on this machine",

@@ -69,7 +69,7 @@ def check_lengths(
     """A dimension is one length a record, in all the fields that name it."""
     for name, ((first, axis), *others) in shared.items():
         for other, other_axis in others:
-            one, two = (_lengths(columns[f], a) for f, a in ((first, axis), (other, other_axis)))
+            one, two = (lengths(columns[f], a) for f, a in ((first, axis), (other, other_axis)))
             if (one == two).all():
                 continue
             at = int((one != two).argmax())
@@ -77,7 +77,8 @@ def check_lengths(
             raise mistakes.lengths_of_record(span, place, name, first, int(one[at]), other, int(two[at]))
 
 
-def _lengths(value: Value, axis: int) -> NDArray[np.int64]:
+def lengths(value: Value, axis: int) -> NDArray[np.int64]:
+    """The length of each record along one of its axes."""
     if isinstance(value, Tensor):
         return np.full(len(value), value.shape[axis + 1])
     assert isinstance(value, list)

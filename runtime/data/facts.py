@@ -26,15 +26,17 @@ WHOLE = ("i64", "i32")
 SCAN_AT_MOST = 1 << 28  # numbers that are searched for the largest
 
 
-def gather(section: DataSet, root: Path, cache: Path | None = None, *, every: bool = False) -> DataFacts:
+def gather(
+    section: DataSet, root: Path, cache: Path | None = None, *, every: bool = False, lengths: bool = False
+) -> DataFacts:
     """Looks at the first records of the data, or at `every` one; a mistake in it raises Failed. With `cache`, a file that holds
-    what was found before."""
+    what was found before. `lengths` are those of records, for batches of tokens."""
     if cache is not None and not every:
         known = _cached(section, cache)
-        if known is not None:
+        if known is not None and (known.lengths or not lengths):
             return known
     data = open_data(section, root)
-    facts = of(data)
+    facts = of(data, lengths=lengths)
     if every:
         look(data)
     if cache is not None:
@@ -64,8 +66,9 @@ def _cached(section: DataSet, cache: Path) -> DataFacts | None:
         return None
 
 
-def of(data: Data) -> DataFacts:
-    """The facts of an opened section; the first records of every split are computed and checked."""
+def of(data: Data, *, lengths: bool = False) -> DataFacts:
+    """The facts of an opened section; the first records of every split are computed and checked. With `lengths` all records of
+    the train split are, where their lengths differ."""
     records = {str(split): len(part) for split, part in data.parts.items()}
     fields: dict[str, FieldFacts] = {}
     for field in data.section.fields:
@@ -78,7 +81,14 @@ def of(data: Data) -> DataFacts:
                 fields[field.name] = found.model_copy(update={"shape": shape})
     columns = data.table.columns.values()
     empty = tuple(name for column in columns if isinstance(column, Numbers) for name in column.empty)
-    return DataFacts(records=records, fields=fields, empty=empty)
+    long = _lengths(data) if lengths and "train" in data.parts else ()
+    return DataFacts(records=records, lengths=long, fields=fields, empty=empty)
+
+
+def _lengths(data: Data) -> tuple[tuple[int, int], ...]:
+    """The lengths of the records of the train split, and how many records have each."""
+    values, counts = np.unique(data.lengths("train", training=True), return_counts=True)
+    return tuple(zip(values.tolist(), counts.tolist(), strict=True))
 
 
 def look(data: Data) -> None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -19,8 +20,10 @@ import torch
 from torch import Tensor
 
 from ...compiler.ir.data import Condition, DataSet, Split
+from ...compiler.ir.train import Batch as BatchSize
 from .. import randomness
-from . import conditions, declared, fitting, mistakes, sources, splits, streams
+from . import batching, conditions, declared, fitting, mistakes, sources, splits, streams
+from .batching import Plan
 from .draw import Draw, Records
 from .graph import Graph, padded
 from .streams import Part
@@ -44,6 +47,14 @@ class Data:
     table: Table
     graph: Graph
     parts: dict[Split, Part]
+    _lengths: dict[tuple[Split, bool], Records] = field(init=False, default_factory=dict[tuple[Split, bool], Records])
+
+    def lengths(self, split: Split, *, training: bool) -> Records:
+        """The tokens of each record of a split (see `batching.lengths`), computed once."""
+        if (split, training) not in self._lengths:
+            found = batching.lengths(self.graph, self.section.fields, self.part(split), training=training)
+            self._lengths[split, training] = found
+        return self._lengths[split, training]
 
     def part(self, split: Split) -> Part:
         if split not in self.parts:
@@ -124,8 +135,8 @@ class Feed:
         self.data, self.training, self.device = data, training, device
         self.part = data.part(split)
         self.graph = data.graph
-        self.fields = [field for field in data.section.fields if only is None or field.name in only]
-        self.targets = {field.name: self.graph.real(field.node, training) for field in self.fields}
+        self.fields = [f for f in data.section.fields if only is None or f.name in only]
+        self.targets = {f.name: self.graph.real(f.node, training) for f in self.fields}
         order = self.graph.needed(list(self.targets.values()), training)
         self.changing = self.graph.changing(order, training)
         frontier = {
@@ -220,41 +231,62 @@ class Feed:
     def _padded(self, items: Value, target: int) -> Tensor:
         return padded(items, self.graph.nodes[target], self.device)
 
-    def chunk_batches(self, size: int) -> int:
-        """How many batches one evaluation of the graph covers."""
+    def chunk_batches(self, size: float) -> int:
+        """How many batches of about this size one evaluation of the graph covers."""
         if self.ahead:
             return 1
         if self._chunk is None:
             probe = self.chunk(np.arange(min(2, len(self.part))), 0 if self.training else None)
             bytes_each = max(1, sum(size_of(value) for value in probe.values()) // min(2, len(self.part)))
             self._chunk = CHUNK_BYTES // bytes_each
-        return max(1, self._chunk // size)
+        return max(1, int(self._chunk / size))
 
     # ---- training ------------------------------------------------------------------------------------------------------------
 
-    def epoch(
-        self, seed: int, epoch: int, batch: int, *, start: int = 0, micro: int | None = None
-    ) -> Iterator[list[Batch]]:
-        """The batches of an epoch from step `start` on, each as its micro-batches. The rest below a batch is left out."""
-        order = randomness.permutation(randomness.key(seed, "order", epoch), len(self.part))
-        size = min(batch, len(order))
-        steps = max(1, len(order) // batch)
+    def epoch(self, seed: int, epoch: int, batch: int | BatchSize, *, start: int = 0) -> Iterator[list[Batch]]:
+        """The batches of an epoch from step `start` on, each as its micro-batches. The rest below a batch of samples is left out;
+        batches of tokens hold every record."""
+        size = BatchSize(amount=batch) if isinstance(batch, int) else batch
+        words = (seed, "order", epoch)
+        if size.unit == "tokens":
+            plan = batching.of_tokens(self._lengths, size.amount, *words)
+        else:
+            order = randomness.permutation(randomness.key(*words), len(self.part))
+            plan = batching.of_samples(order, size.amount, rest=False)
         base = randomness.key(seed, "augment", epoch)
-        per_chunk = self.chunk_batches(size)
-        first = start // per_chunk
-        cuts = range(first, -(-steps // per_chunk))
+        for number, low, columns in self._batches(plan, start, base):
+            cuts = self._micro(plan.records(number), size)
+            yield [self._batch(columns, low + one, low + other) for one, other in pairwise(cuts)]
 
-        def make(number: int) -> dict[str, Value]:
-            return self.chunk(order[number * per_chunk * size : min((number + 1) * per_chunk, steps) * size], base)
+    def _micro(self, records: Records, size: BatchSize) -> list[int]:
+        """Where a batch is cut into micro-batches, from 0 to its number of records."""
+        count, micro = len(records), size.micro
+        if micro is None:
+            return [0, count]
+        if size.unit == "samples":
+            return [*range(0, count, micro), count]
+        each = max(1, micro // int(self._lengths[records].max()))
+        parts = -(-count // each)
+        return [count * part // parts for part in range(parts + 1)]
 
-        for number, columns in zip(cuts, self._ahead(make, cuts), strict=True):
-            begin = start - number * per_chunk if number == first else 0
-            for step in range(begin, min(per_chunk, steps - number * per_chunk)):
-                low, high = step * size, (step + 1) * size
-                if micro is None or micro >= size:
-                    yield [self._batch(columns, low, high)]
-                else:
-                    yield [self._batch(columns, at, min(at + micro, high)) for at in range(low, high, micro)]
+    @property
+    def _lengths(self) -> Records:
+        return self.data.lengths(self.part.split, training=self.training)
+
+    def _batches(self, plan: Plan, start: int, base: int | None) -> Iterator[tuple[int, int, dict[str, Value]]]:
+        """The batches of a plan from `start` on: each one's number, and fields among which it begins at a record."""
+        if start >= len(plan):
+            return
+        per_chunk = self.chunk_batches(plan.bounds[-1] / len(plan))
+        cuts = range(start // per_chunk, -(-len(plan) // per_chunk))
+
+        def make(chunk: int) -> dict[str, Value]:
+            return self.chunk(plan.records(chunk * per_chunk, (chunk + 1) * per_chunk), base)
+
+        for chunk, columns in zip(cuts, self._ahead(make, cuts), strict=True):
+            first = chunk * per_chunk
+            for number in range(max(first, start), min(first + per_chunk, len(plan))):
+                yield number, int(plan.bounds[number] - plan.bounds[first]), columns
 
     def _ahead(self, make: Callable[[int], dict[str, Value]], numbers: range) -> Iterator[dict[str, Value]]:
         """The chunks in order, made ahead by threads where they are not on the device already."""
@@ -273,20 +305,12 @@ class Feed:
 
     # ---- evaluation ----------------------------------------------------------------------------------------------------------
 
-    def batches(self, size: int, limit: int | None = None) -> Iterator[Batch]:
-        """Every record once, in order; the last batch may be smaller."""
-        count = len(self.part)
-        per_chunk = self.chunk_batches(size) * size
-        done = 0
-        cuts = range(-(-count // per_chunk))
-
-        def make(number: int) -> dict[str, Value]:
-            return self.chunk(np.arange(number * per_chunk, min((number + 1) * per_chunk, count)), None)
-
-        for number, columns in zip(cuts, self._ahead(make, cuts), strict=True):
-            length = min((number + 1) * per_chunk, count) - number * per_chunk
-            for low in range(0, length, size):
-                if limit is not None and done >= limit:
-                    return
-                done += 1
-                yield self._batch(columns, low, min(low + size, length))
+    def batches(self, batch: int | BatchSize, limit: int | None = None) -> Iterator[Batch]:
+        """Every record once: in order, the last batch of samples may be smaller; batches of tokens in an order of their own."""
+        size = BatchSize(amount=batch) if isinstance(batch, int) else batch
+        if size.unit == "tokens":
+            plan = batching.of_tokens(self._lengths, size.amount, "evaluation")
+        else:
+            plan = batching.of_samples(np.arange(len(self.part)), size.amount, rest=True)
+        for number, low, columns in islice(self._batches(plan, 0, None), limit):
+            yield self._batch(columns, low, low + len(plan.records(number)))

@@ -7,6 +7,7 @@
     validation    figures of `val`, which weights are kept   evaluate  losses and metrics of a split (`metrics`)
     reporter      events, metrics.csv                        events    what is reported; `logged`, `image_grid`: what `log` names
     resume        save and restore, bitwise                  finish    kept weights, final figures, result.json
+    mixing        `mixup`                                    scaling  gradients in f16
     optimizers    over the groups of the recipe (`fused`)    freezing  which parameters get gradients
     interrupts, memory, diverged                             how a run ends early, and the message of each
     device, precision, recomputing, limits                   what the machine does, and what is not supported yet

@@ -157,8 +157,9 @@ class Tracer(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
-        if self.found is None and not _plain(result) and all(_plain(arg) for arg in _flat(args)):
-            name = str(func).split(".")[1] if "." in str(func) else str(func)
+        name = str(func).split(".")[1] if "." in str(func) else str(func)
+        unwritten = "empty" in name  # memory as it was: `empty_like`, `new_empty`
+        if self.found is None and not unwritten and not _plain(result) and all(_plain(arg) for arg in _flat(args)):
             self.found = (name.removeprefix("_"), self.stack[-1] if self.stack else "", _line())
         return result
 

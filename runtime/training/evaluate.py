@@ -8,15 +8,16 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from ...compiler.ir.train import Phase
+from ...compiler.ir.train import Batch, Phase
 from ..data.feed import Feed
 from ..generated.functions import Program
 from .metrics import accumulator
 
 
-def evaluation_batch(phase: Phase) -> int:
+def evaluation_batch(phase: Phase) -> Batch:
     """The batch of evaluation; what is measured does not depend on it."""
-    return max(phase.batch.micro or phase.batch.amount, 256)
+    size = phase.batch.micro or phase.batch.amount
+    return Batch(amount=size if phase.batch.unit == "tokens" else max(size, 256), unit=phase.batch.unit)
 
 
 @contextmanager
@@ -39,7 +40,7 @@ def _weighted(term: Tensor, count: Tensor | float) -> Tensor:
 
 
 def evaluate(
-    program: Program, feed: Feed, batch: int, limit: int | None = None
+    program: Program, feed: Feed, batch: Batch, limit: int | None = None
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Figures and loss terms of a split: (`{"acc": ..}`, `{"loss": ..}`). One host read at the end of each.
 

@@ -12,6 +12,7 @@ from ..checkpoints.checkpoint import Checkpoint
 from ..data.feed import Feed
 from .evaluate import evaluate, evaluation_batch
 from .events import Finished
+from .scaling import report_all_skipped
 from .state import State
 from .validation import report_undefined
 
@@ -22,6 +23,7 @@ def finish(state: State) -> dict[str, Any]:
     keep = state.train.keep
     if keep.kind == "best" and keep.metric and at.best is None and state.val is not None:
         job.say(f"`{keep.metric.split}.{keep.metric.name}` was never a number, so the last weights are kept", "W0412")
+    report_all_skipped(state)
     use_kept_weights(state)
     figures = final_figures(state)
     result = {

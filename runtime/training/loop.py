@@ -4,8 +4,7 @@ A step of `train { batch = 64; micro_batch = 32; clip = norm(1.0); .. }`:
 
     micro_batches = next(batches)           two batches of 32, already on the device or copied ahead by threads
     losses = backward(loss_of, ..)          forward and backward of each; gradients add up
-    clip(parameters, "norm", 1.0)
-    stepper.step(at.phase_step)             learning rates by schedule, then the update
+    move(..)                                clips the gradients, sets learning rates by schedule, updates
     state.losses.add(losses)                sums stay on the device
 
 The host queues kernels and runs ahead of the device as long as it reads nothing from it. A read (`.item()`, `.tolist()`, a
@@ -27,18 +26,22 @@ import torch
 from torch import Tensor, nn
 
 from ...compiler.catalogue.clock import length_of, seconds
-from ...compiler.ir.train import Phase
+from ...compiler.ir.train import Phase, Update
 from .. import randomness
 from ..checkpoints.checkpoint import Checkpoint
 from ..failure import Interrupted
 from ..generated.functions import LossCode
+from . import mixing
 from .finish import finish
 from .freezing import Freezing, only
 from .interrupts import Signals
-from .optimizers import build
+from .losses import NotFinite
+from .optimizers import Stepper, build
+from .precision import HALF
 from .recomputing import recompute
 from .reporter import Reporter, announce, loss_names
 from .resume import restore, restore_optimizers, save
+from .scaling import LEAST, report_skipped, unscale
 from .state import Job, State
 from .validation import validate
 
@@ -79,10 +82,11 @@ def run_phase(state: State, phase: Phase, signals: Signals, began: float) -> Non
     total, deadline = length_of(phase, clock), seconds(phase.duration)
     begin_phase(state, phase)
     freezing = Freezing(job.program, job.entries, phase, clock)
-    update, loss_of, stepper = phase.updates[0], state.program.phases[at.phase][0], state.steppers[0]
+    losses_of = mixing.losses(state.program.phases[at.phase], phase.mixup)
+    update, loss_of, stepper = phase.updates[0], losses_of[0], state.steppers[0]
     one_update = not update.name and update.repeat == 1  # not a `step`, which moves some of the nets only
     parameters = stepper.parameters
-    cast = autocast(phase, job.device)
+    cast, scaled = autocast(phase, job.device), phase.precision == "f16"
     validate_every = clock.steps(phase.validate_every.every)
     patience = clock.steps(state.train.stop.patience) if state.train.stop else 0
     log_every = clock.steps(phase.log.every) if phase.log.every else 0
@@ -96,22 +100,15 @@ def run_phase(state: State, phase: Phase, signals: Signals, began: float) -> Non
             if job.watch:
                 job.watch.before(micro_batches, loss_of)
             with cast:
-                terms = backward(loss_of, micro_batches)
-            if update.clip:
-                clip(parameters, update.clip.kind, update.clip.limit)
-            if job.watch:
-                job.watch.after(terms, at.step)  # device read, only while the cause of a divergence is looked for
-            stepper.step(at.phase_step)
-            for (
-                parameter
-            ) in parameters:  # cheaper than `zero_grad`, and the next backward pass writes instead of adding
-                parameter.grad = None
+                terms = backward(loss_of, micro_batches, at.scale if scaled else None)
+            moved = move(state, update, stepper, parameters, at.phase_step, terms, cast, scaled)
         else:
-            terms = rounds(state, phase, batches, cast)
-        losses.add(terms)
+            terms, moved = rounds(state, phase, losses_of, batches, cast)
+        if moved:
+            losses.add(terms)
+            state.averages.step()
         at.step += 1
         at.phase_step += 1
-        state.averages.step()
         if freezing.changes(at.phase_step):
             freezing.apply(at.phase_step)
 
@@ -146,15 +143,20 @@ def run_phase(state: State, phase: Phase, signals: Signals, began: float) -> Non
     losses.check(at.step)  # device read
 
 
-def rounds(state: State, phase: Phase, batches: Batches, cast: AbstractContextManager[Any]) -> list[Tensor]:
+def rounds(
+    state: State,
+    phase: Phase,
+    losses_of: Sequence[LossCode],
+    batches: Batches,
+    cast: AbstractContextManager[Any],
+) -> tuple[list[Tensor], bool]:
     """One round of all `step` sections, such as discriminator and generator: each draws its batches and updates its own
-    nets. The terms of all of them."""
+    nets. The terms of all of them, and whether every update was made."""
     found: list[Tensor] = []
     micro_batches: list[dict[str, Tensor]] = []
     terms: Sequence[Tensor] = ()
-    at, watch = state.at, state.job.watch
+    at, watch, scaled, whole = state.at, state.job.watch, phase.precision == "f16", True
     shared = state.program.shared[at.phase] if state.program.shared else None
-    losses_of = state.program.phases[at.phase]
     for number, (update, loss_of, stepper) in enumerate(zip(phase.updates, losses_of, state.steppers, strict=True)):
         parameters = stepper.parameters
         for turn in range(update.repeat):
@@ -170,28 +172,24 @@ def rounds(state: State, phase: Phase, batches: Batches, cast: AbstractContextMa
                 if watch:
                     watch.before(given, loss_of)
                 with cast:
-                    terms = backward(loss_of, given)
-                if update.clip:
-                    clip(parameters, update.clip.kind, update.clip.limit)
-                if watch:
-                    watch.after(terms, at.step)
+                    terms = backward(loss_of, given, at.scale if scaled else None)
                 done = at.updates.get(update.name, 0)
-                stepper.step(done)
+                whole &= move(state, update, stepper, parameters, done, terms, cast, scaled)
                 at.updates[update.name] = done + 1
-                for parameter in parameters:
-                    parameter.grad = None
         found += terms
-    return found
+    return found, whole
 
 
 # ---- pieces of a step ------------------------------------------------------------------------------------------------------
 
 
-def backward(loss_of: LossCode, batches: Sequence[dict[str, Tensor]]) -> Sequence[Tensor]:
-    """Gradients of the whole batch; the terms. Over micro-batches a mean divides by the targets of the whole batch."""
+def backward(loss_of: LossCode, batches: Sequence[dict[str, Tensor]], scale: float | None = None) -> Sequence[Tensor]:
+    """Gradients of the whole batch, times `scale`; the terms. Over micro-batches a mean divides by the targets of the whole
+    batch."""
     if len(batches) == 1:
         terms = loss_of(batches[0])
-        (terms[0] if len(terms) == 1 else sum(terms[1:], terms[0])).backward()
+        total = terms[0] if len(terms) == 1 else sum(terms[1:], terms[0])
+        (total if scale is None else total * scale).backward()
         return terms
     whole: Sequence[Any] = ()
     for batch in batches:
@@ -201,7 +199,8 @@ def backward(loss_of: LossCode, batches: Sequence[dict[str, Tensor]]) -> Sequenc
     totals: list[Tensor] = []
     for batch in batches:
         terms = loss_of.part(batch, whole, 1 / len(batches))
-        (terms[0] if len(terms) == 1 else sum(terms[1:], terms[0])).backward()
+        total = terms[0] if len(terms) == 1 else sum(terms[1:], terms[0])
+        (total if scale is None else total * scale).backward()
         parts = [term.detach() for term in terms]
         totals = [a + b for a, b in zip(totals, parts, strict=True)] if totals else parts
     return totals
@@ -210,6 +209,36 @@ def backward(loss_of: LossCode, batches: Sequence[dict[str, Tensor]]) -> Sequenc
 def at_least_one(count: Tensor | float) -> Tensor | float:
     """What a sum over counted targets is divided by: where none counts the sum is 0, and so is the loss. No host read."""
     return count.where(count != 0, 1) if isinstance(count, Tensor) else count or 1
+
+
+def move(
+    state: State,
+    update: Update,
+    stepper: Stepper,
+    parameters: Sequence[Tensor],
+    time: int,
+    terms: Sequence[Tensor],
+    cast: AbstractContextManager[Any],
+    scaled: bool,
+) -> bool:
+    """Moves the weights along their gradients, which end with it. False where gradients are beyond the range of f16, so that the
+    update is left out; NotFinite where that has no end."""
+    at, watch = state.at, state.job.watch
+    moves = not scaled or unscale(parameters, at)  # device read, in f16 only
+    if not moves:
+        report_skipped(state)
+    elif update.clip:
+        clip(parameters, update.clip.kind, update.clip.limit)
+    if watch and (moves or at.scale < LEAST):
+        with cast:
+            watch.after(terms, at.step)  # device read, only while the cause of a divergence is looked for
+    if moves:
+        stepper.step(time)
+    elif at.scale < LEAST:
+        raise NotFinite(at.step + 1)
+    for parameter in parameters:  # cheaper than `zero_grad`, and the next backward pass writes instead of adding
+        parameter.grad = None
+    return moves
 
 
 def clip(parameters: Sequence[Tensor], kind: str, limit: float) -> None:
@@ -244,22 +273,22 @@ def begin_phase(state: State, phase: Phase) -> None:
 
 def training_batches(state: State, phase: Phase) -> Batches:
     """The batches from here on, epoch after epoch, each as its micro-batches."""
-    at, size = state.at, phase.batch.amount
-    if at.batch not in (0, size) and at.epoch_step:  # the batch changed within an epoch
+    at, size = state.at, phase.batch
+    if at.batch and (at.batch, at.unit) != (size.amount, size.unit) and at.epoch_step:  # it changed within an epoch
         at.epoch, at.epoch_step = at.epoch + 1, 0
-    at.batch = size
-    steps = max(1, len(state.feed) // size)
+    at.batch, at.unit = size.amount, size.unit
+    seed, mixup = state.train.seed, phase.mixup
+    asked = size if mixup is None else size.model_copy(update={"micro": None})
     while True:
-        if at.epoch_step >= steps:
-            at.epoch, at.epoch_step = at.epoch + 1, 0
-        epoch = state.feed.epoch(state.train.seed, at.epoch, size, start=at.epoch_step, micro=phase.batch.micro)
-        for batch in epoch:
+        for batch in state.feed.epoch(seed, at.epoch, asked, start=at.epoch_step):
             at.epoch_step += 1
+            if mixup is not None:
+                batch = mixing.cut(mixing.mixed(batch[0], mixup, seed, at.epoch, at.epoch_step), size)
             yield batch
+        at.epoch, at.epoch_step = at.epoch + 1, 0
 
 
 def autocast(phase: Phase, device: torch.device) -> AbstractContextManager[Any]:
-    kinds = {"bf16": torch.bfloat16, "f16": torch.float16}
-    if phase.precision in kinds:
-        return torch.autocast(device.type, kinds[phase.precision])
+    if phase.precision in HALF:
+        return torch.autocast(device.type, HALF[phase.precision])
     return nullcontext()

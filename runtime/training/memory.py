@@ -41,13 +41,15 @@ def message(error: BaseException, phase: Phase, device: torch.device) -> RunFail
     batch = phase.batch
     size = batch.micro or batch.amount
     wanted = _wanted(str(error))
-    notes = [f"batch = {batch.amount}" + (f", micro_batch = {batch.micro}" if batch.micro else "")]
+    unit = " tokens" if batch.unit == "tokens" else ""
+    notes = [f"batch = {batch.amount}{unit}" + (f", micro_batch = {batch.micro}{unit}" if batch.micro else "")]
     if wanted:
         notes.append(f"wanted {_shown(wanted)} more at once")
     notes.append(f"free on {device}: {_shown(free_memory(device))}")
     smaller = max((n for n in range(1, size // 2 + 1) if batch.amount % n == 0), default=None)
+    given = f'"train.micro_batch={smaller} tokens"' if unit else f"train.micro_batch={smaller}"
     helps = (
-        (f"`train.micro_batch={smaller}` computes the same step in {batch.amount // smaller} parts",)
+        (f"`{given}` computes the same step in {batch.amount // smaller} parts",)
         if smaller
         else ("make the model or its input smaller: a single example does not fit",)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -21,7 +22,8 @@ class Position:
     phase_step: int = 0
     epoch: int = 0
     epoch_step: int = 0
-    batch: int = 0  # the batch size the epoch was begun with
+    batch: int = 0  # the batch size the epoch was begun with, in `unit`
+    unit: str = "samples"
     updates: dict[str, int] = field(default_factory=dict[str, int])
     best: float | None = None
     best_step: int | None = None
@@ -30,6 +32,9 @@ class Position:
     stop_step: int = 0
     seconds: float = 0.0
     stopped: bool = False  # by `stop`
+    scale: float = 2.0**16  # of the loss in f16, see `scaling.py`
+    unskipped: int = 0  # updates since the scale changed
+    skipped: int = 0  # updates that were left out
 
 
 _FORM = TypeAdapter(Position)
@@ -43,7 +48,8 @@ def of(train: Train, loop: Mapping[str, Any]) -> Position | None:
     except ValidationError:
         return None
     counts = (at.step, at.phase, at.phase_step, at.epoch, at.epoch_step, at.batch, at.stop_step, *at.updates.values())
-    return at if min(counts) >= 0 and at.phase < len(train.phases) else None
+    whole = min(*counts, at.unskipped, at.skipped) >= 0 and 0 < at.scale < math.inf
+    return at if whole and at.phase < len(train.phases) else None
 
 
 def complete(train: Train, at: Position, records: int) -> bool:

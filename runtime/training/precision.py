@@ -15,6 +15,8 @@ from typing import Any
 import torch
 from torch import nn
 
+HALF = {"bf16": torch.bfloat16, "f16": torch.float16}
+
 
 class _InF32:
     """Mixed in before a recurrent layer of PyTorch: computes in f32 whatever surrounds it. Takes tensors, not packed sequences."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from ...compiler.catalogue.token_batches import counts_tokens
 from ...compiler.check import check
 from ...compiler.ir.model import Spec
 from ...compiler.ir.train import Train
@@ -31,12 +32,13 @@ from .prepared import Prepared, checkpoint_entries
 def train(loaded: Loaded, options: TrainOptions) -> Run:
     """Trains a run or continues one."""
     section = find_section(loaded.spec, options.section)
-    limits.refuse(section)
+    limits.refuse()
     device = device_of(options.device)
     root = Path(options.data_root or loaded.path.parent).resolve()
     data = open_data(loaded.spec.recipe.dataset(section.data), root, workers=section.phases[0].runtime.workers)
     # Class counts, vocabulary sizes and lengths are known now: the spec is checked once more with them.
-    checked = check(loaded.path, loaded.overrides, loaded.variant, {section.data: facts.of(data)})
+    known = facts.of(data, lengths=counts_tokens(section))
+    checked = check(loaded.path, loaded.overrides, loaded.variant, {section.data: known})
     if checked.spec is None:
         raise SpecError(checked.report.diagnostics, checked.sources)
     for found in checked.report.diagnostics:
@@ -72,8 +74,6 @@ def _train(prepared: Prepared) -> None:
             return
         with run.writing("result.json") as path:
             path.unlink()
-    for text in limits.without_effect(section):
-        options.listener(Note(text))
     refused = False
     try:
         pretrained = [] if saved is not None else list(weights.fitted(spec, section, prepared.loaded.path.parent))

@@ -71,11 +71,12 @@ class Prepared:
         made = build.build(
             self.spec, self.section, self.run.path, self.device, records=records, given=given, files=files
         )
-        if self.device.type == "cpu" and any(phase.precision == "bf16" for phase in self.section.phases):
-            kinds = precision.in_f32(made.nets.values(), torch.bfloat16)
+        used = {phase.precision for phase in self.section.phases} if self.device.type == "cpu" else set[str | None]()
+        for name, dtype in precision.HALF.items():
+            kinds = precision.in_f32(made.nets.values(), dtype) if name in used else []
             if kinds:
                 names = ", ".join(f"`{kind}`" for kind in kinds)
-                listener(Note(f"{names} computes in f32: this processor has no bf16 kernel for it"))
+                listener(Note(f"{names} computes in f32: this processor has no {name} kernel for it"))
         for found in self.pretrained:
             weights.fill(found, made.tensors())
         return made
@@ -110,6 +111,8 @@ class Prepared:
             first = found.first
         except NotFinite as failure:
             first = FirstNonFinite(failure.step, "the loss is not finite")
+        half = any(phase.precision == "f16" for phase in self.section.phases)
+        wider = ('or `precision = "bf16"`, which has the range of f32',) if half else ()
         notes = [first.what]
         if first.path:
             notes.append(f"in `{first.path}`" + (f", {_place(self.spec, first)}" if first.span else ""))
@@ -121,7 +124,7 @@ class Prepared:
         return Diverged(
             f"diverged at step {first.step}: the loss is not a finite number",
             notes=tuple(notes),
-            helps=("try a smaller learning rate, `clip = norm(1.0)` or a warm-up (`lr = 0 -> linear(..)`)",),
+            helps=("try a smaller learning rate, `clip = norm(1.0)` or a warm-up (`lr = 0 -> linear(..)`)", *wider),
         )
 
     def record_sources(self, files: Mapping[str, str]) -> dict[str, str]:

@@ -31,6 +31,8 @@ def announce(state: State) -> None:
         Started(job.run.path, str(job.device), count, records, steps, clocks[0].per_epoch, state.at.step, names)
     )
     job.log(f"start at step {state.at.step} on {job.device}")
+    if phases[0].batch.unit == "tokens":
+        return
     size = phases[0].batch.amount
     rest = len(feed) % size
     if len(feed) < size:

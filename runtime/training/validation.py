@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ...compiler.ir.train import Phase, Watched
+from ...compiler.ir.train import Batch, Phase, Watched
 from ..data.feed import Feed
 from .evaluate import evaluate, evaluation_batch
 from .state import State
@@ -45,7 +45,7 @@ def validate(state: State, feed: Feed, phase: Phase) -> Validation:
     return Validation(named, {f"val.{name}": value for name, value in losses.items()}, best)
 
 
-def figure(state: State, metric: Watched, named: dict[str, float], size: int) -> float:
+def figure(state: State, metric: Watched, named: dict[str, float], size: Batch) -> float:
     """A figure; one of another split is measured now and added to `named`."""
     key = f"{metric.split}.{metric.name}"
     if key in named:

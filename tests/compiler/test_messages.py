@@ -15,7 +15,7 @@ import pytest
 
 import dlc.compiler.messages
 from dlc.compiler.check import check
-from dlc.compiler.messages import data, export, files, positions, resolve, statics, training
+from dlc.compiler.messages import batches, data, export, files, positions, resolve, statics, training
 from dlc.compiler.messages.diagnostics import Diagnostic
 from dlc.compiler.messages.register import REGISTER
 from dlc.compiler.messages.render import render
@@ -124,8 +124,15 @@ SAID_AT_BUILD: dict[str, tuple[Callable[[], Diagnostic | StaticError], str]] = {
             "note: these numbers go from 0 to 20; note: in `wpe`; help: make it larger, or bring the numbers into its range"
         ),
     ),
-    "training.single_statistic": (
-        lambda: training.single_statistic(AT, "BatchNorm", OTHER, 1, 1, 1),
+    "batches.longer_than_batch": (
+        lambda: batches.longer_than_batch(AT, 512, 256),
+        (
+            "error[E0206]: the longest record has 512 tokens, and a batch holds at most 256: the batch is set here; "
+            "help: use at least `batch = 512 tokens`; help: or shorten longer records with `truncate(256)`"
+        ),
+    ),
+    "batches.single_statistic": (
+        lambda: batches.single_statistic(AT, "BatchNorm", OTHER, 1, 1, 1),
         (
             "error[E0206]: `BatchNorm` cannot train on one number per channel: a step has 1 example; the batch is set here; "
             "help: use at least 2 examples in every micro-batch; "

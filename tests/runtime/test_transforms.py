@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from dlc.compiler.catalogue import TRANSFORMS
+from dlc.compiler.ir.train import Batch
 from dlc.runtime.data.feed import Feed
 
 CPU = torch.device("cpu")
@@ -118,7 +119,7 @@ def test_padding_is_to_the_longest_of_the_micro_batch(workspace) -> None:
         """source = csv("a.csv")\nsplit = all("train")
         t: i64[T] = source.t -> words -> vocab(9) -> pad(0)"""
     )
-    widths = sorted(part["t"].shape[1] for part in next(feed.epoch(0, 0, 3, micro=1)))
+    widths = sorted(part["t"].shape[1] for part in next(feed.epoch(0, 0, Batch(amount=3, micro=1))))
     assert widths == [1, 2, 5]
 
 

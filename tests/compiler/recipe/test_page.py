@@ -193,7 +193,8 @@ def test_an_example_checks(spec: Callable[[Any], str], entry: Any, tmp_path: Pat
     file = tmp_path / "example.dlspec"
     file.write_text(spec(entry), "utf-8")
     checked = check(file)
-    assert checked.spec is not None and not checked.report.diagnostics, [d.message for d in checked.report.diagnostics]
+    said = [d.message for d in checked.report.diagnostics if d.code != "W0415"]  # a whole `search`, which is not run
+    assert checked.spec is not None and not said, said
 
 
 def test_every_entry_has_an_example_of_itself() -> None:
