@@ -202,7 +202,9 @@ def said(names: tuple[str, ...], folder: Path) -> list[str] | None:
         text = text.replace(mistake.right, mistake.wrong)
     path = folder / "spec.dlspec"
     path.write_text(text, "utf-8")
-    found = [each for each in check(path).report.diagnostics if each.code != "W0415"]  # of a whole `search`, which is not run
+    found = [
+        each for each in check(path).report.diagnostics if each.code != "W0415"
+    ]  # of a whole `search`, which is not run
     return [text for each in found for text in apart(each.code, each.message)]
 
 
