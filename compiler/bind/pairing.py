@@ -37,6 +37,8 @@ class _Checker:
         """E0201 where the data's records do not have the declared shape."""
         for name in self.facts.empty if self.facts is not None else ():
             self.report.add(data_errors.empty_folder(self.dataset.source.span, name))
+        for what, given in self.facts.found if self.facts is not None else ():
+            self.report.add(data_errors.as_found(self.dataset.source.span, what, given))
         for field in self.dataset.fields:
             found = self.facts.fields.get(field.name) if self.facts is not None else None
             if found is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 from ..ir.data import Classes, ItemType
-from .arguments import Path
+from .arguments import Names, Path
 from .builtin import BUILTIN
 from .entry import Entry
 
@@ -19,6 +19,15 @@ LABEL = ItemType(kind="tensor", dtype="i64", shape=(), classes=Classes())
 
 def image(channels: int) -> ItemType:
     return ItemType(kind="tensor", dtype="u8", shape=(channels, None, None))
+
+
+def _is_encoding(name: str) -> bool:
+    """Whether Python has a text encoding of this name."""
+    try:
+        "".encode(name)
+    except (LookupError, ValueError):
+        return False
+    return True
 
 
 class Source(Entry):
@@ -61,13 +70,34 @@ class Source(Entry):
 
 
 class Csv(Source):
-    """A comma-separated file with a header; one field per column."""
+    """A table of cells separated by commas, with a header; one field per column. Another `separator` (`;`, tab, `|`), a
+    decimal comma next to it, a byte-order mark and UTF-16 are found and reported (W0416), or given. `missing` are the texts that
+    stand for a missing value, of numbers and of names; by default empty cells and NA, N/A, NaN, null and none in any case."""
 
     path: Path
+    separator: str | None = None
+    decimal: Literal[".", ","] | None = None
+    thousands: str = ""
+    quote: str = '"'
+    encoding: str | None = None
+    missing: Names | None = None
 
     suffixes = (".csv",)
     pieces = "quoted lines"
-    example = 'source = csv("rows.csv")'
+    example = 'source = csv("rows.csv", separator = ";", decimal = ",", missing = ["?", "NA"])'
+
+    @classmethod
+    def check(cls, args: dict[str, Any]) -> str | None:
+        for name in ("separator", "quote"):
+            if args[name] is not None and (len(args[name]) != 1 or args[name] in "\r\n" or not args[name].isascii()):
+                return f"`{name}` must be one ASCII character"
+        if args["thousands"] and (len(args["thousands"]) != 1 or args["thousands"].isalnum()):
+            return "`thousands` must be one character that is not a letter or digit"
+        if args["thousands"] == (args["decimal"] or "."):
+            return "`thousands` and `decimal` are the same"
+        if args["encoding"] is not None and not _is_encoding(args["encoding"]):
+            return f'unknown encoding "{args["encoding"]}"'
+        return None
 
     @classmethod
     def any_field(cls) -> ItemType:
@@ -75,9 +105,10 @@ class Csv(Source):
 
 
 class Parquet(Source):
-    """A parquet file; one field per column: numbers, texts, or lists of numbers."""
+    """A parquet file; one field per column: numbers, texts, or lists of numbers. `missing` as in `csv`."""
 
     path: Path
+    missing: Names | None = None
 
     suffixes = (".parquet",)
     pieces = "rows"
@@ -85,9 +116,11 @@ class Parquet(Source):
 
 
 class Feather(Source):
-    """A feather file, the format of Arrow in memory; one field per column: numbers, texts, or lists of numbers."""
+    """A feather file, the format of Arrow in memory; one field per column: numbers, texts, or lists of numbers.
+    `missing` as in `csv`."""
 
     path: Path
+    missing: Names | None = None
 
     suffixes = (".feather", ".arrow")
     pieces = "rows"
@@ -95,9 +128,10 @@ class Feather(Source):
 
 
 class Jsonl(Source):
-    """One JSON object per line, one field per key: numbers, texts, or lists of numbers."""
+    """One JSON object per line, one field per key: numbers, texts, or lists of numbers. `missing` as in `csv`."""
 
     path: Path
+    missing: Names | None = None
 
     suffixes = (".jsonl",)
     pieces = "lines"
@@ -106,9 +140,10 @@ class Jsonl(Source):
 
 class Hub(Source):
     """A data set from the Hugging Face hub, or a directory with its files; one field per column. `files(train = "train",
-    test = "test")` names its splits; any other split divides its train split."""
+    test = "test")` names its splits; any other split divides its train split. `missing` as in `csv`."""
 
     name_: str
+    missing: Names | None = None
 
     names_splits = True
     extra = "hub"

@@ -129,9 +129,11 @@ class FieldFacts(Record):
 class DataFacts(Record):
     """What was found by looking at the data of one section: records a split (windows of a stream; the train split's are
     those of one epoch), fields by name, and folders that have no images and are therefore not classes. Where a recipe counts
-    tokens, `lengths` are those of the records of the train split, the shortest first, and how many records have each."""
+    tokens, `lengths` are those of the records of the train split, the shortest first, and how many records have each. What was
+    `found` of how a file is written: in words, and as the source can state it."""
 
     records: dict[str, int]
     lengths: tuple[tuple[int, int], ...] = ()
     fields: dict[str, FieldFacts] = field(default_factory=dict)
     empty: tuple[str, ...] = ()
+    found: tuple[tuple[str, str], ...] = ()

@@ -223,6 +223,12 @@ def empty_folder(span: Span, name: str) -> Diagnostic:
     )
 
 
+def as_found(span: Span, what: str, given: str) -> Diagnostic:
+    return Diagnostic(
+        "W0416", what, span, "not given in the source", helps=(f"give it, so that it stays what it is: `{given}`",)
+    )
+
+
 def stream_random(span: Span, source: str) -> Diagnostic:
     return Diagnostic(
         "E0304",
@@ -320,6 +326,12 @@ def explanations() -> dict[str, Explanation]:
         "W0413": Explanation(
             "folder without images",
             "A directory of an `image_folder` with no image in it would be a class that no record has, so it is left out.",
+            when="dlc build",
+        ),
+        "W0416": Explanation(
+            "how a table is written was found from its first lines",
+            "A `csv` source reads comma-separated UTF-8 with decimal points. Where the first lines show another separator, a decimal\n"
+            "comma or UTF-16, the file is read so, and this is reported once. Arguments of the source give it for certain.",
             when="dlc build",
         ),
         "W0408": Explanation(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -79,6 +79,14 @@ class Rule:
 
 
 PLAIN = Rule()
+
+
+def rule_of(args: Mapping[str, Any]) -> Rule:
+    """How a source with these arguments is read."""
+    missing = args.get("missing")
+    return Rule(
+        None if missing is None else frozenset(missing), args.get("decimal") or ".", args.get("thousands") or ""
+    )
 
 
 def is_missing(cell: str) -> bool:

@@ -34,6 +34,9 @@ def holds(graph: Graph, condition: Condition, part: Part) -> NDArray[np.bool_]:
     compare = COMPARE[condition.op]
     if is_cells(left) and isinstance(right, str):  # each distinct text once
         codes, names = text_columns.distinct(left)
+        if not right:  # the text of what is missing
+            rule = graph.rule(graph.nodes[condition.left[1]])  # pyright: ignore[reportIndexIssue, reportOptionalSubscript, reportArgumentType, reportCallIssue]
+            names = ["" if rule.is_missing(name) else name for name in names]
         return compare(np.array(names, str), right)[codes]
     left, right = (np.array(list(side), str) if is_cells(side) else side for side in (left, right))
     return np.broadcast_to(compare(left, right), positions.shape).copy()

@@ -82,7 +82,7 @@ def of(data: Data, *, lengths: bool = False) -> DataFacts:
     columns = data.table.columns.values()
     empty = tuple(name for column in columns if isinstance(column, Numbers) for name in column.empty)
     long = _lengths(data) if lengths and "train" in data.parts else ()
-    return DataFacts(records=records, lengths=long, fields=fields, empty=empty)
+    return DataFacts(records=records, lengths=long, fields=fields, empty=empty, found=data.table.found)
 
 
 def _lengths(data: Data) -> tuple[tuple[int, int], ...]:

@@ -14,7 +14,7 @@ from . import mistakes, windows
 from .graph import Graph, Part, Records
 from .nodes import no_number
 from .transforms import learning
-from .transforms.number import NothingToLearn
+from .transforms.number import Blanks, NothingToLearn
 from .values import Value, joined
 
 
@@ -29,24 +29,28 @@ def fit(graph: Graph, part: Part) -> None:
         if node.type.kind == "stream":
             value = windows.stretch(graph, graph.nodes[node.inputs[0]], part)
             _check_numbers(graph, node, value, np.arange(*part.stream), holes=transform.fills)
-            graph.fitted[node.id] = _learned(graph, node, value)
+            graph.fitted[node.id] = _learned(graph, node, value, np.arange(*part.stream))
             continue
         value = graph.evaluate([node.inputs[0]], part, np.arange(len(part)), training=False)[node.inputs[0]]
         records = part.records
         if isinstance(value, dict):  # one vocabulary, one mean for all members
             records = np.tile(records, len(value))
             value = joined(list(value.values()))
-        if transform.takes == "numbers":
+        takes = transform.taken(node.args)
+        if takes == "numbers":
             value = graph.as_numbers(node, value, records)
             _check_numbers(graph, node, value, records, holes=transform.fills)
-        elif transform.takes == "texts":
+        elif takes == "texts":
             value = graph.texts(value)
-        graph.fitted[node.id] = _learned(graph, node, value)
+        graph.fitted[node.id] = _learned(graph, node, value, records)
 
 
-def _learned(graph: Graph, node: DataNode, value: Value) -> dict[str, Any]:
+def _learned(graph: Graph, node: DataNode, value: Value, records: Records) -> dict[str, Any]:
     try:
-        return learning(node.op)(value, node.args)
+        return learning(node.op)(value, {**node.args, "rule": graph.rule(node)})
+    except Blanks as twins:
+        record = int(records[list(value).index(twins.name)])
+        raise mistakes.blanks_differ(node.span, graph.table.place(record), graph.columns_of(node), twins.name) from None
     except NothingToLearn:
         raise mistakes.nothing_to_learn(node.span, node.op, graph.columns_of(node)) from None
 

@@ -147,12 +147,12 @@ class Graph(Nodes):
             return value
         learned = self.fitted.get(node.id, {})
         args = {**node.args, **learned}
-        match transform.takes:
+        match transform.taken(node.args):
             case "image":
                 return self._image(transform, value, args, u)
             case "texts" | "words":
-                texts = self.texts(value) if transform.takes == "texts" else value
-                return apply(texts, TextUse(node, learned, place, self.path_of, self.columns_of(node)))
+                texts = self.texts(value) if transform.takes != "words" else value
+                return apply(texts, TextUse(node, learned, place, self.path_of, self.columns_of(node), self.rule(node)))
             case "tokens":
                 return self._mlm(node, value, u, records)
             case _ if node.type.kind == "words":

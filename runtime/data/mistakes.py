@@ -55,6 +55,12 @@ def not_utf8(span: Span, path: Path, line: int, byte: int) -> Failed:
     )
 
 
+def not_in_encoding(span: Span, path: Path, line: int, encoding: str) -> Failed:
+    return _fail(
+        "E0412", f'{path}:{line}: not text in the encoding "{encoding}"', span, helps=("give the encoding of the file",)
+    )
+
+
 def empty(span: Span, path: Path, what: str = "records") -> Failed:
     return _fail("E0412", f"`{path}` has no {what}", span, helps=(f"add {what}, or name another",))
 
@@ -157,12 +163,21 @@ def _left_out(column: str, condition: str) -> tuple[str, ...]:
     return (f"leave such records out: `where = source.{column} {condition}`",) if column.isidentifier() else ()
 
 
-def missing_name(span: Span, place: str, column: str) -> Failed:
+def missing_name(span: Span, place: str, column: str, cell: str) -> Failed:
+    what = f'"{cell}" stands for a missing value' if cell else "the cell is empty"
+    made = 'make them a class: `-> impute("unknown") -> category`'
+    if cell:
+        made += f', or give `missing = [""]` in the source if "{cell}" is a name'
+    helps = (*_left_out(column, '!= ""'), made)
+    return _fail("E0205", f"{place}, column `{column}`: {what}, so its class is missing", span, helps=helps)
+
+
+def blanks_differ(span: Span, place: str, columns: Sequence[str], name: str) -> Failed:
     return _fail(
         "E0205",
-        f"{place}, column `{column}`: the cell is empty, so its class is missing",
+        f'{place}, column {_shown(columns)}: the names "{name}" and "{name.strip()}" differ only in blanks',
         span,
-        helps=(*_left_out(column, '!= ""'), 'make them a class: write a name into the cells, such as "unknown"'),
+        helps=("remove them: `-> strip -> category`",),
     )
 
 
@@ -238,7 +253,9 @@ def not_below(span: Span, place: str, number: int, n: int) -> Failed:
 
 def unknown_category(span: Span, place: str, name: str, known: Sequence[str], fitted: bool) -> Failed:
     near = nearest(name, known)
-    listed = f'name them all, with "{name}": `category("{known[0] if known else "a"}", ..)`'
+    listed = (
+        f'name them all, with "{name}": `category("{known[0] if known else "a"}", ..)`, or `category(unknown = true)`'
+    )
     first = listed if fitted else f'add "{name}" to the names of `category`'
     shown = ", ".join(known[:8]) + (", ..." if len(known) > 8 else "")
     return _fail(

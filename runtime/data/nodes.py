@@ -19,6 +19,7 @@ from ...compiler.ir.data import DataNode, DataSet
 from ...compiler.messages.diagnostics import Failed
 from ...compiler.messages.source import Span
 from . import cells, decode, mistakes
+from .cells import PLAIN, Rule
 from .table import Cells, Images, Numbers, Ragged, Stream, Table, column_numbers, not_a_number
 from .text_columns import Selected
 
@@ -67,6 +68,11 @@ class Nodes:
         if node.op == "columns":
             return self.column_names(node)
         return [name for identifier in node.inputs for name in self.columns_of(self.nodes[identifier])]
+
+    def rule(self, node: DataNode) -> Rule:
+        """How the texts are read that a node is made from."""
+        columns = (self.table.columns.get(name) for name in self.columns_of(node))
+        return next((column.rule for column in columns if isinstance(column, Cells)), PLAIN)
 
     def column(self, node: DataNode, records: NDArray[np.int64]) -> NDArray[Any] | list[Any] | Selected:
         """A source field for these records: an array, cells, or a list of decoded images or of arrays of different lengths."""

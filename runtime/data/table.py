@@ -120,6 +120,12 @@ class Table:
     parts: Mapping[Split, NDArray[np.int64]] | None = None
     order: tuple[str, ...] = field(default=())  # column names in the file's order
 
+    @property
+    def found(self) -> tuple[tuple[str, str], ...]:
+        """How files are written, where the source does not say so: in words, and as the source can state it."""
+        origins = [column.origin for column in self.columns.values() if isinstance(column, Cells) and column.origin]
+        return tuple(dict.fromkeys(item for origin in origins for item in origin.found))
+
     @cached_property
     def digest(self) -> str:
         """A hash of what the source holds."""

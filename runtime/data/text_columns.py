@@ -27,6 +27,8 @@ EXACT = float(2**53)  # below it every whole number is an f64
 class Origin(Protocol):
     """A file that texts can be read from again."""
 
+    found: tuple[tuple[str, str], ...]
+
     def digest(self) -> bytes: ...
 
     def column(self, number: int) -> Any: ...

@@ -42,6 +42,9 @@ def _names(data: DataSet, way: Sequence[DataNode], fitted: Mapping[int, Mapping[
             names = names[node.args["start"] : node.args["stop"]]
         elif node.op == "index":
             names = names[node.args["at"] : node.args["at"] + 1 or None]
-        elif transforms.of(node.op).takes != "numbers" or node.type.shape != data.node(node.inputs[-1]).type.shape:
+        elif (
+            transforms.of(node.op).taken(node.args) != "numbers"
+            or node.type.shape != data.node(node.inputs[-1]).type.shape
+        ):
             return None
     return names

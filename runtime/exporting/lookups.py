@@ -50,6 +50,8 @@ def _lookup(way: list[DataNode], fitted: Mapping[int, Mapping[str, Any]]) -> Loo
     node, before = way[-1], way[1:-1]
     if transforms.of(node.op).stands_for != "classes" or node.id not in fitted or way[0].op != "source":
         return None
+    if node.args.get("unknown"):  # ONNX has one number for names that are in no table, which stands for a mistake
+        return None
     names = tuple(fitted[node.id]["names"])
     if any(transforms.of(each.op).case != "LOWER" for each in before):
         return None

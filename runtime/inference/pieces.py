@@ -13,6 +13,7 @@ from ...compiler.catalogue import SOURCES
 from ...compiler.messages.diagnostics import Failed
 from ...compiler.messages.source import Span
 from ..data import mistakes
+from ..data.cells import PLAIN, Rule
 from ..data.sources import arrow_columns
 from ..data.table import Table
 
@@ -22,11 +23,11 @@ LARGE = 64 << 20  # bytes of a text file above which it is cut
 ROWS = 1 << 16  # of a columnar file at a time
 
 
-def of(kind: str, file: Path, span: Span, read: Read) -> Iterator[Table]:
-    """The tables of a file, one after another; `read` reads a file whole."""
+def of(kind: str, file: Path, span: Span, read: Read, rule: Rule = PLAIN) -> Iterator[Table]:
+    """The tables of a file, one after another; `read` reads a file whole, `rule` is how it reads cells."""
     cut = SOURCES[kind].pieces
     if cut == "rows" and file.stat().st_size > LARGE:
-        yield from _rows(kind, file, span)
+        yield from _rows(kind, file, span, rule)
     elif cut in ("lines", "quoted lines") and file.stat().st_size > LARGE:
         yield from _lines(kind, file, span, read, quoted=cut == "quoted lines")
     else:
@@ -88,12 +89,12 @@ def _piece(stream: BinaryIO, quoted: bool) -> bytes:
     return b"".join(parts)
 
 
-def _rows(kind: str, file: Path, span: Span) -> Iterator[Table]:
+def _rows(kind: str, file: Path, span: Span, rule: Rule) -> Iterator[Table]:
     """Rows of a parquet or feather file, which is mapped and not read whole."""
     before = 0
     try:
         for batch in _batches(kind, file):
-            columns = {name: arrow_columns.column(name, batch.column(name)) for name in batch.column_names}
+            columns = {name: arrow_columns.column(name, batch.column(name), rule=rule) for name in batch.column_names}
             place = lambda record, before=before: f"{file} record {before + record}"
             if batch.num_rows:
                 yield Table(columns, batch.num_rows, place, f"`{file}`", order=tuple(columns))

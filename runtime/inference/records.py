@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from ...compiler.catalogue import SOURCES
+from ...compiler.ir.arguments import EntryUse
 from ...compiler.ir.data import DataNode
 from ...compiler.messages.source import Span
 from ...compiler.text.read import is_pipe
 from ..data import sources, streams
 from ..data.arrays.batches import Pipeline
+from ..data.cells import rule_of
 from ..data.sources import texts
 from ..data.sources.images import IMAGE_SUFFIXES, images_below
 from ..data.sources.split_files import read_text
@@ -93,10 +95,13 @@ def _image_field(pipeline: Pipeline) -> str:
 
 
 def _of_file(pipeline: Pipeline, file: Path) -> Iterator[Table]:
-    suffix, span = file.suffix.lower(), pipeline.section.source.span
-    whole = bool(streams.cuts(pipeline.section))  # a window may lie across two pieces
+    suffix, source = file.suffix.lower(), pipeline.section.source
+    span, rule = source.span, rule_of(source.args)
+    read: pieces.Read = lambda kind, path, _: _read(kind, path, source)
+    # a window may lie across two pieces, and in another encoding a line end may be two bytes
+    whole = bool(streams.cuts(pipeline.section)) or source.args.get("encoding") is not None
     if is_pipe(file):
-        yield _read("csv", file, span)
+        yield _read("csv", file, source)
         return
     kind = next((name for name, source in SOURCES.items() if suffix in source.suffixes), None)
     if suffix in bare.SUFFIXES:
@@ -104,9 +109,9 @@ def _of_file(pipeline: Pipeline, file: Path) -> Iterator[Table]:
         count = len(next(iter(columns.values())))
         yield Table(columns, count, lambda i: f"{file} record {i}", f"`{file}`", order=tuple(columns))
     elif kind is not None:
-        yield from [_read(kind, file, span)] if whole else pieces.of(kind, file, span, _read)
+        yield from [_read(kind, file, source)] if whole else pieces.of(kind, file, span, read, rule)
     elif suffix in LINES and SOURCES[pipeline.section.source.name].lines:
-        yield from pieces.of(pipeline.section.source.name, file, span, _read)
+        yield from pieces.of(source.name, file, span, read, rule)
     elif suffix in LINES:
         yield _text(pipeline, file, span)
     else:
@@ -117,8 +122,10 @@ def _of_file(pipeline: Pipeline, file: Path) -> Iterator[Table]:
         )
 
 
-def _read(kind: str, file: Path, span: Span) -> Table:
-    columns, count, place, _ = sources.reader(kind)({"path": str(file)}, Path, span)
+def _read(kind: str, file: Path, source: EntryUse) -> Table:
+    """A file, read as the source of the data section is: with its marks of missing cells, its separator where both are CSV."""
+    given = source.args if kind == source.name else {"missing": source.args.get("missing")}
+    columns, count, place, _ = sources.reader(kind)({**given, "path": str(file)}, Path, source.span)
     return Table(columns, count, place, f"`{file}`", order=tuple(columns))
 
 

@@ -50,7 +50,10 @@ def test_check(dlc_started: Dlc, tmp_path: Path) -> None:
 
 
 def test_fmt(dlc_started: Dlc) -> None:
-    assert "which cannot be formatted in place\n  = help: use `dlc fmt --stdin`" in dlc_started("fmt", STDIN, stdin=SPEC, code=2).stderr
+    assert (
+        "which cannot be formatted in place\n  = help: use `dlc fmt --stdin`"
+        in dlc_started("fmt", STDIN, stdin=SPEC, code=2).stderr
+    )
     assert (
         dlc_started("fmt", "--check", STDIN, stdin=SPEC.replace("(n)", "( n )"), code=1).stdout
         == f"{STDIN}: would change\n"

@@ -103,6 +103,13 @@ SAID_AT_BUILD: dict[str, tuple[Callable[[], Diagnostic | StaticError], str]] = {
             'help: add images to it, or list it: `skip = ["cats"]`'
         ),
     ),
+    "data.as_found": (
+        lambda: data.as_found(AT, "`t.csv` has `;` between its cells", 'separator = ";"'),
+        (
+            "error[W0416]: `t.csv` has `;` between its cells: not given in the source; "
+            'help: give it, so that it stays what it is: `separator = ";"`'
+        ),
+    ),
     "files.outside": (
         lambda: files.outside("../m.onnx", "the current directory").at(AT),
         (

@@ -98,10 +98,10 @@ def test_a_csv_file_is_read_as_its_exact_reader_reads_it(
     text = before + head + end + "".join(",".join(row) + ends for row, ends in rows)
     path = tmp_path_factory.mktemp("csv") / "a.csv"
     path.write_text(text if last else text.rstrip("\r\n"), "utf-8", newline="")
-    file = CsvFile(path, HERE)
+    file = CsvFile(path, HERE, {})
     found = file.columns()
     try:
-        columns, lines = CsvFile(path, HERE).exact_columns()
+        columns, lines = CsvFile(path, HERE, {}).exact_columns()
     except Failed:
         assert found is None
         return
@@ -114,7 +114,7 @@ def test_a_csv_file_is_read_as_its_exact_reader_reads_it(
 
 def written(path: Path, rows: int) -> CsvFile:
     path.write_text("n,city\n" + "".join(f"{i},c{i % 3}\n" for i in range(rows)), "utf-8")
-    return CsvFile(path, HERE)
+    return CsvFile(path, HERE, {})
 
 
 def test_texts_that_have_become_numbers_are_read_again_where_a_message_shows_them(tmp_path: Path) -> None:

@@ -75,6 +75,11 @@ class Transform(Entry):
         raise NotImplementedError(cls.name)
 
     @classmethod
+    def taken(cls, args: Mapping[str, Any]) -> str:
+        """`takes`, where it depends on the arguments."""
+        return cls.takes
+
+    @classmethod
     def numbers_drawn(cls, args: Mapping[str, Any]) -> int:
         """`drawn`, where it depends on the arguments."""
         return cls.drawn

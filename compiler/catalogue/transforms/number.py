@@ -10,6 +10,9 @@ from ...sizes.types import is_float
 from ..arguments import Count, Names
 from .base import Transform, Undo, Unsuited, as_float, as_tensor
 
+#: The class of names that a category does not know.
+UNKNOWN = "(unknown)"
+
 
 class _Numeric(Transform):
     """Base: numbers become floats; a stream of numbers stays one."""
@@ -68,13 +71,27 @@ class Standardize(_Numeric):
 
 
 class Impute(_Numeric):
-    """Replaces missing numbers with the train split's mean or median, or with a value."""
+    """Replaces missing numbers with the train split's mean or median, or with a value; missing texts with the most frequent one
+    of the train split, or with a text: `source.city -> impute("elsewhere") -> category`."""
 
-    value: Literal["mean", "median"] | float
+    value: Literal["mean", "median", "most_frequent"] | float | str
 
     learns = ("fill",)
     fills = True
     example = 'x: f32 = source.height -> impute("median") -> standardize'
+
+    @classmethod
+    def taken(cls, args: Mapping[str, Any]) -> str:
+        value = args["value"]
+        return "texts" if isinstance(value, str) and value not in ("mean", "median") else "numbers"
+
+    @classmethod
+    def infer(cls, item: ItemType, args: dict[str, Any]) -> ItemType:
+        if cls.taken(args) == "numbers":
+            return super().infer(item, args)
+        if item.kind not in ("column", "text"):
+            raise Unsuited("texts: a column of a table")
+        return ItemType(kind="text")
 
     @classmethod
     def inverse(cls, item: ItemType, args: Mapping[str, Any], learned: Mapping[str, Any]) -> tuple[Undo, ...] | None:
@@ -133,9 +150,13 @@ class OneHot(Transform):
 
 class Category(Transform):
     """The number of a name: its position in the list, or in the names of the train split, numbers by value before other names.
-    An empty cell is not a name. A graph with `preprocess = true` looks strings up itself."""
+    A missing cell is not a name. With `unknown` there is one more number, the last, for names that are not in the list or not in
+    the train split, and for those that it has less often than `min_count`. A graph with
+    `preprocess = true` looks strings up itself, but for `unknown`."""
 
     names: Names = ()
+    unknown: bool = False
+    min_count: Count = 1
 
     variadic = "names"
     learns = ("names",)
@@ -149,10 +170,16 @@ class Category(Transform):
     def infer(cls, item: ItemType, args: dict[str, Any]) -> ItemType:
         if item.kind not in ("column", "text"):
             raise Unsuited("names: a column of a table")
-        names = args["names"]
-        classes = Classes(count=len(names), names=names) if names else Classes()
+        names = (*args["names"], UNKNOWN) if args["unknown"] else args["names"]
+        classes = Classes(count=len(names), names=names) if args["names"] else Classes()
         return ItemType(kind="tensor", dtype="i64", shape=(), classes=classes)
 
     @classmethod
     def check(cls, args: dict[str, Any]) -> str | None:
-        return "a name is given twice" if len(set(args["names"])) != len(args["names"]) else None
+        if len(set(args["names"])) != len(args["names"]):
+            return "a name is given twice"
+        if args["min_count"] > 1 and args["names"]:
+            return "`min_count` counts names of the train split, but they are given"
+        if args["min_count"] > 1 and not args["unknown"]:
+            return "names below `min_count` need a number: add `unknown = true`"
+        return None

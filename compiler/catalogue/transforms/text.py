@@ -39,6 +39,18 @@ class Lower(_Text):
         return ItemType(kind="text")
 
 
+class Strip(_Text):
+    """Removes blanks at both ends."""
+
+    takes = "texts"
+    example = "y: i64 = source.label -> strip -> category"
+
+    @classmethod
+    def infer(cls, item: ItemType, args: dict[str, Any]) -> ItemType:
+        _text(item)
+        return ItemType(kind="text")
+
+
 class Words(_Text):
     """The words of a text: runs of letters, digits and apostrophes, and every other character by itself."""
 

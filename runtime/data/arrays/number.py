@@ -60,20 +60,27 @@ def standardize(x: Array, args: Args) -> Array:
         return ((x.astype(np.float64) - mean) / std).astype(np.float32)
 
 
-def impute(x: Array, args: Args) -> Array:
+def impute(x: Any, args: Args | TextUse) -> Any:
+    """Numbers, or texts with their use."""
+    if isinstance(args, TextUse):
+        codes, names = distinct(x)
+        filled = [args.fitted["fill"] if args.rule.is_missing(name) else name for name in names]
+        return [filled[code] for code in codes.tolist()]
     x = x.astype(np.float32)
     return np.where(np.isnan(x), np.asarray(args["fill"], np.float32), x)
 
 
 def category(texts: Sequence[str], use: TextUse) -> Array:
-    names = use.fitted["names"]
-    lookup = {name: number for number, name in enumerate(names)}
+    names, unknown = use.fitted["names"], use.args["unknown"]
+    lookup = {name: number for number, name in enumerate(names[:-1] if unknown else names)}
     codes, present = distinct(texts)
-    found = np.array([lookup.get(text, -1) for text in present], np.int64)[codes]
+    other = len(names) - 1 if unknown else -1
+    numbers = [lookup.get(name, -1 if use.rule.is_missing(name) else other) for name in present]
+    found = np.array(numbers, np.int64)[codes]
     wrong = np.flatnonzero(found < 0)
     if len(wrong):
         at = int(wrong[0])
-        if not texts[at].strip():
-            raise mistakes.missing_name(use.node.span, use.place(at), use.columns[0])
+        if use.rule.is_missing(texts[at]):
+            raise mistakes.missing_name(use.node.span, use.place(at), use.columns[0], texts[at].strip())
         raise mistakes.unknown_category(use.node.span, use.place(at), texts[at], names, not use.args["names"])
     return found

@@ -118,9 +118,10 @@ class Evaluation(Nodes):
     def _transformed(self, node: DataNode, value: Any, records: Records) -> Value:
         transform = transforms.of(node.op)
         args = {**node.args, **self.fitted.get(node.id, {})}
-        match transform.takes:
+        takes = transform.taken(node.args)
+        match takes:
             case "texts" | "words":
-                return self._of_texts(node, value, records, transform.takes == "texts")
+                return self._of_texts(node, value, records, takes == "texts")
             case "tokens":
                 return self._masked(node, value, records)
             case _ if node.type.kind == "words":
@@ -147,7 +148,7 @@ class Evaluation(Nodes):
         apply = function(node.op)
         assert apply is not None
         place = lambda i: self.table.place(int(records[i]))
-        use = TextUse(node, self.fitted.get(node.id, {}), place, self.path_of, self.columns_of(node))
+        use = TextUse(node, self.fitted.get(node.id, {}), place, self.path_of, self.columns_of(node), self.rule(node))
         return apply(self.texts(value) if numbers_too else value, use)
 
     def _masked(self, node: DataNode, value: Any, records: Records) -> Value:

@@ -41,6 +41,10 @@ def lower(texts: list[Any], use: TextUse) -> list[Any]:
     return [text.lower() for text in texts]
 
 
+def strip(texts: Sequence[str], use: TextUse) -> list[str]:
+    return [text.strip() for text in texts]
+
+
 def words(texts: list[Any], use: TextUse) -> list[Any]:
     return [_WORD.findall(text) for text in texts]
 

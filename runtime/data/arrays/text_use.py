@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from ....compiler.ir.data import DataNode
+from ..cells import PLAIN, Rule
 
 Place: TypeAlias = Callable[[int], str]
 
@@ -15,13 +16,14 @@ Place: TypeAlias = Callable[[int], str]
 @dataclass(frozen=True)
 class TextUse:
     """`place` names a record in a message, `path` finds a file that is named in the spec, `columns` are the columns of the
-    source that the texts are from."""
+    source that the texts are from, `rule` how these are read."""
 
     node: DataNode
     fitted: Mapping[str, Any]
     place: Place
     path: Callable[[str], Path]
     columns: Sequence[str] = ()
+    rule: Rule = PLAIN
 
     @property
     def args(self) -> Mapping[str, Any]:

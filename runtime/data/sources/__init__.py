@@ -51,7 +51,12 @@ def read(section: DataSet, root: Path) -> Table:
 def _texts(section: DataSet) -> frozenset[str]:
     """Columns that are used as texts, so that a table need not be read again for them: names that are digits, say."""
     named = {section.split.args.get(key) for key in ("stratify", "group")}
-    used = {i for node in section.nodes if transforms.of(node.op).takes in ("texts", "words") for i in node.inputs}
+    used = {
+        i
+        for node in section.nodes
+        if transforms.of(node.op).taken(node.args) in ("texts", "words")
+        for i in node.inputs
+    }
     used |= set(_compared(section.where)) if section.where is not None else set()
     fields = {node.args["field"] for node in section.nodes if node.op == "source" and node.id in used}
     return frozenset(name for name in named | fields if name)

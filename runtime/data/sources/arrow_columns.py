@@ -9,41 +9,56 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import parsing
+from ..cells import PLAIN, Rule, is_number
 from ..table import Cells, Column, Encoded, Images, Numbers, Ragged
 
 
-def column(name: str, values: Any, classes: tuple[str, ...] | None = None) -> Column:
+def column(name: str, values: Any, classes: tuple[str, ...] | None = None, rule: Rule = PLAIN) -> Column:
     """A `pyarrow.ChunkedArray` as a column: numbers as an array (a missing one is NaN), lists of numbers as an array or
     ragged, images as their files' bytes, all else as text; dates as ISO 8601, so that their order is that of the texts."""
     import pyarrow
     from pyarrow import types
 
+    values = _marked(values, rule)
     kind = values.type
     if types.is_decimal(kind) and kind.scale:
         values, kind = values.cast(pyarrow.float64()), pyarrow.float64()
     if types.is_integer(kind) and values.null_count and classes is None:  # exact as texts
-        return _cells(values)
+        return _cells(values, rule)
     if types.is_integer(kind) or types.is_floating(kind):
         whole = values.num_chunks == 1 and not values.null_count
         return Numbers(values.chunk(0).to_numpy() if whole else values.to_numpy(), classes)
     if types.is_dictionary(kind):
-        return column(name, values.cast(kind.value_type), classes)
+        return column(name, values.cast(kind.value_type), classes, rule)
     if types.is_boolean(kind) or types.is_string(kind) or types.is_large_string(kind) or types.is_date32(kind):
-        return _cells(values)
+        return _cells(values, rule)
     if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
         even = _even_lists(values)
         return lists(values.to_pylist()) if even is None else Numbers(even)
     if types.is_struct(kind) and {field.name for field in kind} == {"bytes", "path"}:
         return _images(name, values.to_pylist())
-    return Cells([text(value) for value in values.to_pylist()])
+    return Cells([text(value) for value in values.to_pylist()], rule)
 
 
-def _cells(values: Any) -> Cells:
+def _marked(values: Any, rule: Rule) -> Any:
+    """Numbers that stand for missing ones are missing: -999."""
+    import pyarrow
+    from pyarrow import types
+
+    marks = [float(mark) for mark in rule.missing or () if is_number(mark)]
+    if not marks or not (types.is_integer(values.type) or types.is_floating(values.type)):
+        return values
+    compute = parsing.kernels()
+    found = compute.is_in(values.cast(pyarrow.float64(), safe=False), pyarrow.array(marks))
+    return compute.if_else(found, pyarrow.scalar(None, values.type), values)
+
+
+def _cells(values: Any, rule: Rule) -> Cells:
     """Texts, or what pyarrow writes as we do; a missing one is empty."""
     import pyarrow
 
     texts = values if pyarrow.types.is_string(values.type) else values.cast(pyarrow.large_string())
-    return Cells(texts.fill_null("") if texts.null_count else texts)
+    return Cells(texts.fill_null("") if texts.null_count else texts, rule)
 
 
 def _even_lists(values: Any) -> NDArray[Any] | None:

@@ -6,13 +6,16 @@ reader takes over, record by record. That one also knows the line of each record
 
 from __future__ import annotations
 
+import codecs
 import csv as csv_format
 import hashlib
 import os
+import re
 import sys
 from array import array
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from io import BufferedReader, BytesIO, StringIO
 from itertools import chain, islice, pairwise
@@ -25,7 +28,8 @@ from numpy.typing import NDArray
 from ....compiler.messages.source import Span
 from ....compiler.text.read import is_pipe
 from .. import mistakes, parsing
-from ..cells import PLAIN, Rule
+from ..cells import is_number, rule_of
+from ..table import Column
 from ..text_columns import Cells
 from .split_files import Part, read_bytes, text_of
 
@@ -38,18 +42,23 @@ SAMPLE = 200  # rows that show which columns are numbers
 DIGITS = 15  # every number of so many is exact in f64
 PIECE = 4 << 20  # bytes that are searched at a time
 BOM = b"\xef\xbb\xbf"
-COMMA, QUOTE, LINE_FEED, RETURN = b',"\n\r'
+LINE_FEED, RETURN = b"\n\r"
+SEPARATORS = (",", ";", "\t", "|")
+DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+").fullmatch
+LINE = 1 << 20  # characters of a line that are looked at to find the separator
 
 
-def read(path: Path, span: Span, texts: Collection[str] = ()) -> Part:
-    """The columns of a file, as cells. `texts` are columns that are read as texts, whatever they look like."""
-    file = CsvFile(path, span, texts)
+def read(path: Path, span: Span, args: Mapping[str, Any]) -> Part:
+    """The columns of a file, as cells. `args` are those of the source; `texts` among them names columns that are read as texts,
+    whatever they look like."""
+    file = CsvFile(path, span, args)
     columns = file.columns()
     if columns is not None:
         count = len(next(iter(columns.values())))
         return dict(columns), count, lambda record: f"{path}:{file.lines[record]}", [path]
     exact, lines = file.exact_columns()
-    return {name: Cells(cells) for name, cells in exact.items()}, len(lines), lambda i: f"{path}:{lines[i]}", [path]
+    cells: dict[str, Column] = {name: Cells(cells, file.rule) for name, cells in exact.items()}
+    return cells, len(lines), lambda i: f"{path}:{lines[i]}", [path]
 
 
 class Marks(NamedTuple):
@@ -64,13 +73,70 @@ class Marks(NamedTuple):
 class CsvFile:
     """A file that pyarrow reads, and that is read again where a message shows the text of a number."""
 
-    def __init__(self, path: Path, span: Span, texts: Collection[str] = (), rule: Rule = PLAIN) -> None:
-        self.path, self.span, self.texts, self.rule = path, span, texts, rule
+    def __init__(self, path: Path, span: Span, args: Mapping[str, Any]) -> None:
+        self.path, self.span, self.args = path, span, args
+        self.rule, self.quote = rule_of(args), args.get("quote") or '"'
+        self.found: tuple[tuple[str, str], ...] = ()
         self.content = read_bytes(path, span) if is_pipe(path) else None  # a pipe can be read only once
         self.state = _state(path, span)
+        self._decode(args.get("encoding"))
+        self.separator = args.get("separator") or self._separator()
         self.names: list[str] = []
         self.head_lines = 0
         self.lines_in_quotes = False
+
+    # ---- how it is written -------------------------------------------------------------------------------------------------
+
+    def _decode(self, encoding: str | None) -> None:
+        """Holds the content as UTF-8 where the file is written otherwise."""
+        if encoding is None:
+            with self._bytes() as file:
+                if file.read(2) not in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+                    return
+            encoding = "utf-16"
+            self._note(f"`{self.path}` is read as UTF-16", 'encoding = "utf-16"')
+        if codecs.lookup(encoding).name in ("utf-8", "ascii"):
+            return
+        with self._bytes() as file:
+            written = file.read()
+        try:
+            self.content = written.decode(encoding).encode()
+        except UnicodeError as error:
+            line = written.count(b"\n", 0, getattr(error, "start", 0)) + 1
+            raise mistakes.not_in_encoding(self.span, self.path, line, encoding) from None
+
+    def _separator(self) -> str:
+        """The first of the usual ones that gives every record as many cells as the header has, and more than one."""
+        try:
+            with self._text() as file:
+                lines = [line[:LINE] for line in islice(file, SAMPLE)]
+        except UnicodeDecodeError:
+            return ","
+        for separator in SEPARATORS:
+            try:
+                rows = [row for row in csv_format.reader(lines, delimiter=separator, quotechar=self.quote) if row]
+            except csv_format.Error:
+                continue
+            widths = {len(row) for row in (rows[:-1] if len(lines) == SAMPLE else rows)}
+            if len(widths) == 1 and widths != {1}:
+                if separator != ",":
+                    shown = "tabs" if separator == "\t" else f"`{separator}`"
+                    given = "\\t" if separator == "\t" else separator
+                    self._note(f"`{self.path}` has {shown} between its cells", f'separator = "{given}"')
+                return separator
+        return ","
+
+    def _find_decimal(self, rows: list[list[str]]) -> None:
+        """Decimal commas, where the first records have some and no decimal point. Between commas they would need quotes."""
+        if self.args.get("decimal") or self.separator == "," or self.rule.thousands:
+            return
+        cells = [cell.strip() for row in rows for cell in row]
+        if any(map(DECIMAL_COMMA, cells)) and not any("." in cell and is_number(cell) for cell in cells):
+            self.rule = replace(self.rule, decimal=",")
+            self._note(f"`{self.path}` has numbers with decimal commas", 'decimal = ","')
+
+    def _note(self, what: str, given: str) -> None:
+        self.found = (*self.found, (what, given))
 
     # ---- columns -----------------------------------------------------------------------------------------------------------
 
@@ -94,7 +160,7 @@ class CsvFile:
         """What looks like a column of numbers is read as one, until a cell turns out to be none."""
         import pyarrow
 
-        numbers = self.number_columns - frozenset(self.texts)
+        numbers = self.number_columns - frozenset(self.args.get("texts", ()))
         try:
             table = self._table(numbers)
             places = {name: at for at, name in enumerate(self.names) if name in numbers}
@@ -118,19 +184,26 @@ class CsvFile:
 
     def _read_head(self) -> bool:
         """Finds the names of the columns, and the lines up to the first record."""
-        csv_format.field_size_limit(LONGEST_CELL)
         try:
             with self._text() as file:
-                reader = csv_format.reader(file, strict=True)
+                reader = self._reader(file)
                 self.names = [name.strip() for name in next(row for row in reader if row)]
                 self.head_lines = reader.line_num
-                self.number_columns = self._numbers_among(islice(reader, SAMPLE))
+                rows = list(islice(reader, SAMPLE))
+                self._find_decimal(rows)
+                self.number_columns = self._numbers_among(rows)
         except (csv_format.Error, StopIteration, UnicodeDecodeError):
             return False
         return len(set(self.names)) == len(self.names)
 
+    def _reader(self, file: TextIO) -> Any:
+        csv_format.field_size_limit(LONGEST_CELL)
+        return csv_format.reader(file, strict=True, delimiter=self.separator, quotechar=self.quote)
+
     def _numbers_among(self, rows: Iterable[list[str]]) -> frozenset[str]:
         """Names of columns in which these rows have numbers alone, none of which needs its digits to be exact."""
+        if self.rule.thousands:  # of which pyarrow knows nothing
+            return frozenset()
         columns = zip(self.names, zip(*rows, strict=False), strict=False)
         return frozenset(name for name, column in columns if all(map(self._is_number, column)) and any(column))
 
@@ -154,7 +227,9 @@ class CsvFile:
                     skip_rows=self.head_lines,
                     block_size=max(BLOCK, BYTES_OF_COLUMN * len(types)),
                 ),
-                csv.ParseOptions(newlines_in_values=self.lines_in_quotes),
+                csv.ParseOptions(
+                    delimiter=self.separator, quote_char=self.quote, newlines_in_values=self.lines_in_quotes
+                ),
                 csv.ConvertOptions(
                     column_types=types,
                     null_values=self.rule.marks,
@@ -168,12 +243,12 @@ class CsvFile:
     def _quoted_well(self) -> bool:
         """Whether quotes are what Python's strict reader takes: a cell that has some begins and ends with one, and inside
         they are doubled. pyarrow takes others, with a meaning of its own."""
-        quotes = self._marks(QUOTE)
+        quotes = self._marks(ord(self.quote))
         if len(quotes.at) % 2:
             return False
         if not len(quotes.at):
             return True
-        ends = [COMMA, LINE_FEED, RETURN]
+        ends = [ord(self.separator), LINE_FEED, RETURN]
         doubled = quotes.at[1:-1:2] + 1 == quotes.at[2::2]
         begins = np.isin(quotes.before[::2], ends)
         begins[1:] |= doubled
@@ -237,7 +312,7 @@ class CsvFile:
         """Cells by column, and the line that each record begins on. Raises Failed where the file has a mistake."""
         try:
             with self._text() as file:
-                return _columns(file, self.path, self.span)
+                return _columns(self._reader(file), self.path, self.span)
         except (OSError, UnicodeDecodeError):  # reports what is wrong; a pipe cannot be read again
             text_of(read_bytes(self.path, self.span) if self.content is None else self.content, self.path, self.span)
             raise
@@ -256,11 +331,9 @@ def _state(path: Path, span: Span) -> tuple[int, int]:
     return found.st_size, found.st_mtime_ns
 
 
-def _columns(file: TextIO, path: Path, span: Span) -> tuple[dict[str, list[str]], array[int]]:
+def _columns(reader: Any, path: Path, span: Span) -> tuple[dict[str, list[str]], array[int]]:
     """Rows are turned into columns some thousands at a time: a list for each of a million rows would take several times the
     memory, and the collector's time."""
-    csv_format.field_size_limit(LONGEST_CELL)
-    reader = csv_format.reader(file, strict=True)
     header: list[str] = []
     columns: list[list[str]] = []
     rows: list[list[str]] = []

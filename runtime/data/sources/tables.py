@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from ....compiler.messages.source import Span
 from .. import array_files, mistakes
+from ..cells import Rule, rule_of
 from ..table import Cells, Column, Numbers
 from . import arrow_columns, csv_files
 from .split_files import Part, Resolve, lines_of, read_bytes, read_text
 
 
 def csv(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
-    return csv_files.read(resolve(args["path"]), span, args.get("texts", ()))
+    return csv_files.read(resolve(args["path"]), span, args)
 
 
 def jsonl(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
@@ -41,14 +42,16 @@ def jsonl(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
         raise mistakes.empty(span, path)
     names = list(dict.fromkeys(name for record in records for name in record))
     place: Callable[[int], str] = lambda record: f"{path}:{lines[record]}"
-    return {name: _objects([r.get(name) for r in records]) for name in names}, len(records), place, [path]
+    rule = rule_of(args)
+    return {name: _objects([r.get(name) for r in records], rule) for name in names}, len(records), place, [path]
 
 
-def _objects(values: list[Any]) -> Column:
+def _objects(values: list[Any], rule: Rule) -> Column:
     """A column of JSON values: lists of numbers become arrays, everything else cells."""
     if any(isinstance(value, list) for value in values) and all(isinstance(value, list | None) for value in values):
         return arrow_columns.lists(values)
-    return Cells(["" if value is None else value if isinstance(value, str) else json.dumps(value) for value in values])
+    texts = ["" if value is None else value if isinstance(value, str) else json.dumps(value) for value in values]
+    return Cells(texts, rule)
 
 
 def parquet(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
@@ -57,7 +60,7 @@ def parquet(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
     path = resolve(args["path"])
     if not path.is_file():
         read_bytes(path, span)
-    return _of_arrow(lambda: parquet.read_table(path), "a parquet file", path, span)
+    return _of_arrow(lambda: parquet.read_table(path), "a parquet file", path, span, rule_of(args))
 
 
 def feather(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
@@ -66,14 +69,14 @@ def feather(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
     path = resolve(args["path"])
     if not path.is_file():
         read_bytes(path, span)
-    return _of_arrow(lambda: feather.read_table(path), "a feather file", path, span)
+    return _of_arrow(lambda: feather.read_table(path), "a feather file", path, span, rule_of(args))
 
 
-def _of_arrow(read: Callable[[], Any], form: str, path: Path, span: Span) -> Part:
+def _of_arrow(read: Callable[[], Any], form: str, path: Path, span: Span, rule: Rule) -> Part:
     try:
         table = read()
         table.validate(full=True)  # offsets of a damaged file point anywhere
-        columns = {name: arrow_columns.column(name, table.column(name)) for name in table.column_names}
+        columns = {name: arrow_columns.column(name, table.column(name), rule=rule) for name in table.column_names}
     except Exception as error:  # noqa: BLE001 - a damaged file raises anything, also when its values are decoded
         raise mistakes.not_of_format(span, path, form, mistakes.first_line(error)) from None
     if table.num_rows == 0:
@@ -99,9 +102,10 @@ def hub(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
     if not len(found):
         raise mistakes.empty(span, Path(name))
     columns: dict[str, Column] = {}
+    rule = rule_of(args)
     for column in arrays.column_names:
         names = getattr(features[column], "names", None)
-        columns[column] = arrow_columns.column(column, arrays.column(column), tuple(names) if names else None)
+        columns[column] = arrow_columns.column(column, arrays.column(column), tuple(names) if names else None, rule)
     return columns, len(found), lambda record: f"{name} record {record}", []
 
 

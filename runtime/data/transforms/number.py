@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from ....compiler.catalogue.transforms.number import UNKNOWN
 from .. import cells
 from ..arrays import number
 from ..arrays.text_use import TextUse
+from ..cells import Rule
 from ..text_columns import distinct
 from ..values import Value, on_the_cpu
 
@@ -71,23 +74,57 @@ def _stacked(value: Value) -> Tensor:
 
 
 def fit_impute(value: Value, args: Args) -> dict[str, Any]:
-    if not isinstance(args["value"], str):
-        return {"fill": args["value"]}
+    given = args["value"]
+    if given == "most_frequent":
+        return {"fill": _most_frequent(value, args["rule"])}
+    if given not in ("mean", "median"):
+        return {"fill": given}
     x = _stacked(value).to(torch.float64)
     if bool(x.isnan().all(0).any()):
         raise NothingToLearn
-    fill = x.nanmean(0) if args["value"] == "mean" else x.nanmedian(0).values
+    fill = x.nanmean(0) if given == "mean" else x.nanmedian(0).values
     return {"fill": fill.tolist()}
 
 
-def impute(x: Tensor, args: Args) -> Tensor:
+def _most_frequent(texts: Any, rule: Rule) -> str:
+    codes, names = distinct(texts)
+    counts = dict(zip(names, np.bincount(codes, minlength=len(names)).tolist(), strict=True))
+    present = [name for name in cells.in_order(names) if not rule.is_missing(name)]
+    if not present:
+        raise NothingToLearn
+    return max(present, key=lambda name: counts[name])
+
+
+def impute(x: Any, args: Args | TextUse) -> Any:
+    """Numbers, or texts with their use."""
+    if isinstance(args, TextUse):
+        return number.impute(x, args)
     x = x.to(torch.float32)
     return torch.where(x.isnan(), torch.tensor(args["fill"], dtype=x.dtype, device=x.device), x)
 
 
+class Blanks(Exception):
+    """Two names differ only in blanks around them: this one, and the one without."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
 def fit_category(texts: Sequence[str], args: Args) -> dict[str, Any]:
-    """The names of the train split in order; a missing one is not a name."""
-    return {"names": list(args["names"]) or cells.in_order({text for text in distinct(texts)[1] if text.strip()})}
+    """The names in order; a missing one is not a name. Raises Blanks."""
+    names = list(args["names"])
+    if not names:
+        codes, present = distinct(texts)
+        rule, counts = args["rule"], np.bincount(codes, minlength=len(present))
+        kept = {
+            n for n, count in zip(present, counts, strict=True) if not rule.is_missing(n) and count >= args["min_count"]
+        }
+        twin = next((name for name in sorted(kept) if name != name.strip() and name.strip() in kept), None)
+        if twin is not None:
+            raise Blanks(twin)
+        names = cells.in_order(kept)
+    return {"names": [*names, UNKNOWN] if args["unknown"] else names}
 
 
 def category(texts: Sequence[str], use: TextUse) -> Tensor:

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from ....compiler.catalogue.transforms.text import Vocab
 from ..arrays import text
-from ..arrays.text import chars, lower, words
+from ..arrays.text import chars, lower, strip, words
 from ..arrays.text_use import TextUse
 from ..values import Value, as_value
 
-__all__ = ["chars", "lower", "words"]  # of lists of strings: there is nothing to compute with torch
+__all__ = ["chars", "lower", "strip", "words"]  # of lists of strings: there is nothing to compute with torch
 
 #: Records of different lengths are filled up where a batch is put together (`graph.padded`).
 pad = None
