@@ -66,10 +66,6 @@ def expressions(definition: Node | None, known: Known, count: int) -> list[Expre
     return [expression for expression in found if expression is not None]
 
 
-#: Functions whose value is one of their arguments.
-_AS_GIVEN = ("min", "max")
-
-
 class _Written:
     def __init__(self, known: Known, bound: Mapping[str, Node], count: int) -> None:
         self.known, self.bound, self.count = known, bound, count
@@ -162,7 +158,7 @@ class _Written:
                 sign = "//" if op == "/" and whole else op
                 return Expr(f"{one.at(level)} {sign} {two.at(level + 1)}", level, one.names | two.names)
             case s.Call(callee=s.Ref(name=name), args=args):
-                given = [self.spelled(item, whole=name in _AS_GIVEN and whole) for item in args.items]
+                given = [self.spelled(item, whole=whole and FUNCTIONS[name].chooses) for item in args.items]
                 names = frozenset[str]().union(*(one.names for one in given))
                 return Expr(f"{self.function(name)}({', '.join(one.text for one in given)})", ATOM, names)
             case _:

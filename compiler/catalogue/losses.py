@@ -36,6 +36,7 @@ class Loss(Function):
     #: Places of the prediction and of its target among the inputs.
     prediction: ClassVar[int] = 0
     against: ClassVar[int] = 1
+    numbers = ()
     #: The argument that selects parameters by a glob, where the loss is of parameters and not of values.
     selects: ClassVar[str | None] = None
 
@@ -121,13 +122,19 @@ def unproved(left: tuple[Size, ...], right: tuple[Size, ...], facts: Facts) -> R
 
 
 def pair_equal(
-    pred: TensorType, target: TensorType, facts: Facts, *, word: str = "prediction", other: str = "target"
+    pred: TensorType,
+    target: TensorType,
+    facts: Facts,
+    *,
+    word: str = "prediction",
+    other: str = "target",
+    number: bool = True,
 ) -> None:
-    """Both have one shape; a number may be used for a whole target. Nothing broadcasts."""
+    """Both have one shape; with `number` one number may be used for the whole target. Nothing broadcasts."""
     if not is_float(pred.dtype):
         raise Rejected("E0204", f"the {word} is `{pred.dtype}`, not floating point", f"`{pred}`")
     need_some(pred, range(pred.rank), f"the {word} is")
-    if target.rank == 0:
+    if number and target.rank == 0:
         return
     if target.dtype != pred.dtype:
         raise Rejected(
@@ -196,6 +203,7 @@ class Bce(Loss):
     """Mean binary cross-entropy of sigmoid(logits) with targets of the same shape (numbers from 0 to 1)."""
 
     reads = "logits"
+    numbers = ("target",)
     target = "share"
     example = "loss = bce(logits, yes)"
 
@@ -237,7 +245,7 @@ class Focal(Loss):
         if is_integer(target.dtype):
             pair_classes(logits, target, -1, facts)
         else:
-            pair_equal(logits, target, facts, word="logits")
+            pair_equal(logits, target, facts, word="logits", number=False)
         return scalar(logits)
 
 
@@ -251,7 +259,7 @@ class KlDivergence(Loss):
     example = "loss = kl_divergence(logits, stop_grad(logits))"
 
     def infer(self, facts: Facts, student: TensorType, teacher: TensorType) -> Outputs:
-        pair_equal(student, teacher, facts, word="student", other="teacher")
+        pair_equal(student, teacher, facts, word="student", other="teacher", number=False)
         class_axis(student, self.axis)
         return scalar(student)
 
@@ -259,6 +267,7 @@ class KlDivergence(Loss):
 class Mse(Loss):
     """Mean squared error of equal shapes."""
 
+    numbers = ("y",)
     target = "value"
     example = "loss = mse(value, y)"
 
@@ -270,6 +279,7 @@ class Mse(Loss):
 class L1Loss(Loss):
     """Mean absolute error of equal shapes."""
 
+    numbers = ("y",)
     target = "value"
     example = "loss = l1_loss(value, y)"
 
@@ -283,6 +293,7 @@ class Huber(Loss):
 
     delta: float = 1.0
 
+    numbers = ("y",)
     target = "value"
     example = "loss = huber(value, y, delta = 0.5)"
 
@@ -299,6 +310,7 @@ class PoissonNll(Loss):
 
     log: bool = True
 
+    numbers = ("y",)
     target = None
     example = "loss = poisson_nll(value, y)"
 
@@ -335,8 +347,10 @@ class Triplet(Loss):
     example = "loss = triplet(h, near, far, margin = 0.5)"
 
     def infer(self, facts: Facts, anchor: TensorType, positive: TensorType, negative: TensorType) -> Outputs:
-        pair_equal(anchor, positive, facts, word="anchor", other="positive")
-        pair_equal(anchor, negative, facts, word="anchor", other="negative")
+        pair_equal(anchor, positive, facts, word="anchor", other="positive", number=False)
+        pair_equal(anchor, negative, facts, word="anchor", other="negative", number=False)
+        if anchor.rank == 0:
+            raise Rejected("E0202", "the anchor is one number, not a vector", f"`{anchor}`")
         return scalar(anchor)
 
 
@@ -351,7 +365,7 @@ class Contrastive(Loss):
     example = "loss = contrastive(h, near, temperature = 0.1)"
 
     def infer(self, facts: Facts, a: TensorType, b: TensorType) -> Outputs:
-        pair_equal(a, b, facts, word="first view", other="second view")
+        pair_equal(a, b, facts, word="first view", other="second view", number=False)
         if a.rank != 2:
             raise Rejected("E0202", "the views are vectors, one an example", f"`{a}` has {a.rank} axes, not 2")
         return scalar(a)
@@ -367,7 +381,7 @@ class GradientPenalty(Loss):
     example = "loss = mean(other -> critic) - mean(x -> critic) + 10 * gradient_penalty(critic, x, other)"
 
     def infer(self, facts: Facts, real: TensorType, fake: TensorType) -> Outputs:
-        pair_equal(real, fake, facts, word="real example", other="generated one")
+        pair_equal(real, fake, facts, word="real example", other="generated one", number=False)
         return scalar(real)
 
 

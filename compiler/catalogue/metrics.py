@@ -13,6 +13,7 @@ from .ops.base import Function, Outputs, Rejected
 class Metric(Function):
     """Base of all metrics."""
 
+    numbers = ()
     direction: ClassVar[Literal["max", "min"]] = "max"
     #: What the first input is: order is all that matters (`scores`), or the values themselves.
     reads: ClassVar[Literal["scores", "logits", "values"]] = "values"
@@ -97,7 +98,9 @@ class Auroc(Metric):
 
     def infer(self, facts: Facts, logits: TensorType, target: TensorType) -> Outputs:
         if logits.rank == target.rank:
-            pair_equal(logits, target.with_dtype(logits.dtype), facts, word="logits")
+            pair_equal(logits, target.with_dtype(logits.dtype), facts, word="logits", number=False)
+            if logits.rank == 0:
+                raise Rejected("E0202", "there is one score, of no examples", f"`{logits}`")
         else:
             pair_classes(logits, target, -1, facts)
         return scalar(logits)
@@ -135,6 +138,7 @@ class Perplexity(Metric):
 class _OfValues(Metric):
     """Predictions against values of equal shape."""
 
+    numbers = ("y",)
     target = "value"
 
     def infer(self, facts: Facts, pred: TensorType, y: TensorType) -> Outputs:

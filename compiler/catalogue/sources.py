@@ -43,6 +43,8 @@ class Source(Entry):
     finds_splits: ClassVar[bool] = False
     #: A text file holds a record in each line.
     lines: ClassVar[bool] = False
+    #: Its stream holds numbers of names that the train part has: characters of a text.
+    learns: ClassVar[bool] = False
     #: Ends of names of files that hold such records, so that `dlc predict` reads them: `.csv`.
     suffixes: ClassVar[tuple[str, ...]] = ()
     #: Where such a file may be cut so that its pieces can be read one after another: behind a line, one in which no quote is open,
@@ -213,6 +215,7 @@ class Text(Source):
     path: Path
     unit: Literal["char", "line"] = "char"
 
+    learns = True
     example = 'source = text("input.txt")'
 
     @classmethod

@@ -16,6 +16,7 @@ from ..sizes.types import TensorType
 from ..text import syntax, top_level
 from . import foreign
 from .arguments import bind_operator, evaluate_arguments, refuse_inputs
+from .builder import RESERVED
 from .instances import apply_block, block_signature, owns_weights, register, same_parameters, settle, take_inputs
 from .nets import whole_net
 from .nodes import as_tensor, operator_node
@@ -57,7 +58,8 @@ def place(context: Context, label: syntax.Path | str | None, spelled: str | None
         return scope.path(label if isinstance(label, str) else label.text)
     if number is not None or spelled is None:
         return number
-    return scope.name(snake(spelled))
+    kind = snake(spelled)
+    return scope.name(f"{kind}_" if kind in RESERVED else kind)
 
 
 def apply(

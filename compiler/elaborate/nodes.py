@@ -122,11 +122,12 @@ def operator_node(
             operands.append(context.builder.use(value))
         else:
             operands.append(None if value is None else Scalar(value=value))
-    if given and not any(isinstance(value, TensorType) for value in given):
-        at = next((at for at, value in enumerate(given) if value is not None), None)
-        if at is not None:  # numbers alone: the value of a function of numbers is one too
-            name = operator.tensors[min(at, len(operator.tensors) - 1)][0] if operator.tensors else "input"
-            raise Failed(application_errors.input_not_tensor(spelled or operator.name, name, given[at], span))
+    alone = not any(isinstance(value, TensorType) for value in given)  # the value of a function of numbers is one too
+    for position, value in enumerate(given):
+        name = operator.tensors[min(position, len(operator.tensors) - 1)][0] if operator.tensors else "input"
+        refused = alone or (operator.numbers is not None and name not in operator.numbers)
+        if refused and value is not None and not isinstance(value, TensorType):
+            raise Failed(application_errors.input_not_tensor(spelled or operator.name, name, value, span))
     types = operator.operand_types(given)
     required = [name for name, kind in operator.tensors if kind == "one"]
     for position, name in enumerate(required):

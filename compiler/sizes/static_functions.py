@@ -70,6 +70,7 @@ class StaticFunction:
 
     evaluate: Callable[[Sequence[Any]], Any]
     python: str
+    chooses: bool = False  #: its value is one of its arguments
 
 
 def _of_math(name: str) -> StaticFunction:
@@ -79,8 +80,8 @@ def _of_math(name: str) -> StaticFunction:
 FUNCTIONS: dict[str, StaticFunction] = {
     **{name: _of_math(name) for name in ("sqrt", "exp", "log", "sin", "cos")},
     "floor": StaticFunction(_floor, "math.floor"),
-    "min": StaticFunction(_extreme("min", min), "min"),
-    "max": StaticFunction(_extreme("max", max), "max"),
+    "min": StaticFunction(_extreme("min", min), "min", chooses=True),
+    "max": StaticFunction(_extreme("max", max), "max", chooses=True),
     "round_to": StaticFunction(_round_to, "round_to"),
 }
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...compiler.catalogue import transforms
+from ...compiler.catalogue import SOURCES, transforms
 from ...compiler.ir.data import DataNode, DataSet
 from ...compiler.ir.train import Train
 from ..data.arrays.batches import Pipeline, below, in_evaluation
@@ -45,8 +45,8 @@ def pipeline_of(
 
 def _lacks(data: DataSet, node: DataNode, fitted: Mapping[int, Mapping[str, Any]]) -> bool:
     """Whether a node needs what no run has learned."""
-    if node.op == "source":  # the characters of a text
-        return node.type.kind == "stream" and data.source.name == "text" and node.id not in fitted
+    if node.op == "source":
+        return node.type.kind == "stream" and SOURCES[data.source.name].learns and node.id not in fitted
     return (node.op == "columns" or bool(transforms.of(node.op).learns)) and node.id not in fitted
 
 

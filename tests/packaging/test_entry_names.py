@@ -26,7 +26,7 @@ FIELDS = ("op", "name", "layer")
 
 #: Where entries are defined, and where each is run by a function or a table of its own name.
 OWN = (
-    "compiler/catalogue/", "backends/onnx/ops/", "backends/pytorch/ops/", "runtime/data/transforms/", "runtime/data/sources/",
+    "compiler/catalogue/", "backends/onnx/ops/", "backends/pytorch/ops/", "runtime/data/transforms/", "runtime/data/arrays/", "runtime/data/sources/",
     "runtime/exporting/preprocessing.py", "runtime/generated/initialize.py", "runtime/training/fused.py",
 )  # fmt: skip
 #: Files that may name these, with the reason.
@@ -37,6 +37,7 @@ REASONS = {
         "functions of numbers with names of operators",
     ),
     "runtime/checkpoints/rundir.py": ({"best", "last"}, "names of folders"),
+    "runtime/failure.py": ({"best", "last"}, "names of folders"),
 }
 
 

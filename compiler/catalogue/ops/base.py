@@ -149,6 +149,8 @@ class Op(Entry):
     #: What its inputs may hold for all that their types say, and yet ends the run: a position "outside" of a table, a "zero" that
     #: divides whole numbers.
     refuses: ClassVar[Literal["", "outside", "zero"]] = ""
+    #: The tensor inputs in whose place a number may be written; None: any, beside a tensor.
+    numbers: ClassVar[tuple[str, ...] | None] = None
     #: 0 where the input is 0 and above 0 elsewhere: training that makes it small brings the input to 0.
     magnitude: ClassVar[bool] = False
     #: 0 where the input is below 0: training that makes it small only bounds the input.
