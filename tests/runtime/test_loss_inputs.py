@@ -51,7 +51,7 @@ def uses() -> Iterator[tuple[str, str]]:
 
 def test_what_is_accepted_is_computed(tmp_path: Path, sizes: Any) -> None:
     found = list(uses())
-    chosen = found if sizes.full else random.sample(found, 60)
+    chosen = found if sizes.full else random.sample(found, 25)
     ran = 0
     for number, (loss, metric) in enumerate(chosen):
         path = tmp_path / "m.dlspec"
