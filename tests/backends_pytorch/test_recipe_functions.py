@@ -19,6 +19,11 @@ SPECS = Path(__file__).resolve().parents[2] / "specs"
 RECORDS = 60_000
 
 
+def records_of(train: Train) -> int | None:
+    """None as in a build without the data: it alone tells how many batches of tokens there are."""
+    return None if any(phase.batch.unit == "tokens" for phase in train.phases) else RECORDS
+
+
 def variants() -> Iterator[str]:
     """Every shipped spec, and each variant of it."""
     for file in sorted(SPECS.glob("*.dlspec")):
@@ -61,7 +66,7 @@ def alike(function: ast.FunctionDef) -> str:
 
 def called(spec: Spec, train: Train) -> set[str]:
     """The functions that training and evaluation call by name."""
-    offers = recipe_functions(spec, train, RECORDS)
+    offers = recipe_functions(spec, train, records_of(train))
     losses = [function for row in offers.losses for function in row]
     losses += [offers.evaluation.loss] if offers.evaluation.loss else []
     bound = [function for row in offers.groups for function in row]
@@ -73,7 +78,7 @@ def called(spec: Spec, train: Train) -> set[str]:
 @pytest.mark.parametrize("name", thinned(variants(), 3))
 def test_each_function_is_called_and_there_once(name: str) -> None:
     for spec, train in sections(name):
-        functions = definitions(recipe_source(spec, train, RECORDS))
+        functions = definitions(recipe_source(spec, train, records_of(train)))
         assert not [name for name, function in functions.items() if does_nothing(function)]
         bodies = [alike(function) for function in functions.values()]
         assert len(set(bodies)) == len(bodies), [body for body in bodies if bodies.count(body) > 1]
@@ -90,7 +95,7 @@ def test_each_function_is_called_and_there_once(name: str) -> None:
 @pytest.mark.parametrize("name", thinned(variants(), 3))
 def test_each_function_says_its_types(name: str) -> None:
     for spec, train in sections(name):
-        for function in definitions(recipe_source(spec, train, RECORDS)).values():
+        for function in definitions(recipe_source(spec, train, records_of(train))).values():
             assert function.returns is not None
             assert all(argument.annotation is not None for argument in function.args.args)
 
@@ -98,7 +103,7 @@ def test_each_function_says_its_types(name: str) -> None:
 @pytest.mark.parametrize("name", thinned(variants(), 3))
 def test_no_variable_is_bound_twice(name: str) -> None:
     for spec, train in sections(name):
-        for function in definitions(recipe_source(spec, train, RECORDS)).values():
+        for function in definitions(recipe_source(spec, train, records_of(train))).values():
             nodes = list(ast.walk(function))
             targets = [n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store) and n.id != "_"]
             loops = [n for n in nodes if isinstance(n, (ast.comprehension, ast.For))]
@@ -111,7 +116,7 @@ def test_a_loss_is_stated_once() -> None:
     """Training, micro-batches and evaluation call the same function."""
     for name, loss in (("digits_cnn.dlspec", "F.cross_entropy("), ("bert.dlspec@small", "F.cross_entropy(")):
         ((spec, train),) = sections(name)
-        source = recipe_source(spec, train, RECORDS)
+        source = recipe_source(spec, train, records_of(train))
         assert source.count(loss) == 1
         assert source.count("model(batch[") == 1
 

@@ -34,4 +34,4 @@ def test_a_broken_spec_is_left_alone(tmp_path: Path, dlc: Dlc) -> None:
 
 
 def test_usage(dlc: Dlc) -> None:
-    assert "expected files or --stdin" in dlc("fmt", code=2).stderr
+    assert "no file is given" in dlc("fmt", code=2).stderr
