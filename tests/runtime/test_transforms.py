@@ -47,7 +47,7 @@ def test_categories_by_name_and_unknown_ones(workspace) -> None:
     assert workspace.everything(head + "k: i64 = source.k -> category")["k"].tolist() == [1, 0, 2]
     found = workspace.mistake(head + 'k: i64 = source.k -> category("neg", "pos")')
     assert 'E0205: a.csv:4: "pso" is not one of the categories' in found
-    assert "did you mean `pos`?" in found
+    assert 'did you mean "pos"?' in found
 
 
 def test_numeric_names_are_in_their_order(workspace) -> None:
