@@ -69,7 +69,7 @@ def sizes(request: pytest.FixtureRequest) -> Sizes:
     cases = request.config.getoption("--cases") or (100_000 if full else 600)
     if full:
         return Sizes(True, cases, kills=50, seeds=(0, 1, 2), split_seeds=(0, 1, 2, 3, 4))
-    return Sizes(False, cases, kills=5, seeds=(0,), split_seeds=(0,))
+    return Sizes(False, cases, kills=3, seeds=(0,), split_seeds=(0,))
 
 
 @pytest.fixture

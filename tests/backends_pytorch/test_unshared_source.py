@@ -28,7 +28,7 @@ def compared(spec: Spec) -> None:
         assert found == [], f"{model.name}: {found}"
 
 
-@pytest.mark.parametrize("path", thinned(PATHS, 8))
+@pytest.mark.parametrize("path", thinned(PATHS, 16))
 def test_a_file_of_the_repository(path: str, example: Callable[[str], Spec]) -> None:
     compared(example(path))
 

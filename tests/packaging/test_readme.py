@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from dlc.tests.sizes import thinned
-
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -132,7 +130,8 @@ def test_the_figure_check_sees_figures() -> None:
 PAGES = [path for path in DOCUMENTS if path.parent.name == "docs" and console_blocks(path.read_text("utf-8"))]
 
 
-@pytest.mark.parametrize("document", thinned(PAGES[::-1], 2), ids=lambda path: path.name)
+@pytest.mark.long
+@pytest.mark.parametrize("document", PAGES, ids=lambda path: path.name)
 def test_commands_of_the_pages(document: Path, tmp_path: Path) -> None:
     """Runs every command of a page's console blocks in one empty directory and compares."""
     for block in console_blocks(document.read_text("utf-8")):

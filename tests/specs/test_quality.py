@@ -37,7 +37,7 @@ def figures(directory: Path, name: str, **overrides: Any) -> Mapping[str, float]
     [
         ("digits_mlp", "digits.mlp.accuracy", 97.0),
         pytest.param("digits_cnn", "digits.cnn.accuracy", 98.9, marks=pytest.mark.long),
-        ("digits_lstm", "digits.lstm.accuracy", 96.0),
+        pytest.param("digits_lstm", "digits.lstm.accuracy", 96.0, marks=pytest.mark.long),
     ],
 )
 def test_digits(name: str, figure: str, least: float, tmp_path: Path, sizes: Any, record_figure: Record) -> None:

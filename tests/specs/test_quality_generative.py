@@ -188,6 +188,7 @@ def test_sunspots(kind: str, tmp_path: Path, sizes: Any, record_figure: Record) 
     assert np.median(found) <= 24
 
 
+@pytest.mark.long
 def test_clip_finds_the_name(tmp_path: Path, sizes: Any, record_figure: Record) -> None:
     """Which of ten spelled names is nearest to an image of the test part; guessing gives 10 %."""
     run = trained("clip.dlspec@small", tmp_path / "run", **{} if sizes.full else {"train.duration": "8 epochs"})
