@@ -114,7 +114,7 @@ def test_killed_at_random_instants(tmp_path: Path, trainer: Trainer, sizes: Any)
             steps.add(checkpoint.read(out / "last").loop["step"])
     assert trainer.train(out)
     compare(tmp_path / "whole", out)
-    assert steps or sizes.kills < 3, "no kill came after the first checkpoint"
+    assert steps or sizes.kills < 5, "no kill came after the first checkpoint"
 
 
 def compare(whole: Path, killed: Path) -> None:
