@@ -149,7 +149,7 @@ class Op(Entry):
     #: What its inputs may hold for all that their types say, and yet ends the run: a position "outside" of a table, a "zero" that
     #: divides whole numbers.
     refuses: ClassVar[Literal["", "outside", "zero"]] = ""
-    #: The tensor inputs in whose place a number may be written; None: any, beside a tensor.
+    #: The tensor inputs in whose place a number may be written; None: any of several.
     numbers: ClassVar[tuple[str, ...] | None] = None
     #: 0 where the input is 0 and above 0 elsewhere: training that makes it small brings the input to 0.
     magnitude: ClassVar[bool] = False
