@@ -66,10 +66,10 @@ class Sizes:
 @pytest.fixture(scope="session")
 def sizes(request: pytest.FixtureRequest) -> Sizes:
     full = bool(request.config.getoption("--full"))
-    cases = request.config.getoption("--cases") or (100_000 if full else 600)
+    cases = request.config.getoption("--cases") or (100_000 if full else 400)
     if full:
         return Sizes(True, cases, kills=50, seeds=(0, 1, 2), split_seeds=(0, 1, 2, 3, 4))
-    return Sizes(False, cases, kills=3, seeds=(0,), split_seeds=(0,))
+    return Sizes(False, cases, kills=2, seeds=(0,), split_seeds=(0,))
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from dlc.backends.pytorch.load import empty, load_source
 from dlc.backends.pytorch.module import class_name, module_source
 from dlc.compiler.ir.expand import ParameterEntry, parameters
 from dlc.compiler.ir.model import Init, Spec
+from dlc.tests.sizes import thinned
 
 from .test_resizing_pytorch import SIZES, models, resized_spec
 
@@ -64,7 +65,7 @@ def assert_drawn(entry: ParameterEntry, tensor: Tensor) -> None:
         assert values.std() == pytest.approx(std, rel=6 / math.sqrt(2 * n), abs=1e-7), entry.path
 
 
-@pytest.mark.parametrize("name", sorted(SIZES))
+@pytest.mark.parametrize("name", thinned(sorted(SIZES), 3))
 def test_each_parameter_has_the_distribution_of_the_spec(
     name: str, example: Callable[[str], Spec], models: Path
 ) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from dlc.cli import failure, main
+from dlc.tests.sizes import thinned
 
 Dlc = Callable[..., "subprocess.CompletedProcess[str]"]
 SPEC = Path(__file__).resolve().parents[2] / "specs" / "digits_mlp.dlspec"
@@ -106,7 +107,7 @@ def test_too_large_a_model(trained: Path, dlc: Dlc) -> None:
     assert "internal error" not in said
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), thinned([(signal.SIGINT, 130), (signal.SIGTERM, 143)], 2))
 def test_an_interrupted_run_is_saved(number: int, code: int, tmp_path: Path, dlc: Dlc) -> None:
     shutil.copy(SPEC, tmp_path)
     arguments = [sys.executable, "-m", "dlc", "train", SPEC.name, "train.duration=100k epochs"]

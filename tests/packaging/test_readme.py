@@ -66,6 +66,7 @@ def test_readme_commands(tmp_path: Path) -> None:
     assert tried >= 8
 
 
+@pytest.mark.long
 def test_the_demo_prints_what_the_readme_shows(tmp_path: Path) -> None:
     """What `make demo` runs when the environment is there."""
     _, _, shown = console_blocks((ROOT / "README.md").read_text("utf-8"))[0].partition("\n")

@@ -77,6 +77,7 @@ print(end - built, (kilobytes("VmHWM") - before) * 1024, program.tensors()["laye
 """
 
 
+@pytest.mark.long
 def test_memory_and_time(tmp_path: Path, sizes: Any, record_figure: Callable[[str, float, str], None]) -> None:
     width = 4000 if sizes.full else 1500  # 520 MB, 72 MB
     torch.manual_seed(0)

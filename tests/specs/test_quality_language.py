@@ -52,7 +52,7 @@ TOKENS = [
     Task("gpt2@small", "targets", 1.9, short=CHARACTERS, margin=0.1),
     Task("llama3@tiny", "targets", 1.9),
     Task("mixtral@tiny", "targets", 2.0),
-    Task("mamba@small", "targets", 1.75, short=CHARACTERS | {"train.duration": "40 steps"}, margin=0.5),
+    Task("mamba@small", "targets", 1.75),
     Task("seq2seq@small", "gold", 4.6, ignore=0),
     Task("transformer@small", "gold", 4.6, ignore=0),
     Task("bert@small", "labels", 5.0, ignore=-100),

@@ -116,17 +116,18 @@ def test_from_text_to_predictions(
     if name in BEFORE:
         short = ("train.duration=2 steps", "train.validate=every(1 steps, batches = 2)")
         dlc_ok(capsys, "train", BEFORE[name], *short, "--device", "cpu")
-    dlc_ok(capsys, "build", spec)
+    recipe = dlc.load(spec).spec.recipe
+    settings = {key: value for train in recipe.trains for key, value in two_steps(train).items()}
+    settings |= short_validation(recipe)
+    written = [f"{setting}={value}" for setting, value in settings.items()]
+    dlc_ok(capsys, "build", spec, *written)
     sources = list(Path("build").rglob("model*.py"))
     assert sources
     for source in sources:
         compile(source.read_text("utf-8"), str(source), "exec")
 
-    recipe = dlc.load(spec).spec.recipe
     runs: dict[str, str] = {}
     for train in recipe.trains:
-        settings = two_steps(train) | short_validation(recipe)
-        written = [f"{setting}={value}" for setting, value in settings.items()]
         chosen = ["--section", train.name] if train.name else []
         whole, halves = f"whole-{train.name}", f"halves-{train.name}"
         dlc_ok(capsys, "train", spec, *written, *chosen, "--out", whole, "--device", "cpu")
