@@ -12,7 +12,7 @@ and for `x -> dropout(0.1)`, whose class has the field `p: Share` and one tensor
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..catalogue.arguments import read
@@ -27,6 +27,7 @@ from ..messages.names import nearest
 from ..messages.source import Span
 from ..messages.wording import describe
 from ..resolve.definitions import Callable
+from ..resolve.parameters import PARAM_TYPES, choices_of
 from ..sizes.statics import StaticError, as_bool, as_float, as_int, as_string
 from ..sizes.types import DTYPES
 from ..text import syntax, top_level
@@ -35,6 +36,10 @@ from .nodes import guarded
 from .signatures import Signature, kind_of, signature_of
 from .state import Context
 from .values import POISON, Instance, SymbolicTensor
+
+
+#: What the type of a static may be called, beside kinds of layers.
+KINDS = (*PARAM_TYPES, "tuple", "list")
 
 
 def evaluate_arguments(
@@ -179,6 +184,7 @@ def bind_statics(
 def convert(context: Context, decl: syntax.Decl, value: Any, span: Span, inner: Context) -> Any:
     """A static argument as its declared type demands; E0304 with what was expected."""
     kind, name = kind_of(decl), decl.name.text
+    choices = _choices(decl)
     if value is POISON:
         return value
     if isinstance(value, SymbolicTensor):
@@ -203,8 +209,7 @@ def convert(context: Context, decl: syntax.Decl, value: Any, span: Span, inner: 
     if kind == "string":
         return guarded(span, as_string, value, what)
     if kind == "one_of":
-        assert decl.type is not None and decl.type.args is not None
-        allowed = [inner.evaluate(item) for item in decl.type.args.items if not isinstance(item, syntax.Kwarg)]
+        allowed = [inner.evaluate(item) for item in choices]
         if value not in allowed:
             near = (
                 nearest(value, [item for item in allowed if isinstance(item, str)]) if isinstance(value, str) else None
@@ -227,10 +232,17 @@ def convert(context: Context, decl: syntax.Decl, value: Any, span: Span, inner: 
         if not isinstance(value, Instance) or (operator is not None and value.callable.target is not operator):
             raise Failed(application_errors.wrong_static(name, f"an instance of `{kind}`", value, span))
         return value
-    if kind not in ("", "tuple", "list"):
-        assert decl.type is not None
-        raise Failed(lookup_errors.unknown_static_type(kind, decl.type.span))
     return value
+
+
+def _choices(decl: syntax.Decl) -> Sequence[syntax.Pipe]:
+    """The values that a declared `one_of` lists. Raises E0301 and E0304 where the type is none of a static."""
+    if decl.type is None:
+        return ()
+    kind = kind_of(decl) if decl.type.shape is None else "[..]"
+    if kind not in KINDS and not kind[:1].isupper():
+        raise Failed(lookup_errors.unknown_static_type(kind, decl.type.span))
+    return choices_of(decl.type)
 
 
 # ---- arguments of operators ----------------------------------------------------------------------------------------

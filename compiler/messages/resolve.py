@@ -270,6 +270,14 @@ def param_type_unknown(span: Span, text: str, near: str | None) -> Diagnostic:
     )
 
 
+def values_of_type(span: Span, name: str) -> Diagnostic:
+    """A type that lists values where it takes none, or `one_of` without any."""
+    if name != "one_of":
+        return Diagnostic("E0304", f"`{name}` takes no values", span, "a type is a name", helps=(f"write `{name}`",))
+    helps = ('write them: `one_of("relu", "gelu")`',)
+    return Diagnostic("E0304", "`one_of` needs its values, without names", span, "which values?", helps=helps)
+
+
 def wrong_value(
     span: Span, name: str, expected: str, found: str, declared: Span | None, default: str | None, code: str = "E0304"
 ) -> Diagnostic:

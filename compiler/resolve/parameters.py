@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..messages import resolve as errors
@@ -134,8 +135,9 @@ def _checked(slot: ParamSlot, value: Any, span: Span, inferred: Any) -> Any:
             text = declared.name.text if declared.name is not None and declared.shape is None else "[..]"
             raise Failed(errors.param_type_unknown(declared.span, text, nearest(text, PARAM_TYPES)))
         kind = declared.name.text
+        choices = choices_of(declared)
         if kind == "one_of":
-            return _one_of(slot, value, span, declared)
+            return _one_of(slot, value, span, choices)
     elif inferred is None:
         return value
     else:
@@ -149,19 +151,23 @@ def _checked(slot: ParamSlot, value: Any, span: Span, inferred: Any) -> Any:
         raise Failed(errors.wrong_value(span, slot.name, EXPECTED[kind], found, place, default, error.code)) from None
 
 
-def _one_of(slot: ParamSlot, value: Any, span: Span, declared: syntax.Type) -> Any:
+def choices_of(declared: syntax.Type) -> list[syntax.Pipe]:
+    """The values that `one_of(..)` lists. Raises E0304 where it lists none, and where another type has some."""
+    name = declared.name.text if declared.name is not None else ""
     items = declared.args.items if declared.args is not None else ()
-    allowed = [
-        evaluate_static(item, lambda ref: value_of_name(slot.scope, ref, slot))
-        for item in items
-        if not isinstance(item, syntax.Kwarg)
-    ]
+    found = [item for item in items if not isinstance(item, syntax.Kwarg)]
+    if (name == "one_of") != bool(items) or len(found) < len(items):
+        raise Failed(errors.values_of_type(declared.span, name))
+    return found
+
+
+def _one_of(slot: ParamSlot, value: Any, span: Span, choices: Sequence[syntax.Pipe]) -> Any:
+    allowed = [evaluate_static(item, lambda ref: value_of_name(slot.scope, ref, slot)) for item in choices]
     if not any(type(value) is type(item) and value == item for item in allowed):
         expected = "one of " + ", ".join(map(statics.describe, allowed))
+        place = slot.node.type.span if slot.origin and slot.node.type else None
         near = nearest(value, [item for item in allowed if isinstance(item, str)]) if isinstance(value, str) else None
-        diagnostic = errors.wrong_value(
-            span, slot.name, expected, f"`{statics.describe(value)}`", declared.span if slot.origin else None, None
-        )
+        diagnostic = errors.wrong_value(span, slot.name, expected, f"`{statics.describe(value)}`", place, None)
         if near is not None:
             diagnostic = errors.with_near(diagnostic, near)
         raise Failed(diagnostic)
