@@ -37,8 +37,7 @@ from .signatures import Signature, kind_of, signature_of
 from .state import Context
 from .values import POISON, Instance, SymbolicTensor
 
-
-#: What the type of a static may be called, beside kinds of layers.
+#: What the type of a static may be called; a kind of layer may be too.
 KINDS = (*PARAM_TYPES, "tuple", "list")
 
 
