@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, TypeAlias
 
 from ..messages.source import Span
-from ..sizes.dims import Dim, from_text, to_text
+from ..sizes.dims import from_text
 from .record import Record, field
 
 
@@ -17,26 +17,14 @@ def _argument_from_json(value: Any) -> Any:
     return value  # pyright: ignore[reportUnknownVariableType]
 
 
-def _argument_to_json(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return [_argument_to_json(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
-    if isinstance(value, Dim):
-        return {"dim": to_text(value)}
-    return value
-
-
 class _Argument:
-    """How JSON holds an argument."""
+    """How an argument is read from JSON; a record writes it."""
 
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: Any, _handler: Any) -> Any:
         from pydantic_core import core_schema
 
-        return core_schema.no_info_before_validator_function(
-            _argument_from_json,
-            core_schema.any_schema(),
-            serialization=core_schema.plain_serializer_function_ser_schema(_argument_to_json),
-        )
+        return core_schema.no_info_before_validator_function(_argument_from_json, core_schema.any_schema())
 
     @classmethod
     def __get_pydantic_json_schema__(cls, _core: Any, _handler: Any) -> dict[str, Any]:

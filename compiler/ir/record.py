@@ -1,17 +1,20 @@
 """The base of all IR classes: frozen, equal by value, with a JSON round trip.
 
-A record is made of keyword arguments and trusts them; JSON is checked by pydantic, which is loaded when it is first asked
-for (a `dlc check` never does: loading it takes longer than the check).
+A record is made of keyword arguments and trusts them, and writes itself as JSON. JSON that is read is checked by pydantic,
+which is loaded when it is first asked for: that takes longer than a check of a spec, and commands that only write do not.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+import json
+import math
+from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any, ClassVar, NoReturn, Self, dataclass_transform
+from typing import Any, ClassVar, NoReturn, Self, cast, dataclass_transform
 
 _MISSING = dataclasses.MISSING
+_NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
 
 def field(*, default_factory: Callable[[], Any]) -> Any:
@@ -28,6 +31,7 @@ class Record:
     __defaults: ClassVar[dict[str, Any]] = {}  # all fields in order, _MISSING for what has none
     __factories: ClassVar[dict[str, Any]] = {}
     __required: ClassVar[frozenset[str]] = frozenset()
+    __arguments: ClassVar[frozenset[str]] = frozenset()  # fields that hold static values (`Argument`)
 
     def __init_subclass__(cls) -> None:
         defaults, factories = dict(cls.__defaults), dict(cls.__factories)
@@ -38,6 +42,7 @@ class Record:
                 default = _MISSING
             defaults[name] = default
         cls.__defaults, cls.__factories = defaults, factories
+        cls.__arguments |= {name for name, kind in cls.__annotations__.items() if "Argument" in str(kind)}
         cls.__required = frozenset(name for name, value in defaults.items() if value is _MISSING) - factories.keys()
 
     def __init__(self, **values: Any) -> None:
@@ -74,10 +79,15 @@ class Record:
     def model_dump(self, *, mode: str = "json", exclude: set[str] | None = None) -> dict[str, Any]:
         """What JSON holds, as dicts and lists."""
         assert mode == "json"
-        return _adapter(type(self)).dump_python(self, mode="json", exclude=exclude)
+        return {
+            name: _as_json(value, name in self.__arguments)
+            for name, value in self.__dict__.items()
+            if exclude is None or name not in exclude
+        }
 
     def model_dump_json(self, *, indent: int | None = None) -> str:
-        return _adapter(type(self)).dump_json(self, indent=indent).decode()
+        separators = (",", ":") if indent is None else (",", ": ")
+        return json.dumps(self.model_dump(), indent=indent, separators=separators, ensure_ascii=False, allow_nan=False)
 
     @classmethod
     def model_validate(cls, value: Any) -> Self:
@@ -87,6 +97,21 @@ class Record:
     @classmethod
     def model_validate_json(cls, text: str | bytes) -> Self:
         return _adapter(cls).validate_json(text)
+
+
+def _as_json(value: Any, argument: bool) -> Any:
+    """A value of a field. An `argument` may be a text, so a symbolic size among them is marked as one."""
+    if value is None or isinstance(value, (str, int)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else _NOT_FINITE[str(value)]
+    if isinstance(value, Record):
+        return value.model_dump()
+    if isinstance(value, (tuple, list)):
+        return [_as_json(item, argument) for item in cast("Sequence[Any]", value)]
+    if isinstance(value, dict):
+        return {str(key): _as_json(item, argument) for key, item in cast("dict[Any, Any]", value).items()}
+    return {"dim": value.as_json()} if argument else value.as_json()
 
 
 @cache

@@ -106,12 +106,15 @@ class Dim:
     def __repr__(self) -> str:
         return f"Dim({to_text(self)!r})"
 
+    def as_json(self) -> int | str:
+        return to_text(self)
+
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: Any, _handler: Any) -> Any:
         from pydantic_core import core_schema
 
         return core_schema.no_info_plain_validator_function(
-            _from_json, serialization=core_schema.plain_serializer_function_ser_schema(to_text)
+            _from_json, serialization=core_schema.plain_serializer_function_ser_schema(Dim.as_json)
         )
 
     @classmethod

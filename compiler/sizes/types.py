@@ -61,12 +61,15 @@ class TensorType:
     def with_dtype(self, dtype: str) -> TensorType:
         return TensorType(dtype, self.shape)
 
+    def as_json(self) -> dict[str, Any]:
+        return {"dtype": self.dtype, "shape": [to_text(size) for size in self.shape]}
+
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: Any, _handler: Any) -> Any:
         from pydantic_core import core_schema
 
         return core_schema.no_info_plain_validator_function(
-            _from_json, serialization=core_schema.plain_serializer_function_ser_schema(_to_json)
+            _from_json, serialization=core_schema.plain_serializer_function_ser_schema(TensorType.as_json)
         )
 
     @classmethod
@@ -97,10 +100,6 @@ def _from_json(value: Any) -> TensorType:
             sizes = cast("Sequence[int | str]", shape)
             return TensorType(dtype, tuple(from_text(size) for size in sizes))
     raise ValueError("not a tensor type")
-
-
-def _to_json(value: TensorType) -> dict[str, Any]:
-    return {"dtype": value.dtype, "shape": [to_text(size) for size in value.shape]}
 
 
 def shape_text(shape: Sequence[Size]) -> str:
