@@ -9,23 +9,24 @@ entries    of a recipe (sources, splits, transforms, optimizers, losses, metrics
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from ..catalogue import DRAWS, LOSSES, METHODS, METRICS, OPTIMIZERS, SEGMENTS, SOURCES, SPLITS, TRANSFORMS
-from ..catalogue.arguments import read
-from ..catalogue.entry import MISSING, Entry
+from ..catalogue import DRAWS, LOSSES, METHODS, METRICS, OPTIMIZERS, SEGMENTS, SPLITS
+from ..catalogue.entry import MISSING
 from ..catalogue.ops import find
 from ..catalogue.ops.base import Op, Operand, Rejected
+from ..ir.arguments import EntryUse
 from ..ir.faults import Fault, entered, node_place
 from ..ir.model import Body, CallNode, ModeNode, OpNode, Parameter, RepeatNode, Scalar, Spec
-from ..ir.train import Segment
+from ..ir.train import Optimizer, Segment
 from ..ir.verify import Structure
-from ..ir.verify_recipe import DATA_NODES, recipe_faults
-from ..messages.statics import StaticError
+from ..ir.verify_recipe import recipe_faults
 from ..sizes.dims import Dim, DimOverflow, Size, var
 from ..sizes.facts import NO_FACTS, Facts, equal
 from ..sizes.types import TensorType
+from .verify_data import node_faults
+from .verify_entry import wrong_arguments, wrong_use
 
 #: The operator of a recipe whose values are what the applications of a net emit.
 EMITTED = "emitted"
@@ -157,19 +158,13 @@ class _Typing:
         recipe, bodies = self.spec.recipe, self.spec.bodies
         for data in recipe.data:
             place = f"data `{data.name}`"
-            self._known(f"{place}, source", data.source.name, SOURCES)
-            self._known(f"{place}, split", data.split.name, SPLITS)
-            for node in data.nodes:
-                if node.op not in DATA_NODES:
-                    self._known(f"{place}, node {node.id}", node.op, TRANSFORMS)
+            self.faults += node_faults(place, data)
+            self._use(f"{place}, split", data.split, SPLITS)
         for train in recipe.trains:
             for phase in train.phases:
                 for update in phase.updates:
                     place = f"train `{train.name}`, step `{update.name}`"
-                    if self._known(place, update.optimizer.name, OPTIMIZERS):
-                        names = {name for name, *_ in OPTIMIZERS[update.optimizer.name].arguments}
-                        if names != set(update.optimizer.args):
-                            self.say(place, f"`{update.optimizer.name}` takes {', '.join(sorted(names))}")
+                    self._use(place, update.optimizer, OPTIMIZERS, scheduled=update.optimizer.schedules)
                     for optimizer in (update.optimizer, *update.groups):
                         for schedule in optimizer.schedules.values():
                             for segment in schedule.segments:
@@ -183,10 +178,10 @@ class _Typing:
                 place = f"train `{train.name}`, loss `{term.name}`"
                 self._parts(place, bodies[train.evaluation.body], term.counts, LOSSES, "loss")
         for search in recipe.searches:
-            self._known(f"search `{search.name}`", search.method.name, METHODS)
+            self._use(f"search `{search.name}`", search.method, METHODS)
             for draw in search.draws:
                 for case in draw.cases:
-                    self._known(f"search `{search.name}`, draw `{draw.path}`", case.distribution.name, DRAWS)
+                    self._use(f"search `{search.name}`, draw `{draw.path}`", case.distribution, DRAWS)
 
     def _segment(self, place: str, segment: Segment) -> None:
         if not self._known(place, segment.kind, SEGMENTS):
@@ -195,6 +190,12 @@ class _Typing:
         for name, _, default in SEGMENTS[segment.kind].arguments:
             if default is MISSING and given[name] is None:
                 self.say(place, f"`{segment.kind}` is without `{name}`")
+
+    def _use(self, place: str, use: EntryUse | Optimizer, table: Any, scheduled: Collection[str] = ()) -> None:
+        """A use of an entry of the recipe; what is `scheduled` has a schedule in place of a value."""
+        wrong = wrong_use(table, use.name, use.args, scheduled)
+        if wrong is not None:
+            self.say(place, wrong)
 
     def _known(self, place: str, name: str, table: Any) -> bool:
         if name in table:
@@ -214,24 +215,6 @@ def operator_of(name: str, role: str) -> type[Op] | None:
     if role in ("step", "metrics"):
         return LOSSES.get(name) or METRICS.get(name) or find(name)
     return find(name)
-
-
-def wrong_arguments(kind: type[Entry], given: Mapping[str, Any]) -> str | None:
-    """What is wrong with the static arguments of an operator or transform, `init` apart; None when nothing is."""
-    declared = {name: (annotation, default) for name, annotation, default in kind.arguments if name != "init"}
-    for name in given:
-        if name not in declared:
-            return f"`{kind.name}` has no argument `{name}`"
-    for name, (annotation, default) in declared.items():
-        if name not in given:
-            if default is MISSING:
-                return f"the argument `{name}` is missing"
-            continue
-        try:
-            read(annotation, given[name])
-        except (ValueError, StaticError) as error:
-            return f"the argument `{name}` is `{given[name]}`: {error}"
-    return None
 
 
 def _operand(operand: int | Scalar | None, types: Mapping[int, TensorType]) -> Operand:

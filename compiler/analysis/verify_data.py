@@ -12,7 +12,7 @@ from ..ir.data import DataNode, DataSet
 from ..ir.faults import Fault
 from ..ir.verify_recipe import DATA_NODES, data_faults
 from ..messages.statics import StaticError
-from .verify import wrong_arguments
+from .verify_entry import wrong_use
 
 #: Kinds of the arguments of nodes that the catalogue does not define.
 NOTATION: dict[str, dict[str, str]] = {
@@ -27,21 +27,22 @@ NOTATION: dict[str, dict[str, str]] = {
 def verify_data(data: DataSet) -> list[Fault]:
     """What is illegal in a `data` section on its own, as an exported file holds it: its nodes, their arguments, and what each is
     applied to."""
-    found = data_faults("data", data)
-    if data.source.name not in SOURCES:
-        found.append(Fault("data, source", f"`{data.source.name}` is not an entry of the catalogue"))
-    for node in data.nodes if not found else ():
-        place = f"data, node {node.id} `{node.op}`"
+    return data_faults("data", data) or node_faults("data", data)
+
+
+def node_faults(place: str, data: DataSet) -> list[Fault]:
+    """What is illegal in the source and the nodes of a section whose references all resolve."""
+    wrong = wrong_use(SOURCES, data.source.name, data.source.args)
+    found = [Fault(f"{place}, source", wrong)] if wrong is not None else []
+    for node in data.nodes:
         if node.op in DATA_NODES:
             wrong = _wrong_notation(node.op, node.args)
-        elif node.op not in TRANSFORMS:
-            wrong = "is not an entry of the catalogue"
-        elif len(node.inputs) != 1:
+        elif node.op in TRANSFORMS and len(node.inputs) != 1:
             wrong = f"reads {len(node.inputs)} nodes, where 1 is needed"
         else:
-            wrong = wrong_arguments(TRANSFORMS[node.op], node.args) or _unsuited(data, node)
+            wrong = wrong_use(TRANSFORMS, node.op, node.args) or _unsuited(data, node)
         if wrong is not None:
-            found.append(Fault(place, wrong))
+            found.append(Fault(f"{place}, node {node.id} `{node.op}`", wrong))
     return found
 
 

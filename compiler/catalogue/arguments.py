@@ -311,6 +311,7 @@ READERS: dict[str, Reader] = {
     "DType": _dtype,
     "str": _text,
     "Path": _path,
+    "Column": _text,
     "Names": _list("names as strings", _text, least=0),
     "InitSpec": _as_given,
     "Items": _as_given,

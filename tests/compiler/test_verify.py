@@ -149,6 +149,11 @@ DAMAGES: list[tuple[str, str, Any, str]] = [
     ("digits_mlp", f"{DATA}/fields", repeated, "data `Digits`, fields: two are called `label`"),
     ("digits_mlp", f"{DATA}/source/name", "cvs", "data `Digits`, source: the catalogue has no `cvs`"),
     ("digits_mlp", f"{DATA}/nodes/-1/op", "blurr", "the catalogue has no `blurr`"),
+    ("digits_mlp", f"{DATA}/source/args", {}, "data `Digits`, source: the argument `name` is missing"),
+    ("digits_mlp", f"{DATA}/source/args/name", 3, "data `Digits`, source: the argument `name` is `3`"),
+    ("digits_mlp", f"{DATA}/split/args/seed", "x", "data `Digits`, split: the argument `seed` is `x`"),
+    ("digits_mlp", f"{DATA}/nodes/op=source/args", {}, "takes field, not none"),
+    ("diabetes", f"{DATA}/nodes/op=standardize/inputs", (), "reads 0 nodes, where 1 is needed"),
     # training
     ("digits_mlp", f"{TRAIN}/data", "Numbers", "train: the data section `Numbers` does not exist"),
     ("digits_mlp", f"{TRAIN}/nets/0/model", 5, "train, net ``: there is no model 5"),
@@ -163,6 +168,8 @@ DAMAGES: list[tuple[str, str, Any, str]] = [
     ("digits_mlp", f"{UPDATE}/nets", ("gen",), "the net `gen` does not exist"),
     ("digits_mlp", f"{UPDATE}/lets", ("z",), "the let `z` does not exist"),
     ("digits_mlp", f"{UPDATE}/optimizer/name", "AdamX", "the catalogue has no `AdamX`"),
+    ("digits_mlp", f"{UPDATE}/optimizer/args/eps", "tiny", "the argument `eps` is `tiny`"),
+    ("digits_mlp", f"{UPDATE}/optimizer/args", {"lr": 0.1}, "is missing"),
     ("digits_mlp", f"{STEP}/inputs/name=label", renamed, "the field `label_2` does not exist"),
     ("digits_mlp", f"{STEP}/instances/0/path", "net", "there is no instance `model`"),
     ("dcgan", f"{TRAIN}/nets", lambda nets: (nets[0], nets[0]), "train, nets: two are called"),
@@ -193,6 +200,7 @@ DAMAGES: list[tuple[str, str, Any, str]] = [
     ("o_search", "recipe/searches/0/objective/name", "f1", "search, objective: the figure `f1` does not exist"),
     ("o_search", "recipe/searches/0/draws/path=momentum/cases/0/condition/left", ("setting", "x"), "the draw `x` does not exist"),
     ("o_search", "recipe/searches/0/draws/0/cases/0/distribution/name", "chance", "the catalogue has no `chance`"),
+    ("o_search", "recipe/searches/0/draws/0/cases/0/distribution/args", {}, "is missing"),
 ]  # fmt: skip
 
 
