@@ -227,6 +227,16 @@ class Pad(_Sequence):
     takes = "sequence"
     example = "x: i64[T <= 40] = source.text -> words -> vocab(5000) -> truncate(40) -> pad(0)"
 
+    @classmethod
+    def infer(cls, item: ItemType, args: dict[str, Any]) -> ItemType:
+        found = super().infer(item, args)
+        if found.dtype is not None and found.dtype[0] in "iu":
+            bits, signed = int(found.dtype[1:]), found.dtype[0] == "i"
+            low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1)) if signed else (0, 2**bits)
+            if not (float(args["v"]).is_integer() and low <= args["v"] < high):
+                raise Unsuited(f"a sequence of floats: one of {found.dtype} cannot hold {args['v']:g}")
+        return found
+
 
 class RandomWindow(_Text):
     """Windows of `n` from a stream: at random in training, in order without overlap in evaluation."""

@@ -66,10 +66,11 @@ class Pipeline:
                 columns = self._inputs(nodes, positions, known, dtypes or {})
             whole = {self.fields[name]: column for name, column in columns.items() if not self.inside.get(name)}
             check_lengths(nodes, [self.section.field(name) for name in whole], whole, part.records[positions])
-            yield (
-                [table.place(int(i)) for i in positions],
-                {name: padded(column, self._fill(nodes, self.fields[name])) for name, column in columns.items()},
-            )
+            with np.errstate(all="ignore"):  # what fills up may be no number of the column's type
+                arrays = {
+                    name: padded(column, self._fill(nodes, self.fields[name])) for name, column in columns.items()
+                }
+            yield [table.place(int(i)) for i in positions], arrays
 
     def _inputs(
         self,
