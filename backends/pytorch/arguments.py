@@ -52,8 +52,10 @@ def input_sizes(
             square = letter in ("H", "W") and all("H" in b.dims and b.dims["H"] == b.dims.get("W") for b in bodies)
             if square:
                 name = "side"
-            elif letter and not (letter == "C" and rank == 2):
+            elif (letter in _AXES or len(letter) > 1) and not (letter == "C" and rank == 2):
                 name = axis_name(letter)
+            elif axis == rank - 1 and at > 0 and value.name:
+                name = f"{value.name}_dim"
             elif axis == rank - 1 and rank in (2, 3):
                 name = "in_features" if rank == 2 else "dim"
             elif axis == 1 and rank in (3, 4, 5):

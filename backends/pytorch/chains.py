@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...compiler.ir.model import AnyNode, Body, CallNode, Instance, OpNode, RepeatNode
+from ...compiler.messages.source import Span
 from ...compiler.text import syntax
 from .bodies import location, regions_of, uses
 from .constants import Number, Symbolic, Varies
@@ -44,12 +45,12 @@ class Chain:
 class Builders:
     """What the tree of a class asks about the classes that are written already.
 
-    `construct` gives the constructor call of the class of a body (one body for each of the group), `tree` where the layers
-    of a body's class live, `class_of` the number of its class, `emitting` the wanted `emit` names of a body, `is_function`
-    whether a body is written as a function, which has no place in the tree.
+    `construct` gives the constructor call of the class of a body (one body for each of the group) at a place of the spec,
+    `tree` where the layers of a body's class live, `class_of` the number of its class, `emitting` the wanted `emit` names of
+    a body, `is_function` whether a body is written as a function, which has no place in the tree.
     """
 
-    construct: Callable[[Sequence[int], Group], str]
+    construct: Callable[[Sequence[int], Group, Span], str]
     tree: Callable[[int], Slot]
     class_of: Callable[[int], int]
     emitting: Callable[[int], Sequence[str]]
@@ -201,7 +202,7 @@ class Chains:
                     return None
                 if node.instance.startswith("@") or node.instances or len(self._body_of(node.body).inputs) != 1:
                     return None
-                return self.build.construct([n.body for n in nodes], group)
+                return self.build.construct([n.body for n in nodes], group, node.span)
             if not isinstance(node, OpNode):
                 return None
             if node.instance is not None:
@@ -240,7 +241,7 @@ class Chains:
         first = instances[0]
         if first.op is None:
             assert all(i.body is not None for i in instances), f"`{first.path}` was never applied"
-            return self.build.construct([i.body for i in instances if i.body is not None], group)
+            return self.build.construct([i.body for i in instances if i.body is not None], group, first.span)
         build = lowering(first.op, first.span).constructor
         assert build is not None, f"{first.op} has no constructor"
         weights = {
@@ -249,26 +250,12 @@ class Chains:
         }
         dtypes = {p.name: p.dtype for p in first.parameters}
         inputs = self.inputs_of(group, first.path)
-        args = self.as_written(group, first, group.args([i.args for i in instances]))
+        args = as_written(group, first.span, group.args([i.args for i in instances]))
         channels = [size for type in inputs[:1] if type is not None for size in type.sizes]
         for name, shape in weights.items():
             inner = 0 if len(shape) == 1 else 1  # the axis of weights that the input has too
             weights[name] = tuple(_known(size, channels) if at == inner else size for at, size in enumerate(shape))
         return build(Construction(args, weights, dtypes, inputs))
-
-    def as_written(self, group: Group, layer: Instance, args: dict[str, Arg]) -> dict[str, Arg]:
-        """The arguments of a layer that some of the bodies lack, with the names that the author took them from: `stride`,
-        and not the 2 that it is wherever the layer is."""
-        known = group.constants.known
-        found = dict(args)
-        for name, node in stated(group.constants.definition, layer.span, list(args)):
-            if name in args and isinstance(node, syntax.Ref) and node.name in known:
-                static = group.number(known[node.name][1])
-                arg = args[name]
-                found[name] = (
-                    tuple(_known(item, [static]) for item in arg) if isinstance(arg, tuple) else _known(arg, [static])
-                )
-        return found
 
     def inputs_of(self, group: Group, path: str) -> list[SharedType | None]:
         """Types of what a layer is applied to first, here, in a region or in a block that takes it."""
@@ -290,6 +277,21 @@ class Chains:
         return self.group.spec.bodies[index]
 
 
+def as_written(group: Group, span: Span, args: Mapping[str, Arg], names: Sequence[str] = ()) -> dict[str, Arg]:
+    """The arguments of a layer or block that some of the bodies lack, with the names that the author took them from: `stride`,
+    and not the 2 that it is wherever the layer is. `names` are all that it takes, in order; else those of `args`."""
+    known = group.constants.known
+    found = dict(args)
+    for name, node in stated(group.constants.definition, span, list(names or args)):
+        if name in args and isinstance(node, syntax.Ref) and node.name in known:
+            static = group.number(known[node.name][1])
+            arg = args[name]
+            found[name] = (
+                tuple(_known(item, [static]) for item in arg) if isinstance(arg, tuple) else _known(arg, [static])
+            )
+    return found
+
+
 def _known(arg: Any, sizes: Sequence[Number]) -> Any:
     """For a number that is the same in all bodies but those that lack its layer, one of `sizes` that it is there."""
     if not isinstance(arg, Number) or not arg.same or not any(isinstance(value, Absent) for value in arg.values):
@@ -303,4 +305,4 @@ def only_input(node: AnyNode) -> int | None:
     return operands[0] if len(operands) == 1 and isinstance(operands[0], int) else None
 
 
-__all__ = ["Builders", "Chain", "Chains", "only_input"]
+__all__ = ["Builders", "Chain", "Chains", "as_written", "only_input"]

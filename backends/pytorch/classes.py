@@ -14,11 +14,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ...compiler.ir.model import AnyNode, Body, CallNode, Model, OpNode, Spec
+from ...compiler.messages.source import Span
 from ...compiler.sizes.facts import Facts
 from .arguments import axis_name, fixed, input_sizes, letters_of, spelled, statics
 from .authored import Authored
 from .bodies import regions_of
-from .chains import Builders
+from .chains import Builders, as_written
 from .class_names import ordered
 from .clusters import clusters
 from .constants import Constants, Number, Symbolic, Varies, free
@@ -345,16 +346,17 @@ class Classes:
         """Where the layers of the class of a body live."""
         return self.by_body[body].scopes.root
 
-    def construct(self, bodies: Sequence[int], group: Group) -> str:
-        """The constructor call of the class of these bodies, one for each body of the group."""
+    def construct(self, bodies: Sequence[int], group: Group, span: Span) -> str:
+        """The constructor call of the class of these bodies, one for each body of the group, at a place of the spec."""
         cls = self.by_body[int(bodies[0])]
         if any(self.by_body[int(index)] is not cls for index in bodies):
             raise Varies
         self._uses.append(cls.number)
         first = {parameter.name for parameter in cls.parameters[:2] if parameter.name not in cls.defaults}
-        arguments = [
-            str(number) if name in first else f"{name}={number}" for name, number in self._arguments(cls, bodies, group)
-        ]
+        given = as_written(
+            group, span, dict(self._arguments(cls, bodies, group)), list(self.spec.bodies[bodies[0]].statics)
+        )
+        arguments = [str(number) if name in first else f"{name}={number}" for name, number in given.items()]
         for table in cls.tables:
             source = self._tables.of_blocks(table.kind, bodies, group)
             arguments += [] if source is None else [f"{table.name}={source}"]

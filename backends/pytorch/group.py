@@ -25,7 +25,9 @@ from ...compiler.sizes.dims import Dim
 from ...compiler.sizes.facts import NO_FACTS, Facts
 from ...compiler.sizes.types import TensorType
 from .constants import Constants, Number, Varies
+from .fitting import Absent
 from .lowering import Arg, SharedType, module_class
+from .optional import freed
 
 
 def _is_number(value: Any) -> bool:
@@ -44,7 +46,9 @@ class Group:
         return self.bodies[0]
 
     def region(self, indexes: Sequence[int]) -> Group:
-        return Group(self.spec, [self.spec.bodies[index] for index in indexes], self.constants, self.facts)
+        bodies = [self.spec.bodies[index] for index in indexes]
+        bodies = [freed(body) if isinstance(at, Absent) else body for body, at in zip(bodies, indexes, strict=True)]
+        return Group(self.spec, bodies, self.constants, self.facts)
 
     def nodes(self, position: int) -> tuple[Any, ...]:
         """The node at one position of every body; Varies where the bodies repeat something a different number of times."""

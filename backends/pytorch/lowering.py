@@ -153,6 +153,8 @@ class Application(_Arguments):
         self.table = table
         self.op, self.inputs, self.outputs, self.module = op, tuple(inputs), tuple(outputs), module
         self.wanted, self.device = tuple(wanted), device
+        #: The fields of a batch and their sizes, where a recipe counts elements.
+        self.fields: Sequence[tuple[str, Sequence[object]]] = ()
         self._size = size
 
     def __getitem__(self, index: int) -> str:

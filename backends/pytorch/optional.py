@@ -9,7 +9,8 @@
     shortcut = x if self.downsample is None else self.downsample(x)
 
 Such a part is a layer or a group of layers under a name of its own, as here; a stage of a numbered group, after which
-the other numbers shift (stages.py); or a residual connection (`return x + y if self.residual else y`).
+the other numbers shift (stages.py); or a residual connection (`return x + y if self.residual else y`). A loop that has
+no turn in some of the bodies needs no condition: it runs over `range(0)` there.
 
 A body without the part is filled up with it, so that both have the same nodes; the numbers of what is filled in are
 `Free`: whatever the others need. Which nodes of two bodies correspond is seen from their places in the spec.
@@ -22,7 +23,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from ...compiler.catalogue.ops import find
-from ...compiler.ir.model import AnyNode, Body, CallNode, Instance, OpNode, Value
+from ...compiler.ir.model import AnyNode, Body, CallNode, Instance, ModeNode, OpNode, RepeatNode, ScanNode, Value
 from ...compiler.sizes.types import TensorType
 from .constants import free
 from .fitting import Free
@@ -82,7 +83,10 @@ class _Filling:
                 at += 1
                 nodes.append(matched)
                 continue
-            missing = self._missing(node) if _place(node) else self._added(position, node)
+            if isinstance(node, RepeatNode):
+                missing = self._unturned(node)
+            else:
+                missing = self._missing(node) if _place(node) else self._added(position, node)
             if missing is None:
                 return None
             nodes.append(missing)
@@ -169,6 +173,20 @@ class _Filling:
         self.absent.append(_place(node))
         return self._empty(node, kept)
 
+    def _unturned(self, node: RepeatNode) -> AnyNode | None:
+        """A loop that the lacking body has no turn of: its values stay as they are."""
+        kept = [self.known.get(operand) if isinstance(operand, int) else None for operand in node.inputs]
+        if self.pending or not node.runs or any(capture not in self.known for capture in node.runs[0].captures):
+            return None
+        outputs: list[Value] = []
+        for output, value in zip(node.outputs, kept, strict=True):
+            if value is None or not _alike(output.type, self.types[value]):
+                return None
+            self.known[output.id] = value
+            outputs.append(Value(id=output.id, type=self.types[value], name=output.name))
+        run = node.runs[0].model_copy(update={"body": Free(node.runs[0].body), "count": 0})
+        return node.model_copy(update={"outputs": tuple(outputs), "runs": (run,)})
+
     def _added(self, position: int, node: AnyNode) -> AnyNode | None:
         """An addition of two values of which the lacking body has one, or a function before it."""
         if not isinstance(node, OpNode) or len(node.outputs) != 1:
@@ -231,6 +249,37 @@ def _inputs_match(mapped: tuple[Any, ...], inputs: tuple[Any, ...]) -> bool:
     )
 
 
+def freed(body: Body) -> Body:
+    """A turn that no body of the class runs: its numbers are whatever the others need."""
+    return body.model_copy(
+        update={
+            "inputs": tuple(map(_freed_value, body.inputs)),
+            "nodes": tuple(map(_freed_node, body.nodes)),
+            "instances": tuple(map(_freed, body.instances)),
+        }
+    )
+
+
+def _freed_value(value: Value) -> Value:
+    return value.model_copy(update={"type": value.type.with_shape(*free(value.type.shape))})
+
+
+def _freed_node(node: AnyNode) -> AnyNode:
+    update: dict[str, Any] = {"outputs": tuple(map(_freed_value, node.outputs))}
+    if isinstance(node, OpNode):
+        update["args"] = {name: free(value) for name, value in node.args.items()}
+    elif isinstance(node, CallNode):
+        update["body"] = Free(node.body)
+    elif isinstance(node, RepeatNode):
+        runs = (run.model_copy(update={"body": Free(run.body), "count": Free(run.count)}) for run in node.runs)
+        update["runs"] = tuple(runs)
+    elif isinstance(node, ModeNode):
+        update |= {"training": Free(node.training), "evaluation": Free(node.evaluation)}
+    elif isinstance(node, ScanNode):
+        update["body"] = Free(node.body)
+    return node.model_copy(update=update)
+
+
 def _freed(instance: Instance) -> Instance:
     return instance.model_copy(
         update={
@@ -241,4 +290,4 @@ def _freed(instance: Instance) -> Instance:
     )
 
 
-__all__ = ["Part", "Residual", "filled"]
+__all__ = ["Part", "Residual", "filled", "freed"]

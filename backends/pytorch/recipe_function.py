@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 
+from ...compiler.catalogue import LOSSES
 from ...compiler.catalogue.ops import find
 from ...compiler.catalogue.penalties import selected
 from ...compiler.ir.expand import parameters
@@ -48,7 +49,7 @@ class RecipeFunction:
     ) -> None:
         self.spec, self.train, self.variables = spec, train, variables
         self.names, self.given, self.sums = dict(names or {}), dict(given or {}), dict(sums or {})
-        self.group = Group(spec, [spec.bodies[body]], Constants(1))
+        self.group = Group(spec, [merged(spec.bodies[body])], Constants(1))
         self.body: Body = self.group.first
         inputs = [(_field(value.name), self.group.tensor([value.type]).sizes) for value in self.body.inputs]
         self.sizes = Sizes.of(inputs, {})
@@ -85,12 +86,7 @@ class RecipeFunction:
         """How many targets the mean of a counted loss divides by, without running a net."""
         node = self.body.nodes[position]
         assert isinstance(node, OpNode)
-        region = self._region()
-        region.at = position
-        for operand in node.inputs:
-            if isinstance(operand, int) and operand not in region.env:
-                region.env[operand] = Expr("<unknown>")
-        text = COUNTED[node.op][1](self._statements.use(region, (node,)))
+        text = self._count(node, position, self._region(), Expr("<unknown>"))
         if "<unknown>" not in text:
             return text
         # The target is not a field of the batch, so what it is computed from is written first.
@@ -98,11 +94,16 @@ class RecipeFunction:
         assert isinstance(target, int)
         region = self._region()
         self._statements.run(region, [target])
+        return self._count(node, position, region, variable("_"))
+
+    def _count(self, node: OpNode, position: int, region: Region, missing: Expr) -> str:
         region.at = position
         for operand in node.inputs:
             if isinstance(operand, int) and operand not in region.env:
-                region.env[operand] = variable("_")
-        return COUNTED[node.op][1](self._statements.use(region, (node,)))
+                region.env[operand] = missing
+        use = self._statements.use(region, (node,))
+        use.fields = [(_field(v.name), [n.values for n in self.group.tensor([v.type]).sizes]) for v in self.body.inputs]
+        return COUNTED[node.op][1](use)
 
     def origin(self, value: int) -> str:
         """What gives a value that has no name: an output of a net, or an operator."""
@@ -117,9 +118,19 @@ class RecipeFunction:
         operator = find(node.op)
         if operator is not None and operator.flat and operator.keeps and isinstance(first, int):
             return self.body.value(first).name or self.origin(first)
+        if target := self.target(value):
+            return target
         if node.op in SOURCES:  # a variable would hide the function of the file
             return node.op.partition("_")[0]
-        return operator.result or node.op if operator is not None else node.op
+        return (operator.result or operator.called if operator is not None else "") or node.op
+
+    def target(self, value: int) -> str:
+        """What a loss calls a value that it compares with."""
+        for node in self.body.nodes:
+            loss = LOSSES.get(node.op) if isinstance(node, OpNode) else None
+            if loss is not None and value in node.inputs[loss.against : loss.against + 1]:
+                return loss.tensors[loss.against][0]
+        return ""
 
     def subject(self, value: int) -> str:
         """What a net was applied to, where a net gives the value."""
@@ -179,6 +190,25 @@ def definition(
     if rest:
         docstring = [Line(f'"""{first}', 1), *(Line(text, 1) for text in rest), Line('"""', 1)]
     return [*lines, *docstring, *body]
+
+
+def merged(body: Body) -> Body:
+    """Reads what equal operators give from the first of them: `arange(B)` twice is one tensor. Draws are not equal."""
+    first: dict[str, int] = {}
+    known: dict[int, int] = {}
+    nodes: list[AnyNode] = []
+    for node in body.nodes:
+        inputs = tuple(known.get(v, v) if isinstance(v, int) else v for v in node.inputs)
+        nodes.append(node.model_copy(update={"inputs": inputs}))
+        operator = find(node.op) if isinstance(node, OpNode) and node.instance is None else None
+        if operator is None or operator.random or operator.has_mode or len(node.outputs) != 1 or node.outputs[0].name:
+            continue
+        assert isinstance(node, OpNode)
+        output = node.outputs[0].id
+        same = first.setdefault(repr((node.op, node.args, inputs)), output)
+        if same != output:
+            known[output] = same
+    return body.model_copy(update={"nodes": tuple(nodes)})
 
 
 def live(body: Body, values: Collection[int], known: Collection[int] = ()) -> set[int]:

@@ -212,7 +212,7 @@ class Scopes:
                 self.fill(slot, nodes, lambda turn, _: self.layers.turn_chain(turn))
                 self.loops[position] = Loop("sequential", singular(node.scope))
                 return
-            self.fill(slot, nodes, lambda turn, bodies: self.build.construct(bodies, turn))
+            self.fill(slot, nodes, lambda turn, bodies: self.build.construct(bodies, turn, node.span))
             slot.inner = self.build.tree(first)
             self.loops[position] = Loop("class", singular(node.scope))
             return
@@ -275,6 +275,8 @@ class Scopes:
                 continue
             match node:
                 case RepeatNode():
+                    if not any(list(owns(self._body, self._body(run.body))) for run in node.runs):
+                        continue
                     nodes = group.nodes(position)
                     for run in range(len(node.runs)):
                         if len({n.runs[run].count for n in nodes}) > 1:

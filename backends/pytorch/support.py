@@ -96,6 +96,7 @@ class MultiHeadAttention(nn.MultiheadAttention):
         return heads.transpose(1, 2)
 
     def forward(self, x, memory=None, mask=None):
+        fused = self.causal and memory is None and mask is None  # needs no mask
         memory = x if memory is None else memory
         weights = (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
         if self.in_proj_weight is not None:
@@ -106,13 +107,15 @@ class MultiHeadAttention(nn.MultiheadAttention):
         q = self.project(x, weights[0], biases[0])
         k = self.project(memory, weights[1], biases[1])
         v = self.project(memory, weights[2], biases[2])
-        if self.causal:
+        if self.causal and not fused:
             rows, columns = q.shape[2], k.shape[2]
             causal = torch.ones(rows, columns, dtype=torch.bool, device=x.device)
             causal = causal.tril(columns - rows)
             mask = causal if mask is None else mask & causal
         dropout = self.dropout if self.training else 0.0
-        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
+        y = F.scaled_dot_product_attention(
+            q, k, v, attn_mask=mask, dropout_p=dropout, is_causal=fused
+        )
         return self.out_proj(y.transpose(1, 2).flatten(2))
 ''',
     "counted_cross_entropy": '''

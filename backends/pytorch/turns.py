@@ -132,7 +132,7 @@ def by_turn(
     """The entries of a list for all turns of a repeat: one comprehension, or the first turn and one for the others; Varies
     where no comprehension explains their numbers. `make` writes the entries of a turn, for turns side by side."""
     turns = turns_of(nodes)
-    for skipped in (0, 1):
+    for skipped in (0, 1) if all(any(run.count for run in node.runs) for node in nodes) else (0,):
         with scratch(group.constants) as kept:
             try:
                 region, constants = side_by_side(group, [turn for turn in turns if turn.number >= skipped], class_of)

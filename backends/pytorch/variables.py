@@ -183,7 +183,8 @@ class Variables:
             if twice:
                 chosen = twice[0]
             elif pending and (expr.weight > MOST or length(expr.text) > longest):
-                chosen = max(pending, key=lambda v: (region.env[v].weight, len(region.env[v].text)))
+                # of two calls of modules the first one, so that they run in the order of the spec
+                chosen = max(pending, key=lambda v: (w := region.env[v].weight, w <= 1 and len(region.env[v].text)))
                 if not region.env[chosen].weight and len(region.env[chosen].text) < 40:
                     return expr
             else:
@@ -194,8 +195,12 @@ class Variables:
 def role(region: Region, value: int) -> str:
     """What people call an unnamed value that attention reads, or that an operator makes."""
     if region.roles is None:
-        made = [node for node in region.group.first.nodes if isinstance(node, OpNode) and len(node.outputs) == 1]
-        region.roles = {node.outputs[0].id: operator.called for node in made if (operator := find(node.op)) is not None}
+        region.roles = {
+            output.id: name
+            for node in region.group.first.nodes
+            if isinstance(node, OpNode) and (operator := find(node.op)) is not None
+            for output, name in zip(node.outputs, operator.outputs or (operator.called,), strict=False)
+        }
         region.roles |= {
             operand: name
             for node in region.group.first.nodes

@@ -112,6 +112,23 @@ def test_no_variable_is_bound_twice(name: str) -> None:
             assert len(set(bound)) == len(bound), (function.name, bound)
 
 
+@pytest.mark.parametrize("name", ["clip.dlspec", "wgan_gp.dlspec", *thinned(variants(), 5)])
+def test_nothing_is_computed_twice(name: str) -> None:
+    """Draws are not the same twice."""
+    for spec, train in sections(name):
+        for function in definitions(recipe_source(spec, train, records_of(train))).values():
+            if "batch" in (argument.arg for argument in function.args.args):
+                calls = [ast.unparse(node) for node in ast.walk(function) if isinstance(node, ast.Call)]
+                twice = {call for call in calls if calls.count(call) > 1 and "rand" not in call}
+                assert not twice, function.name
+
+
+def test_what_is_as_large_as_a_field_is_counted_as_the_field() -> None:
+    ((spec, train),) = sections("ddpm.dlspec")
+    count = definitions(recipe_source(spec, train, RECORDS))["loss_count"]
+    assert ast.unparse(statements(count)[0]) == "return batch['image'].numel()"
+
+
 def test_a_loss_is_stated_once() -> None:
     """Training, micro-batches and evaluation call the same function."""
     for name, loss in (("digits_cnn.dlspec", "F.cross_entropy("), ("bert.dlspec@small", "F.cross_entropy(")):

@@ -11,6 +11,7 @@ from torch import nn
 
 from dlc.backends.pytorch.load import load_source
 from dlc.backends.pytorch.module import class_name, module_source
+from dlc.compiler.catalogue.ops import find, names
 from dlc.compiler.ir.expand import parameters
 from dlc.compiler.ir.model import Spec
 from dlc.tests.sizes import thinned
@@ -204,6 +205,19 @@ model M(x: [B, 4]) -> (y: [B, 4]) {
 """)
     x = torch.rand(2, 4)
     torch.testing.assert_close(module(x), module.h[1](module.h[0](2 * x)) + x)
+
+
+@pytest.mark.parametrize("layer", [name for name in names() if getattr(find(name), "outputs", ())])
+def test_an_output_without_a_name_is_called_as_its_operator_calls_it(layer: str, written: Written) -> None:
+    operator = find(layer)
+    assert operator is not None
+    for wanted in operator.outputs:
+        _, source = written(
+            f"model M(x: [B, T, 4]) -> (y: [B, 4]) {{ y = mean((x -> cell: {layer}(4)).{wanted}, axis = "
+            f"{1 if wanted == 'y' else 0}) }}"
+        )
+        (targets,) = re.findall(r"(.*) = self\.cell\(x\)", source)
+        assert set(re.findall(r"\w+", targets)) == {wanted, "_"}
 
 
 def test_operators_keep_their_order(built: Built) -> None:
@@ -420,6 +434,20 @@ model M(x: [B, 3, 8, 8]) -> (y: [B, 8, 4, 4]) { y = x -> a: Residual(3) -> b: Re
 """)
     assert "nn.Conv2d(in_channels, channels, 1, stride=stride), nn.BatchNorm2d(channels)" in " ".join(source.split())
     assert load_source(source).Residual(4, 4, stride=3)(torch.zeros(1, 4, 9, 9)).shape == (1, 4, 3, 3)
+
+
+def test_a_block_that_only_some_have_takes_the_statics_of_its_block(written: Written) -> None:
+    """It is there at stride 2 alone, and yet the 2 is the stride, given by name or by place."""
+    for given in ("width, stride = stride", "width, stride"):
+        _, source = written(
+            "block Short(width: int, stride = 1) = Conv(width, 1, stride) -> BatchNorm\n"
+            "block Unit(width: int, stride = 1)(x: [B, C, H, W]) -> [B, width, _, _] {\n"
+            f"  shortcut = x -> if stride != 1 or C != width {{ short: Short({given}) }}\n"
+            "  shortcut + (x -> conv: Conv(width, 3, stride, pad = 1))\n}\n"
+            "model M(x: [B, 4, 8, 8]) -> (y: [B, 8, 2, 2]) {\n"
+            "  y = x -> stem: Short(6) -> a: Unit(8, 2) -> b: Unit(8) -> c: Unit(8, 2)\n}"
+        )
+        assert re.search(r"self.short = Short\(in_channels, .*stride=stride\)", source), source
 
 
 def test_a_layer_that_only_some_have_keeps_its_numbers(written: Written) -> None:

@@ -35,6 +35,19 @@ model M(x: [B, 4, 6], z: [B, 5, 7]) -> (y: [B, 4, 6], w: [B, 5, 7]) {
     assert "def __init__(self, height):" in source
 
 
+def test_a_letter_that_says_nothing_is_no_name(written: Written) -> None:
+    """The last axis of a second input is called after the input."""
+    _, source = written("""
+block Shift(x: [B, C, H, W], time: [B, E]) -> [B, C, H, W] { x + (time -> fc: Linear(C))[:, :, none, none] }
+model M(x: [B, 4, 6, 6], z: [B, 5, 6, 6], time: [B, 7]) -> (y: [B, 4, 6, 6], w: [B, 5, 6, 6]) {
+  y = x -> a: Shift(time = time)
+  w = z -> b: Shift(time = concat(time, time, axis = 1))
+}
+""")
+    assert "def __init__(self, in_channels, time_dim):" in source
+    assert "nn.Linear(time_dim, in_channels)" in source
+
+
 SWIN = """
 block Window(window: int)(x: [B, H, W, C]) -> [B, H, W, C] {
   y = x -> norm: LayerNorm -> [B, (M, window), (N, window), C] => [B, M, N, (window, window, C)]

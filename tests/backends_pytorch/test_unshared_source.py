@@ -61,6 +61,30 @@ def test_a_part_that_one_use_lacks(part: str, written: Callable[..., tuple[Spec,
     compared(spec)
 
 
+#: Loops after another layer.
+LOOPS = {
+    "layers": "rest: repeat count { Linear(width) }",
+    "blocks": "rest: repeat count { Scale(f) }",
+    "by number": "rest: for i in 0..count { Scale(f * i) }",
+    "elements": "rest: repeat count { { norm: LayerNorm -> fc: Linear(width) -> relu } }",
+    "stages of a group": "rest: { Linear(width) -> repeat count { Linear(width) -> tanh } }",
+    "functions": "repeat count { tanh }",
+}
+
+
+@pytest.mark.parametrize("loop", LOOPS.values(), ids=LOOPS)
+def test_a_loop_without_turns_in_one_use(loop: str, written: Callable[..., tuple[Spec, str]]) -> None:
+    spec, source = written(
+        "block Scale(f: float)(x: [B, D]) -> [B, D] { x + f * (x -> fc: Linear(D) -> relu) }\n"
+        "block Stack(width: int, count: int, f: float)(x: [B, C]) -> [B, width] {\n"
+        f"  x -> first: Linear(width) -> {loop} -> last: LayerNorm\n}}\n"
+        "model M(x: [B, 4]) -> (y: [B, 8]) {\n"
+        "  y = x -> a: Stack(6, 0, 0.5) -> b: Stack(8, 2, 0.25) -> c: Stack(8, 3, 0.5)\n}"
+    )
+    assert source.count("class Stack") == 1
+    compared(spec)
+
+
 @pytest.mark.parametrize(
     "number",
     ["n / 8", "n / 8 / 2", "(n + 1) / 16", "1 / n", "min(n / 8, 0.9)", "n * 1.0 / 8", "n / 8 + 1 / 16", "n // 8 + 0.5",

@@ -159,6 +159,8 @@ class Op(Entry):
     root: ClassVar[float | None] = None
     #: What it makes of values that mean something (the kinds are those of `analysis/meaning.py`): (("scores", "probabilities"),).
     turns: ClassVar[tuple[tuple[Kind, Kind], ...]] = ()
+    #: The names of its outputs, where each has one: `.h` selects the output `h`.
+    outputs: ClassVar[tuple[str, ...]] = ()
     #: What people call its result where the author gives no name, and the inputs that are called as its arguments are.
     called: ClassVar[str] = ""
     calls_inputs: ClassVar[bool] = False

@@ -25,11 +25,12 @@ class _Recurrent(Layer):
 
     has_mode = True
     along = "example"
+    outputs = ("y", "h")
     #: Rows of the weights by gate.
     gates: ClassVar[int] = 1
 
     def sequence(self, facts: Facts, x: TensorType, lengths: TensorType | None) -> dict[str, TensorType]:
-        """Checks the sequence and its lengths; the types of `y` and `h`."""
+        """Checks the sequence and its lengths; the types of the outputs."""
         if self.layers > MOST_LAYERS:
             raise Rejected("E0316", f"{self.layers} layers in one {self.name}", f"at most {MOST_LAYERS}")
         need_f32(x, self.name)
@@ -38,7 +39,8 @@ class _Recurrent(Layer):
             need_integer(lengths, "`lengths`")
             need_rank(lengths, 1, 1, "`lengths`", "i64[B]")
             need_equal(facts, lengths.shape[0], x.shape[0], "`lengths` must have one number per example", x)
-        return {"y": x.with_shape(*x.shape[:2], self.hidden * self.directions), "h": self.state_type(x)}
+        y, state = x.with_shape(*x.shape[:2], self.hidden * self.directions), self.state_type(x)
+        return {name: state if at else y for at, name in enumerate(self.outputs)}
 
     @property
     def directions(self) -> int:
@@ -154,6 +156,7 @@ class LSTM(_Recurrent):
     Inputs and outputs as `RNN`, and `c`, of the shape of `h`. `state` is the pair `(h, c)`.
     """
 
+    outputs = ("y", "h", "c")
     gates = 4
     tensor_groups: ClassVar[Mapping[str, tuple[str, ...]]] = {"state": ("h0", "c0")}
     paper = "Hochreiter, Schmidhuber 1997, doi:10.1162/neco.1997.9.8.1735"
@@ -177,7 +180,7 @@ class LSTM(_Recurrent):
             raise Rejected("E0304", "the state of LSTM must be a pair, `state = (h, c)`", "one of the two is missing")
         self.check_state(facts, x, h0)
         self.check_state(facts, x, c0)
-        return {**outputs, "c": self.state_type(x)}
+        return outputs
 
     def parameters(
         self,
