@@ -111,15 +111,15 @@ class Machine:
             found += [(height, name) for number, name in wanted if number in gotos]
         return found
 
-    def resume(self, height: int, nonterminal: str | None, token: int) -> None:
-        """Cut the stack to `height`, put a hole there (or nothing), and continue with the token of that index."""
+    def resume(self, height: int, nonterminal: str | None, token: int, value: Any = HOLE) -> None:
+        """Cut the stack to `height`, put a hole there (`value`; or nothing), and continue with the token of that index."""
         start = self.starts[height] if height < len(self.starts) else self.tokens[token].start
         for stack in (self.states, self.values, self.starts, self.ends, self.levels):
             del stack[height:]
         while self.brackets and self.brackets[-1][1] >= height:
             self.brackets.pop()
         if nonterminal is not None:
-            self._push(self.tables.gotos[self.states[-1]][self.tables.nonterminal[nonterminal]], HOLE, start, start, 0)
+            self._push(self.tables.gotos[self.states[-1]][self.tables.nonterminal[nonterminal]], value, start, start, 0)
             self.last = -1
         self.at = token
 

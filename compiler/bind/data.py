@@ -57,7 +57,8 @@ def bind_data(definition: Definition, report: Report, root: FileScope, name: str
     """The data set that a section describes, under the name it has in the root file."""
     before = len(report.errors)
     found, spoiled = DataBinder(definition, report, root, name).run()
-    return ReadData(found, len(report.errors) == before, spoiled)
+    cracked = definition.node.span.start in definition.scope.cracked
+    return ReadData(found, len(report.errors) == before and not cracked, spoiled)
 
 
 class DataBinder:
@@ -71,8 +72,8 @@ class DataBinder:
         self.sizes: dict[str, int | None] = {}
         self.columns: dict[str, Span] = {}  # by which records are divided
 
-    def run(self) -> tuple[DataSet, frozenset[str]]:
-        """What there is of the section, and the names of the fields with mistakes."""
+    def run(self) -> tuple[DataSet, frozenset[str] | None]:
+        """What there is of the section, and the names of the fields with mistakes (None: they are not known)."""
         section = self.reader.section(
             "data", self.node.entries, self.node.name.span, DATA.forms, lets=True, fields=True
         )
@@ -113,6 +114,11 @@ class DataBinder:
             lengths=self.sizes,
             span=self.node.name.span,
         )
+        scope = self.reader.scope
+        if self.node.span.start in scope.cracked:
+            return found, None if scope.keyless else frozenset(
+                spoiled | (scope.unread - {field.name for field in fields})
+            )
         return found, frozenset(spoiled)
 
     # ---- keys ----------------------------------------------------------------------------------------------------------

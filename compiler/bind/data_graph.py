@@ -144,7 +144,7 @@ class DataGraph:
     def _name(self, node: syntax.Ref) -> int | _SourceRecord:
         if node.name == "source":
             return SOURCE
-        if node.name in self.broken:
+        if node.name in self.broken or (node.name not in self.names and self.reader.scope.hides(node.name)):
             raise Abandoned
         if node.name not in self.names:
             near = nearest(node.name, ["source", *self.names])

@@ -244,7 +244,7 @@ class ExportBinder:
         definitions = [net.definition for net in self.nets.get(name, ()) if net.definition is not None]
         if len(definitions) != 1 or section.value("model") is not None:
             return
-        known = mentioned(definitions[0].node)
+        known = mentioned(definitions[0])
         for key in ("inputs", "outputs"):
             node = section.value(key)
             for value, span in self._names(node, f"{key} = [logits]") if node is not None else ():

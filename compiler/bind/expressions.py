@@ -183,7 +183,7 @@ class Expressions:
         if net.name:
             environment.bind(net.name, POISON, net.span)
             return
-        names = {"model", *mentioned(net.definition.node)} if net.definition is not None else {"model"}
+        names = {"model", *mentioned(net.definition)} if net.definition is not None else {"model"}
         for name in names - set(environment.bindings):
             environment.bind(name, POISON, net.span)
 

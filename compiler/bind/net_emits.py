@@ -15,8 +15,9 @@ from ..messages import training as errors
 from ..messages.diagnostics import Failed
 from ..messages.names import nearest
 from ..messages.source import Span
-from ..text import syntax, top_level
-from ..text.node import Node
+from ..resolve.definitions import Definition
+from ..text import syntax
+from ..text.node import Node, children
 from .expression_values import with_emits
 
 
@@ -96,9 +97,18 @@ def mentions(node: Any, name: str) -> bool:
             return False
 
 
-def mentioned(node: top_level.Model) -> set[str]:
-    """The names that a model may give a recipe: its outputs, inputs, and what its statements bind."""
+def mentioned(definition: Definition) -> set[str]:
+    """The names that a model may give a recipe: its outputs, inputs, what its statements bind, and what blocks emit."""
+    node = definition.node
     found = {decl.name.text for decl in signature_of(node).inputs}
     if isinstance(node.outs, syntax.Decls):
         found |= {decl.name.text for decl in node.outs.items}
+    scope = definition.scope
+    blocks = [each for each in (*scope.definitions.values(), *scope.imported.values()) if isinstance(each, Definition)]
+    stack: list[Node] = [node, *(each.node for each in blocks if each.kind == "block")]
+    while stack:
+        part = stack.pop()
+        if isinstance(part, syntax.Emit):
+            found.add(part.name.text)
+        stack += children(part)
     return found | bound_in(node.body)

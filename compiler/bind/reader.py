@@ -169,7 +169,7 @@ class Reader:
     def missing(self, section: Section, name: str, example: str, *, of: str = "", at: Span | None = None) -> None:
         """Reports a required key, together with the others that the section lacks; unless a misspelled one was taken for it.
         `of` is what the section is called in the message, `at` its place."""
-        if name in section.meant:
+        if self._meant(section, name):
             return
         owner, span = of or section.name, at or section.span
         lacking = self._lacking.setdefault(span, {})
@@ -183,8 +183,12 @@ class Reader:
 
     def lacks(self, section: Section, name: str, diagnostic: Diagnostic) -> None:
         """Reports what is lacking in words of its own, unless a misspelled key was taken for it."""
-        if name not in section.meant:
+        if not self._meant(section, name):
             self.report.add(diagnostic)
+
+    def _meant(self, section: Section, name: str) -> bool:
+        """Whether a key that is misspelled, or in a line that could not be read, may be this one."""
+        return name in section.meant or self.scope.hides(name)
 
     # ---- static values -----------------------------------------------------------------------------------------------
 

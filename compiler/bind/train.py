@@ -381,6 +381,8 @@ def watch(reader: Reader, node: syntax.Pipe, figures: Figures) -> Watched:
     if splits is not None and split not in splits:
         raise Failed(training_errors.no_split(node.value.span, split, figures.data.dataset.name))
     known = list(dict.fromkeys([*figures.terms, *figures.metrics]))
+    if name not in known and reader.scope.hides(name):
+        raise Abandoned
     if name not in known:
         raise Failed(training_errors.unknown_figure(node.span, f"{split}.{name}", nearest(name, known), known))
     if evaluation is None:

@@ -36,7 +36,8 @@ def bind_weights(state: State, definition: Definition, name: str) -> WeightMap |
             reader.attempt(lambda item=item, theirs=theirs: _correspond(item, theirs))
             rules.append(WeightRule(ours=item.ours.value, theirs=theirs, span=item.ours.span))
     model = reader.attempt(lambda: _model(state, definition, node))
-    if model is not None:
+    cracked = node.span.start in definition.scope.cracked
+    if model is not None and not cracked:
         missing = _unproduced(state, model, section.rules)
         if len(report.errors) == before:
             if missing and rules:

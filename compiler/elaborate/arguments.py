@@ -12,7 +12,9 @@ and for `x -> dropout(0.1)`, whose class has the field `p: Share` and one tensor
 
 from __future__ import annotations
 
+from collections.abc import Callable as Function
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from ..catalogue.arguments import read
@@ -55,21 +57,32 @@ def evaluate_arguments(
         return positional, keyword, spans
     kinds = argument_kinds(target)
     order = list(kinds)
+
+    def by_name(item: syntax.Kwarg) -> None:
+        name = item.name.text
+        if name in spans:
+            raise Failed(application_errors.argument_twice(target.spelled, name, item.span))
+        spans[name] = item.span
+        keyword[name] = evaluate_argument(context, item.value, kinds.get(name, "init" if name == "init" else ""))
+
+    def by_position(item: syntax.Pipe, count: int) -> None:
+        at = count + len(target.positional)
+        kind = kinds[order[at]] if at < len(order) else ""
+        # The tensors of a function come first; a dtype or init written there is found by its table.
+        if not kind.startswith(("DType", "Init")) and isinstance(item, syntax.Ref):
+            kind = next((k for k in kinds.values() if k.startswith("DType") and item.name in DTYPES), kind)
+        spans[f"#{count}"] = item.span
+        positional.append(evaluate_argument(context, item, kind))
+
+    actions: list[Function[[], None]] = []
+    count = 0
     for item in args.items:
         if isinstance(item, syntax.Kwarg):
-            name = item.name.text
-            if name in keyword:
-                raise Failed(application_errors.argument_twice(target.spelled, name, item.span))
-            keyword[name] = evaluate_argument(context, item.value, kinds.get(name, "init" if name == "init" else ""))
-            spans[name] = item.span
+            actions.append(partial(by_name, item))
         else:
-            at = len(positional) + len(target.positional)
-            kind = kinds[order[at]] if at < len(order) else ""
-            # The tensors of a function come first; a dtype or init written there is found by its table.
-            if not kind.startswith(("DType", "Init")) and isinstance(item, syntax.Ref):
-                kind = next((k for k in kinds.values() if k.startswith("DType") and item.name in DTYPES), kind)
-            spans[f"#{len(positional)}"] = item.span
-            positional.append(evaluate_argument(context, item, kind))
+            actions.append(partial(by_position, item, count))
+            count += 1
+    context.all_of(*actions)
     return positional, keyword, spans
 
 

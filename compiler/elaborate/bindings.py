@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from ..catalogue.ops import find
@@ -103,8 +104,8 @@ def accumulate(context: Context, statement: syntax.Accum) -> Any:
     assert isinstance(statement.target, syntax.Ref), "the parser refuses other targets"
     name = statement.target.name
     try:
-        left = context.evaluate(statement.target)
-        right = context.evaluate(statement.value)
+        sides = (statement.target, statement.value)
+        left, right = context.all_of(*(partial(context.evaluate, side) for side in sides))
         if is_tensor(left) or is_tensor(right):
             operator = find("plus")
             assert operator is not None

@@ -162,11 +162,11 @@ def _parts(branch: Branch) -> list[syntax.Statement]:
 
 def _acts(node: syntax.If) -> bool:
     """Whether a branch does something other than to bind names."""
-    return bool(_forbidden(node))
+    return bool(_forbidden(node)) or any(isinstance(part, syntax.Gap) for part in _parts(node))
 
 
 def ends_in_value(branch: Branch) -> bool:
     if isinstance(branch, syntax.If):
         return ends_in_value(branch.then) and ends_in_value(branch.orelse)
     last = branch.statements[-1] if branch is not None and branch.statements else None
-    return ends_in_value(last) if isinstance(last, syntax.If) else isinstance(last, syntax.Pipe)
+    return ends_in_value(last) if isinstance(last, syntax.If) else isinstance(last, syntax.Pipe | syntax.Gap)

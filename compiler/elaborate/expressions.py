@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, cast
 
 from ..catalogue.ops import find
@@ -62,7 +63,7 @@ def evaluate(context: Context, node: syntax.Pipe) -> Any:
         case syntax.Ref():
             return read(context, node)
         case syntax.List() | syntax.Tuple():
-            return tuple(evaluate(context, item) for item in node.items)
+            return tuple(context.all_of(*(partial(evaluate, context, item) for item in node.items)))
         case syntax.Attr():
             return attribute(context, node)
         case syntax.Call():
@@ -129,14 +130,17 @@ def _refuse_label(context: Context, name: str, span: Span) -> None:
 
 
 def operate(context: Context, node: syntax.Binary) -> Any:
-    left = operand(context, node.left)
-    if node.op in ("and", "or") and not is_tensor(left):
-        value = static_truth(context, left, node.left.span)
-        if value is (node.op == "or"):
-            return value
-        right = evaluate(context, node.right)
-        return static_truth(context, right, node.right.span) if not is_tensor(right) else right
-    right = operand(context, node.right)
+    if node.op in ("and", "or"):
+        left = operand(context, node.left)
+        if not is_tensor(left):
+            value = static_truth(context, left, node.left.span)
+            if value is (node.op == "or"):
+                return value
+            right = evaluate(context, node.right)
+            return static_truth(context, right, node.right.span) if not is_tensor(right) else right
+        right = operand(context, node.right)
+    else:
+        left, right = context.all_of(*(partial(operand, context, side) for side in (node.left, node.right)))
     if is_tensor(left) or is_tensor(right):
         operator = find(BINARY[node.op]) if node.op in BINARY else None
         if operator is None:
@@ -239,6 +243,8 @@ def part(context: Context, found: SubInstance, node: syntax.Attr) -> Any:
                 instance.path, ".".join(names), known, node.name.span, nearest(names[-1], known)
             )
         )
+    if instance.body is None and context.state.failures:  # a statement that was left may have applied it
+        raise Abandoned
     if instance.body is None:
         raise Failed(application_errors.not_applied_yet(instance.path, node.span))
     return part_of_block(context, found, instance.body, node)
@@ -348,7 +354,8 @@ def call(context: Context, node: syntax.Call) -> Any:
     if not isinstance(callee, syntax.Ref):
         raise Failed(foreign.call_of_no_name(context, node))
     if callee.name in STATIC_FUNCTIONS and not any(isinstance(item, syntax.Kwarg) for item in node.args.items):
-        values = [evaluate(context, item) for item in node.args.items if not isinstance(item, syntax.Kwarg)]
+        items = [item for item in node.args.items if not isinstance(item, syntax.Kwarg)]
+        values = context.all_of(*(partial(evaluate, context, item) for item in items))
         if not any(is_tensor(value) for value in values):
             return guarded(node.span, call_static, callee.name, values)
         target = context.environment.callable(callee.name, callee.span)

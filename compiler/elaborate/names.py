@@ -60,6 +60,8 @@ class _Names:
                 self._value(node)
             case syntax.Attr(value=syntax.Ref()) | syntax.Shape() | syntax.Ascribe() | syntax.Rearrange():
                 pass  # a part of something, or sizes, which the shape itself may name
+            case syntax.Gap():
+                pass  # what it may define is known to the file
             case syntax.Init():
                 pass  # its selectors are paths
             case syntax.Call(callee=syntax.Ref() as callee):
@@ -100,7 +102,7 @@ class _Names:
         self._with({item.name.text for item in items if isinstance(item, syntax.Kwarg)}).visit(node.body)
 
     def _value(self, node: syntax.Ref) -> None:
-        if node.name in self.own or node.name in DTYPES:
+        if node.name in self.own or node.name in DTYPES or node.name == "training":
             return
         with self.context.state.reporting():
             self.context.environment.lookup(node.name, node.span)
@@ -194,7 +196,7 @@ def bound_in(node: Node) -> set[str]:
     stack = [node]
     while stack:
         part = stack.pop()
-        if isinstance(part, (syntax.Bind, syntax.Accum, syntax.Scan)):
+        if isinstance(part, (syntax.Bind, syntax.Accum, syntax.Scan, syntax.Gap)):
             found.update(names_of(part.target))
         stack += children(part)
     return found

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Callable as Function
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -74,6 +75,23 @@ class Context:
                 raise
         if self.state.failures > before:
             self.environment.mark_read(statement)
+
+    def all_of(self, *actions: Function[[], Any]) -> list[Any]:
+        """What each of several independent parts of an expression gives. One with a mistake does not hide the mistakes of the
+        others: the first is raised (Failed or Abandoned), the others are reported here."""
+        values: list[Any] = []
+        first: Failed | Abandoned | None = None
+        for action in actions:
+            try:
+                values.append(action())
+            except (Failed, Abandoned) as mistake:
+                if first is None:
+                    first = mistake
+                elif isinstance(mistake, Failed):
+                    self.state.report.add(self.state.located(mistake.diagnostic))
+        if first is not None:
+            raise first
+        return values
 
     def with_scope(self, scope: Scope) -> Context:
         return Context(self.state, self.builder, self.environment, scope)

@@ -9,7 +9,7 @@ from ..messages import bodies as bodies_errors
 from ..messages import control as control_errors
 from ..messages import parameters as parameters_errors
 from ..messages import shapes as shapes_errors
-from ..messages.diagnostics import Failed
+from ..messages.diagnostics import Abandoned, Failed
 from ..sizes.dims import Dim, Size
 from ..text import syntax
 from . import branches, initializers, scans
@@ -18,7 +18,7 @@ from .modes import static_truth
 from .nodes import as_tensor, is_size
 from .shapes import assume, static_names
 from .state import Context
-from .values import SymbolicTensor
+from .values import POISON, SymbolicTensor
 
 
 def run_statement(context: Context, statement: syntax.Statement, *, final: bool) -> Any:
@@ -37,6 +37,9 @@ def run_statement(context: Context, statement: syntax.Statement, *, final: bool)
             context.builder.emits.append(Result(name=statement.name.text, value=context.builder.use(tensor)))
         case syntax.Scan():
             scans.run(context, statement, run_statement)
+        case syntax.Gap():  # its mistake of syntax is reported
+            left_out(context, statement)
+            raise Abandoned
         case syntax.If():
             return branches.run(context, statement, run_statement, final=final)
         case _:
@@ -47,6 +50,14 @@ def run_statement(context: Context, statement: syntax.Statement, *, final: bool)
     if final:
         raise Failed(bodies_errors.no_result(statement.span, names_of(getattr(statement, "target", None))))
     return None
+
+
+def left_out(context: Context, statement: syntax.Gap) -> None:
+    """A statement with a mistake of syntax: what it may have bound is unknown, which is every value where that cannot be read."""
+    bindings = context.environment.bindings
+    for name in list(bindings) if statement.nameless else names_of(statement.target):
+        if name not in bindings or not bindings[name].is_size:
+            context.environment.bind(name, POISON, statement.span)
 
 
 def require(context: Context, node: syntax.Pipe, message: syntax.String | None) -> None:

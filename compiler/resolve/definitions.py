@@ -152,15 +152,23 @@ class FileScope:
     incomplete: bool = False
     #: Items are missing, for they have mistakes of syntax; what they may define is in `broken`.
     damaged: bool = False
-    nameless: bool = False  # one of them has a name that could not be read
+    unread: frozenset[str] = frozenset()  # the words of what could not be read
+    cracked: frozenset[int] = frozenset()  # the places of the items that lack a part
+    keyless: bool = False  # the name of a key or binding could not be read
+    nameless: bool = False  # one of the items has a name that could not be read
     places: dict[str, Span] = field(default_factory=dict[str, Span])
 
     def lookup(self, name: str) -> Definition | ParamSlot | None:
         """What a name of the file means; Abandoned when the file it would come from could not be read."""
         found = self.definitions.get(name) or self.params.get(name) or self.imported.get(name)
-        if found is None and (self.incomplete or name in self.broken or (self.nameless and not is_table_name(name))):
+        nameless = (self.nameless or self.keyless) and not is_table_name(name)
+        if found is None and (self.incomplete or name in self.broken or nameless):
             raise Abandoned
         return found
+
+    def hides(self, name: str) -> bool:
+        """Whether a key or field of that name may be in what could not be read."""
+        return self.keyless or name in self.unread
 
     def candidates(self) -> list[str]:
         """All names of the file, for suggestions."""

@@ -14,10 +14,10 @@ from typing import Any, TypeVar, cast
 from ..ir.expand import parameters
 from ..ir.model import Spec
 from ..text import syntax, top_level
-from ..text.node import Node
+from ..text.node import Node, rebuilt
 from ..text.printer import print_expression, print_file
 from .definitions import statics_in
-from .flatten import flatten, rebuilt
+from .flatten import flatten
 from .project import Project
 
 N = TypeVar("N")

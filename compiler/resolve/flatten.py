@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 from ..catalogue.ops import find
 from ..messages import resolve as errors
@@ -19,15 +19,13 @@ from ..messages.diagnostics import Failed
 from ..messages.source import Span
 from ..sizes.statics import Quantity
 from ..text import syntax, top_level
-from ..text.node import Node
+from ..text.node import Node, rebuilt
 from .definitions import Callable, Definition, FileScope, ParamSlot, snake
 from .idle_overrides import words
 from .levels import names_of
 from .parameters import value_of
 from .project import Project
 from .settings import SettingValue
-
-N = TypeVar("N")
 
 
 def flatten(project: Project) -> top_level.File:
@@ -62,12 +60,6 @@ def literal(value: Any, span: Span) -> syntax.Pipe:
         return syntax.Unary(span, "-", positive)
     assert isinstance(value, tuple), f"no static value: {value!r}"
     return syntax.List(span, tuple([literal(item, span) for item in cast("tuple[Any, ...]", value)]))
-
-
-def rebuilt(node: N, **changes: object) -> N:
-    """A copy of a node with some fields changed."""
-    values = {name: getattr(node, name) for name in cast(Node, node).__match_args__}
-    return type(node)(**(values | changes))
 
 
 class _Flattener:

@@ -84,7 +84,8 @@ class Loader:
         remains = self.remains.get(place.real)
         if remains is None:
             return None
-        scope = FileScope(place.shown, remains.file, self.report, damaged=True, nameless=remains.nameless)
+        scope = FileScope(place.shown, remains.file, self.report, damaged=remains.lost, nameless=remains.nameless)
+        scope.unread, scope.keyless, scope.cracked = remains.missing, remains.keyless, remains.cracked
         scope.broken |= remains.missing.difference(operators(), STATIC_FUNCTIONS, CONSTANTS)
         self._fill(scope, place, remains.file)
         self.scopes.append(scope)

@@ -13,7 +13,7 @@ from ..messages.diagnostics import Abandoned, Diagnostic, Failed
 from ..messages.names import nearest
 from ..messages.source import Span
 from ..text import syntax, top_level
-from ..text.node import Node
+from ..text.node import rebuilt
 from .definitions import Definition, FileScope, ParamSlot, statics_of
 
 SECTIONS = ("train", "export", "search")
@@ -67,7 +67,7 @@ class Finder:
         try:
             return self._find(path, bare)
         except Failed:
-            if self.scope.damaged:
+            if self.scope.damaged or any(self.scope.hides(name.text) for name in path.names[-1:]):
                 raise Abandoned from None
             raise
 
@@ -177,12 +177,7 @@ def with_key(definition: Definition, keys: tuple[str, ...], setting: SettingValu
     """The section with one key set; a subsection that is not there yet is added. Raises Failed (E0301)."""
     names = path.names[-len(keys) :]
     entries = _set_entry(definition.node.entries, names, setting)
-    return replace(definition, node=_rebuilt(definition.node, entries=entries))
-
-
-def _rebuilt(node: Node, **changes: object) -> Node:
-    values = {name: getattr(node, name) for name in node.__match_args__}
-    return type(node)(**(values | changes))
+    return replace(definition, node=rebuilt(definition.node, entries=entries))
 
 
 def _set_entry(entries: top_level.Entries, names: tuple[syntax.Name, ...], setting: SettingValue) -> top_level.Entries:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar, cast, dataclass_transform
+from typing import Any, ClassVar, TypeVar, cast, dataclass_transform
 
 from ..messages.source import Span
+
+N = TypeVar("N")
 
 
 class _NodeType(type):
@@ -37,6 +39,12 @@ class Node(metaclass=_NodeType):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in self.__match_args__)})"
+
+
+def rebuilt(node: N, **changes: object) -> N:
+    """A copy of a node with some fields changed."""
+    values = {name: getattr(node, name) for name in cast(Node, node).__match_args__}
+    return type(node)(**(values | changes))
 
 
 def children(node: Node) -> Iterator[Node]:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from bisect import bisect_right
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast, get_args
 
@@ -15,7 +12,7 @@ from ..messages.diagnostics import Diagnostic
 from ..messages.source import Source, Span
 from . import syntax as s
 from . import top_level
-from .brackets import HEADER
+from .remains import Remains, Skipped, remains
 from .tree_builder import TreeBuilder
 
 if TYPE_CHECKING:
@@ -28,16 +25,6 @@ def parse(source: Source) -> tuple[top_level.File | None, list[Diagnostic]]:
     return file, diagnostics
 
 
-@dataclass(frozen=True)
-class Remains:
-    """What is left of a text with mistakes: the items that have none. What the rest may define is in `missing`; with
-    `nameless` a definition whose name could not be read is among it."""
-
-    file: top_level.File
-    missing: frozenset[str]
-    nameless: bool
-
-
 def parse_remains(source: Source) -> tuple[top_level.File | None, Remains | None, list[Diagnostic]]:
     """As `parse`; where there are mistakes, also the items that they do not touch."""
     value, comments, diagnostics, skipped = _run_all(source, "start")
@@ -45,43 +32,7 @@ def parse_remains(source: Source) -> tuple[top_level.File | None, Remains | None
     whole = Span(source.name, 0, len(source.text))
     if not diagnostics:
         return top_level.File(whole, version, items, comments), None, []
-    skipped = [(start + len(found[0]), end) for start, end in skipped if (found := _BLANK.match(source.text, start))]
-    places = [(d.span.start, d.span.end) for d in diagnostics]
-    holes = [*skipped, *(place for place in places if not any(a <= place[0] < b for a, b in skipped))]
-    ordered = sorted(items, key=lambda item: item.span.start)
-    starts = [item.span.start for item in ordered]
-    hurt: set[int] = set()
-    for start, end in holes:
-        first = max(bisect_right(starts, start) - 1, 0)
-        touched = [n for n in range(first, bisect_right(starts, max(end - 1, start))) if ordered[n].span.end > start]
-        if not touched and not HEADER.match(source.text, start):
-            touched = [
-                bisect_right(starts, start) - 1
-            ]  # a brace too many closes an item before the place where it is seen
-        hurt.update(touched)
-    sound = [item for n, item in enumerate(ordered) if n not in hurt]
-    rest, at = "", 0
-    for item in sound:
-        rest, at = f"{rest}{source.text[at : item.span.start]}\n", item.span.end
-    rest += source.text[at:]
-    file = top_level.File(whole, version, tuple(sound), ())
-    return None, Remains(file, _defined(rest), _NAMELESS.search(rest) is not None), diagnostics
-
-
-#: What may define names of a file in a text that could not be read: the word behind a keyword, an import, and the
-#: beginning of a line that is not indented (its keyword may be what is misspelled).
-_DEFINES = (
-    re.compile(r"\b(?:param|block|model|data|weights|train|variant)\s+(\w+)"),
-    re.compile(r"\bimport\b(.*)"),
-    re.compile(r"^\W{0,3}((?:\w+[^\S\n]*){1,3})", re.MULTILINE),
-)
-_BLANK = re.compile(r"[\s;]*")
-_NAMELESS = re.compile(r"^(?:override )?(?:param|block|model|data|weights)\b(?!\s*[^\W\d])", re.MULTILINE)
-
-
-def _defined(text: str) -> frozenset[str]:
-    parts = [part for pattern in _DEFINES for part in pattern.findall(text)]
-    return frozenset(word for part in parts for word in re.findall(r"\w+", part))
+    return None, remains(source, version, items, skipped, diagnostics), diagnostics
 
 
 def parse_pipe(source: Source) -> tuple[s.Pipe | None, list[Diagnostic]]:
@@ -144,9 +95,7 @@ def _run(source: Source, start: str) -> tuple[Any, tuple[top_level.Comment, ...]
     return _run_all(source, start)[:3]
 
 
-def _run_all(
-    source: Source, start: str
-) -> tuple[Any, tuple[top_level.Comment, ...], list[Diagnostic], list[tuple[int, int]]]:
+def _run_all(source: Source, start: str) -> tuple[Any, tuple[top_level.Comment, ...], list[Diagnostic], list[Skipped]]:
     """Value, comments, mistakes, and the parts that were left out."""
     tables = load()
     builder = TreeBuilder(source.name, tables)
@@ -169,5 +118,5 @@ def _run_all(
         ]
         items = [part for part in parts if isinstance(part, get_args(top_level.Item))]
         stopped = max((item.span.end for item in items), default=0)
-        return (None, items), comments, diagnostics, [*skipped, (stopped, len(source.text))]
+        return (None, items), comments, diagnostics, [*skipped, Skipped(stopped, len(source.text), "item")]
     return (None if value is HOLE else value), comments, diagnostics, skipped

@@ -16,6 +16,7 @@ from ..messages import syntax as errors
 from ..messages.diagnostics import Diagnostic, Label
 from ..messages.source import Source, Span
 from .brackets import CLOSERS, HEADER, OPENERS, Brackets
+from .remains import Skipped, gap
 
 MOST_ERRORS = 20
 ITEMS = (
@@ -50,7 +51,7 @@ class Recovery:
         self.stopped_at = -1  # token index of the error before
         self.tries = 0  # how often reading stopped there
         self.leftovers = False  # were such lines left out?
-        self.skipped: list[tuple[int, int]] = []  # what was skipped to continue
+        self.skipped: list[Skipped] = []  # to continue
         self.unclosed: set[int] = set()  # positions of brackets that were reported as never closed
         by_symbol: dict[int, list[str]] = {}
         for text, number in tables.symbols.items():
@@ -146,8 +147,12 @@ class Recovery:
 
     def _resume(self, machine: Machine, height: int, nonterminal: str, index: int) -> None:
         start = machine.starts[height] if height < len(machine.starts) else machine.tokens[machine.at].start
-        self.skipped.append((start, machine.tokens[index].start))
-        machine.resume(height, nonterminal, index)
+        end = machine.tokens[index].start
+        self.skipped.append(Skipped(start, end, nonterminal))
+        if nonterminal == "stmt":
+            machine.resume(height, nonterminal, index, gap(self.source, start, end))
+        else:
+            machine.resume(height, nonterminal, index)
 
     def _lacks_opener(self, lines: Brackets, index: int, start: int, indent: int, machine: Machine) -> bool:
         """`metrics acc = f(a) }`: the brace at the end closes what was never opened, because the section continues below."""
@@ -179,7 +184,7 @@ class Recovery:
         if not machine.brackets:
             return None
         tokens = machine.tokens
-        brackets = Brackets(self.source, tokens, self.unclosed, self.skipped)
+        brackets = Brackets(self.source, tokens, self.unclosed, [skipped[:2] for skipped in self.skipped])
         innermost, _ = machine.brackets[-1]
         first = machine.at  # of its line
         while first > 0 and tokens[first].kind != NEWLINE and not brackets.begins_line(first):

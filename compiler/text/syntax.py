@@ -347,6 +347,16 @@ class If(Node):
     orelse: Body | If | None
 
 
+class Gap(Node):
+    """A statement with a mistake of syntax; such a body is checked as far as it can be read, and never printed. `target` has
+    the names that it may bind (any, if it is `nameless`), `words` all that it may read."""
+
+    span: Span
+    target: List
+    words: List
+    nameless: bool
+
+
 class Body(Node):
     span: Span
     statements: tuple[Statement, ...]
@@ -374,4 +384,4 @@ Pipe: TypeAlias = (
     | Pipeline
     | LabelledValue
 )
-Statement: TypeAlias = Bind | Accum | Require | Init | Emit | Scan | If | Pipe
+Statement: TypeAlias = Bind | Accum | Require | Init | Emit | Scan | If | Gap | Pipe

@@ -97,6 +97,9 @@ class Mistake(NamedTuple):
 
 MISTAKES = {
     "syntax of the model": Mistake("E0101", "probs  = logits -> softmax", "probs  = logits ->"),
+    "target": Mistake("E0103", "  flat   = image", "  flat[0] = image"),
+    "syntax of a search": Mistake("E0101", "trials = 4, seed", "trials = 4 seed"),
+    "syntax of weights": Mistake("E0101", '<- "stem.bias"', '<- <- "stem.bias"'),
     "syntax of a block": Mistake("E0101", "x -> tanh", "x -> )"),
     "syntax of data": Mistake("E0101", "seed = 0)\n  where", "seed = = 0)\n  where"),
     "syntax of train": Mistake("E0101", "norm(1.0)", "= norm(1.0)"),
@@ -170,7 +173,7 @@ TRAIN = (
 )  # fmt: skip
 
 #: What cannot be known while another mistake is there: gradients, parameters and sizes of what has a mistake itself, names of
-#: data that is not there, and everything in a declaration or section whose text is not of the language.
+#: data that is not there, and what is in a line whose text is not of the language.
 UNKNOWN = {
     **{name: ("size of the model", "selector of a group", "selector of freeze", "gradient") for name in MODEL},
     **{name: ("gradient",) for name in (*DATA, *TRAIN)},
@@ -182,14 +185,37 @@ UNKNOWN = {
     "dtype of an input": ("rule of a map",),
     "layer of another model": ("rule of a map",),
     "draw": ("draws",),
-    "syntax of the model": (*MODEL, "name in the loss", "name in a metric", "selector of a group", "selector of freeze",
-        "input of an export", "output of an export", "draw", "draws", "gradient"),
-    "syntax of a block": ("size of the model", "selector of a group", "selector of freeze", "gradient", "draw"),
-    "syntax of data": (*DATA, "name in the loss", "name in a metric", "draw", "gradient"),
-    "syntax of train": (*TRAIN, "argument of the model", "input of an export", "output of an export", "key of export",
-        "method", "objective", "draw", "draws", "gradient"),
-    "syntax of an export": ("input of an export", "output of an export", "key of export", "draw"),
+    "syntax of data": ("split", "gradient"),  # of one line, like the next ones
+    "syntax of a search": ("method",),
+    "syntax of weights": ("rule of a map", "foreign tensor"),
+    "syntax of train": ("clip", "gradient"),
+    "syntax of an export": ("input of an export", "key of export"),
 }  # fmt: skip
+
+
+BODIES = {
+    "operands": ("y = (x -> Lineer(4)) + (x -> Linear(4) -> Linear(3, biass = true))", {"Lineer", "biass"}),
+    "a mistaken value and an operand": ("h = x -> Lineer(4)\n  y = h + (x -> Linear(4) -> flatten(start = 9))", {"Lineer", "axis 9"}),
+    "both sides of `+=`": ("y = x\n  z = x -> Lineer(4)\n  y = z\n  y += x -> softmax(axis = 7)", {"Lineer", "axis"}),
+    "arguments": ("y = concat(x -> Lineer(4), x -> softmax(axis = 7), axis = oops)", {"Lineer", "axis", "oops"}),
+    "arguments of a static function": ("y = x -> Linear(max(aa, bb))", {"aa", "bb"}),
+    "parts of a list": ("[y, z] = [x -> Lineer(4), x -> Liinear(4)]", {"Lineer", "Liinear"}),
+    "statements around one of wrong syntax": ("a = x -> rellu\n  h = x -> Linear(4 4)\n  y = h -> siggmoid", {"rellu", "comma", "siggmoid"}),
+    "a name that a line of wrong syntax binds again": ("h = x -> Linear(5)\n  h = h -> -> relu\n  y = h -> [B, 4]", {"missing"}),
+    "a statement that may bind anything": ("h = x -> Linear(5)\n   = h -> relu\n  y = h -> [B, 4]", {"unexpected"}),
+    "an `if` of which one branch cannot be read": ("if 1 > 0 { y = x -> -> relu } else { y = x }", {"missing"}),
+    "a `scan` that cannot be read": ("y = scan(axis = 1, t = x, c = carry(zeros([B]))) {\n    c = c + + t\n    c\n  }", {"value"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "words"), BODIES.values(), ids=BODIES)
+def test_mistakes_of_one_body(body: str, words: set[str], tmp_path: Path) -> None:
+    """One message for each word, and no other."""
+    path = tmp_path / "spec.dlspec"
+    path.write_text(f"dlspec 1\nmodel M(x: [B, 4]) -> (y: [B, 4]) {{\n  {body}\n}}\n", "utf-8")
+    found = [f"{each.message} {each.label}" for each in check(path).report.errors]
+    assert len(found) == len(words), found
+    assert all(any(word in text for text in found) for word in words), found
 
 
 def said(names: tuple[str, ...], folder: Path) -> list[str] | None:
