@@ -27,12 +27,15 @@ NOTATION: dict[str, dict[str, str]] = {
 def verify_data(data: DataSet) -> list[Fault]:
     """What is illegal in a `data` section on its own, as an exported file holds it: its nodes, their arguments, and what each is
     applied to."""
-    return data_faults("data", data) or node_faults("data", data)
+    return data_faults("data", data) or node_faults("data", data, with_paths=False)
 
 
-def node_faults(place: str, data: DataSet) -> list[Fault]:
-    """What is illegal in the source and the nodes of a section whose references all resolve."""
-    wrong = wrong_use(SOURCES, data.source.name, data.source.args)
+def node_faults(place: str, data: DataSet, *, with_paths: bool = True) -> list[Fault]:
+    """What is illegal in the source and the nodes of a section whose references all resolve. An exported file is without
+    the paths of the files that its model was trained on."""
+    entry = SOURCES.get(data.source.name)
+    paths = [name for name, kind, _ in entry.arguments if kind == "Path"] if entry is not None else []
+    wrong = wrong_use(SOURCES, data.source.name, data.source.args, () if with_paths else paths)
     found = [Fault(f"{place}, source", wrong)] if wrong is not None else []
     for node in data.nodes:
         if node.op in DATA_NODES:

@@ -10,9 +10,11 @@ from ..catalogue.entry import MISSING, Entry
 from ..messages.statics import StaticError
 
 
-def wrong_arguments(kind: type[Entry], given: Mapping[str, Any], *, complete: bool = False) -> str | None:
+def wrong_arguments(
+    kind: type[Entry], given: Mapping[str, Any], *, complete: bool = False, apart: Collection[str] = ()
+) -> str | None:
     """What is wrong with the static arguments of an entry, `init` apart; None when nothing is. `complete`: defaults are
-    written down too."""
+    written down too. Those that are set `apart` may hold anything."""
     declared = {name: (annotation, default) for name, annotation, default in kind.arguments if name != "init"}
     for name in given:
         if name not in declared:
@@ -21,22 +23,18 @@ def wrong_arguments(kind: type[Entry], given: Mapping[str, Any], *, complete: bo
         if name not in given:
             if complete or default is MISSING:
                 return f"the argument `{name}` is missing"
-            continue
-        try:
-            read(annotation, given[name])
-        except (ValueError, StaticError) as error:
-            return f"the argument `{name}` is `{given[name]}`: {error}"
+        elif name not in apart:
+            try:
+                read(annotation, given[name])
+            except (ValueError, StaticError) as error:
+                return f"the argument `{name}` is `{given[name]}`: {error}"
     return None
 
 
 def wrong_use(
-    table: Mapping[str, type[Entry]], name: str, args: Mapping[str, Any], scheduled: Collection[str] = ()
+    table: Mapping[str, type[Entry]], name: str, args: Mapping[str, Any], apart: Collection[str] = ()
 ) -> str | None:
-    """What is wrong with a use of an entry in a recipe, with all its arguments; what is `scheduled` is no value."""
+    """What is wrong with a use of an entry in a recipe, which has all its arguments; those set `apart` may hold anything."""
     if name not in table:
         return f"the catalogue has no `{name}`"
-    entry = table[name]
-    given = {key: value for key, value in args.items() if key not in scheduled}
-    defaults = {key: default for key, _, default in entry.arguments if key in scheduled}
-    wrong = wrong_arguments(entry, {**given, **defaults}, complete=True)
-    return wrong or entry.check(dict(args))
+    return wrong_arguments(table[name], args, complete=True, apart=apart) or table[name].check(dict(args))

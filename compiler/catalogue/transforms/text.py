@@ -7,6 +7,7 @@ from typing import Any
 
 from ...ir.data import ItemType
 from ...sizes.dims import Size
+from ...sizes.types import DTYPES
 from ..arguments import Count, IntList, Natural, Path, Share
 from .base import Transform, Undo, Unsuited, as_tensor, with_shape
 
@@ -230,7 +231,7 @@ class Pad(_Sequence):
     @classmethod
     def infer(cls, item: ItemType, args: dict[str, Any]) -> ItemType:
         found = super().infer(item, args)
-        if found.dtype is not None and found.dtype[0] in "iu":
+        if found.dtype in DTYPES and found.dtype[0] in "iu":
             bits, signed = int(found.dtype[1:]), found.dtype[0] == "i"
             low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1)) if signed else (0, 2**bits)
             if not (float(args["v"]).is_integer() and low <= args["v"] < high):
