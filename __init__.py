@@ -18,7 +18,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .runtime.api import evaluate, export, predict, runs, train
+    from .runtime.api import evaluate, export, judge, predict, runs, train
     from .runtime.failure import RunFailure
     from .runtime.inference.session import Session
     from .runtime.run import Run
@@ -33,6 +33,7 @@ _HOMES = {
     "SpecError": ".runtime.spec",
     "evaluate": ".runtime.api",
     "export": ".runtime.api",
+    "judge": ".runtime.api",
     "load": ".runtime.spec",
     "predict": ".runtime.api",
     "runs": ".runtime.api",
@@ -47,6 +48,7 @@ __all__ = [
     "SpecError",
     "evaluate",
     "export",
+    "judge",
     "load",
     "predict",
     "runs",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from . import console
+from . import console, judgement
 from .choice import Choice
 from .failure import warnings_shown
+from .misused import Misused
+from .predict import by_ending
 
 
 @click.command("evaluate")
@@ -23,21 +26,41 @@ from .failure import warnings_shown
     help="Directory of the data files, if they have moved.",
 )
 @click.option("--edited", is_flag=True, help="Run the edited model.py and recipe.py of RUN; this executes them.")
-def command(run: Path, split: str, form: str, device: str, data_root: Path | None, edited: bool) -> int:
-    """Compute loss and metrics of the kept weights of RUN, with code generated from its spec."""
+@click.option(
+    "--worst",
+    metavar="K",
+    type=click.IntRange(min=0, max=1000),
+    default=0,
+    help="Print the K examples with the least probability of the target, or the largest error (default: 0).",
+)
+@click.option(
+    "--save",
+    metavar="OUT",
+    type=click.Path(path_type=Path),
+    help="Write target, prediction, probabilities and loss of every example to this file (.csv, .json, .jsonl, .parquet).",
+)
+def command(run: Path, split: str, form: str, worst: int, save: Path | None, **options: Any) -> int:
+    """Compute loss and metrics of the kept weights of RUN, with code generated from its spec.
+
+    Prints tables of classes and calibration, or of residuals, in the units of the data.
+    """
+    ending = by_ending(save, other="text")
+    if save is not None and ending == "text":
+        raise Misused(f"`--save` writes no `{save.suffix}`", "name a file that ends in .csv, .json, .jsonl or .parquet")
     from ..runtime import api
-    from ..runtime.inference.units import figures_in_units
-    from ..runtime.run import Run
     from ..runtime.writing import json_text
 
     with warnings_shown():
-        figures = api.evaluate(run, split, device=device, data_root=data_root, edited=edited)
+        found = api.judge(run, split, worst=max(worst, 10), save=save, form=ending, **options)
     if form == "json":
-        console.out(json_text({"run": str(run), "split": split, "figures": figures}))
+        console.out(json_text({"run": str(run), **found.model_dump()}))
         return 0
-    width = max(map(len, figures), default=0)
-    for name, value in figures.items():
-        console.out(f"{split}.{name:<{width}}  {value:.4f}")
-    for line in figures_in_units(Run(run), figures):
-        console.err(f"note: {line}")
+    width = max(map(len, found.figures), default=0)
+    for name, value in found.figures.items():
+        figure = "nan" if value is None else f"{value:.4f}"
+        console.out(f"{split}.{name:<{width}}  {figure}  {judgement.units(found.in_units.get(name))}".rstrip())
+    judgement.show(found, worst=worst)
+    if save is not None:
+        console.out()
+        console.out(f"{save}   {found.records:,} examples")
     return 0

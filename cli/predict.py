@@ -40,7 +40,7 @@ def command(
     INPUT is a table (.csv, .parquet, .feather, .jsonl), a pipe with CSV, arrays (.npz, .npy, .json), an image, a directory of images
     or a text, as the model was trained on; other columns are ignored. An .onnx file does not need torch.
     """
-    chosen = "csv" if form == "text" and output is not None else form or _by_ending(output)
+    chosen = "csv" if form == "text" and output is not None else form or by_ending(output)
     if chosen == "parquet" and output is None:
         raise Misused("parquet is not printed", "name a file: `-o OUT.parquet`")
     from ..runtime import api
@@ -65,12 +65,12 @@ def command(
     return 0
 
 
-def _by_ending(output: Path | None) -> str:
-    """The format of a file by its name."""
+def by_ending(output: Path | None, other: str = "csv") -> str:
+    """The format of a file by its name, `other` where that ends in none of them."""
     if output is None:
         return "text"
     found = {".ndjson": "jsonl", ".pq": "parquet"}.get(output.suffix.lower(), output.suffix.lower()[1:])
-    return found if found in FORMATS else "csv"
+    return found if found in FORMATS and found != "text" else other
 
 
 def _printed(parts: Iterator[Sequence[Mapping[str, Any]]]) -> None:

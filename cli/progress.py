@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ..runtime.training.events import Event, Finished, Note, Progress, Saved, Started, Validated
-from . import console
+from . import console, judgement
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -92,6 +92,13 @@ class Lines:
         self.say(f"done       {event.step:,} steps in {duration(event.seconds)}{best}")
         if event.figures:
             self.say(f"result     {figures(event.figures)}")
+        for judged in event.judged[-1:]:
+            for name, found in judged.in_units.items():
+                if judgement.units(found):
+                    self.say(f"units      {judged.split}.{name} {judgement.units(found)}")
+            judgement.show(judged)
+            if judged.outputs:
+                self.say("")
         self.say(f"run        {event.run}")
 
     def say(self, text: str) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .checkpoints.judgements import Judgement
 from .checkpoints.runs import as_json, compare
 from .exporting.halves import without_kernels
 from .exporting.options import ExportOptions
@@ -32,6 +33,7 @@ __all__ = [
     "evaluate",
     "export",
     "export_weights",
+    "judge",
     "load",
     "predict",
     "predict_batches",
@@ -59,6 +61,7 @@ def train(
     between two checkpoints. Raises SpecError for mistakes of spec and data, and subclasses of RunFailure (diverged,
     interrupted, out of memory) otherwise.
     """
+    from .judging.judge import Judge
     from .training import prepare
 
     loaded = spec if isinstance(spec, Loaded) else load(spec)
@@ -71,6 +74,7 @@ def train(
         listener=listener,
         base=base,
         save_every=save_every,
+        judge=Judge,
     )
     with spec_errors(loaded.sources):
         for precision in without_kernels(loaded.spec):
@@ -97,6 +101,30 @@ def evaluate(
     opened = reopen(run if isinstance(run, Run) else Run(run), device, data_root, edited=edited)
     with spec_errors(opened.sources):
         return opened.evaluate(split)
+
+
+def judge(
+    run: Run | str | Path,
+    split: str = "test",
+    *,
+    device: str = "auto",
+    data_root: str | Path | None = None,
+    edited: bool = False,
+    worst: int = 10,
+    save: str | Path | None = None,
+    form: str = "csv",
+) -> Judgement:
+    """What `evaluate` gives, and how good the answers are: tables of classes and calibration, or residuals, in the units of the data,
+    with the `worst` examples.
+
+    `save` is a file for every example's target, answer, probabilities and loss, in the format `form` (csv, json, jsonl, parquet).
+    """
+    from .judging.judged import judged
+    from .training.reopen import reopen
+
+    opened = reopen(run if isinstance(run, Run) else Run(run), device, data_root, edited=edited)
+    with spec_errors(opened.sources):
+        return judged(opened, split, worst, Path(save) if save is not None else None, form)
 
 
 def predict(

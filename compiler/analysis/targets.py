@@ -20,7 +20,7 @@ field in a blend only (`label * score`) is unknown, and so is one that is compar
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ..catalogue import LOSSES, METRICS
 from ..catalogue.losses import Loss
@@ -83,23 +83,34 @@ def seeds(spec: Spec, train: Train, net: str) -> dict[int, Meaning]:
     return said
 
 
-def metric_units(spec: Spec, train: Train) -> dict[str, tuple[str, float]]:
-    """Of the metrics of a section whose figure has units: the field, and the factor on it. `rmse(pred / 50, y / 50)` gives a figure
-    in units of `y` times 1/50."""
+@dataclass(frozen=True)
+class Measured:
+    """What a metric compares a prediction with: `scale * field + shift`, all elements of a field in their order."""
+
+    field: str
+    scale: float
+    shift: float
+
+
+def measured_fields(spec: Spec, train: Train) -> dict[str, Measured]:
+    """Of the metrics of a section whose figure depends on the units of values: `rmse(pred / 50, y / 50)` compares with `y` times
+    1/50."""
     body = spec.bodies[train.evaluation.body]
     reader = _Reader(spec, train, Contacts())
     flows = reader.walk(body, reader.fields(body, {}), [metric.value for metric in train.evaluation.metrics])
-    found: dict[str, tuple[str, float]] = {}
+    found: dict[str, Measured] = {}
     for metric in train.evaluation.metrics:
         node = next((node for node in body.nodes if any(value.id == metric.value for value in node.outputs)), None)
         operator = METRICS.get(node.op) if isinstance(node, OpNode) else None
-        if node is None or operator is None or not operator.in_units:
+        if node is None or operator is None or operator.unit not in ("target", "relative"):
             continue
         target = node.inputs[Loss.against]
         flow = flows.get(target, NOTHING) if isinstance(target, int) else NOTHING
         atom = flow.single if isinstance(flow, Sum) else None
-        if isinstance(flow, Sum) and atom is not None and atom.kind == "field" and atom.plain:
-            found[metric.name] = atom.name, abs(flow.terms[0][1])
+        if not isinstance(flow, Sum) or atom is None or flow.constant is None:
+            continue
+        if atom.kind == "field" and atom.plain and (not atom.views or atom.reshaped):
+            found[metric.name] = Measured(atom.name, flow.terms[0][1], flow.constant)
     return found
 
 

@@ -84,7 +84,12 @@ class _Checker:
         classes = self.classes(field)
         type = body.value(logits).type
         axis: int = node.args.get("axis", -1)
-        if not type.shape or not isinstance(target, int) or body.value(target).type.rank == type.rank:
+        if not type.shape or not isinstance(target, int):
+            return
+        if body.value(target).type.rank == type.rank:
+            other = self.outside(field, 2, None) if classes.count is None else classes.count - 1
+            if other not in (None, 0, 1):
+                self.report.add(errors.not_yes_and_no(node.span, field.name, other, field.span))
             return
         size: Size = type.shape[axis]
         if not isinstance(size, int) or (field.name, size) in self.counted:

@@ -14,12 +14,17 @@ from ..sizes.types import TensorType, shape_text
 from . import FAMILIES, builtin
 from .arguments import words
 from .entry import MISSING, Entry, Family
+from .metrics import Metric
 from .ops.base import Layer, Op, Sample
 from .ops.notation import Rearrange
 from .ops.sampling import bind, named, operands
 from .transforms.base import Transform
 
 _INDENT = "  "
+_UNITS = {
+    "target": "that of the target; where the data transforms it, `dlc evaluate` gives the figure in both",
+    "relative": "none; where the data transforms the target, `dlc evaluate` gives the figure for both",
+}
 
 #: Cells of a table, and in its first row their columns.
 Rows = list[list[str]]
@@ -141,6 +146,9 @@ def facts(entry: type[Entry]) -> Iterator[tuple[str, str]]:
     """What else is to be known, with a word for each."""
     if issubclass(entry, Op):
         yield from _facts_of_operator(entry)
+    if issubclass(entry, Metric):
+        yield "unit", _UNITS.get(entry.unit, entry.unit)
+        yield "better", "high" if entry.direction == "max" else "low"
     if issubclass(entry, Transform) and entry.learns:
         yield "fitted", "on the train split, kept in the checkpoint"
     if issubclass(entry, Transform) and entry.random:

@@ -200,6 +200,17 @@ def label_outside(span: Span, field: str, label: int, axis: int, what: str, plac
     )
 
 
+def not_yes_and_no(span: Span, field: str, label: int, place: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0205",
+        f"`{field}` has the label {label}, but one logit an example distinguishes 0 and 1",
+        span,
+        f"`{field}` has {label}",
+        (Label(place, f"`{field}`"),),
+        helps=("give the model one logit per class",),
+    )
+
+
 def vocabulary(span: Span, field: str, size: int, count: int, place: Span) -> Diagnostic:
     return Diagnostic(
         "E0205",

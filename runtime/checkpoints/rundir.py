@@ -6,6 +6,7 @@ model.py      the PyTorch source          best/ last/   kept and last weights, o
 recipe.py     losses and metrics          data.json     files with sizes and hashes, what was fitted
 env.json      versions and machine        result.json   the figures, when the run is complete
 weights.json  where first weights came from, when they came from elsewhere
+judgement.json  how good the answers are: classes, calibration, residuals
 images/       what `log { images = .. }` names, a grid at a time
 """
 

@@ -158,6 +158,12 @@ def _names(data: Data, field: DataField) -> tuple[tuple[str, ...] | None, int | 
                 return None, None
 
 
+def class_names(data: Data) -> dict[str, tuple[str, ...]]:
+    """The names of the classes of fields, where they are known."""
+    found = {field.name: _names(data, field)[0] for field in data.section.fields}
+    return {name: classes for name, classes in found.items() if classes}
+
+
 def texts(data: Data) -> dict[str, tuple[str, ...]]:
     """What the numbers of a field stand for, where it is known: characters, lines or words."""
     found = {

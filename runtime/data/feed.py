@@ -307,10 +307,16 @@ class Feed:
 
     def batches(self, batch: int | BatchSize, limit: int | None = None) -> Iterator[Batch]:
         """Every record once: in order, the last batch of samples may be smaller; batches of tokens in an order of their own."""
+        for _, found in self.numbered(batch, limit):
+            yield found
+
+    def numbered(self, batch: int | BatchSize, limit: int | None = None) -> Iterator[tuple[Records, Batch]]:
+        """The same, with the positions of its records in the split."""
         size = BatchSize(amount=batch) if isinstance(batch, int) else batch
         if size.unit == "tokens":
             plan = batching.of_tokens(self._lengths, size.amount, "evaluation")
         else:
             plan = batching.of_samples(np.arange(len(self.part)), size.amount, rest=True)
         for number, low, columns in islice(self._batches(plan, 0, None), limit):
-            yield self._batch(columns, low, low + len(plan.records(number)))
+            records = plan.records(number)
+            yield records, self._batch(columns, low, low + len(records))

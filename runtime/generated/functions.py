@@ -57,6 +57,26 @@ class Remembered:
         self._answers = []
 
 
+class Replayed:
+    """A net that gives one row of what it gave for a whole batch before, call by call."""
+
+    def __init__(self, net: nn.Module, answers: Sequence[tuple[Tensor, ...]]) -> None:
+        self.net, self.answers = net, answers
+        self.row = self.call = 0
+
+    def turn(self, row: int) -> None:
+        self.row, self.call = row, 0
+
+    def __call__(self, *inputs: Any) -> Any:
+        whole = self.answers[self.call]
+        self.call += 1
+        rows = tuple(output[self.row : self.row + 1] for output in whole)
+        return rows if len(rows) > 1 else rows[0]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.net, name)
+
+
 class Loss:
     """A loss of the recipe over its nets."""
 
@@ -78,6 +98,18 @@ class Loss:
     def with_outputs(self, batch: Batch) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
         """The terms of a batch, and the values that metrics are computed from."""
         return self._parts(self._loss(*self._nets, batch))
+
+    def each(self, batch: Batch, answers: Mapping[str, Sequence[tuple[Tensor, ...]]]) -> list[float]:
+        """The sum of the terms for each example alone. `answers` are what the nets gave for the batch, call by call."""
+        again = copy(self)
+        nets = [Replayed(net, answers.get(name, ())) for name, net in zip(self._function.nets, self._nets, strict=True)]
+        again._nets = tuple(nets)
+        found: list[Tensor] = []
+        for row in range(len(next(iter(batch.values())))):
+            for net in nets:
+                net.turn(row)
+            found.append(sum(again({name: value[row : row + 1] for name, value in batch.items()}), torch.zeros(())))
+        return torch.stack(found).tolist()
 
     def counts(self, batch: Batch) -> Sequence[Any]:
         if self._counts is None:
@@ -149,6 +181,10 @@ class Evaluation:
                 given = found[part.name]
                 inputs.append((given, torch.tensor(size, device=given.device)) if part.op == MEAN else given)
         return Measured(terms, weights, inputs)
+
+    def each(self, batch: Batch, answers: Mapping[str, Sequence[tuple[Tensor, ...]]]) -> list[float]:
+        """The loss of each example alone; none where evaluation computes no loss."""
+        return self._loss.each(batch, answers) if self._loss is not None else []
 
     def figures(self, values: Mapping[str, float]) -> dict[str, float]:
         """Metrics by name, in the order of the recipe, from the values of their parts."""

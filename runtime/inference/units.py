@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 
 from ...compiler.analysis.meaning import Meaning
-from ...compiler.analysis.targets import metric_units
+from ...compiler.analysis.targets import Measured
 from ...compiler.catalogue import transforms
 from ...compiler.catalogue.transforms import Undo
 from ...compiler.ir.data import DataNode, DataSet
-from ..run import Run
 from .answers import Answer
 
 
@@ -64,21 +63,34 @@ def way_back(section: DataSet, name: str, fitted: Mapping[int, Mapping[str, Any]
 
     Raises NoWayBack.
     """
+    return tuple(step for _, steps in _steps_back(section, name, fitted) for step in steps)
+
+
+def undone(section: DataSet, name: str, fitted: Mapping[int, Mapping[str, Any]]) -> tuple[str, ...]:
+    """The transforms that `way_back` undoes, in the order of the spec. Raises NoWayBack."""
+    return tuple(op for op, steps in reversed(_steps_back(section, name, fitted)) if steps)
+
+
+def _steps_back(
+    section: DataSet, name: str, fitted: Mapping[int, Mapping[str, Any]]
+) -> list[tuple[str, tuple[Undo, ...]]]:
+    """The transforms of a field from the last to the first, and how each is undone."""
     node = section.node(section.field(name).node)
-    steps: list[Undo] = []
+    found: list[tuple[str, tuple[Undo, ...]]] = []
     picks: list[DataNode] = []
     members: list[str] = []
     while node.inputs:
         at = -1  # of a `choose` the side of evaluation
         transform = transforms.of(node.op)
-        undone = transform.inverse(node.type, node.args, fitted.get(node.id, {}))
-        if undone is None and transform.learns and node.id not in fitted:
+        back = transform.inverse(node.type, node.args, fitted.get(node.id, {}))
+        if back is None and transform.learns and node.id not in fitted:
             raise NoWayBack(f"`{node.op}` is not fitted yet")
-        if undone is None:
+        if back is None:
             raise NoWayBack(f"`{node.op}` cannot be undone")
-        steps += [_picked(step, picks) for step in undone]
+        steps = tuple(_picked(step, picks) for step in back)
         if transform.to_float and section.node(node.inputs[at]).type.dtype == "u8":
-            steps.append(("affine", 255.0, 0.0))  # bytes were read as value / 255
+            steps += (("affine", 255.0, 0.0),)  # bytes were read as value / 255
+        found.append((node.op, steps))
         if transform.picks and not transform.windows:
             picks.append(node)
         elif node.op == "member":
@@ -86,29 +98,23 @@ def way_back(section: DataSet, name: str, fitted: Mapping[int, Mapping[str, Any]
         elif node.op == "tuple" and members:
             at = list(node.type.members).index(members.pop())
         node = section.node(node.inputs[at])
-    return tuple(steps)
-
-
-def figures_in_units(run: Run, figures: Mapping[str, float]) -> list[str]:
-    """A line a metric that was computed on transformed values: what it is in the units of the data, or why that is unknown."""
-    train, fitted = run.train, run.data.fitted
-    section = run.spec.recipe.dataset(train.data)
-    found: list[str] = []
-    for name, (field, factor) in metric_units(run.spec, train).items():
-        try:
-            steps = way_back(section, field, fitted)
-        except NoWayBack:
-            continue
-        if not steps and factor == 1:
-            continue
-        scales = [np.asarray(step[1]) for step in steps if len(step) == 3]
-        words = f"`{name}` is computed on transformed values of `{field}`"
-        if len(scales) == len(steps) and all(scale.ndim == 0 for scale in scales):
-            figure = figures[name] / factor * abs(float(np.prod(scales)))
-            found.append(f"{words}; in the units of the data it is {figure:.4g}")
-        else:
-            found.append(f"{words}, and no single factor leads to the units of the data")
     return found
+
+
+def of_metric(
+    measured: Measured, section: DataSet, fitted: Mapping[int, Mapping[str, Any]]
+) -> tuple[Answer, tuple[str, ...]] | None:
+    """What leads from the values that a metric compares to the units of the data, and the transforms that are undone; None where there
+    is no way back."""
+    field = section.field(measured.field)
+    try:
+        undo = way_back(section, field.name, fitted)
+    except NoWayBack:
+        return None
+    shape = tuple(size if isinstance(size, int) else None for size in field.type.shape[1:])
+    scale, shift = 1 / measured.scale, -measured.shift / measured.scale
+    answer = Answer("value", field.name, scale=scale, shift=shift, undo=undo, shape=shape)
+    return answer, undone(section, field.name, fitted)
 
 
 def _picked(step: Undo, picks: Sequence[DataNode]) -> Undo:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
+from ..checkpoints.judgements import Judgement
+
 
 @dataclass(frozen=True)
 class Started:
@@ -68,7 +70,7 @@ class Note:
 
 @dataclass(frozen=True)
 class Finished:
-    """The run is complete."""
+    """The run is complete. `judged`: how good the answers of the kept weights are, by split."""
 
     run: Path
     step: int
@@ -76,6 +78,7 @@ class Finished:
     figures: Mapping[str, float]
     best_step: int | None = None
     notes: tuple[str, ...] = field(default=())
+    judged: tuple[Judgement, ...] = ()
 
 
 Event: TypeAlias = Started | Progress | Validated | Saved | Note | Finished

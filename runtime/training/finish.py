@@ -7,8 +7,9 @@ from typing import Any
 import torch
 
 from ...compiler.ir.data import Split
-from ..checkpoints import checkpoint
+from ..checkpoints import checkpoint, judgements
 from ..checkpoints.checkpoint import Checkpoint
+from ..checkpoints.judgements import Judgement
 from ..data.feed import Feed
 from .evaluate import evaluate, evaluation_batch
 from .events import Finished
@@ -25,7 +26,7 @@ def finish(state: State) -> dict[str, Any]:
         job.say(f"`{keep.metric.split}.{keep.metric.name}` was never a number, so the last weights are kept", "W0412")
     report_all_skipped(state)
     use_kept_weights(state)
-    figures = final_figures(state)
+    figures, judged = final_figures(state)
     result = {
         "figures": figures,
         "step": at.step,
@@ -35,8 +36,10 @@ def finish(state: State) -> dict[str, Any]:
         "kept": state.train.keep.kind,
     }
     if job.records:
+        if judged:
+            job.run.write_json(judgements.NAME, {each.split: each.model_dump() for each in judged})
         job.run.write_json("result.json", result)
-    job.listener(Finished(job.run.path, at.step, at.seconds, figures, at.best_step))
+    job.listener(Finished(job.run.path, at.step, at.seconds, figures, at.best_step, judged=judged))
     return result
 
 
@@ -53,17 +56,21 @@ def use_kept_weights(state: State) -> None:
                 tensor.copy_(kept[name])
 
 
-def final_figures(state: State) -> dict[str, float]:
-    """`val.acc`, `test.acc`; how the losses ended where nothing was held back."""
+def final_figures(state: State) -> tuple[dict[str, float], tuple[Judgement, ...]]:
+    """`val.acc`, `test.acc`; how the losses ended where nothing was held back. What is judged of each split."""
     job, evaluation = state.job, state.train.evaluation
     size = evaluation_batch(state.train.phases[-1])
     figures: dict[str, float] = {}
+    judged: list[Judgement] = []
     splits: tuple[Split, ...] = ("val", "test")
     for split in splits if evaluation.terms or evaluation.metrics else ():
         if split in job.data.parts:
             feed = Feed(job.data, split, training=False, device=job.device)
-            values, losses = evaluate(state.program, feed, size)
+            judge = job.judge(split) if job.judge is not None else None
+            values, losses = evaluate(state.program, feed, size, witness=judge)
             found = {f"{split}.{name}": value for name, value in {**losses, **values}.items()}
             report_undefined(state, split, found)
             figures.update(found)
-    return figures or {f"train.{name}": value for name, value in state.losses.last.items()}
+            if judge is not None:
+                judged.append(judge.result({**losses, **values}))
+    return figures or {f"train.{name}": value for name, value in state.losses.last.items()}, tuple(judged)

@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from .events import Listener, silent
+
+if TYPE_CHECKING:
+    from ...compiler.ir.data import Split
+    from ...compiler.ir.model import Spec
+    from ...compiler.ir.train import Train
+    from ..data.feed import Data
+    from ..generated.functions import Program
+    from .evaluate import Judge
+
+
+class Judging(Protocol):
+    """Makes the judge of a split. `classes` are class names by field, as the data gave them."""
+
+    def __call__(
+        self, spec: Spec, train: Train, program: Program, data: Data, split: Split, classes: Mapping[str, Sequence[str]]
+    ) -> Judge: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,7 +32,7 @@ class TrainOptions:
 
     `section` names the `train` section where there are several. `out` is the run directory itself (default: the next number
     in `base/NAME`). `resume` continues the newest unfinished run, or the run it names. `save_every` are the seconds between
-    two checkpoints.
+    two checkpoints. `judge` judges the answers of the kept weights at the end.
     """
 
     section: str | None = None
@@ -25,3 +43,4 @@ class TrainOptions:
     listener: Listener = silent
     base: str | Path = "runs"
     save_every: float | None = None
+    judge: Judging | None = None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from ...compiler.ir.data import Split
 from ...compiler.ir.expand import ParameterEntry, parameters
 from ...compiler.ir.model import Spec
 from ...compiler.ir.train import Train
@@ -29,6 +30,7 @@ from ..spec import Loaded
 from ..weights import load as weights
 from . import loop, memory, precision
 from .diverged import FirstNonFinite, Found, Watch
+from .evaluate import Judge
 from .events import Listener, Note, silent
 from .losses import NotFinite
 from .options import TrainOptions
@@ -93,13 +95,21 @@ class Prepared:
             self.options.listener,
             metadata(self.spec),
             SAVE_EVERY if seconds is None else seconds,
+            judge=self.judge(program),
         )
+
+    def judge(self, program: Program) -> Callable[[Split], Judge] | None:
+        """What judges the answers of the program on a split."""
+        judging = self.options.judge
+        if judging is None:
+            return None
+        return lambda split: judging(self.spec, self.section, program, self.data, split, facts.class_names(self.data))
 
     def diverged(self, files: Mapping[str, str], seen: int) -> Diverged:
         """Trains again from the last checkpoint, looking at every step, until the first number that is not finite: where it
         comes from. `seen` is the step at which the loss was found not to be finite."""
         again = self.job(self.program(files, silent))
-        again.listener, again.save_every, again.records = silent, float("inf"), False
+        again.listener, again.save_every, again.records, again.judge = silent, float("inf"), False, None
         again.watch = Watch(again.program, again.entries, self.device)
         saved = checkpoint.read(self.run.last) if atomic.settle(self.run.last) else None
         first = FirstNonFinite(
@@ -150,7 +160,7 @@ class Prepared:
         run.write("ir.json", self.spec.written(indent=1))
         settings = {"overrides": loaded.overrides, "variant": loaded.variant}
         run.write_json("env.json", {**environment(self.device), **settings, "generated": generated})
-        known, table = facts.of(self.data), self.data.table
+        table = self.data.table
         files = [{"path": str(f.path.resolve()), "size": f.size, "mtime_ns": f.mtime_ns} for f in table.files]
         run.write_json(
             "data.json",
@@ -161,7 +171,7 @@ class Prepared:
                 "digest": table.digest,
                 "files": files[:10_000],
                 "records": {split: len(part) for split, part in self.data.parts.items()},
-                "classes": {name: field.classes for name, field in known.fields.items() if field.classes},
+                "classes": facts.class_names(self.data),
                 "texts": facts.texts(self.data),
                 "fitted": {str(node): learned for node, learned in self.data.graph.fitted.items()},
             },

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from ..generated.functions import Program
 from ..run import Run
 from .device import device_of
 from .edited import mistakes_of, warn_of_edits
-from .evaluate import evaluate, evaluation_batch
+from .evaluate import Measurement, evaluation_batch
 
 
 @dataclass
@@ -50,14 +51,33 @@ class TrainedModel:
         return open_data(self.section, self.root, self.fitted)
 
     def evaluate(self, split: str) -> dict[str, float]:
-        known: tuple[Split, ...] = ("train", "val", "test")
-        if split not in known:
-            raise BadInput(f"there is no split `{split}`", helps=("use `train`, `val` or `test`",))
-        data = self.data()
-        feed = Feed(data, split, training=False, device=self.device)
-        with mistakes_of(self.edited, self.run), outside.explained(self.spec, self.program.nets):
-            figures, losses = evaluate(self.program, feed, evaluation_batch(self.train.phases[-1]))
+        chosen = split_of(split)
+        measurement = self.measurement(self.data(), chosen)
+        with self.explained():
+            for _ in measurement.run():
+                pass
+            figures, losses = measurement.figures()
         return {**losses, **figures}
+
+    def measurement(self, data: Data, split: Split) -> Measurement:
+        """Losses and metrics of a split, which are yet to be computed."""
+        feed = Feed(data, split, training=False, device=self.device)
+        return Measurement(self.program, feed, evaluation_batch(self.train.phases[-1]))
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """Within, what the code of the run refuses is a message."""
+        with mistakes_of(self.edited, self.run), outside.explained(self.spec, self.program.nets):
+            yield
+
+
+def split_of(name: str) -> Split:
+    """The split of this name; raises BadInput for any other word."""
+    known: tuple[Split, ...] = ("train", "val", "test")
+    found = next((split for split in known if split == name), None)
+    if found is None:
+        raise BadInput(f"there is no split `{name}`", helps=("use `train`, `val` or `test`",))
+    return found
 
 
 def reopen(

@@ -6,7 +6,7 @@ saves and restores, `finish.py` ends.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -14,12 +14,14 @@ import torch
 from torch import Tensor
 
 from ...compiler.catalogue.clock import Clock, clock_of
+from ...compiler.ir.data import Split
 from ...compiler.ir.expand import ParameterEntry
 from ...compiler.ir.train import Phase, Train
 from ..checkpoints.rundir import RunDir
 from ..data.feed import Data, Feed
 from ..generated.functions import LossCode, Program
 from .averages import Averages
+from .evaluate import Judge
 from .events import Listener, Note
 from .losses import RunningLosses
 from .optimizers import Stepper
@@ -51,6 +53,7 @@ class Job:
     save_every: float = SAVE_EVERY
     watch: StepWatch | None = None
     records: bool = True  # False: nothing is written
+    judge: Callable[[Split], Judge] | None = None
 
     def log(self, text: str) -> None:
         if self.records:

@@ -234,20 +234,24 @@ def test_figures_in_the_units_of_the_data(
     run = dlc.train(spec, out=tmp_path / "run", device="cpu")
     figure = dlc.evaluate(run, "val")["error"]
     scale = 1000.0 if field == "parts" else float(fitted(run, axes=0)["std"])
+    found = dlc.judge(run, "val").in_units["error"]
+    assert found.field == field and found.figure == pytest.approx(figure * factor * scale, rel=1e-6)
     assert command_line(["evaluate", str(run.path), "--split", "val"]) == 0
-    (note,) = capsys.readouterr().err.splitlines()
-    words = f"note: `error` is computed on transformed values of `{field}`; in the units of the data it is "
-    assert note.startswith(words)
-    assert float(note.removeprefix(words)) == pytest.approx(figure * factor * scale, rel=1e-3)
+    words = f"{found.figure:.4g} in the units of `{field}`, "
+    assert f"{figure:.4f}  {words}" in capsys.readouterr().out
 
 
-def test_a_figure_of_a_curved_transform_has_no_factor(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_figure_of_a_curved_transform_is_computed_from_what_is_undone(tmp_path: Path) -> None:
     spec = tmp_path / "m.dlspec"
     text = SPEC.replace("LOSS", "loss = mse(other, logs)\n  metrics { error = rmse(other, logs) }")
     spec.write_text(text, "utf-8")
     run = dlc.train(spec, out=tmp_path / "run", device="cpu")
-    assert command_line(["evaluate", str(run.path), "--split", "val"]) == 0
-    assert "no single factor leads to the units of the data" in capsys.readouterr().err
+    save = tmp_path / "all.jsonl"
+    found = dlc.judge(run, "val", save=save, form="jsonl")
+    rows = [json.loads(line) for line in save.read_text("utf-8").splitlines()]
+    errors = np.array([row["target"] for row in rows]) - np.array([row["other"] for row in rows])
+    assert found.in_units["error"].figure == pytest.approx(float(np.sqrt((errors**2).mean())), rel=1e-6)
+    assert found.in_units["error"].undone == ("log1p",)
 
 
 def test_a_reconstruction_has_the_bytes_of_its_image(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ def test_a_run_directory_is_complete(tmp_path: Path) -> None:
         "data.json",
         "env.json",
         "ir.json",
+        "judgement.json",
         "last",
         "log.txt",
         "metrics.csv",

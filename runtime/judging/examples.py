@@ -1,0 +1,75 @@
+"""Example by example: target, answer, probabilities and loss, as rows of a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ...compiler.analysis.targets import output_meanings
+from ..data import vocabulary
+from ..inference.answering import Texts, made_of
+from ..inference.answers import Answer
+from ..inference.units import answer_of
+from ..training.evaluate import Seen
+from .judge import Judge, array_of
+
+
+class Examples:
+    """Rows of the batches that a judge sees."""
+
+    def __init__(self, judge: Judge, classes: Mapping[str, tuple[str, ...]]) -> None:
+        self.judge, self.classes = judge, classes
+        self.nets = list(dict.fromkeys(judged.net for judged in judge.judged)) or [judge.train.nets[0].name]
+        self.answers: dict[str, dict[str, Answer]] = {}
+        section, fitted = judge.data.section, judge.fitted
+        for net in self.nets:
+            meanings = output_meanings(judge.spec, judge.train, net)
+            self.answers[net] = {name: answer_of(each, section, fitted, classes) for name, each in meanings.items()}
+        self.whole = not any(term.across for term in judge.train.evaluation.terms)
+
+    def rows(self, seen: Seen) -> list[dict[str, Any]]:
+        """A row an example: `record` is its position among the records of the source, `place` the row or file."""
+        judge = self.judge
+        records = judge.data.part(judge.split).records[seen.positions].tolist()
+        places = [judge.place(at) for at in seen.positions.tolist()]
+        found: list[dict[str, Any]] = [
+            {"record": record, "place": place} for record, place in zip(records, places, strict=True)
+        ]
+        for name, column in self.targets(seen):
+            for row, value in zip(found, column, strict=True):
+                row[name] = value
+        for net in self.nets:
+            for row, told in zip(found, self.told(net, seen, places), strict=True):
+                row.update((key, value) for key, value in told.items() if key != "input")
+        for row, loss in zip(found, self.losses(seen), strict=self.whole):
+            row["loss"] = loss
+        return found
+
+    def targets(self, seen: Seen) -> Iterator[tuple[str, list[Any]]]:
+        """What the answers are compared with: names of classes, values in the units of the data."""
+        judged = self.judge.judged
+        for each in judged:
+            name = "target" if len(judged) == 1 else f"target {each.answer.field}"
+            yield name, self.judge.target_of(each.answer, array_of(seen.batch[each.answer.field]))
+
+    def told(self, net: str, seen: Seen, places: list[str]) -> list[dict[str, Any]]:
+        outputs = self.judge.outputs(net, seen)
+        if outputs is None:
+            return [{} for _ in places]
+        answers = self.answers[net]
+        values = {name: array_of(output) for name, output in zip(answers, outputs, strict=False)}
+        section, fitted = self.judge.data.section, self.judge.fitted
+        tokens = {
+            name: answer
+            for name, answer in answers.items()
+            if answer.field and vocabulary.of_field(section, answer.field, fitted) is not None
+        }
+        texts = Texts(section, fitted, tokens) if tokens else None
+        return made_of(places, values, answers, texts).rows(probabilities=True)
+
+    def losses(self, seen: Seen) -> list[float]:
+        """The loss of each example alone; none where the loss joins examples."""
+        if not self.whole:
+            return []
+        answers = {net: [output for _, output in made] for net, made in seen.calls.items()}
+        return self.judge.program.evaluation.each(seen.batch, answers)

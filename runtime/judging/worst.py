@@ -1,0 +1,40 @@
+"""The examples on which a model does worst, kept while a split goes by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..checkpoints.judgements import Example
+from ..data.draw import Records
+
+Array: TypeAlias = "NDArray[Any]"
+Told: TypeAlias = "tuple[str | float, str | float]"  # target and answer
+
+
+class Worst:
+    """The `most` examples with the largest measure: less the probability of the target, or the size of the error."""
+
+    def __init__(self, most: int = 10) -> None:
+        self.most = most
+        self.kept: list[tuple[float, int, Told]] = []
+
+    def add(self, positions: Records, measure: Array, told: Sequence[Told]) -> None:
+        """Of examples at positions of the split: how bad each is, and its target and answer."""
+        order = np.argsort(-measure, kind="stable")[: self.most].tolist()
+        self.kept += [(float(measure[at]), int(positions[at]), told[at]) for at in order]
+        self.kept = sorted(self.kept, key=lambda each: (-each[0], each[1]))[: self.most]
+
+    def examples(self, where: Callable[[int], tuple[int, str]]) -> tuple[Example, ...]:
+        """The worst first; `where` gives record and place of a position."""
+        found: list[Example] = []
+        for measure, position, (target, answer) in self.kept:
+            record, place = where(position)
+            if isinstance(target, str) or isinstance(answer, str):
+                found.append(Example(record=record, place=place, target=target, answer=answer, probability=-measure))
+            else:
+                found.append(Example(record=record, place=place, target=target, answer=answer, error=answer - target))
+        return tuple(found)
