@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..compiler.catalogue import SEGMENTS, SOURCES
+from ..compiler.catalogue import SEGMENTS, SOURCES, balanced
 from ..compiler.catalogue.clock import clock_of
 from ..compiler.catalogue.ops import find
 from ..compiler.ir.expand import parameter_count, parameters, selects
@@ -48,9 +48,22 @@ def plan_lines(
                 lines += _row("" if index else "frozen", text)
             lines += _row("rates", rates(spec, train, phase))
             lines += _row("decay", decay(spec, train, phase))
+        for text in balanced.shown(spec.bodies, train, class_names(section, facts.get(section.name)), NAMES_SHOWN):
+            lines += _row("classes", f"weights of {text}")
     for export in recipe.exports:
         lines += _row("export", exported(spec, export))
     return lines
+
+
+def class_names(section: DataSet, facts: DataFacts | None) -> dict[str, Sequence[str]]:
+    """The names of classes by field, from the spec or the data."""
+    found: dict[str, Sequence[str]] = {}
+    for field in section.fields:
+        known = facts.fields.get(field.name) if facts is not None else None
+        names = (field.classes.names if field.classes is not None else None) or (known.classes if known else None)
+        if names:
+            found[field.name] = names
+    return found
 
 
 def _row(label: str, text: str) -> list[str]:

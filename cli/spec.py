@@ -135,6 +135,7 @@ def gather(
 ) -> tuple[dict[str, DataFacts], dict[str, str]]:
     """Facts of the data sections, and why a section has none (its data is not here). A mistake in data that is here is
     shown and ends the command; with `every` all records are looked at."""
+    from ..compiler.catalogue.balanced import counted_fields
     from ..compiler.catalogue.token_batches import counts_tokens
     from ..compiler.ir.recipe import Recipe
     from ..compiler.messages.diagnostics import Failed
@@ -144,10 +145,13 @@ def gather(
     missing: dict[str, str] = {}
     recipe = checked.spec.recipe if checked.spec else Recipe()
     for section in recipe.data:
-        lengths = any(counts_tokens(train) for train in recipe.trains if train.data == section.name)
+        trains = [train for train in recipe.trains if train.data == section.name]
+        lengths = any(counts_tokens(train) for train in trains)
+        bodies = checked.spec.bodies if checked.spec else ()
+        counts = frozenset[str]().union(*(counted_fields(bodies, train) for train in trains))
         try:
             file = cache / f"{section.name}.json" if cache else None
-            facts[section.name] = gather(section, root, file, every=every, lengths=lengths)
+            facts[section.name] = gather(section, root, file, every=every, lengths=lengths, counts=counts)
         except Failed as failure:
             if failure.diagnostic.code != "E0412" or failure.diagnostic.label != "not found":
                 show([failure.diagnostic], checked.sources)

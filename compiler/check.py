@@ -105,9 +105,10 @@ def bind(found: Compilation) -> None:
 
 
 def pair(found: Compilation) -> None:
-    """Losses and metrics against the data that they meet, and batches of tokens counted."""
+    """Losses and metrics against the data that they meet; batches of tokens counted, and classes that are balanced."""
     if found.recipe is not None:
         recipes.pair(found.elaborator, found.recipe, found.facts)
+        recipes.weigh(found.elaborator, found.recipe, found.facts)
         found.recipe = recipes.counted(found.elaborator, found.recipe, found.facts)
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from ..catalogue import DRAWS, LOSSES, METHODS, METRICS, OPTIMIZERS, SEGMENTS, SPLITS
+from ..catalogue import DRAWS, LOSSES, METHODS, METRICS, OPTIMIZERS, SAMPLINGS, SEGMENTS, SPLITS
 from ..catalogue.entry import MISSING
 from ..catalogue.ops import find
 from ..catalogue.ops.base import Op, Operand, Rejected
@@ -162,6 +162,8 @@ class _Typing:
             self._use(f"{place}, split", data.split, SPLITS)
         for train in recipe.trains:
             for phase in train.phases:
+                if phase.sampling is not None:
+                    self._use(f"train `{train.name}`, sampling", phase.sampling, SAMPLINGS)
                 for update in phase.updates:
                     place = f"train `{train.name}`, step `{update.name}`"
                     self._use(place, update.optimizer, OPTIMIZERS, scheduled=update.optimizer.schedules)

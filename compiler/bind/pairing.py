@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..catalogue import LOSSES, METRICS, SOURCES
+from ..catalogue.balanced import BALANCED, field_of
 from ..catalogue.ops import find
 from ..elaborate.state import State
 from ..ir.data import Classes, DataFacts, DataField, DataSet
@@ -77,6 +78,8 @@ class _Checker:
                 self.report.add(errors.probabilities_into(node.span, node.op, producer.op, producer.span, words))
         if operator.target != "class":
             return
+        if node.args.get("weight") == BALANCED and self.field(body, node.inputs[1]) is None:
+            self.report.add(errors.balance_of_computed(node.span))
         logits, target = node.inputs[0], node.inputs[1]
         field = self.field(body, target)
         if field is None or not isinstance(logits, int) or not is_integer(field.type.dtype):
@@ -122,20 +125,8 @@ class _Checker:
 
     def field(self, body: Body, operand: Operand) -> DataField | None:
         """The batch field that a value is, through changes of shape."""
-        name = self.input_of(body, operand)
+        name = field_of(body, operand)
         return next((field for field in self.dataset.fields if field.name == name), None)
-
-    def input_of(self, body: Body, operand: Operand) -> str | None:
-        """The name of the input that a value is handed on from."""
-        while isinstance(operand, int):
-            for value in body.inputs:
-                if value.id == operand:
-                    return value.name
-            node = next((node for node in body.nodes if any(v.id == operand for v in node.outputs)), None)
-            if not isinstance(node, OpNode) or not _is_view(node):
-                return None
-            operand = node.inputs[0]
-        return None
 
     def producer(self, body: Body, operand: Operand) -> OpNode | None:
         """The function that computes a value, through changes of shape and into nets."""

@@ -140,6 +140,7 @@ class PhaseBinder:
         ]
         if self._parameters_known and self.entries and updates and not free:
             self.report.add(training_errors.everything_frozen(span))
+        sampling = self.reader.attempt(lambda: phase_values.sampling(self.reader, both, self.names.data, batch))
         phase_validate = self.reader.attempt(lambda: phase_values.validate(self.reader, both))
         precision = self.reader.attempt(lambda: phase_values.precision(self.reader, both))
         log = self._log(both)
@@ -163,6 +164,7 @@ class PhaseBinder:
             updates=tuple(updates),
             freeze=tuple(freeze),
             batch=batch,
+            sampling=sampling,
             validate_every=phase_validate,
             precision=precision,
             mixup=mixup,

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from ..catalogue import CLIPS, VALIDATIONS
+from ..catalogue import CLIPS, SAMPLINGS, VALIDATIONS
+from ..catalogue.sampling import Sampling
 from ..catalogue.token_batches import has_tokens
+from ..ir.arguments import EntryUse
 from ..ir.train import Batch, Clip, Duration, Validate
 from ..messages import batches as batch_errors
 from ..messages import sections as sections_errors
+from ..messages import training as training_errors
 from ..messages.diagnostics import Abandoned, Failed
 from ..messages.names import nearest
 from ..sizes.statics import Quantity, describe
+from ..sizes.types import is_float, is_integer
 from ..text import syntax
 from .data import ReadData
 from .reader import Reader, Section
@@ -62,6 +66,37 @@ def _amount(reader: Reader, node: syntax.Pipe, key: str, wanted: str | None = No
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise Failed(sections_errors.wrong_value(node.span, key, "a whole number of at least 1", describe(value)))
     return value, unit
+
+
+def sampling(reader: Reader, section: Section, data: ReadData, batch: Batch | None) -> EntryUse | None:
+    node = section.value("sampling")
+    if node is None:
+        return None
+    fields = {field.name: field for field in data.dataset.fields}
+
+    def field(value: syntax.Pipe, what: str) -> str:
+        value = reader.plain(value)
+        if not isinstance(value, syntax.Ref):
+            raise Failed(sections_errors.not_an_entry(value.span, "the name of a field", "balanced(label)"))
+        name = value.name
+        if name not in fields:
+            if data.spoiled is None or name in data.spoiled:
+                raise Abandoned  # it may be a field whose mistake is reported
+            near = nearest(name, fields)
+            raise Failed(training_errors.field_unknown(value.span, data.dataset.name, name, near, list(fields)))
+        return name
+
+    entry, use = reader.entry(node, SAMPLINGS, "balanced(label)", {"Field": field})
+    found = fields[use.args["field"]]
+    classes = cast(type[Sampling], entry).reads == "classes"
+    fits = is_integer(found.type.dtype) if classes else is_float(found.type.dtype)
+    if found.type.rank != 1 or not fits:
+        raise Failed(
+            batch_errors.sampled_field(node.span, entry.name, classes, found.name, str(found.type), found.span)
+        )
+    if batch is not None and batch.unit == "tokens":
+        raise Failed(batch_errors.sampled_tokens(node.span))
+    return use
 
 
 def validate(reader: Reader, section: Section) -> Validate:

@@ -6,14 +6,18 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..catalogue import token_batches
+from ..catalogue.balanced import BALANCED, bodies_of, field_of, weights
+from ..catalogue.losses import Loss
 from ..elaborate.state import State
-from ..ir.data import DataFacts
+from ..ir.data import DataFacts, FieldFacts
 from ..ir.export import Export
+from ..ir.model import AnyNode, Body, OpNode
 from ..ir.recipe import Recipe
 from ..ir.search import Search
 from ..ir.train import Phase, Train
 from ..messages import batches as batch_errors
 from ..resolve.definitions import Definition
+from ..sizes.dims import Size
 from .data import ReadData, bind_data
 from .export import ExportBinder
 from .pairing import check_pairing
@@ -69,6 +73,31 @@ def counted(state: State, recipe: Recipe, facts: Mapping[str, DataFacts]) -> Rec
     """The recipe with the batches of tokens of an epoch counted, where it is known how long the records are."""
     trains = [_counted(state, train, facts[train.data]) if train.data in facts else train for train in recipe.trains]
     return recipe.model_copy(update={"trains": tuple(trains)})
+
+
+def weigh(state: State, recipe: Recipe, facts: Mapping[str, DataFacts]) -> None:
+    """Puts the weights of balanced losses into their bodies, where the classes are counted."""
+    for train in recipe.trains:
+        fields = facts[train.data].fields if train.data in facts else {}
+        for index in bodies_of(train):
+            body = state.bodies[index]
+            nodes = tuple(_weighed(body, node, fields) for node in body.nodes)
+            if nodes != body.nodes:
+                state.bodies[index] = body.model_copy(update={"nodes": nodes})
+
+
+def _weighed(body: Body, node: AnyNode, fields: Mapping[str, FieldFacts]) -> AnyNode:
+    if not isinstance(node, OpNode) or node.args.get("weight") != BALANCED:
+        return node
+    name = field_of(body, node.inputs[Loss.against])
+    counts = fields[name].counts if name is not None and name in fields else ()
+    logits = node.inputs[Loss.prediction]
+    if not counts or not isinstance(logits, int):
+        return node
+    axis: int = node.args["axis"]
+    size: Size = body.value(logits).type.shape[axis]
+    found = weights(counts, size if isinstance(size, int) else len(counts), node.args["ignore"])
+    return node.model_copy(update={"args": {**node.args, "weight": found}})
 
 
 def _counted(state: State, train: Train, facts: DataFacts) -> Train:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .metrics import Metric
     from .ops.base import Function, Layer, Syntax
     from .optimizers import Optimizer
+    from .sampling import Sampling
     from .schedules import Clipping, Keep, Segment, Stop, Validation, WeightSource
     from .search import Draw, Method, Pruner
     from .sources import Source
@@ -40,6 +41,7 @@ CLIPS: Family[Clipping] = Family("Clipping", "schedules", "a way to clip", "`cli
 KEEPS: Family[Keep] = Family("Keep", "schedules", "what to keep", "`keep` of train")
 STOPS: Family[Stop] = Family("Stop", "schedules", "a reason to stop", "`stop` of train")
 VALIDATIONS: Family[Validation] = Family("Validation", "schedules", "an interval of validation", "`validate` of train")
+SAMPLINGS: Family[Sampling] = Family("Sampling", "sampling", "a way to sample", "`sampling` of train")
 WEIGHT_SOURCES: Family[WeightSource] = Family("WeightSource", "schedules", "a source of weights", "`weights` of train")
 METHODS: Family[Method] = Family("Method", "search", "a search method", "`method` of search")
 PRUNERS: Family[Pruner] = Family("Pruner", "search", "a way to prune", "`prune` of search")
@@ -48,5 +50,5 @@ DRAWS: Family[Draw] = Family("Draw", "search", "a distribution", "draw of search
 #: All that a spec writes by name or sign, in the order in which pages of one name are shown.
 FAMILIES: tuple[Family[Any], ...] = (
     LAYERS, FUNCTIONS, SIGNS, SOURCES, SPLITS, TRANSFORMS, OPTIMIZERS, SEGMENTS, CLIPS, KEEPS, STOPS, VALIDATIONS,
-    WEIGHT_SOURCES, METHODS, PRUNERS, DRAWS, INITS, LOSSES, METRICS,
+    SAMPLINGS, WEIGHT_SOURCES, METHODS, PRUNERS, DRAWS, INITS, LOSSES, METRICS,
 )  # fmt: skip

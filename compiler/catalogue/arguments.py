@@ -62,6 +62,7 @@ Order: TypeAlias = "tuple[int, ...]"  # a permutation
 Hyper: TypeAlias = float  # a number that may follow a schedule
 Time: TypeAlias = "object"  # a duration: `3 epochs`, `rest`
 Column: TypeAlias = "str"  # a field of the source
+Field: TypeAlias = "str"  # a field of the data section, by name
 Watch: TypeAlias = "object"  # a figure: `val.acc`
 Static: TypeAlias = "object"  # any static value, or a layer or function
 Statics: TypeAlias = "tuple[object, ...]"
@@ -312,6 +313,7 @@ READERS: dict[str, Reader] = {
     "str": _text,
     "Path": _path,
     "Column": _text,
+    "Field": _text,
     "Names": _list("names as strings", _text, least=0),
     "InitSpec": _as_given,
     "Items": _as_given,
@@ -327,6 +329,7 @@ _WORDS = {
     "Hyper": "a number of at least 0, or a schedule",
     "Time": "a duration such as `3 epochs`",
     "Column": "a field of the source, such as `source.label`",
+    "Field": "a field of the data section, such as `label`",
     "Watch": "a metric or loss, such as `val.acc`",
     "Static": "any value",
     "Statics": "values",

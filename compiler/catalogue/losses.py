@@ -173,25 +173,27 @@ class CrossEntropy(Loss):
     """Mean negative log-likelihood of the target classes under softmax(logits), along `axis`.
 
     `target`: class numbers (`i64`) of the shape of the logits without the class axis. `smoothing` is label smoothing,
-    `ignore` is a class number that is left out, `weight` has one factor per class (the mean is then weighted).
+    `ignore` is a class number that is left out, `weight` has one factor per class (the mean is then weighted), in the order of
+    their numbers. `weight = "balanced"` makes classes count equally: that of a class is N / (K n) for n of N records of the train
+    split in K classes, as in scikit-learn; `dlc build` prints them.
     """
 
     axis: int = -1
     smoothing: float = 0.0
     ignore: int | None = None
-    weight: Constant | None = None
+    weight: Constant | Literal["balanced"] | None = None
 
     reads = "logits"
     target = "class"
     refuses = "outside"
-    example = "loss = cross_entropy(logits, label, smoothing = 0.1)"
+    example = 'loss = cross_entropy(logits, label, smoothing = 0.1, weight = "balanced")'
 
     def infer(self, facts: Facts, logits: TensorType, target: TensorType) -> Outputs:
         pair_classes(logits, target, self.axis, facts)
         if not 0 <= self.smoothing < 1:
             raise Rejected("E0304", "`smoothing` is a share of at least 0 and below 1", f"it is {self.smoothing}")
         classes = logits.shape[class_axis(logits, self.axis)]
-        if self.weight is not None:
+        if self.weight is not None and self.weight != "balanced":
             weights: Any = self.weight
             count = len(weights) if isinstance(self.weight, tuple) else 1
             if isinstance(classes, int) and count != classes:

@@ -110,7 +110,7 @@ class Recall(_OfClasses):
 
 
 class Mcc(_OfClasses):
-    """Matthews correlation coefficient, of any number of classes (Gorodkin, 2004): 1 is perfect, 0 is no better than chance. 0
+    """Matthews correlation coefficient, of any number of classes (Gorodkin, 2004): 1 is perfect, 0 is chance. 0
     where all targets, or all predictions, are of one class."""
 
     axis: int = -1

@@ -14,6 +14,7 @@ from . import (
     LOSSES,
     METRICS,
     OPTIMIZERS,
+    SAMPLINGS,
     SEGMENTS,
     SOURCES,
     SPLITS,
@@ -89,6 +90,7 @@ _CHAPTERS: tuple[tuple[str, Family[Any]], ...] = (
     ("Which checkpoint is kept", KEEPS),
     ("When to stop", STOPS),
     ("When to validate", VALIDATIONS),
+    ("How records are drawn", SAMPLINGS),
     ("Transforms of data", TRANSFORMS),
 )
 

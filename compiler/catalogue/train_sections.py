@@ -134,6 +134,15 @@ TRAIN = SectionKeys(
             ),
         ),
         Key(
+            "sampling",
+            "`balanced(field)` or `weighted(field)`",
+            "every record once an epoch",
+            "Draws the records of an epoch with replacement, as many as there are: every class equally often, or each record by its "
+            "weight. Draws follow from the seed and the epoch. A record that is drawn twice is augmented twice.",
+            "sampling = balanced(label)",
+            elsewhere=("weighted_sampler", "batch_sampler"),
+        ),
+        Key(
             "duration",
             DURATION,
             REQUIRED,

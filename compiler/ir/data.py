@@ -117,13 +117,15 @@ class DataSet(Record):
 
 class FieldFacts(Record):
     """What is known of a field from the data: dtype and shape of one record (an axis that varies is None), its classes, for
-    a fitted or fixed vocabulary the largest id + 1, and of whole numbers that are read as they are the least and the largest."""
+    a fitted or fixed vocabulary the largest id + 1, and of whole numbers that are read as they are the least and the largest. Where
+    a recipe balances its classes, `counts` is how often the train split has each number from 0 on."""
 
     dtype: str
     shape: tuple[int | None, ...]
     classes: tuple[str, ...] | None = None
     vocabulary: int | None = None
     range: tuple[int, int] | None = None
+    counts: tuple[int, ...] = ()
 
 
 class DataFacts(Record):

@@ -156,6 +156,7 @@ class Phase(Record):
     """A stretch of training, complete with what it takes over from the section. A section without phases has one, named
     "". `fresh`: the optimizer starts from scratch here.
 
+    `sampling` is how the records of an epoch are drawn; None: each once.
     `shared` is a body (role `step`) over batch fields whose outputs are the lets that updates read: it runs once a batch,
     before them, and their gradients flow through it. A section without `step` has none: its lets are in its body."""
 
@@ -165,6 +166,7 @@ class Phase(Record):
     updates: tuple[Update, ...]
     freeze: tuple[Freeze, ...] = ()
     batch: Batch
+    sampling: EntryUse | None = None
     validate_every: Validate
     precision: Literal["f32", "bf16", "f16"] | None = None
     mixup: float | None = None

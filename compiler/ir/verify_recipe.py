@@ -187,6 +187,8 @@ class _Check:
             self.say(place, "has no updates")
         for update in phase.updates:
             self.update(f"{place}, {_place('step', update.name)}", train, update, fields, lets)
+        if phase.sampling is not None:
+            self.known(f"{place}, sampling", "the field", str(phase.sampling.args.get("field")), fields)
         every = [net.name for net in train.nets]
         for item in phase.freeze:
             self.selected(f"{place}, freeze", item.selectors, train, every)

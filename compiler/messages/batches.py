@@ -50,6 +50,28 @@ def batch_not_whole(span: Span, batch: int, micro: int, unit: str = "samples") -
     )
 
 
+def sampled_field(span: Span, entry: str, classes: bool, field: str, type: str, place: Span) -> Diagnostic:
+    wanted = "one class number a record, `i64`" if classes else "one number a record, such as `f32`"
+    return Diagnostic(
+        "E0304",
+        f"`{entry}` takes a field with {wanted}, and `{field}` is `{type}`",
+        span,
+        "not such a field",
+        (Label(place, f"`{field}`"),),
+        helps=(f"name the field that holds the {'classes' if classes else 'weights'}",),
+    )
+
+
+def sampled_tokens(span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0403",
+        "`sampling` draws records one by one, and a batch in tokens puts records of one length together",
+        span,
+        "not with a batch in tokens",
+        helps=("write the batch in samples, such as `batch = 64`, or remove `sampling`",),
+    )
+
+
 def no_tokens(span: Span, data: str) -> Diagnostic:
     return Diagnostic(
         "E0403",

@@ -200,6 +200,26 @@ def label_outside(span: Span, field: str, label: int, axis: int, what: str, plac
     )
 
 
+def balance_of_computed(span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0304",
+        '`weight = "balanced"` counts the classes of a field, and this target is computed',
+        span,
+        "not a field",
+        helps=("compare with a field of the data, or list the weights: `weight = [1.0, 2.5]`",),
+    )
+
+
+def balance_uncounted(span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0412",
+        '`weight = "balanced"` counts the classes of the train split, and the data is not here',
+        span,
+        "not counted",
+        helps=("put the data where `source` looks for it, or list the weights: `weight = [1.0, 2.5]`",),
+    )
+
+
 def not_yes_and_no(span: Span, field: str, label: int, place: Span) -> Diagnostic:
     return Diagnostic(
         "E0205",

@@ -105,7 +105,7 @@ class Part(Form):
 
 
 class ValueJudgement(Form):
-    """An output that gives values of `field`, in the units of the data. `residuals` are answers less targets. `units` says how the
+    """An output that gives values of `field`, in the units of the data. `residuals` are answers less targets. `units` names how the
     data transforms the field, which is undone here. `sampled`: quantiles, deciles and `points` (target, answer) are from an evenly
     spaced part of the values, everything else is from all."""
 

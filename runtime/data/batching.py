@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...compiler.catalogue import token_batches
 from ...compiler.ir.data import DataField
@@ -28,23 +29,47 @@ class Plan:
 
     order: Records
     bounds: Records
+    turns: Records | None = None  # how often each was drawn before in the epoch; None: never
 
     def __len__(self) -> int:
         return len(self.bounds) - 1
 
     def records(self, first: int, last: int | None = None) -> Records:
         """The records of a batch, or of all batches from `first` until before `last`."""
+        return self.order[self._places(first, last)]
+
+    def drawn_before(self, first: int, last: int | None = None) -> Records | None:
+        """How often each of these records was drawn before in the epoch; None where each is drawn once."""
+        return None if self.turns is None else self.turns[self._places(first, last)]
+
+    def _places(self, first: int, last: int | None) -> slice:
         last = first + 1 if last is None else min(last, len(self))
-        return self.order[self.bounds[first] : self.bounds[last]]
+        return slice(self.bounds[first], self.bounds[last])
 
 
-def of_samples(order: Records, size: int, *, rest: bool) -> Plan:
+def of_samples(order: Records, size: int, *, rest: bool, turns: Records | None = None) -> Plan:
     """Batches of `size` records; with `rest` the last one may be smaller, else it is left out unless it is the only one."""
     count = len(order)
     size = min(size, count)
     stop = count + size if rest else count + 1
     bounds = np.minimum(np.arange(0, stop, size) if size else np.zeros(1, np.int64), count)
-    return Plan(order, bounds.astype(np.int64))
+    return Plan(order, bounds.astype(np.int64), turns)
+
+
+def drawn(weights: NDArray[np.float64], *words: int | str) -> tuple[Records, Records]:
+    """As many records as there are, each draw in proportion to the weights, in an order that the words decide; and how often each was
+    drawn before."""
+    keys = randomness.record_keys(randomness.key(*words), np.arange(len(weights), dtype=np.int64))
+    ends = np.cumsum(weights)
+    shares = (keys >> np.uint64(11)).astype(np.float64) * 2.0**-53  # from 0 to below 1
+    last = int(np.flatnonzero(weights)[-1])  # rounding may carry a share to the end of all
+    order = np.minimum(np.searchsorted(ends, shares * ends[-1], side="right"), last).astype(np.int64)
+    by_record = np.argsort(order, kind="stable")
+    places = np.arange(len(order))
+    firsts = np.flatnonzero(np.diff(order[by_record], prepend=-1))
+    turns = np.empty_like(order)
+    turns[by_record] = places - np.repeat(firsts, np.diff(firsts, append=len(order)))
+    return order, turns
 
 
 def of_tokens(lengths: Records, tokens: int, *words: int | str) -> Plan:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import ValidationError
 from torch import Tensor
 
@@ -22,21 +25,28 @@ from .table import Cells, Numbers, Stream
 
 LOOKED_AT = 256  # records that are computed at a time
 RANGED_AT = 1 << 20  # numbers of one column that are looked at at a time
+COUNTED_AT = 4096  # records of which a field is counted at a time
 WHOLE = ("i64", "i32")
 SCAN_AT_MOST = 1 << 28  # numbers that are searched for the largest
 
 
 def gather(
-    section: DataSet, root: Path, cache: Path | None = None, *, every: bool = False, lengths: bool = False
+    section: DataSet,
+    root: Path,
+    cache: Path | None = None,
+    *,
+    every: bool = False,
+    lengths: bool = False,
+    counts: Collection[str] = (),
 ) -> DataFacts:
     """Looks at the first records of the data, or at `every` one; a mistake in it raises Failed. With `cache`, a file that holds
-    what was found before. `lengths` are those of records, for batches of tokens."""
+    what was found before. `lengths` are those of records, for batches of tokens; `counts` are fields whose classes are counted."""
     if cache is not None and not every:
         known = _cached(section, cache)
-        if known is not None and (known.lengths or not lengths):
+        if known is not None and (known.lengths or not lengths) and all(known.fields[name].counts for name in counts):
             return known
     data = open_data(section, root)
-    facts = of(data, lengths=lengths)
+    facts = of(data, lengths=lengths, counts=counts)
     if every:
         look(data)
     if cache is not None:
@@ -66,9 +76,9 @@ def _cached(section: DataSet, cache: Path) -> DataFacts | None:
         return None
 
 
-def of(data: Data, *, lengths: bool = False) -> DataFacts:
+def of(data: Data, *, lengths: bool = False, counts: Collection[str] = ()) -> DataFacts:
     """The facts of an opened section; the first records of every split are computed and checked. With `lengths` all records of
-    the train split are, where their lengths differ."""
+    the train split are, where their lengths differ, and so are the fields in `counts`."""
     records = {str(split): len(part) for split, part in data.parts.items()}
     fields: dict[str, FieldFacts] = {}
     for field in data.section.fields:
@@ -79,6 +89,8 @@ def of(data: Data, *, lengths: bool = False) -> DataFacts:
             elif fields[field.name].shape != found.shape:
                 shape = tuple(a if a == b else None for a, b in zip(fields[field.name].shape, found.shape, strict=True))
                 fields[field.name] = found.model_copy(update={"shape": shape})
+    for name in counts:
+        fields[name] = fields[name].model_copy(update={"counts": class_counts(data, name)})
     columns = data.table.columns.values()
     empty = tuple(name for column in columns if isinstance(column, Numbers) for name in column.empty)
     long = _lengths(data) if lengths and "train" in data.parts else ()
@@ -89,6 +101,28 @@ def _lengths(data: Data) -> tuple[tuple[int, int], ...]:
     """The lengths of the records of the train split, and how many records have each."""
     values, counts = np.unique(data.lengths("train", training=True), return_counts=True)
     return tuple(zip(values.tolist(), counts.tolist(), strict=True))
+
+
+def class_counts(data: Data, name: str) -> tuple[int, ...]:
+    """How often the train split has each whole number of a field, from 0 on; what is below does not count."""
+    found = np.zeros(0, np.int64)
+    for numbers in values_of(data, name):
+        some = np.bincount(numbers[numbers >= 0].astype(np.int64))
+        longer, shorter = (some, found) if len(some) > len(found) else (found, some)
+        longer[: len(shorter)] += shorter
+        found = longer
+    return tuple(found.tolist())
+
+
+def values_of(data: Data, name: str) -> Iterator[NDArray[Any]]:
+    """The numbers of a field for all records of the train split, some records at a time, without what is random."""
+    field, part = data.section.field(name), data.part("train")
+    for start in range(0, len(part), COUNTED_AT):
+        positions = np.arange(start, min(start + COUNTED_AT, len(part)))
+        value = data.graph.evaluate([field.node], part, positions, training=False)[field.node]
+        value = declared.as_field(data.graph, field, value, part, positions)
+        rows = [value] if isinstance(value, Tensor) else [row for row in value if isinstance(row, Tensor)]
+        yield np.concatenate([row.cpu().numpy().ravel() for row in rows]) if rows else np.zeros(0)
 
 
 def look(data: Data) -> None:

@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ...compiler.ir.data import Condition, DataSet, Split
@@ -190,8 +191,9 @@ class Feed:
 
     # ---- chunks ------------------------------------------------------------------------------------------------------------
 
-    def chunk(self, positions: Records, base: int | None) -> dict[str, Value]:
-        """All fields for these records. `base` is the key of what is random (None: nothing is)."""
+    def chunk(self, positions: Records, base: int | None, turns: Records | None = None) -> dict[str, Value]:
+        """All fields for these records. `base` is the key of what is random (None: nothing is); `turns`, how often each record was
+        drawn before in the epoch, make it another draw each time."""
         if self.ahead:
             columns, known = self._fixed(positions)
         else:
@@ -200,7 +202,9 @@ class Feed:
             known = {node: taken(value, index) for node, value in self.resident.items()}
         rest = [f for f in self.fields if f.name not in columns]
         if rest:
-            draw = None if base is None else Draw(base, self.part.records[positions], self.device)
+            records = self.part.records[positions]
+            drawn = records if turns is None else records + turns * (int(self.part.records.max()) + 1)
+            draw = None if base is None else Draw(base, drawn, self.device)
             values = self.graph.evaluate(
                 [self.targets[f.name] for f in rest],
                 self.part,
@@ -243,13 +247,24 @@ class Feed:
 
     # ---- training ------------------------------------------------------------------------------------------------------------
 
-    def epoch(self, seed: int, epoch: int, batch: int | BatchSize, *, start: int = 0) -> Iterator[list[Batch]]:
+    def epoch(
+        self,
+        seed: int,
+        epoch: int,
+        batch: int | BatchSize,
+        *,
+        start: int = 0,
+        weights: NDArray[np.float64] | None = None,
+    ) -> Iterator[list[Batch]]:
         """The batches of an epoch from step `start` on, each as its micro-batches. The rest below a batch of samples is left out;
-        batches of tokens hold every record."""
+        batches of tokens hold every record. With `weights`, one a record, samples are drawn in proportion to them."""
         size = BatchSize(amount=batch) if isinstance(batch, int) else batch
         words = (seed, "order", epoch)
         if size.unit == "tokens":
             plan = batching.of_tokens(self._lengths, size.amount, *words)
+        elif weights is not None:
+            order, turns = batching.drawn(weights, *words)
+            plan = batching.of_samples(order, size.amount, rest=False, turns=turns)
         else:
             order = randomness.permutation(randomness.key(*words), len(self.part))
             plan = batching.of_samples(order, size.amount, rest=False)
@@ -281,7 +296,8 @@ class Feed:
         cuts = range(start // per_chunk, -(-len(plan) // per_chunk))
 
         def make(chunk: int) -> dict[str, Value]:
-            return self.chunk(plan.records(chunk * per_chunk, (chunk + 1) * per_chunk), base)
+            first, last = chunk * per_chunk, (chunk + 1) * per_chunk
+            return self.chunk(plan.records(first, last), base, plan.drawn_before(first, last))
 
         for chunk, columns in zip(cuts, self._ahead(make, cuts), strict=True):
             first = chunk * per_chunk

@@ -414,6 +414,26 @@ def stream_too_short(span: Span, split: str, length: int, window: int) -> Failed
     )
 
 
+def bad_weight(span: Span, field: str, place: str, value: float) -> Failed:
+    return _fail(
+        "E0411",
+        f"{place}: `{field}` is {value:g}, and a record cannot be drawn so often",
+        span,
+        "weights of records",
+        helps=("weights are numbers of at least 0",),
+    )
+
+
+def no_weight(span: Span, field: str) -> Failed:
+    return _fail(
+        "E0411",
+        f"`{field}` gives no record of the train split a weight above 0",
+        span,
+        "nothing to draw",
+        helps=("name another field, or remove `sampling`",),
+    )
+
+
 def nothing_left(span: Span, split: str) -> Failed:
     return _fail(
         "E0411",

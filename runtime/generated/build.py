@@ -20,8 +20,11 @@ from ...backends.pytorch.load import empty, load_source
 from ...backends.pytorch.module import class_name, module_source
 from ...backends.pytorch.recipe import recipe_functions, recipe_source
 from ...backends.pytorch.signatures import NetFunction
+from ...compiler.catalogue import balanced
 from ...compiler.ir.model import CallNode, Model, Spec
 from ...compiler.ir.train import Train
+from ...compiler.messages import training as errors
+from ...compiler.messages.diagnostics import Failed
 from . import initialize
 from .functions import Evaluation, Loss, Program, Shared
 
@@ -88,7 +91,11 @@ def file_of(net: str) -> str:
 
 
 def sources(spec: Spec, train: Train, records: int | None = None, *, resizable: bool = True) -> dict[str, str]:
-    """The generated files of a section by name; sizes in them are numbers where they need not be `resizable`."""
+    """The generated files of a section by name; sizes in them are numbers where they need not be `resizable`. Raises Failed where the
+    classes of a loss are yet to be counted."""
+    for index in balanced.bodies_of(train):
+        for node in balanced.balanced_losses(spec.bodies[index]):
+            raise Failed(errors.balance_uncounted(node.span))
     found = {
         file_of(net.name): module_source(
             spec, spec.models[net.model], extra_outputs=extra_outputs(spec, train, net.name), resizable=resizable

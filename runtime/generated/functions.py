@@ -70,8 +70,8 @@ class Replayed:
     def __call__(self, *inputs: Any) -> Any:
         whole = self.answers[self.call]
         self.call += 1
-        rows = tuple(output[self.row : self.row + 1] for output in whole)
-        return rows if len(rows) > 1 else rows[0]
+        rows = [output[self.row : self.row + 1] for output in whole]
+        return tuple(rows) if len(rows) > 1 else rows[0]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.net, name)

@@ -104,8 +104,8 @@ def _steps_back(
 def of_metric(
     measured: Measured, section: DataSet, fitted: Mapping[int, Mapping[str, Any]]
 ) -> tuple[Answer, tuple[str, ...]] | None:
-    """What leads from the values that a metric compares to the units of the data, and the transforms that are undone; None where there
-    is no way back."""
+    """What leads from the values that a metric compares to the units of the data, and the transforms that are undone; None where
+    there is none."""
     field = section.field(measured.field)
     try:
         undo = way_back(section, field.name, fitted)

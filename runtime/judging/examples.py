@@ -41,7 +41,7 @@ class Examples:
         for net in self.nets:
             for row, told in zip(found, self.told(net, seen, places), strict=True):
                 row.update((key, value) for key, value in told.items() if key != "input")
-        for row, loss in zip(found, self.losses(seen), strict=self.whole):
+        for row, loss in zip(found, self.losses(seen), strict=False):
             row["loss"] = loss
         return found
 
@@ -68,7 +68,7 @@ class Examples:
         return made_of(places, values, answers, texts).rows(probabilities=True)
 
     def losses(self, seen: Seen) -> list[float]:
-        """The loss of each example alone; none where the loss joins examples."""
+        """The loss of each example alone; none where the loss joins examples, or there is none."""
         if not self.whole:
             return []
         answers = {net: [output for _, output in made] for net, made in seen.calls.items()}

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...compiler.analysis.targets import measured_fields, output_meanings
-from ...compiler.catalogue import LOSSES, METRICS
+from ...compiler.catalogue import LOSSES, METRICS, balanced
+from ...compiler.catalogue.losses import Loss
 from ...compiler.ir.data import Split
 from ...compiler.ir.model import OpNode, Spec
 from ...compiler.ir.train import Train
@@ -40,6 +41,7 @@ from .worst import Worst
 
 Array: TypeAlias = "NDArray[Any]"
 
+MOST_NUMBERS = 1 << 22  # of an output that are judged at a time
 MOST_CLASSES = 1000  # of which a table is kept
 MOST_LABELS = 100
 MOST_COLUMNS = 16  # of a vector that are judged one by one
@@ -85,7 +87,8 @@ class Judge:
         classes: Mapping[str, Sequence[str]],
         worst: int = 10,
     ) -> None:
-        self.spec, self.train, self.program, self.data, self.split = spec, train, program, data, split
+        self.spec, self.train, self.program, self.data = spec, train, program, data
+        self.split: Split = split
         self.fitted = data.graph.fitted
         self.judged = list(self._judged(classes))
         for judged in self.judged:
@@ -113,7 +116,7 @@ class Judge:
                     continue  # tokens
                 answer = answer_of(meaning, section, self.fitted, names)
                 if answer.kind != "unknown":
-                    found[meaning.field] = Judged(net.name, output, at, answer, _ignored(spec, train))
+                    found[meaning.field] = Judged(net.name, output, at, answer, _ignored(spec, train, meaning.field))
         return list(found.values())
 
     # ---- a batch ---------------------------------------------------------------------------------------------------------
@@ -127,9 +130,15 @@ class Judge:
         outputs = {net: self.outputs(net, seen) for net in {judged.net for judged in self.judged}}
         for judged in self.judged:
             given = outputs[judged.net]
-            if given is not None:
-                target = array_of(seen.batch[judged.answer.field])
-                self._judge(judged, seen.positions, array_of(given[judged.at]), target)
+            if given is None:
+                continue
+            output, target = given[judged.at], seen.batch[judged.answer.field]
+            if not output.dim() or len(output) != len(seen.positions):
+                continue  # not one an example
+            rows = max(1, MOST_NUMBERS * len(output) // max(1, output.numel()))
+            for start in range(0, len(seen.positions), rows):
+                part = slice(start, start + rows)
+                self._judge(judged, seen.positions[part], array_of(output[part]), array_of(target[part]))
 
     def outputs(self, net: str, seen: Seen) -> Sequence[Tensor] | None:
         """What a net gave for the batch: where the loss applies it once that, else what `model` gives for the fields."""
@@ -166,10 +175,8 @@ class Judge:
         true = shares[np.arange(len(numbers)), np.where(counts, numbers, 0)]
         if len(numbers) == len(positions):
             predicted = shares.argmax(-1)
-            told = [(names[t] if c else "", names[p]) for t, p, c in zip(numbers, predicted, counts, strict=True)]
-            judged.worst.add(
-                positions[counts], -true[counts], [each for each, c in zip(told, counts, strict=True) if c]
-            )
+            measure = np.where(counts, -true, np.nan)
+            judged.worst.add(positions, measure, lambda at: (names[numbers[at]], names[predicted[at]]))
 
     def _labels(self, judged: Judged, positions: Records, output: Array, target: Array) -> None:
         shares = replace(judged.answer, undo=()).shares(output)
@@ -184,8 +191,7 @@ class Judge:
             assert isinstance(gathered, Classes)
             gathered.add(np.concatenate([1 - shares, shares], 1), target[:, 0].astype(np.int64))
             true = np.where(target[:, 0] > 0.5, shares[:, 0], 1 - shares[:, 0])
-            told = [(str(int(t)), str(int(p > 0.5))) for t, p in zip(target[:, 0], shares[:, 0], strict=True)]
-            judged.worst.add(positions, -true, told)
+            judged.worst.add(positions, -true, lambda at: (str(int(target[at, 0])), str(int(shares[at, 0] > 0.5))))
         elif shares.shape[1] <= MOST_LABELS:
             labels = judged.gathered.setdefault("", Labels([str(at) for at in range(shares.shape[1])]))
             assert isinstance(labels, Labels)
@@ -204,12 +210,9 @@ class Judge:
             assert isinstance(gathered, Values)
             gathered.add(told[:, part].ravel(), wanted[:, part].ravel())
         if told.shape[1] == 1:
-            errors = told[:, 0] - wanted[:, 0]
-            pairs = list(zip(wanted[:, 0].tolist(), told[:, 0].tolist(), strict=True))
-            finite = np.isfinite(errors)
-            judged.worst.add(
-                positions[finite], np.abs(errors)[finite], [p for p, f in zip(pairs, finite, strict=True) if f]
-            )
+            errors = np.abs(told[:, 0] - wanted[:, 0])
+            measure = np.where(np.isfinite(errors), errors, np.nan)
+            judged.worst.add(positions, measure, lambda at: (float(wanted[at, 0]), float(told[at, 0])))
 
     # ---- the end ---------------------------------------------------------------------------------------------------------
 
@@ -272,14 +275,14 @@ def shares_of(answer: Answer, scores: Array) -> Array:
         return shares / shares.sum(-1, keepdims=True)
 
 
-def _ignored(spec: Spec, train: Train) -> frozenset[int]:
-    """The class numbers that the losses leave out."""
-    bodies = [train.evaluation.body, *(update.body for phase in train.phases for update in phase.updates)]
+def _ignored(spec: Spec, train: Train, field: str) -> frozenset[int]:
+    """The class numbers of a field that the losses leave out."""
     found = {
         node.args.get("ignore")
-        for body in bodies
-        for node in spec.bodies[body].nodes
-        if isinstance(node, OpNode) and node.op in LOSSES
+        for body in (spec.bodies[index] for index in balanced.bodies_of(train))
+        for node in body.nodes
+        if isinstance(node, OpNode) and node.op in LOSSES and len(node.inputs) > Loss.against
+        if balanced.field_of(body, node.inputs[Loss.against]) == field
     }
     return frozenset(number for number in found if number is not None)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -22,10 +22,12 @@ class Worst:
         self.most = most
         self.kept: list[tuple[float, int, Told]] = []
 
-    def add(self, positions: Records, measure: Array, told: Sequence[Told]) -> None:
-        """Of examples at positions of the split: how bad each is, and its target and answer."""
-        order = np.argsort(-measure, kind="stable")[: self.most].tolist()
-        self.kept += [(float(measure[at]), int(positions[at]), told[at]) for at in order]
+    def add(self, positions: Records, measure: Array, told: Callable[[int], Told]) -> None:
+        """Of examples at positions of the split: how bad each is (not a number: it does not count), and by its place among these its
+        target and answer."""
+        order = np.argsort(-np.where(np.isnan(measure), -np.inf, measure), kind="stable")[: self.most].tolist()
+        kept = [at for at in order if not np.isnan(measure[at])]
+        self.kept += [(float(measure[at]), int(positions[at]), told(at)) for at in kept]
         self.kept = sorted(self.kept, key=lambda each: (-each[0], each[1]))[: self.most]
 
     def examples(self, where: Callable[[int], tuple[int, str]]) -> tuple[Example, ...]:

@@ -4,7 +4,8 @@
     prepared      a run that can begin: all it is made from; its records; why it diverged
     loop          THE LOOP: fit, run_phase, rounds, backward, clip
     state         job and state; position, losses, averages are parts of it
-    validation    figures of `val`, which weights are kept   evaluate  losses and metrics of a split (`metrics`)
+    validation    figures of `val`, which weights are kept   evaluate  losses and metrics of a split (`metrics` over
+                                                             `class_metrics`, `score_metrics`, `value_metrics`)
     reporter      events, metrics.csv                        events    what is reported; `logged`, `image_grid`: what `log` names
     resume        save and restore, bitwise                  finish    kept weights, final figures, result.json
     mixing        `mixup`                                    scaling  gradients in f16

@@ -11,6 +11,7 @@ from ..checkpoints import checkpoint, judgements
 from ..checkpoints.checkpoint import Checkpoint
 from ..checkpoints.judgements import Judgement
 from ..data.feed import Feed
+from ..writing import json_text
 from .evaluate import evaluate, evaluation_batch
 from .events import Finished
 from .scaling import report_all_skipped
@@ -37,7 +38,8 @@ def finish(state: State) -> dict[str, Any]:
     }
     if job.records:
         if judged:
-            job.run.write_json(judgements.NAME, {each.split: each.model_dump() for each in judged})
+            rows = {each.split: each.model_dump() for each in judged}
+            job.run.write(judgements.NAME, json_text(rows, None) + "\n")
         job.run.write_json("result.json", result)
     job.listener(Finished(job.run.path, at.step, at.seconds, figures, at.best_step, judged=judged))
     return result

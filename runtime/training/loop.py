@@ -29,6 +29,7 @@ from ...compiler.catalogue.clock import length_of, seconds
 from ...compiler.ir.train import Phase, Update
 from .. import randomness
 from ..checkpoints.checkpoint import Checkpoint
+from ..data import sampling
 from ..failure import Interrupted
 from ..generated.functions import LossCode
 from . import mixing
@@ -278,9 +279,10 @@ def training_batches(state: State, phase: Phase) -> Batches:
         at.epoch, at.epoch_step = at.epoch + 1, 0
     at.batch, at.unit = size.amount, size.unit
     seed, mixup = state.train.seed, phase.mixup
+    weights = sampling.weights(state.job.data, phase.sampling) if phase.sampling is not None else None
     asked = size if mixup is None else size.model_copy(update={"micro": None})
     while True:
-        for batch in state.feed.epoch(seed, at.epoch, asked, start=at.epoch_step):
+        for batch in state.feed.epoch(seed, at.epoch, asked, start=at.epoch_step, weights=weights):
             at.epoch_step += 1
             if mixup is not None:
                 batch = mixing.cut(mixing.mixed(batch[0], mixup, seed, at.epoch, at.epoch_step), size)

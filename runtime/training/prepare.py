@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from ...compiler.catalogue import balanced
 from ...compiler.catalogue.token_batches import counts_tokens
 from ...compiler.check import check
 from ...compiler.ir.model import Spec
@@ -28,6 +29,8 @@ from .events import Note
 from .options import TrainOptions
 from .prepared import Prepared, checkpoint_entries
 
+CLASSES_SHOWN = 20  # weights of classes that are printed
+
 
 def train(loaded: Loaded, options: TrainOptions) -> Run:
     """Trains a run or continues one."""
@@ -37,7 +40,8 @@ def train(loaded: Loaded, options: TrainOptions) -> Run:
     root = Path(options.data_root or loaded.path.parent).resolve()
     data = open_data(loaded.spec.recipe.dataset(section.data), root, workers=section.phases[0].runtime.workers)
     # Class counts, vocabulary sizes and lengths are known now: the spec is checked once more with them.
-    known = facts.of(data, lengths=counts_tokens(section))
+    counts = balanced.counted_fields(loaded.spec.bodies, section)
+    known = facts.of(data, lengths=counts_tokens(section), counts=counts)
     checked = check(loaded.path, loaded.overrides, loaded.variant, {section.data: known})
     if checked.spec is None:
         raise SpecError(checked.report.diagnostics, checked.sources)
@@ -46,6 +50,8 @@ def train(loaded: Loaded, options: TrainOptions) -> Run:
             options.listener(Note(found.message, found.code))
     spec = checked.spec
     section = find_section(spec, options.section)
+    for line in balanced.shown(spec.bodies, section, facts.class_names(data), CLASSES_SHOWN):
+        options.listener(Note(f"class weights of {line}"))
     out = Path(options.out) if options.out else None
     run = _resumed(loaded, options) if options.resume else rundir.create(Path(options.base), loaded.name, out)
     with run.held():

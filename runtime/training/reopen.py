@@ -73,11 +73,10 @@ class TrainedModel:
 
 def split_of(name: str) -> Split:
     """The split of this name; raises BadInput for any other word."""
-    known: tuple[Split, ...] = ("train", "val", "test")
-    found = next((split for split in known if split == name), None)
-    if found is None:
+    known: dict[str, Split] = {"train": "train", "val": "val", "test": "test"}
+    if name not in known:
         raise BadInput(f"there is no split `{name}`", helps=("use `train`, `val` or `test`",))
-    return found
+    return known[name]
 
 
 def reopen(

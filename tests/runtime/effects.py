@@ -16,6 +16,7 @@ data {name} {{
   other: f32[4] = source.all_except("label", "text", "n", "y") -> scale(3)
   label: i64  = source.label -> category("a", "b", "c")
   words: i64[T] = source.text -> words -> vocab(9) -> pad(0)
+  rare: f32   = source.n
 }}
 """
 PHOTOS = """dlspec 1
@@ -208,6 +209,10 @@ EFFECTS: dict[str, dict[str, Row]] = {
         "25k": train("batches", "batch = 24 tokens", key="batch"),
     },
     "train.micro_batch": {"": train("batches", "micro_batch = 4")},
+    "train.sampling": {
+        "balanced": train("weights", "sampling = balanced(label)"),
+        "weighted": train("weights", "sampling = weighted(rare)"),
+    },
     "train.duration": {
         "epochs": train("steps", "duration = 2 epochs", key="duration"),
         "steps": train("steps", "duration = 5 steps", key="duration"),

@@ -11,13 +11,14 @@ from dlc.compiler.catalogue import (
     METRICS,
     NOTATIONS,
     OPTIMIZERS,
+    SAMPLINGS,
     SEGMENTS,
     SOURCES,
     SPLITS,
     TRANSFORMS,
     WEIGHT_SOURCES,
 )
-from dlc.runtime.data import splits, transforms
+from dlc.runtime.data import sampling, splits, transforms
 from dlc.runtime.data.sources import reader
 from dlc.runtime.exporting import preprocessing
 from dlc.runtime.generated import initialize
@@ -68,6 +69,10 @@ def test_every_metric_has_an_accumulator() -> None:
 
 def test_every_split_is_made() -> None:
     assert missing(SPLITS, splits.divider) == []
+
+
+def test_every_way_to_sample_weighs_records() -> None:
+    assert missing(SAMPLINGS, sampling.weigher) == []
 
 
 def test_every_source_of_weights_is_found_and_shown() -> None:

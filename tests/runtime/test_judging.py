@@ -127,14 +127,17 @@ def test_values(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_worst_are_the_same_in_any_batches() -> None:
     random = np.random.default_rng(1)
     measure = random.random(80).round(1)
-    told = [(f"t{at}", f"a{at}") for at in range(80)]
     whole, parts = Worst(12), Worst(12)
-    whole.add(np.arange(80), measure, told)
+    measure[3] = np.nan
+    whole.add(np.arange(80), measure, lambda at: (f"t{at}", f"a{at}"))
     for piece in pieces(80, 9):
-        parts.add(np.arange(80)[piece], measure[piece], told[piece])
+        first = piece.start
+        parts.add(np.arange(80)[piece], measure[piece], lambda at, first=first: (f"t{first + at}", f"a{first + at}"))
     place = lambda at: (at, f"row {at}")
     assert whole.examples(place) == parts.examples(place)
-    assert [each.record for each in whole.examples(place)] == np.argsort(-measure, kind="stable")[:12].tolist()
+    assert [each.record for each in whole.examples(place)] == np.argsort(
+        -np.nan_to_num(measure, nan=-1), kind="stable"
+    )[:12].tolist()
 
 
 # ---- runs ------------------------------------------------------------------------------------------------------------

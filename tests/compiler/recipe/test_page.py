@@ -21,6 +21,7 @@ from dlc.compiler.catalogue import (
     METRICS,
     OPTIMIZERS,
     PRUNERS,
+    SAMPLINGS,
     SEGMENTS,
     SIGNS,
     SOURCES,
@@ -163,7 +164,7 @@ def in_search(entry: type[Entry]) -> str:
     )
 
 
-IN_TRAIN = (LOSSES, METRICS, OPTIMIZERS, SEGMENTS, CLIPS, KEEPS, STOPS, VALIDATIONS, WEIGHT_SOURCES)
+IN_TRAIN = (LOSSES, METRICS, OPTIMIZERS, SEGMENTS, CLIPS, KEEPS, STOPS, VALIDATIONS, SAMPLINGS, WEIGHT_SOURCES)
 #: How an example of a family becomes a whole spec.
 SPECS: list[tuple[Any, Callable[[Any], str]]] = [
     *((family, in_train) for family in IN_TRAIN),
