@@ -191,13 +191,23 @@ class CrossEntropy(Loss):
     def infer(self, facts: Facts, logits: TensorType, target: TensorType) -> Outputs:
         pair_classes(logits, target, self.axis, facts)
         if not 0 <= self.smoothing < 1:
-            raise Rejected("E0304", "`smoothing` is a share of at least 0 and below 1", f"it is {self.smoothing}")
+            raise Rejected(
+                "E0304",
+                "`smoothing` is a share of at least 0 and below 1",
+                f"it is {self.smoothing}",
+                helps=("usual is `smoothing = 0.1`",),
+            )
         classes = logits.shape[class_axis(logits, self.axis)]
         if self.weight is not None and self.weight != "balanced":
             weights: Any = self.weight
             count = len(weights) if isinstance(self.weight, tuple) else 1
             if isinstance(classes, int) and count != classes:
-                raise Rejected("E0201", f"{count} weights for {classes} classes", "one weight per class")
+                raise Rejected(
+                    "E0201",
+                    f"{count} weights for {classes} classes",
+                    "one weight per class",
+                    helps=(f"give {classes} weights, in the order of the classes",),
+                )
         return scalar(logits)
 
 

@@ -325,7 +325,8 @@ def bind_operator(
     checked: dict[str, Any] = {}
     for name, kind, default in operator.arguments:
         if name in arguments:
-            checked[name] = check(context, spelled, name, kind, arguments[name], spans.get(name, span))
+            place = spans.get(name, span)
+            checked[name] = check(context, spelled, name, kind, arguments[name], place, tuple(fields))
         elif default is Op.MISSING:
             raise Failed(application_errors.missing_argument(spelled, name, span, None))
         else:
@@ -336,7 +337,9 @@ def bind_operator(
     return checked, [*ordered, *many]
 
 
-def check(context: Context, spelled: str, name: str, kind: str, value: Any, span: Span) -> Any:
+def check(
+    context: Context, spelled: str, name: str, kind: str, value: Any, span: Span, order: tuple[str, ...] = ()
+) -> Any:
     """One static argument of an operator against its annotation."""
     if isinstance(value, SymbolicTensor):
         if kind in ("ShapeLike", "Shape"):
@@ -347,4 +350,4 @@ def check(context: Context, spelled: str, name: str, kind: str, value: Any, span
     except StaticError as error:
         raise Failed(statics_errors.at(error, span, {})) from None
     except ValueError as error:
-        raise Failed(application_errors.wrong_argument(spelled, name, str(error), value, span)) from None
+        raise Failed(application_errors.wrong_argument(spelled, name, str(error), value, span, order)) from None

@@ -178,8 +178,11 @@ def input_not_tensor(callee: str, name: str, value: Any, span: Span) -> Diagnost
     return Diagnostic("E0304", message, span, f"it is {kind(value)}", helps=helps)
 
 
-def wrong_argument(callee: str, name: str, expected: str, value: Any, span: Span) -> Diagnostic:
-    return Diagnostic("E0304", f"`{name}` of `{callee}` must be {expected}", span, f"it is {kind(value)}")
+def wrong_argument(
+    callee: str, name: str, expected: str, value: Any, span: Span, order: tuple[str, ...] = ()
+) -> Diagnostic:
+    helps = habits.value(name, expected, value, order)
+    return Diagnostic("E0304", f"`{name}` of `{callee}` must be {expected}", span, f"it is {kind(value)}", helps=helps)
 
 
 def wrong_static(name: str, expected: str, value: Any, span: Span, near: str | None = None) -> Diagnostic:

@@ -10,7 +10,11 @@ from .source import Span
 from .wording import meant
 
 #: Values.
-LITERALS = {"True": "true", "False": "false", "None": "none", "null": "none", "nil": "none"}
+LITERALS = {
+    "True": "true", "False": "false", "None": "none", "null": "none", "nil": "none",
+    "float16": "f16", "bfloat16": "bf16", "float32": "f32", "float64": "f64", "int8": "i8", "int16": "i16",
+    "int32": "i32", "int64": "i64", "uint8": "u8",
+}  # fmt: skip
 
 #: Another library's word for ours.
 OURS = {
@@ -21,7 +25,7 @@ OURS = {
     "scatter_add": "scatter", "fmax": "maximum", "fmin": "minimum", "stochastic_depth": "drop_path",
     "DropPath": "drop_path", "Dense": "Linear", "Interpolate": "upsample", "PixelShuffle": "pixel_shuffle",
     "AdaptiveAvgPool1d": "avg_pool", "AdaptiveAvgPool2d": "avg_pool", "adaptive_avg_pool2d": "avg_pool",
-    "bitwise_and": "and", "astype": "cast", "to": "cast", "type": "cast", "type_as": "cast", "broadcast_to": "expand",
+    "adaptive_max_pool2d": "max_pool", "resize": "upsample", "bitwise_and": "and", "astype": "cast", "to": "cast", "type": "cast", "type_as": "cast", "broadcast_to": "expand",
     "expand_as": "expand", "flatten_": "flatten", "linear": "Linear", "conv1d": "Conv", "conv2d": "Conv", "conv3d": "Conv",
     "embedding": "Embedding", "layer_norm": "LayerNorm", "batch_norm": "BatchNorm", "group_norm": "GroupNorm",
 }  # fmt: skip
@@ -40,6 +44,8 @@ _IN_TRAIN = "losses belong in `train`: `loss = cross_entropy(logits, label)`"
 
 #: What is written with other means than one word.
 WRITTEN = {
+    "one_hot": "compare with every class: `(x[..., none] == arange(10)) -> cast(f32)`",
+    "adaptive_avg_pool": "to one number per channel: `global_avg_pool`; to n by n: `avg_pool(n, adaptive = true)`",
     "range": "a range is written `0..n`",
     "transpose": "`x.T` swaps the last two axes; for others write `x -> [B, T, D] => [B, D, T]`",
     "T": "write `x.T`", "t": "`x.T` swaps the last two axes", "mT": "write `x.T`",
@@ -102,11 +108,21 @@ ARGUMENTS = {
     "learning_rate": ("lr",), "beta": ("betas",), "momentum": ("momentum",), "size": ("hidden", "out"),
 }  # fmt: skip
 
+_HEADS = "split the heads off first: `x -> [B, T, (heads, K)] => [B, heads, T, K]`"
+_CEIL = "for windows that reach over the edge, pad behind first: `x -> pad((0, 1, 0, 1), value = -1e30) -> max_pool(3, stride = 2)`"
 #: Arguments in whose place something else is written.
-ELSEWHERE = dict.fromkeys(
-    ("ceil", "ceil_mode"),
-    "for windows that reach over the edge, pad behind first: `x -> pad((0, 1, 0, 1), value = -1e30) -> max_pool(3, stride = 2)`",
-)
+ELSEWHERE = {"heads": _HEADS, "num_heads": _HEADS, "nhead": _HEADS, "ceil": _CEIL, "ceil_mode": _CEIL}
+
+#: Keys in whose place something else is written.
+KEYS = {
+    "device": "the device is not part of a spec: `dlc train SPEC --device cuda`",
+    "num_workers": "write `runtime { workers = 4 }`",
+    "shuffle": "leave it out: training examples are always shuffled, in an order that `seed` fixes",
+    "scheduler": "a schedule is the learning rate itself: `AdamW(1e-3 -> cosine(0, rest))`",
+    "lr_scheduler": "a schedule is the learning rate itself: `AdamW(1e-3 -> cosine(0, rest))`",
+    "callbacks": "`keep = best(val.loss)` keeps the best weights, `stop = plateau(val.loss, patience = 3 epochs)` ends early",
+    "verbose": "leave it out: `dlc train` prints its progress",
+}
 
 #: Arguments that the language has no need of.
 NEEDLESS = {
@@ -146,14 +162,29 @@ def suggest(name: str, near: str | None) -> tuple[str, ...]:
 
 def argument(name: str, known: tuple[str, ...], near: str | None) -> tuple[str, ...]:
     """The help for an argument that an entry does not have."""
-    if name in ELSEWHERE:
-        return (ELSEWHERE[name],)
     if name in NEEDLESS:
         return (f"leave it out: {NEEDLESS[name]}",)
     found = next((word for word in ARGUMENTS.get(name, ()) if word in known), None)
     # `padding`, `kernel_size`, `num_classes`: another library's longer word for ours.
     longer = next((k for k in known if len(k) > 2 and (name.startswith(k) or k in name.split("_"))), None)
+    if name in ELSEWHERE and longer is None:
+        return (ELSEWHERE[name],)
     return meant(found or near or longer)
+
+
+def value(name: str, expected: str, given: object, order: tuple[str, ...]) -> tuple[str, ...]:
+    """The help for a value of the wrong kind, where it shows what was meant. `order` are the arguments of the entry."""
+    is_whole = isinstance(given, int) and not isinstance(given, bool)
+    if expected == "a list of sizes" and is_whole:
+        return (f"write it as a list: `[{given}]`",)
+    if name == "pad" and given == "valid":
+        return ("leave it out: nothing is padded by default",)
+    if name == "pad" and isinstance(given, int) and given < 0:
+        return ("edges are cut off by an index, such as `x[:, :, 1:-1, 1:-1]`",)
+    if expected == "`true` or `false`" and is_whole and order[:1] in (("out",), ("hidden",)):
+        shown = ", ".join(f"`{each}`" for each in order[:3])
+        return (f"sizes of the input are not given; the arguments are, in order, {shown} ..",)
+    return ()
 
 
 # ---- calls ---------------------------------------------------------------------------------------------------------

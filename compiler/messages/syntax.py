@@ -78,6 +78,8 @@ def bad_text(span: Span, text: str, rest: str) -> Diagnostic:
         return Diagnostic("E0101", f"`{_short(text)}` is not a name", span, helps=helps)
     if text == "\\":
         helps = ("a statement continues after an operator, inside brackets and before `->`: no `\\` is needed",)
+    if text[0] == "?":
+        helps = ("a choice by data is `where(x > 0, a, b)`, one by a setting `if c { a } else { b }`",)
     return Diagnostic("E0101", f"unexpected character `{text[0]}`", span, "not part of the language", helps=helps)
 
 

@@ -21,10 +21,10 @@ block Mix(scale = 1.0)(x: [B, ..., D], memory: [B, ..., D]) -> [B, ..., D] { sca
 """
 
 
-def said(lines: str, folder: Path) -> list[Diagnostic]:
+def said(lines: str, folder: Path, T: str = "T") -> list[Diagnostic]:
     """What is said of a model with these lines; `x`, `z` are f32[B, T, 8], `ids` and `i` i64."""
     file = folder / "case.dlspec"
-    inputs = "x: [B, T, 8], z: [B, T, 8], ids: i64[B, T], i: i64[B], bias: [T, T]"
+    inputs = f"x: [B, {T}, 8], z: [B, T, 8], ids: i64[B, T], i: i64[B], bias: [T, T]"
     file.write_text(f"{BLOCKS}model M({inputs}) -> (y: [_, ...]) {{\n{lines}\n}}\n", "utf-8")
     return list(check(file).report.errors)
 
@@ -156,3 +156,46 @@ def test_what_a_help_writes_is_of_the_language(snippet: str) -> None:
     assert any(parse(Source("x", place.format(text)))[0] is not None for place in PLACES)
     called = set(re.findall(r"\b([a-z_]+)\(", text))
     assert called <= {*names(), "scan", "carry", "round_to", "cross_entropy", "mse", "bce", "normal"}
+
+
+#: A rule of an operator that does not hold, or a value of another kind, and what the help has for it.
+RULES = {
+    "y = x -> Conv(6, 3, groups = 4)": "`groups` may be 1, 2 here",
+    "y = x -> Conv(8, 3, pad = -1)": "cut off by an index",
+    'y = x -> Conv(8, 3, pad = "valid")': "nothing is padded by default",
+    'y = x -> Conv(8, 5, pad = "same", stride = 2)': "`pad = 2`",
+    'y = x[:, none] -> Conv(8, 3, pad = "causal")': "pad the one axis in front before",
+    "y = x -> Conv(8, (3, 3))": "`kernel = 3`",
+    "y = x -> Conv(8, (3, 5))": "one number, or 1",
+    "y = x -> Conv(8, 9)": "at most 8",
+    "y = x -> ConvTranspose(8, 2, stride = 2, output_pad = 2)": "`output_pad = 1`",
+    "y = x -> ConvTranspose(8, 2, pad = 20)": "use less",
+    "y = x -> max_pool(2, pad = 2)": "`pad = 1`",
+    "y = x -> max_pool(9)": "at most 8",
+    "y = x -> avg_pool(2, stride = 2, adaptive = true)": "leave them out",
+    "y = x[:, none] -> GroupNorm(2)": "`groups` may be 1 here",
+    "y = ids -> Embedding(4, 2, pad = 4)": "0 to 3",
+    "y = x -> Linear(8, 16)": "`out`, `bias`",
+    "y = x -> LSTM(8, 16, 2).y": "`hidden`, `layers`",
+    "y = zeros(8)": "`[8]`",
+    "y = Param(8)": "`[8]`",
+    "y = attention(x, x, x, heads = 2)": "split the heads off",
+    "y = x -> adaptive_avg_pool(1)": "`global_avg_pool`",
+    "y = ids -> one_hot(10)": "arange(10)",
+    "y = x -> cast(float32)": "`f32`",
+    "y = x > 0 ? x : z": "`where(x > 0, a, b)`",
+}
+
+
+@pytest.mark.parametrize("written", RULES)
+def test_a_rule_has_a_remedy_of_its_own(written: str, tmp_path: Path) -> None:
+    found = said(f"  {written}", tmp_path, "8" if "Conv" in written or "pool" in written else "T")
+    assert len(found) == 1, found
+    assert RULES[written] in found[0].helps[0]
+
+
+@pytest.mark.parametrize("key", habits.KEYS)
+def test_keys_of_other_tools(key: str) -> None:
+    found = check(Source("s.dlspec", f"dlspec 1\ntrain {{\n  {key} = 3\n}}\n")).report.errors
+    (unknown,) = [each for each in found if each.code == "E0401"]
+    assert unknown.helps == (habits.KEYS[key],)

@@ -11,7 +11,7 @@ from ...sizes.types import TensorType
 from ..arguments import Count, Ints, Naturals, Pad
 from .base import Example, Layer, Rejected, Sample
 from .linear import weight_and_bias
-from .rules import need_f32, need_rank, product, spread, weight_size, window
+from .rules import groups_help, need_f32, need_rank, product, spread, weight_size, window
 
 
 class Conv(Layer):
@@ -63,12 +63,22 @@ class Conv(Layer):
         if self.pad == "causal":
             if axes != 1:
                 raise Rejected(
-                    "E0304", '`pad = "causal"` needs exactly one spatial axis, [B, C, T]', f"{axes} spatial axes"
+                    "E0304",
+                    '`pad = "causal"` needs exactly one spatial axis, [B, C, T]',
+                    f"{axes} spatial axes",
+                    helps=("pad the one axis in front before: `x -> pad([2, 0])` for the last one",),
                 )
             return tuple((r, 0) for r in reach)
         if self.pad == "same":
             if any(s != 1 for s in spread(self.stride, axes, "stride")):
-                raise Rejected("E0304", '`pad = "same"` needs a stride of 1', f"stride = {self.stride}")
+                half = [r // 2 for r in reach]
+                pad = str(half[0]) if len(set(half)) == 1 else f"({', '.join(map(str, half))})"
+                raise Rejected(
+                    "E0304",
+                    '`pad = "same"` needs a stride of 1',
+                    f"stride = {self.stride}",
+                    helps=(f"give the zeros of each side: `pad = {pad}`",),
+                )
             return tuple((r // 2, r - r // 2) for r in reach)
         assert not isinstance(self.pad, str)
         return tuple((p, p) for p in spread(self.pad, axes, "pad"))
@@ -128,10 +138,16 @@ class ConvTranspose(Layer):
                     "E0304",
                     "`output_pad` must be smaller than the stride or the dilation",
                     f"output_pad {o}, stride {s}, dilation {d}",
+                    helps=(f"use at most `output_pad = {max(s, d) - 1}`",),
                 )
             result = (size - 1) * s - 2 * p + d * (k - 1) + o + 1
             if facts.at_most(result, 0):
-                raise Rejected("E0201", f"no output is left of an axis of {size}", f"pad = {p}, kernel = {k}")
+                raise Rejected(
+                    "E0201",
+                    f"no output is left of an axis of {size}",
+                    f"pad = {p}, kernel = {k}",
+                    helps=("`pad` takes away that much from each side of the result: use less",),
+                )
             sizes.append(result)
         return x.with_shape(x.shape[0], self.out, *sizes)
 
@@ -155,7 +171,10 @@ def check_channels(name: str, x: TensorType, groups: int, out: int) -> None:
     channels = weight_size(x.shape[1], "the channel axis")
     for what, count in (("input", channels), ("output", out)):
         if count % groups:
-            raise Rejected("E0304", f"`groups` must divide the {what} channels", f"{count} channels in {groups} groups")
+            label = f"{count} channels in {groups} groups"
+            raise Rejected(
+                "E0304", f"`groups` must divide the {what} channels", label, helps=groups_help(channels, out)
+            )
 
 
 def volume(shape: Sequence[int]) -> int:

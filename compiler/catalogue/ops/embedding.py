@@ -35,7 +35,12 @@ class Embedding(Layer):
     def infer(self, facts: Facts, ids: TensorType) -> TensorType:
         need_integer(ids, "an id for Embedding")
         if self.pad is not None and self.pad >= self.count:
-            raise Rejected("E0304", "`pad` must be a row of the table", f"pad = {self.pad}, count = {self.count}")
+            raise Rejected(
+                "E0304",
+                "`pad` must be a row of the table",
+                f"pad = {self.pad}, count = {self.count}",
+                helps=(f"the rows are 0 to {self.count - 1}; `count` includes the row of the padding",),
+            )
         return TensorType("f32", (*ids.shape, self.dim))
 
     def positions(self, *inputs: TensorType | None) -> tuple[int, Size] | None:

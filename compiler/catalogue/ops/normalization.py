@@ -8,7 +8,7 @@ from ...sizes.facts import Facts
 from ...sizes.types import TensorType
 from ..arguments import Count, Odd, Positive, Share
 from .base import Example, Function, Layer, Rejected, Sample
-from .rules import need_f32, need_rank, product, weight_size
+from .rules import groups_help, need_f32, need_rank, product, weight_size
 
 _ONES, _ZEROS = Init(name="ones"), Init(name="zeros")
 _NO_HALF: dict[str, str] = dict.fromkeys(("f16", "bf16"), "torch has no half-precision avg_pool3d kernel on the CPU")
@@ -130,7 +130,8 @@ class GroupNorm(Layer):
         need_rank(x, 2, 5, "GroupNorm", "[B, C, *]")
         channels = weight_size(x.shape[1], "the channel axis")
         if channels % self.groups:
-            raise Rejected("E0304", "`groups` must divide the channels", f"{channels} channels in {self.groups} groups")
+            label = f"{channels} channels in {self.groups} groups"
+            raise Rejected("E0304", "`groups` must divide the channels", label, helps=groups_help(channels))
         if product((channels // self.groups, *x.shape[2:])) == 1:
             raise Rejected("E0201", "there is only one element to normalise over", f"the tensor is `{x}`")
         return x

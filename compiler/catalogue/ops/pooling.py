@@ -68,7 +68,12 @@ class AvgPool(Function):
         need_float(x, "avg_pool")
         need_rank(x, 3, 5, "avg_pool", "[B, C, *] with 1 to 3 spatial axes")
         if self.stride is not None or self.pad != 0:
-            raise Rejected("E0304", "an adaptive `avg_pool` takes neither `stride` nor `pad`", "adaptive")
+            raise Rejected(
+                "E0304",
+                "an adaptive `avg_pool` takes neither `stride` nor `pad`",
+                "adaptive",
+                helps=("leave them out: the window follows from the size of the input",),
+            )
         return x.with_shape(*x.shape[:2], *spread(self.kernel, x.rank - 2, "kernel"))
 
     @classmethod
@@ -173,6 +178,11 @@ def _pooled(facts: Facts, x: TensorType, name: str, kernel: Ints, stride: Ints |
     sizes: list[Size] = []
     for size, k, s, p in zip(x.shape[2:], kernels, strides, pads, strict=True):
         if 2 * p > k:
-            raise Rejected("E0304", "`pad` must be at most half the kernel", f"pad = {p}, kernel = {k}")
+            raise Rejected(
+                "E0304",
+                "`pad` must be at most half the kernel",
+                f"pad = {p}, kernel = {k}",
+                helps=(f"use at most `pad = {k // 2}`: a window further out would hold padding alone",),
+            )
         sizes.append(window(facts, x, size, k, s, 2 * p))
     return x.with_shape(*x.shape[:2], *sizes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
+from math import gcd
 
 from ...messages.shapes import OTHER_AXES
 from ...sizes.dims import Size, floordiv
@@ -13,6 +14,8 @@ from .base import Rejected
 
 #: Axes of a tensor for which all ways to insert some are tried.
 MOST_PLACES = 8
+#: Numbers of groups that a help lists.
+MOST_GROUPS = 8
 
 # ---- dtypes ----------------------------------------------------------------------------------------------------------
 
@@ -272,12 +275,23 @@ def weight_size(size: Size, what: str, least: int = 1) -> int:
 # ---- windows over spatial axes ---------------------------------------------------------------------------------------
 
 
+def groups_help(*counts: int) -> tuple[str, ...]:
+    """The help for a number of groups that does not divide these counts of channels."""
+    whole = gcd(*counts)
+    fits = [str(n) for n in range(1, whole + 1) if whole % n == 0]
+    shown = ", ".join(fits if len(fits) <= MOST_GROUPS else [*fits[: MOST_GROUPS - 1], "..", fits[-1]])
+    return (f"`groups` may be {shown} here, or change the channels",)
+
+
 def spread(value: int | tuple[int, ...], axes: int, what: str) -> tuple[int, ...]:
     """One number for each spatial axis; E0202 for another count."""
     if isinstance(value, int):
         return (value,) * axes
     if len(value) != axes:
-        raise Rejected("E0202", f"{what} has {len(value)} numbers for {axes} spatial axes", f"{what} = {list(value)}")
+        fits = value[:1] * axes if len(set(value)) == 1 else ()
+        helps = (f"write `{what} = {value[0]}`, which is {list(fits)}",) if fits else (f"give one number, or {axes}",)
+        message = f"{what} has {len(value)} numbers for {axes} spatial ax{'i' if axes == 1 else 'e'}s"
+        raise Rejected("E0202", message, f"{what} = {list(value)}", helps=helps)
     return value
 
 
@@ -288,6 +302,11 @@ def window(facts: Facts, x: TensorType, size: Size, kernel: int, stride: int, pa
     if facts.at_most(result, 0):
         padded = f" with {padding} of padding" if padding else ""
         raise Rejected(
-            "E0201", f"a window of {reach} does not fit into an axis of {size}{padded}", f"the tensor is `{x}`"
+            "E0201",
+            f"a window of {reach} does not fit into an axis of {size}{padded}",
+            f"the tensor is `{x}`",
+            helps=(
+                f"a window has at most {size + padding} here: use a smaller one, or reduce the axis less before it",
+            ),
         )
     return result
