@@ -16,6 +16,7 @@ from ...compiler.catalogue import token_batches
 from ...compiler.ir.data import DataField
 from .. import randomness
 from . import declared
+from .arrays import declared as shapes
 from .draw import Records
 from .graph import Graph
 from .streams import Part
@@ -104,5 +105,5 @@ def lengths(graph: Graph, fields: Iterable[DataField], part: Part, *, training: 
         for field, node in zip(varying, nodes, strict=True):
             value = declared.as_field(graph, field, values[node], part, positions, look=False)
             for axis in token_batches.token_axes(field):
-                found[positions] = np.maximum(found[positions], declared.lengths(value, axis))
+                found[positions] = np.maximum(found[positions], shapes.lengths(value, axis))
     return found

@@ -15,7 +15,7 @@ from ...compiler.ir.data import Condition
 from ...compiler.sizes.dims import Dim
 from . import cells, text_columns
 from .graph import Graph, Part, Records
-from .values import is_cells
+from .text_columns import is_cells
 
 COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     "==": np.equal, "!=": np.not_equal, "<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal,

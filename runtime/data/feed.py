@@ -24,6 +24,7 @@ from ...compiler.ir.data import Condition, DataSet, Split
 from ...compiler.ir.train import Batch as BatchSize
 from .. import randomness
 from . import batching, conditions, declared, fitting, mistakes, sources, splits, streams
+from .arrays import declared as shapes
 from .batching import Plan
 from .draw import Draw, Records
 from .graph import Graph, padded
@@ -149,7 +150,7 @@ class Feed:
         }
         self.fixed_fields = [f for f in self.fields if self.targets[f.name] not in self.changing]
         self.frontier = sorted(node for node in frontier if self.graph.nodes[node].type.kind != "stream")
-        self.shared = declared.shared_lengths(self.fields)
+        self.shared = shapes.shared_lengths(self.fields)
         self.resident: dict[int, Value] = {}
         self.columns: dict[str, Value] = {}
         self.ahead = self._make_resident(share) is False
@@ -218,7 +219,7 @@ class Feed:
                 value = values[self.targets[f.name]]
                 columns[f.name] = declared.as_field(self.graph, f, value, self.part, positions, look=self.ahead)
         if self.shared:
-            declared.check_lengths(self.graph, self.shared, columns, self.part.records[positions])
+            shapes.check_lengths(self.graph, self.shared, columns, self.part.records[positions])
         return columns
 
     def _batch(self, columns: dict[str, Value], start: int, stop: int) -> Batch:

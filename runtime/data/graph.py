@@ -18,16 +18,17 @@ from ...compiler.catalogue import transforms
 from ...compiler.catalogue.transforms import Transform
 from ...compiler.ir.data import DataNode
 from .. import randomness
-from . import cells, mistakes, streams, text_columns, windows
+from . import mistakes, streams, windows
 from .arrays.number import NotBelow
+from .arrays.shapes import each, largest
 from .arrays.text_use import Place, TextUse
 from .draw import Draw, Records
-from .nodes import Nodes, as_text
+from .nodes import Nodes
 from .streams import Part
-from .text_columns import Selected
+from .text_columns import Selected, is_cells
 from .transforms import function
 from .transforms.text import mlm_mask
-from .values import Value, each, is_cells, moved, packed, taken
+from .values import Value, moved, packed
 
 
 @dataclass
@@ -159,7 +160,7 @@ class Graph(Nodes):
                 return [words[args.get("start") : args.get("stop", args.get("n"))] for words in value]
             case _:
                 try:
-                    return each(self.as_numbers(node, value, records), lambda x: apply(x, args))
+                    return each(self.as_numbers(node, value, records), lambda x: apply(x, args), packed)
                 except NotBelow as wrong:
                     raise mistakes.not_below(node.span, place(wrong.at), wrong.number, wrong.n) from None
 
@@ -171,7 +172,7 @@ class Graph(Nodes):
                 apply = function(name)
                 assert apply is not None
                 given = (args, none) if transforms.of(name).takes == "image" else (args,)
-                value = each(value, lambda x, apply=apply, given=given: apply(x, *given))
+                value = each(value, lambda x, apply=apply, given=given: apply(x, *given), packed)
             return value
         apply = function(transform.name)
         assert apply is not None
@@ -185,7 +186,7 @@ class Graph(Nodes):
         assert isinstance(items, list)
         if keys is None:  # the same mask at every evaluation
             keys = randomness.as_tensor(randomness.record_keys(randomness.key("mlm_mask", node.id), records))
-        vocabulary = max(self.vocabulary_of(node) or _largest(items) + 1, node.args["mask"] + 1)
+        vocabulary = max(self.vocabulary_of(node) or largest(items) + 1, node.args["mask"] + 1)
         found: list[Any] = [
             mlm_mask(item[None], node.args, randomness.uniform(keys[i : i + 1], 2 * len(item)), vocabulary)
             for i, item in enumerate(items)
@@ -215,30 +216,8 @@ class Graph(Nodes):
         return torch.from_numpy(found)
 
     def as_numbers(self, node: DataNode, value: Value, records: Records) -> Value:
-        """Cells as numbers (NaN is a missing one), where a transform of numbers reads them. Raises Failed for a cell that is
-        neither."""
-        if not is_cells(value):
-            return value
-        try:
-            return torch.from_numpy(text_columns.numbers(value))
-        except cells.NotANumber as wrong:
-            raise self.bad_cell(node, value[wrong.position], int(records[wrong.position])) from None
-
-    def texts(self, value: Value) -> Any:
-        """Numbers as texts: a missing one is empty, as it is in a table of texts."""
-        if isinstance(value, Tensor):
-            return [as_text(item) for item in value.tolist()]
-        return value
-
-
-def _largest(items: list[Any]) -> int:
-    return max((int(item.max()) for item in items if len(item)), default=0)
-
-
-def batched(value: Value, node: DataNode, index: Tensor, device: torch.device) -> Tensor:
-    """The records at these positions as one tensor; ragged ones are filled up by the node's `pad`."""
-    found = taken(value, index)
-    return padded(found, node, device)
+        """Cells as numbers, where a transform of numbers reads them; what is not cells as it is."""
+        return torch.from_numpy(self.numbers(node, value, records)) if is_cells(value) else value
 
 
 def padded(found: Value, node: DataNode, device: torch.device) -> Tensor:

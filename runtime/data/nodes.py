@@ -18,7 +18,7 @@ from ...compiler.catalogue.transforms.text import Vocab
 from ...compiler.ir.data import DataNode, DataSet
 from ...compiler.messages.diagnostics import Failed
 from ...compiler.messages.source import Span
-from . import cells, decode, mistakes
+from . import cells, decode, mistakes, text_columns
 from .cells import PLAIN, Rule
 from .table import Cells, Images, Numbers, Ragged, Stream, Table, column_numbers, not_a_number
 from .text_columns import Selected
@@ -108,6 +108,19 @@ class Nodes:
         columns = [column_numbers(self.table, name, records, node.span) for name in self.column_names(node)]
         with np.errstate(over="ignore"):  # the field refuses what is infinite in f32, and names the record
             return np.stack(columns, 1).astype(np.float32)
+
+    def numbers(self, node: DataNode, value: list[str] | Selected, records: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Cells as numbers (NaN is a missing one). Raises Failed for a cell that is neither."""
+        try:
+            return text_columns.numbers(value)
+        except cells.NotANumber as wrong:
+            raise self.bad_cell(node, value[wrong.position], int(records[wrong.position])) from None
+
+    def texts(self, value: Any) -> Any:
+        """Numbers, as an array or a tensor, as texts: a missing one is empty, as it is in a table of texts."""
+        if isinstance(value, (list, Selected)):
+            return value  # pyright: ignore[reportUnknownVariableType]
+        return [as_text(item) for item in value.tolist()]
 
     def bad_cell(self, node: DataNode, cell: str, record: int) -> Failed:
         """What to say of a cell that is not a number: it is one of the columns below `node`."""

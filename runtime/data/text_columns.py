@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Any, Protocol, overload
+from typing import Any, Protocol, TypeGuard, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -218,6 +218,11 @@ class Selected(Sequence[str]):
         codes, names = self.column.coded
         present, found = np.unique(codes[self.records], return_inverse=True)
         return found, [names[code] for code in present.tolist()]
+
+
+def is_cells(value: Any) -> TypeGuard[list[str] | Selected]:
+    """Whether these are cells of a table, as they are in the file."""
+    return isinstance(value, Selected) or (isinstance(value, list) and len(value) > 0 and isinstance(value[0], str))
 
 
 def distinct(texts: Sequence[str]) -> tuple[NDArray[np.int64], list[str]]:

@@ -7,14 +7,13 @@ strings. Texts that come from a column as they are stay a part of it (`Selected`
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias, TypeGuard, cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .arrays.number import NotBelow
 from .text_columns import Selected
 
 Value: TypeAlias = "Tensor | list[Any] | Selected | dict[str, Any]"
@@ -25,31 +24,12 @@ DTYPES: dict[str, torch.dtype] = {
 }  # fmt: skip
 
 
-def is_cells(value: Value) -> TypeGuard[list[str] | Selected]:
-    """Whether these are cells of a table, as they are in the file."""
-    return isinstance(value, Selected) or (isinstance(value, list) and len(value) > 0 and isinstance(value[0], str))
-
-
 def packed(items: list[Tensor]) -> Value:
     """One tensor when all have one shape."""
     first = items[0]
     if all(item.shape == first.shape for item in items):
         return torch.stack(items)
     return items
-
-
-def each(value: Value, function: Callable[[Tensor], Tensor]) -> Value:
-    """A function on `[n, ...]` applied to a value; records of different shapes go through one by one."""
-    if isinstance(value, Tensor):
-        return function(value)
-    assert isinstance(value, list)
-    found: list[Tensor] = []
-    for at, item in enumerate(value):
-        try:
-            found.append(function(item[None])[0])
-        except NotBelow as wrong:
-            raise NotBelow(at, wrong.number, wrong.n) from None
-    return packed(found)
 
 
 def taken(value: Value, index: Tensor) -> Value:
@@ -102,10 +82,12 @@ def size_of(value: Value) -> int:
 
 
 def as_value(found: Any) -> Value:
-    """What a function of `arrays` gives, as tensors."""
+    """What a function of `arrays` gives, as tensors; texts and words as they are."""
     if isinstance(found, dict):
         return {name: as_value(member) for name, member in found.items()}
-    return torch.from_numpy(found) if isinstance(found, np.ndarray) else [torch.from_numpy(item) for item in found]
+    if isinstance(found, np.ndarray):
+        return torch.from_numpy(found)
+    return [torch.from_numpy(item) if isinstance(item, np.ndarray) else item for item in found]
 
 
 def on_the_cpu(function: Callable[..., NDArray[Any]], x: Tensor, *args: Any) -> Tensor:

@@ -1,6 +1,7 @@
 """What a data section gives in evaluation, on NumPy arrays and without torch: what prediction feeds a run or an exported file.
 
 section       the nodes of a section for some records     declared     fields as declared: dtype, shape, lengths
+shapes        records of one shape or of several
 batches       records as the inputs of a model            text_use     a transform of texts in its place
 
 The other files are named as in `compiler/catalogue/transforms` and hold the functions of the entries that mean something

@@ -16,7 +16,7 @@ from ...failure import BadInput
 from .. import streams
 from ..streams import Part
 from ..table import Column, Stream, Table
-from .declared import DTYPES, as_field, check_lengths, padded
+from .declared import DTYPES, as_field, check_lengths, padded, shared_lengths
 from .section import Evaluation, Value
 
 Array: TypeAlias = "NDArray[Any]"
@@ -65,7 +65,8 @@ class Pipeline:
             with np.errstate(all="ignore"):  # a field refuses what is not finite, and names the record
                 columns = self._inputs(nodes, positions, known, dtypes or {})
             whole = {self.fields[name]: column for name, column in columns.items() if not self.inside.get(name)}
-            check_lengths(nodes, [self.section.field(name) for name in whole], whole, part.records[positions])
+            shared = shared_lengths([self.section.field(name) for name in whole])
+            check_lengths(nodes, shared, whole, part.records[positions])
             with np.errstate(all="ignore"):  # what fills up may be no number of the column's type
                 arrays = {
                     name: padded(column, self._fill(nodes, self.fields[name])) for name, column in columns.items()

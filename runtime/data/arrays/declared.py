@@ -1,4 +1,4 @@
-"""Fields as they are declared: dtype, shape, and lengths within their bounds. `runtime/data/declared.py` does the same with torch."""
+"""Fields as they are declared: dtype, shape, and lengths within their bounds. `runtime/data/declared.py` calls it for tensors."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ....compiler.messages.diagnostics import Failed
 from ....compiler.sizes.dims import Dim
 from ....compiler.sizes.types import shape_text
 from .. import cells, mistakes, text_columns
-from ..nodes import no_number
+from ..nodes import Nodes, no_number
 from ..table import Numbers
-from ..text_columns import Selected
-from .section import Evaluation, Records, is_cells
+from ..text_columns import Selected, is_cells
 
 Array: TypeAlias = "NDArray[Any]"
+Records: TypeAlias = "NDArray[np.int64]"
 Field: TypeAlias = "Array | list[Array]"
 
 #: Of bf16, which NumPy does not have, the numbers are checked in f32.
@@ -27,10 +27,11 @@ DTYPES: dict[str, Any] = {
     "f16": np.float16, "bf16": np.float32, "f32": np.float32, "f64": np.float64, "i8": np.int8, "i16": np.int16,
     "i32": np.int32, "i64": np.int64, "u8": np.uint8, "bool": np.bool_,
 }  # fmt: skip
+BF16_ENDS = np.float32(3.3961775e38)  # from here on a number is infinite in bf16
 
 
 def as_field(
-    nodes: Evaluation,
+    nodes: Nodes,
     field: DataField,
     value: Any,
     records: Records,
@@ -44,10 +45,10 @@ def as_field(
     node = nodes.nodes[nodes.real(field.node, False)]
     floating = np.dtype(dtype).kind == "f"
     if is_cells(value):
-        value = nodes.as_numbers(node, value, records) if floating else _whole(nodes, field, value, records)
+        value = nodes.numbers(node, value, records) if floating else _whole(nodes, field, value, records)
     assert not isinstance(value, (dict, Selected))
     if not raw:
-        _check_shapes(nodes, field, value, records)
+        check_shapes(nodes, field, value, records)
     if node.op == "source" and isinstance(value, np.ndarray):
         _check_classes(nodes, node.args["field"], field, value, records)
     narrow = _Narrow(nodes, field, np.dtype(dtype), holes=holes)
@@ -59,7 +60,7 @@ def as_field(
 class _Narrow:
     """To the declared dtype. Raises Failed for a record with a number that is not finite, not whole or does not fit."""
 
-    def __init__(self, nodes: Evaluation, field: DataField, dtype: np.dtype[Any], *, holes: bool) -> None:
+    def __init__(self, nodes: Nodes, field: DataField, dtype: np.dtype[Any], *, holes: bool) -> None:
         self.nodes, self.field, self.dtype, self.holes = nodes, field, dtype, holes
 
     def __call__(self, value: Array, records: Records) -> Array:
@@ -73,11 +74,14 @@ class _Narrow:
                 raise mistakes.not_whole(self.field.span, self.field.name, place(bad[0]), float(value[bad]))
         with np.errstate(all="ignore"):
             found = value.astype(self.dtype)
-        bad = _first(np.isinf(found) if floating else ~_fits(value, self.dtype))
+        bad = _first(self._infinite(found) if floating else ~_fits(value, self.dtype))
         if bad is not None:
             text, dtype = f"{value[bad].item():g}", self.field.type.dtype
             raise mistakes.out_of_range(self.field.span, self.field.name, place(bad[0]), text, dtype)
         return found
+
+    def _infinite(self, found: Array) -> Array:
+        return np.abs(found) >= BF16_ENDS if self.field.type.dtype == "bf16" else np.isinf(found)
 
     def _no_number(self, records: Records, bad: tuple[int, ...]) -> Failed:
         node = self.nodes.nodes[self.nodes.real(self.field.node, False)]
@@ -95,6 +99,8 @@ def _fits(value: Array, dtype: np.dtype[Any]) -> Array:
     if value.dtype.kind == "f":
         return (value >= low) & (value < float(high + 1))  # 2**63 - 1 is not a float
     own = (0, 1) if value.dtype.kind == "b" else (int(np.iinfo(value.dtype).min), int(np.iinfo(value.dtype).max))
+    if low <= own[0] and own[1] <= high:
+        return np.ones((), bool)
     fits = np.ones(value.shape, bool)
     if own[0] < low:
         fits &= value >= low
@@ -103,23 +109,26 @@ def _fits(value: Array, dtype: np.dtype[Any]) -> Array:
     return fits
 
 
-def _check_shapes(nodes: Evaluation, field: DataField, value: Field, records: Records) -> None:
+def check_shapes(nodes: Nodes, field: DataField, value: Any, records: Records) -> None:
+    """The shapes of arrays or tensors are those that the field declares. Raises Failed."""
     declared = field.type.shape[1:]
-    items = value[:1] if isinstance(value, np.ndarray) else value
+    items = value if isinstance(value, list) else value[:1]
     for number, item in enumerate(items):
-        shape, place = tuple(item.shape), nodes.table.place(int(records[number]))
+        shape = tuple(item.shape)
         right = len(shape) == len(declared) and all(
             have == want for have, want in zip(shape, declared, strict=True) if isinstance(want, int)
         )
         if not right:
+            place = nodes.table.place(int(records[number]))
             raise mistakes.field_shape(field.span, field.name, place, shape_text(shape), shape_text(declared))
         for have, want in zip(shape, declared, strict=True):
             limit = nodes.section.lengths.get(str(want)) if isinstance(want, Dim) else None
             if limit is not None and have > limit:
+                place = nodes.table.place(int(records[number]))
                 raise mistakes.too_long(field.span, field.name, place, have, str(want), limit)
 
 
-def _check_classes(nodes: Evaluation, column: str, field: DataField, value: Array, records: Records) -> None:
+def _check_classes(nodes: Nodes, column: str, field: DataField, value: Array, records: Records) -> None:
     """A number that is not a class stands for a missing label: data sets of the hub write -1."""
     found = nodes.table.columns[column]
     if isinstance(found, Numbers) and found.classes is not None:
@@ -129,7 +138,7 @@ def _check_classes(nodes: Evaluation, column: str, field: DataField, value: Arra
             raise mistakes.missing_class(field.span, place, column, float(value[bad]), len(found.classes))
 
 
-def _whole(nodes: Evaluation, field: DataField, value: Sequence[str], records: Records) -> Array:
+def _whole(nodes: Nodes, field: DataField, value: Sequence[str], records: Records) -> Array:
     """Cells as whole numbers, exactly."""
     node = nodes.nodes[nodes.real(field.node, False)]
     try:
@@ -151,19 +160,8 @@ def _whole(nodes: Evaluation, field: DataField, value: Sequence[str], records: R
 # ---- lengths -----------------------------------------------------------------------------------------------------------------
 
 
-def check_lengths(nodes: Evaluation, fields: Sequence[DataField], columns: Mapping[str, Any], records: Records) -> None:
-    """A dimension is one length a record, in all the fields that name it."""
-    for name, ((first, axis), *others) in _shared(fields).items():
-        for other, other_axis in others:
-            one, two = (_lengths(columns[f], a) for f, a in ((first, axis), (other, other_axis)))
-            if (one == two).all():
-                continue
-            at = int((one != two).argmax())
-            place, span = nodes.table.place(int(records[at])), nodes.section.field(other).span
-            raise mistakes.lengths_of_record(span, place, name, first, int(one[at]), other, int(two[at]))
-
-
-def _shared(fields: Sequence[DataField]) -> dict[str, list[tuple[str, int]]]:
+def shared_lengths(fields: Sequence[DataField]) -> dict[str, list[tuple[str, int]]]:
+    """Dimensions that several fields declare, each with the fields and the axis of a record."""
     found: dict[str, list[tuple[str, int]]] = {}
     for field in fields:
         for axis, size in enumerate(field.type.shape[1:]):
@@ -172,10 +170,25 @@ def _shared(fields: Sequence[DataField]) -> dict[str, list[tuple[str, int]]]:
     return {name: places for name, places in found.items() if len(places) > 1}
 
 
-def _lengths(value: Field, axis: int) -> NDArray[np.int64]:
-    if isinstance(value, np.ndarray):
-        return np.full(len(value), value.shape[axis + 1])
-    return np.array([item.shape[axis] for item in value], np.int64)
+def check_lengths(
+    nodes: Nodes, shared: Mapping[str, Sequence[tuple[str, int]]], columns: Mapping[str, Any], records: Records
+) -> None:
+    """A dimension is one length a record, in all the fields that name it."""
+    for name, ((first, axis), *others) in shared.items():
+        for other, other_axis in others:
+            one, two = (lengths(columns[f], a) for f, a in ((first, axis), (other, other_axis)))
+            if (one == two).all():
+                continue
+            at = int((one != two).argmax())
+            place, span = nodes.table.place(int(records[at])), nodes.section.field(other).span
+            raise mistakes.lengths_of_record(span, place, name, first, int(one[at]), other, int(two[at]))
+
+
+def lengths(value: Any, axis: int) -> NDArray[np.int64]:
+    """The length of each record along one of its axes, of arrays or tensors."""
+    if isinstance(value, list):
+        return np.array([item.shape[axis] for item in value], np.int64)
+    return np.full(len(value), value.shape[axis + 1])
 
 
 def padded(value: Field, fill: int) -> Array:

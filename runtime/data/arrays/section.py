@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from ....compiler.catalogue import transforms
 from ....compiler.ir.data import DataNode
 from ... import randomness
-from .. import cells, mistakes, streams, text_columns
-from ..nodes import Nodes, as_text
+from .. import mistakes, streams
+from ..nodes import Nodes
 from ..streams import Part
-from ..text_columns import Selected
+from ..text_columns import Selected, is_cells
 from . import function, steps
 from .number import NotBelow
-from .text import mlm_mask, packed
+from .shapes import each, largest, packed
+from .text import mlm_mask
 from .text_use import TextUse
 
 Array: TypeAlias = "NDArray[Any]"
@@ -138,7 +139,7 @@ class Evaluation(Nodes):
         self, node: DataNode, apply: Callable[..., Array], value: Any, args: Mapping[str, Any], records: Records
     ) -> Value:
         try:
-            return each(value, lambda x: apply(x, args))
+            return each(value, lambda x: apply(x, args), packed)
         except NotBelow as wrong:
             raise mistakes.not_below(
                 node.span, self.table.place(int(records[wrong.at])), wrong.number, wrong.n
@@ -153,46 +154,13 @@ class Evaluation(Nodes):
 
     def _masked(self, node: DataNode, value: Any, records: Records) -> Value:
         keys = randomness.record_keys(randomness.key("mlm_mask", node.id), records)
-        vocabulary = max(self.vocabulary_of(node) or _largest(value) + 1, node.args["mask"] + 1)
+        vocabulary = max(self.vocabulary_of(node) or largest(value) + 1, node.args["mask"] + 1)
         found = [
             mlm_mask(x[None], node.args, randomness.uniform_array(keys[i : i + 1], 2 * len(x)), vocabulary)
             for i, x in enumerate(value)
         ]
         return {name: packed([part[name][0] for part in found]) for name in ("ids", "labels")}
 
-    # ---- cells ---------------------------------------------------------------------------------------------------------------
-
     def as_numbers(self, node: DataNode, value: Any, records: Records) -> Value:
-        """Cells as numbers (NaN is a missing one). Raises Failed for a cell that is neither."""
-        if not is_cells(value):
-            return value
-        try:
-            return text_columns.numbers(value)
-        except cells.NotANumber as wrong:
-            raise self.bad_cell(node, value[wrong.position], int(records[wrong.position])) from None
-
-    def texts(self, value: Any) -> Any:
-        """Numbers as texts: a missing one is empty, as it is in a table of texts."""
-        return [as_text(item) for item in value.tolist()] if isinstance(value, np.ndarray) else value
-
-
-def is_cells(value: Any) -> bool:
-    """Whether these are cells of a table, as they are in the file."""
-    return isinstance(value, Selected) or isinstance(value, list) and len(value) > 0 and isinstance(value[0], str)
-
-
-def each(value: Any, function: Callable[[Array], Array]) -> Value:
-    """A function on `[n, ...]` applied to a value; records of different shapes go through one by one."""
-    if isinstance(value, np.ndarray):
-        return function(value)
-    found: list[Array] = []
-    for at, item in enumerate(value):
-        try:
-            found.append(function(item[None])[0])
-        except NotBelow as wrong:
-            raise NotBelow(at, wrong.number, wrong.n) from None
-    return packed(found)
-
-
-def _largest(items: Any) -> int:
-    return max((int(item.max()) for item in items if len(item)), default=0)
+        """Cells as numbers, where a transform of numbers reads them; what is not cells as it is."""
+        return self.numbers(node, value, records) if is_cells(value) else value

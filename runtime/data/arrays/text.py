@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ....compiler.catalogue.transforms.text import Vocab
 from .. import mistakes
+from .shapes import packed
 from .text_use import TextUse
 
 Array: TypeAlias = "NDArray[Any]"
@@ -24,13 +25,6 @@ _WORD = re.compile(r"[\w']+|[^\w\s]")
 pad = None
 #: Streams are cut where their positions are known (`section.Evaluation`).
 random_window = window = None
-
-
-def packed(items: Sequence[Array]) -> Arrays:
-    """One array when all have one shape."""
-    if all(item.shape == items[0].shape for item in items):
-        return np.stack(items)
-    return list(items)
 
 
 def truncate(x: Array, args: Mapping[str, Any]) -> Array:

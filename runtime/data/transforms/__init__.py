@@ -5,6 +5,8 @@ what a fitted one learns is found by `fit_` and its name.
     numbers, sequence         function(x, args)         one tensor
     texts, words              function(value, use)      a list of strings, or of lists of strings
     tokens                    function(x, args, u, vocabulary)
+
+One that is not here is that of `runtime/data/arrays`, on the processor; here is what draws, or is worth computing on a device.
 """
 
 from __future__ import annotations
@@ -13,17 +15,36 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from torch import Tensor
+
 from ....compiler.catalogue import NOTATIONS, TRANSFORMS
+from .. import arrays
+from ..values import as_value, on_the_cpu
 
 
-def function(op: str, prefix: str = "") -> Callable[..., Any] | None:
+def function(op: str) -> Callable[..., Any] | None:
     """The function of a transform; None for one that is done elsewhere (`pad`). AttributeError for one that is missing."""
-    family = TRANSFORMS if op in TRANSFORMS else NOTATIONS
-    return getattr(import_module(f".{family.module_of(op)}", __package__), prefix + op)
+    home = _home(op)
+    if hasattr(home, op):
+        return getattr(home, op)
+    found = arrays.function(op)
+    return found and _on_arrays(found)
 
 
 def learning(op: str) -> Callable[..., dict[str, Any]]:
     """What a fitted transform learns: a function of the values of the train split and its arguments."""
-    found = function(op, "fit_")
-    assert found is not None
-    return found
+    return getattr(_home(op), f"fit_{op}")
+
+
+def _home(op: str) -> Any:
+    family = TRANSFORMS if op in TRANSFORMS else NOTATIONS
+    return import_module(f".{family.module_of(op)}", __package__)
+
+
+def _on_arrays(found: Callable[..., Any]) -> Callable[..., Any]:
+    def apply(value: Any, given: Any) -> Any:
+        if isinstance(value, Tensor):
+            return on_the_cpu(found, value.cpu(), given).to(value.device)
+        return as_value(found(value, given))
+
+    return apply

@@ -7,16 +7,11 @@ from typing import Any
 
 from torch import Tensor
 
+from ..arrays.notation import index, slice
 from ..values import as_float
+
+__all__ = ["index", "slice", "to_float"]
 
 
 def to_float(x: Tensor, args: Mapping[str, Any]) -> Tensor:
     return as_float(x)
-
-
-def slice(x: Tensor, args: Mapping[str, Any]) -> Tensor:
-    return x[:, args["start"] : args["stop"]]
-
-
-def index(x: Tensor, args: Mapping[str, Any]) -> Tensor:
-    return x[:, args["at"]]

@@ -125,7 +125,3 @@ def fit_category(texts: Sequence[str], args: Args) -> dict[str, Any]:
             raise Blanks(twin)
         names = cells.in_order(kept)
     return {"names": [*names, UNKNOWN] if args["unknown"] else names}
-
-
-def category(texts: Sequence[str], use: TextUse) -> Tensor:
-    return torch.from_numpy(number.category(texts, use))

@@ -10,39 +10,16 @@ import torch
 from torch import Tensor
 
 from ....compiler.catalogue.transforms.text import Vocab
-from ..arrays import text
-from ..arrays.text import chars, lower, strip, words
-from ..arrays.text_use import TextUse
-from ..values import Value, as_value
+from ..arrays.text import truncate
+from ..values import Value
 
-__all__ = ["chars", "lower", "strip", "words"]  # of lists of strings: there is nothing to compute with torch
-
-#: Records of different lengths are filled up where a batch is put together (`graph.padded`).
-pad = None
-#: Streams are cut where their positions are known (`windows.windows`).
-random_window = window = None
-
-
-def truncate(x: Tensor, args: Mapping[str, Any]) -> Tensor:
-    return x[:, : args["n"]]
+__all__ = ["fit_vocab", "mlm_mask", "truncate"]
 
 
 def fit_vocab(lists: list[list[str]], args: Mapping[str, Any]) -> dict[str, Any]:
     counts = Counter(word for words in lists for word in words)
     ranked = sorted((w for w, n in counts.items() if n >= args["min_count"]), key=lambda w: (-counts[w], w))
     return {"words": ranked[: args["size"] - Vocab.first_word(args)]}
-
-
-def vocab(lists: list[list[str]], use: TextUse) -> Value:
-    return as_value(text.vocab(lists, use))
-
-
-def bpe(texts: list[str], use: TextUse) -> Value:
-    return as_value(text.bpe(texts, use))
-
-
-def wordpiece(value: Value, use: TextUse) -> Value:
-    return as_value(text.wordpiece(value, use))
 
 
 def mlm_mask(x: Tensor, args: Mapping[str, Any], u: Tensor, vocabulary: int) -> dict[str, Value]:
