@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Lookup:
-    """An input of strings, one a record: `names` are the strings by number. `lower`: in lower case, of ASCII letters, before that."""
+    """An input of strings, one a record: `names` are the strings by number. `lower`: in lower case, of ASCII letters, before that.
+    `unknown`: one more number is that of all other strings but `missing`, which have none."""
 
     names: tuple[str, ...]
     lower: bool = False
+    unknown: bool = False
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

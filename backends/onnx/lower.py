@@ -43,6 +43,10 @@ from .weights import Weights
 _NO_OFFSETS: Mapping[str, int] = {}
 
 
+#: Of a string that is no name: in no table.
+NO_NUMBER = 2**63 - 1
+
+
 @dataclass(frozen=True)
 class Frame:
     """Where a body is instantiated: its path, the slots of its turns, and what its instance inputs stand for."""
@@ -112,10 +116,11 @@ class _Lowering:
         value.type = ir.TensorType(ir.DataType.STRING)
         if lookup.lower:  # the locale `C` is there on every machine
             value = self.graph.node("StringNormalizer", value, case_change_action="LOWER", locale="C")
+        missing = lookup.missing if lookup.unknown else ()
         numbers: dict[str, Attribute] = {
-            "keys_strings": list(lookup.names),
-            "values_int64s": list(range(len(lookup.names))),
-            "default_int64": 2**63 - 1,
+            "keys_strings": [*lookup.names, *missing],
+            "values_int64s": [*range(len(lookup.names)), *(NO_NUMBER for _ in missing)],
+            "default_int64": len(lookup.names) if lookup.unknown else NO_NUMBER,
         }
         return self.graph.nodes_of("LabelEncoder", [value], numbers, domain="ai.onnx.ml")[0]
 

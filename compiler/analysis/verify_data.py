@@ -18,6 +18,7 @@ from .verify_entry import wrong_use
 NOTATION: dict[str, dict[str, str]] = {
     "source": {"field": "str"},
     "columns": {"except": "Names"},
+    "columns of names": {"names": "Names"},
     "member": {"name": "str"},
     "slice": {"start": "int | None", "stop": "int | None"},
     "index": {"at": "int"},
@@ -39,7 +40,8 @@ def node_faults(place: str, data: DataSet, *, with_paths: bool = True) -> list[F
     found = [Fault(f"{place}, source", wrong)] if wrong is not None else []
     for node in data.nodes:
         if node.op in DATA_NODES:
-            wrong = _wrong_notation(node.op, node.args)
+            form = "columns of names" if node.op == "columns" and "names" in node.args else node.op
+            wrong = _wrong_notation(form, node.args)
         elif node.op in TRANSFORMS and len(node.inputs) != 1:
             wrong = f"reads {len(node.inputs)} nodes, where 1 is needed"
         else:

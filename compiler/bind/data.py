@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from ..catalogue import SOURCES, SPLITS, TRANSFORMS
 from ..catalogue.sections import DATA
@@ -99,6 +99,7 @@ class DataBinder:
         node = section.value("where")
         if node is not None:
             where = self.reader.attempt(lambda: self._where(node))
+        drop = self.reader.attempt(lambda: self._drop(section)) or ()
         self._pads(fields)
         for name, span in self.graph.let_spans.items():
             if name not in self.graph.read and not name.startswith("_"):
@@ -109,6 +110,7 @@ class DataBinder:
             split=split or _MISTAKEN,
             skip=skip,
             where=where,
+            drop=drop,
             nodes=tuple(self.graph.nodes),
             fields=tuple(fields),
             lengths=self.sizes,
@@ -201,6 +203,25 @@ class DataBinder:
         if self.graph.source is not None and not self.graph.source.class_folders:
             raise Failed(errors.skip_without_folder(section.keys["skip"].name.span))
         return names
+
+    def _drop(self, section: Section) -> Literal["missing"] | tuple[str, ...]:
+        node = section.value("drop")
+        if node is None:
+            return ()
+        node = self.reader.plain(node)
+        if any(TRANSFORMS[made.op].windows for made in self.graph.nodes if made.op in TRANSFORMS):
+            raise Failed(errors.drop_of_windows(section.keys["drop"].name.span))
+        if isinstance(node, syntax.String) and node.value == "missing":
+            return "missing"
+        names: list[str] = []
+        for item in node.items if isinstance(node, (syntax.List, syntax.Tuple)) else (node,):
+            named = source_field(item)
+            if named is None:
+                expected = '`"missing"` or columns, such as `[source.age, source["Mass (g)"]]`'
+                raise Failed(sections_errors.not_such(item.span, "drop", expected))
+            self.graph.source_type(*named)
+            names.append(named[0])
+        return tuple(dict.fromkeys(names))
 
     # ---- fields --------------------------------------------------------------------------------------------------------
 

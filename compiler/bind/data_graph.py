@@ -183,16 +183,24 @@ class DataGraph:
     def _call(self, node: syntax.Call) -> int:
         callee = node.callee
         if isinstance(callee, syntax.Attr) and isinstance(callee.value, syntax.Ref) and callee.value.name == "source":
-            if callee.name.text != "all_except" or self.fields is not None:
-                near = nearest(callee.name.text, ["all_except"])
+            several = {"all_except": "except", "columns": "names"}
+            if callee.name.text not in several or self.fields is not None:
+                near = nearest(callee.name.text, several)
                 raise Failed(errors.unknown_member(callee.name.span, callee.name.text, near, ()))
             names = tuple(self.reader.static(item) for item in node.args.items if not isinstance(item, syntax.Kwarg))
             if not names or not all(isinstance(name, str) for name in names):
                 expected = "columns by name, as strings"
-                raise Failed(sections_errors.wrong_value(node.args.span, "all_except", expected, describe(names)))
-            return self.add(
-                "columns", ItemType(kind="tensor", dtype="f32", shape=(None,)), node.span, **{"except": names}
-            )
+                raise Failed(sections_errors.wrong_value(node.args.span, callee.name.text, expected, describe(names)))
+            twice = next((name for at, name in enumerate(names) if name in names[:at]), None)
+            if twice is not None:
+                raise Failed(
+                    sections_errors.wrong_value(
+                        node.args.span, callee.name.text, "each column once", f'"{twice}" twice'
+                    )
+                )
+            count = len(names) if callee.name.text == "columns" else None
+            type = ItemType(kind="tensor", dtype="f32", shape=(count,))
+            return self.add("columns", type, node.span, **{several[callee.name.text]: names})
         if isinstance(callee, syntax.Ref) and callee.name in TRANSFORMS and node.args.items:
             first, *rest = node.args.items
             if not isinstance(first, syntax.Kwarg):

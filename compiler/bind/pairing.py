@@ -40,6 +40,9 @@ class _Checker:
             self.report.add(data_errors.empty_folder(self.dataset.source.span, name))
         for what, given in self.facts.found if self.facts is not None else ():
             self.report.add(data_errors.as_found(self.dataset.source.span, what, given))
+        if self.facts is not None and self.facts.dropped:
+            span = self.dataset.source.span
+            self.report.add(data_errors.left_out(span, self.facts.dropped, self.facts.lacking))
         for field in self.dataset.fields:
             found = self.facts.fields.get(field.name) if self.facts is not None else None
             if found is None:

@@ -44,7 +44,8 @@ class DataNode(Record):
     """One value of a record. `op` is a transform of the table, or one of
 
     - `source` (args: field): a field of the source;
-    - `columns` (args: except): all columns of a table but these, as f32[n], in the order of the file that the run trained on;
+    - `columns` (args: names, or except): these columns of a table, or all but these, as f32[n]; the latter in the order of the
+      file that the run trained on;
     - `tuple`: a record of the inputs, members `first`, `second`, ...;
     - `member` (args: name): a member of a record;
     - `slice` (args: start, stop; None is open): along the first axis;
@@ -94,6 +95,7 @@ class DataSet(Record):
     - `folders`, `files` (train, val, test: a name, a fraction taken from train, or None; seed),
     - `all` (split).
 
+    `drop` are columns without which a record is left out, or "missing": all that fields read and no transform fills in.
     `lengths` are the ragged dimensions with their largest value (None: unbounded), each one length per record.
     Paths are as written, relative to the spec.
     """
@@ -103,6 +105,7 @@ class DataSet(Record):
     split: EntryUse
     skip: tuple[str, ...] = ()
     where: Condition | None = None
+    drop: Literal["missing"] | tuple[str, ...] = ()
     nodes: tuple[DataNode, ...]
     fields: tuple[DataField, ...]
     lengths: dict[str, int | None] = field(default_factory=dict)
@@ -132,10 +135,13 @@ class DataFacts(Record):
     """What was found by looking at the data of one section: records a split (windows of a stream; the train split's are
     those of one epoch), fields by name, and folders that have no images and are therefore not classes. Where a recipe counts
     tokens, `lengths` are those of the records of the train split, the shortest first, and how many records have each. What was
-    `found` of how a file is written: in words, and as the source can state it."""
+    `found` of how a file is written: in words, and as the source can state it. `dropped` are the records that `drop` left out, and
+    `lacking` says by column how many of them lack its cell."""
 
     records: dict[str, int]
     lengths: tuple[tuple[int, int], ...] = ()
     fields: dict[str, FieldFacts] = field(default_factory=dict)
     empty: tuple[str, ...] = ()
     found: tuple[tuple[str, str], ...] = ()
+    dropped: int = 0
+    lacking: dict[str, int] = field(default_factory=dict)

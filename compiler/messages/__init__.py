@@ -5,7 +5,7 @@ A theme is a file; it holds the messages of its codes and, in `explanations()`, 
     syntax      E01xx                     sections    E0401 E0403 E0407 E0408 W0415
     shapes      E0201 E0202 E0204 ..      parameters  E0402 E0409
     statics     E0206 E0208 E0211         weights     E0405
-    lookup      E0301                     data        E0410 .. E0412 W0407 W0408 W0413 W0416
+    lookup      E0301                     data        E0410 .. E0412 W0407 W0408 W0413 W0416 W0417
     paths       E0302 E0306 E0310 ..      training    E0203 E0205 E0404 W0401 W0403 W0409 W0411 W0412
     application E0303 .. E0305            export      E05xx
     bodies      E0307 .. E0309            resolve     E0311 E0315 E0406 W0406

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from . import programs
 from .diagnostics import Diagnostic, Label
@@ -229,6 +229,28 @@ def as_found(span: Span, what: str, given: str) -> Diagnostic:
     )
 
 
+def left_out(span: Span, count: int, lacking: Mapping[str, int]) -> Diagnostic:
+    shown = ", ".join(f"`{name}` ({number:,})" for name, number in lacking.items())
+    what = f"{count:,} record{'s' if count > 1 else ''} with a missing cell left out"
+    return Diagnostic(
+        "W0417",
+        f"{what}: {shown}",
+        span,
+        "by `drop`",
+        helps=("fill them in to keep such records: `-> impute(..)`",),
+    )
+
+
+def drop_of_windows(span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0304",
+        "`drop` is for records, not for windows of a series",
+        span,
+        "would break the series",
+        helps=('fill in what is missing: `-> impute("median")`',),
+    )
+
+
 def stream_random(span: Span, source: str) -> Diagnostic:
     return Diagnostic(
         "E0304",
@@ -332,6 +354,12 @@ def explanations() -> dict[str, Explanation]:
             "how a table is written was found from its first lines",
             "A `csv` source reads comma-separated UTF-8 with decimal points. Where the first lines show another separator, a decimal\n"
             "comma or UTF-16, the file is read so, and this is reported once. Arguments of the source give it for certain.",
+            when="dlc build",
+        ),
+        "W0417": Explanation(
+            "records with missing cells are left out",
+            "`drop` leaves out records in which a cell is missing, before the others are divided. How many there are, and in which\n"
+            "columns, is reported each time: a model that saw only complete records may be wrong about others.",
             when="dlc build",
         ),
         "W0408": Explanation(

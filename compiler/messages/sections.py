@@ -174,6 +174,10 @@ def wrong_value(span: Span, key: str, expected: str, found: str) -> Diagnostic:
     return Diagnostic("E0304", f"`{key}` must be {expected}, not `{found}`", span, f"expected {expected}")
 
 
+def not_such(span: Span, key: str, expected: str) -> Diagnostic:
+    return Diagnostic("E0304", f"`{key}` must be {expected}", span, "something else")
+
+
 def absolute_path(span: Span, path: str) -> Diagnostic:
     return Diagnostic(
         "E0412",

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 EXPONENT = r"(?:e[+-]?\d+)?"
 INFINITE = "inf(?:inity)?"
 NUMBER = re.compile(rf"[+-]?(?:(?:\d+\.?\d*|\.\d+){EXPONENT}|{INFINITE})", re.ASCII | re.IGNORECASE)
-TRUTH = {"false": 0, "true": 1}
+#: Words that are numbers, in upper or lower case. Words of other languages are names: `category("nein", "ja")`.
+TRUTH = {"false": 0, "true": 1, "no": 0, "yes": 1, "f": 0, "t": 1, "n": 0, "y": 1}
 MISSING = frozenset(("", "na", "n/a", "nan", "null", "none"))
 DIGITS_AT_MOST = 400  # of a whole number that is computed exactly: a cell of 1e999999999 would take all memory
 
@@ -37,11 +38,13 @@ class NotANumber(ValueError):
 class Rule:
     """How the cells of a source are read. A cell that is one of `missing` is missing, blanks around it aside, and so is an
     empty one; None stands for the words that people write, in upper or lower case. Numbers have this sign before their
-    decimals, and may have that one between thousands."""
+    decimals, and may have that one between thousands. `dates`: they are dates or times of a file that knows them as such, which
+    are written as in ISO 8601."""
 
     missing: frozenset[str] | None = None
     decimal: str = "."
     thousands: str = ""
+    dates: bool = False
 
     def is_missing(self, cell: str) -> bool:
         text = cell.strip()

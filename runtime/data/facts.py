@@ -94,7 +94,16 @@ def of(data: Data, *, lengths: bool = False, counts: Collection[str] = ()) -> Da
     columns = data.table.columns.values()
     empty = tuple(name for column in columns if isinstance(column, Numbers) for name in column.empty)
     long = _lengths(data) if lengths and "train" in data.parts else ()
-    return DataFacts(records=records, lengths=long, fields=fields, empty=empty, found=data.table.found)
+    dropped = data.dropped
+    return DataFacts(
+        records=records,
+        lengths=long,
+        fields=fields,
+        empty=empty,
+        found=data.table.found,
+        dropped=dropped.records,
+        lacking=dropped.columns,
+    )
 
 
 def _lengths(data: Data) -> tuple[tuple[int, int], ...]:
@@ -179,6 +188,8 @@ def _names(data: Data, field: DataField) -> tuple[tuple[str, ...] | None, int | 
         match transforms.of(node.op).stands_for or node.op:
             case "classes":
                 return tuple(graph.fitted[node.id]["names"]), None
+            case "buckets":
+                return None, node.args["buckets"]
             case "words":
                 return None, vocabulary_size(node.args, graph.fitted[node.id])
             case "source":

@@ -23,10 +23,11 @@ from torch import Tensor
 from ...compiler.ir.data import Condition, DataSet, Split
 from ...compiler.ir.train import Batch as BatchSize
 from .. import randomness
-from . import batching, conditions, declared, fitting, mistakes, sources, splits, streams
+from . import batching, conditions, declared, dropping, fitting, mistakes, sources, streams
 from .arrays import declared as shapes
 from .batching import Plan
 from .draw import Draw, Records
+from .dropping import Dropped
 from .graph import Graph, padded
 from .streams import Part
 from .table import Stream, Table
@@ -49,6 +50,7 @@ class Data:
     table: Table
     graph: Graph
     parts: dict[Split, Part]
+    dropped: Dropped = field(default_factory=Dropped)
     _lengths: dict[tuple[Split, bool], Records] = field(init=False, default_factory=dict[tuple[Split, bool], Records])
 
     def lengths(self, split: Split, *, training: bool) -> Records:
@@ -74,7 +76,7 @@ def open_data(
     cuts = streams.cuts(section)
     if any(isinstance(column, Stream) for column in table.columns.values()) and not cuts:
         raise mistakes.no_windows(section.source.span)
-    divided = splits.divide(section, table)
+    divided, dropped = dropping.divided(section, table)
     home: Split = "train" if "train" in divided else next(iter(divided))
     parts: dict[Split, Part]
     if cuts:
@@ -86,7 +88,7 @@ def open_data(
     else:
         parts = {split: Part(split, records) for split, records in divided.items()}
     graph = Graph(section, table, root, known, workers)
-    data = Data(section, table, graph, parts)
+    data = Data(section, table, graph, parts, dropped)
     early, late = conditions.before_fitting(graph, section.where) if section.where is not None else (None, None)
     _keep(data, early)
     fitting.fit(graph, parts[home])

@@ -162,7 +162,9 @@ class Graph(Nodes):
                 try:
                     return each(self.as_numbers(node, value, records), lambda x: apply(x, args), packed)
                 except NotBelow as wrong:
-                    raise mistakes.not_below(node.span, place(wrong.at), wrong.number, wrong.n) from None
+                    raise mistakes.not_below(
+                        node.span, self.place(node, int(records[wrong.at])), wrong.number, wrong.n
+                    ) from None
 
     def _image(self, transform: type[Transform], value: Value, args: Mapping[str, Any], u: Tensor | None) -> Value:
         if u is None:

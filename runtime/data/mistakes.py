@@ -6,7 +6,7 @@ The span is the place in the spec that asks for the data; the data's own place i
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ...compiler.messages.diagnostics import Diagnostic, Failed, Helps
@@ -137,13 +137,35 @@ def bad_line(span: Span, path: Path, line: int, why: str) -> Failed:
 
 def not_a_number(span: Span, place: str, column: str, cell: str, text_column: bool) -> Failed:
     shown = cell if len(cell) <= 40 else cell[:37] + "..."
-    if re.match(r"\d{4}([-/.])\d\d?\1\d\d?\b|\d\d?([-/.])\d\d?\2\d{4}\b", cell.strip()):
-        help = "dates are not numbers: store a number in the table, such as the days since a first date"
+    if form := _date_format(cell.strip()):
+        help = f'read dates by their format: `-> date("{form}")`'
     elif text_column:
         help = "to number names, use `-> category`"
     else:
         help = "fix the cell, or leave it empty and add `-> impute(..)`"
     return _fail("E0201", f'{place}, column `{column}`: "{shown}" is not a number', span, helps=(help,))
+
+
+def _date_format(cell: str) -> str | None:
+    """The format of what looks like a date; of two that are possible the one with the day first."""
+    if found := re.match(r"\d{4}([-/.])\d\d?\1\d\d?$", cell):
+        return f"%Y{found[1]}%m{found[1]}%d"
+    if found := re.match(r"(\d\d?)([-/.])(\d\d?)\2\d{4}$", cell):
+        day, month = ("%m", "%d") if int(found[3]) > 12 else ("%d", "%m")
+        return f"{day}{found[2]}{month}{found[2]}%Y"
+    return "%Y-%m-%dT%H:%M:%S" if re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d$", cell) else None
+
+
+def not_a_date(span: Span, place: str, columns: Sequence[str], cell: str, form: str | None) -> Failed:
+    shown = cell if len(cell) <= 40 else cell[:37] + "..."
+    wanted = f'of the format "{form}"' if form else "as in ISO 8601, such as 2024-05-31"
+    found = _date_format(cell.strip())
+    return _fail(
+        "E0201",
+        f'{place}, column {_shown(columns)}: "{shown}" is not a date {wanted}',
+        span,
+        helps=(f'give the format of the column: `date("{found or "%d.%m.%Y"}")`', "or fix the cell, or leave it empty"),
+    )
 
 
 def empty_cell(span: Span, place: str, column: str, cell: str) -> Failed:
@@ -251,7 +273,11 @@ def not_below(span: Span, place: str, number: int, n: int) -> Failed:
     )
 
 
-def unknown_category(span: Span, place: str, name: str, known: Sequence[str], fitted: bool) -> Failed:
+def unknown_category(
+    span: Span, place: str, columns: Sequence[str], name: str, known: Sequence[str], fitted: bool
+) -> Failed:
+    if name.strip() in known:
+        return blanks_differ(span, place, columns, name)
     near = nearest(name, known)
     listed = (
         f'name them all, with "{name}": `category("{known[0] if known else "a"}", ..)`, or `category(unknown = true)`'
@@ -260,7 +286,7 @@ def unknown_category(span: Span, place: str, name: str, known: Sequence[str], fi
     shown = ", ".join(known[:8]) + (", ..." if len(known) > 8 else "")
     return _fail(
         "E0205",
-        f'{place}: "{name}" is not one of the categories',
+        f'{place}, column {_shown(columns)}: "{name}" is not one of the categories',
         span,
         notes=(f"{'the train split has' if fitted else 'the names are'} {shown}",),
         helps=(f'did you mean "{near}"? fix the cell', f"or {first}") if near else (first, "or leave the record out"),
@@ -383,6 +409,17 @@ def not_an_image(span: Span, path: object, why: str) -> Failed:
 def split_empty(span: Span, split: str, records: int) -> Failed:
     return _fail(
         "E0411", f"the {split} split gets none of the {records} records", span, helps=("give it a larger fraction",)
+    )
+
+
+def all_dropped(span: Span, lacking: Mapping[str, int], count: int) -> Failed:
+    shown = ", ".join(f"`{name}` {number:,}" for name, number in lacking.items())
+    return _fail(
+        "E0411",
+        f"`drop` leaves none of the {count:,} records: each has a missing cell",
+        span,
+        notes=(f"missing by column: {shown}",),
+        helps=("name the columns that must be there, `drop = [source.price]`, and fill in others: `-> impute(..)`",),
     )
 
 

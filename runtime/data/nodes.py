@@ -54,9 +54,10 @@ class Nodes:
             if lacking:
                 raise mistakes.columns_missing(node.span, self.table.name, lacking, names, list(self.table.order))
         else:
-            for name in node.args["except"]:
+            given, left_out = node.args.get("names", ()), node.args.get("except", ())
+            for name in (*given, *left_out):
                 self.table.column(name, node.span)
-            names = [name for name in self.table.order if name not in node.args["except"]]
+            names = list(given) or [name for name in self.table.order if name not in left_out]
         if not names:
             raise mistakes.no_columns(node.span, self.table.name, node.args["except"])
         return names
@@ -68,6 +69,15 @@ class Nodes:
         if node.op == "columns":
             return self.column_names(node)
         return [name for identifier in node.inputs for name in self.columns_of(self.nodes[identifier])]
+
+    def place(self, node: DataNode, record: int, at: tuple[int, ...] = ()) -> str:
+        """The place of a number that a node makes: its record, and its column where that is known. `at` is its index in the record."""
+        names, place = self.columns_of(node), self.table.place(record)
+        if len(names) > 1 and len(at) == 1 and at[0] < len(names):
+            names = names[at[0] : at[0] + 1]
+        column = self.table.columns.get(names[0]) if len(names) == 1 else None
+        of_table = isinstance(column, Cells) or (isinstance(column, Numbers) and column.array.ndim == 1)
+        return f"{place}, column `{names[0]}`" if of_table else place
 
     def rule(self, node: DataNode) -> Rule:
         """How the texts are read that a node is made from."""
@@ -159,7 +169,7 @@ def no_number(nodes: Nodes, node: DataNode, span: Span, record: int, name: str, 
             continue
         if column.rule.number_text(cell) is not None and math.isinf(np.float32(cells.number(cell, column.rule))):
             return mistakes.infinite(span, place, name_of_column, cell)
-    return mistakes.not_finite(span, name, place)
+    return mistakes.not_finite(span, name, nodes.place(node, record))
 
 
 def vocabulary_size(args: Mapping[str, Any], fitted: Mapping[str, Any]) -> int:

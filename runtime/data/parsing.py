@@ -36,12 +36,11 @@ class Doubtful(Exception):
     """pyarrow has read a number in a text that may be none."""
 
 
-def of_arrow(column: Any) -> Parsed:
-    """A column of numbers as pyarrow has read it, null where one is missing. Raises Doubtful: it takes `nan(1)` for one."""
-    numbers = column.to_numpy()
-    if int(np.isnan(numbers).sum()) != column.null_count:
+def of_arrow(column: Any, out: NDArray[np.float64]) -> None:
+    """Writes numbers as pyarrow has read them, null where one is missing. Raises Doubtful: it takes `nan(1)` for one."""
+    out[:] = column.to_numpy(zero_copy_only=False)
+    if int(np.isnan(out).sum()) != column.null_count:
         raise Doubtful
-    return Parsed(numbers, None)
 
 
 def parsed(chunks: Sequence[Any], rule: Rule) -> Parsed:

@@ -37,7 +37,7 @@ class Origin(Protocol):
 class Cells(Sequence[str]):
     """A column of a table: strings as they are in the file ("" is a missing one).
 
-    `values` are Python's strings, or a `pyarrow.ChunkedArray` of strings without nulls. Where the column is `number` of a file
+    `values` are Python's strings, or a `pyarrow.ChunkedArray` without nulls, of strings or of numbers of a dictionary of them. Where the column is `number` of a file
     that can be read again, its texts are dropped once they are numbers, or not given where it was read as `parsed` numbers.
     """
 
@@ -79,6 +79,10 @@ class Cells(Sequence[str]):
         if isinstance(self._given, Sequence):
             yield from self._given
             return
+        if self._numbered:
+            codes, names = self.coded
+            yield from map(names.__getitem__, codes)
+            return
         for chunk in self._chunks():
             yield from chunk.to_pylist()
 
@@ -88,10 +92,33 @@ class Cells(Sequence[str]):
 
         if isinstance(self._given, Sequence):
             return [self._given[record] for record in records.tolist()]
+        if self._numbered:
+            codes, names = self.coded
+            return [names[code] for code in codes[records].tolist()]
         return self._whole.take(pyarrow.array(records)).to_pylist()
 
     def select(self, records: Records) -> Selected:
         return Selected(self, records)
+
+    @property
+    def _numbered(self) -> bool:
+        """Whether the file has numbers of a dictionary of texts."""
+        return (
+            self._given is not None
+            and hasattr(self._given, "unify_dictionaries")
+            and hasattr(self._given.type, "index_type")
+        )
+
+    def part(self, records: Records) -> Cells:
+        """A column of some of the cells, whose texts are numbered already."""
+        import pyarrow
+
+        codes, names = self.coded
+        try:
+            array = pyarrow.DictionaryArray.from_arrays(codes[records], pyarrow.array(names, pyarrow.large_string()))
+        except UnicodeEncodeError:
+            return Cells(self.texts(records), self.rule)
+        return Cells(pyarrow.chunked_array([array]), self.rule)
 
     def _chunks(self) -> Sequence[Any]:
         """The texts as pyarrow arrays. A text with half a surrogate, which JSON may hold, is in none."""
@@ -102,7 +129,7 @@ class Cells(Sequence[str]):
         if self._given is None:
             assert self.origin is not None
             self._given = self.origin.column(self.number)
-        return self._given.chunks
+        return [chunk.dictionary_decode() for chunk in self._given.chunks] if self._numbered else self._given.chunks
 
     @cached_property
     def _whole(self) -> Any:
@@ -166,20 +193,33 @@ class Cells(Sequence[str]):
     # ---- names -------------------------------------------------------------------------------------------------------------
 
     @cached_property
-    def coded(self) -> tuple[NDArray[np.int64], list[str]]:
-        """The distinct texts in order of appearance, and the number of each cell's."""
+    def coded(self) -> tuple[NDArray[np.int32], list[str]]:
+        """The distinct texts, and the number of each cell's."""
         import pyarrow
 
-        try:
-            chunks = [chunk.cast(pyarrow.large_string()) for chunk in self._chunks()]
-        except UnicodeEncodeError:
-            return distinct(list(self))
-        found = pyarrow.chunked_array(chunks).dictionary_encode().combine_chunks()
+        numbered = self._numbered
+        if numbered:
+            found = self._given.unify_dictionaries().combine_chunks()
+        else:
+            try:
+                chunks = self._chunks()
+            except UnicodeEncodeError:
+                codes, names = distinct(list(self))
+                return codes.astype(np.int32), names
+            found = pyarrow.chunked_array(chunks).dictionary_encode().combine_chunks()
         found = found.combine_chunks() if isinstance(found, pyarrow.ChunkedArray) else found
-        return found.indices.to_numpy().astype(np.int64), found.dictionary.to_pylist()
+        codes, names = found.indices.to_numpy().astype(np.int32), found.dictionary.to_pylist()
+        return _present(codes, names) if numbered else (codes, names)
 
     def is_missing(self, record: int) -> bool:
         return self.rule.is_missing(self[record])
+
+    def missing(self) -> NDArray[np.bool_]:
+        """Which cells stand for a missing value. Those of a column that was read as numbers are not read again."""
+        if self.__dict__.get("_parsed") is not None and self._parsed.wrong is None:
+            return np.isnan(self._parsed.numbers)
+        codes, names = self.coded
+        return np.array([self.rule.is_missing(name) for name in names], bool)[codes]
 
 
 class Selected(Sequence[str]):
@@ -214,7 +254,7 @@ class Selected(Sequence[str]):
         return self.column.whole_numbers(self.records)
 
     def distinct(self) -> tuple[NDArray[np.int64], list[str]]:
-        """The distinct texts of these records in order of appearance in the column, and the number of each record's."""
+        """The distinct texts of these records in the order of the column's, and the number of each record's."""
         codes, names = self.column.coded
         present, found = np.unique(codes[self.records], return_inverse=True)
         return found, [names[code] for code in present.tolist()]
@@ -254,6 +294,15 @@ def joined(columns: Sequence[Cells]) -> Cells:
     except UnicodeEncodeError:
         return Cells([text for column in columns for text in column], first.rule)
     return Cells(pyarrow.chunked_array(chunks, pyarrow.large_string()), first.rule)
+
+
+def _present(codes: NDArray[np.int32], names: list[str]) -> tuple[NDArray[np.int32], list[str]]:
+    """Without the names of a dictionary that no cell has."""
+    there = np.bincount(codes, minlength=len(names)) > 0
+    if there.all():
+        return codes, names
+    numbers = (np.cumsum(there) - 1).astype(np.int32)
+    return numbers[codes], [name for name, used in zip(names, there.tolist(), strict=True) if used]
 
 
 def _parsed_alone(texts: Sequence[str], rule: Rule) -> parsing.Parsed:

@@ -15,6 +15,7 @@ from ...compiler.catalogue import transforms
 from ...compiler.ir.data import DataNode, DataSet
 from ...compiler.ir.train import Train
 from ..data.arrays.batches import in_evaluation
+from ..data.cells import Rule, rule_of
 from .preprocessing import in_graph, way_to
 
 
@@ -39,20 +40,20 @@ def held(
         inside = in_graph(data, field.node, fitted)
         last = in_evaluation(data, inside[0].inputs[0] if inside else field.node)
         way = way_to(data, last)
-        lookup = _lookup(way, fitted)
+        lookup = _lookup(way, fitted, rule_of(data.source.args))
         if lookup is not None:
             found[name] = Held(lookup, last)
     return found
 
 
-def _lookup(way: list[DataNode], fitted: Mapping[int, Mapping[str, Any]]) -> Lookup | None:
+def _lookup(way: list[DataNode], fitted: Mapping[int, Mapping[str, Any]], rule: Rule) -> Lookup | None:
     """The look-up that the last of these nodes is: one of strings, one a record."""
     node, before = way[-1], way[1:-1]
     if transforms.of(node.op).stands_for != "classes" or node.id not in fitted or way[0].op != "source":
         return None
-    if node.args.get("unknown"):  # ONNX has one number for names that are in no table, which stands for a mistake
-        return None
-    names = tuple(fitted[node.id]["names"])
+    names, unknown = tuple(fitted[node.id]["names"]), bool(node.args.get("unknown"))
     if any(transforms.of(each.op).case != "LOWER" for each in before):
         return None
-    return Lookup(names, bool(before) and all(name.isascii() for name in names))
+    names = names[:-1] if unknown else names
+    missing = tuple(mark for mark in rule.marks if mark not in names and (not before or mark == mark.lower()))
+    return Lookup(names, bool(before) and all(name.isascii() for name in names), unknown, missing)

@@ -6,6 +6,8 @@ import csv
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import numpy as np
 
 from ..data import array_files, cells
 from ..data.arrays.batches import Pipeline
+from ..data.cells import PLAIN, Rule
 from ..data.mistakes import first_line
 from ..data.sources import arrow_columns
 from ..data.table import Cells, Column, Numbers
@@ -22,9 +25,9 @@ from ..failure import BadInput
 SUFFIXES = (".npy", ".json")
 
 
-def columns_of(given: Mapping[str, Any]) -> dict[str, Column]:
-    """Arrays or lists by source field, the records on their first axis."""
-    columns = {str(name): _column(str(name), value) for name, value in given.items()}
+def columns_of(given: Mapping[str, Any], rule: Rule = PLAIN) -> dict[str, Column]:
+    """Arrays or lists by source field, the records on their first axis; `rule` is how their cells are read."""
+    columns = {str(name): _column(str(name), value, rule) for name, value in given.items()}
     if not columns:
         raise BadInput("nothing to predict", helps=("give arrays by source field",))
     lengths = {key: len(column) for key, column in columns.items()}
@@ -38,7 +41,7 @@ def columns_of(given: Mapping[str, Any]) -> dict[str, Column]:
     return columns
 
 
-def _column(name: str, value: Any) -> Column:
+def _column(name: str, value: Any, rule: Rule) -> Column:
     if isinstance(value, list) and any(isinstance(item, list | tuple | np.ndarray) for item in value):
         return arrow_columns.lists([item.tolist() if isinstance(item, np.ndarray) else item for item in value])
     try:
@@ -52,10 +55,12 @@ def _column(name: str, value: Any) -> Column:
             f"`{name}` is a single value", helps=("give a list or an array with a record on the first axis",)
         )
     if array.dtype.kind in "biuf":
-        return Numbers(array)
-    if isinstance(value, list):
-        return Cells([_text(item) for item in value])
-    return Cells([arrow_columns.text(item) for item in array.tolist()])
+        return Numbers(arrow_columns.marked_array(array, rule))
+    if array.dtype.kind == "M":
+        return arrow_columns.times(array, rule)
+    values = value if isinstance(value, list) else array.tolist()
+    dates = bool(values) and all(isinstance(item, date | None) for item in values)
+    return Cells([_text(item) for item in values], replace(rule, dates=True) if dates else rule)
 
 
 def _text(value: Any) -> str:
@@ -75,7 +80,8 @@ def read(pipeline: Pipeline, file: Path) -> dict[str, Column]:
             helps=("write the file again, or name another one",),
             code="E0603",
         ) from None
-    return columns_of(found if isinstance(found, dict) else _alone(pipeline, found, file))
+    rule = cells.rule_of(pipeline.section.source.args)
+    return columns_of(found if isinstance(found, dict) else _alone(pipeline, found, file), rule)
 
 
 def _alone(pipeline: Pipeline, found: Any, file: Path) -> dict[str, Any]:

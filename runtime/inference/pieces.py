@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, BinaryIO, TextIO, TypeAlias, cast
 
 from ...compiler.catalogue import SOURCES
 from ...compiler.messages.diagnostics import Failed
@@ -17,41 +19,84 @@ from ..data.cells import PLAIN, Rule
 from ..data.sources import arrow_columns
 from ..data.table import Table
 
-Read: TypeAlias = Callable[[str, Path, Span], Table]
+#: Reads a file of a kind whole; it may have been written in UTF-8 in place of another encoding.
+Read: TypeAlias = Callable[[str, Path, bool], Table]
 
 LARGE = 64 << 20  # bytes of a text file above which it is cut
 ROWS = 1 << 16  # of a columnar file at a time
 
 
-def of(kind: str, file: Path, span: Span, read: Read, rule: Rule = PLAIN) -> Iterator[Table]:
-    """The tables of a file, one after another; `read` reads a file whole, `rule` is how it reads cells."""
+@dataclass(frozen=True)
+class How:
+    """How a file is read: where the source is written, what its cells mean, and how a CSV file is written."""
+
+    span: Span
+    rule: Rule = PLAIN
+    encoding: str | None = None
+    quote: str = '"'
+
+
+def of(kind: str, file: Path, read: Read, how: How) -> Iterator[Table]:
+    """The tables of a file, one after another; `read` reads a file whole."""
     cut = SOURCES[kind].pieces
     if cut == "rows" and file.stat().st_size > LARGE:
-        yield from _rows(kind, file, span, rule)
+        yield from _rows(kind, file, how.span, how.rule)
     elif cut in ("lines", "quoted lines") and file.stat().st_size > LARGE:
-        yield from _lines(kind, file, span, read, quoted=cut == "quoted lines")
+        try:
+            yield from _lines(kind, file, read, how, quoted=cut == "quoted lines")
+        except UnicodeError:  # read whole, it says on which line
+            yield read(kind, file, False)
     else:
-        yield read(kind, file, span)
+        yield read(kind, file, False)
 
 
-def _lines(kind: str, file: Path, span: Span, read: Read, *, quoted: bool) -> Iterator[Table]:
+def _lines(kind: str, file: Path, read: Read, how: How, *, quoted: bool) -> Iterator[Table]:
     """Pieces of a text file as files of their own, with its header; places and messages are those of the file."""
-    with file.open("rb") as stream, TemporaryDirectory() as folder:
-        header = _record(stream) if quoted else b""
+    encoding = how.encoding if kind == "csv" else None
+    quote = how.quote.encode() if quoted else b""
+    with _opened(file, encoding) as (stream, recoded), TemporaryDirectory() as folder:
+        header = _record(stream, quote) if quoted else b""
         before = header.count(b"\n")
         piece = Path(folder) / file.name
-        while content := _piece(stream, quoted):
+        while content := _piece(stream, quote):
             if not content.strip():  # only empty lines are left
                 break
             piece.write_bytes(header + content)
             moved = _Moved(str(piece), str(file), before - header.count(b"\n"))
             try:
-                table = read(kind, piece, span)
+                table = read(kind, piece, recoded)
             except Failed as failure:
                 found = failure.diagnostic
                 raise Failed(replace(found, message=moved(found.message))) from None
             yield replace(table, place=moved.place(table.place), name=f"`{file}`")
             before += content.count(b"\n")
+
+
+@contextmanager
+def _opened(file: Path, encoding: str | None) -> Iterator[tuple[BinaryIO, bool]]:
+    """A file as UTF-8, and whether it is written otherwise: UTF-16 begins with a mark, other encodings are given."""
+    with file.open("rb") as stream:
+        if encoding is None and stream.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            encoding = "utf-16"
+        if encoding is None or codecs.lookup(encoding).name in ("utf-8", "ascii"):
+            stream.seek(0)
+            yield stream, False
+            return
+    with file.open(encoding=encoding, newline="\n") as text:
+        yield cast(BinaryIO, _Recoded(text)), True
+
+
+class _Recoded:
+    """A text as the bytes of UTF-8."""
+
+    def __init__(self, text: TextIO) -> None:
+        self.text = text
+
+    def read(self, count: int) -> bytes:
+        return self.text.read(count).encode()
+
+    def readline(self) -> bytes:
+        return self.text.readline().encode()
 
 
 class _Moved:
@@ -67,24 +112,24 @@ class _Moved:
         return lambda record: self(of_piece(record))
 
 
-def _record(stream: BinaryIO) -> bytes:
+def _record(stream: BinaryIO, quote: bytes) -> bytes:
     """The first record of a file with quotes: lines up to one after which no quote is open. Empty lines before it are left out."""
     found = b""
     while line := stream.readline():
         found += line
-        if found.count(b'"') % 2 == 0 and found.strip():
+        if found.count(quote) % 2 == 0 and found.strip():
             break
     return found
 
 
-def _piece(stream: BinaryIO, quoted: bool) -> bytes:
-    """About LARGE bytes, up to the end of a record."""
+def _piece(stream: BinaryIO, quote: bytes) -> bytes:
+    """About LARGE bytes, up to the end of a record: a line, after which no quote is open where there are some."""
     found = stream.read(LARGE)
-    parts, quotes = [found], found.count(b'"')
+    parts, quotes = [found], found.count(quote) if quote else 0
     while line := stream.readline():
         parts.append(line)
-        quotes += line.count(b'"')
-        if not quoted or quotes % 2 == 0:
+        quotes += line.count(quote) if quote else 0
+        if quotes % 2 == 0:
             break
     return b"".join(parts)
 

@@ -76,6 +76,7 @@ def as_json(pipeline: Pipeline, others: Collection[str]) -> str | None:
             "split": EntryUse(name="all", args={"split": "test"}, span=NOWHERE),
             "skip": (),
             "where": None,
+            "drop": (),
             "nodes": tuple(nodes),
             "fields": tuple(f.model_copy(update={"node": moved(f.node), "span": NOWHERE}) for f in kept),
             "span": NOWHERE,

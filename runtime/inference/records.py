@@ -13,7 +13,7 @@ from ...compiler.messages.source import Span
 from ...compiler.text.read import is_pipe
 from ..data import sources, streams
 from ..data.arrays.batches import Pipeline
-from ..data.cells import rule_of
+from ..data.cells import Rule, rule_of
 from ..data.sources import texts
 from ..data.sources.images import IMAGE_SUFFIXES, images_below
 from ..data.sources.split_files import read_text
@@ -29,7 +29,7 @@ def tables(pipeline: Pipeline, given: Any) -> Iterator[Table]:
     """The records, a table at a time: that of a file, or of a part of one that is large. Raises BadInput for what cannot be
     read as records of this section, and Failed for what is wrong within a file."""
     if isinstance(given, Mapping):
-        yield of_arrays(given)
+        yield of_arrays(given, rule_of(pipeline.section.source.args))
         return
     files = [Path(item) for item in ([given] if isinstance(given, (str, Path)) else given)]
     if not files:
@@ -52,9 +52,9 @@ def tables(pipeline: Pipeline, given: Any) -> Iterator[Table]:
         yield _of_images(pipeline, images)
 
 
-def of_arrays(given: Mapping[str, Any]) -> Table:
+def of_arrays(given: Mapping[str, Any], rule: Rule) -> Table:
     """Arrays by source field, their first axis the records; texts as lists of strings."""
-    columns = bare.columns_of(given)
+    columns = bare.columns_of(given, rule)
     count = len(next(iter(columns.values())))
     return Table(columns, count, lambda i: f"record {i}", "the given arrays", order=tuple(columns))
 
@@ -97,9 +97,9 @@ def _image_field(pipeline: Pipeline) -> str:
 def _of_file(pipeline: Pipeline, file: Path) -> Iterator[Table]:
     suffix, source = file.suffix.lower(), pipeline.section.source
     span, rule = source.span, rule_of(source.args)
-    read: pieces.Read = lambda kind, path, _: _read(kind, path, source)
-    # a window may lie across two pieces, and in another encoding a line end may be two bytes
-    whole = bool(streams.cuts(pipeline.section)) or source.args.get("encoding") is not None
+    read: pieces.Read = lambda kind, path, recoded: _read(kind, path, source, recoded)
+    how = pieces.How(span, rule, source.args.get("encoding"), source.args.get("quote") or '"')
+    whole = bool(streams.cuts(pipeline.section))  # a window may lie across two pieces
     if is_pipe(file):
         yield _read("csv", file, source)
         return
@@ -109,9 +109,9 @@ def _of_file(pipeline: Pipeline, file: Path) -> Iterator[Table]:
         count = len(next(iter(columns.values())))
         yield Table(columns, count, lambda i: f"{file} record {i}", f"`{file}`", order=tuple(columns))
     elif kind is not None:
-        yield from [_read(kind, file, source)] if whole else pieces.of(kind, file, span, read, rule)
+        yield from [_read(kind, file, source)] if whole else pieces.of(kind, file, read, how)
     elif suffix in LINES and SOURCES[pipeline.section.source.name].lines:
-        yield from pieces.of(source.name, file, span, read, rule)
+        yield from pieces.of(source.name, file, read, how)
     elif suffix in LINES:
         yield _text(pipeline, file, span)
     else:
@@ -122,9 +122,11 @@ def _of_file(pipeline: Pipeline, file: Path) -> Iterator[Table]:
         )
 
 
-def _read(kind: str, file: Path, source: EntryUse) -> Table:
-    """A file, read as the source of the data section is: with its marks of missing cells, its separator where both are CSV."""
+def _read(kind: str, file: Path, source: EntryUse, recoded: bool = False) -> Table:
+    """A file, read as the source of the data section is: with its marks of missing cells, its separator where both are CSV.
+    `recoded`: it is UTF-8 now, whatever the source says."""
     given = source.args if kind == source.name else {"missing": source.args.get("missing")}
+    given = {**given, "encoding": "utf-8"} if recoded else given
     columns, count, place, _ = sources.reader(kind)({**given, "path": str(file)}, Path, source.span)
     return Table(columns, count, place, f"`{file}`", order=tuple(columns))
 

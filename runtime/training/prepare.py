@@ -46,7 +46,7 @@ def train(loaded: Loaded, options: TrainOptions) -> Run:
     if checked.spec is None:
         raise SpecError(checked.report.diagnostics, checked.sources)
     for found in checked.report.diagnostics:
-        if found.code in ("W0413", "W0416"):  # known only from the data
+        if found.code in ("W0413", "W0416", "W0417"):  # known only from the data
             options.listener(Note(found.message, found.code))
     spec = checked.spec
     section = find_section(spec, options.section)

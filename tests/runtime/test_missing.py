@@ -198,8 +198,10 @@ def test_numbers_of_arrays_that_do_not_fit(workspace) -> None:
     np.savez(workspace.path / "t.npz", n=np.array([1, 2**63], np.uint64), f=np.array([1.0, 2.0**63]), x=[1.0, 1e39])
     for name in ("n", "f"):
         found = workspace.mistake(f"{body}n: i64 = source.{name}")
-        assert "t.npz record 1: " in found and "does not fit `i64`" in found
-    assert "t.npz record 1: 1e+39 in field `x` does not fit `f32`" in workspace.mistake(f"{body}x: f32 = source.x")
+        assert "t.npz record 1" in found and "does not fit `i64`" in found
+    assert "t.npz record 1, column `x`: 1e+39 in field `x` does not fit `f32`" in workspace.mistake(
+        f"{body}x: f32 = source.x"
+    )
     np.savez(workspace.path / "t.npz", n=np.array([1, 300]), half=[1.0, 7e4])
     assert "300 in field `n` does not fit `u8`" in workspace.mistake(f"{body}n: u8 = source.n")
     assert "300 in field `n` does not fit `bool`" in workspace.mistake(f"{body}n: bool = source.n")

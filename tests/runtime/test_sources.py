@@ -102,7 +102,7 @@ def test_npz_mistakes(workspace) -> None:
 def test_whole_numbers_only_where_they_are_declared(workspace) -> None:
     workspace.write("a.csv", "y\n1\n2.5\n")
     found = workspace.mistake(f'source = csv("a.csv")\n{ALL}\ny: i64 = source.y')
-    assert "E0204: a.csv:3: 2.5 in field `y` is not a whole number" in found
+    assert "E0204: a.csv:3, column `y`: 2.5 in field `y` is not a whole number" in found
 
 
 def test_jsonl(workspace) -> None:

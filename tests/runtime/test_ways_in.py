@@ -6,8 +6,10 @@ limits of the export between the file and the run.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import json
+import math
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -115,6 +117,48 @@ PICTURES = Case(
 )
 
 
+def clients(folder: Path) -> Table:
+    """What has to be said about a table: how its numbers and dates are written and what is missing; names that are rare, many, in an
+    order, and words of truth. Some have no target."""
+    draws = np.random.default_rng(3)
+    income = (20 + 60 * draws.random(40)).round(2)
+    table: Table = {
+        "Income (k)": ["?" if n % 8 == 5 else f"{value}".replace(".", ",") for n, value in enumerate(income)],
+        "age": [-999 if n % 9 == 2 else age for n, age in enumerate(draws.integers(18, 80, 40).tolist())],
+        "joined": ["?" if n % 11 == 7 else f"{1 + n % 28:02}.{1 + n % 12:02}.{2000 + n % 20}" for n in range(40)],
+        "job": ["smith" if n == 20 else "clerk" if n % 3 else "baker" for n in range(40)],
+        "town": [f"town {n * n % 31}" for n in range(40)],
+        "member": ["yes" if n % 3 else "No" for n in range(40)],
+        "size": [("small", "large", "medium")[n % 3] for n in range(40)],
+        "spent": ["?" if n % 10 == 9 else f"{value * 3:.1f}".replace(".", ",") for n, value in enumerate(income)],
+    }
+    rows = [list(table), *zip(*table.values(), strict=True)]
+    (folder / "t.csv").write_text("".join(";".join(map(str, row)) + "\n" for row in rows), "utf-8")
+    return table
+
+
+CLIENTS = Case(
+    """source = csv("t.csv", separator = ";", decimal = ",", missing = ["?", "-999"])
+  drop = [source.spent]
+  x: f32[2]      = source.columns("age", "Income (k)") -> impute("median") -> standardize
+  day: f32       = source.joined -> date("%d.%m.%Y") -> impute("mean") -> standardize
+  season: f32[2] = source.joined -> date("%d.%m.%Y", "month", cyclic = true) -> impute(0)
+  job: i64       = source.job -> category(unknown = true, min_count = 2)
+  town: i64      = source.town -> hash(16)
+  member: f32    = source.member
+  size: f32      = source.size -> category("small", "medium", "large") -> scale(0.5)
+  spent: f32     = source.spent -> log1p -> standardize""",
+    """model M(x: [B, 2], day: [B], season: [B, 2], job: i64[B], town: i64[B], member: [B], size: [B]) -> (spent_hat: [B]) {
+  a = job -> j: Embedding(3, 4)
+  b = town -> t: Embedding(16, 4)
+  row = concat(x, day[:, none], season, a, b, member[:, none], size[:, none], axis = -1)
+  spent_hat = row -> fc: Linear(8) -> tanh -> out: Linear(1) -> squeeze(-1)
+}""",
+    "mse(spent_hat, spent)",
+    clients,
+)
+
+
 def sentences(folder: Path) -> Table:
     topics = ("the cat sat on the mat", "a train leaves at noon", "rain falls on the quiet hill")
     table: Table = {
@@ -188,7 +232,7 @@ def with_data(case: Case, write: Callable[[Path], Table | None]) -> Case:
     return Case(case.data, case.model, case.loss, write, case.raw)
 
 
-QUICK = {"birds": BIRDS, "pictures": PICTURES}
+QUICK = {"birds": BIRDS, "clients": CLIENTS, "pictures": PICTURES}
 LONG = {
     "sentences": SENTENCES,
     "iris": with_data(classifier(4, 3), of_sklearn("iris")),
@@ -324,6 +368,26 @@ def test_columns_in_any_order_and_form(made: Callable[[str], Made], tmp_path: Pa
         close(found, dlc.predict(case.run, raw, device="cpu").rows())
 
 
+def test_arrays_mean_what_the_table_means(made: Callable[[str], Made]) -> None:
+    """What is missing, dates as NumPy has them, numbers as such; a job that training has not seen is the unknown one in the graph too."""
+    case = made("clients")
+    assert case.table is not None
+    table: Table = {name: list(column) for name, column in case.table.items() if name != "spent"}
+    table["job"][3] = "pilot"
+    rows = [list(table), *zip(*table.values(), strict=True)]
+    file = case.folder / "new.csv"
+    file.write_text("".join(";".join(map(str, row)) + "\n" for row in rows), "utf-8")
+    income = [math.nan if cell == "?" else float(cell.replace(",", ".")) for cell in table["Income (k)"]]
+    iso = ["NaT" if cell == "?" else "-".join(cell.split(".")[::-1]) for cell in table["joined"]]
+    for session in (dlc.Session(case.plain, "cpu"), dlc.Session(case.inside, "cpu")):
+        wanted = [row["spent_hat"] for row in session.answer(file).rows()]
+        for joined in (table["joined"], np.array(iso, "datetime64[D]"), np.array(iso, "datetime64[ns]")):
+            given = {**table, "Income (k)": np.array(income), "age": np.array(table["age"]), "joined": joined}
+            assert [row["spent_hat"] for row in session.answer(given).rows()] == wanted
+    close(dlc.Session(case.inside, "cpu").answer(file).rows(), dlc.predict(case.run, file, device="cpu").rows())
+    assert "string" in {port.name: str(port) for port in dlc.Session(case.inside, "cpu").inputs}["job"]
+
+
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
@@ -368,6 +432,16 @@ def test_large_files_are_read_in_pieces(
         parts = list(answering.stream(session, forms[end]))
         assert len(parts) > 2
         assert [row for part in parts for row in part.rows()] == whole[end], end
+    for encoding in ("utf-16", "utf-16-be"):
+        text = forms[".csv"].read_text("utf-8")
+        file = tmp_path / f"{encoding}.csv"
+        file.write_bytes((codecs.BOM_UTF16_BE if encoding == "utf-16-be" else b"") + text.encode(encoding))
+        parts = list(answering.stream(session, file))
+        assert len(parts) > 2
+        numbers = [
+            [row["mass_hat"] for row in rows] for rows in ([r for part in parts for r in part.rows()], whole[".csv"])
+        ]
+        assert numbers[0] == numbers[1], encoding
     bad = as_csv(tmp_path / "bad.csv", {**table, "year": [*table["year"][:-1], "soon"]})
     with pytest.raises(dlc.RunFailure, match=rf"bad\.csv:{1 + 39 + 20 + 1}, "):
         session.answer(bad)

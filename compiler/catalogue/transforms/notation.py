@@ -10,7 +10,7 @@ class Source(Notation):
 
 
 class Columns(Notation):
-    """`source.all_except("y")`: the other columns of a table, as one vector."""
+    """`source.columns("a", "b")`: columns of a table as one vector; `source.all_except("y")`: all but these."""
 
 
 class Tuple(Notation):

@@ -152,7 +152,7 @@ class Category(Transform):
     """The number of a name: its position in the list, or in the names of the train split, numbers by value before other names.
     A missing cell is not a name. With `unknown` there is one more number, the last, for names that are not in the list or not in
     the train split, and for those that it has less often than `min_count`. A graph with
-    `preprocess = true` looks strings up itself, but for `unknown`."""
+    `preprocess = true` looks strings up itself."""
 
     names: Names = ()
     unknown: bool = False

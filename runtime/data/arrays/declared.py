@@ -62,30 +62,30 @@ class _Narrow:
 
     def __init__(self, nodes: Nodes, field: DataField, dtype: np.dtype[Any], *, holes: bool) -> None:
         self.nodes, self.field, self.dtype, self.holes = nodes, field, dtype, holes
+        self.node = nodes.nodes[nodes.real(field.node, False)]
 
     def __call__(self, value: Array, records: Records) -> Array:
-        place = lambda at: self.nodes.table.place(int(records[at]))
+        place = lambda at: self.nodes.place(self.node, int(records[at[0]]), at[1:])
         floating = self.dtype.kind == "f"
         if value.dtype.kind == "f":
             finite = np.isfinite(value) | (np.isnan(value) if self.holes and floating else False)
             if (bad := _first(~finite)) is not None:
                 raise self._no_number(records, bad)
             if not floating and (bad := _first(value != np.round(value))) is not None:
-                raise mistakes.not_whole(self.field.span, self.field.name, place(bad[0]), float(value[bad]))
+                raise mistakes.not_whole(self.field.span, self.field.name, place(bad), float(value[bad]))
         with np.errstate(all="ignore"):
             found = value.astype(self.dtype)
         bad = _first(self._infinite(found) if floating else ~_fits(value, self.dtype))
         if bad is not None:
             text, dtype = f"{value[bad].item():g}", self.field.type.dtype
-            raise mistakes.out_of_range(self.field.span, self.field.name, place(bad[0]), text, dtype)
+            raise mistakes.out_of_range(self.field.span, self.field.name, place(bad), text, dtype)
         return found
 
     def _infinite(self, found: Array) -> Array:
         return np.abs(found) >= BF16_ENDS if self.field.type.dtype == "bf16" else np.isinf(found)
 
     def _no_number(self, records: Records, bad: tuple[int, ...]) -> Failed:
-        node = self.nodes.nodes[self.nodes.real(self.field.node, False)]
-        return no_number(self.nodes, node, self.field.span, int(records[bad[0]]), self.field.name)
+        return no_number(self.nodes, self.node, self.field.span, int(records[bad[0]]), self.field.name)
 
 
 def _first(wrong: Array) -> tuple[int, ...] | None:
@@ -150,9 +150,9 @@ def _whole(nodes: Nodes, field: DataField, value: Sequence[str], records: Record
         if number is None or not math.isfinite(number):
             raise no_number(nodes, node, field.span, record, field.name)
         if isinstance(number, float) and number != round(number):
-            raise mistakes.not_whole(field.span, field.name, nodes.table.place(record), number)
+            raise mistakes.not_whole(field.span, field.name, nodes.place(node, record), number)
         if not -(2**63) <= number < 2**63:
-            text, place = value[position].strip(), nodes.table.place(record)
+            text, place = value[position].strip(), nodes.place(node, record)
             raise mistakes.out_of_range(field.span, field.name, place, text, field.type.dtype)
     return np.array(found, np.int64)
 

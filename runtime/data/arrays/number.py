@@ -82,5 +82,6 @@ def category(texts: Sequence[str], use: TextUse) -> Array:
         at = int(wrong[0])
         if use.rule.is_missing(texts[at]):
             raise mistakes.missing_name(use.node.span, use.place(at), use.columns[0], texts[at].strip())
-        raise mistakes.unknown_category(use.node.span, use.place(at), texts[at], names, not use.args["names"])
+        fitted = not use.args["names"]
+        raise mistakes.unknown_category(use.node.span, use.place(at), use.columns, texts[at], names, fitted)
     return found

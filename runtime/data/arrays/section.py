@@ -141,9 +141,8 @@ class Evaluation(Nodes):
         try:
             return each(value, lambda x: apply(x, args), packed)
         except NotBelow as wrong:
-            raise mistakes.not_below(
-                node.span, self.table.place(int(records[wrong.at])), wrong.number, wrong.n
-            ) from None
+            place = self.place(node, int(records[wrong.at]))
+            raise mistakes.not_below(node.span, place, wrong.number, wrong.n) from None
 
     def _of_texts(self, node: DataNode, value: Any, records: Records, numbers_too: bool) -> Value:
         apply = function(node.op)

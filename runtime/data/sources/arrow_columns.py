@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -28,13 +29,17 @@ def column(name: str, values: Any, classes: tuple[str, ...] | None = None, rule:
     if types.is_integer(kind) or types.is_floating(kind):
         whole = values.num_chunks == 1 and not values.null_count
         return Numbers(values.chunk(0).to_numpy() if whole else values.to_numpy(), classes)
+    if types.is_dictionary(kind) and types.is_string(kind.value_type) and not values.null_count and len(values):
+        return Cells(values, rule)
     if types.is_dictionary(kind):
         return column(name, values.cast(kind.value_type), classes, rule)
-    if types.is_boolean(kind) or types.is_string(kind) or types.is_large_string(kind) or types.is_date32(kind):
+    if types.is_boolean(kind) or types.is_string(kind) or types.is_large_string(kind):
         return _cells(values, rule)
     if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
         even = _even_lists(values)
         return lists(values.to_pylist()) if even is None else Numbers(even)
+    if types.is_timestamp(kind) or types.is_date(kind):
+        return times(values, rule)
     if types.is_struct(kind) and {field.name for field in kind} == {"bytes", "path"}:
         return _images(name, values.to_pylist())
     return Cells([text(value) for value in values.to_pylist()], rule)
@@ -51,6 +56,27 @@ def _marked(values: Any, rule: Rule) -> Any:
     compute = parsing.kernels()
     found = compute.is_in(values.cast(pyarrow.float64(), safe=False), pyarrow.array(marks))
     return compute.if_else(found, pyarrow.scalar(None, values.type), values)
+
+
+def times(values: Any, rule: Rule) -> Cells:
+    """Dates or times of pyarrow or NumPy, written as in ISO 8601."""
+    if isinstance(values, np.ndarray):
+        texts = np.datetime_as_string(values.astype("datetime64[us]") if values.dtype != "datetime64[D]" else values)
+        written = ["" if each == "NaT" else each.removesuffix(".000000") for each in texts.tolist()]
+        return Cells(written, replace(rule, dates=True))
+    coded = values.combine_chunks().dictionary_encode()
+    coded = coded.combine_chunks() if hasattr(coded, "num_chunks") else coded
+    names = [text(value) for value in coded.dictionary.to_pylist()]
+    return Cells(["" if code is None else names[code] for code in coded.indices.to_pylist()], replace(rule, dates=True))
+
+
+def marked_array(array: NDArray[Any], rule: Rule) -> NDArray[Any]:
+    """Numbers that stand for missing ones are missing: -999."""
+    marks = [float(mark) for mark in rule.missing or () if is_number(mark)]
+    if not marks or array.dtype.kind == "b" or not (found := np.isin(array, marks)).any():
+        return array
+    wider = array.astype(np.float64) if array.dtype.kind != "f" else array
+    return np.where(found, np.asarray(np.nan, wider.dtype), wider)
 
 
 def _cells(values: Any, rule: Rule) -> Cells:

@@ -162,21 +162,42 @@ class CsvFile:
 
         numbers = self.number_columns - frozenset(self.args.get("texts", ()))
         try:
-            table = self._table(numbers)
-            places = {name: at for at, name in enumerate(self.names) if name in numbers}
-            parsed = {name: parsing.of_arrow(table.column(at)) for name, at in places.items()}
+            return self._cells(numbers)
         except (pyarrow.ArrowInvalid, parsing.Doubtful):
-            table, parsed = self._table(), {}
+            return self._cells(frozenset())
+
+    def _cells(self, numbers: Collection[str]) -> dict[str, Cells]:
+        """A batch of rows at a time: all columns of pyarrow and the arrays made from them would take twice the memory."""
+        import pyarrow
+
+        most = self._most_rows()
+        arrays = {at: np.empty(most) for at, name in enumerate(self.names) if name in numbers}
+        texts: dict[int, list[Any]] = {at: [] for at in range(len(self.names)) if at not in arrays}
+        stop = 0
+        with self._arrow_file() as content:
+            for batch in self._reading("open_csv", content, numbers):
+                start, stop = stop, stop + batch.num_rows
+                for at, array in arrays.items():
+                    parsing.of_arrow(batch.column(at), array[start:stop])
+                for at, chunks in texts.items():
+                    chunks.append(batch.column(at))
         return {
-            name: Cells(None if name in parsed else table.column(at), self.rule, self, at, parsed.get(name))
+            name: Cells(None, self.rule, self, at, parsing.Parsed(arrays[at][:stop], None))
+            if at in arrays
+            else Cells(pyarrow.chunked_array(texts[at], pyarrow.string()), self.rule, self, at)
             for at, name in enumerate(self.names)
         }
+
+    def _most_rows(self) -> int:
+        """At least as many as there are; of an array, only what is written takes memory."""
+        return 1 + sum(piece.count(b"\n") + piece.count(b"\r") for piece, _ in self._pieces())
 
     def column(self, number: int) -> Any:
         """The texts of a column, read again."""
         if _state(self.path, self.span) != self.state:
             raise mistakes.unreadable(self.span, self.path, "it has changed since it was read")
-        return self._table(only=number).column(0)
+        with self._arrow_file() as content:
+            return self._reading("read_csv", content, only=number).column(0)
 
     def digest(self) -> bytes:
         with self._bytes() as file:
@@ -210,7 +231,13 @@ class CsvFile:
     def _is_number(self, cell: str) -> bool:
         return len(cell) <= DIGITS and (self.rule.is_missing(cell) or self.rule.number_text(cell) is not None)
 
-    def _table(self, numbers: Collection[str] = (), only: int | None = None) -> Any:
+    def _arrow_file(self) -> Any:
+        import pyarrow
+
+        return pyarrow.OSFile(str(self.path)) if self.content is None else pyarrow.BufferReader(self.content)
+
+    def _reading(self, function: str, content: Any, numbers: Collection[str] = (), only: int | None = None) -> Any:
+        """What a function of `pyarrow.csv` gives: a table, or a reader of batches."""
         import pyarrow
         from pyarrow import csv
 
@@ -218,25 +245,21 @@ class CsvFile:
             str(number): pyarrow.float64() if name in numbers else pyarrow.string()
             for number, name in enumerate(self.names)
         }
-        content = pyarrow.OSFile(str(self.path)) if self.content is None else pyarrow.BufferReader(self.content)
-        with content:
-            return csv.read_csv(
-                content,
-                csv.ReadOptions(
-                    column_names=list(types),
-                    skip_rows=self.head_lines,
-                    block_size=max(BLOCK, BYTES_OF_COLUMN * len(types)),
-                ),
-                csv.ParseOptions(
-                    delimiter=self.separator, quote_char=self.quote, newlines_in_values=self.lines_in_quotes
-                ),
-                csv.ConvertOptions(
-                    column_types=types,
-                    null_values=self.rule.marks,
-                    decimal_point=self.rule.decimal,
-                    include_columns=None if only is None else [str(only)],
-                ),
-            )
+        return getattr(csv, function)(
+            content,
+            csv.ReadOptions(
+                column_names=list(types),
+                skip_rows=self.head_lines,
+                block_size=max(BLOCK, BYTES_OF_COLUMN * len(types)),
+            ),
+            csv.ParseOptions(delimiter=self.separator, quote_char=self.quote, newlines_in_values=self.lines_in_quotes),
+            csv.ConvertOptions(
+                column_types=types,
+                null_values=self.rule.marks,
+                decimal_point=self.rule.decimal,
+                include_columns=None if only is None else [str(only)],
+            ),
+        )
 
     # ---- quotes and lines --------------------------------------------------------------------------------------------------
 

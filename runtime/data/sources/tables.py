@@ -16,6 +16,8 @@ from ..table import Cells, Column, Numbers
 from . import arrow_columns, csv_files
 from .split_files import Part, Resolve, lines_of, read_bytes, read_text
 
+BYTES_OF_NUMBER = 3  # a text and its length take more
+
 
 def csv(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
     return csv_files.read(resolve(args["path"]), span, args)
@@ -60,7 +62,27 @@ def parquet(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
     path = resolve(args["path"])
     if not path.is_file():
         read_bytes(path, span)
-    return _of_arrow(lambda: parquet.read_table(path), "a parquet file", path, span, rule_of(args))
+
+    def read() -> Any:
+        with parquet.ParquetFile(path) as file:
+            few = _repeated_texts(file)
+        return parquet.read_table(path, read_dictionary=few)
+
+    return _of_arrow(read, "a parquet file", path, span, rule_of(args))
+
+
+def _repeated_texts(file: Any) -> list[str]:
+    """Columns of texts of which the file has numbers: few texts, many times. They are kept so, which is quicker and smaller."""
+    from pyarrow import types
+
+    sizes: dict[str, tuple[int, int]] = {}
+    for group in range(file.metadata.num_row_groups):
+        for at in range(file.metadata.num_columns):
+            part = file.metadata.row_group(group).column(at)
+            size, count = sizes.get(part.path_in_schema, (0, 0))
+            sizes[part.path_in_schema] = size + part.total_uncompressed_size, count + part.num_values
+    texts = {field.name for field in file.schema_arrow if types.is_string(field.type)}
+    return [name for name, (size, count) in sizes.items() if name in texts and size < BYTES_OF_NUMBER * count]
 
 
 def feather(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
@@ -120,8 +142,9 @@ def npz(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
         raise mistakes.not_of_format(span, path, "an npz archive", mistakes.first_line(error)) from None
     if not isinstance(arrays, dict):
         raise mistakes.one_array(span, path)
+    rule = rule_of(args)
     for name, values in arrays.items():
-        columns[name] = _array(values, path, name, span)
+        columns[name] = _array(values, path, name, span, rule)
     if not columns:
         raise mistakes.empty(span, path, "arrays")
     first, *others = columns
@@ -133,11 +156,13 @@ def npz(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
     return columns, len(columns[first]), lambda record: f"{path} record {record}", [path]
 
 
-def _array(values: NDArray[Any], path: Path, name: str, span: Span) -> Column:
+def _array(values: NDArray[Any], path: Path, name: str, span: Span, rule: Rule) -> Column:
     if values.ndim == 0:
         raise mistakes.array_kind(span, path, name, "a single value")
     if values.dtype.kind in "US":
-        return Cells([str(value) for value in values.astype(str).tolist()])
+        return Cells([str(value) for value in values.astype(str).tolist()], rule)
+    if values.dtype.kind == "M":
+        return arrow_columns.times(values, rule)
     if values.dtype.kind not in "biuf":
         raise mistakes.array_kind(span, path, name, f"`{values.dtype}`")
-    return Numbers(values)
+    return Numbers(arrow_columns.marked_array(values, rule))

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from torch import Tensor
@@ -25,7 +26,7 @@ from ..values import as_value, on_the_cpu
 def function(op: str) -> Callable[..., Any] | None:
     """The function of a transform; None for one that is done elsewhere (`pad`). AttributeError for one that is missing."""
     home = _home(op)
-    if hasattr(home, op):
+    if home is not None and hasattr(home, op):
         return getattr(home, op)
     found = arrays.function(op)
     return found and _on_arrays(found)
@@ -37,8 +38,10 @@ def learning(op: str) -> Callable[..., dict[str, Any]]:
 
 
 def _home(op: str) -> Any:
+    """The file here that is named as that of the entry; None where all of it is computed on the processor."""
     family = TRANSFORMS if op in TRANSFORMS else NOTATIONS
-    return import_module(f".{family.module_of(op)}", __package__)
+    name = f"{__package__}.{family.module_of(op)}"
+    return import_module(name) if find_spec(name) else None
 
 
 def _on_arrays(found: Callable[..., Any]) -> Callable[..., Any]:
