@@ -195,7 +195,7 @@ class DataGraph:
             if twice is not None:
                 raise Failed(
                     sections_errors.wrong_value(
-                        node.args.span, callee.name.text, "each column once", f'"{twice}" twice'
+                        node.args.span, callee.name.text, "different columns", f'"{twice}" twice'
                     )
                 )
             count = len(names) if callee.name.text == "columns" else None

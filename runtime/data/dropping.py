@@ -54,7 +54,8 @@ def missing(column: Column) -> NDArray[np.bool_]:
         case Numbers(array, classes):
             if classes is not None:
                 return (array < 0) | (array >= len(classes))  # data sets of the hub write -1
-            return np.isnan(array).reshape(len(array), -1).any(1) if array.dtype.kind == "f" else _none(len(array))
+            holes = np.isnan(array) if array.dtype.kind == "f" else _none(len(array))
+            return np.asarray(holes.reshape(len(array), -1).any(1), bool)
         case Ragged(arrays):
             return np.array([each is None for each in arrays], bool)
         case _:

@@ -199,7 +199,7 @@ class Cells(Sequence[str]):
 
         numbered = self._numbered
         if numbered:
-            found = self._given.unify_dictionaries().combine_chunks()
+            found = self._given.unify_dictionaries().combine_chunks()  # pyright: ignore[reportOptionalMemberAccess]
         else:
             try:
                 chunks = self._chunks()

@@ -172,6 +172,18 @@ EFFECTS: dict[str, dict[str, Row]] = {
         "all": of("data", "weights", 'split = all("train")', "split"),
     },
     "data.where": {"": of("data", "weights", "where = source.n < 3")},
+    "data.drop": {
+        "": Row(
+            "weights",
+            {"data": {"source": 'source = csv("holes.csv")', "more": "drop = [source.y]"}},
+            {"data": {"source": 'source = csv("holes.csv")'}},
+        ),
+        "missing": Row(
+            "weights",
+            {"data": {"source": 'source = csv("holes.csv")', "more": 'drop = "missing"\n  y: f32 = source.y'}},
+            {"data": {"source": 'source = csv("holes.csv")', "more": "y: f32 = source.y -> impute(0)"}},
+        ),
+    },
     "data.skip": {
         "": Row(
             "refused",

@@ -156,12 +156,13 @@ class World:
         from PIL import Image
 
         random = np.random.default_rng(0)
-        for name in "ab":
+        for name in ("a", "b", "holes"):
             lines = ["a,b,c,d,label,text,n,y"]
             for number in range(48):
                 numbers = ",".join(f"{value:.4f}" for value in random.normal(size=4))
                 text = " ".join(f"w{i}" for i in random.integers(0, 6, 1 + number % 6))
-                lines.append(f"{numbers},{'abc'[number % 3]},{text},{number % 5},{number / 7:.3f}")
+                y = "" if name == "holes" and number % 4 == 0 else f"{number / 7:.3f}"
+                lines.append(f"{numbers},{'abc'[number % 3]},{text},{number % 5},{y}")
             (self.folder / f"{name}.csv").write_text("\n".join(lines) + "\n", "utf-8")
         for place in ("photos", "others", "more", "one", "two"):
             for label in "abcd" if place == "more" else "abc":
