@@ -43,7 +43,7 @@ from .weights import Weights
 _NO_OFFSETS: Mapping[str, int] = {}
 
 
-#: Of a string that is no name: in no table.
+#: The number of a string without one: outside every table.
 NO_NUMBER = 2**63 - 1
 
 

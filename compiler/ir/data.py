@@ -136,7 +136,7 @@ class DataFacts(Record):
     those of one epoch), fields by name, and folders that have no images and are therefore not classes. Where a recipe counts
     tokens, `lengths` are those of the records of the train split, the shortest first, and how many records have each. What was
     `found` of how a file is written: in words, and as the source can state it. `dropped` are the records that `drop` left out, and
-    `lacking` says by column how many of them lack its cell."""
+    `lacking` gives by column how many of them lack its cell."""
 
     records: dict[str, int]
     lengths: tuple[tuple[int, int], ...] = ()

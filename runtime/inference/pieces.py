@@ -44,7 +44,7 @@ def of(kind: str, file: Path, read: Read, how: How) -> Iterator[Table]:
     elif cut in ("lines", "quoted lines") and file.stat().st_size > LARGE:
         try:
             yield from _lines(kind, file, read, how, quoted=cut == "quoted lines")
-        except UnicodeError:  # read whole, it says on which line
+        except UnicodeError:  # read whole, it gives the line
             yield read(kind, file, False)
     else:
         yield read(kind, file, False)

@@ -124,7 +124,7 @@ def _of_file(pipeline: Pipeline, file: Path) -> Iterator[Table]:
 
 def _read(kind: str, file: Path, source: EntryUse, recoded: bool = False) -> Table:
     """A file, read as the source of the data section is: with its marks of missing cells, its separator where both are CSV.
-    `recoded`: it is UTF-8 now, whatever the source says."""
+    `recoded`: it is UTF-8 now, whatever the source gives."""
     given = source.args if kind == source.name else {"missing": source.args.get("missing")}
     given = {**given, "encoding": "utf-8"} if recoded else given
     columns, count, place, _ = sources.reader(kind)({**given, "path": str(file)}, Path, source.span)

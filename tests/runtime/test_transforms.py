@@ -46,7 +46,7 @@ def test_categories_by_name_and_unknown_ones(workspace) -> None:
     head = 'source = csv("a.csv")\nsplit = all("train")\n'
     assert workspace.everything(head + "k: i64 = source.k -> category")["k"].tolist() == [1, 0, 2]
     found = workspace.mistake(head + 'k: i64 = source.k -> category("neg", "pos")')
-    assert 'E0205: a.csv:4: "pso" is not one of the categories' in found
+    assert 'E0205: a.csv:4, column `k`: "pso" is not one of the categories' in found
     assert 'did you mean "pos"?' in found
 
 
