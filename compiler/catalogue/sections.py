@@ -51,7 +51,7 @@ DATA = SectionKeys(
             "none",
             'Leaves out the records with a missing cell in one of these columns; with `"missing"` in any that a field reads and '
             "no `impute` fills in. How many were left out is reported (W0417). Prediction refuses such a record where an input needs the cell.",
-            'drop = [source.price, source["Mass (g)"]]',
+            "drop = [source.label]",
         ),
         Key(
             "skip",
