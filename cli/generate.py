@@ -53,9 +53,10 @@ def command(model: Path, prompt: str, count: int, temperature: float, top_k: int
     session = Session(model, "cpu" if device == "cpu" else "cuda" if device == "cuda" else "auto")
     texts = Texts(session)
     tokens = texts.read(prompt)
-    console.part(prompt if texts.names is not None else f"{prompt} ")
-    known = len(texts.names) if texts.names is not None else None
-    for token in session.generate(tokens, count, temperature=temperature, top_k=top_k, seed=seed, below=known):
+    console.part(prompt if texts.known else f"{prompt} ")
+    for token in session.generate(tokens, count, temperature=temperature, top_k=top_k, seed=seed, below=texts.below):
+        if texts.ends(token):
+            break
         console.part(texts.write(token))
     console.out()
     return 0

@@ -39,8 +39,8 @@ def _numbers(value: Any) -> Any:
 
 
 def _learned(value: Any) -> Any:
-    names = isinstance(value, list) and all(isinstance(item, str) for item in value)
-    return value if names else _numbers(value)
+    texts = value if isinstance(value, list) else [value]
+    return value if all(isinstance(text, str) for text in texts) else _numbers(value)
 
 
 def _plain_name(name: str) -> str:
@@ -56,6 +56,6 @@ def is_plain_name(name: str) -> bool:
 
 #: A number, or lists of equal length of them.
 Numbers = Annotated[Any, AfterValidator(_numbers)]
-#: The same, or names.
+#: The same, a text, or texts.
 Learned = Annotated[Any, AfterValidator(_learned)]
 PlainName = Annotated[str, AfterValidator(_plain_name)]

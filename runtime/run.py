@@ -13,18 +13,16 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from ..compiler.analysis.verify import verify
-from ..compiler.catalogue import transforms
 from ..compiler.ir.model import Spec
 from ..compiler.ir.train import Train
 from ..compiler.messages.source import Source, Sources
 from .checkpoints import rundir
 from .checkpoints.records import DataRecord
 from .checkpoints.rundir import AVERAGED, WEIGHTS, RunDir
+from .data import learned
 from .failure import BadInput, OtherVersion, damaged
 
 DATA = TypeAdapter(DataRecord)
-#: What is learned as texts; all else is numbers.
-TEXTS = ("names", "words")
 #: What can be done about a run whose IR is lost.
 LOST = "copy `ir.json` from a backup of the run, or train again: its weights fit no other"
 
@@ -83,15 +81,9 @@ class Run:
         if train is None:
             raise damaged(file, f"the spec has no `train` section `{found.train}`", LOST)
         for node in recipe.dataset(train.data).nodes:
-            for name in ("names",) if node.op == "columns" else transforms.of(node.op).learns if node.inputs else ():
-                if name not in found.fitted.get(node.id, {}):
-                    raise damaged(file, f"it has no `{name}` of `{node.op}`", LOST)
-                value = found.fitted[node.id][name]
-                texts = isinstance(value, list) and all(isinstance(each, str) for each in value)
-                if texts != (name in TEXTS):
-                    raise damaged(
-                        file, f"`{name}` of `{node.op}` is not {'texts' if name in TEXTS else 'numbers'}", LOST
-                    )
+            wrong = learned.fault(node, found.fitted.get(node.id, {}))
+            if wrong is not None:
+                raise damaged(file, f"it {wrong}", LOST)
         return found
 
     @property

@@ -44,6 +44,12 @@ class ReadData(NamedTuple):
         return (*named, str(split.args.get("split")))
 
 
+#: How what is not numbers yet becomes some.
+_AS_NUMBERS = {
+    "text": "`-> words -> vocab(n)` or `bpe(..)` gives numbers",
+    "words": "`-> vocab(n)`",
+    "turns": "`-> bpe(..)` gives `.ids` and `.labels`",
+}
 #: In place of a source or split with a mistake.
 _NOWHERE = Span("", 0, 0)
 _MISTAKEN = EntryUse(name="", span=_NOWHERE)
@@ -230,8 +236,8 @@ class DataBinder:
         id = self.graph.node_of(item.value)
         found = self.graph.type(id)
         name, place = item.name.text, item.value.span
-        if found.kind in ("text", "words"):
-            help = "`-> words -> vocab(n)` or `bpe(..)` gives numbers" if found.kind == "text" else "`-> vocab(n)`"
+        if found.kind in _AS_NUMBERS:
+            help = _AS_NUMBERS[found.kind]
             raise Failed(errors.field_is(place, name, described(found), help))
         if found.kind == "record":
             members = " or ".join(f"`.{member}`" for member in found.members)

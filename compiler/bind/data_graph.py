@@ -277,7 +277,7 @@ class DataGraph:
     ) -> int:
         transform, args = self._use(name, items, span, place or span)
         before = self.type(id)
-        if before.kind == "record" and transform.members:
+        if before.kind == "record" and transform.members and not transform.joins:
             members = {key: self._apply(transform, item, args, span) for key, item in before.members.items()}
             after = before.model_copy(update={"members": members})
         else:
@@ -392,5 +392,6 @@ def described(item: ItemType) -> str:
         "stream": "a stream",
         "text": "a text",
         "words": "words",
+        "turns": "the turns of a chat",
         "record": f"a record of {' '.join(item.members)}",
     }[item.kind]

@@ -30,10 +30,11 @@ class ItemType(Record):
 
     `tensor`: dtype and shape (None: unknown; a None axis is one too). `column`: a cell of a table, a number or a text
     (or, where the shape is unknown, an array), known only from the data. `stream`: a sequence of i64 or f32 that is not a record yet
-    (`random_window` cuts it). `text`: a string. `words`: a list of strings. `record`: named members.
+    (`random_window` cuts it). `text`: a string. `words`: a list of strings. `turns`: a chat, laid out by a template. `record`: named
+    members.
     """
 
-    kind: Literal["tensor", "column", "stream", "text", "words", "record"]
+    kind: Literal["tensor", "column", "stream", "text", "words", "turns", "record"]
     dtype: str | None = None
     shape: tuple[Size | None, ...] | None = None
     classes: Classes | None = None

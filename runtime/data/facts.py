@@ -17,11 +17,11 @@ from torch import Tensor
 from ...compiler.catalogue import transforms
 from ...compiler.ir.data import DataFacts, DataField, DataSet, FieldFacts
 from ..writing import write_text, writing
-from . import declared, vocabulary
+from . import declared, sources, vocabulary
 from .feed import Data, open_data
 from .nodes import vocabulary_size
 from .streams import Part
-from .table import Cells, Numbers, Stream
+from .table import Cells, Numbers, SourceFile, Stream
 
 LOOKED_AT = 256  # records that are computed at a time
 RANGED_AT = 1 << 20  # numbers of one column that are looked at at a time
@@ -50,12 +50,18 @@ def gather(
     if every:
         look(data)
     if cache is not None:
-        files = [[str(file.path), file.size, file.mtime_ns] for file in data.table.files]
+        files = [[str(file.path), file.size, file.mtime_ns] for file in (*data.table.files, *_tokenizers(data))]
         entry = {"section": _digest(section), "files": files, "facts": facts.model_dump(mode="json")}
         with writing(cache):
             cache.parent.mkdir(parents=True, exist_ok=True)
             write_text(cache, json.dumps(entry))
     return facts
+
+
+def _tokenizers(data: Data) -> list[SourceFile]:
+    """The files that tokenizers were read from."""
+    nodes = [node for node in data.section.nodes if transforms.of(node.op).stands_for == "tokenizer"]
+    return [sources.file_of(data.graph.path_of(node.args["path"])) for node in nodes if node.args["path"] is not None]
 
 
 def _digest(section: DataSet) -> str:
@@ -190,8 +196,8 @@ def _names(data: Data, field: DataField) -> tuple[tuple[str, ...] | None, int | 
                 return tuple(graph.fitted[node.id]["names"]), None
             case "buckets":
                 return None, node.args["buckets"]
-            case "words":
-                return None, vocabulary_size(node.args, graph.fitted[node.id])
+            case "words" | "tokenizer":
+                return None, vocabulary_size(node, graph.fitted[node.id])
             case "source":
                 column = data.table.columns.get(node.args["field"])
                 if isinstance(column, Numbers):
@@ -214,7 +220,7 @@ def texts(data: Data) -> dict[str, tuple[str, ...]]:
     found = {
         field.name: vocabulary.of_field(data.section, field.name, data.graph.fitted) for field in data.section.fields
     }
-    return {name: known.names for name, known in found.items() if known is not None}
+    return {name: known.names for name, known in found.items() if known is not None and known.names}
 
 
 def _largest(stream: Stream) -> int | None:

@@ -8,22 +8,22 @@ on at any step without stored state.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import islice, pairwise
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...compiler.ir.data import Condition, DataSet, Split
+from ...compiler.ir.data import Condition, DataNode, DataSet, Split
 from ...compiler.ir.train import Batch as BatchSize
 from .. import randomness
-from . import batching, conditions, declared, dropping, fitting, mistakes, sources, streams
+from . import batching, conditions, declared, dropping, fitting, mistakes, sources, streams, token_streams
 from .arrays import declared as shapes
 from .batching import Plan
 from .draw import Draw, Records
@@ -78,22 +78,38 @@ def open_data(
         raise mistakes.no_windows(section.source.span)
     divided, dropped = dropping.divided(section, table)
     home: Split = "train" if "train" in divided else next(iter(divided))
-    parts: dict[Split, Part]
-    if cuts:
-        bounds: dict[Split, tuple[int, int]] = {
-            split: (int(records[0]), int(records[-1]) + 1) for split, records in divided.items()
-        }
-        parts = {split: streams.part(split, *ends, cuts) for split, ends in bounds.items()}
-        table = streams.with_vocabulary(section, table, bounds[home], known)
-    else:
-        parts = {split: Part(split, records) for split, records in divided.items()}
+    bounds: dict[Split, tuple[int, int]] = {
+        split: (int(records[0]), int(records[-1]) + 1) for split, records in divided.items()
+    }
     graph = Graph(section, table, root, known, workers)
+    base = token_streams.base(graph)
+    parts: dict[Split, Part]
+    if cuts and base is None:
+        parts = {split: streams.part(split, *ends, cuts) for split, ends in bounds.items()}
+        table = graph.table = streams.with_vocabulary(section, table, bounds[home], known)
+    else:
+        parts = {split: Part(split, records, bounds[split]) for split, records in divided.items()}
     data = Data(section, table, graph, parts, dropped)
     early, late = conditions.before_fitting(graph, section.where) if section.where is not None else (None, None)
     _keep(data, early)
+    if base is not None:
+        fitting.fit(graph, parts[home], base.id)
+        _cut(data, base, cuts)
     fitting.fit(graph, parts[home])
     _keep(data, late)
     return data
+
+
+def _cut(data: Data, base: DataNode, cuts: list[DataNode]) -> None:
+    """Makes the stream that the windows are cut from, and these the records of each split."""
+
+    def values(node: int, part: Part, positions: Records) -> Iterable[Any]:
+        return cast("Iterable[Any]", graph.evaluate([node], part, positions, training=False)[node])
+
+    graph = data.graph
+    bounds = token_streams.make(graph, base, data.parts, values)
+    data.parts.update({split: streams.part(split, *ends, cuts) for split, ends in bounds.items()})
+    graph.table = replace(data.table, place=lambda record: f"{data.table.name} at window {record}")
 
 
 def _keep(data: Data, condition: Condition | None) -> None:

@@ -10,21 +10,29 @@ from torch import Tensor
 
 from ...compiler.catalogue import transforms
 from ...compiler.ir.data import DataNode
-from . import mistakes, windows
+from . import mistakes, streams, token_streams, windows
 from .graph import Graph, Part, Records
 from .nodes import no_number
+from .tokenizing import of_file
 from .transforms import learning
 from .transforms.number import Blanks, NothingToLearn
 from .values import Value, joined
 
 
-def fit(graph: Graph, part: Part) -> None:
-    """Learns what fitted nodes need, on one split, in order."""
-    for node in graph.section.nodes:
+def fit(graph: Graph, part: Part, last: int | None = None) -> None:
+    """Learns what fitted nodes need, on one split, in order; with `last` those up to this node."""
+    for node in graph.section.nodes[: None if last is None else last + 1]:
         if node.op == "columns" and node.id not in graph.fitted:
             graph.fitted[node.id] = {"names": graph.column_names(node)}
         transform = transforms.of(node.op)
         if not transform.learns or node.id in graph.fitted:
+            continue
+        if transform.stands_for == "tokenizer" and node.args["path"] is not None:  # of no record
+            graph.fitted[node.id] = {"tokenizer": of_file(node.op, graph.path_of(node.args["path"]), node.span)}
+            continue
+        if streams.is_made(node):
+            texts = token_streams.pieces(graph, node, part.stream)
+            graph.fitted[node.id] = _learned(graph, node, texts, np.arange(*part.stream))
             continue
         if node.type.kind == "stream":
             value = windows.stretch(graph, graph.nodes[node.inputs[0]], part)
@@ -52,7 +60,8 @@ def _learned(graph: Graph, node: DataNode, value: Value, records: Records) -> di
         record = int(records[list(value).index(twins.name)])
         raise mistakes.blanks_differ(node.span, graph.table.place(record), graph.columns_of(node), twins.name) from None
     except NothingToLearn:
-        raise mistakes.nothing_to_learn(node.span, node.op, graph.columns_of(node)) from None
+        texts = transforms.of(node.op).taken(node.args) == "texts"
+        raise mistakes.nothing_to_learn(node.span, node.op, graph.columns_of(node), of_texts=texts) from None
 
 
 def _check_numbers(graph: Graph, node: DataNode, value: Value, records: Records, *, holes: bool) -> None:

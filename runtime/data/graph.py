@@ -45,7 +45,7 @@ class Graph(Nodes):
             identifier = stack.pop()
             if identifier not in found:
                 found.add(identifier)
-                stack += [self.real(i, training) for i in self.nodes[identifier].inputs]
+                stack += [self.real(i, training) for i in self.read_by(identifier)]
         return sorted(found)
 
     def changing(self, order: list[int], training: bool) -> set[int]:
@@ -83,7 +83,7 @@ class Graph(Nodes):
         known_ids = set(values)
         for identifier in self._missing(targets, training, known_ids):
             node = self.nodes[identifier]
-            inputs = [values[self.real(i, training)] for i in node.inputs]
+            inputs = [values[self.real(i, training)] for i in self.read_by(identifier)]
             values[identifier] = self._node(
                 node, inputs, part, positions, training, draw, device or torch.device("cpu")
             )
@@ -96,7 +96,7 @@ class Graph(Nodes):
             identifier = stack.pop()
             if identifier not in found and identifier not in known:
                 found.add(identifier)
-                stack += [self.real(i, training) for i in self.nodes[identifier].inputs]
+                stack += [self.real(i, training) for i in self.read_by(identifier)]
         return sorted(found)
 
     def _node(

@@ -329,6 +329,27 @@ def not_numbers(span: Span, source: str, name: str) -> Failed:
     )
 
 
+# ---- texts -----------------------------------------------------------------------------------------------------------
+
+
+def tokenizer_unusable(span: Span, transform: str, why: str) -> Failed:
+    return _fail(
+        "E0412",
+        f"the tokenizer of `{transform}` cannot be used: {why}",
+        span,
+        helps=("get the file again from where it came",),
+    )
+
+
+def not_messages(span: Span, place: str, columns: Sequence[str]) -> Failed:
+    return _fail(
+        "E0201",
+        f"{place}, column {_shown(columns)}: not the messages of a chat",
+        span,
+        helps=('write a list of turns: `[{"role": "user", "content": ".."}, {"role": "assistant", "content": ".."}]`',),
+    )
+
+
 # ---- records ---------------------------------------------------------------------------------------------------------
 
 
@@ -366,13 +387,14 @@ def lengths_of_record(span: Span, place: str, name: str, one: str, first: int, o
     )
 
 
-def nothing_to_learn(span: Span, transform: str, columns: Sequence[str]) -> Failed:
+def nothing_to_learn(span: Span, transform: str, columns: Sequence[str], *, of_texts: bool = False) -> Failed:
     where = _shown(columns) if columns else "the field"
+    what, fill = ("a text", 'impute("unknown")') if of_texts else ("a number", "impute(0)")
     return _fail(
         "E0201",
-        f"`{transform}` has nothing to learn from: no record of the train split has a number in a column of {where}",
+        f"`{transform}` has nothing to learn from: no record of the train split has {what} in a column of {where}",
         span,
-        helps=("leave the column out, or fill in a value: `-> impute(0)`",),
+        helps=(f"leave the column out, or fill in a value: `-> {fill}`",),
     )
 
 
@@ -477,6 +499,24 @@ def nothing_left(span: Span, split: str) -> Failed:
         f"`where` keeps no record of the {split} split",
         span,
         helps=("relax the condition: no record meets it",),
+    )
+
+
+def streams_differ(span: Span) -> Failed:
+    return _fail(
+        "E0304",
+        "the windows of this section are cut from streams of different lengths",
+        span,
+        helps=("cut all windows from one stream, or put the other fields into a `data` section of their own",),
+    )
+
+
+def not_a_text(span: Span, transform: str, source: str) -> Failed:
+    return _fail(
+        "E0304",
+        f"`{transform}` needs the characters of a text, and {source} gives numbers",
+        span,
+        helps=('read the text itself: `source = text("input.txt")`',),
     )
 
 

@@ -18,7 +18,7 @@ from ...compiler.catalogue.transforms.text import Vocab
 from ...compiler.ir.data import DataNode, DataSet
 from ...compiler.messages.diagnostics import Failed
 from ...compiler.messages.source import Span
-from . import cells, decode, mistakes, text_columns
+from . import cells, decode, mistakes, text_columns, tokenizing
 from .cells import PLAIN, Rule
 from .table import Cells, Images, Numbers, Ragged, Stream, Table, column_numbers, not_a_number
 from .text_columns import Selected
@@ -34,6 +34,8 @@ class Nodes:
     root: Path
     fitted: dict[int, dict[str, Any]] = field(default_factory=dict)
     workers: int | None = None
+    #: Streams that were made of the source's, by node number.
+    streams: dict[int, NDArray[Any]] = field(default_factory=dict[int, NDArray[Any]], kw_only=True)
 
     def __post_init__(self) -> None:
         self.nodes: Mapping[int, DataNode] = {node.id: node for node in self.section.nodes}
@@ -44,6 +46,11 @@ class Nodes:
         while node.op == "choose":
             node = self.nodes[node.inputs[0 if training else 1]]
         return node.id
+
+    def read_by(self, identifier: int) -> tuple[int, ...]:
+        """The nodes whose values for a record one reads: a stream has none, it is read where it is cut."""
+        node = self.nodes[identifier]
+        return () if node.type.kind == "stream" or transforms.of(node.op).windows else node.inputs
 
     def column_names(self, node: DataNode) -> list[str]:
         """The columns of a `columns` node: those that it learned, by name, in whatever order another table has them; until
@@ -128,7 +135,7 @@ class Nodes:
 
     def texts(self, value: Any) -> Any:
         """Numbers, as an array or a tensor, as texts: a missing one is empty, as it is in a table of texts."""
-        if isinstance(value, (list, Selected)):
+        if isinstance(value, (list, dict, Selected)):
             return value  # pyright: ignore[reportUnknownVariableType]
         return [as_text(item) for item in value.tolist()]
 
@@ -141,11 +148,11 @@ class Nodes:
         return mistakes.not_a_number(node.span, self.table.place(record), node.name or node.op, cell, False)
 
     def vocabulary_of(self, node: DataNode) -> int | None:
-        """How many numbers the `vocab` below a node gives; None where another transform makes them."""
+        """How many numbers the `vocab` or tokenizer below a node gives; None where another transform makes them."""
         while node.inputs:
             node = self.nodes[self.real(node.inputs[0], False)]
-            if transforms.of(node.op).stands_for == "words":
-                return vocabulary_size(node.args, self.fitted[node.id])
+            if transforms.of(node.op).stands_for in ("words", "tokenizer"):
+                return vocabulary_size(node, self.fitted[node.id])
         return None
 
     def path_of(self, path: str) -> Path:
@@ -172,9 +179,12 @@ def no_number(nodes: Nodes, node: DataNode, span: Span, record: int, name: str, 
     return mistakes.not_finite(span, name, nodes.place(node, record))
 
 
-def vocabulary_size(args: Mapping[str, Any], fitted: Mapping[str, Any]) -> int:
-    """One more than the largest number that a fitted `vocab` gives."""
-    return Vocab.first_word(args) + len(fitted["words"])
+def vocabulary_size(node: DataNode, fitted: Mapping[str, Any]) -> int:
+    """One more than the largest number that a fitted `vocab` or tokenizer gives."""
+    if transforms.of(node.op).stands_for == "words":
+        return Vocab.first_word(node.args) + len(fitted["words"])
+    ends = [node.args[name] for name in ("bos", "eos") if node.args.get(name) is not None]
+    return max(tokenizing.of_node(node, fitted).size, *(end + 1 for end in ends), 0)
 
 
 def as_text(item: Any) -> str:

@@ -48,15 +48,22 @@ def part(split: Split, begin: int, end: int, nodes: list[DataNode]) -> Part:
 
 
 def below(graph: Nodes, node: DataNode) -> list[DataNode]:
-    """What leads to a node of a stream, first the source, without the node."""
+    """What leads to a node of a stream, first the source or what makes a stream of it, without the node."""
     found: list[DataNode] = []
-    while node.inputs:
+    while node.inputs and not is_made(node):
         node = graph.nodes[graph.real(node.inputs[0], False)]
         found.append(node)
     return found[::-1]
 
 
+def is_made(node: DataNode) -> bool:
+    """Whether a node makes a stream of its own length (`token_streams`)."""
+    return node.type.kind == "stream" and transforms.of(node.op).makes_stream
+
+
 def values_of(graph: Nodes, source: DataNode) -> NDArray[Any]:
+    if source.id in graph.streams:
+        return graph.streams[source.id]
     column = graph.table.column(source.args["field"], source.span)
     assert isinstance(column, Stream)
     return column.array

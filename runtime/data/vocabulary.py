@@ -4,27 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from ...compiler.catalogue import transforms
 from ...compiler.catalogue.transforms.text import Vocab
 from ...compiler.ir.data import DataNode, DataSet
+from . import tokenizing
+from .tokenizing import Tokenizer
 
 UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """`names` by number; `silent` are numbers that stand for no text (padding, the mark before a text), `end` the mark
-    behind one."""
+    """`names` by number, or a `tokenizer`; `silent` are numbers that stand for no text (padding, the mark before a text), `end` the
+    mark behind one."""
 
     names: tuple[str, ...]
     separator: str = ""
     silent: frozenset[int] = frozenset()
     end: int | None = None
+    tokenizer: Tokenizer | None = None
 
     def text(self, numbers: Iterable[int]) -> str:
         """The text of these numbers, up to its end mark."""
+        if self.tokenizer is not None:
+            return self.tokenizer.decode(takewhile(lambda number: number != self.end, numbers))
         found: list[str] = []
         for number in numbers:
             if number == self.end:
@@ -34,15 +40,23 @@ class Vocabulary:
         return self.separator.join(found)
 
 
-def of_field(section: DataSet, field: str, fitted: Mapping[int, Mapping[str, Any]]) -> Vocabulary | None:
-    """The vocabulary of a field of fitted `vocab` or of the characters (or lines) of a text; None for any other."""
+def words_of(section: DataSet, field: str) -> DataNode:
+    """The node that the numbers of a field are from, where what follows keeps what they stand for."""
     node = section.node(section.field(field).node)
     while transforms.of(node.op).keeps_words:
         node = section.node(node.inputs[-1])
+    return node
+
+
+def of_field(section: DataSet, field: str, fitted: Mapping[int, Mapping[str, Any]]) -> Vocabulary | None:
+    """The vocabulary of a field of fitted `vocab`, of a tokenizer, or of the characters (or lines) of a text; None for any other."""
+    node = words_of(section, field)
     if node.id not in fitted:
         return None
     if transforms.of(node.op).stands_for == "words":
         return _of_words(section, node, fitted[node.id]["words"])
+    if transforms.of(node.op).stands_for == "tokenizer":
+        return Vocabulary((), end=node.args.get("eos"), tokenizer=tokenizing.of_node(node, fitted[node.id]))
     if node.op == "source" and "names" in fitted[node.id]:
         line = section.source.args.get("unit") == "line"
         return Vocabulary(tuple(fitted[node.id]["names"]), "\n" if line else "")

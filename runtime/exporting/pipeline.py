@@ -10,6 +10,7 @@ from ...compiler.catalogue import SOURCES, transforms
 from ...compiler.ir.data import DataNode, DataSet
 from ...compiler.ir.train import Train
 from ..data.arrays.batches import Pipeline, below, in_evaluation
+from ..data.token_streams import tokenized
 from ..inference import pipeline as entry
 from .preprocessing import in_graph
 
@@ -46,7 +47,8 @@ def pipeline_of(
 def _lacks(data: DataSet, node: DataNode, fitted: Mapping[int, Mapping[str, Any]]) -> bool:
     """Whether a node needs what no run has learned."""
     if node.op == "source":
-        return node.type.kind == "stream" and SOURCES[data.source.name].learns and node.id not in fitted
+        learns = SOURCES[data.source.name].learns and not tokenized(data, node)
+        return node.type.kind == "stream" and learns and node.id not in fitted
     return (node.op == "columns" or bool(transforms.of(node.op).learns)) and node.id not in fitted
 
 

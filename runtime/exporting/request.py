@@ -21,7 +21,9 @@ from ...compiler.messages.names import nearest
 from .. import destination
 from ..data.arrays.batches import Pipeline
 from ..failure import BadInput
+from ..inference import prompts
 from ..inference.columns import Columns, as_json
+from ..inference.prompts import Tokens
 from ..run import Run
 from ..spec import Loaded
 from .columns import columns_of
@@ -80,6 +82,17 @@ class Request:
         inputs = self.section.inputs if self.section is not None else texts
         fields = {name: self.train.inputs.get(name, name) for name in inputs}
         return {name: texts[field] for name, field in fields.items() if field in texts}
+
+    def _tokens(self) -> Tokens | None:
+        """How tokens are read and written, for a file that generates and holds no data section."""
+        train = self._trains_it()
+        if train is None or not self.options.cached:
+            return None
+        data = self.spec.recipe.dataset(train.data)
+        fields = [train.inputs.get(value.name, value.name) for value in self.spec.body_of(self.model).inputs]
+        known = {field.name for field in data.fields}
+        found = (prompts.of_field(data, field, self.fitted()) for field in fields if field in known)
+        return next((tokens for tokens in found if tokens is not None), None)
 
     def _columns(self) -> dict[str, Columns]:
         """The columns that the numbers of an input are from, by input."""
@@ -141,6 +154,7 @@ class Request:
             "dlc.preprocessing": preprocessing,
             "dlc.vocabulary": json.dumps(self._vocabulary()),
             "dlc.columns": as_json(self._columns()),
+            **({"dlc.tokenizer": tokens.model_dump_json()} if (tokens := self._tokens()) is not None else {}),
             **({"dlc.compared_on": processor()} if self.options.verify else {}),
         }
 

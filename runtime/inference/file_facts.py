@@ -15,13 +15,15 @@ from ...compiler.analysis.meaning import Kind
 from ...compiler.sizes.dims import Size, from_text
 from .. import forms
 from ..data.arrays.batches import Pipeline
-from ..failure import Damaged, damaged
+from ..data.tokenizing import Unusable
+from ..failure import BadInput, Damaged, damaged
 from ..forms import Form, Numbers
 from . import pipeline
 from .answers import Answer
 from .columns import Columns
 from .key_values import KeyValues
 from .ports import Port
+from .prompts import Tokens, Writer
 
 T = TypeVar("T")
 LONGEST_SIZE = 2000  # characters
@@ -90,6 +92,7 @@ _FACTS = TypeAdapter(Facts)
 _ANSWERS = TypeAdapter(dict[str, _Answer])
 _CACHED: TypeAdapter[_Cached | None] = TypeAdapter(_Cached | None)
 _COLUMNS = TypeAdapter(dict[str, _Columns])
+_TOKENS: TypeAdapter[Tokens | None] = TypeAdapter(Tokens | None)
 _VOCABULARY = TypeAdapter(dict[str, list[str]])
 
 
@@ -139,6 +142,21 @@ class FileFacts:
     def vocabulary(self) -> dict[str, list[str]]:
         """What the token numbers of an input stand for, by input."""
         return self._read("dlc.vocabulary", _VOCABULARY, {})
+
+    def tokens(self) -> Tokens | None:
+        """What the tokens of a file that generates are made by; None where it does not hold that."""
+        return self._read("dlc.tokenizer", _TOKENS, None)
+
+    def writer(self, tokens: Tokens) -> Writer:
+        try:
+            return Writer(tokens)
+        except ImportError:
+            raise BadInput(
+                "the tokenizer of this model needs `tokenizers`, which is not installed",
+                helps=('pip install "dlc[text]"',),
+            ) from None
+        except Unusable as why:
+            raise self.refuse("dlc.tokenizer", f"cannot be used: {why}") from None
 
     def plain_name(self, entry: str) -> str | None:
         """The name of a file next to the model, which is all that an entry may name."""

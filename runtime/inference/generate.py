@@ -7,18 +7,25 @@ token: the same tokens, in time that grows with the length.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..data.arrays.batches import Pipeline
+from ..data.tokenizing import Unusable
 from ..failure import BadInput, RunFailure
+from . import prompts
 from .answers import Answer
 from .file_facts import FileFacts
 from .key_values import KeyValues
 from .ports import Array, Port
+from .prompts import Writer
 from .providers import Provider, failed
+
+A = TypeVar("A")
+B = TypeVar("B")
 
 
 class TokenModel(Protocol):
@@ -29,6 +36,7 @@ class TokenModel(Protocol):
     cached: KeyValues | None
     bounds: dict[str, tuple[int, int | None]]  # least and most of a dimension
     about: FileFacts
+    pipeline: Pipeline | None
     answers: dict[str, Answer]
     provider: Provider
 
@@ -186,13 +194,28 @@ def _logits(session: TokenModel) -> str:
 
 
 class Texts:
-    """The text of each token, where the export knows it: a model of characters. Else tokens are written as numbers."""
+    """The text of each token, where the file knows it: of a model of characters, or one with a tokenizer. Else tokens are written as
+    numbers. `below` is how many tokens there are."""
 
     def __init__(self, session: TokenModel) -> None:
-        self.names = session.about.vocabulary().get(_tokens(session).name)
+        port, self.about = _tokens(session).name, session.about
+        self.names = session.about.vocabulary().get(port)
+        self.writer: Writer | None = None
+        found = session.about.tokens()
+        if found is None and session.pipeline is not None:
+            found = prompts.of_pipeline(session.pipeline, port)
+        if found is not None:
+            self.writer = session.about.writer(found)
+        self.below = self.writer.tokenizer.size if self.writer else len(self.names) if self.names is not None else None
+
+    @property
+    def known(self) -> bool:
+        return self.writer is not None or self.names is not None
 
     def read(self, text: str) -> list[int]:
         """Tokens of a text; BadInput for what the model does not know."""
+        if self.writer is not None:
+            return self._guarded(self.writer.read, text)
         if self.names is None:
             return self._numbers(text)
         numbers = {name: number for number, name in enumerate(self.names)}
@@ -207,7 +230,19 @@ class Texts:
             )
         return [numbers[character] for character in text]
 
+    def _guarded(self, call: Callable[[A], B], given: A) -> B:
+        try:
+            return call(given)
+        except Unusable as why:
+            raise self.about.refuse("dlc.tokenizer", f"cannot be used: {why}") from None
+
+    def ends(self, token: int) -> bool:
+        """Whether a token is the end of a text."""
+        return self.writer is not None and self.writer.ends(token)
+
     def write(self, token: int) -> str:
+        if self.writer is not None:
+            return self._guarded(self.writer.write, token)
         if self.names is None:
             return f"{token} "
         return self.names[token] if token < len(self.names) else "\N{REPLACEMENT CHARACTER}"
@@ -221,6 +256,6 @@ class Texts:
                 f"the model has no vocabulary, and `{text[:40]}` is not a list of token numbers",
                 helps=(
                     'give token ids: `--prompt "464 3290"`',
-                    "only a run trained on characters exports its vocabulary",
+                    "a run trained on characters, or with a tokenizer, exports what its tokens stand for",
                 ),
             ) from None

@@ -1,34 +1,31 @@
 """The data section in an exported file, as far as its inputs are made from it (`dlc.data`): raw records go through it.
 
-    {"section": .., "fitted": {"3": {"mean": [..], "std": [..]}}, "fields": {"x": "x"}, "inside": {"x": [3]}, "files": {}}
+    {"section": .., "fitted": {"3": {"mean": [..], "std": [..]}}, "fields": {"x": "x"}, "inside": {"x": [3]}}
 
 `section` is a legal `data` section of the IR without the paths of its source, `fitted` what its nodes learned, `fields` the field of
-each input, `inside` the nodes that the graph holds, `files` the texts of the files that its tokenizers read.
+each input, `inside` the nodes that the graph holds.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
-from dataclasses import replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, ClassVar
+from collections.abc import Collection
+from pathlib import PurePath
+from typing import Any
 
 from pydantic import Field, TypeAdapter
 
 from ...compiler.analysis.verify_data import verify_data
-from ...compiler.catalogue import SOURCES, transforms
+from ...compiler.catalogue import SOURCES
 from ...compiler.ir.arguments import EntryUse
 from ...compiler.ir.data import DataNode, DataSet
 from ...compiler.messages.source import Span
 from .. import forms
+from ..data import learned
 from ..data.arrays.batches import Pipeline, below, in_evaluation
-from ..forms import Form, Learned, PlainName
+from ..forms import Form, Learned
 
 NOWHERE = Span("", 0, 0)
-#: What is learned as texts; all else is numbers.
-TEXTS = ("names", "words")
 
 
 class _Entry(Form):
@@ -36,7 +33,6 @@ class _Entry(Form):
     fitted: dict[int, dict[str, Learned]]
     fields: dict[str, str]
     inside: dict[str, tuple[int, ...]] = Field(default_factory=dict)
-    files: dict[PlainName, str] = Field(default_factory=dict)
 
 
 _ENTRY = TypeAdapter(_Entry)
@@ -46,26 +42,19 @@ class Unfit(Exception):
     """The entry is not what `as_json` writes; the text is the reason."""
 
 
-def as_json(pipeline: Pipeline, others: Collection[str]) -> str | None:
-    """The entry for a pipeline; None where a file that it reads is not there. `others` are fields that outputs stand for: they
-    define what a token is."""
+def as_json(pipeline: Pipeline, others: Collection[str]) -> str:
+    """The entry for a pipeline. `others` are fields that outputs stand for: they define what a token is."""
     kept = [field for field in pipeline.section.fields if field.name in {*pipeline.fields.values(), *others}]
     section = pipeline.section
     order = sorted({identifier for field in kept for identifier in below(section, field.node)})
     number = {identifier: position for position, identifier in enumerate(order)}
     moved = lambda identifier: number[in_evaluation(section, identifier)]
-    files: dict[str, str] = {}
     nodes: list[DataNode] = []
     for identifier in order:
         node = section.node(identifier)
         args = dict(node.args)
-        if isinstance(args.get("path"), str):
-            file = pipeline.root / args["path"]
-            args["path"] = f"{number[identifier]}{file.suffix}"
-            try:
-                files[args["path"]] = file.read_text("utf-8")
-            except (OSError, UnicodeDecodeError):
-                return None
+        if isinstance(args.get("path"), str):  # what it holds was learned; the ending decides how its texts are read
+            args["path"] = f"{number[identifier]}{PurePath(args['path']).suffix}"
         inputs = tuple(map(moved, node.inputs))
         nodes.append(
             node.model_copy(update={"id": number[identifier], "args": args, "inputs": inputs, "span": NOWHERE})
@@ -88,7 +77,6 @@ def as_json(pipeline: Pipeline, others: Collection[str]) -> str | None:
             "fitted": {number[i]: dict(pipeline.fitted[i]) for i in order if i in pipeline.fitted},
             "fields": dict(pipeline.fields),
             "inside": {name: sorted(number[i] for i in held) for name, held in pipeline.inside.items() if held},
-            "files": files,
         }
     )
 
@@ -120,31 +108,7 @@ def read(text: str, inputs: Collection[str]) -> Pipeline:
         raise Unfit("names nodes that are not there")
     pipeline = Pipeline(section, fitted, entry.fields, inside)
     for identifier in sorted(pipeline.nodes()):
-        _check_learned(section.nodes[identifier], fitted)
-        path = section.nodes[identifier].args.get("path")
-        if isinstance(path, str) and path not in entry.files:
-            raise Unfit(f"has no file `{path}`")
-    return replace(pipeline, root=_Folder(entry.files).path) if entry.files else pipeline
-
-
-def _check_learned(node: DataNode, fitted: Mapping[int, Mapping[str, Any]]) -> None:
-    wanted = ("names",) if node.op == "columns" else transforms.of(node.op).learns if node.inputs else ()
-    for name in wanted:
-        value = fitted.get(node.id, {}).get(name)
-        if value is None:
-            raise Unfit(f"has no `{name}` of `{node.op}`")
-        texts = isinstance(value, list) and all(isinstance(each, str) for each in value)
-        if texts != (name in TEXTS):
-            raise Unfit(f"`{name}` of `{node.op}` is not {'texts' if name in TEXTS else 'numbers'}")
-
-
-class _Folder:
-    """A directory with these texts, there as long as the process is: `tokenizers` reads files."""
-
-    kept: ClassVar[list[TemporaryDirectory[str]]] = []
-
-    def __init__(self, files: Mapping[str, str]) -> None:
-        self.kept.append(TemporaryDirectory(prefix="dlc-"))
-        self.path = Path(self.kept[-1].name)
-        for name, text in files.items():
-            (self.path / name).write_text(text, "utf-8")
+        wrong = learned.fault(section.nodes[identifier], fitted.get(identifier, {}))
+        if wrong is not None:
+            raise Unfit(wrong)
+    return pipeline

@@ -18,6 +18,7 @@ from ..data.sources import texts
 from ..data.sources.images import IMAGE_SUFFIXES, images_below
 from ..data.sources.split_files import read_text
 from ..data.table import Images, Table, encode
+from ..data.token_streams import tokenized
 from ..failure import BadInput, no_file
 from . import bare, pieces
 
@@ -143,18 +144,20 @@ def _text(pipeline: Pipeline, file: Path, span: Span) -> Table:
     if not content:
         raise BadInput(f"`{file}` is empty", helps=("write the text into it, or name another file",))
     unit = pipeline.section.source.args.get("unit", "char")
-    tokens = streams.renumbered(
-        encode(content if unit == "char" else texts.lines_of(content)), pipeline.fitted[stream.id]["names"]
-    )
+    tokens = encode(content if unit == "char" else texts.lines_of(content))
+    if not tokenized(pipeline.section, stream):
+        tokens = streams.renumbered(tokens, pipeline.fitted[stream.id]["names"])
     name = stream.args["field"]
     return Table({name: tokens}, len(tokens), lambda i: f"{file} window {i}", f"`{file}`", order=(name,))
 
 
 def _numbered(pipeline: Pipeline) -> DataNode | None:
     """The source of a stream whose numbers stand for characters or lines."""
-    return next(
-        (n for n in pipeline.section.nodes if n.op == "source" and "names" in pipeline.fitted.get(n.id, {})), None
-    )
+    section = pipeline.section
+    for node in section.nodes:
+        if node.op == "source" and ("names" in pipeline.fitted.get(node.id, {}) or tokenized(section, node)):
+            return node
+    return None
 
 
 def _text_field(pipeline: Pipeline, file: Path) -> str:

@@ -179,6 +179,15 @@ SENTENCES = Case(
 )
 
 
+TOKENS = replace(
+    SENTENCES,
+    data=SENTENCES.data.replace(
+        "lower -> words -> vocab(40) -> truncate(9)", "bpe(train = 280, eos = 2) -> truncate(12)"
+    ),
+    model=SENTENCES.model.replace("Embedding(40, 8)", "Embedding(280, 8)"),
+)
+
+
 def of_sklearn(name: str) -> Callable[[Path], Table]:
     def write(folder: Path) -> Table:
         from sklearn import datasets
@@ -232,7 +241,7 @@ def with_data(case: Case, write: Callable[[Path], Table | None]) -> Case:
     return Case(case.data, case.model, case.loss, write, case.raw)
 
 
-QUICK = {"birds": BIRDS, "clients": CLIENTS, "pictures": PICTURES}
+QUICK = {"birds": BIRDS, "clients": CLIENTS, "pictures": PICTURES, "tokens": TOKENS}
 LONG = {
     "sentences": SENTENCES,
     "iris": with_data(classifier(4, 3), of_sklearn("iris")),

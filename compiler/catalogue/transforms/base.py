@@ -35,6 +35,8 @@ class Transform(Entry):
     takes: ClassVar[Literal["image", "numbers", "texts", "words", "tokens", "sequence", "stream", "anything"]]
     #: What it learns from the train split, by name; () for nothing.
     learns: ClassVar[tuple[str, ...]] = ()
+    #: What each of these is: numbers, texts, or one text.
+    learned: ClassVar[Literal["numbers", "texts", "text"]] = "numbers"
     #: Draws, so only in training does it make sense.
     random: ClassVar[bool] = False
     #: Of a random one: the transforms that take its place outside training, with its arguments; () for nothing at all, None
@@ -56,15 +58,17 @@ class Transform(Entry):
     picks: ClassVar[bool] = False
     #: Cuts a stream into windows.
     windows: ClassVar[bool] = False
+    #: A stream that it gives has a length of its own: it is made for each split by itself, when the data is opened.
+    makes_stream: ClassVar[bool] = False
     #: What joins the pieces into which it cuts a text to a text again; None where it cuts none.
     separator: ClassVar[str | None] = None
     #: What `StringNormalizer` of ONNX does to letters of ASCII as it does.
     case: ClassVar[Literal["", "LOWER"]] = ""
     #: Makes the records of a batch equally long, and so must come last.
     fills_batch: ClassVar[bool] = False
-    #: What the numbers that it gives stand for, by what it learns: names of "classes", or "words";
+    #: What the numbers that it gives stand for, by what it learns: names of "classes", "words", or tokens of a "tokenizer";
     #: "buckets" of names by their number alone.
-    stands_for: ClassVar[Literal["", "classes", "words", "buckets"]] = ""
+    stands_for: ClassVar[Literal["", "classes", "words", "tokenizer", "buckets"]] = ""
     #: Numbers that stand for words still stand for the same words after it.
     keeps_words: ClassVar[bool] = False
     #: The source of the spec in which its example is checked.
@@ -79,6 +83,11 @@ class Transform(Entry):
     def taken(cls, args: Mapping[str, Any]) -> str:
         """`takes`, where it depends on the arguments."""
         return cls.takes
+
+    @classmethod
+    def learned_as(cls, args: Mapping[str, Any]) -> str:
+        """`learned`, where it depends on the arguments."""
+        return cls.learned
 
     @classmethod
     def numbers_drawn(cls, args: Mapping[str, Any]) -> int:

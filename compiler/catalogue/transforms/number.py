@@ -86,6 +86,10 @@ class Impute(_Numeric):
         return "texts" if isinstance(value, str) and value not in ("mean", "median") else "numbers"
 
     @classmethod
+    def learned_as(cls, args: Mapping[str, Any]) -> str:
+        return "text" if cls.taken(args) == "texts" else "numbers"
+
+    @classmethod
     def infer(cls, item: ItemType, args: dict[str, Any]) -> ItemType:
         if cls.taken(args) == "numbers":
             return super().infer(item, args)
@@ -160,6 +164,7 @@ class Category(Transform):
 
     variadic = "names"
     learns = ("names",)
+    learned = "texts"
     stands_for = "classes"
     in_graph = False
     example_source = 'csv("rows.csv")'

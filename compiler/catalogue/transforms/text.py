@@ -8,7 +8,7 @@ from typing import Any
 from ...ir.data import ItemType
 from ...sizes.dims import Size
 from ...sizes.types import DTYPES
-from ..arguments import Count, IntList, Natural, Path, Share
+from ..arguments import Count, IntList, Natural, Share
 from .base import Transform, Undo, Unsuited, as_tensor, with_shape
 
 
@@ -92,6 +92,7 @@ class Vocab(_Text):
     first: int | None = None
 
     learns = ("words",)
+    learned = "texts"
     stands_for = "words"
     takes = "words"
     example = "x: i64[T <= 40] = source.text -> words -> vocab(5000, min_count = 2) -> truncate(40) -> pad(0)"
@@ -120,41 +121,6 @@ class Vocab(_Text):
         if args["size"] <= cls.first_word(args):
             return f"{args['size']} numbers leave none for words: words start at {cls.first_word(args)}"
         return None
-
-
-class Bpe(_Text):
-    """Byte-pair tokens from a `tokenizer.json`, with the given ids added before and after."""
-
-    path: Path
-    bos: int | None = None
-    eos: int | None = None
-
-    extra = "text"
-    takes = "texts"
-    example = 'x: i64[T <= 40] = source.text -> bpe("tokenizer.json") -> truncate(40) -> pad(0)'
-
-    @classmethod
-    def infer(cls, item: ItemType, args: dict[str, Any]) -> ItemType:
-        _text(item)
-        return _IDS
-
-
-class Wordpiece(_Text):
-    """WordPiece tokens from a vocabulary file; `pairs`: two sentences with segment ids (`.ids`, `.segments`)."""
-
-    path: Path
-    max: Count = 512
-    pairs: bool = False
-
-    extra = "text"
-    takes = "texts"
-    joins = True
-    example = 'x: i64[T <= 128] = source.text -> wordpiece("vocab.txt", max = 128) -> pad(0)'
-
-    @classmethod
-    def infer(cls, item: ItemType, args: dict[str, Any]) -> ItemType:
-        _text(item)
-        return ItemType(kind="record", members={"ids": _IDS, "segments": _IDS}) if args["pairs"] else _IDS
 
 
 class MlmMask(_Text):

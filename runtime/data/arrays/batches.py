@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ....compiler.catalogue import transforms
 from ....compiler.ir.data import DataSet
 from ...failure import BadInput
-from .. import streams
+from .. import streams, token_streams
 from ..streams import Part
 from ..table import Column, Stream, Table
 from .declared import DTYPES, as_field, check_lengths, padded, shared_lengths
@@ -57,8 +57,8 @@ class Pipeline:
     ) -> Iterator[tuple[list[str], dict[str, Array]]]:
         """What each record is called, and arrays by input, `size` records at a time. `dtypes` are those of the inputs (default: as
         the fields declare them); of one of strings the names of classes are handed on, checked."""
-        part, table = self._part(table)
-        nodes = Evaluation(self.section, table, self.root, self.fitted, part=part)
+        nodes = self._over(table)
+        table, part = nodes.table, nodes.part
         for start in range(0, len(part), size):
             positions = np.arange(start, min(start + size, len(part)))
             known: dict[Collection[int], dict[int, Value]] = {}
@@ -104,15 +104,24 @@ class Pipeline:
         node = nodes.nodes[nodes.real(self.section.field(name).node, False)]
         return node.args["v"] if transforms.of(node.op).fills_batch else 0
 
-    def _part(self, table: Table) -> tuple[Part, Table]:
-        """Which records of a table are read: all, or the windows that its stream has. Values of a window that no input reads, its
-        target, need not be there: the stream is filled up in their place."""
+    def _over(self, table: Table) -> Evaluation:
+        """The section over what is read of a table: all its records, or the windows that its stream has. Values of a window that no
+        input reads, its target, need not be there: the stream is filled up in their place."""
         section = self.section
         read_by = [section.node(identifier) for identifier in sorted(self.nodes())]
         windows = [node for node in read_by if transforms.of(node.op).windows]
+        if windows:
+            table = streams.as_streams(read_by, token_streams.with_texts(section, table))
+        every = Part("test", np.arange(table.count, dtype=np.int64), (0, table.count))
+        nodes = Evaluation(section, table, self.root, self.fitted, part=every)
         if not windows:
-            return Part("test", np.arange(table.count, dtype=np.int64)), table
-        table = streams.as_streams(read_by, table)
+            return nodes
+        base, name = token_streams.base(nodes), table.name
+        if base is not None:
+            _, count = token_streams.make(nodes, base, {"test": every}, lambda node, _, at: nodes.values(node, at))[
+                "test"
+            ]
+            table = nodes.table = replace(table, count=count, place=lambda record: f"{name} window {record}")
         n = max(node.args["n"] for node in windows)
         read = max(
             (stop for name in self.fields.values() for stop in streams.reach(section, section.field(name).node)),
@@ -124,14 +133,19 @@ class Pipeline:
                 helps=(f"give at least {read} values in {table.name}",),
             )
         spare = n - read
-        columns = {name: _longer(column, spare) for name, column in table.columns.items()}
-        return streams.part("test", 0, table.count + spare, windows), replace(table, columns=columns)
+        columns = {name: _longer_column(column, spare) for name, column in table.columns.items()}
+        nodes.table = replace(table, columns=columns)
+        nodes.streams = {identifier: _longer(array, spare) for identifier, array in nodes.streams.items()}
+        nodes.part = streams.part("test", 0, table.count + spare, windows)
+        return nodes
 
 
-def _longer(column: Column, count: int) -> Column:
-    if not isinstance(column, Stream) or not count:
-        return column
-    return replace(column, array=np.concatenate([column.array, column.array[-1:].repeat(count)]))
+def _longer_column(column: Column, count: int) -> Column:
+    return replace(column, array=_longer(column.array, count)) if isinstance(column, Stream) else column
+
+
+def _longer(array: Array, count: int) -> Array:
+    return np.concatenate([array, array[-1:].repeat(count)]) if count else array
 
 
 def in_evaluation(section: DataSet, identifier: int) -> int:

@@ -85,13 +85,13 @@ def _table(section: DataSet, part: Part, parts: Mapping[Split, NDArray[np.int64]
         count,
         place,
         f'`{source.name}("{first}")`',
-        tuple(_stat(path) for path in paths),
+        tuple(file_of(path) for path in paths),
         parts,
         tuple(columns),
     )
 
 
-def _stat(path: Path) -> SourceFile:
+def file_of(path: Path) -> SourceFile:
     status = path.stat()
     return SourceFile(path, status.st_size, status.st_mtime_ns)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -104,9 +105,11 @@ def _even_lists(values: Any) -> NDArray[Any] | None:
 
 
 def text(value: Any) -> str:
-    """A value of a cell as text."""
+    """A value of a cell as text: lists and objects as JSON."""
     if value is None:
         return ""
+    if isinstance(value, (list, dict)):
+        return json.dumps(value, ensure_ascii=False, default=str)
     if isinstance(value, str):
         return value
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
