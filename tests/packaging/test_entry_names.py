@@ -27,7 +27,7 @@ FIELDS = ("op", "name", "layer")
 #: Where entries are defined, and where each is run by a function or a table of its own name.
 OWN = (
     "compiler/catalogue/", "backends/onnx/ops/", "backends/pytorch/ops/", "runtime/data/transforms/", "runtime/data/arrays/", "runtime/data/sources/",
-    "runtime/exporting/preprocessing.py", "runtime/generated/initialize.py", "runtime/training/fused.py",
+    "runtime/data/sampling.py", "runtime/exporting/preprocessing.py", "runtime/generated/initialize.py", "runtime/training/fused.py",
 )  # fmt: skip
 #: Files that may name these, with the reason.
 REASONS = {
