@@ -263,10 +263,8 @@ def collapsed_is(arg: Arg, value: object) -> bool:
 
 FunctionLowering: TypeAlias = Callable[[Application], Expr]
 ConstructorLowering: TypeAlias = Callable[[Construction], str]
-#: The supporting class that holds a table, its length, and the other arguments of its constructor; None where none is read.
-TableLowering: TypeAlias = (
-    "Callable[[Mapping[str, Any], Sequence[TensorType | None]], tuple[str, Size, tuple[int | float, ...]] | None]"
-)
+#: The supporting class that holds a table, its lengths, and the other arguments of its constructor; None where none is read.
+TableLowering: TypeAlias = "Callable[[Mapping[str, Any], Sequence[TensorType | None]], tuple[str, tuple[Size, ...], tuple[int | float, ...]] | None]"
 
 
 @dataclass

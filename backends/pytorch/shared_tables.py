@@ -10,7 +10,7 @@ Each layer would hold its own otherwise: 4 MiB for 8192 positions and heads of 1
 `theta`) makes them where it makes the blocks that read them. A length without a bound has no table: the operator computes
 it in `forward`, as one that grows there would be made again under `inference_mode` and break a compiled graph.
 
-A causal mask that is merged with another mask is such a table too. A class whose bodies do not all read it is given
+A causal mask that is merged with another mask, or lies over other columns than rows, is such a table too. A class whose bodies do not all read it is given
 `causal_mask=None` by default.
 """
 
@@ -33,11 +33,11 @@ from .support import support
 
 @dataclass(frozen=True)
 class Table:
-    """What a table is made from: the supporting class that holds it, and the arguments of its constructor. `longest` is the
-    first one, in each model that the body belongs to."""
+    """What a table is made from: the supporting class that holds it, and the arguments of its constructor. `longest` are the
+    first ones, in each model that the body belongs to."""
 
     kind: str
-    longest: tuple[int, ...]
+    longest: tuple[tuple[int, ...], ...]
     rest: tuple[Scalar, ...]
 
 
@@ -74,13 +74,15 @@ class SharedTables:
         form = table_form(node, body)
         if form is None or not isinstance(node, OpNode):
             return None
-        kind, length, rest = form
-        longest: list[int] = []
+        kind, lengths, rest = form
+        longest: list[tuple[int, ...]] = []
         for facts in self._facts[owner]:
-            bound = facts.range(length)[1]
-            if not isinstance(bound, int) or (facts is self._own and bound > lowering(node.op, node.span).longest):
+            bounds = [bound for bound in (facts.range(length)[1] for length in lengths) if isinstance(bound, int)]
+            if len(bounds) < len(lengths):
                 return None
-            longest.append(bound)
+            if facts is self._own and max(bounds) > lowering(node.op, node.span).longest:
+                return None
+            longest.append(tuple(bounds))
         return Table(kind, tuple(longest), rest)
 
     def of_body(self, owner: int) -> frozenset[Table]:
@@ -130,8 +132,11 @@ class ClassTables:
             if table is None and table_form(node, body) is not None:
                 return None
             tables.append(table)
-        kind = next((table.kind for table in tables if table is not None), None)
-        if kind is None or (None in tables and kind not in self.single):
+        kinds = {table.kind for table in tables if table is not None}
+        if len(kinds) != 1:
+            return None
+        (kind,) = kinds
+        if None in tables and kind not in self.single:
             return None
         return identifier(snake(kind)), self.source(kind, tables, group)
 
@@ -151,7 +156,7 @@ class ClassTables:
         return self.given[kind].mark
 
 
-def table_form(node: AnyNode, body: Body) -> tuple[str, Size, tuple[int | float, ...]] | None:
+def table_form(node: AnyNode, body: Body) -> tuple[str, tuple[Size, ...], tuple[int | float, ...]] | None:
     """What the table of a node is made from; None for a node that reads none."""
     form = lowering(node.op, node.span).table if isinstance(node, OpNode) else None
     if form is None or not isinstance(node, OpNode):
@@ -164,7 +169,7 @@ def made(tables: Sequence[Table | None], group: Group) -> str:
     known = [table for table in tables if table is not None]
     if len(known) < len(tables) or any(len(set(table.longest)) > 1 for table in known):
         raise Varies
-    rows = [(table.longest[0], *table.rest) for table in known]
+    rows = [(*table.longest[0], *table.rest) for table in known]
     numbers = [str(group.number(column)) for column in zip(*rows, strict=True)]
     return f"{support(known[0].kind)}({', '.join(numbers)})"
 

@@ -39,6 +39,19 @@ class CausalMask(nn.Module):
     def forward(self, length: int) -> Tensor:
         return self.mask[:length, :length]
 ''',
+    "CrossCausalMask": '''
+class CrossCausalMask(nn.Module):
+    """Row t may attend to columns up to t; the last rows and columns are aligned."""
+
+    def __init__(self, rows, columns):
+        super().__init__()
+        mask = torch.ones(rows, columns, dtype=torch.bool).tril(columns - rows)
+        # no part of a checkpoint, as it follows from the sizes
+        self.register_buffer("mask", mask, persistent=False)
+
+    def forward(self, rows: int, columns: int) -> Tensor:
+        return self.mask[-rows:, -columns:]
+''',
     "drop_path": '''
 def drop_path(x, p, training):
     """Stochastic depth: in training drops whole examples with probability p."""
@@ -87,16 +100,14 @@ def sinusoid(length, dim, device=None):
 class MultiHeadAttention(nn.MultiheadAttention):
     """nn.MultiheadAttention over [B, T, D]; where `mask` is true a row may attend."""
 
-    def __init__(self, dim, heads, causal=False, **options):
+    def __init__(self, dim, heads, **options):
         super().__init__(dim, heads, batch_first=True, **options)
-        self.causal = causal
 
     def project(self, x, weight, bias):
         heads = F.linear(x, weight, bias).unflatten(-1, (self.num_heads, -1))
         return heads.transpose(1, 2)
 
-    def forward(self, x, memory=None, mask=None):
-        fused = self.causal and memory is None and mask is None  # needs no mask
+    def forward(self, x, memory=None, mask=None, causal=False):
         memory = x if memory is None else memory
         weights = (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
         if self.in_proj_weight is not None:
@@ -107,14 +118,9 @@ class MultiHeadAttention(nn.MultiheadAttention):
         q = self.project(x, weights[0], biases[0])
         k = self.project(memory, weights[1], biases[1])
         v = self.project(memory, weights[2], biases[2])
-        if self.causal and not fused:
-            rows, columns = q.shape[2], k.shape[2]
-            causal = torch.ones(rows, columns, dtype=torch.bool, device=x.device)
-            causal = causal.tril(columns - rows)
-            mask = causal if mask is None else mask & causal
         dropout = self.dropout if self.training else 0.0
         y = F.scaled_dot_product_attention(
-            q, k, v, attn_mask=mask, dropout_p=dropout, is_causal=fused
+            q, k, v, attn_mask=mask, dropout_p=dropout, is_causal=causal
         )
         return self.out_proj(y.transpose(1, 2).flatten(2))
 ''',

@@ -165,3 +165,62 @@ def test_a_mask_of_unknown_or_great_length_is_made_in_forward(written: Written) 
     for length in ("T", "T <= 100000"):
         _, source = written(masked(BOTH, length))
         assert "keep & causal_mask(T, T, x.device) if self.causal else keep" in source
+
+
+WHOLE = """
+block Layer(heads: int, causal = false)(x: [B, T, D], keep: bool[B, 1, 1, T]) -> [B, T, D] {
+  x + (x -> attn: MultiHeadAttention(heads, causal = causal, mask = keep))
+}
+model M(d = 16, ctx = 12)(x: [B, LENGTH, d], keep: bool[B, 1, 1, LENGTH]) -> (y: [B, LENGTH, d]) {
+  y = x -> BODY
+}
+"""
+
+
+@pytest.mark.parametrize("body", [BOTH, CAUSAL])
+def test_a_layer_of_attention_reads_the_mask_of_its_model(body: str, written: Written, built: Built) -> None:
+    bounded, known, free = of_lengths(WHOLE.replace("BODY", body), "T <= ctx", "5", "T")
+    _, source = written(bounded)
+    assert "causal_mask = CausalMask(ctx)" in source
+    assert source.count(".tril(") == 1  # the definition of the mask
+    assert written(known)[1].count("causal_mask(5, 5)") == 1
+    modules = list(map(built, (bounded, known, free)))
+    assert len({tuple(module.state_dict()) for module in modules}) == 1
+    x, keep = torch.randn(2, 5, 16), torch.rand(2, 1, 1, 5) < 0.7
+    keep[..., 0] = True
+    one, two, three = (module(x, keep) for module in modules)
+    assert torch.equal(one, two)
+    assert torch.equal(one, three)
+
+
+def test_causal_attention_without_a_mask_is_fused(written: Written) -> None:
+    text = "model M(x: [B, T <= 9, 8]) -> (y: [B, T, 8]) { y = x -> attn: MultiHeadAttention(2, causal = true) }"
+    _, source = written(text)
+    assert "self.attn(x, causal=True)" in source
+    assert ".tril(" not in source
+
+
+CROSS = """
+block Layer(heads: int)(x: [B, T, D], m: [B, S, D]) -> [B, T, D] { x + (ATTENTION) }
+model M(d = 16, ctx = 12)(x: [B, ROWS, d], m: [B, COLUMNS, d]) -> (y: [B, ROWS, d]) {
+  y = x -> layers: repeat 2 { Layer(2, m = m) }
+}
+"""
+LAYER = "x -> attn: MultiHeadAttention(heads, causal = true, memory = m)"
+FUNCTION = (
+    "attention(x -> split_heads(heads), m -> split_heads(heads), m -> split_heads(heads), causal = true) -> merge_heads"
+)
+
+
+@pytest.mark.parametrize("attention", [LAYER, FUNCTION])
+def test_a_causal_mask_over_a_memory_is_made_once(attention: str, written: Written, built: Built) -> None:
+    text = CROSS.replace("ATTENTION", attention)
+    bounded = text.replace("ROWS", "T <= ctx").replace("COLUMNS", "S <= 7")
+    free = text.replace("ROWS", "T").replace("COLUMNS", "S")
+    _, source = written(bounded)
+    assert "cross_causal_mask = CrossCausalMask(ctx, 7)" in source
+    assert source.count(".tril(") == 1
+    one, two = built(bounded), built(free)
+    for rows, columns in ((4, 7), (5, 5), (7, 7), (1, 3)):
+        x, m = torch.randn(2, rows, 16), torch.randn(2, columns, 16)
+        assert torch.equal(one(x, m), two(x, m))

@@ -14,25 +14,8 @@ from ..support import support
 
 @function("attention")
 def attention(use: Application) -> Expr:
-    """`is_causal` only when there is no mask and rows and columns are equal; else one merged mask."""
     q, k = use.tensor(0), use.tensor(1)
-    options: list[str] = []
-    causal = use.arg("causal")
-    varies = isinstance(causal, Number)
-    if use.has(3):
-        mask = use[3]
-        if causal:
-            mask = f"{use.at(3, BIT_AND)} & {_causal(use)}"
-        if varies and use.held is not None:
-            mask = f"{use[3]} if {use.held} is None else {mask}"
-        elif varies:
-            mask += f" if {use.text(causal)} else {use[3]}"
-        options.append(f"attn_mask={mask}")
-    elif causal:
-        square = _all_or_none([a == b for a, b in zip(q.sizes[2].values, k.sizes[2].values, strict=True)])
-        if varies and not square:
-            raise Varies
-        options.append(f"is_causal={use.text(causal)}" if square else f"attn_mask={_causal(use)}")
+    options = _masked(use, 3, q.sizes[2], k.sizes[2], mask="attn_mask", causal="is_causal")
     if not use.is_("dropout", 0.0):
         options.append(f"dropout_p={use.text(use.arg('dropout'))} if {use.training} else 0.0")
     if use.arg("scale") is not None:
@@ -45,23 +28,68 @@ def attention(use: Application) -> Expr:
     return use.call("F.scaled_dot_product_attention", use[0], use[1], use[2], *options, weight=2)
 
 
-@table("attention", longest=1 << 13)
-def attention_table(args: Mapping[str, Any], inputs: Sequence[TensorType | None]) -> tuple[str, Size, tuple[()]] | None:
-    """The causal part of a merged mask: 64 MiB for the longest sequence."""
+def _masked(use: Application, at: int, rows: Number, columns: Number, *, mask: str, causal: str) -> list[str]:
+    """The options `mask` and `causal` of attention whose mask is its input `at`: `causal` only where there is no mask and
+    rows and columns are equal, else one merged mask."""
+    flag = use.arg("causal")
+    varies = isinstance(flag, Number)
+    if use.has(at):
+        text = use[at]
+        if flag:
+            text = f"{use.at(at, BIT_AND)} & {_causal(use, rows, columns)}"
+        if varies and use.held is not None:
+            text = f"{use[at]} if {use.held} is None else {text}"
+        elif varies:
+            text += f" if {use.text(flag)} else {use[at]}"
+        return [f"{mask}={text}"]
+    if not flag:
+        return []
+    if _all_or_none([a == b for a, b in zip(rows.values, columns.values, strict=True)]):
+        return [f"{causal}={use.text(flag)}"]
+    if varies:
+        raise Varies
+    return [f"{mask}={_causal(use, rows, columns)}"]
+
+
+def _mask_table(
+    causal: bool, rows: Size, columns: Size, mask: TensorType | None
+) -> tuple[str, tuple[Size, ...], tuple[()]] | None:
+    """The causal part of a mask; of known size it is a buffer of the class."""
+    if not causal or (isinstance(rows, int) and isinstance(columns, int)):
+        return None
+    if rows != columns:
+        return "CrossCausalMask", (rows, columns), ()
+    return None if mask is None else ("CausalMask", (rows,), ())
+
+
+#: 64 MiB for the longest sequence.
+LONGEST_MASK = 1 << 13
+
+
+@table("attention", longest=LONGEST_MASK)
+def attention_table(
+    args: Mapping[str, Any], inputs: Sequence[TensorType | None]
+) -> tuple[str, tuple[Size, ...], tuple[()]] | None:
     q, k, _, mask = (*inputs, None)[:4]
     assert q is not None
     assert k is not None
-    rows, columns = q.shape[2], k.shape[2]
-    if mask is None or not args["causal"] or rows != columns or isinstance(rows, int):
-        return None
-    return "CausalMask", rows, ()
+    return _mask_table(args["causal"], q.shape[2], k.shape[2], mask)
 
 
-def _causal(use: Application) -> str:
+@table("MultiHeadAttention", longest=LONGEST_MASK)
+def multi_head_attention_table(
+    args: Mapping[str, Any], inputs: Sequence[TensorType | None]
+) -> tuple[str, tuple[Size, ...], tuple[()]] | None:
+    x, memory, mask = (*inputs, None, None)[:3]
+    assert x is not None
+    return _mask_table(args["causal"], x.shape[1], (memory or x).shape[1], mask)
+
+
+def _causal(use: Application, rows: Number, columns: Number) -> str:
     """A mask whose size is known, or has a bound, is made once."""
-    rows, columns = use.tensor(0).sizes[2], use.tensor(1).sizes[2]
     if use.held is not None:
-        return f"{use.held}({use.size(rows)})"
+        sizes = [use.size(rows)] if rows.values == columns.values else [use.size(rows), use.size(columns)]
+        return f"{use.held}({', '.join(sizes)})"
     if use.table is not None and rows.concrete and columns.concrete:
         return use.table("mask", f"{support('causal_mask')}({rows}, {columns})")
     return f"{support('causal_mask')}({use.size(rows)}, {use.size(columns)}, {use.device})"
@@ -81,12 +109,14 @@ def rope(use: Application) -> Expr:
 
 
 @table("rope", longest=1 << 18)
-def rope_table(args: Mapping[str, Any], inputs: Sequence[TensorType | None]) -> tuple[str, Size, tuple[int, float]]:
+def rope_table(
+    args: Mapping[str, Any], inputs: Sequence[TensorType | None]
+) -> tuple[str, tuple[Size, ...], tuple[int, float]]:
     (x,) = inputs
     assert x is not None
     _, _, length, width = x.shape
     assert isinstance(width, int)
-    return "Rope", length, (width, args["theta"])
+    return "Rope", (length,), (width, args["theta"])
 
 
 @constructor("MultiHeadAttention", inside=(r"nn\.Linear",))
@@ -94,7 +124,7 @@ def multi_head_attention(layer: Construction) -> str:
     width = layer.inputs[0]
     assert width is not None
     arguments = [str(width.sizes[2]), layer.text(layer.arg("heads"))]
-    arguments += layer.options(causal=("causal", False), dropout=("dropout", 0.0), bias=("bias", True))
+    arguments += layer.options(dropout=("dropout", 0.0), bias=("bias", True))
     if "q_proj_weight" in layer.weights:
         size = layer.weight("k_proj_weight")[1]
         arguments += [f"kdim={size}", f"vdim={size}"]
@@ -103,10 +133,11 @@ def multi_head_attention(layer: Construction) -> str:
 
 @function("MultiHeadAttention")
 def multi_head_attention_call(use: Application) -> Expr:
+    x = memory = use.tensor(0)
     arguments = [use[0]]
     if use.has(1):
+        memory = use.tensor(1)
         arguments.append(use[1])
-    if use.has(2):
-        arguments.append(use[2] if use.has(1) else f"mask={use[2]}")
+    arguments += _masked(use, 2, x.sizes[1], memory.sizes[1], mask="mask", causal="causal")
     assert use.module is not None
     return use.call(use.module, *arguments, weight=2)
