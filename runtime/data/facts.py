@@ -60,7 +60,7 @@ def gather(
 
 def _tokenizers(data: Data) -> list[SourceFile]:
     """The files that tokenizers were read from."""
-    nodes = [node for node in data.section.nodes if transforms.of(node.op).stands_for == "tokenizer"]
+    nodes = [node for node in data.section.nodes if transforms.of(node.op).stands_for == "tokens"]
     return [sources.file_of(data.graph.path_of(node.args["path"])) for node in nodes if node.args["path"] is not None]
 
 
@@ -196,7 +196,7 @@ def _names(data: Data, field: DataField) -> tuple[tuple[str, ...] | None, int | 
                 return tuple(graph.fitted[node.id]["names"]), None
             case "buckets":
                 return None, node.args["buckets"]
-            case "words" | "tokenizer":
+            case "words" | "tokens":
                 return None, vocabulary_size(node, graph.fitted[node.id])
             case "source":
                 column = data.table.columns.get(node.args["field"])

@@ -27,7 +27,7 @@ def fit(graph: Graph, part: Part, last: int | None = None) -> None:
         transform = transforms.of(node.op)
         if not transform.learns or node.id in graph.fitted:
             continue
-        if transform.stands_for == "tokenizer" and node.args["path"] is not None:  # of no record
+        if transform.stands_for == "tokens" and node.args["path"] is not None:  # of no record
             graph.fitted[node.id] = {"tokenizer": of_file(node.op, graph.path_of(node.args["path"]), node.span)}
             continue
         if streams.is_made(node):

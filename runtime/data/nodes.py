@@ -151,7 +151,7 @@ class Nodes:
         """How many numbers the `vocab` or tokenizer below a node gives; None where another transform makes them."""
         while node.inputs:
             node = self.nodes[self.real(node.inputs[0], False)]
-            if transforms.of(node.op).stands_for in ("words", "tokenizer"):
+            if transforms.of(node.op).stands_for in ("words", "tokens"):
                 return vocabulary_size(node, self.fitted[node.id])
         return None
 

@@ -55,7 +55,7 @@ def of_field(section: DataSet, field: str, fitted: Mapping[int, Mapping[str, Any
         return None
     if transforms.of(node.op).stands_for == "words":
         return _of_words(section, node, fitted[node.id]["words"])
-    if transforms.of(node.op).stands_for == "tokenizer":
+    if transforms.of(node.op).stands_for == "tokens":
         return Vocabulary((), end=node.args.get("eos"), tokenizer=tokenizing.of_node(node, fitted[node.id]))
     if node.op == "source" and "names" in fitted[node.id]:
         line = section.source.args.get("unit") == "line"

@@ -37,10 +37,10 @@ TOKENS: TypeAdapter[Tokens] = TypeAdapter(Tokens)
 def of_field(section: DataSet, field: str, fitted: Mapping[int, Mapping[str, Any]]) -> Tokens | None:
     """The tokens of a field; None where no tokenizer makes them."""
     node = vocabulary.words_of(section, field)
-    if not node.inputs or transforms.of(node.op).stands_for != "tokenizer" or node.id not in fitted:
+    if not node.inputs or transforms.of(node.op).stands_for != "tokens" or node.id not in fitted:
         return None
     below = section.node(node.inputs[0])
-    talk = below.args if below.op == "chat" else {}
+    talk = below.args if below.type.kind == "turns" else {}
     path = node.args.get("path")
     return Tokens(
         tokenizer=fitted[node.id]["tokenizer"],

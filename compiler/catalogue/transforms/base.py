@@ -66,9 +66,9 @@ class Transform(Entry):
     case: ClassVar[Literal["", "LOWER"]] = ""
     #: Makes the records of a batch equally long, and so must come last.
     fills_batch: ClassVar[bool] = False
-    #: What the numbers that it gives stand for, by what it learns: names of "classes", "words", or tokens of a "tokenizer";
+    #: What the numbers that it gives stand for, by what it learns: names of "classes", "words", or "tokens" of a tokenizer;
     #: "buckets" of names by their number alone.
-    stands_for: ClassVar[Literal["", "classes", "words", "tokenizer", "buckets"]] = ""
+    stands_for: ClassVar[Literal["", "classes", "words", "tokens", "buckets"]] = ""
     #: Numbers that stand for words still stand for the same words after it.
     keeps_words: ClassVar[bool] = False
     #: The source of the spec in which its example is checked.

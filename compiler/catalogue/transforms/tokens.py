@@ -27,7 +27,7 @@ class _Tokens(Transform):
     takes = "texts"
     learns = ("tokenizer",)
     learned = "text"
-    stands_for = "tokenizer"
+    stands_for = "tokens"
     makes_stream = True
 
     @classmethod
