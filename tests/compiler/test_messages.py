@@ -110,6 +110,13 @@ SAID_AT_BUILD: dict[str, tuple[Callable[[], Diagnostic | StaticError], str]] = {
             'help: give it, so that it stays what it is: `separator = ";"`'
         ),
     ),
+    "data.left_out": (
+        lambda: data.left_out(AT, 6, {"price": 4, "sold": 3}),
+        (
+            "error[W0417]: 6 records with a missing cell left out: `price` (4), `sold` (3): by `drop`; "
+            "help: fill them in to keep such records: `-> impute(..)`"
+        ),
+    ),
     "files.outside": (
         lambda: files.outside("../m.onnx", "the current directory").at(AT),
         (
