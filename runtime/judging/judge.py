@@ -26,7 +26,7 @@ from ...compiler.ir.data import Split
 from ...compiler.ir.model import OpNode, Spec
 from ...compiler.ir.train import Train
 from ..checkpoints.judgements import ClassJudgement, InUnits, Judgement, ValueJudgement
-from ..data import vocabulary
+from ..data import streams, vocabulary
 from ..data.draw import Records
 from ..data.feed import Data
 from ..generated.functions import Program
@@ -252,7 +252,7 @@ class Judge:
     def place(self, position: int) -> str:
         """Where the record at a position of the split is from: `houses.csv:17`, or the file of an image."""
         part = self.data.part(self.split)
-        if part.stream != (0, 0):
+        if streams.cuts(self.data.section):
             return f"window {position}"
         return self.data.table.place(int(part.records[position]))
 
