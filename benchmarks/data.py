@@ -1,4 +1,4 @@
-"""Reading tables: a CSV file and a parquet file as columns that a model can be fed with, beside what people use.
+"""Reading tables and texts: a CSV file and a parquet file as columns that a model can be fed with, beside what people use.
 
 Of a CSV file ours counts everything up to numbers and the names of classes: the file read, numbers parsed, each distinct text
 found and numbered; of a parquet file its columns as arrays. The peers are `pandas.read_csv`, and `pyarrow.parquet.read_table`,
@@ -72,6 +72,36 @@ def peak() -> int:
     return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
+def text_figures(full: bool) -> list[Figure]:
+    """Lines of the documentation of Python, tokenized by 8,000 pairs that were learned from it: as arrays of ids, beside the library
+    alone, which gives its own objects, in batches of 1,000 lines."""
+    import itertools
+    from pydoc_data.topics import topics
+
+    from dlc.runtime.data import tokenizing
+
+    lines = [line for topic in topics.values() for line in topic.splitlines() if line]
+    args = {"train": 8000, "bos": None, "eos": None, "first": None}
+    made = tokenizing.loaded(tokenizing.learn_bpe(lines, [], args), True)
+    size, texts = (100 if full else 1) << 20, list[str]()
+    for line in itertools.cycle(lines):
+        texts.append(line)
+        size -= len(line)
+        if size < 0:
+            break
+    batches = [texts[at : at + 1000] for at in range(0, len(texts), 1000)]
+
+    def library() -> None:
+        for batch in batches:
+            made.made.encode_batch_fast(batch, add_special_tokens=False)
+
+    seconds = alternate({"ours": lambda: made.encode(texts), "library": library}, 3)
+    return [
+        Figure("data.tokens", seconds["ours"], "s"),
+        Figure("data.tokens_of_tokenizers", seconds["ours"] / seconds["library"], "x", 1.1 if full else 3.3),
+    ]
+
+
 def figures(full: bool) -> list[Figure]:
     import pandas
     from pyarrow import parquet
@@ -101,6 +131,7 @@ def figures(full: bool) -> list[Figure]:
         ),  # threads take as much as a small file
         Figure("data.parquet", seconds["parquet"], "s"),
         Figure("data.parquet_of_pyarrow", seconds["parquet"] / seconds["pyarrow"], "x", 1.2 * wide),
+        *text_figures(full),
     ]
 
 
