@@ -1,7 +1,8 @@
-"""`dlc new`: start from a spec that ships with dlc, and the shipped specs that it imports."""
+"""`dlc new`: start from a spec that ships with dlc and the shipped specs that it imports, or from data."""
 
 from __future__ import annotations
 
+import os
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import click
 
 from . import console
 from .failure import complain
+from .misused import Misused
 
 SPECS = Path(__file__).resolve().parent.parent / "specs"
 
@@ -35,18 +37,33 @@ def with_imports(path: Path) -> list[Path]:
 @click.command("new")
 @click.argument("name", required=False)
 @click.argument("directory", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
-def command(name: str | None, directory: Path) -> int:
-    """Copy a spec that ships with dlc into DIR.
+@click.option(
+    "--from",
+    "data",
+    metavar="DATA",
+    type=click.Path(path_type=Path),
+    help="Write a first spec for a table, a text, or a directory with a folder of images for each class.",
+)
+@click.option("--target", metavar="COLUMN", help="Column of the table to predict.")
+def command(name: str | None, directory: Path, data: Path | None, target: str | None) -> int:
+    """Copy a spec that ships with dlc into DIR, or write one for the data of --from.
 
-    DIR defaults to the current directory. Lists the specs if no NAME is given.
+    DIR defaults to the current directory, NAME to that of the data. Lists the specs that ship if neither is given.
     """
+    if data is not None:
+        return _draft(data, directory, name, target)
+    if target is not None:
+        raise Misused("`--target` is a column of a table, but none is given", "name the table: `--from TABLE`")
     specs = shipped()
     if name is None:
         width = max(map(len, specs), default=0)
         for known, path in specs.items():
             console.out(f"{known:{width}}  {summary(path)}")
         return 0
-    name = name.removesuffix(".dlspec")
+    return _copy(specs, name.removesuffix(".dlspec"), directory)
+
+
+def _copy(specs: dict[str, Path], name: str, directory: Path) -> int:
     if name not in specs:
         near = get_close_matches(name, specs, 1)
         hint = f"did you mean `{near[0]}`?" if near else "`dlc new` lists them"
@@ -57,12 +74,40 @@ def command(name: str | None, directory: Path) -> int:
         if target.exists() and (source.stem == name or target.read_bytes() != source.read_bytes()):
             complain(f"`{target}` already exists", ("name another directory: `dlc new NAME DIR`",), code="E0607")
             return 2
-    from ..runtime.writing import write_bytes, writing
-
-    with writing(directory):
-        directory.mkdir(parents=True, exist_ok=True)
     for source, target in targets.items():
-        with writing(target):
-            write_bytes(target, source.read_bytes())
+        _write(target, source.read_bytes())
         console.out(f"{target}  {summary(target)}")
     return 0
+
+
+def _draft(data: Path, directory: Path, name: str | None, target: str | None) -> int:
+    """Writes a spec for data, and prints what it was made from and what to do next."""
+    file = directory / f"{(name or data.resolve().stem).removesuffix('.dlspec')}.dlspec"
+    if file.exists():
+        complain(f"`{file}` already exists", ("give the spec another name: `dlc new NAME --from DATA`",), code="E0607")
+        return 2
+    from ..runtime.drafting.draft import draft
+
+    found = draft(data, _as_the_spec_says(data, directory), target)
+    _write(file, found.text.encode("utf-8"))
+    first, *others = found.found
+    console.out(f"{file}  {first}")
+    for line in others:
+        console.out(f"  note     {line}")
+    console.out(f"  next     dlc build {file} --look")
+    return 0
+
+
+def _as_the_spec_says(data: Path, directory: Path) -> str:
+    """A path relative to the spec, unless it lies elsewhere on the machine."""
+    if data.is_absolute():
+        return data.as_posix()
+    return Path(os.path.relpath(data, directory)).as_posix()
+
+
+def _write(path: Path, content: bytes) -> None:
+    from ..runtime.writing import write_bytes, writing
+
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(path, content)

@@ -1,0 +1,82 @@
+"""What `dlc new --from` writes: the text of a spec, and what was found, for the reader."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...compiler.catalogue import SOURCES
+from ...compiler.messages.diagnostics import Failed
+from ...compiler.messages.source import Source, Span
+from ...compiler.text.layout import format_file
+from ...compiler.text.parse import parse
+from ..failure import BadInput, no_file
+
+NOWHERE = Span("", 0, 0)
+TABLES = (".tsv", ".tab", ".data")  # written as CSV, with another separator
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A spec, and lines that say what it is made of."""
+
+    text: str
+    found: tuple[str, ...]
+
+
+def draft(path: Path, place: str, target: str | None = None) -> Draft:
+    """A first spec for the data at `path`, which the spec calls `place`. `target` is the column of a table that is predicted.
+    Raises BadInput."""
+    from . import images, tables, texts  # which load the readers
+
+    if not path.exists():
+        raise no_file(path, "file or directory")
+    with _readable(path):
+        if path.is_dir():
+            _no_target(path, target, "a directory of images")
+            return images.draft(path, place)
+        source = source_of(path)
+        if source is None and target is None:
+            return texts.draft(path, place)
+        return tables.draft(path, place, source or "csv", target)
+
+
+def source_of(path: Path) -> str | None:
+    """The source that reads a table of this name; None for any other file."""
+    suffix = path.suffix.lower()
+    if suffix in TABLES:
+        return "csv"
+    return next((name for name, entry in SOURCES.items() if suffix in entry.suffixes), None)
+
+
+def _no_target(path: Path, target: str | None, what: str) -> None:
+    if target is not None:
+        raise BadInput(
+            f"`{path}` is {what}: it has no column `{target}`",
+            helps=("leave out `--target`: the classes are its folders",),
+        )
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """What a reader finds wrong with a file, without a spec whose line could be shown."""
+    try:
+        yield
+    except Failed as failure:
+        found = failure.diagnostic
+        raise BadInput(
+            found.message, helps=(found.helps[0], *found.helps[1:]), notes=found.notes, code=found.code
+        ) from None
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise BadInput(f"`{path}` cannot be read: {why}", helps=("allow this user to read it",)) from None
+
+
+def laid_out(lines: list[str]) -> str:
+    """Lines of a spec as `dlc fmt` writes them."""
+    source = Source("<drafted>", "\n".join(lines) + "\n")
+    file, diagnostics = parse(source)
+    assert file is not None, diagnostics
+    return format_file(file, source)

@@ -1,0 +1,336 @@
+"""A spec for a table: which columns are read, and how; what is predicted, by which model, with which recipe.
+
+penguins.csv --target species       numbers standardized, islands and sexes embedded, eight small networks, their mean
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...compiler.messages.names import nearest
+from ..data import sources
+from ..data.cells import MISSING
+from ..data.table import Column as Values
+from ..data.text_columns import Cells
+from ..failure import BadInput
+from .columns import Column, describe, marks
+from .draft import NOWHERE, Draft, laid_out
+from .notation import column_of_source, field_name, listed, quoted, shown, wrapped
+from .recipes import Sizes, sizes
+
+MOST_CLASSES = 10  # of whole numbers; more of them are predicted as a number
+LISTED = 12  # names that a spec lists; more are found in the train split
+RARE = 5
+SPLITS = 3
+#: Names that the drafted model uses itself.
+OWN = ("numbers", "each", "logits", "pred", "members", "width", "classes", "target_of_each")
+
+LEFT_OUT = {
+    "date": "a date",
+    "text": "free text",
+    "record": "a different value in nearly every record",
+    "constant": "always the same",
+    "empty": "no values",
+    "other": "not one value a record",
+}
+
+
+@dataclass(frozen=True)
+class Described:
+    """A table as it is read: the source of the spec, and its columns."""
+
+    source: str
+    columns: tuple[Column, ...]
+
+    @property
+    def records(self) -> int:
+        return self.columns[0].records
+
+
+def draft(path: Path, place: str, source: str, target: str | None) -> Draft:
+    """A spec that predicts the column `target` from the others."""
+    table = read(path, place, source)
+    column = _target(path, table, target)
+    others = [other for other in table.columns if other is not column]
+    numbers = [other for other in others if other.kind == "numbers"]
+    categories = [other for other in others if other.kind == "names"]
+    if not numbers and not categories:
+        raise BadInput(
+            f"`{path}` has no column to predict `{column.name}` from",
+            notes=tuple(f"`{shown(other.name)}`: {LEFT_OUT[other.kind]}" for other in others),
+            helps=("add columns of numbers or of names that many records share",),
+        )
+    writer = _Writer(table, column, numbers, categories, [o for o in others if o.kind in LEFT_OUT])
+    return Draft(laid_out(writer.lines(Path(place).name)), writer.found())
+
+
+def read(path: Path, place: str, source: str) -> Described:
+    """What the columns of a file are. Other marks for missing cells than the usual ones are found by reading it again."""
+    reader = sources.reader(source)
+    args: dict[str, Any] = {"path": str(path)}
+    found: dict[str, Values] = reader(args, Path, NOWHERE)[0]
+    more = sorted({mark for name, column in found.items() for mark in marks(name, column)})
+    if more:
+        args["missing"] = tuple(dict.fromkeys((*more, *_usual(found.values()))))
+        found = reader(args, Path, NOWHERE)[0]
+    origins = [column.origin for column in found.values() if isinstance(column, Cells) and column.origin]
+    written = [given for _, given in origins[0].found] if origins else []
+    missing = [f"missing = [{', '.join(map(quoted, args['missing']))}]"] if more else []
+    text = f"{source}({', '.join([quoted(place), *written, *missing])})"
+    return Described(text, tuple(describe(name, column) for name, column in found.items()))
+
+
+def _usual(columns: Any) -> list[str]:
+    """The usual marks that a table has: a list in the spec takes their place."""
+    texts = {text.strip() for column in columns if isinstance(column, Cells) for text in column.coded[1]}
+    return sorted(text for text in texts if text and text.lower() in MISSING)
+
+
+def _target(path: Path, table: Described, name: str | None) -> Column:
+    names = [column.name for column in table.columns]
+    if name is None:
+        raise BadInput(
+            "the column to predict is not given",
+            notes=(f"`{path}` has {listed(names, 20)}",),
+            helps=(f"name it: `--target {quoted(names[-1]) if ' ' in names[-1] else names[-1]}`, say",),
+        )
+    column = next((column for column in table.columns if column.name == name), None)
+    if column is None:
+        near = nearest(name, names)
+        raise BadInput(
+            f"`{path}` has no column `{name}`",
+            notes=(f"it has {listed(names, 20)}",),
+            helps=(f"did you mean `{near}`?" if near else "name one of these",),
+        )
+    if column.kind in LEFT_OUT:
+        raise BadInput(
+            f"column `{name}` of `{path}` cannot be predicted: {LEFT_OUT[column.kind]}",
+            helps=("name a column of numbers, or of names that many records share",),
+        )
+    return column
+
+
+def is_class(column: Column) -> bool:
+    """Whether a target is predicted as one of a few names."""
+    return column.kind == "names" or (column.whole and 0 < len(column.names) <= MOST_CLASSES)
+
+
+def stripped(column: Column) -> dict[str, int]:
+    """The names of a column without blanks around them, with the number of records of each."""
+    found: dict[str, int] = {}
+    for name, count in column.names.items():
+        found[name.strip()] = found.get(name.strip(), 0) + count
+    return found
+
+
+class _Writer:
+    """The lines of one spec."""
+
+    def __init__(
+        self,
+        table: Described,
+        target: Column,
+        numbers: Sequence[Column],
+        categories: Sequence[Column],
+        others: Sequence[Column],
+    ) -> None:
+        self.table, self.target, self.others = table, target, others
+        self.numbers, self.categories = numbers, categories
+        taken: list[str] = [*OWN]
+        self.fields: dict[str, str] = {}
+        for column in (target, *categories):
+            self.fields[column.name] = field_name(column.name, taken)
+            taken.append(self.fields[column.name])
+        self.classes = stripped(target) if is_class(target) else {}
+        self.records = target.present
+        self.sizes: Sizes = sizes(self.records, bool(self.classes))
+
+    # ---- what was found ----------------------------------------------------------------------------------------------------
+
+    @property
+    def goal(self) -> str:
+        name = shown(self.target.name)
+        return f"`{name}`, one of {len(self.classes)} classes" if self.classes else f"`{name}`, a number"
+
+    @property
+    def origin(self) -> str:
+        parts = [(len(self.numbers), "number", "numbers"), (len(self.categories), "category", "categories")]
+        return " and ".join(f"{count} {one if count == 1 else many}" for count, one, many in parts if count)
+
+    def found(self) -> tuple[str, ...]:
+        lines = [f"{self.table.records:,} records: {self.goal}, from {self.origin}"]
+        if self.target.missing:
+            lines.append(f"{self.target.missing:,} records without `{shown(self.target.name)}` are left out")
+        lines += [f"`{shown(other.name)}` is left out: {LEFT_OUT[other.kind]}" for other in self.others]
+        return tuple(lines)
+
+    def lines(self, file: str) -> list[str]:
+        return [
+            "dlspec 1",
+            f"# {self.goal}, from {self.origin} of {shown(file)}. Drafted by `dlc new` from what the table holds.",
+            "",
+            f"param members = {self.sizes.members}",
+            "",
+            *self._data(),
+            "",
+            *self._model(),
+            "",
+            *self._train(),
+            "",
+            *self._export(),
+        ]
+
+    # ---- data ----------------------------------------------------------------------------------------------------------------
+
+    def _data(self) -> list[str]:
+        lines = ["data Table {", f"  source = {self.table.source}", *self._split()]
+        if self.target.missing:
+            lines.append(
+                f'  where  = {column_of_source(self.target.name)} != ""  # it is missing in {self.target.missing:,}'
+            )
+        for column in self.others:
+            lines.append(f"  # left out: `{shown(column.name)}`, {LEFT_OUT[column.kind]}")
+        return [*lines, "", *self._numbers(), *self._categories(), *self._target_field(), "}"]
+
+    def _split(self) -> list[str]:
+        train, rest = self.sizes.train, (1 - self.sizes.train) / 2
+        shares = f"train = {train:g}, val = {rest:.2g}, test = {rest:.2g}"
+        least = min(self.classes.values(), default=0)
+        stratify = f", stratify = {column_of_source(self.target.name)}" if least >= 2 * SPLITS else ""
+        lines = [f"  split  = random({shares}{stratify}, seed = 0)"]
+        if self.classes and not stratify:
+            lines.insert(0, f"  # not stratified: a class has {least} records")
+        dates = [column.name for column in self.others if column.kind == "date"]
+        if dates:
+            by = f"contiguous({shares}, by = {column_of_source(dates[0])})"
+            lines.insert(0, f"  # to be tested on what comes later: `split = {by}`")
+        return lines
+
+    def _numbers(self) -> list[str]:
+        if not self.numbers:
+            return []
+        read = {column.name for column in self.numbers}
+        names = [quoted(column.name) for column in self.table.columns if column.name not in read]
+        lacking = [column.name for column in self.numbers if column.missing]
+        head = f"  numbers: f32[{len(self.numbers)}] = source.all_except("
+        tail = ")" + (' -> impute("median")' if lacking else "") + " -> standardize -> clip(-5, 5)"
+        why = [f"  # cells are missing in {listed(lacking)}"] if lacking else []
+        return [*why, *wrapped(head, names, tail)]
+
+    def _categories(self) -> list[str]:
+        lines: list[str] = []
+        for column in self.categories:
+            pipeline = column_of_source(column.name) + (" -> strip" if column.blanks else "")
+            names = [*stripped(column)]
+            if column.missing:  # a class of its own: that a cell is empty may mean something
+                names.append(_free("missing", names))
+                pipeline += f" -> impute({quoted(names[-1])})"
+            head = f"  {self.fields[column.name]}: i64 = {pipeline} -> category("
+            if len(names) <= LISTED:
+                lines += wrapped(head, [*map(quoted, names), "unknown = true"], ")")
+            else:
+                lines.append(f"{head}unknown = true, min_count = {RARE})  # {len(names):,} names")
+        return lines
+
+    def _target_field(self) -> list[str]:
+        name, pipeline = self.fields[self.target.name], column_of_source(self.target.name)
+        if not self.classes:
+            why = "the mean of the train split is 0; `dlc predict` answers in the unit of the table"
+            lines = [f"  {name}: f32 = {pipeline} -> standardize  # {why}"]
+            if self.target.skewed:
+                lines.insert(0, f"  # a few are far larger than the others: try `{pipeline} -> log1p -> standardize`")
+            return lines
+        pipeline += " -> strip" if self.target.blanks else ""
+        names = [*self.classes] if len(self.classes) <= LISTED else []
+        lines = wrapped(f"  {name}: i64 = {pipeline} -> category(", map(quoted, names), ")")
+        lines[-1] = lines[-1] if names else lines[-1].replace("category()", "category")
+        if self.target.kind == "numbers" and len(self.classes) > 2:
+            lines.insert(0, f"  # {len(names)} whole numbers are taken for classes; as a number: `f32`, `mse`, `rmse`")
+        return lines
+
+    # ---- model ---------------------------------------------------------------------------------------------------------------
+
+    def _model(self) -> list[str]:
+        inputs = [f"numbers: [B, {len(self.numbers)}]"] if self.numbers else []
+        inputs += [f"{self.fields[column.name]}: i64[B]" for column in self.categories]
+        parts = ["numbers"] if self.numbers else []
+        parts += [_embedded(self.fields[c.name], _rows(c)) for c in self.categories]
+        joined = wrapped("  x = concat(", [*parts, "axis = 1"], ")") if len(parts) > 1 else [f"  x = {parts[0]}"]
+        drop, out = f"dropout({self.sizes.dropout:g})", "classes" if self.classes else "1"
+        result = "logits: [B, classes]" if self.classes else "pred: [B]"
+        statics = f"width = {self.sizes.width}" + (f", classes = {len(self.classes)}" if self.classes else "")
+        squeeze = "" if self.classes else " -> squeeze(-1)"
+        return [
+            "# One linear layer for each member, side by side.",
+            "block Linears(count: int, out: int)(x: [N, B, D]) -> [count, B, out] {",
+            "  w = weight: Param([count, D, out], init = uniform(-1 / sqrt(D), 1 / sqrt(D)))",
+            "  b = bias: Param([count, 1, out], init = zeros)",
+            "  x @ w + b",
+            "}",
+            "",
+            "# Small networks that are trained at once: their mean is steadier than any of them, which matters where records are few.",
+            *wrapped(f"model TableNet({statics})(", inputs, f") -> ({result}) {{"),
+            *joined,
+            f"  h = x[none] -> fc1: Linears(members, width) -> relu -> {drop} -> fc2: Linears(members, width) -> relu -> {drop}",
+            "  # what is a plain sum of the columns goes past the hidden layers",
+            f"  each = (h -> head: Linears(members, {out})) + (x[none] -> straight: Linears(members, {out})){squeeze}"
+            if self.classes
+            else f"  each = ((h -> head: Linears(members, 1)) + (x[none] -> straight: Linears(members, 1))){squeeze}",
+            f"  {'logits' if self.classes else 'pred'} = mean(each, axis = 0)",
+            "}",
+        ]
+
+    # ---- recipe --------------------------------------------------------------------------------------------------------------
+
+    def _train(self) -> list[str]:
+        name = self.fields[self.target.name]
+        lines = [
+            "train {",
+            "  model = TableNet",
+            "  data = Table",
+            f"  let target_of_each = {name}[none] -> expand([members, B])",
+        ]
+        if self.classes:
+            most = max(self.classes.values()) / sum(self.classes.values())
+            lines += [
+                "  loss = cross_entropy(each, target_of_each)  # of each member by itself, so that they differ",
+                f"  # always answering the most frequent class has an accuracy of {most:.3f}",
+                f"  metrics {{ acc = accuracy(logits, {name}); ppl = perplexity(logits, {name}) }}",
+            ]
+        else:
+            lines += [
+                "  loss = mse(each, target_of_each)  # of each member by itself, so that they differ",
+                f"  metrics {{ rmse = rmse(pred, {name}); r2 = r2(pred, {name}) }}  # always answering the mean has an r2 of 0",
+            ]
+        judged = "val.ppl" if self.classes else "val.rmse"
+        return [
+            *lines,
+            f"  optimizer = AdamW(lr = {self.sizes.rate:g} -> cosine(0, rest), weight_decay = {self.sizes.decay:g})",
+            f"  batch = {self.sizes.batch}",
+            f"  duration = {self.sizes.epochs} epochs",
+            f"  keep = best({judged})  # the weights of the best epoch",
+            f"  stop = plateau({judged}, patience = {self.sizes.patience} epochs)",
+            "}",
+        ]
+
+    def _export(self) -> list[str]:
+        outputs = "; outputs { probs = softmax(logits) }" if self.classes else ""
+        return [f'export {{ onnx = "model.onnx"; preprocess = true{outputs} }}']
+
+
+def _rows(column: Column) -> int:
+    """Numbers that a category may give: its names, one for a missing cell, and one for names that training has not seen."""
+    return len(stripped(column)) + bool(column.missing) + 1
+
+
+def _embedded(field: str, rows: int) -> str:
+    return f"{field} -> embed_{field}: Embedding({rows}, {min(16, (rows + 1) // 2)})"
+
+
+def _free(name: str, taken: Sequence[str]) -> str:
+    while name in taken:
+        name += "_"
+    return name

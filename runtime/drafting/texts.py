@@ -1,0 +1,81 @@
+"""A spec for a text: a language model of its characters, as large as the text is long."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..data.sources.split_files import read_text
+from ..failure import BadInput
+from .draft import NOWHERE, Draft, laid_out
+from .notation import quoted, shown
+
+LEAST = 2000  # characters; the test part of a tenth must hold a few windows
+LONG = 300_000
+
+
+def draft(path: Path, place: str) -> Draft:
+    """A spec that continues texts like that of the file."""
+    text = read_text(path, NOWHERE)
+    if len(text) < LEAST:
+        raise BadInput(
+            f"`{path}` has {len(text):,} characters: too few to learn from",
+            helps=(f"give a text of at least {LEAST:,}, or the column to predict of a table: `--target NAME`",),
+        )
+    characters = len(set(text))
+    ctx = 128 if len(text) >= LONG else 64
+    width, depth, heads = (192, 6, 6) if len(text) >= LONG else (96, 3, 3)
+    steps = 3000 if len(text) >= LONG else 1000
+    found = f"{len(text):,} characters, {characters:,} different ones"
+    lines = [
+        "dlspec 1",
+        f"# A language model of the characters of {shown(place)} ({found}). Drafted by `dlc new`.",
+        "",
+        f"param ctx = {ctx}",
+        "",
+        "data Text {",
+        f"  source = text({quoted(place)})",
+        "  split  = contiguous(train = 0.8, val = 0.1, test = 0.1)  # the end of the text is never trained on",
+        "  let window = source.tokens -> random_window(ctx + 1)",
+        "  tokens: i64[ctx] = window[:-1]",
+        "  targets: i64[ctx] = window[1:]  # the next character at each place",
+        "}",
+        "",
+        "block Attention(heads: int)(x: [B, T, D]) -> [B, T, D] {",
+        '  require D % heads == 0, "heads must divide the width"',
+        "  [q, k, v] = x -> qkv: Linear(3 * D, bias = false) -> [B, T, (3, heads, K)] => [3, B, heads, T, K]",
+        "  attention(q -> rope(10000), k -> rope(10000), v, causal = true) -> merge_heads -> proj: Linear(D, bias = false)",
+        "}",
+        "",
+        "block Block(heads: int, drop: float)(x: [B, T, D]) -> [B, T, D] {",
+        "  x += x -> norm1: RMSNorm -> attn: Attention(heads) -> dropout(drop)",
+        "  x += x -> norm2: RMSNorm -> mlp: { up: Linear(4 * D, bias = false) -> gelu -> down: Linear(D, bias = false) }",
+        "    -> dropout(drop)",
+        "  x",
+        "}",
+        "",
+        f"# {characters + 1} tokens: each character, and one for those that the train part does not have",
+        f"model TextNet(vocab = {characters + 1}, width = {width}, depth = {depth}, heads = {heads}, drop = 0.1)(tokens: i64[B, T <= ctx]) -> (logits: [B, T, vocab]) {{",
+        "  embed = Embedding(vocab, width)",
+        "  x = tokens -> embed -> h: repeat depth { Block(heads, drop) } -> norm: RMSNorm",
+        "  logits = x @ embed.weight.T  # tied to the embedding",
+        "",
+        "  init Linear.weight, Embedding.weight = normal(0.02)",
+        "}",
+        "",
+        "train {",
+        "  model = TextNet",
+        "  data = Text",
+        "  loss = cross_entropy(logits, targets)",
+        f"  metrics {{ ppl = perplexity(logits, targets) }}  # guessing blindly has {characters}",
+        "  optimizer = AdamW(lr = 0 -> linear(2e-3, 50 steps) -> cosine(2e-4, rest), betas = (0.9, 0.99), weight_decay = 0.1)",
+        "  group rank < 2 { weight_decay = 0 }",
+        "  clip = norm(1.0)",
+        "  batch = 32",
+        f"  duration = {steps} steps",
+        f"  validate = every({steps // 10} steps, batches = 50)",
+        "  keep = best(val.loss)",
+        "}",
+        "",
+        'export { onnx = "model.onnx" }',
+    ]
+    return Draft(laid_out(lines), (found,))

@@ -1,0 +1,216 @@
+"""`dlc new --from`: what is drafted for data as people have it passes the check, fits the data, trains, and predicts from raw rows."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import dlc
+from dlc.compiler.check import check
+from dlc.runtime.data.facts import gather
+from dlc.runtime.data.text_columns import Cells
+from dlc.runtime.drafting.columns import describe
+from dlc.runtime.drafting.draft import draft
+from dlc.runtime.failure import BadInput
+
+Dlc = Callable[..., Any]
+
+
+def penguins(folder: Path, separator: str = ",", missing: str = "NA") -> Path:
+    """A table as they come: names with blanks and brackets, a number of each record, missing cells, a constant, dates, remarks."""
+    random = np.random.default_rng(0)
+    rows: list[Sequence[Any]] = []
+    for i in range(90):
+        kind = i % 3
+        rows.append(
+            [
+                i + 1,
+                ["Adelie", "Gentoo", 'Chin "strap"'][kind],
+                missing if i % 17 == 0 else round(float(random.normal(40 + 5 * kind, 1)), 1),
+                int(random.normal(3500 + 500 * kind, 100)),
+                missing if i % 13 == 0 else ["male", "female"][i % 2],
+                f"2008-11-{i % 28 + 1:02}",
+                f"seen near the {i} th stone at noon",
+                "Anvers",
+            ]
+        )
+    file = folder / "penguins.csv"
+    header = ["rowid", "Species", "Culmen Length (mm)", "class", "Sex", "Date", "Comments", "Region"]
+    with file.open("w", newline="", encoding="utf-8") as written:
+        csv.writer(written, delimiter=separator).writerows([header, *rows])
+    return file
+
+
+def houses(folder: Path) -> Path:
+    random = np.random.default_rng(1)
+    sizes = random.uniform(30, 200, 80)
+    lines = [f"{size:.1f},{['yes', 'no'][i % 2]},{size * 2000 + 1e4 * (i % 2):.0f}" for i, size in enumerate(sizes)]
+    file = folder / "houses.csv"
+    file.write_text("\n".join(["size,garden,price", *lines, "55.5,no,", ""]), "utf-8")
+    return file
+
+
+def pictures(folder: Path, size: int = 40) -> Path:
+    for number, name in enumerate(("cat", "dog")):
+        (folder / "pets" / name).mkdir(parents=True)
+        for i in range(8):
+            pixels = np.full((size, size + 6, 3), 100 * number + i, np.uint8)
+            Image.fromarray(pixels).save(folder / "pets" / name / f"{i}.png")
+    return folder / "pets"
+
+
+def poem(folder: Path) -> Path:
+    file = folder / "poem.txt"
+    file.write_text("the quick brown fox jumps over the lazy dog, and again\n" * 60, "utf-8")
+    return file
+
+
+def drafted(path: Path, target: str | None = None) -> str:
+    """The spec in one line, written beside its data; it passes the check without a warning and fits the data."""
+    text = draft(path, path.name, target).text
+    spec = path.with_suffix(".dlspec")
+    spec.write_text(text, "utf-8")
+    checked = check(spec)
+    assert not checked.report.diagnostics, (text, checked.report.diagnostics)
+    assert checked.spec is not None
+    facts = {section.name: gather(section, path.parent) for section in checked.spec.recipe.data}
+    again = check(spec, (), None, facts)
+    assert not [one for one in again.report.diagnostics if one.code != "W0416"], again.report.diagnostics
+    return " ".join(text.split())
+
+
+def test_a_table_with_classes(tmp_path: Path) -> None:
+    text = drafted(penguins(tmp_path), "Species")
+    assert 'source["Culmen Length (mm)"]' not in text  # read with the other numbers
+    assert "numbers: f32[2] = source.all_except(" in text
+    assert '-> impute("median") -> standardize' in text
+    assert 'sex: i64 = source.Sex -> impute("missing") -> category("female", "male", "missing", unknown = true)' in text
+    assert 'species: i64 = source.Species -> category("Adelie", "Chin \\"strap\\"", "Gentoo")' in text
+    for name, why in (
+        ("rowid", "a different"),
+        ("Date", "a date"),
+        ("Comments", "free text"),
+        ("Region", "always the same"),
+    ):
+        assert f"# left out: `{name}`, " in text and text.split(f"# left out: `{name}`, ")[1].startswith(why)
+    assert "stratify = source.Species" in text
+
+
+@pytest.mark.parametrize(("separator", "missing"), [(";", "?"), ("\t", "-")])
+def test_how_it_is_written_is_part_of_the_spec(tmp_path: Path, separator: str, missing: str) -> None:
+    text = drafted(penguins(tmp_path, separator, missing), "Species")
+    assert f'separator = "{separator}"'.replace("\t", "\\t") in text
+    assert f'missing = ["{missing}"]' in text
+
+
+def test_a_number_is_predicted_as_one(tmp_path: Path) -> None:
+    text = drafted(houses(tmp_path), "price")
+    assert "price: f32 = source.price -> standardize" in text
+    assert 'where = source.price != "" # it is missing in 1 ' in text
+    assert "loss = mse(each, target_of_each)" in text
+
+
+def test_images_and_texts(tmp_path: Path) -> None:
+    assert "image: f32[3, 32, 32]" in drafted(pictures(tmp_path))
+    assert "text(" in drafted(poem(tmp_path))
+
+
+def test_folders_of_splits(tmp_path: Path) -> None:
+    for split in ("train", "Test"):
+        (tmp_path / "data" / split).mkdir(parents=True)
+        pictures(tmp_path / "data" / split).rename(tmp_path / "data" / split / "x")
+        for name in ("cat", "dog"):
+            (tmp_path / "data" / split / "x" / name).rename(tmp_path / "data" / split / name)
+        (tmp_path / "data" / split / "x").rmdir()
+    text = drafted(tmp_path / "data")
+    assert 'split = folders(train = "train", test = "Test", val = 0.15)' in text
+
+
+def test_large_images_are_cut(tmp_path: Path) -> None:
+    assert "random_resized_crop(96" in drafted(pictures(tmp_path, 110))
+
+
+@pytest.mark.parametrize(
+    ("make", "target", "short"),
+    [
+        (penguins, "Species", {"train.duration": "2 epochs"}),
+        (houses, "price", {"train.duration": "2 epochs"}),
+        pytest.param(pictures, None, {"train.duration": "1 epochs"}, marks=pytest.mark.long),
+        pytest.param(
+            poem,
+            None,
+            {"train.duration": "4 steps", "train.validate": "every(2 steps, batches = 1)"},
+            marks=pytest.mark.long,
+        ),
+    ],
+)
+def test_the_whole_way(make: Callable[[Path], Path], target: str | None, short: dict[str, str], tmp_path: Path) -> None:
+    data = make(tmp_path)
+    drafted(data, target)
+    settings = dict(short)
+    if make in (penguins, houses):
+        settings["train.stop"] = "plateau(val.loss, patience = 2 epochs)"
+    run = dlc.train(dlc.load(data.with_suffix(".dlspec"), **settings), base=tmp_path / "runs", device="cpu")
+    assert all(np.isfinite(value) for value in dlc.evaluate(run, "test", device="cpu").values())
+    exported = dlc.export(run, tmp_path / "model.onnx")
+    assert exported is not None
+    ways = [dlc.predict(way, data, device="cpu").rows() for way in (run, tmp_path / "model.onnx")]
+    assert len(ways[0]) == len(ways[1])
+    for one, other in zip(*ways, strict=True):
+        for value, same in zip(one.values(), other.values(), strict=True):  # a class, its probability, or a number
+            assert same == (pytest.approx(value, rel=1e-3, abs=1e-4) if isinstance(value, float) else value)
+
+
+def test_what_a_column_is() -> None:
+    def kind(*texts: str, name: str = "x") -> str:
+        return describe(name, Cells(list(texts))).kind
+
+    assert kind("1", "2.5", "", "3") == "numbers"
+    assert kind("1", "1", "") == "constant"
+    assert kind("", "NA") == "empty"
+    assert kind("true", "false") == "names"
+    assert kind("2024-01-31", "2024-02-01") == "date"
+    assert kind(*map(str, range(20)), name="any") == "record"
+    assert kind(*(str(7 * i * i) for i in range(20)), name="user_id") == "record"
+    assert kind(*(str(7 * i * i) for i in range(20)), name="humid") == "numbers"
+    assert kind(*(f"k{i}" for i in range(30))) == "record"
+    assert kind(*(f"what a nice day it is {i}" for i in range(30))) == "text"
+    assert kind("a", "b", "a") == "names"
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        (None, "the column to predict is not given"),
+        ("species", "did you mean `Species`?"),
+        ("Comments", "cannot be predicted: free text"),
+    ],
+)
+def test_a_target_that_cannot_be(tmp_path: Path, target: str | None, said: str) -> None:
+    file = penguins(tmp_path)
+    with pytest.raises(BadInput) as raised:
+        draft(file, file.name, target)
+    assert said in "\n".join([str(raised.value), *raised.value.helps])
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes(b"a,b\n1,2\n3\n")
+    (tmp_path / "short.txt").write_text("too short")
+    (tmp_path / "flat").mkdir()
+    for name, target, said in (
+        ("none.csv", "a", "there is no file or directory"),
+        ("t.csv", "b", "t.csv:3: 1 cells, but the header has 2"),
+        ("short.txt", None, "too few to learn from"),
+        ("flat", None, "has no images"),
+        ("flat", "label", "it has no column `label`"),
+    ):
+        with pytest.raises(BadInput) as raised:
+            draft(tmp_path / name, name, target)
+        assert said in str(raised.value)
+        assert raised.value.helps
