@@ -33,7 +33,9 @@ def _emits() -> list[str]:
 @click.option("--emit", type=Choice(_emits), help="Print one stage; write nothing unless -o is given.")
 @click.option("--format", "form", type=Choice(["text", "json"]), default="text", help="Output format (default: text).")
 @click.option("--resolved", is_flag=True, help="Print the spec as one file, with imports and settings resolved.")
-@click.option("--look", is_flag=True, help="Read every record of the data, not only the first ones of each split.")
+@click.option(
+    "--look", is_flag=True, help="Read every record of the data, and write a page of what goes into the model."
+)
 @click.option(
     "--data-root",
     metavar="DIR",
@@ -196,13 +198,19 @@ def _build(
     path, variant = spec.split(file)
     name = checked.spec.name + (f"@{variant}" if variant else "")
     target = directory if directory is not None else Path("build") / name
-    facts, missing = spec.gather(checked, data_root or Path(path).parent, target / "facts", look)
+    root = data_root or Path(path).parent
+    facts = spec.gather(checked, root, target / "facts", look)
     if facts:
         checked = spec.check(file, overrides, facts)
         assert checked.spec is not None
     for name, text in _sources(checked, facts).items():
         _write(target / name, text)
     _write(target / "ir.json", checked.spec.written(indent=2) + "\n")
-    for line in plan.plan_lines(path, checked.spec, facts, missing, spec.weights(checked, Path(path).parent)):
+    for line in plan.plan_lines(path, checked.spec, facts, spec.weights(checked, Path(path).parent)):
         console.out(line)
+    if look and checked.spec.recipe.data:
+        from ..runtime.looking import look as page
+
+        page.write(checked.spec.recipe.data, root, target / "look.html", checked.spec.name)
+        console.out(f"  look     {target / 'look.html'}")
     return 0

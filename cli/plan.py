@@ -27,17 +27,15 @@ def plan_lines(
     file: str,
     spec: Spec,
     facts: Mapping[str, DataFacts],
-    missing: Mapping[str, str] | None = None,
     weights: Mapping[str, Sequence[str]] | None = None,
 ) -> list[str]:
-    """The lines of a whole spec. `facts` by data section; `missing` gives by section why there are none; `weights` lists by
-    train section what its nets start from."""
+    """The lines of a whole spec. `facts` by data section; `weights` lists by train section what its nets start from."""
     recipe = spec.recipe
     counts = [f"{model.name}  {parameter_count(spec, model):,} parameters" for model in spec.models]
     lines = [f"{file}   {'   '.join(counts)}".rstrip()]
     for train in recipe.trains:
         section = recipe.dataset(train.data)
-        lines += _row("data", data(section, facts.get(section.name), (missing or {}).get(section.name, "")))
+        lines += _row("data", data(section, facts.get(section.name), fed(spec, train)))
         lines += _row("binds", binds(spec, recipe, train))
         for text in (weights or {}).get(train.name, ()):
             lines += _row("weights", text)
@@ -73,21 +71,34 @@ def _row(label: str, text: str) -> list[str]:
 # ---- data ----------------------------------------------------------------------------------------------------------
 
 
-def data(section: DataSet, facts: DataFacts | None, missing: str) -> str:
-    """`4,317 records in 5 classes: daisy ...   train 3,453  val 432  test 432`."""
+def data(section: DataSet, facts: DataFacts | None, inputs: Collection[str] = ()) -> str:
+    """`4,317 records in 5 classes: daisy ...   train 3,453  val 432  test 432`. The classes are those of a target: of a field that
+    is not one of the `inputs` of a model, where there is one."""
     if facts is None:
-        return f"{missing}: shapes from the spec" if missing else "not read: shapes from the spec"
+        return "not read: shapes from the spec"
     total = sum(facts.records.values())
     what = "images" if SOURCES[section.source.name].images else "records"
     text = f"{total:,} {what}"
-    for field in section.fields:
-        known = facts.fields.get(field.name)
-        if known is not None and known.classes:
-            shown = " ".join(known.classes[:NAMES_SHOWN])
-            more = " ..." if len(known.classes) > NAMES_SHOWN else ""
-            text += f" in {len(known.classes)} classes: {shown}{more}"
-            break
+    classed = [
+        name for name in (field.name for field in section.fields) if name in facts.fields and facts.fields[name].classes
+    ]
+    target = next((name for name in classed if name not in inputs), next(iter(classed), None))
+    if target is not None:
+        classes = facts.fields[target].classes or ()
+        shown = " ".join(classes[:NAMES_SHOWN])
+        more = " ..." if len(classes) > NAMES_SHOWN else ""
+        text += f" in {len(classes)} classes: {shown}{more}"
     return text + "   " + "  ".join(f"{split} {count:,}" for split, count in facts.records.items())
+
+
+def fed(spec: Spec, train: Train) -> frozenset[str]:
+    """The fields that inputs of the model take."""
+    return frozenset(
+        train.inputs.get(value.name, value.name)
+        for net in train.nets
+        if not net.name
+        for value in spec.body_of(spec.models[net.model]).inputs
+    )
 
 
 def binds(spec: Spec, recipe: Recipe, train: Train) -> str:

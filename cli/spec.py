@@ -130,11 +130,9 @@ def check_every_variant(target: str) -> tuple[list[Diagnostic], dict[str, Source
     return found, sources
 
 
-def gather(
-    checked: Checked, root: Path, cache: Path | None, every: bool
-) -> tuple[dict[str, DataFacts], dict[str, str]]:
-    """Facts of the data sections, and why a section has none (its data is not here). A mistake in data that is here is
-    shown and ends the command; with `every` all records are looked at."""
+def gather(checked: Checked, root: Path, cache: Path | None, every: bool) -> dict[str, DataFacts]:
+    """Facts of the data sections. A mistake in the data, or a file that is not there, is shown and ends the command; with `every`
+    all records are looked at."""
     from ..compiler.catalogue.balanced import counted_fields
     from ..compiler.catalogue.token_batches import counts_tokens
     from ..compiler.ir.recipe import Recipe
@@ -142,7 +140,6 @@ def gather(
     from ..runtime.data.facts import gather
 
     facts: dict[str, DataFacts] = {}
-    missing: dict[str, str] = {}
     recipe = checked.spec.recipe if checked.spec else Recipe()
     for section in recipe.data:
         trains = [train for train in recipe.trains if train.data == section.name]
@@ -153,11 +150,9 @@ def gather(
             file = cache / f"{section.name}.json" if cache else None
             facts[section.name] = gather(section, root, file, every=every, lengths=lengths, counts=counts)
         except Failed as failure:
-            if failure.diagnostic.code != "E0412" or failure.diagnostic.label != "not found":
-                show([failure.diagnostic], checked.sources)
-                raise SpecRejected from failure
-            missing[section.name] = f"{section.source.args.get('path', section.source.name)} not found"
-    return facts, missing
+            show([failure.diagnostic], checked.sources)
+            raise SpecRejected from failure
+    return facts
 
 
 def weights(checked: Checked, root: Path) -> dict[str, list[str]]:

@@ -25,7 +25,7 @@ DATE = re.compile(r"\d{4}[-/.]\d\d?[-/.]\d\d?([T ].*)?|\d\d?[-/.]\d\d?[-/.]\d{4}
 RECORD = re.compile(r"(^|.*[\W_])(id|ids|index|key|uuid|guid|rownames?|unnamed: 0)$|^$", re.IGNORECASE)
 MOST_NAMES = 1000
 WORDS_OF_A_TEXT = 4
-#: Beside what is missing anyway, texts and numbers that stand for a missing number in many tables.
+#: Texts and numbers, in addition to the usual words, that stand for a missing number in many tables.
 MARKS = ("?", "-", "--", ".", "*", "unknown", "missing", "-999", "-9999", "-99999")
 SENTINEL = -99.0  # a mark that is a number: all others are 0 or more
 

@@ -1,36 +1,23 @@
-"""What `dlc new --from` writes: the text of a spec, and what was found, for the reader."""
+"""`dlc new --from`: which kind of data a path is, and the draft for it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from ...compiler.catalogue import SOURCES
 from ...compiler.messages.diagnostics import Failed
-from ...compiler.messages.source import Source, Span
-from ...compiler.text.layout import format_file
-from ...compiler.text.parse import parse
 from ..failure import BadInput, no_file
+from . import images, tables, texts
+from .drafted import Draft
 
-NOWHERE = Span("", 0, 0)
 TABLES = (".tsv", ".tab", ".data")  # written as CSV, with another separator
-
-
-@dataclass(frozen=True)
-class Draft:
-    """A spec, and lines that say what it is made of."""
-
-    text: str
-    found: tuple[str, ...]
 
 
 def draft(path: Path, place: str, target: str | None = None) -> Draft:
     """A first spec for the data at `path`, which the spec calls `place`. `target` is the column of a table that is predicted.
     Raises BadInput."""
-    from . import images, tables, texts  # which load the readers
-
     if not path.exists():
         raise no_file(path, "file or directory")
     with _readable(path):
@@ -72,11 +59,3 @@ def _readable(path: Path) -> Iterator[None]:
     except OSError as error:
         why = (error.strerror or str(error)).lower()
         raise BadInput(f"`{path}` cannot be read: {why}", helps=("allow this user to read it",)) from None
-
-
-def laid_out(lines: list[str]) -> str:
-    """Lines of a spec as `dlc fmt` writes them."""
-    source = Source("<drafted>", "\n".join(lines) + "\n")
-    file, diagnostics = parse(source)
-    assert file is not None, diagnostics
-    return format_file(file, source)

@@ -11,7 +11,7 @@ import numpy as np
 from ..data import decode, sources
 from ..data.table import Images, Numbers
 from ..failure import BadInput
-from .draft import NOWHERE, Draft, laid_out
+from .drafted import NOWHERE, Draft, laid_out
 from .notation import listed, quoted, shown
 from .recipes import repeated
 
@@ -42,12 +42,12 @@ class Found:
 
 
 def draft(path: Path, place: str) -> Draft:
-    """A spec that tells the classes apart, which are the folders in `path`."""
+    """A spec that classifies images; the classes are the folders in `path`."""
     found = look(path)
     side = next((side for side in reversed(SIDES) if side <= max(found.short, SIDES[0])), SIDES[0])
     if len(found.classes) < 2:
         raise BadInput(
-            f"`{path}` has one class: there is nothing to tell apart", helps=("give each class a folder of images",)
+            f"`{path}` has one class: there is nothing to learn", helps=("give each class a folder of images",)
         )
     lines = [
         "dlspec 1",
@@ -94,7 +94,7 @@ def look(path: Path) -> Found:
 
 
 def _data(found: Found, place: str, side: int) -> list[str]:
-    lines = ["data Pictures {"]
+    lines = ["data Photos {"]
     if found.splits:
         names = [f"{split} = {quoted(name)}" for split, name in found.splits.items()]
         rest = [f"{split} = 0.15" for split in ("val", "test") if split not in found.splits]
@@ -147,7 +147,7 @@ def _model(found: Found, side: int) -> list[str]:
         "}",
         "",
         "# A small residual network from scratch. With few images, start from trained weights instead: `dlc new finetune`.",
-        f"model PictureNet(classes = {len(found.classes)})(image: [B, 3, {side}, {side}]) -> (logits: [B, classes]) {{",
+        f"model PhotoNet(classes = {len(found.classes)})(image: [B, 3, {side}, {side}]) -> (logits: [B, classes]) {{",
         f"  x = image -> stem: {stem} -> stem_norm: BatchNorm -> relu{pool}",
         f"    -> units: for (width, stride) in [{units}] {{ Unit(width, stride) }}",
         "  logits = x -> global_avg_pool -> dropout(0.2) -> head: Linear(classes)",
@@ -162,8 +162,8 @@ def _train(found: Found) -> list[str]:
     most = max(found.classes.values()) / found.count
     return [
         "train {",
-        "  model = PictureNet",
-        "  data = Pictures",
+        "  model = PhotoNet",
+        "  data = Photos",
         "  loss = cross_entropy(logits, label, smoothing = 0.1)",
         f"  # always answering the most frequent class has an accuracy of {most:.3f}",
         "  metrics { acc = accuracy(logits, label) }",

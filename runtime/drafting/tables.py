@@ -17,7 +17,7 @@ from ..data.table import Column as Values
 from ..data.text_columns import Cells
 from ..failure import BadInput
 from .columns import Column, describe, marks
-from .draft import NOWHERE, Draft, laid_out
+from .drafted import NOWHERE, Draft, laid_out
 from .notation import column_of_source, field_name, listed, quoted, shown, wrapped
 from .recipes import Sizes, sizes
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..data.sources.split_files import read_text
 from ..failure import BadInput
-from .draft import NOWHERE, Draft, laid_out
+from .drafted import NOWHERE, Draft, laid_out
 from .notation import quoted, shown
 
 LEAST = 2000  # characters; the test part of a tenth must hold a few windows

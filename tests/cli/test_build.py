@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from dlc.cli.plan import plan_lines
+from dlc.compiler.check import check
 from dlc.compiler.ir.model import Spec
 
 Dlc = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -52,17 +54,41 @@ def test_plan_and_files(digits: Path, dlc: Dlc) -> None:
 
 def test_without_the_data(tmp_path: Path, dlc: Dlc) -> None:
     shutil.copy(EXAMPLES / "e_gpt2.dlspec", tmp_path)
-    lines = dlc("build", "e_gpt2.dlspec").stdout.splitlines()
+    done = dlc("build", "e_gpt2.dlspec", code=2)
+    assert "error[E0412]: there is no file `" in done.stderr and "openwebtext" in done.stderr
+    assert "--data-root DIR" in done.stderr
+    assert not done.stdout and not (tmp_path / "build").exists()
+    assert "GPT2" in dlc("build", "e_gpt2.dlspec", "--emit", "summary").stdout
+
+
+def test_the_plan_without_data() -> None:
+    checked = check(EXAMPLES / "e_gpt2.dlspec")
+    assert checked.spec is not None
+    lines = plan_lines("e_gpt2.dlspec", checked.spec, {})
     assert lines[0] == "e_gpt2.dlspec   GPT2  124,439,808 parameters"
-    assert lines[1] == "  data     data/openwebtext/{split}.bin not found: shapes from the spec"
+    assert lines[1] == "  data     not read: shapes from the spec"
     assert "  decay    50 of 148 tensors (others excluded by `group rank < 2`)" in lines
 
 
-def test_a_frozen_part_is_told(tmp_path: Path, dlc: Dlc) -> None:
-    for name in ("c_resnet50", "n_finetune"):
-        shutil.copy(EXAMPLES / f"{name}.dlspec", tmp_path)
-    told = dlc("build", "n_finetune.dlspec").stdout
+def test_a_frozen_part_is_told() -> None:
+    checked = check(EXAMPLES / "n_finetune.dlspec")
+    assert checked.spec is not None
+    told = "\n".join(plan_lines("n_finetune.dlspec", checked.spec, {}))
     assert "frozen   trains 32 of 161 tensors (15,173,734 parameters); 129 frozen" in told
+
+
+def test_the_classes_are_those_of_the_target(tmp_path: Path, dlc: Dlc) -> None:
+    (tmp_path / "t.csv").write_text("city,answer\n" + "Rome,yes\nOslo,no\n" * 20)
+    (tmp_path / "t.dlspec").write_text("""dlspec 1
+data D {
+  source = csv("t.csv"); split = all("train")
+  city: i64 = source.city -> category
+  answer: i64 = source.answer -> category
+}
+model N(city: i64[B]) -> (logits: [B, 2]) { logits = city -> fc: Embedding(2, 2) }
+train { model = N; data = D; loss = cross_entropy(logits, answer); optimizer = SGD(0.1); batch = 4; duration = 1 epochs }
+""")
+    assert "40 records in 2 classes: no yes" in dlc("build", "t.dlspec").stdout
 
 
 @pytest.mark.parametrize("name", COUNTS)

@@ -1,0 +1,1 @@
+"""What goes into a model, as a page to look at: `dlc build --look`."""
