@@ -296,13 +296,15 @@ class _Writer:
         if self.classes:
             most = max(self.classes.values()) / sum(self.classes.values())
             lines += [
-                "  loss = cross_entropy(each, target_of_each)  # of each member by itself, so that they differ",
+                "  # of each member by itself, so that they differ, and of their mean, which is what `dlc predict` answers with",
+                f"  loss {{ members = cross_entropy(each, target_of_each); mean = cross_entropy(logits, {name}) }}",
                 f"  # always answering the most frequent class has an accuracy of {most:.3f}",
                 f"  metrics {{ acc = accuracy(logits, {name}); ppl = perplexity(logits, {name}) }}",
             ]
         else:
             lines += [
-                "  loss = mse(each, target_of_each)  # of each member by itself, so that they differ",
+                "  # of each member by itself, so that they differ, and of their mean, which is what `dlc predict` answers with",
+                f"  loss {{ members = mse(each, target_of_each); mean = mse(pred, {name}) }}",
                 f"  metrics {{ rmse = rmse(pred, {name}); r2 = r2(pred, {name}) }}  # always answering the mean has an r2 of 0",
             ]
         judged = "val.ppl" if self.classes else "val.rmse"

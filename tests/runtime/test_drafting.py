@@ -113,7 +113,7 @@ def test_a_number_is_predicted_as_one(tmp_path: Path) -> None:
     text = drafted(houses(tmp_path), "price")
     assert "price: f32 = source.price -> standardize" in text
     assert 'where = source.price != "" # it is missing in 1 ' in text
-    assert "loss = mse(each, target_of_each)" in text
+    assert "mean = mse(pred, price)" in text
 
 
 def test_images_and_texts(tmp_path: Path) -> None:
