@@ -67,6 +67,20 @@ SAID_AT_BUILD: dict[str, tuple[Callable[[], Diagnostic | StaticError], str]] = {
             "list an input with an axis `T`, or fix its size: `fix { T = .. }`"
         ),
     ),
+    "training.balance_uncounted": (
+        lambda: training.balance_uncounted(AT),
+        (
+            'error[E0412]: `weight = "balanced"` counts the classes of the train split, and the data is not here: not counted; '
+            "help: put the data where `source` looks for it, or list the weights: `weight = [1.0, 2.5]`"
+        ),
+    ),
+    "training.not_yes_and_no": (
+        lambda: training.not_yes_and_no(AT, "y", 2, OTHER),
+        (
+            "error[E0205]: `y` has the label 2, but one logit an example distinguishes 0 and 1: `y` has 2; `y`; "
+            "help: give the model one logit per class"
+        ),
+    ),
     "training.label_outside": (
         lambda: training.label_outside(AT, "y", 3, 3, "the logits", OTHER),
         (
