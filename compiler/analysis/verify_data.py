@@ -42,6 +42,8 @@ def node_faults(place: str, data: DataSet, *, with_paths: bool = True) -> list[F
         if node.op in DATA_NODES:
             form = "columns of names" if node.op == "columns" and "names" in node.args else node.op
             wrong = _wrong_notation(form, node.args)
+        elif node.op in TRANSFORMS and TRANSFORMS[node.op].branches:
+            wrong = _wrong_branches(data, node) or wrong_use(TRANSFORMS, node.op, node.args)
         elif node.op in TRANSFORMS and len(node.inputs) != 1:
             wrong = f"reads {len(node.inputs)} nodes, where 1 is needed"
         else:
@@ -49,6 +51,19 @@ def node_faults(place: str, data: DataSet, *, with_paths: bool = True) -> list[F
         if wrong is not None:
             found.append(Fault(f"{place}, node {node.id} `{node.op}`", wrong))
     return found
+
+
+def _wrong_branches(data: DataSet, node: DataNode) -> str | None:
+    """A node that chooses reads where its chains begin, then their ends: at least two."""
+    if len(node.inputs) < 3:
+        return f"reads {len(node.inputs)} nodes, where at least 3 are needed"
+    start, *ends = node.inputs
+    for end in ends:
+        while end > start and data.nodes[end].inputs:
+            end = data.nodes[end].inputs[0]
+        if end != start:
+            return f"has a chain that does not begin with node {start}"
+    return None
 
 
 def _unsuited(data: DataSet, node: DataNode) -> str | None:

@@ -13,9 +13,13 @@ from ..messages.statics import StaticError
 def wrong_arguments(
     kind: type[Entry], given: Mapping[str, Any], *, complete: bool = False, apart: Collection[str] = ()
 ) -> str | None:
-    """What is wrong with the static arguments of an entry, `init` apart; None when nothing is. `complete`: defaults are
-    written down too. Those that are set `apart` may hold anything."""
-    declared = {name: (annotation, default) for name, annotation, default in kind.arguments if name != "init"}
+    """What is wrong with the static arguments of an entry; None when nothing is. `init` and chains of transforms are elsewhere in
+    the IR. `complete`: defaults are written down too. Those that are set `apart` may hold anything."""
+    declared = {
+        name: (annotation, default)
+        for name, annotation, default in kind.arguments
+        if name != "init" and annotation != "Chain"
+    }
     for name in given:
         if name not in declared:
             return f"`{kind.name}` has no argument `{name}`"

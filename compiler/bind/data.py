@@ -22,7 +22,8 @@ from ..sizes.dims import Dim, Size, var
 from ..sizes.statics import describe
 from ..sizes.types import TensorType, is_dtype, is_float, is_integer, shape_text
 from ..text import syntax, top_level
-from .data_graph import DataGraph, described, source_field
+from .data_graph import DataGraph, source_field
+from .data_items import described
 from .reader import Reader, Section
 
 

@@ -10,17 +10,17 @@ from ..catalogue import TRANSFORMS
 from ..catalogue.sources import Source
 from ..catalogue.transforms.base import Transform, Unsuited
 from ..ir.arguments import EntryUse
-from ..ir.data import Classes, DataNode, ItemType
+from ..ir.data import DataNode, ItemType
 from ..messages import data as errors
 from ..messages import sections as sections_errors
 from ..messages.diagnostics import Abandoned, Failed
 from ..messages.names import nearest
 from ..messages.source import Span
 from ..resolve.evaluate import evaluate_static
-from ..sizes.dims import Size, var
+from ..sizes.dims import Size
 from ..sizes.statics import StaticError, as_int, describe
-from ..sizes.types import shape_text
 from ..text import syntax, top_level
+from .data_items import described, merge, resized, sizes_differ
 from .reader import Reader
 
 
@@ -156,10 +156,10 @@ class DataGraph:
         if self.source is None or self.record is None:
             raise Abandoned
         if self.fields is None:
-            return self.source.any_field()
+            return self.source.any_field(name, self.record.args)
         if name not in self.fields:
-            near = nearest(name, self.fields)
-            raise Failed(errors.unknown_source_field(span, self.record.name, name, near, list(self.fields)))
+            near, why = nearest(name, self.fields), self.source.unsupported(name)
+            raise Failed(errors.unknown_source_field(span, self.record.name, name, near, list(self.fields), why))
         return self.fields[name]
 
     def _attribute(self, node: syntax.Attr) -> int:
@@ -277,6 +277,8 @@ class DataGraph:
     ) -> int:
         transform, args = self._use(name, items, span, place or span)
         before = self.type(id)
+        if transform.branches:
+            return self._branches(id, transform, args, span)
         if before.kind == "record" and transform.members and not transform.joins:
             members = {key: self._apply(transform, item, args, span) for key, item in before.members.items()}
             after = before.model_copy(update={"members": members})
@@ -290,7 +292,56 @@ class DataGraph:
         if name not in TRANSFORMS:
             near = nearest(name, TRANSFORMS)
             raise Failed(sections_errors.unknown_entry(place, name, TRANSFORMS.what, near, TRANSFORMS))
-        return TRANSFORMS[name], self.reader.bind(TRANSFORMS[name], items, span, {})
+        return TRANSFORMS[name], self.reader.bind(TRANSFORMS[name], items, span, {"Chain": lambda node, _: node})
+
+    def _branches(self, id: int, transform: type[Transform], args: dict[str, Any], span: Span) -> int:
+        """A node that gives each record one of several chains, or none; evaluation goes past it."""
+        for item in self.type(id).members.values() or (self.type(id),):
+            self._apply(transform, item, args, span)
+        (name,) = [name for name, kind, _ in transform.arguments if kind == "Chain"]
+        given: Any = args[name]
+        rest = {key: value for key, value in args.items() if key != name}
+        ends = [self._chain(id, chain) for chain in (given if transform.variadic else (given,))]
+        if self.training is False:
+            return id
+        branches = ends if transform.variadic else [id, *ends]
+        if len({self._floats(end) for end in branches}) > 1:
+            branches = [self._one_scale(end, next(e for e in branches if self._floats(e)), span)[0] for end in branches]
+        merged = self.type(branches[0])
+        for end in branches[1:]:
+            both = merge(merged, self.type(end))
+            if both is None or sizes_differ(merged, self.type(end)):
+                raise Failed(errors.chains_differ(span, transform.name, described(merged), described(self.type(end))))
+            merged = both
+        made = self.add(transform.name, merged, span, (id, *branches), **rest)
+        if self.training:
+            return made
+        training, evaluation = self._one_scale(made, id, span)
+        both = merge(self.type(training), self.type(evaluation))
+        if both is None or resized(self.type(evaluation), self.type(training)):
+            shown = described(self.type(training)), described(self.type(evaluation))
+            raise Failed(errors.chain_resizes(span, transform.name, *shown))
+        return self.add("choose", both, span, (training, evaluation))
+
+    def _floats(self, id: int) -> bool:
+        return self.type(id).dtype == "f32"
+
+    def _chain(self, id: int, node: syntax.Pipe) -> int:
+        """The transforms of an argument (`hflip -> rotate(10)`) behind a node."""
+        while isinstance(node, syntax.Paren):
+            node = node.value
+        match node:
+            case syntax.Pipeline():
+                id = self._chain(id, node.value)
+                for stage in node.stages:
+                    id = self._stage(id, stage)
+                return id
+            case syntax.Ref():
+                return self._transform(id, node.name, (), node.span)
+            case syntax.Call(callee=syntax.Ref() as callee):
+                return self._transform(id, callee.name, node.args.items, node.span, callee.span)
+            case _:
+                raise Failed(errors.not_a_chain(node.span))
 
     def _apply(self, transform: type[Transform], item: ItemType, args: dict[str, Any], span: Span) -> ItemType:
         try:
@@ -355,43 +406,3 @@ def source_field(node: syntax.Pipe) -> tuple[str, Span] | None:
             return name.value, name.span
         case _:
             return None
-
-
-def merge(one: ItemType, other: ItemType) -> ItemType | None:
-    """What is known of a value that is either; None when they cannot be one thing."""
-    if one.kind != other.kind:
-        return None
-    if one.dtype is not None and other.dtype is not None and one.dtype != other.dtype:
-        return None
-    shape: tuple[Size | None, ...] | None = None
-    if one.shape is not None and other.shape is not None:
-        if len(one.shape) != len(other.shape):
-            return None
-        shape = tuple(a if a == b else None for a, b in zip(one.shape, other.shape, strict=True))
-    if set(one.members) != set(other.members):
-        return None
-    members: dict[str, ItemType] = {}
-    for name, item in one.members.items():
-        merged = merge(item, other.members[name])
-        if merged is None:
-            return None
-        members[name] = merged
-    classes: Classes | None = one.classes if one.classes == other.classes else None
-    return ItemType(kind=one.kind, dtype=one.dtype or other.dtype, shape=shape, classes=classes, members=members)
-
-
-def described(item: ItemType) -> str:
-    """An item in words: `u8[3, _, _]`, a text."""
-    if item.kind == "tensor":
-        if item.shape is None:
-            return f"an array of {item.dtype}" if item.dtype else "an array"
-        shape = shape_text([size if size is not None else var("_") for size in item.shape]) if item.shape else ""
-        return f"`{item.dtype or ''}{shape}`" if item.dtype or shape else "a number"
-    return {
-        "column": "a column",
-        "stream": "a stream",
-        "text": "a text",
-        "words": "words",
-        "turns": "the turns of a chat",
-        "record": f"a record of {' '.join(item.members)}",
-    }[item.kind]

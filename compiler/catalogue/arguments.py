@@ -21,6 +21,7 @@ from ..sizes.types import DTYPES, is_dtype
 # Numbers. `int`, `float` (finite), `bool` and `str` are kinds too.
 Count: TypeAlias = int  # >= 1
 Natural: TypeAlias = int  # >= 0
+Least2: TypeAlias = int  # >= 2
 Odd: TypeAlias = int
 Share: TypeAlias = float  # 0 to 1
 Fraction: TypeAlias = float  # between 0 and 1
@@ -64,6 +65,7 @@ Time: TypeAlias = "object"  # a duration: `3 epochs`, `rest`
 Column: TypeAlias = "str"  # a field of the source
 Field: TypeAlias = "str"  # a field of the data section, by name
 Watch: TypeAlias = "object"  # a figure: `val.acc`
+Chain: TypeAlias = "object"  # transforms of data: `hflip -> rotate(10)`
 Static: TypeAlias = "object"  # any static value, or a layer or function
 Statics: TypeAlias = "tuple[object, ...]"
 
@@ -282,6 +284,7 @@ READERS: dict[str, Reader] = {
     "int": _integer,
     "Count": _count,
     "Natural": _natural,
+    "Least2": _whole("a whole number of at least 2", lambda n: n >= 2),
     "Odd": _whole("an odd whole number", lambda n: n >= 1 and n % 2 == 1),
     "float": _float,
     "Share": _share,
@@ -319,6 +322,7 @@ READERS: dict[str, Reader] = {
     "Items": _as_given,
     "Order": _as_given,
     "Hyper": _float,
+    "Chain": _as_given,
     "Static": _as_given,
     "Statics": _list("values", _as_given, least=0),
 }
@@ -331,6 +335,7 @@ _WORDS = {
     "Column": "a field of the source, such as `source.label`",
     "Field": "a field of the data section, such as `label`",
     "Watch": "a metric or loss, such as `val.acc`",
+    "Chain": "transforms, such as `hflip -> rotate(10)`",
     "Static": "any value",
     "Statics": "values",
 }

@@ -56,9 +56,16 @@ class Source(Entry):
         return None
 
     @classmethod
-    def any_field(cls) -> ItemType:
+    def any_field(cls, name: str, args: dict[str, Any]) -> ItemType:
         """The type of a field whose names are known only from the data."""
         return COLUMN
+
+    @classmethod
+    def unsupported(cls, name: str) -> str | None:
+        """Why no source of this kind has a field of this name; None where there is nothing to report."""
+        if cls.images and name.lower() in ("box", "boxes", "bbox", "bboxes", "keypoints"):
+            return "boxes and points in images are out of scope; `image_pairs` reads masks, a class for each pixel"
+        return None
 
     @classmethod
     def paths(cls, args: dict[str, Any]) -> tuple[str, ...]:
@@ -71,10 +78,8 @@ class Source(Entry):
         return ""
 
 
-class Csv(Source):
-    """A table of cells separated by commas, with a header; one field per column. Another `separator` (`;`, tab, `|`), a
-    decimal comma next to it, a byte-order mark and UTF-16 are found and reported (W0416), or given. `missing` are the texts that
-    stand for a missing value, of numbers and of names; by default empty cells and NA, N/A, NaN, null and none in any case."""
+class _CsvFile(Source):
+    """Base: how a CSV file is written."""
 
     path: Path
     separator: str | None = None
@@ -83,10 +88,6 @@ class Csv(Source):
     quote: str = '"'
     encoding: str | None = None
     missing: Names | None = None
-
-    suffixes = (".csv",)
-    pieces = "quoted lines"
-    example = 'source = csv("rows.csv", separator = ";", decimal = ",", missing = ["?", "NA"])'
 
     @classmethod
     def check(cls, args: dict[str, Any]) -> str | None:
@@ -102,8 +103,35 @@ class Csv(Source):
         return None
 
     @classmethod
-    def any_field(cls) -> ItemType:
+    def any_field(cls, name: str, args: dict[str, Any]) -> ItemType:
         return CELL
+
+
+class Csv(_CsvFile):
+    """A table of cells separated by commas, with a header; one field per column. Another `separator` (`;`, tab, `|`), a
+    decimal comma next to it, a byte-order mark and UTF-16 are found and reported (W0416), or given. `missing` are the texts that
+    stand for a missing value, of numbers and of names; by default empty cells and NA, N/A, NaN, null and none in any case."""
+
+    suffixes = (".csv",)
+    pieces = "quoted lines"
+    example = 'source = csv("rows.csv", separator = ";", decimal = ",", missing = ["?", "NA"])'
+
+
+class ImageTable(_CsvFile):
+    """A CSV file, read as by `csv`, one column of which has the names of image files, relative to the folder of the table; its other
+    columns are fields as they are: `source.label -> category`, or `source.tags -> multi_hot` for several labels an image. Boxes
+    are out of scope."""
+
+    file: str = "file"
+
+    extra = "images"
+    images = True
+    suffixes = (".csv",)
+    example = 'source = image_table("labels.csv", file = "name")'
+
+    @classmethod
+    def any_field(cls, name: str, args: dict[str, Any]) -> ItemType:
+        return image(3) if name == args["file"] else CELL
 
 
 class Parquet(Source):
@@ -161,12 +189,13 @@ class Npz(Source):
     example = 'source = npz("rows.npz")'
 
     @classmethod
-    def any_field(cls) -> ItemType:
+    def any_field(cls, name: str, args: dict[str, Any]) -> ItemType:
         return ARRAY
 
 
 class ImageFolder(Source):
-    """One directory per class, with image files in each. Hidden directories are ignored."""
+    """One directory per class, with image files in each. Hidden directories are ignored. Labels from a table, and several for an
+    image: `image_table`."""
 
     path: Path
 

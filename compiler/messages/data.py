@@ -21,13 +21,16 @@ def unknown_name(span: Span, name: str, near: str | None) -> Diagnostic:
     )
 
 
-def unknown_source_field(span: Span, source: str, name: str, near: str | None, known: Sequence[str]) -> Diagnostic:
+def unknown_source_field(
+    span: Span, source: str, name: str, near: str | None, known: Sequence[str], why: str | None
+) -> Diagnostic:
     return Diagnostic(
         "E0301",
         f"`{source}` has no field `{name}`",
         span,
         "not a field",
-        helps=meant(near) or (f"it has {listed(known, 24)}",),
+        notes=(why,) if why else (),
+        helps=() if why else meant(near) or (f"it has {listed(known, 24)}",),
     )
 
 
@@ -82,6 +85,38 @@ def branches_differ(span: Span, one: str, other: str) -> Diagnostic:
         span,
         f"{one} in training, {other} in evaluation",
         helps=("convert the value in one branch, so that both give the same type",),
+    )
+
+
+def chains_differ(span: Span, transform: str, one: str, other: str) -> Diagnostic:
+    return Diagnostic(
+        "E0201",
+        f"the chains of `{transform}` give different types",
+        span,
+        f"{one} from one, {other} from another",
+        helps=("end each with images of the same size and dtype",),
+    )
+
+
+def chain_resizes(span: Span, transform: str, training: str, evaluation: str) -> Diagnostic:
+    return Diagnostic(
+        "E0201",
+        f"`{transform}` changes the size of an image only in training",
+        span,
+        f"{training} in training, {evaluation} in evaluation",
+        helps=(
+            "write `if training { .. } else { resize(..) -> center_crop(..) }`, so that evaluation has the same size",
+        ),
+    )
+
+
+def not_a_chain(span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0303",
+        "not a chain of transforms",
+        span,
+        "not a transform",
+        helps=("write transforms with `->` between them, such as `hflip -> rotate(10)`",),
     )
 
 

@@ -3,6 +3,7 @@
 sources/      one reader a kind of source                builtin/     data sets that need no file
 table         columns and where each record came from    splits       which records are train, val and test
 graph         the nodes of a section for a batch         transforms/  their functions; `values`: what they work on
+image_chains  of transforms, an image at a time in threads
 fitting       what transforms learn from the train split streams      sequences that windows are cut from
 feed          a section opened: batches of a split       declared     fields as declared: dtype, shape, lengths
 facts         facts of the data for the checker          vocabulary   texts from token numbers

@@ -8,7 +8,7 @@ image or of one bit a pixel included: they are classes.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
@@ -34,15 +34,20 @@ LUMINANCE = np.array([0.299, 0.587, 0.114])  # of red, green and blue, ITU-R BT.
 def images(paths: Sequence[Path | Encoded], gray: bool, span: Span, workers: int | None = None) -> list[Pixels]:
     """Each file as u8 [3, height, width], or as a mask [height, width] when `gray`; decoded by `workers` threads (None:
     one a core, eight at most; 0: by the calling thread)."""
-    _load_formats(span)
-    threads = min(8, os.cpu_count() or 1) if workers is None else workers
-    if len(paths) < FEW or threads < 2:
+    load_formats(span)
+    count = threads(workers)
+    if len(paths) < FEW or count < 2:
         return [image(path, gray, span) for path in paths]
-    with ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(count) as pool:
         return list(pool.map(lambda path: image(path, gray, span), paths))
 
 
-def _load_formats(span: Span) -> None:
+def threads(workers: int | None) -> int:
+    """How many threads prepare images: `workers`, or one a core."""
+    return min(8, os.cpu_count() or 1) if workers is None else workers
+
+
+def load_formats(span: Span) -> None:
     """Pillow loads its rarer formats when it meets the first file of one, which must not happen in two threads at once."""
     try:
         from PIL import Image
@@ -53,7 +58,17 @@ def _load_formats(span: Span) -> None:
 
 def image(path: Path | Encoded, gray: bool, span: Span) -> Pixels:
     """One file as u8 [3, height, width], or as a mask [height, width] when `gray`."""
-    _load_formats(span)
+    load_formats(span)
+    found = _read(path, span, _mask if gray else _colours)
+    return found if gray else found.transpose(2, 0, 1)
+
+
+def picture(path: Path | Encoded, span: Span) -> Image | Pixels:
+    """One file of colours as Pillow has it, where that is in RGB, else as `image` gives it: to resample it without a copy."""
+    return _read(path, span, lambda opened: opened if opened.mode == "RGB" else _colours(opened).transpose(2, 0, 1))
+
+
+def _read(path: Path | Encoded, span: Span, pixels: Callable[[Image], Any]) -> Any:
     from PIL import Image, ImageOps
 
     if isinstance(path, Path) and not path.is_file():
@@ -64,12 +79,11 @@ def image(path: Path | Encoded, gray: bool, span: Span) -> Pixels:
         with Image.open(path if isinstance(path, Path) else BytesIO(path.content), formats=FORMATS) as opened:
             opened.load()
             ImageOps.exif_transpose(opened, in_place=True)
-            pixels = _mask(opened) if gray else _colours(opened)
+            return pixels(opened)
     except Image.UnidentifiedImageError:
         raise mistakes.not_an_image(span, path, "its format is not known") from None
     except Exception as error:  # noqa: BLE001 - a damaged file raises anything
         raise mistakes.not_an_image(span, path, mistakes.first_line(error)) from None
-    return pixels if gray else np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
 
 def _colours(opened: Image) -> Pixels:

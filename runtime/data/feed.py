@@ -40,6 +40,7 @@ SHARE_OF_MEMORY = 0.25
 AHEAD = 2  # threads that make chunks ahead, where they are not resident; decoding has its own
 PIECE = 1024  # records evaluated at a time while a split is made resident, or as many as have
 PIECE_BYTES = 4 << 20
+FIRST = 64  # records by which it is judged first whether a split fits: 1024 photographs may take seconds to decode
 
 
 @dataclass
@@ -185,10 +186,10 @@ class Feed:
             return True
         count, budget = len(self.part), int(free_memory(self.device) * share)
         pieces: list[tuple[dict[str, Value], dict[int, Value]]] = []
-        used, done, size = 0, 0, PIECE
+        used, done, size = 0, 0, FIRST
         while done < count:
             positions = np.arange(done, min(done + size, count))
-            piece = self._fixed(positions)
+            piece = self._fixed(positions, self.frontier)
             pieces.append(piece)
             used += sum(size_of(value) for group in piece for value in group.values())
             done += len(positions)
@@ -199,14 +200,15 @@ class Feed:
         self.resident = {node: moved(joined([p[1][node] for p in pieces]), self.device) for node in self.frontier}
         return True
 
-    def _fixed(self, positions: Records) -> tuple[dict[str, Value], dict[int, Value]]:
-        wanted = [*(self.targets[f.name] for f in self.fixed_fields), *self.frontier]
+    def _fixed(self, positions: Records, nodes: list[int]) -> tuple[dict[str, Value], dict[int, Value]]:
+        """The fixed fields of these records, and the values of nodes."""
+        wanted = [*(self.targets[f.name] for f in self.fixed_fields), *nodes]
         values = self.graph.evaluate(wanted, self.part, positions, training=self.training)
         columns = {
             f.name: declared.as_field(self.graph, f, values[self.targets[f.name]], self.part, positions)
             for f in self.fixed_fields
         }
-        return columns, {node: values[node] for node in self.frontier}
+        return columns, {node: values[node] for node in nodes}
 
     # ---- chunks ------------------------------------------------------------------------------------------------------------
 
@@ -214,7 +216,7 @@ class Feed:
         """All fields for these records. `base` is the key of what is random (None: nothing is); `turns`, how often each record was
         drawn before in the epoch, make it another draw each time."""
         if self.ahead:
-            columns, known = self._fixed(positions)
+            columns, known = self._fixed(positions, [])
         else:
             index = torch.from_numpy(positions).to(self.device)
             columns = {name: taken(value, index) for name, value in self.columns.items()}
@@ -223,7 +225,8 @@ class Feed:
         if rest:
             records = self.part.records[positions]
             drawn = records if turns is None else records + turns * (int(self.part.records.max()) + 1)
-            draw = None if base is None else Draw(base, drawn, self.device)
+            device = torch.device("cpu") if self.ahead else self.device  # `_batch` moves what is made ahead
+            draw = None if base is None else Draw(base, drawn, device)
             values = self.graph.evaluate(
                 [self.targets[f.name] for f in rest],
                 self.part,
@@ -231,7 +234,7 @@ class Feed:
                 training=self.training,
                 draw=draw,
                 known=known,
-                device=self.device,
+                device=device,
             )
             for f in rest:
                 value = values[self.targets[f.name]]

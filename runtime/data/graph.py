@@ -6,8 +6,10 @@ chunk of batches at a time, on the device, with numbers that are pure functions 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -15,16 +17,17 @@ import torch
 from torch import Tensor
 
 from ...compiler.catalogue import transforms
-from ...compiler.catalogue.transforms import Transform
 from ...compiler.ir.data import DataNode
 from .. import randomness
-from . import mistakes, streams, windows
+from . import decode, image_chains, mistakes, streams, windows
 from .arrays.number import NotBelow
 from .arrays.shapes import each, largest
 from .arrays.text_use import Place, TextUse
 from .draw import Draw, Records
+from .image_chains import Chain, Link, Step, between
 from .nodes import Nodes
 from .streams import Part
+from .table import Images
 from .text_columns import Selected, is_cells
 from .transforms import function
 from .transforms.text import mlm_mask
@@ -34,6 +37,11 @@ from .values import Value, moved, packed
 @dataclass
 class Graph(Nodes):
     """A section's nodes, computed with torch."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._lock, self._threads = Lock(), 0
+        self._pool: ThreadPoolExecutor | None = None
 
     # ---- which nodes -------------------------------------------------------------------------------------------------------
 
@@ -60,6 +68,11 @@ class Graph(Nodes):
                 or any(self.real(i, training) in found for i in node.inputs)
             ):
                 found.add(identifier)
+                if transforms.of(node.op).branches:
+                    inputs = {i: [self.real(each, training) for each in self.nodes[i].inputs] for i in order}
+                    found.update(
+                        i for end in inputs[identifier][1:] for i in between(inputs, inputs[identifier][0], end)
+                    )
         return found
 
     def windows(self) -> list[DataNode]:
@@ -80,14 +93,67 @@ class Graph(Nodes):
     ) -> dict[int, Value]:
         """The values of `targets` for the records at these positions of a split. `known` values are not computed again."""
         values: dict[int, Value] = dict(known or {})
-        known_ids = set(values)
-        for identifier in self._missing(targets, training, known_ids):
+        order = self._missing(targets, training, set(values))
+        wanted = {self.real(target, training) for target in targets}
+        plan = image_chains.plan(self, order, wanted, training, self._decodes)
+        for identifier in order:
+            if identifier in plan.inside:
+                continue
             node = self.nodes[identifier]
+            if identifier in plan.chains:
+                records = part.records[positions]
+                values[identifier] = self._images(plan.chains[identifier], values, records, training, draw)
+                continue
             inputs = [values[self.real(i, training)] for i in self.read_by(identifier)]
             values[identifier] = self._node(
                 node, inputs, part, positions, training, draw, device or torch.device("cpu")
             )
         return {target: values[self.real(target, training)] for target in targets}
+
+    def _decodes(self, identifier: int) -> bool:
+        """Whether a node is a source whose images can be decoded one by one on their way through a chain."""
+        node = self.nodes[identifier]
+        column = self.table.columns.get(node.args["field"]) if node.op == "source" else None
+        return isinstance(column, Images) and not column.gray
+
+    def _images(
+        self, chain: Chain, values: Mapping[int, Value], records: Records, training: bool, draw: Draw | None
+    ) -> Value:
+        steps = [self._step(link, training, draw) for link in chain.links]
+        if chain.start not in values:
+            return image_chains.run(steps, self._decoder(self.nodes[chain.start], records), len(records), self.pool())
+        value = self.as_numbers(self.nodes[chain.start], values[chain.start], records)
+        if isinstance(value, dict):  # the members of a record share what is drawn
+            return {name: self._through(steps, member, len(records)) for name, member in value.items()}
+        return self._through(steps, value, len(records))
+
+    def _through(self, steps: Sequence[Step], value: Value, count: int) -> Value:
+        if isinstance(value, Tensor) and value.device.type != "cpu":
+            return image_chains.chain(steps, value, np.arange(count))
+        return image_chains.run(steps, value, count, self.pool())
+
+    def _step(self, link: Link, training: bool, draw: Draw | None) -> Step:
+        u = self._uniform(link.node, draw) if training else None
+        drawn = u.numpy() if u is not None and u.device.type == "cpu" else u
+        branches = tuple(tuple(self._step(inner, training, draw) for inner in branch) for branch in link.branches)
+        return Step(link.node.op, {**link.node.args, **self.fitted.get(link.node.id, {})}, drawn, branches)
+
+    def _decoder(self, node: DataNode, records: Records) -> image_chains.Decode:
+        column = self.table.columns[node.args["field"]]
+        assert isinstance(column, Images)
+        decode.load_formats(node.span)
+        return lambda at: decode.picture(column.paths[int(records[at])], node.span)
+
+    def pool(self) -> ThreadPoolExecutor | None:
+        """The threads that prepare images; None where the calling thread does."""
+        count = decode.threads(self.workers)
+        with self._lock:
+            if count != self._threads:
+                if self._pool is not None:
+                    self._pool.shutdown(wait=False)
+                self._pool = ThreadPoolExecutor(count, "images") if count > 1 else None
+                self._threads = count
+            return self._pool
 
     def _missing(self, targets: list[int], training: bool, known: set[int]) -> list[int]:
         found: set[int] = set()
@@ -149,8 +215,6 @@ class Graph(Nodes):
         learned = self.fitted.get(node.id, {})
         args = {**node.args, **learned}
         match transform.taken(node.args):
-            case "image":
-                return self._image(transform, value, args, u)
             case "texts" | "words":
                 texts = self.texts(value) if transform.takes != "words" else value
                 return apply(texts, TextUse(node, learned, place, self.path_of, self.columns_of(node), self.rule(node)))
@@ -165,23 +229,6 @@ class Graph(Nodes):
                     raise mistakes.not_below(
                         node.span, self.place(node, int(records[wrong.at])), wrong.number, wrong.n
                     ) from None
-
-    def _image(self, transform: type[Transform], value: Value, args: Mapping[str, Any], u: Tensor | None) -> Value:
-        if u is None:
-            none = torch.zeros(0)
-            names = (transform.evaluation or ()) if transform.random else (transform.name,)
-            for name in names:
-                apply = function(name)
-                assert apply is not None
-                given = (args, none) if transforms.of(name).takes == "image" else (args,)
-                value = each(value, lambda x, apply=apply, given=given: apply(x, *given), packed)
-            return value
-        apply = function(transform.name)
-        assert apply is not None
-        if isinstance(value, Tensor):
-            return apply(value, args, u)
-        assert isinstance(value, list)
-        return packed([apply(item[None], args, u[i : i + 1])[0] for i, item in enumerate(value)])
 
     def _mlm(self, node: DataNode, value: Value, keys: Tensor | None, records: Records) -> Value:
         items = list(value) if isinstance(value, Tensor) else value

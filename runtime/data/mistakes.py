@@ -293,6 +293,23 @@ def unknown_category(
     )
 
 
+def unknown_label(span: Span, place: str, name: str, known: Sequence[str], fitted: bool) -> Failed:
+    near = nearest(name, known)
+    return _fail(
+        "E0205",
+        f'{place}: "{name}" is not one of the labels of `multi_hot`',
+        span,
+        notes=(
+            f"{'the train split has' if fitted else 'the labels are'} {', '.join(known[:8])}{', ...' if len(known) > 8 else ''}",
+        ),
+        helps=(
+            f'did you mean "{near}"? fix the cell'
+            if near
+            else "name all labels in `multi_hot`, or leave the record out",
+        ),
+    )
+
+
 def unknown_field(span: Span, source: str, name: str, known: Sequence[str]) -> Failed:
     near = nearest(name, known)
     return _fail(
@@ -413,6 +430,16 @@ def infinite(span: Span, place: str, column: str, cell: str) -> Failed:
         f'{place}, column `{column}`: "{cell}" is not a finite number',
         span,
         helps=("fix the cell, or leave it empty and add `-> impute(..)`",),
+    )
+
+
+def no_image_file(span: Span, place: str, column: str, path: Path) -> Failed:
+    return _fail(
+        "E0412",
+        f"{place}, column `{column}`: there is no file `{path}`",
+        span,
+        "not found",
+        helps=("file names are relative to the folder of the table; correct the name, or remove the record",),
     )
 
 

@@ -81,7 +81,10 @@ def _of_images(pipeline: Pipeline, files: Sequence[Path]) -> Table:
 def _image_field(pipeline: Pipeline) -> str:
     """The first field of the source that holds images and is read."""
     read = {name for each in pipeline.fields for name in pipeline.columns(each)}
-    fields = SOURCES[pipeline.section.source.name].fields(pipeline.section.source.args) or {}
+    source, args = SOURCES[pipeline.section.source.name], pipeline.section.source.args
+    fields = source.fields(args) or (
+        {name: source.any_field(name, args) for name in sorted(read)} if source.images else {}
+    )
     found = [name for name, type in fields.items() if type.dtype == "u8"]
     if fields and not found:
         raise BadInput(
@@ -104,7 +107,8 @@ def _of_file(pipeline: Pipeline, file: Path) -> Iterator[Table]:
     if is_pipe(file):
         yield _read("csv", file, source)
         return
-    kind = next((name for name, source in SOURCES.items() if suffix in source.suffixes), None)
+    kinds = [name for name, source in SOURCES.items() if suffix in source.suffixes]
+    kind = source.name if source.name in kinds else next(iter(kinds), None)
     if suffix in bare.SUFFIXES:
         columns = bare.read(pipeline, file)
         count = len(next(iter(columns.values())))

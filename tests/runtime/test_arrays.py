@@ -27,7 +27,12 @@ NUMBERS: dict[str, list[dict[str, Any]]] = {
     "impute": [{"fill": [0.1, 0.2, 0.3]}],
 }
 IMAGES: dict[str, list[dict[str, Any]]] = {
-    "resize": [{"n": 16}, {"n": 50}, {"n": 23}],
+    "resize": [{"n": 16}, {"n": 50}, {"n": 23}, {"n": 30, "width": 11}],
+    "letterbox": [{"n": 30, "width": None, "fill": 114.0}, {"n": 20, "width": 60, "fill": 0.0}],
+    "grayscale": [{"channels": 1}, {"channels": 3}],
+    "gamma": [{"gamma": 2.2}, {"gamma": 0.5}],
+    "solarize": [{"threshold": 0.5}, {"threshold": 0.3}],
+    "posterize": [{"bits": 3}, {"bits": 8}],
     "center_crop": [{"n": 20}, {"n": 40}],
     "blur": [{"kernel": 5}, {"kernel": 1}],
     "normalize": [{"mean": "imagenet", "std": None}, {"mean": 0.3, "std": 0.7}, {"mean": (0.1, 0.2, 0.3), "std": (0.4, 0.5, 0.6)}],
@@ -54,7 +59,11 @@ def test_images(name: str) -> None:
     function, with_torch = arrays.function(name), transforms.function(name)
     assert function is not None and with_torch is not None
     for args in IMAGES[name]:
-        masks = [BYTES[:, 0], BYTES[:, 0].astype(np.int64)] if name != "normalize" else []
+        masks = (
+            [BYTES[:, 0], BYTES[:, 0].astype(np.int64)]
+            if TRANSFORMS.module_of(name) == "image" and name != "normalize"
+            else []
+        )
         for x in (BYTES, BYTES.astype(np.float32) / 7, BYTES.transpose(0, 1, 3, 2), *masks):
             same(function(x, args), with_torch(torch.from_numpy(np.ascontiguousarray(x)), args, torch.zeros(0)))
 

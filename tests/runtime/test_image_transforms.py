@@ -14,20 +14,26 @@ from PIL import Image
 from torch import Tensor
 
 from dlc.compiler.catalogue import TRANSFORMS
+from dlc.runtime.data import transforms
+from dlc.runtime.data.arrays import resampling
+from dlc.runtime.data.transforms import colour
 from dlc.runtime.data.transforms import image as images
 
 N, H, W = 5, 24, 32
 NONE = torch.zeros(0)
 COVERED = {
-    "resize", "center_crop", "random_crop", "random_resized_crop", "hflip", "vflip", "shift", "rotate", "affine", "blur",
-    "gaussian_blur",    "erase", "color_jitter", "rand_augment", "rgb", "normalize",
+    "resize", "letterbox", "center_crop", "random_crop", "random_resized_crop", "hflip", "vflip", "shift", "rotate", "affine",
+    "perspective", "elastic", "blur", "gaussian_blur", "erase", "color_jitter", "hue", "grayscale", "gamma", "random_gamma",
+    "solarize", "posterize", "rand_augment", "rgb", "normalize",
 }  # fmt: skip
 #: Draws from the record's key on the way; tests/runtime/test_transforms.py has it.
 ELSEWHERE = {"noise"}
 
 
 def drawn(name: str, x: Tensor, u: Tensor, **args: Any) -> Tensor:
-    return getattr(images, name)(x, args, u)
+    function = transforms.function(name)
+    assert function is not None
+    return function(x, args, u)
 
 
 def pictures(seed: int = 0, height: int = H, width: int = W) -> Tensor:
@@ -41,7 +47,7 @@ def uniform(count: int) -> Tensor:
 
 
 def test_every_image_transform_is_here() -> None:
-    assert {name for name in TRANSFORMS if TRANSFORMS.module_of(name) == "image"} == COVERED | ELSEWHERE
+    assert {name for name in TRANSFORMS if TRANSFORMS.module_of(name) in ("image", "colour")} == COVERED | ELSEWHERE
 
 
 @pytest.mark.parametrize("n", [12, 40])
@@ -53,7 +59,44 @@ def test_resize_is_pillows(n: int) -> None:
         for one in x
     ]
     assert found.shape == (N, 3, n, n * W // H)
+    # the order of rows and columns in one call of Pillow's differs from version to version
     assert int((found.int() - torch.from_numpy(np.stack(wanted)).permute(0, 3, 1, 2).int()).abs().max()) <= 1
+    assert torch.equal(images.resize(x, {"n": n, "width": 3 * n}, NONE), images._scaled(x, n, 3 * n))
+
+
+@pytest.mark.parametrize("fixed", [True, False])
+def test_bytes_are_resampled_to_the_bit_with_pillow_without_it_and_by_torch(
+    fixed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    r = np.random.default_rng(1)
+    for _ in range(12):
+        (h, w), (high, wide) = r.integers(1, 80, 2).tolist(), r.integers(1, 60, 2).tolist()
+        x = r.integers(0, 256, (2, 3, h, w)).astype(np.uint8)
+        corner, part = r.random((2, 2)) * [w / 2, h / 2], r.uniform(0.1, 1, (2, 2))
+        boxes = np.concatenate([corner, corner + part * ([w, h] - corner)], 1).astype(np.float32)
+        boxes = resampling.whole(2, h, w) if fixed else np.minimum(boxes, np.float32([w, h, w, h]))
+        found = resampling.resampled(x, boxes, high, wide)
+        lying = np.ascontiguousarray(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+        np.testing.assert_array_equal(resampling.resampled(lying, boxes, high, wide), found)
+        by_torch = images.resampled_on_device(torch.from_numpy(x), boxes, high, wide)
+        np.testing.assert_array_equal(by_torch.numpy(), found)
+        with monkeypatch.context() as patch:
+            patch.setattr(resampling, "_pillow", lambda: None)
+            np.testing.assert_array_equal(resampling.resampled(x, boxes, high, wide), found)
+        floats = resampling.resampled(x.astype(np.float32), boxes, high, wide)
+        assert np.abs(floats - found).max() <= 1.01
+        by_torch = images.resampled_on_device(torch.from_numpy(x.astype(np.float32)), boxes, high, wide)
+        np.testing.assert_allclose(by_torch.numpy(), floats, atol=1e-3)
+
+
+def test_letterbox_keeps_the_ratio_and_fills_the_rest() -> None:
+    x = (pictures() * 255).round().to(torch.uint8)  # 24 x 32
+    found = images.letterbox(x, {"n": 20, "width": None, "fill": 114.0}, NONE)
+    assert found.shape == (N, 3, 20, 20)
+    assert (found[:, :, :2] == 114).all() and (found[:, :, 17:] == 114).all()
+    assert torch.equal(found[:, :, 2:17], images._scaled(x, 15, 20))
+    found = images.letterbox(x, {"n": 12, "width": 40, "fill": 0.0}, NONE)
+    assert torch.equal(found[..., 12:28], images._scaled(x, 12, 16)) and not found[..., :12].any()
 
 
 def test_a_mask_keeps_its_classes() -> None:
@@ -97,8 +140,8 @@ def test_a_resized_crop_is_the_resized_slice() -> None:
         torch.testing.assert_close(found[at], x[at, :, down : down + 16, across : across + 16], atol=1e-5, rtol=0)
     whole = torch.tensor([[1.0, 0.5, 0.3, 0.7]]).expand(N, 4)
     found = drawn("random_resized_crop", x, whole, n=20, scale=(0.25, 1.0), ratio=(0.5, 2.0))
-    inner = (slice(None), slice(None), slice(1, -1), slice(1, -1))  # outside there are zeros, not the edge again
-    torch.testing.assert_close(found[inner], F.interpolate(x, (20, 20), mode="bilinear")[inner], atol=1e-5, rtol=0)
+    wanted = F.interpolate(x, (20, 20), mode="bilinear", antialias=True)
+    torch.testing.assert_close(found, wanted, atol=1e-5, rtol=0)
 
 
 def test_rotate_is_kornias() -> None:
@@ -162,14 +205,106 @@ def test_erase_takes_one_rectangle_of_its_share() -> None:
         assert 0.01 < float(mask.float().mean()) < 0.36
 
 
+def test_perspective_keeps_lines_and_moves_corners_inwards() -> None:
+    """On a picture whose colours are its coordinates, the middle is seen where the diagonals of the drawn corners cross."""
+    size = 65
+    lines = (torch.arange(size) + 0.5) * 2 / size - 1
+    x = torch.stack([lines.expand(size, size), lines[:, None].expand(size, size), torch.ones(size, size)])
+    u = uniform(8)
+    found = drawn("perspective", x.expand(N, 3, size, size), u, distortion=0.4)
+    corners = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])
+    for at in range(N):
+        seen = corners * (1 - 0.4 * u[at].reshape(4, 2).numpy())
+        one, other = seen[2] - seen[0], seen[3] - seen[1]
+        along = np.linalg.solve(np.stack((one, -other), 1), seen[1] - seen[0])[0]
+        column, row = ((seen[0] + along * one + 1) / 2 * size).astype(int)
+        assert float(found[at, :2, row, column].abs().max()) < 0.06
+        inside = seen.mean(0) + 0.93 * (seen - seen.mean(0))
+        for corner, (across, down) in zip(corners, inside, strict=True):
+            place = found[at, :2, int((down + 1) / 2 * size), int((across + 1) / 2 * size)]
+            assert float((place - torch.from_numpy(corner)).abs().max()) < 0.3
+    still = drawn("perspective", x.expand(N, 3, size, size), u, distortion=0.0)
+    torch.testing.assert_close(still, x.expand(N, 3, size, size), atol=1e-4, rtol=0)
+
+
+def test_elastic_moves_each_place_smoothly_by_about_its_deviation() -> None:
+    size = 64
+    lines = torch.arange(size).float()
+    x = torch.stack([lines.expand(size, size), lines[:, None].expand(size, size), torch.ones(size, size)]).expand(
+        N, 3, size, size
+    )
+    keys = torch.arange(1, N + 1) * 7919
+    found = drawn("elastic", x, keys, std=2.0, grid=3)
+    inside = found[:, 2, 12:-12, 12:-12] > 0.999
+    moves = (found - x)[:, :2, 12:-12, 12:-12]
+    assert bool(inside.all()) and 0.7 < float(moves.std()) < 3
+    assert float((moves[..., 1:] - moves[..., :-1]).abs().max()) < 0.7, "neighbours move alike"
+    torch.testing.assert_close(drawn("elastic", x, keys, std=0.0, grid=3), x, atol=1e-3, rtol=0)
+
+
 def test_colours_are_kornias() -> None:
-    x, u = pictures(), uniform(3)
-    factors = 0.6 + u * 0.8
+    """Where nothing is cut at 0 or 1 on the way: kornia cuts after each, ours at the end."""
+    x, u = pictures() * 0.5 + 0.25, uniform(4)
+    factors = 0.8 + u * 0.4
     wanted = kornia.enhance.adjust_brightness_accumulative(x, factors[:, 0])
     wanted = kornia.enhance.adjust_contrast_with_mean_subtraction(wanted, factors[:, 1])
     wanted = kornia.enhance.adjust_saturation_with_gray_subtraction(wanted, factors[:, 2])
-    found = drawn("color_jitter", x, u, brightness=0.4, contrast=0.4, saturation=0.4)
+    args = {"brightness": 0.2, "contrast": 0.2, "saturation": 0.2, "hue": 0.0}
+    found = drawn("color_jitter", x, u, **args)
     torch.testing.assert_close(found, wanted, atol=2e-3, rtol=0)
+    torch.testing.assert_close(colour.jittered(x, args, u), found, atol=1e-6, rtol=0)
+    of_bytes = (x * 255).round().to(torch.uint8)
+    found = drawn("color_jitter", of_bytes, u, **args)
+    torch.testing.assert_close(found, wanted, atol=6e-3, rtol=0)
+    torch.testing.assert_close(colour.jittered(of_bytes, args, u), found, atol=1e-6, rtol=0)
+    assert float(drawn("color_jitter", x, u, **{**args, "brightness": 3.0}).max()) == 1
+
+
+def test_hue_turns_colours_and_keeps_gray_and_luminance() -> None:
+    x = pictures() * 0.3 + 0.35
+    weights = torch.tensor([0.299, 0.587, 0.114])[:, None, None]
+    found = drawn("hue", x, uniform(1), hue=0.5)
+    torch.testing.assert_close((found * weights).sum(1), (x * weights).sum(1), atol=1e-3, rtol=0)
+    assert float((found - x).abs().max()) > 0.02
+    gray = torch.full((N, 3, 2, 2), 0.4)
+    torch.testing.assert_close(drawn("hue", gray, uniform(1), hue=0.5), gray, atol=1e-5, rtol=0)
+    torch.testing.assert_close(drawn("hue", x, torch.full((N, 1), 0.5), hue=0.5), x, atol=1e-5, rtol=0)
+    jitter = {"brightness": 0.0, "contrast": 0.0, "saturation": 0.0, "hue": 0.3}
+    u = uniform(1)
+    assert torch.equal(
+        drawn("color_jitter", x, torch.cat((torch.rand(N, 3), u), 1), **jitter), drawn("hue", x, u, hue=0.3)
+    )
+    redder = torch.tensor([0.5, 0.3, 0.3]).reshape(1, 3, 1, 1)
+    turned = drawn("hue", redder, torch.full((1, 1), 5 / 6), hue=0.5).flatten()  # by a third of the circle
+    assert float(turned.max() - turned[0]) > 0.1, "no longer red"
+
+
+def test_grayscale_is_pillows() -> None:
+    x = (pictures() * 255).round().to(torch.uint8)
+    wanted = [np.asarray(Image.fromarray(one.permute(1, 2, 0).numpy()).convert("L")) for one in x]
+    found = drawn("grayscale", x, NONE, channels=3)
+    for channel in range(3):
+        np.testing.assert_array_equal(found[:, channel].numpy(), np.stack(wanted))
+    assert drawn("grayscale", x, NONE, channels=1).shape == (N, 1, H, W)
+    torch.testing.assert_close(drawn("grayscale", x / 255, NONE, channels=1), kornia.color.rgb_to_grayscale(x / 255))
+
+
+def test_gamma_solarize_and_posterize_are_kornias() -> None:
+    x = pictures()
+    of_bytes = (x * 255).round().to(torch.uint8)
+    wanted = kornia.enhance.adjust_gamma(x, 2.2)
+    torch.testing.assert_close(drawn("gamma", x, NONE, gamma=2.2), wanted, atol=1e-6, rtol=0)
+    assert int((drawn("gamma", of_bytes, NONE, gamma=2.2).int() - (wanted * 255).round().int()).abs().max()) <= 2
+    u = uniform(1)
+    powers = 0.5 * 4 ** u[:, 0]
+    found = drawn("random_gamma", x, u, gamma=(0.5, 2.0))
+    torch.testing.assert_close(found, kornia.enhance.adjust_gamma(x, powers), atol=1e-6, rtol=0)
+    solarized = drawn("solarize", x, NONE, threshold=0.4)
+    torch.testing.assert_close(solarized, torch.where(x >= 0.4, 1 - x, x))
+    found = drawn("solarize", of_bytes, NONE, threshold=0.4)
+    assert torch.equal(found, torch.where(of_bytes >= 102, 255 - of_bytes, of_bytes))
+    assert torch.equal(drawn("posterize", of_bytes, NONE, bits=3), of_bytes & 0b11100000)
+    torch.testing.assert_close(drawn("posterize", of_bytes / 255, NONE, bits=3), (of_bytes & 0b11100000) / 255)
 
 
 def test_normalize_and_rgb() -> None:

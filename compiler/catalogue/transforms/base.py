@@ -44,6 +44,8 @@ class Transform(Entry):
     evaluation: ClassVar[tuple[str, ...] | None] = None
     #: How many uniform numbers a random one draws for a record; 0 where that depends on the record's size.
     drawn: ClassVar[int] = 0
+    #: Chains of transforms are among its arguments: one of them, or none, is applied to a record.
+    branches: ClassVar[bool] = False
     #: Applies to each member of a record with one draw.
     members: ClassVar[bool] = True
     #: Reads the members of a record together.
@@ -121,6 +123,14 @@ def as_tensor(item: ItemType, what: str = "numbers") -> ItemType:
         return ItemType(kind="tensor", shape=item.shape)
     if item.kind != "tensor":
         raise Unsuited(what)
+    return item
+
+
+def as_image(item: ItemType, *, masks: bool) -> ItemType:
+    """The item as an image `[channels, height, width]` (with `masks` also `[height, width]`); raises Unsuited."""
+    item = as_tensor(item, "an image")
+    if item.shape is not None and len(item.shape) not in ((2, 3) if masks else (3,)):
+        raise Unsuited("an image [channels, height, width]")
     return item
 
 

@@ -7,8 +7,8 @@ from typing import Any, ClassVar, Literal
 
 from ...ir.data import ItemType
 from ...sizes.dims import Size
-from ..arguments import Channels, Count, Factors, Natural, NotNegative, Odd, Range, Share
-from .base import Transform, Undo, Unsuited, as_float, as_tensor, with_shape
+from ..arguments import Channels, Count, Factors, Least2, Natural, NotNegative, Odd, Range, Share
+from .base import Transform, Undo, Unsuited, as_float, as_image, as_tensor, with_shape
 
 
 class _Image(Transform):
@@ -23,9 +23,7 @@ class _Image(Transform):
 
     @classmethod
     def infer(cls, item: ItemType, args: dict[str, Any]) -> ItemType:
-        item = as_tensor(item, "an image")
-        if item.shape is not None and len(item.shape) not in ((2, 3) if cls.masks else (3,)):
-            raise Unsuited("an image [channels, height, width]")
+        item = as_image(item, masks=cls.masks)
         if item.shape is not None:
             item = with_shape(item, (*item.shape[:-2], *cls.size(item.shape[-2:], args)))
         return as_float(item) if cls.to_float else item
@@ -46,16 +44,39 @@ class _Cropped(_Image):
 
 
 class Resize(_Image):
-    """Scales the image so that its short side is `n`."""
+    """Scales the image so that its short side is `n`; `resize(n, width)` gives it the height `n` and this width, whatever its
+    ratio. Bytes are resampled linearly as Pillow does, to the bit."""
 
     n: Count
+    width: Count | None = None
 
     example = "image: f32[3, 64, 64] = source.image -> resize(72) -> center_crop(64) -> scale(1)"
 
     @classmethod
     def size(cls, size: tuple[Size | None, ...], args: dict[str, Any]) -> tuple[Size | None, ...]:
         height, width = size
+        if args["width"] is not None:
+            return args["n"], args["width"]
         return (args["n"], args["n"]) if height is not None and height == width else (None, None)
+
+
+class Letterbox(_Image):
+    """Scales the image into a square of side `n` (or `n` high and `width` wide) with its ratio kept, and fills the rest with
+    `fill`, half of it on each side."""
+
+    n: Count
+    width: Count | None = None
+    fill: NotNegative = 0.0
+
+    example = "image: f32[3, 64, 64] = source.image -> letterbox(64, fill = 114) -> scale(1 / 255)"
+
+    @classmethod
+    def size(cls, size: tuple[Size | None, ...], args: dict[str, Any]) -> tuple[Size | None, ...]:
+        return args["n"], args["n"] if args["width"] is None else args["width"]
+
+    @classmethod
+    def check(cls, args: dict[str, Any]) -> str | None:
+        return None if args["fill"] <= 255 else "`fill` is the value of a pixel, at most 255"
 
 
 class CenterCrop(_Cropped):
@@ -151,6 +172,33 @@ class Affine(_Image):
     )
 
 
+class Perspective(_Image):
+    """Looks at the image from a random side: each corner moves inwards by up to `distortion` of half the size. Zeros fill what is
+    outside."""
+
+    distortion: Share = 0.5
+
+    random = True
+    drawn = 8
+    evaluation = ()
+    example = (
+        "image: f32[3, 64, 64] = source.image -> center_crop(64) -> if training { apply(0.5, perspective(0.3)) }\n"
+        "  -> scale(1)"
+    )
+
+
+class Elastic(_Image):
+    """Bends the image: the points of a `grid` of so many places each way move at random, with a standard deviation of `std`
+    pixels, and what is between moves smoothly with them (Ronneberger et al., 2015)."""
+
+    std: NotNegative
+    grid: Least2 = 4
+
+    random = True
+    evaluation = ()
+    example = "image: f32[3, 64, 64] = source.image -> center_crop(64) -> if training { elastic(2) } -> scale(1)"
+
+
 class Blur(_Image):
     """Gaussian blur with an odd kernel."""
 
@@ -192,25 +240,6 @@ class Erase(_Image):
     drawn = 5
     evaluation = ()
     example = "image: f32[3, 64, 64] = source.image -> center_crop(64) -> scale(1) -> if training { erase(0.25) }"
-
-
-class ColorJitter(_Image):
-    """Changes brightness, contrast and saturation by up to these fractions."""
-
-    brightness: NotNegative = 0.0
-    contrast: NotNegative = 0.0
-    saturation: NotNegative = 0.0
-
-    random = True
-    masks = False
-    to_float = True
-    drawn = 3
-    evaluation = ("to_float",)
-    in_graph = True
-    example = (
-        "image: f32[3, 64, 64] = source.image -> center_crop(64) -> scale(1)\n"
-        "  -> if training { color_jitter(brightness = 0.4, contrast = 0.4) }"
-    )
 
 
 class RandAugment(_Image):

@@ -188,3 +188,31 @@ class Category(Transform):
         if args["min_count"] > 1 and not args["unknown"]:
             return "names below `min_count` need a number: add `unknown = true`"
         return None
+
+
+class MultiHot(Transform):
+    """Several labels in one cell, with `separator` between them (`sea;sky`), as a vector with a 1 for each: in the order of the
+    list, or of the names of the train split. An empty cell has none. For `bce`, a loss of each label."""
+
+    names: Names = ()
+    separator_: str = " "
+
+    variadic = "names"
+    learns = ("names",)
+    learned = "texts"
+    in_graph = False
+    example_source = 'csv("rows.csv")'
+    takes = "texts"
+    example = 'x: f32[3] = source.tags -> multi_hot("sea", "sky", "wood", separator = ";")'
+
+    @classmethod
+    def infer(cls, item: ItemType, args: dict[str, Any]) -> ItemType:
+        if item.kind not in ("column", "text"):
+            raise Unsuited("texts: a column of a table")
+        return ItemType(kind="tensor", dtype="f32", shape=(len(args["names"]) or None,))
+
+    @classmethod
+    def check(cls, args: dict[str, Any]) -> str | None:
+        if len(set(args["names"])) != len(args["names"]):
+            return "a label is given twice"
+        return None if args["separator"] else "`separator` is empty"

@@ -8,7 +8,8 @@ The other files are named as in `compiler/catalogue/transforms` and hold the fun
 outside training, under the entries' names. `runtime/data/transforms` computes the same with torch on any device: bitwise, where
 that is a matter of IEEE arithmetic (sums, products, comparisons), and elsewhere (logarithms, resampling) by calling these on the CPU.
 
-    takes image, numbers, sequence   function(x, args)       one array, records on the first axis
+    takes image, numbers, sequence   function(x, args)       one array, records on the first axis; of some random ones of
+                                                             images, for training on the CPU, function(x, args, u)
     texts, words                     function(value, use)    a list of strings, or of lists of strings
     tokens                           function(x, args, u, vocabulary)
 """
@@ -16,7 +17,9 @@ that is a matter of IEEE arithmetic (sums, products, comparisons), and elsewhere
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 from ....compiler.catalogue import NOTATIONS, TRANSFORMS
@@ -24,8 +27,19 @@ from ....compiler.catalogue import NOTATIONS, TRANSFORMS
 
 def function(op: str) -> Callable[..., Any] | None:
     """The function of a transform; None for one that is done elsewhere (`pad`). AttributeError for one that is missing."""
+    return getattr(_module(op), op)
+
+
+@cache
+def quick(op: str, prefix: str = "") -> Callable[..., Any] | None:
+    """The function of a transform that takes `u` where that is random; None where only `runtime/data/transforms` has one. With
+    `picture_` that on an image of Pillow's."""
+    return getattr(_module(op), prefix + op, None)
+
+
+def _module(op: str) -> ModuleType:
     family = TRANSFORMS if op in TRANSFORMS else NOTATIONS
-    return getattr(import_module(f".{family.module_of(op)}", __package__), op)
+    return import_module(f".{family.module_of(op)}", __package__)
 
 
 def steps(op: str) -> tuple[str, ...]:

@@ -68,11 +68,12 @@ class _Narrow:
         place = lambda at: self.nodes.place(self.node, int(records[at[0]]), at[1:])
         floating = self.dtype.kind == "f"
         if value.dtype.kind == "f":
-            finite = np.isfinite(value) | (np.isnan(value) if self.holes and floating else False)
-            if (bad := _first(~finite)) is not None:
+            if (bad := self._not_finite(value)) is not None:
                 raise self._no_number(records, bad)
             if not floating and (bad := _first(value != np.round(value))) is not None:
                 raise mistakes.not_whole(self.field.span, self.field.name, place(bad), float(value[bad]))
+        if floating and value.dtype == self.dtype and self.field.type.dtype != "bf16":
+            return value
         with np.errstate(all="ignore"):
             found = value.astype(self.dtype)
         bad = _first(self._infinite(found) if floating else ~_fits(value, self.dtype))
@@ -80,6 +81,14 @@ class _Narrow:
             text, dtype = f"{value[bad].item():g}", self.field.type.dtype
             raise mistakes.out_of_range(self.field.span, self.field.name, place(bad), text, dtype)
         return found
+
+    def _not_finite(self, value: Array) -> tuple[int, ...] | None:
+        """The indices of the first number that is not finite; a hole may be there where it is filled."""
+        with np.errstate(all="ignore"):
+            if np.isfinite(value.sum()):  # then each is: one pass over images, and nothing made
+                return None
+        holes = np.isnan(value) if self.holes and self.dtype.kind == "f" else False
+        return _first(~(np.isfinite(value) | holes))
 
     def _infinite(self, found: Array) -> Array:
         return np.abs(found) >= BF16_ENDS if self.field.type.dtype == "bf16" else np.isinf(found)

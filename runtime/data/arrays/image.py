@@ -1,11 +1,13 @@
-"""Image transforms that mean something outside training, on batches `[n, channels, height, width]` (masks `[n, height, width]`).
+"""Image transforms on batches `[n, channels, height, width]` (masks `[n, height, width]`): those that mean something outside
+training, and random ones for the CPU, with their numbers `u` of [n, drawn].
 
 Sums are made in one order, so that a result is the same wherever and in whatever batch it is computed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import Any, TypeAlias
 
@@ -14,86 +16,148 @@ from numpy.typing import NDArray
 
 from ....compiler.catalogue.transforms.image import IMAGENET_MEAN, IMAGENET_STD
 from .notation import as_float
+from .resampling import like, picture_resampled, resampled, whole
 
 Args: TypeAlias = Mapping[str, Any]
 Array: TypeAlias = "NDArray[Any]"
 
 
-def _is_mask(x: Array) -> bool:
+def is_mask(x: Array) -> bool:
     return x.ndim == 3
-
-
-def like(result: Array, x: Array) -> Array:
-    """The result in the dtype of `x`, rounded where that has whole numbers."""
-    if x.dtype.kind != "f":
-        result = np.rint(result)
-        if x.dtype == np.uint8:
-            result = result.clip(0, 255)
-    return result.astype(x.dtype)
 
 
 # ---- sizes ------------------------------------------------------------------------------------------------------------------
 
 
 def scaled(x: Array, height: int, width: int) -> Array:
-    """At another size: masks by the nearest pixel, images linearly, each pixel of a smaller one the mean of those it covers."""
+    """Whole images at another size."""
     if x.shape[-2:] == (height, width):
         return x
-    if _is_mask(x):
-        return x[:, _nearest(x.shape[1], height)[:, None], _nearest(x.shape[2], width)]
-    return like(_along(_along(x, -2, height), -1, width), x)
-
-
-def _nearest(size: int, wanted: int) -> Array:
-    return np.minimum(np.floor((np.arange(wanted) + 0.5) * (size / wanted)).astype(np.int64), size - 1)
-
-
-def _along(x: Array, axis: int, wanted: int) -> Array:
-    """One axis at another size, in f32."""
-    size = x.shape[axis]
-    if size == wanted:
-        return x.astype(np.float32)
-    found: Array | None = None
-    for places, weights in zip(*_taps(size, wanted), strict=True):
-        part = x.take(places, axis).astype(np.float32)
-        part *= weights[:, None] if axis == -2 else weights
-        if found is None:
-            found = part
-        else:
-            found += part
-    assert found is not None
-    return found
-
-
-def _taps(size: int, wanted: int) -> tuple[Array, Array]:
-    """For each pixel of an axis the pixels that it is made from, and their weights: both [taps, wanted]. Their weights fall from
-    its middle linearly to 0, at the distance of a pixel of the coarser of both grids."""
-    step = size / wanted
-    reach = max(step, 1.0)
-    middle = (np.arange(wanted) + 0.5) * step
-    first = np.maximum(np.floor(middle - reach + 0.5), 0)
-    last = np.minimum(np.floor(middle + reach + 0.5), size)
-    places = first + np.arange(int((last - first).max()))[:, None]
-    weights = np.maximum(1 - np.abs((places - middle + 0.5) / reach), 0) * (places < last)
-    weights = (weights / weights.sum(0)).astype(np.float32)
-    return np.minimum(places, size - 1).astype(np.int64), weights
+    return resampled(x, whole(len(x), *x.shape[-2:]), height, width)
 
 
 def resize(x: Array, args: Args) -> Array:
-    n, (height, width) = args["n"], x.shape[-2:]
-    if height <= width:
-        return scaled(x, n, int(n * width / height))
-    return scaled(x, int(n * height / width), n)
+    return scaled(x, *resized(x.shape[-2:], args))
+
+
+def picture_resize(picture: Any, args: Args) -> Array:
+    height, width = resized((picture.height, picture.width), args)
+    return of_picture(picture_resampled(picture, whole(1, picture.height, picture.width)[0], height, width))
+
+
+def of_picture(picture: Any) -> Array:
+    """An image of Pillow's as a batch of one."""
+    return np.asarray(picture).transpose(2, 0, 1)[None]
+
+
+def resized(size: Sequence[int], args: Args) -> tuple[int, int]:
+    """The height and width that `resize` gives."""
+    height, width = size
+    n = args["n"]
+    if args.get("width") is not None:
+        return n, args["width"]
+    return (n, int(n * width / height)) if height <= width else (int(n * height / width), n)
+
+
+def letterbox(x: Array, args: Args) -> Array:
+    (high, wide), (down, across) = letterboxed(x.shape[-2:], args)
+    x = scaled(x, high, wide)
+    top, left = (down - high) // 2, (across - wide) // 2
+    found = np.full((*x.shape[:-2], down, across), args["fill"], x.dtype)
+    found[..., top : top + high, left : left + wide] = x
+    return found
+
+
+def letterboxed(size: Sequence[int], args: Args) -> tuple[tuple[int, int], tuple[int, int]]:
+    """The size of the image in its frame, and that of the frame."""
+    height, width = size
+    down, across = args["n"], args["n"] if args["width"] is None else args["width"]
+    if height * across <= width * down:  # it is as wide as the frame
+        return (max(1, round(height * across / width)), across), (down, across)
+    return (down, max(1, round(width * down / height))), (down, across)
+
+
+def padded(x: Array, n: int) -> Array:
+    """With zeros around, where it is smaller than n x n."""
+    down, across = max(0, n - x.shape[-2]), max(0, n - x.shape[-1])
+    if not down and not across:
+        return x
+    around = (down // 2, down - down // 2), (across // 2, across - across // 2)
+    return np.pad(x, (*((0, 0),) * (x.ndim - 2), *around))
 
 
 def center_crop(x: Array, args: Args) -> Array:
     n = args["n"]
-    down, across = max(0, n - x.shape[-2]), max(0, n - x.shape[-1])
-    if down or across:
-        around = (down // 2, down - down // 2), (across // 2, across - across // 2)
-        x = np.pad(x, (*((0, 0),) * (x.ndim - 2), *around))
+    x = padded(x, n)
     top, left = round((x.shape[-2] - n) / 2), round((x.shape[-1] - n) / 2)
     return x[..., top : top + n, left : left + n]
+
+
+# ---- drawn ------------------------------------------------------------------------------------------------------------------
+
+
+def place(u: Array, room: int) -> Array:
+    """A whole number from 0 to `room`."""
+    return np.minimum(np.floor(u * np.float32(room + 1)), room).astype(np.int64)
+
+
+def random_crop(x: Array, args: Args, u: Array) -> Array:
+    n = args["n"]
+    x = padded(x, n)
+    return parts(x, place(u[:, 0], x.shape[-2] - n), place(u[:, 1], x.shape[-1] - n), n, n)
+
+
+def shift(x: Array, args: Args, u: Array) -> Array:
+    n = args["n"]
+    around = np.pad(x, (*((0, 0),) * (x.ndim - 2), (n, n), (n, n)))
+    return parts(around, place(u[:, 0], 2 * n), place(u[:, 1], 2 * n), *x.shape[-2:])
+
+
+def parts(x: Array, top: Array, left: Array, n: int, m: int) -> Array:
+    """The n x m part of each image that begins at its own `top` and `left`."""
+    if len(x) == 1:
+        return x[..., top[0] : top[0] + n, left[0] : left[0] + m]
+    index, rows, columns = np.arange(len(x)), top[:, None] + np.arange(n), left[:, None] + np.arange(m)
+    if is_mask(x):
+        return x[index[:, None, None], rows[:, :, None], columns[:, None, :]]
+    channels = np.arange(x.shape[1])[None, :, None, None]
+    return x[index[:, None, None, None], channels, rows[:, None, :, None], columns[:, None, None, :]]
+
+
+def random_resized_crop(x: Array, args: Args, u: Array) -> Array:
+    return resampled(x, crops(x.shape[-2:], args, u), args["n"], args["n"])
+
+
+def picture_random_resized_crop(picture: Any, args: Args, u: Array) -> Array:
+    (box,) = crops((picture.height, picture.width), args, u)
+    return of_picture(picture_resampled(picture, box, args["n"], args["n"]))
+
+
+def crops(size: Sequence[int], args: Args, u: Array) -> Array:
+    """The boxes (left, top, right, bottom) that `random_resized_crop` draws: f32 [n, 4]."""
+    height, width = size
+    (low, high), (narrow, wide) = args["scale"], args["ratio"]
+    u = u.astype(np.float64)
+    area = height * width * (low + u[:, 0] * (high - low))
+    ratio = np.exp(math.log(narrow) + u[:, 1] * (math.log(wide) - math.log(narrow)))
+    across, down = np.minimum(np.sqrt(area * ratio), width), np.minimum(np.sqrt(area / ratio), height)
+    left, top = u[:, 3] * (width - across), u[:, 2] * (height - down)
+    found = np.stack((left, top, left + across, top + down), 1).astype(np.float32)
+    return np.minimum(found, np.array([width, height, width, height], np.float32))
+
+
+def hflip(x: Array, args: Args, u: Array) -> Array:
+    return _flipped(x, x[..., ::-1], u[:, 0] < np.float32(args["p"]))
+
+
+def vflip(x: Array, args: Args, u: Array) -> Array:
+    return _flipped(x, x[..., ::-1, :], u[:, 0] < np.float32(args["p"]))
+
+
+def _flipped(x: Array, other: Array, chosen: Array) -> Array:
+    if len(x) == 1:  # a view: the next transform reads it once
+        return other if chosen[0] else x
+    return np.where(chosen.reshape(-1, *(1,) * (x.ndim - 1)), other, x)
 
 
 # ---- pixels -----------------------------------------------------------------------------------------------------------------
@@ -113,13 +177,15 @@ def blur(x: Array, args: Args) -> Array:
 
 
 def rgb(x: Array, args: Args) -> Array:
-    return np.broadcast_to(x, (len(x), 3, *x.shape[2:]))
+    return x if x.shape[1] == 3 else np.broadcast_to(x, (len(x), 3, *x.shape[2:]))
 
 
 def normalize(x: Array, args: Args) -> Array:
     mean, std = (IMAGENET_MEAN, IMAGENET_STD) if args["mean"] == "imagenet" else (args["mean"], args["std"])
     x = as_float(x)
-    return (x - _by_channel(mean, x)) / _by_channel(std, x)
+    x = x - _by_channel(mean, x)
+    x /= _by_channel(std, x)
+    return x
 
 
 def _by_channel(values: float | tuple[float, ...], x: Array) -> Array:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import mistakes
+from ..cells import Rule
 from ..text_columns import distinct
 from .text_use import TextUse
 
@@ -85,3 +86,24 @@ def category(texts: Sequence[str], use: TextUse) -> Array:
         fitted = not use.args["names"]
         raise mistakes.unknown_category(use.node.span, use.place(at), use.columns, texts[at], names, fitted)
     return found
+
+
+def labels(text: str, separator: str, rule: Rule) -> list[str]:
+    """The labels in a cell."""
+    if rule.is_missing(text.strip()):
+        return []
+    return [label.strip() for label in text.split(separator) if label.strip()]
+
+
+def multi_hot(texts: Sequence[str], use: TextUse) -> Array:
+    names, separator = use.fitted["names"], use.args["separator"]
+    place = {name: number for number, name in enumerate(names)}
+    codes, cells = distinct(texts)
+    rows = np.zeros((len(cells), len(names)), np.float32)
+    for row, cell in zip(rows, cells, strict=True):
+        for label in labels(cell, separator, use.rule):
+            if label not in place:
+                at = list(texts).index(cell)
+                raise mistakes.unknown_label(use.node.span, use.place(at), label, names, not use.args["names"])
+            row[place[label]] = 1
+    return rows[codes]

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from ....compiler.messages.source import Span
 from .. import cells, mistakes
-from ..table import Column, Images, Numbers
+from ..table import Cells, Column, Images, Numbers
+from . import csv_files
 from .split_files import Part, Resolve, read_bytes
 
 IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"))
@@ -44,6 +45,23 @@ def image_folder(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
     empty = tuple(name for name in images if not images[name])
     labels = Numbers(np.array([label for _, label in files], np.int64), classes, empty)
     return {"image": Images(paths), "label": labels}, len(files), lambda record: str(paths[record]), paths
+
+
+def image_table(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
+    path, name = resolve(args["path"]), args["file"]
+    columns, count, place, paths = csv_files.read(path, span, args)
+    column = columns.get(name)
+    if not isinstance(column, Cells):
+        raise mistakes.unknown_field(span, f"`{path}`", name, list(columns))
+    files: list[Path] = []
+    for record, cell in enumerate(column):
+        if column.rule.is_missing(cell.strip()):
+            raise mistakes.missing_value(span, place(record), name)
+        file = path.parent / cell.strip()
+        if not file.is_file():
+            raise mistakes.no_image_file(span, place(record), name, file)
+        files.append(file)
+    return {**columns, name: Images(files)}, count, place, [*paths, *files]
 
 
 def image_pairs(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:

@@ -10,16 +10,22 @@ import math
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
 from ....compiler.catalogue.transforms.image import IMAGENET_MEAN, IMAGENET_STD
 from ... import randomness
 from ..arrays import image as arrays
+from ..arrays import resampling
+from ..arrays.colour import LUMINANCE
+from ..arrays.resampling import BITS, nearest, rows_read, taps, whole, whole_weights
 from ..values import as_float, on_the_cpu
 
 Args: TypeAlias = Mapping[str, Any]
+Array: TypeAlias = "NDArray[Any]"
 
 
 def _is_mask(x: Tensor) -> bool:
@@ -41,21 +47,75 @@ def _like(result: Tensor, x: Tensor) -> Tensor:
 
 
 def _scaled(x: Tensor, height: int, width: int) -> Tensor:
-    if x.device.type == "cpu":
-        return on_the_cpu(arrays.scaled, x, height, width)
     if x.shape[-2:] == (height, width):
         return x
-    image = _with_channels(x).to(torch.float32)
+    return _resampled(x, whole(len(x), *x.shape[-2:]), height, width)
+
+
+def _resampled(x: Tensor, boxes: Array, height: int, width: int) -> Tensor:
+    """A box (left, top, right, bottom) of each image at one size: on the CPU by `arrays.resampling`, elsewhere in its arithmetic."""
+    if x.device.type == "cpu":
+        return on_the_cpu(resampling.resampled, x, boxes, height, width)
+    return resampled_on_device(x, boxes, height, width)
+
+
+def resampled_on_device(x: Tensor, boxes: Array, height: int, width: int) -> Tensor:
+    """Rows first of bytes, as Pillow; columns first of floats."""
     if _is_mask(x):
-        return _like(F.interpolate(image, (height, width), mode="nearest-exact"), x)
-    return _like(F.interpolate(image, (height, width), mode="bilinear", antialias=True), x)
+        rows, columns = (
+            torch.from_numpy(nearest(boxes[:, low], boxes[:, low + 2], wanted).clip(max=size - 1)).to(x.device)
+            for low, wanted, size in ((1, height, x.shape[1]), (0, width, x.shape[2]))
+        )
+        index = torch.arange(len(x), device=x.device)
+        return x[index[:, None, None], rows[:, :, None], columns[:, None, :]]
+    for axis, low, wanted in (
+        ((3, 0, width), (2, 1, height)) if x.dtype == torch.uint8 else ((2, 1, height), (3, 0, width))
+    ):
+        x = _along(x, axis, boxes[:, low], boxes[:, low + 2], wanted)
+    return x
+
+
+def _along(x: Tensor, axis: int, low: Array, high: Array, wanted: int) -> Tensor:
+    each = [_taps(x, axis, one, other, wanted) for one, other in zip(low, high, strict=True)]
+    most = max(len(places) for places, _ in each)
+    places, weights = np.zeros((2, len(each), most, wanted))
+    for i, (at, weight) in enumerate(each):
+        places[i, : len(at)], weights[i, : len(at)] = at, weight
+    whole_numbers = x.dtype == torch.uint8
+    sizes = [len(each), most, 1, 1, 1]
+    sizes[axis + 1] = wanted
+    index = torch.from_numpy(places.astype(np.int64)).to(x.device).reshape(sizes)
+    given = whole_weights(weights) if whole_numbers else weights.astype(np.float32)
+    factors = torch.from_numpy(given).to(x.device).reshape(sizes)
+    shape = list(x.shape)
+    shape[axis] = wanted
+    found = torch.full(shape, 1 << (BITS - 1), dtype=torch.int32, device=x.device) if whole_numbers else None
+    for tap in range(most):
+        part = x.gather(axis, index[:, tap].expand(shape)).to(factors.dtype) * factors[:, tap]
+        found = part if found is None else found + part
+    assert found is not None
+    if whole_numbers:
+        return (found >> BITS).clamp(0, 255).to(torch.uint8)
+    return found.to(x.dtype) if x.is_floating_point() else found.round().to(x.dtype)
+
+
+def _taps(x: Tensor, axis: int, low: Any, high: Any, wanted: int) -> tuple[Array, Array]:
+    if x.dtype != torch.uint8 or axis == 3:
+        return taps(x.shape[axis], low, high, wanted)
+    above, below = rows_read(low, high, wanted, x.shape[2])
+    places, weights = taps(below - above, low - np.float32(above), high - np.float32(above), wanted)
+    return places + above, weights
 
 
 def resize(x: Tensor, args: Args, u: Tensor) -> Tensor:
-    n, (height, width) = args["n"], x.shape[-2:]
-    if height <= width:
-        return _scaled(x, n, int(n * width / height))
-    return _scaled(x, int(n * height / width), n)
+    return _scaled(x, *arrays.resized(x.shape[-2:], args))
+
+
+def letterbox(x: Tensor, args: Args, u: Tensor) -> Tensor:
+    (high, wide), (down, across) = arrays.letterboxed(x.shape[-2:], args)
+    top, left = (down - high) // 2, (across - wide) // 2
+    around = (left, across - wide - left, top, down - high - top)
+    return F.pad(_scaled(x, high, wide), around, value=args["fill"])
 
 
 def _padded(x: Tensor, n: int) -> Tensor:
@@ -101,18 +161,7 @@ def shift(x: Tensor, args: Args, u: Tensor) -> Tensor:
 
 
 def random_resized_crop(x: Tensor, args: Args, u: Tensor) -> Tensor:
-    n, (height, width) = args["n"], x.shape[-2:]
-    (low, high), (narrow, wide) = args["scale"], args["ratio"]
-    area = height * width * (low + u[:, 0] * (high - low))
-    ratio = torch.exp(math.log(narrow) + u[:, 1] * (math.log(wide) - math.log(narrow)))
-    across = (area * ratio).sqrt().clamp(max=width)
-    down = (area / ratio).sqrt().clamp(max=height)
-    top, left = u[:, 2] * (height - down), u[:, 3] * (width - across)
-    steps = (torch.arange(n, device=x.device) + 0.5) / n
-    rows = (top[:, None] + steps * down[:, None]) / height * 2 - 1
-    columns = (left[:, None] + steps * across[:, None]) / width * 2 - 1
-    grid = torch.stack((columns[:, None, :].expand(-1, n, n), rows[:, :, None].expand(-1, n, n)), -1)
-    return _sampled(x, grid)
+    return _resampled(x, arrays.crops(x.shape[-2:], args, u.cpu().numpy()), args["n"], args["n"])
 
 
 def _sampled(x: Tensor, grid: Tensor) -> Tensor:
@@ -165,6 +214,42 @@ def affine(x: Tensor, args: Args, u: Tensor) -> Tensor:
     )
 
 
+def perspective(x: Tensor, args: Args, u: Tensor) -> Tensor:
+    """The corners of a square of -1 .. 1 move inwards; each output pixel comes from where the inverse map leads."""
+    moved = u.reshape(-1, 4, 2).to(torch.float64) * args["distortion"]
+    corners = torch.tensor([[-1.0, -1], [1, -1], [1, 1], [-1, 1]], dtype=torch.float64, device=x.device)
+    seen = corners * (1 - moved)
+    rows: list[Tensor] = []
+    for i in range(4):
+        (a, b), (p, q) = corners[i], (seen[:, i, 0], seen[:, i, 1])
+        none, one = torch.zeros_like(p), torch.ones_like(p)
+        rows.append(torch.stack((p, q, one, none, none, none, -a * p, -a * q), -1))
+        rows.append(torch.stack((none, none, none, p, q, one, -b * p, -b * q), -1))
+    wanted = corners.reshape(1, 8, 1).expand(len(x), 8, 1)
+    solved = torch.linalg.solve(torch.stack(rows, 1), wanted)[:, :, 0]
+    matrix = torch.cat((solved, torch.ones_like(solved[:, :1])), 1).reshape(-1, 3, 3).to(torch.float32)
+    columns, lines = _middles(x)
+    at = [
+        row[:, :1, None] * columns + row[:, 1:2, None] * lines[:, None] + row[:, 2:, None] for row in matrix.unbind(1)
+    ]
+    return _sampled(x, torch.stack((at[0] / at[2], at[1] / at[2]), -1))
+
+
+def elastic(x: Tensor, args: Args, u: Tensor) -> Tensor:
+    grid, (height, width) = args["grid"], x.shape[-2:]
+    moves = randomness.normal(u, 2 * grid * grid).reshape(-1, 2, grid, grid) * args["std"]
+    moves = F.interpolate(moves, (height, width), mode="bicubic", align_corners=True)
+    columns, lines = _middles(x)
+    across, down = columns + moves[:, 0] * (2 / width), lines[:, None] + moves[:, 1] * (2 / height)
+    return _sampled(x, torch.stack((across, down), -1))
+
+
+def _middles(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Where the middles of pixels are from -1 to 1: of columns, of rows."""
+    middles = lambda n: (torch.arange(n, device=x.device, dtype=torch.float32) + 0.5) * (2 / n) - 1
+    return middles(x.shape[-1]), middles(x.shape[-2])
+
+
 def blur(x: Tensor, args: Args, u: Tensor) -> Tensor:
     if x.device.type == "cpu":
         return on_the_cpu(arrays.blur, x, args)
@@ -214,27 +299,12 @@ def erase(x: Tensor, args: Args, u: Tensor) -> Tensor:
 def _gray(x: Tensor) -> Tensor:
     if x.shape[1] != 3:
         return x.mean(1, keepdim=True)
-    return (x * x.new_tensor((0.299, 0.587, 0.114)).reshape(3, 1, 1)).sum(1, keepdim=True)
+    return (x * x.new_tensor(LUMINANCE).reshape(3, 1, 1)).sum(1, keepdim=True)
 
 
 def _blend(x: Tensor, other: Tensor, factor: Tensor) -> Tensor:
     factor = factor.reshape(-1, 1, 1, 1)
     return (x * factor + other * (1 - factor)).clamp(0, 1)
-
-
-def _factor(u: Tensor, strength: float) -> Tensor:
-    return max(0.0, 1 - strength) + u * (1 + strength - max(0.0, 1 - strength))
-
-
-def color_jitter(x: Tensor, args: Args, u: Tensor) -> Tensor:
-    x = as_float(x)
-    if args["brightness"]:
-        x = _blend(x, torch.zeros_like(x), _factor(u[:, 0], args["brightness"]))
-    if args["contrast"]:
-        x = _blend(x, _gray(x).mean((1, 2, 3), keepdim=True), _factor(u[:, 1], args["contrast"]))
-    if args["saturation"]:
-        x = _blend(x, _gray(x), _factor(u[:, 2], args["saturation"]))
-    return x
 
 
 def rand_augment(x: Tensor, args: Args, u: Tensor) -> Tensor:

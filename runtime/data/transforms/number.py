@@ -125,3 +125,13 @@ def fit_category(texts: Sequence[str], args: Args) -> dict[str, Any]:
             raise Blanks(twin)
         names = cells.in_order(kept)
     return {"names": [*names, UNKNOWN] if args["unknown"] else names}
+
+
+def fit_multi_hot(texts: Sequence[str], args: Args) -> dict[str, Any]:
+    """The labels in order. Raises NothingToLearn where no record has any."""
+    names = list(args["names"]) or cells.in_order(
+        {label for cell in distinct(texts)[1] for label in number.labels(cell, args["separator"], args["rule"])}
+    )
+    if not names:
+        raise NothingToLearn
+    return {"names": names}

@@ -1,0 +1,154 @@
+"""Chains of image transforms: the same images at any number of threads, from files or memory, and one chain a record where several
+are given."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from dlc.compiler.catalogue import TRANSFORMS
+from dlc.runtime import randomness
+from dlc.runtime.data import image_chains
+from dlc.runtime.data.feed import Feed, open_data
+
+CPU = torch.device("cpu")
+HEAD = 'source = image_folder("photos")\nsplit = all("train")\n'
+CHAIN = (
+    "image: f32[3, 20, 20] = source.image -> random_resized_crop(20) -> hflip\n"
+    "  -> apply(0.5, rotate(20) -> blur(3)) -> choice(posterize(3), solarize(0.4), vflip)\n"
+    "  -> color_jitter(0.4, 0.4, 0.4, 0.1) -> if training { erase(0.4) -> noise(0.1) }\n"
+    '  -> normalize("imagenet")\nlabel: i64 = source.label'
+)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    r = np.random.default_rng(0)
+    for number in range(20):
+        height, width = r.integers(24, 60, 2)
+        image = Image.fromarray(r.integers(0, 256, (height, width, 3)).astype(np.uint8))
+        image = {0: image.convert("L"), 1: image.convert("RGBA")}.get(number % 5, image)
+        at = tmp_path / "photos" / "ab"[number % 2] / f"{number}.png"
+        at.parent.mkdir(parents=True, exist_ok=True)
+        image.save(at)
+    return tmp_path
+
+
+def epoch(feed: Feed, start: int = 0) -> list[torch.Tensor]:
+    return [part["image"] for (part,) in feed.epoch(3, 1, 6, start=start)]
+
+
+def test_images_are_the_same_at_any_number_of_threads_resumed_or_kept_in_memory(workspace, photos: Path) -> None:
+    section = workspace.section(HEAD + CHAIN)
+    feeds = [
+        Feed(open_data(section, photos, workers=workers), "train", training=True, device=CPU, share=share)
+        for workers, share in ((0, 0.0), (2, 0.0), (4, 0.0), (2, 0.25))
+    ]
+    assert [feed.ahead for feed in feeds] == [True, True, True, False]
+    wanted = epoch(feeds[0])
+    assert len(wanted) == 3 and not torch.equal(wanted[0], wanted[1])
+    for feed in feeds[1:]:
+        for found, batch in zip(epoch(feed), wanted, strict=True):
+            assert torch.equal(found, batch)
+        for found, batch in zip(epoch(feed, start=2), wanted[2:], strict=True):
+            assert torch.equal(found, batch)
+
+
+def test_a_record_is_the_same_in_any_task(workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small images in memory are computed many at a time."""
+    body = 'source = builtin("digits")\nsplit = all("train")\n' + (
+        "image: f32[1, 8, 8] = source.image -> if training { random_crop(8) -> shift(1) -> hflip }\n"
+        "  -> choice(apply(0.5, gamma(2) -> random_gamma), random_resized_crop(8), elastic(1)) -> scale(1 / 16)"
+    )
+    feed = workspace.feed(body)
+    positions = np.arange(40)
+    wanted = feed.chunk(positions, 5)["image"]
+    monkeypatch.setattr(image_chains, "TASK", 1)
+    assert torch.equal(feed.chunk(positions, 5)["image"], wanted)
+
+
+def test_apply_changes_its_part_of_the_records_in_training_only(workspace) -> None:
+    r = np.random.default_rng(0)
+    np.savez(workspace.path / "a.npz", image=r.integers(1, 256, (400, 3, 4, 4)).astype(np.uint8))
+    head = 'source = npz("a.npz")\nsplit = all("train")\n'
+    body = head + "image: u8[3, 4, 4] = source.image -> apply(0.3, vflip(1) -> solarize(0))"
+    feed = workspace.feed(body)
+    found, plain = feed.chunk(np.arange(400), 0)["image"], feed.chunk(np.arange(400), None)["image"]
+    turned = 255 - plain.flip(-2)
+    changed = (found == turned).flatten(1).all(1)
+    assert torch.equal(found[~changed], plain[~changed])
+    assert 0.2 < float(changed.float().mean()) < 0.4
+    (node,) = [node for node in feed.data.section.nodes if node.op == "apply"]
+    keys = randomness.record_keys(randomness.key(0, "node", node.id), np.arange(400))
+    assert (randomness.uniform_array(keys, 1)[:, 0] < 0.3).tolist() == changed.tolist()
+    wide = workspace.feed(
+        head + "image: f32[3, 4, 4] = source.image -> apply(0.5, color_jitter(0.5)) -> normalize(0, 1)"
+    )
+    assert float(wide.chunk(np.arange(9), 0)["image"].max()) <= 1, "bytes are shares of 255 in both branches"
+
+
+def test_choice_takes_each_chain_about_equally_often(workspace) -> None:
+    np.savez(workspace.path / "a.npz", image=np.random.default_rng(0).integers(0, 90, (600, 3, 4, 4)).astype(np.uint8))
+    feed = workspace.feed(
+        'source = npz("a.npz")\nsplit = all("train")\n'
+        "image: u8[3, 4, 4] = source.image -> choice(hflip(1), vflip(1) -> hflip(1), solarize(0))"
+    )
+    found, plain = feed.chunk(np.arange(600), 0)["image"], feed.chunk(np.arange(600), None)["image"]
+    ways = (plain.flip(-1), plain.flip((-1, -2)), 255 - plain)
+    taken = torch.stack([(found == way).flatten(1).all(1) for way in ways])
+    assert bool(taken.any(0).all())
+    assert all(0.25 < float(part) < 0.42 for part in taken.float().mean(1))
+
+
+def test_one_draw_for_an_image_and_its_mask(workspace) -> None:
+    r = np.random.default_rng(0)
+    for number in range(3):
+        array = r.integers(0, 255, (9, 8), np.uint8)
+        for folder in ("a", "b"):
+            (workspace.path / folder).mkdir(exist_ok=True)
+            Image.fromarray(np.stack([array] * 3, -1)).save(workspace.path / folder / f"{number}.png")
+    feed = workspace.feed(
+        """source = image_pairs("a", "b")\nsplit = all("train")
+        let pair = (source.first, source.second) -> apply(0.5, hflip(1)) -> choice(vflip(1), shift(2))
+        image: f32[3, 9, 8] = pair.first -> scale(1)
+        mask: i64[9, 8] = pair.second"""
+    )
+    for number in range(4):
+        (batch,) = next(feed.epoch(0, number, 3))
+        assert torch.equal(batch["image"][:, 0].long(), batch["mask"])
+
+
+def test_a_node_read_twice_is_computed_once(workspace, photos: Path) -> None:
+    feed = Feed(
+        open_data(
+            workspace.section(
+                HEAD + "let image = source.image -> random_resized_crop(8)\n"
+                "a: u8[3, 8, 8] = image\nb: f32[3, 8, 8] = image -> hflip(1) -> scale(1)"
+            ),
+            photos,
+        ),
+        "train",
+        training=True,
+        device=CPU,
+    )
+    (batch,) = next(feed.epoch(0, 0, 6))
+    assert torch.equal(batch["a"].flip(-1).float(), batch["b"])
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, entry in TRANSFORMS.items() if entry.takes == "image" and entry.random]
+)
+def test_each_random_transform_changes_images_and_depends_on_seed_and_epoch(workspace, name: str) -> None:
+    example = TRANSFORMS[name].example.replace("[3, 64, 64]", "[3, 16, 16]").replace("(64", "(16").replace("(72", "(18")
+    r = np.random.default_rng(0)
+    low = r.integers(0, 256, (8, 3, 6, 6)).astype(np.uint8).repeat(3, 2).repeat(3, 3)
+    np.savez(workspace.path / "a.npz", image=low)
+    feed = workspace.feed('source = npz("a.npz")\nsplit = all("train")\n' + example)
+    at = np.arange(8)
+    first, again, other = (feed.chunk(at, base)["image"] for base in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
