@@ -73,7 +73,7 @@ def _row(label: str, text: str) -> list[str]:
 
 def data(section: DataSet, facts: DataFacts | None, inputs: Collection[str] = ()) -> str:
     """`4,317 records in 5 classes: daisy ...   train 3,453  val 432  test 432`. The classes are those of a target: of a field that
-    is not one of the `inputs` of a model, where there is one."""
+    is not one of the `inputs` of a model."""
     if facts is None:
         return "not read: shapes from the spec"
     total = sum(facts.records.values())
@@ -82,7 +82,7 @@ def data(section: DataSet, facts: DataFacts | None, inputs: Collection[str] = ()
     classed = [
         name for name in (field.name for field in section.fields) if name in facts.fields and facts.fields[name].classes
     ]
-    target = next((name for name in classed if name not in inputs), next(iter(classed), None))
+    target = next((name for name in classed if name not in inputs), None)
     if target is not None:
         classes = facts.fields[target].classes or ()
         shown = " ".join(classes[:NAMES_SHOWN])

@@ -58,10 +58,11 @@ class Remembered:
 
 
 class Replayed:
-    """A net that gives one row of what it gave for a whole batch before, call by call."""
+    """A net that gives of one example what it gave for a whole batch before, call by call. `axes`: which axis of each output
+    counts examples; None where none does."""
 
-    def __init__(self, net: nn.Module, answers: Sequence[tuple[Tensor, ...]]) -> None:
-        self.net, self.answers = net, answers
+    def __init__(self, net: nn.Module, answers: Sequence[tuple[Tensor, ...]], axes: Sequence[int | None]) -> None:
+        self.net, self.answers, self.axes = net, answers, axes
         self.row = self.call = 0
 
     def turn(self, row: int) -> None:
@@ -70,7 +71,10 @@ class Replayed:
     def __call__(self, *inputs: Any) -> Any:
         whole = self.answers[self.call]
         self.call += 1
-        rows = [output[self.row : self.row + 1] for output in whole]
+        rows = [
+            output if axis is None else output.narrow(axis, self.row, 1)
+            for output, axis in zip(whole, self.axes, strict=True)
+        ]
         return tuple(rows) if len(rows) > 1 else rows[0]
 
     def __getattr__(self, name: str) -> Any:
@@ -99,10 +103,19 @@ class Loss:
         """The terms of a batch, and the values that metrics are computed from."""
         return self._parts(self._loss(*self._nets, batch))
 
-    def each(self, batch: Batch, answers: Mapping[str, Sequence[tuple[Tensor, ...]]]) -> list[float]:
-        """The sum of the terms for each example alone. `answers` are what the nets gave for the batch, call by call."""
+    def each(
+        self,
+        batch: Batch,
+        answers: Mapping[str, Sequence[tuple[Tensor, ...]]],
+        axes: Mapping[str, Sequence[int | None]],
+    ) -> list[float]:
+        """The sum of the terms for each example alone. `answers` are what the nets gave for the batch, call by call, and
+        `axes` which axis of each output counts examples."""
         again = copy(self)
-        nets = [Replayed(net, answers.get(name, ())) for name, net in zip(self._function.nets, self._nets, strict=True)]
+        nets = [
+            Replayed(net, answers.get(name, ()), axes[name])
+            for name, net in zip(self._function.nets, self._nets, strict=True)
+        ]
         again._nets = tuple(nets)
         found: list[Tensor] = []
         for row in range(len(next(iter(batch.values())))):
@@ -182,9 +195,14 @@ class Evaluation:
                 inputs.append((given, torch.tensor(size, device=given.device)) if part.op == MEAN else given)
         return Measured(terms, weights, inputs)
 
-    def each(self, batch: Batch, answers: Mapping[str, Sequence[tuple[Tensor, ...]]]) -> list[float]:
+    def each(
+        self,
+        batch: Batch,
+        answers: Mapping[str, Sequence[tuple[Tensor, ...]]],
+        axes: Mapping[str, Sequence[int | None]],
+    ) -> list[float]:
         """The loss of each example alone; none where evaluation computes no loss."""
-        return self._loss.each(batch, answers) if self._loss is not None else []
+        return self._loss.each(batch, answers, axes) if self._loss is not None else []
 
     def figures(self, values: Mapping[str, float]) -> dict[str, float]:
         """Metrics by name, in the order of the recipe, from the values of their parts."""

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ...backends.pytorch.module import output_values
 from ...compiler.analysis.targets import output_meanings
+from ...compiler.sizes.dims import var, variables
 from ..data import vocabulary
+from ..generated.build import extra_outputs
 from ..inference.answering import Texts, made_of
 from ..inference.answers import Answer
 from ..inference.units import answer_of
 from ..training.evaluate import Seen
 from .judge import Judge, array_of
+
+BATCH = var("B")
 
 
 class Examples:
@@ -25,7 +30,7 @@ class Examples:
         for net in self.nets:
             meanings = output_meanings(judge.spec, judge.train, net)
             self.answers[net] = {name: answer_of(each, section, fitted, classes) for name, each in meanings.items()}
-        self.whole = not any(term.across for term in judge.train.evaluation.terms)
+        self.axes = None if any(term.across for term in judge.train.evaluation.terms) else _axes(judge)
 
     def rows(self, seen: Seen) -> list[dict[str, Any]]:
         """A row an example: `record` is its position among the records of the source, `place` the row or file."""
@@ -69,7 +74,24 @@ class Examples:
 
     def losses(self, seen: Seen) -> list[float]:
         """The loss of each example alone; none where the loss joins examples, or there is none."""
-        if not self.whole:
+        if self.axes is None:
             return []
         answers = {net: [output for _, output in made] for net, made in seen.calls.items()}
-        return self.judge.program.evaluation.each(seen.batch, answers)
+        return self.judge.program.evaluation.each(seen.batch, answers, self.axes)
+
+
+def _axes(judge: Judge) -> dict[str, list[int | None]] | None:
+    """By net, which axis of each of its outputs counts examples; None where one of them is joined with another axis."""
+    found: dict[str, list[int | None]] = {}
+    for net in judge.train.nets:
+        model = judge.spec.models[net.model]
+        body = judge.spec.body_of(model)
+        outputs, emits = output_values(judge.spec, model, extra_outputs(judge.spec, judge.train, net.name))
+        shapes = [body.value(value).type.shape for _, value in outputs]
+        axes = [next((axis for axis, size in enumerate(shape) if size == BATCH), None) for shape in shapes]
+        if any(
+            axis is None and "B" in variables(size) for axis, shape in zip(axes, shapes, strict=True) for size in shape
+        ):
+            return None
+        found[net.name] = [*axes, *[None] * len(emits)]
+    return found

@@ -151,15 +151,17 @@ data Plants {
   weight: f32 = source.weight -> log1p -> standardize
   ripe: f32  = source.ripe
 }
-model M(x: [B, 2]) -> (logits: [B, 3], grams: [B], ripeness: [B]) {
+model M(x: [B, 2]) -> (logits: [B, 3], grams: [B], ripeness: [B], guesses: [2, B]) {
   h = x -> fc: Linear(8) -> tanh
   logits = h -> a: Linear(3)
   grams = h -> b: Linear(1) -> squeeze(-1)
   ripeness = h -> c: Linear(1) -> squeeze(-1)
+  guesses = concat(grams[none], (h -> d: Linear(1) -> squeeze(-1))[none], axis = 0)  # examples along another axis
 }
 train {
   model = M; data = Plants
-  loss { a = cross_entropy(logits, kind); b = mse(grams, weight); c = bce(ripeness, ripe) }
+  let weights = weight[none] -> expand([2, B])
+  loss { a = cross_entropy(logits, kind); b = mse(grams, weight); c = bce(ripeness, ripe); d = mse(guesses, weights) }
   metrics { error = mae(grams, weight); r2 = r2(grams, weight); right = accuracy(ripeness, ripe) }
   optimizer = AdamW(2e-2); batch = 32; duration = 20 epochs
 }
