@@ -296,7 +296,7 @@ class Pinball(_OfValues):
 
 
 class Mape(_OfValues):
-    """The mean absolute error relative to the value, as a fraction: 0.1 is 10 %. A value of 0 makes it huge, as in scikit-learn: use
+    """The mean absolute error relative to the value, as a fraction: 0.1 is a tenth. A value of 0 makes it huge, as in scikit-learn: use
     `smape` there."""
 
     direction = "min"

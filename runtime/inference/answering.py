@@ -22,6 +22,7 @@ from ..data.vocabulary import Vocabulary
 from ..failure import BadInput
 from . import bare, input_files, records
 from .answers import Answer, in_units
+from .batch_axis import batch_axes, records_first
 from .columns import Columns
 from .file_facts import FileFacts
 from .ports import Array, Port
@@ -35,6 +36,7 @@ class Model(Protocol):
     """What is asked of a session."""
 
     inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
     answers: dict[str, Answer]
     columns: dict[str, Columns]
     pipeline: Pipeline | None
@@ -67,9 +69,14 @@ class Texts:
 
 
 def made_of(
-    names: list[str], values: Mapping[str, NDArray[Any]], answers: dict[str, Answer], texts: Texts | None
+    names: list[str],
+    values: Mapping[str, NDArray[Any]],
+    answers: dict[str, Answer],
+    texts: Texts | None,
+    axes: Mapping[str, int | None],
 ) -> Prediction:
-    """What a model's outputs for a batch say."""
+    """What a model's outputs for a batch say; `axes` are those that count the records (see `batch_axis`)."""
+    values = records_first(values, axes, len(names))
     found = texts.of(values) if texts is not None else {}
     return Prediction(names, in_units(values, answers), answers, found)
 
@@ -80,9 +87,10 @@ def stream(model: Model, inputs: Any) -> Iterator[Prediction]:
         yield _by_input(model, inputs)
         return
     texts = Texts(model.pipeline.section, model.pipeline.fitted, model.answers)
+    axes = _axes(model)
     try:
         for names, arrays in feeds(model, inputs):
-            yield made_of(names, model.predict(arrays), model.answers, texts)
+            yield made_of(names, model.predict(arrays), model.answers, texts, axes)
     except Failed as failure:  # of the data: a file has no spec whose line could be shown
         found = failure.diagnostic
         first, *more = found.helps
@@ -153,4 +161,8 @@ def _by_input(model: Model, inputs: Any) -> Prediction:
         if not files:
             raise BadInput("nothing to predict", helps=("give files, or arrays by input name",))
         names, arrays = input_files.read(model.inputs, files, model.columns)
-    return made_of(names, model.predict(arrays), model.answers, None)
+    return made_of(names, model.predict(arrays), model.answers, None, _axes(model))
+
+
+def _axes(model: Model) -> dict[str, int | None]:
+    return batch_axes((port.shape for port in model.inputs), {port.name: port.shape for port in model.outputs})

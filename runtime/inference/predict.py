@@ -10,6 +10,7 @@ import torch
 from ...compiler.analysis.targets import output_meanings
 from ...compiler.ir.data import DataSet
 from ...compiler.ir.model import Body, Value
+from ...compiler.ir.verify import output_types
 from ..data.arrays.batches import Pipeline
 from ..data.values import DTYPES
 from ..failure import BadInput
@@ -18,6 +19,7 @@ from ..training.reopen import TrainedModel
 from . import records
 from .answering import BATCH, Texts, made_of
 from .answers import Answer
+from .batch_axis import batch_axes
 from .prediction import Prediction, joined
 from .units import answer_of
 
@@ -35,7 +37,10 @@ def stream(opened: TrainedModel, inputs: Any) -> Iterator[Prediction]:
     dtypes = {name: DTYPES[section.field(pipeline.fields[name]).type.dtype] for name in order}
     texts = Texts(section, opened.fitted, answers)
     net = next(iter(opened.program.nets.values()))
-    names = [result.name or "output" for result in _body(opened).outputs]
+    body = _body(opened)
+    names = [result.name or "output" for result in body.outputs]
+    shapes = {name: kind.shape for name, kind in zip(names, output_types(body), strict=True)}
+    axes = batch_axes((value.type.shape for value in body.inputs), shapes)
     for table in records.tables(pipeline, inputs):
         for called, arrays in pipeline.batches(table, BATCH):
             given = [torch.from_numpy(arrays[name]).to(opened.device, dtypes[name]) for name in order]
@@ -43,7 +48,7 @@ def stream(opened: TrainedModel, inputs: Any) -> Iterator[Prediction]:
                 result: Any = net(*given)
             outputs: Sequence[torch.Tensor] = result if isinstance(result, tuple) else (result,)
             values = {name: value.float().cpu().numpy() for name, value in zip(names, outputs, strict=False)}
-            yield made_of(called, values, answers, texts)
+            yield made_of(called, values, answers, texts, axes)
 
 
 def pipeline_of(opened: TrainedModel) -> Pipeline:

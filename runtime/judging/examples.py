@@ -7,16 +7,16 @@ from typing import Any
 
 from ...backends.pytorch.module import output_values
 from ...compiler.analysis.targets import output_meanings
-from ...compiler.sizes.dims import var, variables
+from ...compiler.ir.verify import output_types
+from ...compiler.sizes.dims import variables
 from ..data import vocabulary
 from ..generated.build import extra_outputs
 from ..inference.answering import Texts, made_of
 from ..inference.answers import Answer
+from ..inference.batch_axis import batch_axes
 from ..inference.units import answer_of
 from ..training.evaluate import Seen
 from .judge import Judge, array_of
-
-BATCH = var("B")
 
 
 class Examples:
@@ -70,7 +70,10 @@ class Examples:
             if answer.field and vocabulary.of_field(section, answer.field, fitted) is not None
         }
         texts = Texts(section, fitted, tokens) if tokens else None
-        return made_of(places, values, answers, texts).rows(probabilities=True)
+        body = self.judge.spec.body_of(self.judge.spec.models[self.judge.train.net(net).model])
+        shapes = {result.name: kind.shape for result, kind in zip(body.outputs, output_types(body), strict=True)}
+        axes = batch_axes((value.type.shape for value in body.inputs), shapes)
+        return made_of(places, values, answers, texts, axes).rows(probabilities=True)
 
     def losses(self, seen: Seen) -> list[float]:
         """The loss of each example alone; none where the loss joins examples, or there is none."""
@@ -87,11 +90,15 @@ def _axes(judge: Judge) -> dict[str, list[int | None]] | None:
         model = judge.spec.models[net.model]
         body = judge.spec.body_of(model)
         outputs, emits = output_values(judge.spec, model, extra_outputs(judge.spec, judge.train, net.name))
-        shapes = [body.value(value).type.shape for _, value in outputs]
-        axes = [next((axis for axis, size in enumerate(shape) if size == BATCH), None) for shape in shapes]
-        if any(
-            axis is None and "B" in variables(size) for axis, shape in zip(axes, shapes, strict=True) for size in shape
-        ):
-            return None
-        found[net.name] = [*axes, *[None] * len(emits)]
+        shapes = {name: body.value(value).type.shape for name, value in outputs}
+        axes = batch_axes((value.type.shape for value in body.inputs), shapes)
+        batch = {name for value in body.inputs for size in value.type.shape[:1] for name in variables(size)}
+        for name, shape in shapes.items():
+            counted = axes[name]
+            rest = [size for axis, size in enumerate(shape) if axis != counted]
+            if any(batch & set(variables(size)) for size in rest):
+                return None
+            if counted is not None and not batch & set(variables(shape[counted])):
+                axes[name] = None
+        found[net.name] = [*axes.values(), *[None] * len(emits)]
     return found

@@ -189,7 +189,8 @@ def test_schema_describes_each_node_and_accepts_the_examples() -> None:
     used: set[str] = set()
     for path in SPECS:
         conforms(ast_to_json(read(path)), schema, schema, used)
-    assert used == set(schema["$defs"])  # the examples use every kind of node
+    # the examples use every kind of node, but for what stands where a statement has a mistake: such a tree is not written
+    assert used == set(schema["$defs"]) - {"Gap"}
 
 
 def named_alike(data: Any, option: dict[str, Any], root: dict[str, Any]) -> bool:

@@ -61,10 +61,11 @@ def test_json_that_does_not_fit(text: str) -> None:
         Base.model_validate_json(text)
 
 
-def test_no_pydantic_until_json_is_asked_for() -> None:
+def test_no_pydantic_until_json_is_read() -> None:
     code = (
         "import sys; from dlc.compiler.ir.model import Init; i = Init(name='zeros'); assert 'pydantic' not in sys.modules;"
-        "i.model_dump_json(); assert 'pydantic' in sys.modules"
+        "text = i.model_dump_json(); assert 'pydantic' not in sys.modules;"
+        "assert Init.model_validate_json(text) == i; assert 'pydantic' in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 

@@ -116,7 +116,7 @@ REJECTED: list[tuple[str, dict[str, Any], tuple[TensorType | None, ...], str, st
     # ranks and counts
     ("LSTM", {"hidden": 4}, (f32(B, 3),), "E0202", "LSTM takes [B, T, D]"),
     ("Conv", {"out": 1, "kernel": 3}, (f32(B, 1),), "E0202", "Conv takes [B, C, *] with 1 to 3 spatial axes"),
-    ("Conv", {"out": 1, "kernel": (3, 3)}, (f32(B, 1, T),), "E0202", "kernel has 2 numbers for 1 spatial axes"),
+    ("Conv", {"out": 1, "kernel": (3, 3)}, (f32(B, 1, T),), "E0202", "kernel has 2 numbers for 1 spatial axis"),
     ("softmax", {"axis": 2}, (f32(B, 3),), "E0202", "there is no axis 2: the tensor has 2 axes"),
     ("upsample", {"factor": 2, "mode": "bilinear"}, (f32(B, 2, T),), "E0202",
      '`mode = "bilinear"` takes [B, C, *] with 2 spatial axes'),

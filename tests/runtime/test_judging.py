@@ -228,6 +228,7 @@ def test_every_example_is_saved(run: dlc.Run, saved: Any) -> None:
     for row, other in zip(rows, predicted, strict=True):
         assert row["logits class"] == other["logits class"]
         assert float(row["grams"]) == pytest.approx(other["grams"], rel=1e-6)
+        assert len(other["guesses"]) == 2, "a row for each example, though the output begins with another axis"
 
 
 def test_the_worst_are_named(saved: Any) -> None:
