@@ -16,6 +16,8 @@ The lines of a spec, what the IR holds of them, and the function that comes out:
             ],
         }
 
+Groups that overlap, so that there would be many lists, are collected by their options in one loop instead.
+
 Which parameters a selector chooses is known here, by name and shape; `parameter_rules` finds the shortest condition that
 chooses the same ones. Groups are listed under the name of their optimizer (Muon leaves what is not a matrix to AdamW). A
 hyperparameter is a number or a function of the step.
@@ -55,7 +57,19 @@ def optimization(
     updates = [
         (phase, update, moving(spec, train, phase, update)) for phase in train.phases for update in phase.updates
     ]
-    reserved = {*taken, *variables.values(), "math", "name", "net", "p", "parameter_groups", "re", "step"}
+    reserved = {
+        *taken,
+        *variables.values(),
+        "group",
+        "groups",
+        "math",
+        "name",
+        "net",
+        "options",
+        "p",
+        "parameter_groups",
+    }
+    reserved |= {"re", "step"}
 
     def written(words: Sequence[Sequence[str]], variables: Mapping[str, str], names: Sequence[str]) -> _Definitions:
         schedules = Schedules({*reserved, *names})
@@ -99,6 +113,10 @@ def moving(spec: Spec, train: Train, phase: Phase, update: Update) -> tuple[str,
         if net.name in update.nets and len(chosen(frozen, prefix, entries)) < len(entries):
             found.append(net.name)
     return tuple(found) or update.nets
+
+
+#: Parameters in more groups are collected by their options, without a list for each.
+MOST_LISTS = 3
 
 
 @dataclass(frozen=True)
@@ -212,6 +230,10 @@ class _Groups:
             group = self.group(signature, muon)
             keys[signature] = group.key()
             groups.setdefault(group.key(), group)
+        about = "Parameters by optimizer, with optimizer options for each group."
+        arguments = [f"{argument}: nn.Module" for argument in self.arguments]
+        if len(groups) > MOST_LISTS and not muon:
+            return definition(name, arguments, "dict[str, list[dict]]", about, self.collected(rules, frozen))
         names = self.list_names(groups, keys, rules)
         body = self.divided(names, keys, rules, frozen) if len(groups) > 1 else self.all_but(frozen)
         listed = bool(body)
@@ -229,8 +251,6 @@ class _Groups:
             params = names[key] if others else self.params(listed)
             rows.append((group.kind, {"params": params, **own}))
         body.append(Line(self.returned(rows, f", **{word}" if common else ""), 1))
-        about = "Parameters by optimizer, with optimizer options for each group."
-        arguments = [f"{argument}: nn.Module" for argument in self.arguments]
         return definition(name, arguments, "dict[str, list[dict]]", about, body)
 
     def params(self, listed: bool) -> str:
@@ -310,6 +330,31 @@ class _Groups:
         for at, (signature, condition) in enumerate(zip(chain, conditions, strict=True)):
             head = "else:" if at == len(chain) - 1 else f"{'el' if at else ''}if {condition}:"
             lines += [Line(head, 2), Line(f"{names[keys[signature]]}.append(p)", 3)]
+        return lines
+
+    def collected(self, rules: Sequence[_Rule], frozen: _Rule) -> list[Line]:
+        """Rules that overlap: a loop that changes the options of each parameter by one rule after the other, and collects
+        what has equal options."""
+        base = self.update.optimizer
+        options = self.options(_Group(base.name, base.args, base.schedules), "")
+        changes: list[tuple[str, dict[str, str]]] = []
+        for rule, group in zip(rules, self.update.groups, strict=True):
+            if not rule.paths.isdisjoint(self.known):
+                own = _Group(base.name, {**group.args, **dict.fromkeys(group.schedules)}, group.schedules)
+                changes.append((rule.text, self.options(own, rule.word)))
+        lines = [Line("groups = {}", 1)]
+        lines.append(Line(f"for {self.each(' '.join([frozen.text, *(condition for condition, _ in changes)]))}:", 1))
+        if frozen.paths:
+            lines += [Line(f"if {frozen.text}:  # frozen", 2), Line("continue", 3)]
+        lines.append(Line(f"options = {{{_items(options)}}}", 2))
+        for condition, changed in changes:
+            lines.append(Line(f"if {condition}:", 2))
+            lines += [Line(f"options[{quoted(key)}] = {text}", 3) for key, text in changed.items()]
+        lines.append(Line('group = groups.setdefault(tuple(options.values()), {"params": [], **options})', 2))
+        lines += [
+            Line('group["params"].append(p)', 2),
+            Line(f"return {{{quoted(base.name)}: list(groups.values())}}", 1),
+        ]
         return lines
 
     def list_names(

@@ -107,6 +107,29 @@ def test_later_groups_win_and_scaled_schedules_follow_the_base(tmp_path: Path) -
         assert (found["first.weight"]["lr"], found["first.weight"]["weight_decay"]) == (recipe.lr(step), 0.1)
 
 
+OVERLAPPING = (
+    'group "first.**", "norm.**" { lr = base.lr / 2 }',
+    'group "head.**" { lr = base.lr / 5 }',
+    "group rank < 2 { weight_decay = 0 }",
+)
+
+
+def test_groups_that_overlap_are_one_loop_with_a_condition_for_each(tmp_path: Path) -> None:
+    _, _, recipe, net, source = made(tmp_path, *OVERLAPPING, 'freeze "norm.**"')
+    assert source.count("p.ndim < 2") == 1
+    assert source.count('"weight_decay"') == 2  # of the base, and of the group that changes it
+    assert "elif" not in source
+    for step in (0, 7, 29):
+        found = told(recipe.parameter_groups(net), net, step)
+        assert set(found) == {name for name, _ in net.named_parameters() if not name.startswith("norm.")}
+        for name, p in net.named_parameters():
+            if name in found:
+                share = {"first": 2, "head": 5}.get(name.partition(".")[0], 1)
+                assert found[name]["lr"] == pytest.approx(recipe.lr(step) / share)
+                assert found[name]["weight_decay"] == (0.0 if p.ndim < 2 else 0.1)
+    assert len(recipe.parameter_groups(net)["AdamW"]) == 6
+
+
 def test_what_is_frozen_is_in_no_group(tmp_path: Path) -> None:
     _, _, recipe, net, _ = made(tmp_path, 'freeze "first.**"', 'freeze "norm.**" { until = 5 steps }')
     found = told(recipe.parameter_groups(net), net, 0)
