@@ -88,7 +88,11 @@ def multi_head_attention_table(
 def _causal(use: Application, rows: Number, columns: Number) -> str:
     """A mask whose size is known, or has a bound, is made once."""
     if use.held is not None:
-        sizes = [use.size(rows)] if rows.values == columns.values else [use.size(rows), use.size(columns)]
+        flag = use.arg("causal")
+        causal = flag.values if isinstance(flag, Number) else [True] * len(rows.values)
+        # uses without it may have other columns than rows: the class is one
+        square = all(a == b for a, b, here in zip(rows.values, columns.values, causal, strict=True) if here)
+        sizes = [use.size(rows)] if square else [use.size(rows), use.size(columns)]
         return f"{use.held}({', '.join(sizes)})"
     if use.table is not None and rows.concrete and columns.concrete:
         return use.table("mask", f"{support('causal_mask')}({rows}, {columns})")
