@@ -9,5 +9,7 @@ import pytest
 
 
 def thinned(items: Iterable[Any], every: int) -> list[Any]:
-    """Parameters of a test, of which the normal size tries one in `every`: what it tests is tested by each of them."""
-    return [pytest.param(item, marks=pytest.mark.long if at % every else ()) for at, item in enumerate(items)]
+    """Parameters of a test (tuples where it has several), of which the normal size tries one in `every`: what it tests is tested
+    by each of them."""
+    rows = (item if isinstance(item, tuple) else (item,) for item in items)
+    return [pytest.param(*row, marks=pytest.mark.long if at % every else ()) for at, row in enumerate(rows)]

@@ -128,11 +128,8 @@ def resized_spec(models: Path, name: str, model: Model, chosen: dict[str, Any]) 
     return checked.spec, found
 
 
-@pytest.mark.parametrize("case", thinned(CASES, 3))
-def test_other_sizes_are_those_of_the_spec(
-    case: tuple[str, int], example: Callable[[str], Spec], models: Path, request: pytest.FixtureRequest
-) -> None:
-    name, at = case
+@pytest.mark.parametrize(("name", "at"), thinned(CASES, 3))
+def test_other_sizes_are_those_of_the_spec(name: str, at: int, example: Callable[[str], Spec], models: Path) -> None:
     spec, sizes = example(f"specs/{name}.dlspec"), SIZES[name][at]
     for model in spec.models:
         known = [*model.statics, *PARAMS.get(model.name, [])]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 
 from dlc.compiler.check import check
@@ -81,6 +82,11 @@ def flowers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     shutil.copy(EXAMPLES / "c_resnet50.dlspec", tmp_path)
     (tmp_path / "flowers.dlspec").write_text(FLOWERS, "utf-8")
+    for number in range(102):
+        for split in ("train", "val", "test"):
+            folder = tmp_path / "data" / "flowers" / split / f"{number:03}"
+            folder.mkdir(parents=True)
+            Image.new("RGB", (8, 8), (number, 2 * number, 99)).save(folder / "0.png")
     return tmp_path / "flowers.dlspec"
 
 
@@ -106,9 +112,9 @@ def test_bens_story(flowers: Path, dlc: Callable[..., Any]) -> None:
     out = dlc("build", str(flowers)).stdout
     assert lines(out, "weights", "frozen", "phase", "rates") == [
         "weights  resnet50 IMAGENET1K_V2: 318 of 320 tensors loaded; skipped fc.weight, fc.bias; 0 unused",
-        "phase head 3 epochs, batch 64; AdamW lr 0.001, weight decay 0.01",
+        "phase head 1 steps an epoch x 3 = 3 steps of 64; AdamW lr 0.001, weight decay 0.01",
         "frozen   trains 2 of 161 tensors (208,998 parameters); 159 frozen, with 53 batch norms in eval mode",
-        "phase all 20 epochs, batch 64; AdamW lr 0.001, weight decay 0.01",
+        "phase all 1 steps an epoch x 20 = 20 steps of 64; AdamW lr 0.001, weight decay 0.01",
         "frozen   trains 158 of 161 tensors (23,707,494 parameters); 3 frozen, with 1 batch norm in eval mode",
         "rates    lr 0.001: fc   0.000333: layer4   0.0001: layer3   3.33e-05: layer1, layer2",
     ]

@@ -94,7 +94,7 @@ def test_parquet_mistakes(workspace) -> None:
     assert '`parquet("a.parquet")` has no field `z`' in workspace.mistake(body + "x: f32 = source.z")
     found = workspace.mistake(body + "t: i64[T] = source.tokens -> pad(0)")
     assert "a.parquet record 0: 1.5 in field `t` is not a whole number" in found
-    assert "column `deep`: \"{'a': 1}\" is not a number" in workspace.mistake(body + "x: f32 = source.deep")
+    assert 'column `deep`: "{"a": 1}" is not a number' in workspace.mistake(body + "x: f32 = source.deep")
     (workspace.path / "a.parquet").write_bytes(b"hello")
     assert "`a.parquet` is not a parquet file" in workspace.mistake(body + "x: f32 = source.x")
 
