@@ -25,6 +25,7 @@ from ..text import syntax, top_level
 from .data_graph import DataGraph, source_field
 from .data_items import described
 from .reader import Reader, Section
+from .series import order_of
 
 
 class ReadData(NamedTuple):
@@ -108,6 +109,7 @@ class DataBinder:
             where = self.reader.attempt(lambda: self._where(node))
         drop = self.reader.attempt(lambda: self._drop(section)) or ()
         self._pads(fields)
+        order = self.reader.attempt(lambda: order_of(self.graph, section, split, self.column))
         for name, span in self.graph.let_spans.items():
             if name not in self.graph.read and not name.startswith("_"):
                 self.report.add(training_errors.unused_let(span, name))
@@ -118,6 +120,7 @@ class DataBinder:
             skip=skip,
             where=where,
             drop=drop,
+            order=order,
             nodes=tuple(self.graph.nodes),
             fields=tuple(fields),
             lengths=self.sizes,
@@ -148,7 +151,7 @@ class DataBinder:
             example = "split = random(train = 0.8, val = 0.1, test = 0.1, seed = 0)"
             self.reader.missing(section, "split", example, of=f"data {self.name}")
             raise Abandoned
-        _, split = self.reader.entry(node, SPLITS, "random(train = 0.8, val = 0.2)", {"Column": self._column})
+        _, split = self.reader.entry(node, SPLITS, "random(train = 0.8, val = 0.2)", {"Column": self.column})
         parts = {name: split.args[name] for name in ("train", "val", "test") if split.args.get(name) is not None}
         shares = [share for share in parts.values() if isinstance(share, float)]
         total = sum(shares)
@@ -189,7 +192,7 @@ class DataBinder:
         if stream and SPLITS[split.name].mixes:
             raise Failed(errors.stream_random(split.span, self.graph.record.name))
 
-    def _column(self, node: syntax.Pipe, what: str) -> str | None:
+    def column(self, node: syntax.Pipe, what: str) -> str | None:
         node = self.reader.plain(node)
         if isinstance(node, syntax.NoneLiteral):
             return None

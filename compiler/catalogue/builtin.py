@@ -54,6 +54,8 @@ _REGION = ItemType(kind="tensor", dtype="i64", shape=())
 _DIGIT = _classes(*map(str, range(10)))
 _PYTHON = {"python": "3.11.7"}
 _SKLEARN = {"scikit-learn": "1.9.1"}
+_STATSMODELS = {"statsmodels": "0.15.0"}
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _SKIMAGE = {"scikit-image": "0.26.0"}
 _PACKAGES = {
     "networkx": "3.6.1", "numpy": "2.4.6", "scipy": "1.17.1", "scikit-learn": "1.9.1", "sympy": "1.14.0", "torch": "2.13.0",
@@ -203,6 +205,17 @@ BUILTIN: dict[str, BuiltinSet] = {
         ),
         extra="samples",
         group="region",
+    ),
+    "el_nino": BuiltinSet(
+        about="The temperature of the sea west of Peru, in degrees Celsius, of each month from 1950 to 2010.",
+        fields={"date": _TEXT, "month": _classes(*_MONTHS), "temperature": _NUMBER},
+        records=732,
+        origin="NOAA, ERSST.V3B, region Nino 1+2; as it ships in statsmodels",
+        licence="public domain",
+        sha256="46f72e46d2d4bfc824361ccf7362a34efe3972430c4c8767d3727649975c3c3e",
+        versions=_STATSMODELS,
+        constructed="the table of years by months, a month a record; `date` is `1950-01`",
+        extra="samples",
     ),
     "sunspots": BuiltinSet(
         about="The yearly number of sunspots from 1700 to 2008, as one stream.",

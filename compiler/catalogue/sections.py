@@ -54,6 +54,30 @@ DATA = SectionKeys(
             "drop = [source.label]",
         ),
         Key(
+            "series",
+            "a field of the source",
+            "all rows are one series",
+            "Where `window` cuts rows of a table: the column that names the series of a row. No window has rows of two series.",
+            "series = source.store",
+        ),
+        Key(
+            "time",
+            "a field of the source",
+            "the order of the file",
+            "Where `window` cuts rows of a table: the column that orders the rows of a series. It holds numbers or ISO dates "
+            "(`2024-01-31`, `2024-01-31 12:00`); no two rows of a series may have the same time. `contiguous` then divides all "
+            "series at the same times.",
+            "time = source.date",
+        ),
+        Key(
+            "gaps",
+            '`"refuse"`, `"cut"` or `"join"`',
+            '`"refuse"`',
+            "What a step of time means that is more than 1.5 times the usual one of its series (the median): a mistake, an end of "
+            "windows, or nothing (the days on which a market is closed).",
+            'gaps = "cut"',
+        ),
+        Key(
             "skip",
             "a list of names",
             "`[]`",

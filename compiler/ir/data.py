@@ -87,6 +87,19 @@ class Condition(Record):
     span: Span
 
 
+Gaps: TypeAlias = Literal["refuse", "cut", "join"]
+
+
+class Order(Record):
+    """What the rows of a table are as series: `series` and `time` are columns (None: one series, the order of the file), `gaps` is
+    what a step means that is longer than the usual ones."""
+
+    series: str | None = None
+    time: str | None = None
+    gaps: Gaps = "refuse"
+    span: Span
+
+
 class DataSet(Record):
     """A `data` section.
 
@@ -98,7 +111,7 @@ class DataSet(Record):
 
     `drop` are columns without which a record is left out, or "missing": all that fields read and no transform fills in.
     `lengths` are the ragged dimensions with their largest value (None: unbounded), each one length per record.
-    Paths are as written, relative to the spec.
+    Paths are as written, relative to the spec. `order` is there where windows are cut from rows of a table.
     """
 
     name: str
@@ -107,6 +120,7 @@ class DataSet(Record):
     skip: tuple[str, ...] = ()
     where: Condition | None = None
     drop: Literal["missing"] | tuple[str, ...] = ()
+    order: Order | None = None
     nodes: tuple[DataNode, ...]
     fields: tuple[DataField, ...]
     lengths: dict[str, int | None] = field(default_factory=dict)

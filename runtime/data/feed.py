@@ -23,12 +23,13 @@ from torch import Tensor
 from ...compiler.ir.data import Condition, DataNode, DataSet, Split
 from ...compiler.ir.train import Batch as BatchSize
 from .. import randomness
-from . import batching, conditions, declared, dropping, fitting, mistakes, sources, streams, token_streams
+from . import batching, conditions, declared, dropping, fitting, mistakes, series, sources, streams, token_streams
 from .arrays import declared as shapes
 from .batching import Plan
 from .draw import Draw, Records
 from .dropping import Dropped
 from .graph import Graph, padded
+from .series import Series
 from .streams import Part
 from .table import Stream, Table
 from .values import Value, joined, moved, size_of, taken
@@ -89,6 +90,10 @@ def open_data(
         parts = {split: streams.part(split, *ends, cuts) for split, ends in bounds.items()}
         table = graph.table = streams.with_vocabulary(section, table, bounds[home], known)
     else:
+        graph.series = _series(section, table)
+        if graph.series is not None:
+            divided = series.windows(section, table, graph.series, divided)
+            graph.used = np.unique(np.concatenate([graph.series.all_rows(anchors) for anchors in divided.values()]))
         parts = {split: Part(split, records, bounds[split]) for split, records in divided.items()}
     data = Data(section, table, graph, parts, dropped)
     early, late = conditions.before_fitting(graph, section.where) if section.where is not None else (None, None)
@@ -111,6 +116,12 @@ def _cut(data: Data, base: DataNode, cuts: list[DataNode]) -> None:
     bounds = token_streams.make(graph, base, data.parts, values)
     data.parts.update({split: streams.part(split, *ends, cuts) for split, ends in bounds.items()})
     graph.table = replace(data.table, place=lambda record: f"{data.table.name} at window {record}")
+
+
+def _series(section: DataSet, table: Table) -> Series | None:
+    """The rows of the table as series, where windows are cut from them."""
+    cuts = series.cuts(section)
+    return series.read(section, table, {node.id: series.extent_of(node) for node in cuts}) if cuts else None
 
 
 def _keep(data: Data, condition: Condition | None) -> None:
@@ -164,7 +175,7 @@ class Feed:
             real
             for identifier in order
             if identifier in self.changing
-            for real in (self.graph.real(i, training) for i in self.graph.nodes[identifier].inputs)
+            for real in (self.graph.real(i, training) for i in self.graph.read_by(identifier))
             if real not in self.changing
         }
         self.fixed_fields = [f for f in self.fields if self.targets[f.name] not in self.changing]

@@ -19,8 +19,12 @@ from .transforms.number import Blanks, NothingToLearn
 from .values import Value, joined
 
 
-def fit(graph: Graph, part: Part, last: int | None = None) -> None:
-    """Learns what fitted nodes need, on one split, in order; with `last` those up to this node."""
+def fit(graph: Graph, split: Part, last: int | None = None) -> None:
+    """Learns what fitted nodes need, on one split, in order; with `last` those up to this node. What is below windows of rows
+    learns from the rows that these have."""
+    rows = split
+    if graph.series is not None:
+        rows = Part(split.split, graph.series.all_rows(split.records))
     for node in graph.section.nodes[: None if last is None else last + 1]:
         if node.op == "columns" and node.id not in graph.fitted:
             graph.fitted[node.id] = {"names": graph.column_names(node)}
@@ -31,14 +35,15 @@ def fit(graph: Graph, part: Part, last: int | None = None) -> None:
             graph.fitted[node.id] = {"tokenizer": of_file(node.op, graph.path_of(node.args["path"]), node.span)}
             continue
         if streams.is_made(node):
-            texts = token_streams.pieces(graph, node, part.stream)
-            graph.fitted[node.id] = _learned(graph, node, texts, np.arange(*part.stream))
+            texts = token_streams.pieces(graph, node, split.stream)
+            graph.fitted[node.id] = _learned(graph, node, texts, np.arange(*split.stream))
             continue
         if node.type.kind == "stream":
-            value = windows.stretch(graph, graph.nodes[node.inputs[0]], part)
-            _check_numbers(graph, node, value, np.arange(*part.stream), holes=transform.fills)
-            graph.fitted[node.id] = _learned(graph, node, value, np.arange(*part.stream))
+            value = windows.stretch(graph, graph.nodes[node.inputs[0]], split)
+            _check_numbers(graph, node, value, np.arange(*split.stream), holes=transform.fills)
+            graph.fitted[node.id] = _learned(graph, node, value, np.arange(*split.stream))
             continue
+        part = split if any(graph.cuts_rows(graph.nodes[i]) for i in graph.needed([node.id], training=False)) else rows
         value = graph.evaluate([node.inputs[0]], part, np.arange(len(part)), training=False)[node.inputs[0]]
         records = part.records
         if isinstance(value, dict):  # one vocabulary, one mean for all members

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
@@ -18,8 +18,9 @@ from torch import Tensor
 
 from ...compiler.catalogue import transforms
 from ...compiler.ir.data import DataNode
+from ...compiler.sizes.types import shape_text
 from .. import randomness
-from . import decode, image_chains, mistakes, streams, windows
+from . import decode, image_chains, mistakes, series_mistakes, streams, windows
 from .arrays.number import NotBelow
 from .arrays.shapes import each, largest
 from .arrays.text_use import Place, TextUse
@@ -31,12 +32,17 @@ from .table import Images
 from .text_columns import Selected, is_cells
 from .transforms import function
 from .transforms.text import mlm_mask
-from .values import Value, moved, packed
+from .values import Value, joined, moved, packed
+
+PIECE = 4096  # rows of a series that are computed at a time
 
 
 @dataclass
 class Graph(Nodes):
-    """A section's nodes, computed with torch."""
+    """A section's nodes, computed with torch. `used` are the rows that windows have, where there are some."""
+
+    used: Records = field(default_factory=lambda: np.zeros(0, np.int64))
+    _rows: dict[tuple[int, torch.device], Value] = field(init=False, default_factory=dict[Any, Any])
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -65,7 +71,7 @@ class Graph(Nodes):
                 transforms.of(node.op).windows
                 or (training and transforms.of(node.op).random)
                 or (node.type.kind == "stream")
-                or any(self.real(i, training) in found for i in node.inputs)
+                or any(self.real(i, training) in found for i in self.read_by(identifier))
             ):
                 found.add(identifier)
                 if transforms.of(node.op).branches:
@@ -194,6 +200,11 @@ class Graph(Nodes):
             case _:
                 pass
         transform = transforms.of(op)
+        if self.cuts_rows(node):
+            assert self.series is not None
+            values = self.rows(node.inputs[0], self.used, training=training, device=device)
+            index = torch.from_numpy(self.series.rows(node, records)).to(device)
+            return windows.of_rows(node, values, index)
         if transform.windows:
             return windows.windows(self, node, part, positions, draw if training else None, device)
         value = inputs[0]
@@ -251,6 +262,35 @@ class Graph(Nodes):
             return None
         keys, count = draw.keys(node.id), transform.numbers_drawn(node.args)
         return randomness.uniform(keys, count) if count else keys
+
+    # ---- rows of a series --------------------------------------------------------------------------------------------------
+
+    def rows(self, identifier: int, rows: Records, *, training: bool, device: torch.device) -> Value:
+        """The values of a node for all rows of the table, computed once; of rows that are not among these they mean nothing."""
+        real = self.real(identifier, training)
+        key = real, device
+        if key not in self._rows:
+            part, found = Part("train", rows), list[Value]()
+            for start in range(0, len(rows), PIECE):
+                positions = np.arange(start, min(start + PIECE, len(rows)))
+                found.append(self.evaluate([real], part, positions, training=training)[real])
+            self._rows[key] = self._spread(self.nodes[real], joined(found), rows, device)
+        return self._rows[key]
+
+    def _spread(self, node: DataNode, value: Value, rows: Records, device: torch.device) -> Value:
+        """Values of some rows at the places of these among all."""
+        if isinstance(value, dict):
+            return {name: self._spread(node, member, rows, device) for name, member in value.items()}
+        value = self.as_numbers(node, value, rows)
+        if not isinstance(value, Tensor):
+            items: list[Any] = list(value)
+            shapes = [tuple(item.shape) for item in items]
+            other = next(i for i, shape in enumerate(shapes) if shape != shapes[0])
+            place, found, first = self.table.place(int(rows[other])), *map(shape_text, (shapes[other], shapes[0]))
+            raise series_mistakes.rows_differ(node.span, place, found, first)
+        whole = value.new_zeros((self.table.count, *value.shape[1:]))
+        whole[torch.from_numpy(rows)] = value
+        return whole.to(device)
 
     # ---- sources -----------------------------------------------------------------------------------------------------------
 

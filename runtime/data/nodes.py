@@ -20,6 +20,7 @@ from ...compiler.messages.diagnostics import Failed
 from ...compiler.messages.source import Span
 from . import cells, decode, mistakes, text_columns, tokenizing
 from .cells import PLAIN, Rule
+from .series import Series
 from .table import Cells, Images, Numbers, Ragged, Stream, Table, column_numbers, not_a_number
 from .text_columns import Selected
 
@@ -27,13 +28,14 @@ from .text_columns import Selected
 @dataclass
 class Nodes:
     """A section's nodes over one table. `fitted` is what fitted nodes learned, by node number. `workers` is how many
-    threads prepare data (None: as many as fit the machine; 0: none)."""
+    threads prepare data (None: as many as fit the machine; 0: none). `series` are its rows, where windows are cut from them."""
 
     section: DataSet
     table: Table
     root: Path
     fitted: dict[int, dict[str, Any]] = field(default_factory=dict)
     workers: int | None = None
+    series: Series | None = None
     #: Streams that were made of the source's, by node number.
     streams: dict[int, NDArray[Any]] = field(default_factory=dict[int, NDArray[Any]], kw_only=True)
 
@@ -51,6 +53,18 @@ class Nodes:
         """The nodes whose values for a record one reads: a stream has none, it is read where it is cut."""
         node = self.nodes[identifier]
         return () if node.type.kind == "stream" or transforms.of(node.op).windows else node.inputs
+
+    def cuts_rows(self, node: DataNode) -> bool:
+        """Whether a node cuts rows of the table into windows."""
+        return transforms.of(node.op).windows and self.nodes[node.inputs[0]].type.kind != "stream"
+
+    def rows_behind(self, node: DataNode, record: int) -> list[int]:
+        """The rows of the table that a value of a record is from: itself, or those of its window."""
+        while node.inputs and not self.cuts_rows(node):
+            node = self.nodes[self.real(node.inputs[-1], False)]
+        if not node.inputs or self.series is None:
+            return [record]
+        return self.series.rows(node, np.array([record]))[0].tolist()
 
     def column_names(self, node: DataNode) -> list[str]:
         """The columns of a `columns` node: those that it learned, by name, in whatever order another table has them; until
@@ -161,21 +175,21 @@ class Nodes:
 
 def no_number(nodes: Nodes, node: DataNode, span: Span, record: int, name: str, *, holes: bool = False) -> Failed:
     """What to say of a record that gives no finite number: the column below `node` that is to blame, else the field."""
-    place = nodes.table.place(record)
-    for name_of_column in nodes.columns_of(node):
-        column = nodes.table.columns[name_of_column]
+    behind = ((row, column) for row in nodes.rows_behind(node, record) for column in nodes.columns_of(node))
+    for row, name_of_column in behind:
+        at, column = nodes.table.place(row), nodes.table.columns[name_of_column]
         name = name or name_of_column
-        if isinstance(column, Numbers) and column.array.ndim == 1 and not np.isfinite(column.array[record]):
-            return mistakes.not_finite(span, name_of_column, place)
+        if isinstance(column, Numbers) and column.array.ndim == 1 and not np.isfinite(column.array[row]):
+            return mistakes.not_finite(span, name_of_column, at)
         if not isinstance(column, Cells):
             continue
-        cell = column[record].strip()
+        cell = column[row].strip()
         if column.rule.is_missing(cell):
             if not holes:
-                return mistakes.empty_cell(span, place, name_of_column, cell)
+                return mistakes.empty_cell(span, at, name_of_column, cell)
             continue
         if column.rule.number_text(cell) is not None and math.isinf(np.float32(cells.number(cell, column.rule))):
-            return mistakes.infinite(span, place, name_of_column, cell)
+            return mistakes.infinite(span, at, name_of_column, cell)
     return mistakes.not_finite(span, name, nodes.place(node, record))
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ...compiler.ir.data import DataSet, Split
 from ...compiler.messages.source import Span
 from .. import randomness
-from . import cells, mistakes
+from . import cells, mistakes, series
 from .sources import SPLITS
 from .table import Cells, Column, Numbers, Table
 
@@ -21,7 +21,10 @@ Records = NDArray[np.int64]
 def divide(section: DataSet, table: Table) -> dict[Split, Records]:
     """The record numbers of each split that the section has (for a stream: positions, ascending)."""
     args, span = section.split.args, section.split.span
-    found = divider(section.split.name)(table, args, span)
+    if section.split.name == "contiguous" and series.cuts(section):
+        found = series.divide(section, table, _fractions(args), shares)
+    else:
+        found = divider(section.split.name)(table, args, span)
     for split, records in found.items():
         if not len(records):
             raise mistakes.split_empty(span, split, table.count)

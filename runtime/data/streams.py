@@ -18,7 +18,11 @@ from .table import Stream, Table, column_numbers
 
 def cuts(section: DataSet) -> list[DataNode]:
     """The nodes that cut a stream into windows."""
-    return [node for node in section.nodes if transforms.of(node.op).windows]
+    return [
+        node
+        for node in section.nodes
+        if transforms.of(node.op).windows and section.node(node.inputs[0]).type.kind == "stream"
+    ]
 
 
 @dataclass

@@ -15,6 +15,7 @@ from .draw import Draw, Records
 from .nodes import Nodes
 from .streams import Part
 from .transforms import function
+from .values import Value
 
 
 def windows(
@@ -30,6 +31,17 @@ def windows(
         starts = streams.in_order(part, node, positions)
     x = torch.from_numpy(streams.cut(graph, node, starts)).to(device)
     return _transformed(graph, x, streams.below(graph, node)[1:])
+
+
+def of_rows(node: DataNode, values: Value, index: Tensor) -> Value:
+    """The windows whose rows are these, [windows, n + horizon] into the values of all rows; with a horizon as `past` and `next`."""
+    if isinstance(values, dict):
+        return {name: of_rows(node, member, index) for name, member in values.items()}
+    assert isinstance(values, Tensor)
+    n = node.args["n"]
+    if node.args["horizon"] is None:
+        return values[index]
+    return {"past": values[index[:, :n]], "next": values[index[:, n:]]}
 
 
 def stretch(graph: Nodes, node: DataNode, part: Part) -> Tensor:

@@ -22,6 +22,7 @@ from ...compiler.ir.train import Train
 from ...compiler.messages.source import Span
 from ...compiler.sizes.dims import Size
 from ...compiler.sizes.types import TensorType
+from ..data.series import over_rows
 from .added import Added
 
 
@@ -94,15 +95,25 @@ def way_to(data: DataSet, last: int) -> list[DataNode]:
 def in_graph(data: DataSet, last: int, fitted: Mapping[int, Mapping[str, Any]]) -> list[DataNode]:
     """The last transforms of a field that the graph can hold, first to last."""
     found: list[DataNode] = []
-    picked = False
+    picks = 0
+    rows = False  # of a table, from which a window was cut
     for node in reversed(way_to(data, last)):
         transform = transforms.of(node.op)
         if transform.evaluation == ():
             continue
-        if transform.picks:  # what comes before it treats each value alike only on a stream
-            picked = True
+        if over_rows(data, node):
+            if picks > 1:  # which of them is one of rows, and which of their numbers?
+                break
+            rows = True
             continue
-        if picked and node.type.kind != "stream":
+        if node.op == "member" and over_rows(data, data.node(node.inputs[0])):
+            continue
+        if transform.picks:  # what comes before it treats each value alike only on a stream, or as rows
+            if rows:
+                break
+            picks += 1
+            continue
+        if picks and not rows and node.type.kind != "stream":
             break
         learned = not transform.learns or node.id in fitted
         if not transform.in_graph or not learned or not node.inputs or _dtype_before(data, node) is None:

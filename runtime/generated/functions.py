@@ -81,6 +81,19 @@ class Replayed:
         return getattr(self.net, name)
 
 
+class Instead:
+    """What is called in place of a net; all else is the net's."""
+
+    def __init__(self, call: Callable[..., Any], net: Any) -> None:
+        self._call, self._net = call, net
+
+    def __call__(self, *inputs: Any) -> Any:
+        return self._call(*inputs)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._net, name)
+
+
 class Loss:
     """A loss of the recipe over its nets."""
 
@@ -89,6 +102,12 @@ class Loss:
         self._loss: Callable[..., Any] = getattr(recipe, function.name)
         self._counts: Callable[[Batch], Any] | None = getattr(recipe, function.counts) if function.counts else None
         self._nets: tuple[Any, ...] = tuple(nets[name] for name in function.nets)
+
+    def over(self, net: Callable[..., Any]) -> Loss:
+        """The same loss with this in place of the only net."""
+        found = copy(self)
+        found._nets = tuple(Instead(net, own) for own in self._nets)
+        return found
 
     def remembering(self) -> tuple[Loss, Sequence[Remembered]]:
         """The same loss over nets that remember their answers, and these."""
@@ -203,6 +222,13 @@ class Evaluation:
     ) -> list[float]:
         """The loss of each example alone; none where evaluation computes no loss."""
         return self._loss.each(batch, answers, axes) if self._loss is not None else []
+
+    def over(self, net: Callable[..., Any]) -> Evaluation:
+        """The same with this in place of the only net."""
+        found = copy(self)
+        found._loss = None if self._loss is None else self._loss.over(net)
+        found._nets = tuple(Instead(net, own) for own in self._nets)
+        return found
 
     def figures(self, values: Mapping[str, float]) -> dict[str, float]:
         """Metrics by name, in the order of the recipe, from the values of their parts."""

@@ -16,7 +16,7 @@ from ...compiler.ir.data import DataNode, DataSet
 from ...compiler.messages.diagnostics import Failed
 from ...compiler.text.read import is_pipe
 from ..data import vocabulary
-from ..data.arrays.batches import Pipeline
+from ..data.arrays.batches import Called, Pipeline
 from ..data.mistakes import first_line
 from ..data.vocabulary import Vocabulary
 from ..failure import BadInput
@@ -69,16 +69,16 @@ class Texts:
 
 
 def made_of(
-    names: list[str],
+    called: Called,
     values: Mapping[str, NDArray[Any]],
     answers: dict[str, Answer],
     texts: Texts | None,
     axes: Mapping[str, int | None],
 ) -> Prediction:
     """What a model's outputs for a batch say; `axes` are those that count the records (see `batch_axis`)."""
-    values = records_first(values, axes, len(names))
+    values = records_first(values, axes, len(called.places))
     found = texts.of(values) if texts is not None else {}
-    return Prediction(names, in_units(values, answers), answers, found)
+    return Prediction(called.places, in_units(values, answers), answers, found, dict(called.about))
 
 
 def stream(model: Model, inputs: Any) -> Iterator[Prediction]:
@@ -89,8 +89,8 @@ def stream(model: Model, inputs: Any) -> Iterator[Prediction]:
     texts = Texts(model.pipeline.section, model.pipeline.fitted, model.answers)
     axes = _axes(model)
     try:
-        for names, arrays in feeds(model, inputs):
-            yield made_of(names, model.predict(arrays), model.answers, texts, axes)
+        for called, arrays in feeds(model, inputs):
+            yield made_of(called, model.predict(arrays), model.answers, texts, axes)
     except Failed as failure:  # of the data: a file has no spec whose line could be shown
         found = failure.diagnostic
         first, *more = found.helps
@@ -132,7 +132,7 @@ def _fits(shape: Sequence[int], wanted: Sequence[Any]) -> bool:
     return len(shape) == len(wanted) and all(a == b for a, b in zip(shape, wanted, strict=True) if isinstance(b, int))
 
 
-def feeds(model: Model, inputs: Any, size: int = BATCH) -> Iterator[tuple[list[str], dict[str, Array]]]:
+def feeds(model: Model, inputs: Any, size: int = BATCH) -> Iterator[tuple[Called, dict[str, Array]]]:
     """What each record is called, and what is fed: raw records through the transforms that the graph does not hold."""
     pipeline = model.pipeline
     assert pipeline is not None
@@ -161,7 +161,7 @@ def _by_input(model: Model, inputs: Any) -> Prediction:
         if not files:
             raise BadInput("nothing to predict", helps=("give files, or arrays by input name",))
         names, arrays = input_files.read(model.inputs, files, model.columns)
-    return made_of(names, model.predict(arrays), model.answers, None, _axes(model))
+    return made_of(Called(names), model.predict(arrays), model.answers, None, _axes(model))
 
 
 def _axes(model: Model) -> dict[str, int | None]:

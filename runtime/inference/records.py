@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...compiler.catalogue import SOURCES
+from ...compiler.catalogue import SOURCES, transforms
 from ...compiler.ir.arguments import EntryUse
 from ...compiler.ir.data import DataNode
 from ...compiler.messages.source import Span
@@ -103,7 +103,7 @@ def _of_file(pipeline: Pipeline, file: Path) -> Iterator[Table]:
     span, rule = source.span, rule_of(source.args)
     read: pieces.Read = lambda kind, path, recoded: _read(kind, path, source, recoded)
     how = pieces.How(span, rule, source.args.get("encoding"), source.args.get("quote") or '"')
-    whole = bool(streams.cuts(pipeline.section))  # a window may lie across two pieces
+    whole = any(transforms.of(node.op).windows for node in pipeline.section.nodes)  # a window may lie across two pieces
     if is_pipe(file):
         yield _read("csv", file, source)
         return

@@ -13,6 +13,7 @@ from ...compiler.analysis.targets import Measured
 from ...compiler.catalogue import transforms
 from ...compiler.catalogue.transforms import Undo
 from ...compiler.ir.data import DataNode, DataSet
+from ..data.series import over_rows
 from .answers import Answer
 
 
@@ -82,6 +83,10 @@ def _steps_back(
     while node.inputs:
         at = -1  # of a `choose` the side of evaluation
         transform = transforms.of(node.op)
+        if over_rows(section, node):  # `.next` and the rows that were picked
+            members, picks = members[:-1], _within_rows(picks)
+            node = section.node(node.inputs[at])
+            continue
         back = transform.inverse(node.type, node.args, fitted.get(node.id, {}))
         if back is None and transform.learns and node.id not in fitted:
             raise NoWayBack(f"`{node.op}` is not fitted yet")
@@ -115,6 +120,14 @@ def of_metric(
     scale, shift = 1 / measured.scale, -measured.shift / measured.scale
     answer = Answer("value", field.name, scale=scale, shift=shift, undo=undo, shape=shape)
     return answer, undone(section, field.name, fitted)
+
+
+def _within_rows(picks: Sequence[DataNode]) -> list[DataNode]:
+    """Of what a field picks, the last first, that which picks numbers of a row and not rows."""
+    inner = list(picks)
+    while inner and inner.pop().op == "slice":
+        pass
+    return inner
 
 
 def _picked(step: Undo, picks: Sequence[DataNode]) -> Undo:

@@ -10,6 +10,7 @@ from ...compiler.analysis.targets import output_meanings
 from ...compiler.ir.verify import output_types
 from ...compiler.sizes.dims import variables
 from ..data import vocabulary
+from ..data.arrays.batches import Called
 from ..generated.build import extra_outputs
 from ..inference.answering import Texts, made_of
 from ..inference.answers import Answer
@@ -73,7 +74,7 @@ class Examples:
         body = self.judge.spec.body_of(self.judge.spec.models[self.judge.train.net(net).model])
         shapes = {result.name: kind.shape for result, kind in zip(body.outputs, output_types(body), strict=True)}
         axes = batch_axes((value.type.shape for value in body.inputs), shapes)
-        return made_of(places, values, answers, texts, axes).rows(probabilities=True)
+        return made_of(Called(places), values, answers, texts, axes).rows(probabilities=True)
 
     def losses(self, seen: Seen) -> list[float]:
         """The loss of each example alone; none where the loss joins examples, or there is none."""

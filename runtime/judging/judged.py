@@ -8,6 +8,7 @@ from typing import Any
 
 from ..checkpoints.judgements import Judgement
 from ..inference import writers
+from ..training import baselines
 from ..training.reopen import TrainedModel, split_of
 from .examples import Examples
 from .judge import Judge
@@ -32,4 +33,5 @@ def judged(opened: TrainedModel, split: str, worst: int = 10, save: Path | None 
             for _ in rows():
                 pass
         figures, losses = measurement.figures()
+        figures |= baselines.figures(opened.program, measurement.feed, opened.spec, opened.train)
         return judge.result({**losses, **figures})

@@ -70,6 +70,7 @@ def final_figures(state: State) -> tuple[dict[str, float], tuple[Judgement, ...]
             feed = Feed(job.data, split, training=False, device=job.device)
             judge = job.judge(split) if job.judge is not None else None
             values, losses = evaluate(state.program, feed, size, witness=judge)
+            values |= job.baselines(state.program, feed) if job.baselines is not None else {}
             found = {f"{split}.{name}": value for name, value in {**losses, **values}.items()}
             report_undefined(state, split, found)
             figures.update(found)

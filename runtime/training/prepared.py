@@ -28,7 +28,7 @@ from ..generated import build, outside
 from ..generated.functions import Program
 from ..spec import Loaded
 from ..weights import load as weights
-from . import loop, memory, precision
+from . import baselines, loop, memory, precision
 from .diverged import FirstNonFinite, Found, Watch
 from .evaluate import Judge
 from .events import Listener, Note, silent
@@ -96,6 +96,7 @@ class Prepared:
             metadata(self.spec),
             SAVE_EVERY if seconds is None else seconds,
             judge=self.judge(program),
+            baselines=lambda program, feed: baselines.figures(program, feed, self.spec, self.section),
         )
 
     def judge(self, program: Program) -> Callable[[Split], Judge] | None:

@@ -21,6 +21,7 @@ from ..failure import BadInput
 from ..generated import build, outside
 from ..generated.functions import Program
 from ..run import Run
+from . import baselines
 from .device import device_of
 from .edited import mistakes_of, warn_of_edits
 from .evaluate import Measurement, evaluation_batch
@@ -57,6 +58,7 @@ class TrainedModel:
             for _ in measurement.run():
                 pass
             figures, losses = measurement.figures()
+            figures |= baselines.figures(self.program, measurement.feed, self.spec, self.train)
         return {**losses, **figures}
 
     def measurement(self, data: Data, split: Split) -> Measurement:

@@ -54,6 +54,7 @@ class Job:
     watch: StepWatch | None = None
     records: bool = True  # False: nothing is written
     judge: Callable[[Split], Judge] | None = None
+    baselines: Callable[[Program, Feed], dict[str, float]] | None = None
 
     def log(self, text: str) -> None:
         if self.records:

@@ -65,7 +65,7 @@ def fed(text: str) -> list[Any]:
 
 def test_what_is_written_is_read(entry: dict[str, Any]) -> None:
     ((names, arrays),) = fed(json.dumps(entry))
-    assert names == ["record 0", "record 1"]
+    assert names.places == ["record 0", "record 1"]
     np.testing.assert_array_equal(arrays["x"], np.array([[1.5, 0.5], [2.0, 1.0]], np.float32))
     np.testing.assert_array_equal(arrays["kind"], [[1, 0, 0], [0, 1, 0]])
     np.testing.assert_array_equal(arrays["ids"], [[2, 3], [1, 0]])

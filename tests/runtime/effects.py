@@ -98,6 +98,18 @@ data D {{
 model M(x: [B, {size}]) -> (logits: [B, 3]) {{ logits = x -> fc: Linear(3) }}
 train {{ model = M; data = D; loss = cross_entropy(logits, label); optimizer = SGD(1e-1); batch = 8; duration = 2 steps }}
 """
+SERIES = """dlspec 1
+data D {{
+  source = csv("series.csv")
+  split  = all("train")
+  {lines}
+  let window = source.value -> window(3, horizon = 1)
+  past: f32[3] = window.past
+  next: f32[1] = window.next
+}}
+model M(past: [B, 3]) -> (ahead: [B, 1]) {{ ahead = past -> fc: Linear(1) }}
+train {{ model = M; data = D; loss = mse(ahead, next); optimizer = SGD(1e-2); batch = 4; duration = 4 steps }}
+"""
 
 
 @dataclass(frozen=True)
@@ -138,6 +150,7 @@ def selected(key: str, inside: str) -> dict[str, Row]:
     return {word: train("weights", f"{key} {text} {inside}", long=word != "glob") for word, text in GROUPS.items()}
 
 
+TIMES = "time = source.day; series = source.name"
 EFFECTS: dict[str, dict[str, Row]] = {
     "data.source": {
         "csv": of("data", "weights", 'source = csv("b.csv")', "source"),
@@ -183,6 +196,17 @@ EFFECTS: dict[str, dict[str, Row]] = {
             {"data": {"source": 'source = csv("holes.csv")', "more": 'drop = "missing"\n  y: f32 = source.y'}},
             {"data": {"source": 'source = csv("holes.csv")', "more": "y: f32 = source.y -> impute(0)"}},
         ),
+    },
+    "data.series": {"": of("series", "weights", "series = source.name")},
+    "data.time": {"": of("series", "weights", f'{TIMES}; gaps = "join"', without="series = source.name")},
+    "data.gaps": {
+        word: of(
+            "series",
+            "refused" if word == "refuse" else "weights",
+            f'{TIMES}; gaps = "{word}"',
+            without=f'{TIMES}; gaps = "{"join" if word == "cut" else "cut"}"',
+        )
+        for word in ("refuse", "cut", "join")
     },
     "data.skip": {
         "": Row(
@@ -347,6 +371,8 @@ def spec(changed: Mapping[str, Mapping[str, str]]) -> str:
 
     if "builtin" in changed:
         return BUILTIN.format(**changed["builtin"])
+    if "series" in changed:
+        return SERIES.format(lines=lines("series"))
     if "photos" in changed:
         return PHOTOS.format(lines=lines("photos"), recipe=lines("recipe"))
     text = "dlspec 1\n" + DATA.format(name="D", lines=lines("data"))

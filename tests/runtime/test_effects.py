@@ -164,6 +164,9 @@ class World:
                 y = "" if name == "holes" and number % 4 == 0 else f"{number / 7:.3f}"
                 lines.append(f"{numbers},{'abc'[number % 3]},{text},{number % 5},{y}")
             (self.folder / f"{name}.csv").write_text("\n".join(lines) + "\n", "utf-8")
+        days = [int(day) for day in random.permutation(24) if day != 9]
+        lines = ["name,day,value", *(f"{name},{day},{day % 5 / 5}" for day in days for name in "ab")]
+        (self.folder / "series.csv").write_text("\n".join(lines) + "\n", "utf-8")
         for place in ("photos", "others", "more", "one", "two"):
             for label in "abcd" if place == "more" else "abc":
                 for number in range(4):

@@ -230,10 +230,14 @@ class RandomWindow(_Text):
 
 
 class Window(_Text):
-    """Windows of `n` from a stream, one every `stride`, in order."""
+    """Windows of `n`, one every `stride`, in order: of a stream, or of the rows of a table as a time series. With a `horizon`, which
+    only rows have, a window is `.past`, its `n` rows, and `.next`, the rows that follow. `period` is that of a season, whose last
+    values are a baseline for metrics."""
 
     n: Count
-    stride: Count
+    stride: Count = 1
+    horizon: Count | None = None
+    period: Count | None = None
 
     picks = True
     windows = True
@@ -244,7 +248,27 @@ class Window(_Text):
 
     @classmethod
     def infer(cls, item: ItemType, args: dict[str, Any]) -> ItemType:
-        return RandomWindow.infer(item, args)
+        n, horizon = args["n"], args["horizon"]
+        if item.kind == "stream":
+            if horizon is not None:
+                raise Unsuited("columns of a table where it has a `horizon`")
+            return RandomWindow.infer(item, args)
+        item = as_tensor(item, "a stream, or numbers of a table; names become numbers with `category` first")
+
+        def rows(count: int) -> ItemType:
+            return with_shape(item, None if item.shape is None else (count, *item.shape))
+
+        if horizon is None:
+            return rows(n)
+        return ItemType(kind="record", members={"past": rows(n), "next": rows(horizon)})
+
+    @classmethod
+    def check(cls, args: dict[str, Any]) -> str | None:
+        if args["period"] is not None and args["horizon"] is None:
+            return "`period` is that of a baseline for what follows a window: it needs a `horizon`"
+        if args["period"] is not None and args["period"] > args["n"]:
+            return f"a `period` of {args['period']} is longer than the {args['n']} rows of the window"
+        return None
 
     @classmethod
     def inverse(cls, item: ItemType, args: Mapping[str, Any], learned: Mapping[str, Any]) -> tuple[Undo, ...] | None:

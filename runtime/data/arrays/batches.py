@@ -13,13 +13,22 @@ from numpy.typing import NDArray
 from ....compiler.catalogue import transforms
 from ....compiler.ir.data import DataSet
 from ...failure import BadInput
-from .. import streams, token_streams
+from .. import series, streams, token_streams
+from ..series import Series
 from ..streams import Part
 from ..table import Column, Stream, Table
 from .declared import DTYPES, as_field, check_lengths, padded, shared_lengths
 from .section import Evaluation, Value
 
 Array: TypeAlias = "NDArray[Any]"
+
+
+@dataclass(frozen=True)
+class Called:
+    """What records are called: their places, and by name the columns that a person knows them by, `about` them."""
+
+    places: list[str]
+    about: Mapping[str, list[str]] = field(default_factory=dict[str, "list[str]"])
 
 
 @dataclass(frozen=True)
@@ -54,7 +63,7 @@ class Pipeline:
 
     def batches(
         self, table: Table, size: int, dtypes: Mapping[str, Any] | None = None
-    ) -> Iterator[tuple[list[str], dict[str, Array]]]:
+    ) -> Iterator[tuple[Called, dict[str, Array]]]:
         """What each record is called, and arrays by input, `size` records at a time. `dtypes` are those of the inputs (default: as
         the fields declare them); of one of strings the names of classes are handed on, checked."""
         nodes = self._over(table)
@@ -71,7 +80,7 @@ class Pipeline:
                 arrays = {
                     name: padded(column, self._fill(nodes, self.fields[name])) for name, column in columns.items()
                 }
-            yield [table.place(int(i)) for i in positions], arrays
+            yield self._called(table, part.records[positions]), arrays
 
     def _inputs(
         self,
@@ -104,10 +113,42 @@ class Pipeline:
         node = nodes.nodes[nodes.real(self.section.field(name).node, False)]
         return node.args["v"] if transforms.of(node.op).fills_batch else 0
 
+    def _series(self, table: Table) -> Series | None:
+        """The rows of a table as series, where the inputs are windows of them."""
+        reach = series.read_by(self.section, sorted(self.nodes()))
+        return series.read(self.section, table, reach) if reach else None
+
+    def _newest(self, table: Table, found: Series) -> Part:
+        """The last window of each series; of windows without a horizon all."""
+        forecasts = any(self.section.node(identifier).args["horizon"] is not None for identifier in found.reach)
+        anchors = found.anchors(last=forecasts)
+        before, after = found.longest
+        lacking = found.without(anchors) if forecasts or not len(anchors) else None
+        if lacking is not None:
+            record, rows = lacking
+            order = self.section.order
+            name = order.series if order is not None else None
+            whose = "the series" if name is None else f"the series `{name}` = {series.shown_of(table, name, record)}"
+            more = "" if not after else f", {after} of them for what is known in advance"
+            raise BadInput(
+                f"{table.place(record)}: {whose} ends with {rows} rows, the model reads {before + after}{more}",
+                helps=(f"give at least {before + after} rows of it in {table.name}, or leave it out",),
+            )
+        return Part("test", np.sort(anchors))
+
+    def _called(self, table: Table, records: NDArray[np.int64]) -> Called:
+        """What records are called: by their place, and where they end the past of windows by series and time."""
+        order = self.section.order
+        names = [] if order is None else [name for name in (order.series, order.time) if name is not None]
+        about = {name: [series.shown_of(table, name, int(i)) for i in records] for name in names}
+        return Called([table.place(int(i)) for i in records], about)
+
     def _over(self, table: Table) -> Evaluation:
         """The section over what is read of a table: all its records, or the windows that its stream has. Values of a window that no
         input reads, its target, need not be there: the stream is filled up in their place."""
-        section = self.section
+        section, found = self.section, self._series(table)
+        if found is not None:
+            return Evaluation(section, table, self.root, self.fitted, series=found, part=self._newest(table, found))
         read_by = [section.node(identifier) for identifier in sorted(self.nodes())]
         windows = [node for node in read_by if transforms.of(node.op).windows]
         if windows:

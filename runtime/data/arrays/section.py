@@ -7,7 +7,7 @@ that come from a column as they are stay a part of it (`Selected`). A record wit
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from ....compiler.catalogue import transforms
 from ....compiler.ir.data import DataNode
+from ....compiler.sizes.types import shape_text
 from ... import randomness
-from .. import mistakes, streams
+from .. import mistakes, series_mistakes, streams
 from ..nodes import Nodes
 from ..streams import Part
 from ..text_columns import Selected, is_cells
@@ -55,17 +56,14 @@ class Evaluation(Nodes):
                         name: of(each) for name, each in zip(MEMBERS, node.inputs, strict=False) if self._is_there(each)
                     }
                     return found[identifier]
-                inputs = [] if node.type.kind == "stream" else [of(each) for each in node.inputs if self._is_read(node)]
+                cut = transforms.of(node.op).windows  # reads its values where it cuts
+                inputs = [] if node.type.kind == "stream" or cut else [of(each) for each in node.inputs]
                 found[identifier] = (
                     inputs[0] if identifier in skip and inputs else self._node(node, inputs, positions, skip)
                 )
             return found[identifier]
 
         return of(target)
-
-    def _is_read(self, node: DataNode) -> bool:
-        """Whether a node reads the values of its inputs: those of a stream are read where it is cut."""
-        return not transforms.of(node.op).windows
 
     def _node(self, node: DataNode, inputs: Sequence[Value], positions: Records, skip: Collection[int]) -> Value:
         records = self.part.records[positions]
@@ -81,6 +79,8 @@ class Evaluation(Nodes):
         if node.type.kind == "stream":
             return {}
         transform = transforms.of(node.op)
+        if self.cuts_rows(node):
+            return self._of_rows(node, records, skip)
         if transform.windows:
             return self._windows(node, positions, skip)
         value = inputs[0]
@@ -115,6 +115,29 @@ class Evaluation(Nodes):
             assert apply is not None
             x = x if step.id in skip else apply(x, {**step.args, **self.fitted.get(step.id, {})})
         return x
+
+    def _of_rows(self, node: DataNode, anchors: Records, skip: Collection[int]) -> Value:
+        """Windows of rows, with a horizon as `past` and `next`; every row is computed once."""
+        assert self.series is not None
+        index = self.series.rows(node, anchors)
+        rows, at = np.unique(index, return_inverse=True)
+        below = self.nodes[self.real(node.inputs[0], False)]
+        value = replace(self, part=Part(self.part.split, rows)).values(below.id, np.arange(len(rows)), skip)
+        return self._cut(node, below, value, rows, at.reshape(index.shape))
+
+    def _cut(self, node: DataNode, below: DataNode, value: Value, rows: Records, at: Records) -> Value:
+        if isinstance(value, dict):
+            return {name: self._cut(node, below, member, rows, at) for name, member in value.items()}
+        value = self.as_numbers(below, value, rows)
+        if not isinstance(value, np.ndarray):
+            shapes = [np.shape(item) for item in value]
+            other = next(i for i, shape in enumerate(shapes) if shape != shapes[0])
+            place, found, first = self.table.place(int(rows[other])), *map(shape_text, (shapes[other], shapes[0]))
+            raise series_mistakes.rows_differ(node.span, place, found, first)
+        n = node.args["n"]
+        if node.args["horizon"] is None:
+            return value[at]
+        return {"past": value[at[:, :n]], "next": value[at[:, n:]]}
 
     def _transformed(self, node: DataNode, value: Any, records: Records) -> Value:
         transform = transforms.of(node.op)

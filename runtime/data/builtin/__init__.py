@@ -22,6 +22,7 @@ LOADERS: dict[str, Loader] = {
     "digit_scenes": pictures.digit_scenes,
     "digits": tables.digits,
     "docstrings": python_text.docstrings,
+    "el_nino": series.el_nino,
     "iris": tables.iris,
     "python_docs": python_text.python_docs,
     "python_paragraphs": python_text.python_paragraphs,

@@ -51,6 +51,7 @@ def read(section: DataSet, root: Path) -> Table:
 def _texts(section: DataSet) -> frozenset[str]:
     """Columns that are used as texts, so that a table need not be read again for them: names that are digits, say."""
     named = {section.split.args.get(key) for key in ("stratify", "group")}
+    named |= {section.order.series, section.order.time} if section.order is not None else set()
     used = {
         i
         for node in section.nodes

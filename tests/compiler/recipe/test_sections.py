@@ -119,6 +119,16 @@ data Pets {{
 }}
 """
 
+#: These belong to rows that windows are cut from.
+SERIES = """dlspec 1
+data Sales {{
+  source = csv("sales.csv")
+  split = contiguous(train = 0.8, val = 0.2)
+  {}
+  past: f32[24] = source.sales -> window(24)
+}}
+"""
+
 
 def program(section: SectionKeys, key: Key, line: str | None = None) -> str:
     """The spec with the example of a key, or with another line for it."""
@@ -128,6 +138,8 @@ def program(section: SectionKeys, key: Key, line: str | None = None) -> str:
         changed["train"]["duration"] = ""
     if key.name == "skip":
         return FOLDER.format(line)
+    if key.name in ("series", "time", "gaps"):
+        return SERIES.format(line)
     return spec(**changed)
 
 
