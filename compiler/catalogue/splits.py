@@ -16,6 +16,8 @@ class Splitting(Entry):
     divides: ClassVar[Literal["fractions", "names"] | None]
     #: Takes records in any order, which a stream does not allow.
     mixes: ClassVar[bool] = False
+    #: Each split is what comes after the one before, so that rows of a time series are divided by their time.
+    in_order: ClassVar[bool] = False
 
 
 class Random(Splitting):
@@ -43,6 +45,7 @@ class Contiguous(Splitting):
     by: Column | None = None
 
     divides = "fractions"
+    in_order = True
     example = "split = contiguous(train = 0.9, val = 0.1)"
 
 

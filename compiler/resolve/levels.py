@@ -128,7 +128,7 @@ def _in_body(body: syntax.Body) -> Iterator[Named]:
             case syntax.If():
                 yield from _in_body(statement.then)
                 yield from _in_branch(statement.orelse)
-            case syntax.Require() | syntax.Init() | syntax.Emit():
+            case syntax.Require() | syntax.Init() | syntax.Emit() | syntax.Gap():
                 pass
             case _:
                 yield from _in_pipe(statement)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...compiler.catalogue import SPLITS as KINDS_OF_SPLIT
 from ...compiler.ir.data import DataSet, Split
 from ...compiler.messages.source import Span
 from .. import randomness
@@ -21,7 +22,7 @@ Records = NDArray[np.int64]
 def divide(section: DataSet, table: Table) -> dict[Split, Records]:
     """The record numbers of each split that the section has (for a stream: positions, ascending)."""
     args, span = section.split.args, section.split.span
-    if section.split.name == "contiguous" and series.cuts(section):
+    if KINDS_OF_SPLIT[section.split.name].in_order and series.cuts(section):
         found = series.divide(section, table, _fractions(args), shares)
     else:
         found = divider(section.split.name)(table, args, span)
