@@ -19,6 +19,7 @@ from ..catalogue.ops import find
 from ..catalogue.ops.operators import Minus, Plus
 from ..catalogue.penalties import selected
 from ..ir.expand import ParameterEntry, join, parameters, selects, turns
+from ..ir.faults import entered
 from ..ir.globs import glob
 from ..ir.model import AnyNode, Body, CallNode, ModeNode, Operand, OpNode, RepeatNode, ScanNode, Spec, WeightNode
 from ..ir.train import Phase, Train, Update
@@ -283,13 +284,32 @@ def _summands(frame: Frame, value: int) -> Iterator[Place]:
 
 
 def _penalties(frame: Frame) -> Iterator[Diagnostic]:
-    """A penalty on the gradient of a net needs one: from the net's output to its input."""
+    """A penalty on the gradient of a net needs one, from the net's output to its input, that has a gradient in turn."""
     for at, node in enumerate(frame.body.nodes):
         if isinstance(node, OpNode) and "body" in node.args:
             (run,) = frame.inside(at)
             search = Search(aim=run)
             if not search.reaches(run.results()):
                 yield errors.no_gradient_of_net(node.span, node.instance or "", search.blocked)
+            for inner in _once(frame.spec, run.index, set()):
+                entry = find(inner.op)
+                assert entry is not None
+                yield errors.no_second_gradient(node.span, entry.name, entry.twice_as, inner.span)
+
+
+def _once(spec: Spec, index: int, seen: set[int]) -> Iterator[OpNode]:
+    """The operators of a body, and of all that it runs in training, whose gradient has no derivative."""
+    if index in seen:
+        return
+    seen.add(index)
+    for node in spec.bodies[index].nodes:
+        if isinstance(node, OpNode):
+            entry = find(node.op)
+            if entry is not None and entry.twice_as:
+                yield node
+        inner = [node.training] if isinstance(node, ModeNode) else [body for body, _ in entered(node)]
+        for body in inner:
+            yield from _once(spec, body, seen)
 
 
 __all__ = ["untrained"]

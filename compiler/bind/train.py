@@ -228,7 +228,9 @@ class TrainBinder:
         for phase in phases:
             bodies += [body for body in (phase.shared, phase.log.body) if body is not None]
             bodies += [update.body for update in phase.updates]
-        used = {instance.path for body in bodies if body >= 0 for instance in self.state.bodies[body].instances}
+        if any(body < 0 for body in bodies) or any(net.model < 0 for net in nets):
+            return
+        used = {instance.path for body in bodies for instance in self.state.bodies[body].instances}
         for net in nets:
             if net.name and net.name not in used:
                 self.report.add(training_errors.unused_net(net.span, net.name))

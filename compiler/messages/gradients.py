@@ -62,6 +62,17 @@ def _others(span: Span, blocked: Sequence[Label]) -> tuple[Label, ...]:
     return tuple([label for label in dict.fromkeys(blocked) if label.span != span][:1])
 
 
+def no_second_gradient(span: Span, name: str, instead: str, place: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0413",
+        f"a penalty on a gradient needs the derivative of it, which `{name}` does not have",
+        span,
+        "differentiates the net twice",
+        _others(span, (Label(place, "differentiable once"),)),
+        helps=(f"write `{instead}` in the net: it gives the same", "or leave the penalty out"),
+    )
+
+
 def explanations() -> dict[str, Explanation]:
     return {
         "E0413": Explanation(

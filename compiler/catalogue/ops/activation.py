@@ -73,6 +73,7 @@ class HardSwish(_Activation):
 class HardSigmoid(_Activation):
     """min(max(x + 3, 0), 6) / 6. Any shape."""
 
+    twice_as = "clamp(x / 6 + 0.5, 0, 1)"
     onnx = "HardSigmoid with alpha 1/6"
 
 

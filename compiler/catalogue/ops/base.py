@@ -132,6 +132,8 @@ class Op(Entry):
     has_mode: ClassVar[bool] = False
     #: Each element of the result depends on the elements of the inputs at its own place alone.
     elementwise: ClassVar[bool] = False
+    #: PyTorch has no derivative of its gradient; here is what gives the same of `x` and has one.
+    twice_as: ClassVar[str] = ""
     #: In training it takes statistics over the examples of a batch, and keeps a mean of them for evaluation.
     mixes_batch: ClassVar[bool] = False
     #: Its weight is a table of which some rows are read, as those of an embedding.
