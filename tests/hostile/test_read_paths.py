@@ -18,7 +18,7 @@ PATHS = [
     (kind, name, key)
     for kind, entries in (("SOURCE", SOURCES), ("WEIGHTS", WEIGHT_SOURCES))
     for name, entry in entries.items()
-    for key, annotation in entry.__annotations__.items()
+    for key, annotation, _ in entry.arguments
     if annotation == "Path"
 ]
 
@@ -31,8 +31,8 @@ def test_every_kind_is_here() -> None:
 def test_an_absolute_path(kind: str, name: str, key: str, tmp_path: Path) -> None:
     entry = SOURCES[name] if kind == "SOURCE" else WEIGHT_SOURCES[name]
     for path, absolute in (("/etc/passwd", True), ("a/b.csv", False), ("../b.csv", False)):
-        others = (f'{other} = "b"' for other, text in entry.__annotations__.items() if text == "Path" and other != key)
-        more = ('dtype = "u16"',) if "dtype" in entry.__annotations__ else ()
+        others = (f'{other} = "b"' for other, text, _ in entry.arguments if text == "Path" and other != key)
+        more = tuple(f'{other} = "u16"' for other, _, _ in entry.arguments if other == "dtype")
         given = ", ".join((f'{key} = "{path}"', *others, *more))
         defaults = {"SOURCE": 'csv("a.csv")', "WEIGHTS": 'file("w.pt")'} | {kind: f"{name}({given})"}
         spec = tmp_path / "s.dlspec"

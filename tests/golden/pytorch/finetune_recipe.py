@@ -13,60 +13,32 @@ def lr(step: int) -> float:
     return 0.0
 
 
-def layer2_layer3_lr(step: int) -> float:
-    """Learning rate after `step` updates."""
-    return lr(step) / 10
-
-
 def layer4_lr(step: int) -> float:
     """Learning rate after `step` updates."""
     return lr(step) / 3
 
 
+def layer2_layer3_lr(step: int) -> float:
+    """Learning rate after `step` updates."""
+    return lr(step) / 10
+
+
 def parameter_groups(model: nn.Module) -> dict[str, list[dict]]:
     """Parameters by optimizer, with optimizer options for each group."""
-    others = []
-    layer2_layer3 = []
-    layer4 = []
-    vectors = []
-    layer2_layer3_vectors = []
-    layer4_vectors = []
+    groups = {}
     for name, p in model.named_parameters():
         if name.startswith(("conv1.", "bn1.", "layer1.")):  # frozen
             continue
-        if name.startswith(("layer2.", "layer3.")) and p.ndim < 2:
-            layer2_layer3_vectors.append(p)
-        elif name.startswith("layer4.") and p.ndim < 2:
-            layer4_vectors.append(p)
-        elif name.startswith(("layer2.", "layer3.")):
-            layer2_layer3.append(p)
-        elif name.startswith("layer4."):
-            layer4.append(p)
-        elif p.ndim < 2:
-            vectors.append(p)
-        else:
-            others.append(p)
-    common = {"betas": (0.9, 0.999), "eps": 1e-8}
-    return {
-        "AdamW": [
-            {"params": others, "lr": lr, "weight_decay": 0.01, **common},
-            {
-                "params": layer2_layer3,
-                "lr": layer2_layer3_lr,
-                "weight_decay": 0.01,
-                **common,
-            },
-            {"params": layer4, "lr": layer4_lr, "weight_decay": 0.01, **common},
-            {"params": vectors, "lr": lr, "weight_decay": 0.0, **common},
-            {
-                "params": layer2_layer3_vectors,
-                "lr": layer2_layer3_lr,
-                "weight_decay": 0.0,
-                **common,
-            },
-            {"params": layer4_vectors, "lr": layer4_lr, "weight_decay": 0.0, **common},
-        ],
-    }
+        options = {"lr": lr, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.01}
+        if name.startswith("layer4."):
+            options["lr"] = layer4_lr
+        if name.startswith(("layer2.", "layer3.")):
+            options["lr"] = layer2_layer3_lr
+        if p.ndim < 2:
+            options["weight_decay"] = 0.0
+        group = groups.setdefault(tuple(options.values()), {"params": [], **options})
+        group["params"].append(p)
+    return {"AdamW": list(groups.values())}
 
 
 def loss(model: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
