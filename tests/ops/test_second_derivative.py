@@ -22,16 +22,15 @@ def differentiates_twice(module: torch.nn.Module, inputs: dict[str, torch.Tensor
         outputs = [out for out in run(module, given) if out.requires_grad]
         if not wanted or not outputs:
             return True
-        total = sum((out.square() * 0.5).sum() for out in outputs)
+        total = torch.stack([out.square().sum() for out in outputs]).sum()
         slopes = torch.autograd.grad(total, wanted, create_graph=True, allow_unused=True)
         slopes = [slope for slope in slopes if slope is not None and slope.requires_grad]
         parameters = [p for p in module.parameters() if p.requires_grad]
         if not slopes:
             return True
+        again = torch.stack([slope.square().sum() for slope in slopes]).sum()
         try:
-            torch.autograd.grad(
-                sum(slope.square().sum() for slope in slopes), [*wanted, *parameters], allow_unused=True
-            )
+            torch.autograd.grad(again, [*wanted, *parameters], allow_unused=True)
         except RuntimeError as error:
             assert "not implemented" in str(error) or "derivative" in str(error), error
             return False
