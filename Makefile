@@ -1,5 +1,5 @@
 # make demo       a fresh environment, then one spec from text to predictions with ONNX Runtime, on real data
-# make test       formatting, lint, types, import contracts and the tests (ten to twelve minutes on two cores)
+# make test       formatting, lint, types, import contracts and the tests (six minutes on two cores at rest)
 # make test-full  the same tests at full size; writes benchmarks/results/full.json
 # make references compares the shipped specs with public implementations; writes docs/references.md
 # make format     formats the code
