@@ -39,7 +39,15 @@ from .predict import by_ending
     type=click.Path(path_type=Path),
     help="Write target, prediction, probabilities and loss of every example to this file (.csv, .json, .jsonl, .parquet).",
 )
-def command(run: Path, split: str, form: str, worst: int, save: Path | None, **options: Any) -> int:
+@click.option(
+    "--report",
+    metavar="FILE.html",
+    type=click.Path(path_type=Path),
+    help="Write a page with drawings of these tables, and the worst examples as the model sees them.",
+)
+def command(
+    run: Path, split: str, form: str, worst: int, save: Path | None, report: Path | None, **options: Any
+) -> int:
     """Compute loss and metrics of the kept weights of RUN, with code generated from its spec.
 
     Prints tables of classes and calibration, or of residuals, in the units of the data.
@@ -47,11 +55,13 @@ def command(run: Path, split: str, form: str, worst: int, save: Path | None, **o
     ending = by_ending(save, other="text")
     if save is not None and ending == "text":
         raise Misused(f"`--save` writes no `{save.suffix}`", "name a file that ends in .csv, .json, .jsonl or .parquet")
+    if report is not None and report.suffix.lower() not in (".html", ".htm"):
+        raise Misused(f"`--report` writes no `{report.suffix}`", "name a file that ends in .html")
     from ..runtime import api
     from ..runtime.writing import json_text
 
     with warnings_shown():
-        found = api.judge(run, split, worst=max(worst, 10), save=save, form=ending, **options)
+        found = api.judge(run, split, worst=max(worst, 10), save=save, form=ending, report=report, **options)
     if form == "json":
         console.out(json_text({"run": str(run), **found.model_dump()}))
         return 0
@@ -63,4 +73,7 @@ def command(run: Path, split: str, form: str, worst: int, save: Path | None, **o
     if save is not None:
         console.out()
         console.out(f"{save}   {found.records:,} examples")
+    if report is not None:
+        console.out()
+        console.out(f"report   {report}")
     return 0

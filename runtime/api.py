@@ -113,18 +113,21 @@ def judge(
     worst: int = 10,
     save: str | Path | None = None,
     form: str = "csv",
+    report: str | Path | None = None,
 ) -> Judgement:
     """What `evaluate` gives, and how good the answers are: tables of classes and calibration, or residuals, in the units of the data,
     with the `worst` examples.
 
-    `save` is a file for every example's target, answer, probabilities and loss, in the format `form` (csv, json, jsonl, parquet).
+    `save` is a file for every example's target, answer, probabilities and loss, in the format `form` (csv, json, jsonl, parquet);
+    `report` a page of HTML with drawings of all of it, and the worst examples as the model sees them.
     """
     from .judging.judged import judged
     from .training.reopen import reopen
 
     opened = reopen(run if isinstance(run, Run) else Run(run), device, data_root, edited=edited)
     with spec_errors(opened.sources):
-        return judged(opened, split, worst, Path(save) if save is not None else None, form)
+        saved, page = (Path(path) if path is not None else None for path in (save, report))
+        return judged(opened, split, worst, saved, form, page)
 
 
 def predict(

@@ -76,6 +76,23 @@ class Tokenizer:
         found = self.made.token_to_id(token)
         return found if found is not None else self.made.token_to_id(sentencepiece.HIDDEN + token)
 
+    def name(self, number: int) -> str | None:
+        """The text of one token: of a mark its name, of a part of a character what cannot be shown. None for no token. Raises
+        Unusable."""
+        if not 0 <= number < self.size:
+            return None
+        if self.is_mark(number):
+            return self.made.id_to_token(number)
+        return guarded(lambda: self.made.decode([number], skip_special_tokens=False))
+
+    def is_mark(self, number: int) -> bool:
+        return number in self._marks
+
+    @cached_property
+    def _marks(self) -> frozenset[int]:
+        added = self.made.get_added_tokens_decoder()
+        return frozenset(number for number, token in added.items() if token.special)
+
     @cached_property
     def size(self) -> int:
         """One more than the largest number of a token."""

@@ -27,6 +27,16 @@ class Vocabulary:
     end: int | None = None
     tokenizer: Tokenizer | None = None
 
+    def name(self, number: int) -> str | None:
+        """The text of one token, of marks too; None for a number that stands for none."""
+        if self.tokenizer is not None:
+            return self.tokenizer.name(number)
+        return self.names[number] if 0 <= number < len(self.names) else None
+
+    def is_silent(self, number: int) -> bool:
+        """Whether a token is a mark, without a text of its own."""
+        return self.tokenizer.is_mark(number) if self.tokenizer is not None else number in self.silent
+
     def text(self, numbers: Iterable[int]) -> str:
         """The text of these numbers, up to its end mark."""
         if self.tokenizer is not None:

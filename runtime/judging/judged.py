@@ -10,12 +10,21 @@ from ..checkpoints.judgements import Judgement
 from ..inference import writers
 from ..training import baselines
 from ..training.reopen import TrainedModel, split_of
+from . import page
 from .examples import Examples
 from .judge import Judge
 
 
-def judged(opened: TrainedModel, split: str, worst: int = 10, save: Path | None = None, form: str = "csv") -> Judgement:
-    """The judgement of a split. With `save` every example is written to a file of the format `form`, a batch at a time."""
+def judged(
+    opened: TrainedModel,
+    split: str,
+    worst: int = 10,
+    save: Path | None = None,
+    form: str = "csv",
+    report: Path | None = None,
+) -> Judgement:
+    """The judgement of a split. With `save` every example is written to a file of the format `form`, a batch at a time; with `report`
+    a page of HTML shows all of it."""
     chosen, data = split_of(split), opened.data()
     measurement = opened.measurement(data, chosen)
     judge = Judge(opened.spec, opened.train, opened.program, data, chosen, opened.classes, worst)
@@ -34,4 +43,7 @@ def judged(opened: TrainedModel, split: str, worst: int = 10, save: Path | None 
                 pass
         figures, losses = measurement.figures()
         figures |= baselines.figures(opened.program, measurement.feed, opened.spec, opened.train)
-        return judge.result({**losses, **figures})
+        found = judge.result({**losses, **figures})
+        if report is not None:
+            page.write(report, f"{opened.run.path}: {split}", found, data, measurement.feed)
+        return found

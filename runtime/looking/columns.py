@@ -14,6 +14,7 @@ from . import drawings, html
 
 ROWS = 8
 COLUMNS = 60
+ROW = 16  # cells of one record
 KINDS = {
     "numbers": "numbers",
     "names": "names",
@@ -35,6 +36,19 @@ def shown(table: Table) -> Iterator[str]:
         yield html.cards(_card(name, table.columns[name]) for name in names)
     if len(table.columns) > COLUMNS:
         yield html.paragraph(f"and {len(table.columns) - COLUMNS} columns more")
+
+
+def row(table: Table, record: int) -> str:
+    """The cells of one record, a line each."""
+    names = [name for name, column in table.columns.items() if isinstance(column, (Cells, Numbers))][:ROW]
+    cells = [(name, _cell(table.columns[name], record)) for name in names]
+    lines = "".join(
+        f"<tr><td>{html.escaped(name)}</td>"
+        + ('<td class="none">missing</td>' if cell is None else f"<td>{html.escaped(cell)}</td>")
+        + "</tr>"
+        for name, cell in cells
+    )
+    return f'<table class="row">{lines}</table>' if lines else ""
 
 
 def _cell(column: Values, record: int) -> str | None:
@@ -63,7 +77,7 @@ def _card(name: str, column: Values) -> tuple[str, str, str]:
     lacking = (
         f", {found.missing:,} missing ({100 * found.missing / max(1, found.records):.1f} %)" if found.missing else ""
     )
-    line = KINDS[found.kind] + lacking
+    line = ("images" if isinstance(column, Images) else KINDS[found.kind]) + lacking
     if found.kind in ("numbers", "constant") and not found.names:
         return name, line, _histogram(column)
     if found.kind == "names":

@@ -10,10 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...compiler.ir.data import DataFacts, DataField
+from ...compiler.catalogue import transforms
+from ...compiler.ir.data import DataFacts, DataField, DataNode, DataSet
 from ...compiler.sizes.types import shape_text
 from .. import randomness
 from ..data import vocabulary
+from ..data.draw import Records
 from ..data.feed import Data, Feed
 from ..data.values import Value
 from ..data.vocabulary import Vocabulary
@@ -47,7 +49,7 @@ def shown(data: Data, facts: DataFacts) -> Iterator[str]:
             continue
         texts = vocabulary.of_field(data.section, field.name, data.graph.fitted)
         values = [_arrays(draw[field.name]) for draw in draws]
-        yield from _samples(values, places, texts)
+        yield from _samples(values, places, texts, _in_order(data.section, field))
 
 
 def _balance(data: Data, field: DataField, classes: tuple[str, ...]) -> Iterator[str]:
@@ -66,27 +68,66 @@ def _balance(data: Data, field: DataField, classes: tuple[str, ...]) -> Iterator
 def _arrays(value: Value) -> list[NDArray[np.generic]]:
     """A record an array."""
     assert isinstance(value, (Tensor, list))
-    return [item.numpy() if isinstance(item, Tensor) else np.asarray(item) for item in value]
+    return [item.cpu().numpy() if isinstance(item, Tensor) else np.asarray(item) for item in value]
 
 
-def _samples(values: list[list[NDArray[np.generic]]], places: list[str], texts: Vocabulary | None) -> Iterator[str]:
+def _in_order(section: DataSet, field: DataField) -> bool:
+    """Whether the numbers of a field follow each other, as those of windows and of arrays do: not columns of a table side by side."""
+    nodes, stack = list[DataNode](), [field.node]
+    while stack:
+        nodes.append(section.node(stack.pop()))
+        stack += nodes[-1].inputs
+    return any(transforms.of(node.op).windows for node in nodes) or not any(node.op == "columns" for node in nodes)
+
+
+def _samples(
+    values: list[list[NDArray[np.generic]]], places: list[str], texts: Vocabulary | None, in_order: bool
+) -> Iterator[str]:
     first = values[0]
     if not first:
         return
-    one = first[0]
-    if _is_image(one):
+    if _is_image(first[0]):
         changed = any((a != b).any() for a, b in zip(values[0], values[1], strict=True) if a.shape == b.shape)
         for epoch, draw in enumerate(values if changed else values[:1]):
             yield html.paragraph(f"as epoch {epoch + 1} of training sees them" if changed else "as the model sees them")
             yield f'<div class="images">{"".join(map(drawings.picture, draw, places))}</div>'
-    elif one.ndim == 1 and one.dtype.kind == "i":
+    elif _is_text(first[0]):
         yield "".join(f'<p class="text">{_tokens(record.tolist(), texts)}</p>' for record in first)
-    elif one.ndim in (1, 2) and one.dtype.kind == "f" and one.shape[0] > NUMBERS:
+    elif in_order and _is_series(first[0]):
         yield html.cards((place, "", drawings.line(record)) for place, record in zip(places, first, strict=True))
     else:
         rows = ([place, *_numbers(record)] for place, record in zip(places, first, strict=True))
-        width = min(NUMBERS, one.size)
-        yield html.table(["record", *map(str, range(width))], rows)
+        yield html.table(["record", *_columns(first[0])], rows)
+
+
+def drawings_of(data: Data, feed: Feed, positions: Records, leave_out: str) -> list[str]:
+    """Examples of a split as they enter the model, without the field that is predicted: images, texts, series."""
+    batch = feed.chunk(positions, None)
+    drawn = [""] * len(positions)
+    for field in data.section.fields:
+        if field.name == leave_out:
+            continue
+        texts = vocabulary.of_field(data.section, field.name, data.graph.fitted)
+        in_order = _in_order(data.section, field)
+        for at, record in enumerate(_arrays(batch[field.name])):
+            drawn[at] += _drawn(record, texts, in_order)
+    return drawn
+
+
+def _drawn(record: NDArray[np.generic], texts: Vocabulary | None, in_order: bool) -> str:
+    if _is_image(record):
+        return drawings.picture(record)
+    if _is_text(record):
+        return f'<p class="text">{_tokens(record.tolist(), texts)}</p>'
+    return drawings.line(record) if in_order and _is_series(record) else ""
+
+
+def _is_text(array: NDArray[np.generic]) -> bool:
+    return array.ndim == 1 and array.dtype.kind == "i"
+
+
+def _is_series(array: NDArray[np.generic]) -> bool:
+    return array.ndim in (1, 2) and array.dtype.kind == "f" and array.shape[0] > NUMBERS
 
 
 def _is_image(array: NDArray[np.generic]) -> bool:
@@ -98,6 +139,10 @@ def _numbers(record: NDArray[np.generic]) -> list[str]:
     return [*values, *(["..."] if record.size > NUMBERS else [])]
 
 
+def _columns(record: NDArray[np.generic]) -> list[str]:
+    return [*map(str, range(min(NUMBERS, record.size))), *([""] if record.size > NUMBERS else [])]
+
+
 def _tokens(numbers: list[int], texts: Vocabulary | None) -> str:
     """Each token in a box: its text, or its number where the text is not known."""
     boxes: list[str] = []
@@ -105,8 +150,8 @@ def _tokens(numbers: list[int], texts: Vocabulary | None) -> str:
         if number == IGNORED:
             boxes.append('<span class="token silent">&middot;</span>')
             continue
-        known = texts is not None and 0 <= number < len(texts.names)
-        text = texts.names[number] if texts is not None and known else str(number)
-        kind = " silent" if texts is not None and number in texts.silent else "" if known else " masked"
-        boxes.append(f'<span class="token{kind if texts is not None else ""}">{html.escaped(text)}</span>')
+        name = texts.name(number) if texts is not None else None
+        kind = " silent" if texts is not None and texts.is_silent(number) else "" if name is not None else " masked"
+        text = html.escaped(str(number) if name is None else name)
+        boxes.append(f'<span class="token{kind if texts is not None else ""}">{text}</span>')
     return "".join(boxes) + ("..." if len(numbers) > TOKENS else "")

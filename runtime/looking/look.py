@@ -8,6 +8,7 @@ from pathlib import Path
 from ...compiler.ir.data import DataSet
 from ..data import facts
 from ..data.feed import Data, open_data
+from ..data.table import Stream
 from ..writing import write_text, writing
 from . import columns, fields, html
 
@@ -21,8 +22,10 @@ def write(sections: Sequence[DataSet], root: Path, file: Path, title: str) -> No
 
 
 def _section(data: Data) -> Iterator[str]:
-    counts = "   ".join(f"{split} {len(part):,}" for split, part in data.parts.items())
-    yield html.heading(f"data {data.section.name}: {data.table.name}")
-    yield html.paragraph(f"{data.table.count:,} records; {counts}")
+    cut = " windows" if data.graph.windows() else ""
+    counts = ", ".join(f"{split} {len(part):,}{cut}" for split, part in data.parts.items())
+    stream = all(isinstance(column, Stream) for column in data.table.columns.values())
+    yield html.heading(f"data {data.section.name}: {data.table.name.strip('`')}")
+    yield html.paragraph(f"{data.table.count:,} {'values in order' if stream else 'records'}; {counts}")
     yield from columns.shown(data.table)
     yield from fields.shown(data, facts.of(data))

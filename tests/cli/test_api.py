@@ -29,6 +29,7 @@ SIGNATURES = {
         "worst=10",
         "save=None",
         "form='csv'",
+        "report=None",
     ],
     "export": [
         "spec_or_run", "path=None", "*", "section=None", "weights=None", "linked=False", "verify=True", "precision=None",

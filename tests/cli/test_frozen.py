@@ -26,7 +26,7 @@ CONTRACT = {
     "build": ["FILE[@variant]", "[key=value...]", "--data-root", "--emit", "--format", "--look", "--resolved", "-o"],
     "train": ["FILE[@variant]", "[key=value...]", "--data-root", "--device", "--out", "--resume", "--section"],
     "runs": ["[DIR...]", "--format"],
-    "evaluate": ["RUN", "--data-root", "--device", "--edited", "--format", "--save", "--split", "--worst"],
+    "evaluate": ["RUN", "--data-root", "--device", "--edited", "--format", "--report", "--save", "--split", "--worst"],
     "export": [
         "RUN|FILE[@variant]",
         "[key=value...]",

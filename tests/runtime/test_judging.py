@@ -20,6 +20,7 @@ from dlc.runtime.judging import values as values_module
 from dlc.runtime.judging.classes import BINS, Classes, Labels
 from dlc.runtime.judging.values import Values
 from dlc.runtime.judging.worst import Worst
+from dlc.tests.runtime.test_looking import alone
 
 
 def pieces(count: int, size: int = 17) -> list[slice]:
@@ -289,3 +290,50 @@ def test_a_terminal_gets_tables(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
         drawn.draw(table)
     text = capsys.readouterr().out
     assert "[red]" in text and "─" in text
+
+
+def test_the_page(run: dlc.Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Drawings of what the tables hold, and the worst examples with their rows; nothing in it is run or loaded from elsewhere."""
+    file = tmp_path / "page.html"
+    assert command_line(["evaluate", str(run.path), "--report", str(file), "--worst", "12", "--device", "cpu"]) == 0
+    assert f"report   {file}" in capsys.readouterr().out
+    text = alone(file.read_text("utf-8"))
+    found = dlc.judge(run, "test", worst=12)
+    for label, count in (("confusion", 1), ("reliability", 2), ("predictions against targets", 1), ("residuals", 1)):
+        assert text.count(f'aria-label="{label}"') >= count
+    classes = found.outputs[0]
+    assert isinstance(classes, ClassJudgement) and classes.confusion is not None
+    assert f"fig taken for kiwi: {classes.confusion[0][1]}" in text
+    worst = text.split("<h2>the 12 worst of logits</h2>")[1].split("<h2>")[0]
+    assert [each.place in worst for each in classes.worst] == [True] * 12
+    assert worst.count("<td>weight</td>") == 12, "their rows"
+    assert command_line(["evaluate", str(run.path), "--report", str(tmp_path / "page.pdf")]) == 2
+    assert "name a file that ends in .html" in capsys.readouterr().err
+
+
+def test_the_page_of_images_and_hostile_names(tmp_path: Path) -> None:
+    from PIL import Image
+
+    evil = '<img src=x onerror="alert(1)">'
+    random = np.random.default_rng(0)
+    for name in ("circles", evil):
+        (tmp_path / "images" / name).mkdir(parents=True)
+        for at in range(12):
+            pixels = random.integers(0, 256, (16, 16, 3), np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "images" / name / f"{at}.png")
+    (tmp_path / "s.dlspec").write_text(
+        """dlspec 1
+data D {
+  source = image_folder("images")
+  split  = random(train = 0.5, test = 0.5)
+  image: f32[3, 16, 16] = source.image -> scale(1 / 255)
+  label: i64 = source.label
+}
+model M(image: [B, 3, 16, 16]) -> (logits: [B, 2]) { logits = image -> flatten -> fc: Linear(2) }
+train { model = M; data = D; loss = cross_entropy(logits, label); optimizer = SGD(1e-2); batch = 4; duration = 2 steps }
+"""
+    )
+    run = dlc.train(tmp_path / "s.dlspec", out=tmp_path / "run", device="cpu")
+    dlc.judge(run, "test", worst=4, report=tmp_path / "page.html")
+    text = alone((tmp_path / "page.html").read_text("utf-8"))
+    assert text.count("data:image/png;base64,") == 4 and "<img src=x" not in text

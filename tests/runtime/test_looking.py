@@ -47,7 +47,11 @@ def page(path: Path, target: str | None = None) -> str:
     checked = check(path.with_suffix(".dlspec"))
     assert checked.spec is not None
     look.write(checked.spec.recipe.data, path.parent, path.parent / "build" / "look.html", path.stem)
-    text = (path.parent / "build" / "look.html").read_text("utf-8")
+    return alone((path.parent / "build" / "look.html").read_text("utf-8"))
+
+
+def alone(text: str) -> str:
+    """A page that needs nothing else and runs nothing."""
     tags = Tags(text)
     assert not tags.open
     assert not {tag for tag, _ in tags.found} & {"script", "link", "iframe", "object"}
@@ -84,6 +88,34 @@ def test_tokens_have_their_texts(tmp_path: Path) -> None:
     text = page(poem(tmp_path))
     tokens = re.findall(r'<span class="token[^"]*">(.*?)</span>', text)
     assert "q" in tokens and len(tokens) >= 8 * 64
+
+
+def test_tokens_of_a_tokenizer_have_their_texts(tmp_path: Path) -> None:
+    lines = ["the cat sat on the mat", "a dog ran to the cat <b>"] * 20
+    (tmp_path / "t.txt").write_text("\n".join(lines), "utf-8")
+    (tmp_path / "t.dlspec").write_text(
+        """dlspec 1
+data D {
+  source = text_lines("t.txt")
+  split  = all("train")
+  x: i64[T <= 20] = source.text -> bpe(train = 300, eos = 2) -> truncate(20) -> pad(0)
+}
+"""
+    )
+    checked = check(tmp_path / "t.dlspec")
+    assert checked.spec is not None
+    look.write(checked.spec.recipe.data, tmp_path, tmp_path / "look.html", "t")
+    tokens = re.findall(r'<span class="token([^"]*)">(.*?)</span>', alone((tmp_path / "look.html").read_text("utf-8")))
+    assert ("", " cat") in tokens and (" silent", "&lt;|eos|&gt;") in tokens
+    assert not [text for kind, text in tokens if kind == " masked"]
+
+
+def test_columns_next_to_each_other_are_not_a_series(tmp_path: Path) -> None:
+    names = [f"c{i}" for i in range(20)]
+    rows = [",".join([*names, "y"]), *(",".join(str((i * j) % 7) for j in range(21)) for i in range(60))]
+    (tmp_path / "t.csv").write_text("\n".join(rows))
+    text = page(tmp_path / "t.csv", "y")
+    assert 'aria-label="series"' not in text
 
 
 def test_a_png_is_read_by_others() -> None:
