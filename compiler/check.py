@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from .analysis import exportable, gradient, statistics
+from .analysis import exportable, gradient, idle, statistics
 from .bind import recipe as recipes
 from .bind.roots import find_roots
 from .elaborate.elaborator import Elaborator
@@ -124,6 +124,14 @@ def gradients(found: Compilation) -> None:
                 found.report.add(diagnostic)
 
 
+def idle_keys(found: Compilation) -> None:
+    """Keys of training that change nothing."""
+    if found.report.ok and found.recipe is not None:
+        for train in found.recipe.trains:
+            for diagnostic in idle.idle(train, found.recipe.dataset(train.data), found.facts.get(train.data)):
+                found.report.add(diagnostic)
+
+
 def exports(found: Compilation) -> None:
     """What an exported graph cannot hold."""
     if found.report.ok and found.recipe is not None:
@@ -139,7 +147,7 @@ def unused(found: Compilation) -> None:
 
 
 #: The compiler, in order. A stage reports mistakes and continues; the next ones find theirs in what there is.
-STAGES: tuple[Stage, ...] = (load, resolve, roots, elaborate, bind, pair, gradients, exports, unused)
+STAGES: tuple[Stage, ...] = (load, resolve, roots, elaborate, bind, pair, gradients, idle_keys, exports, unused)
 
 
 @dataclass(frozen=True)

@@ -39,11 +39,7 @@ class ReadData(NamedTuple):
     @property
     def splits(self) -> tuple[str, ...] | None:
         """The splits that there are; None where that is not known."""
-        split = self.dataset.split
-        if split.name not in SPLITS:
-            return None
-        named = [name for name in ("train", "val", "test") if split.args.get(name) is not None]
-        return (*named, str(split.args.get("split")))
+        return self.dataset.splits if self.dataset.split.name in SPLITS else None
 
 
 #: How what is not numbers yet becomes some.

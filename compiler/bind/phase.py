@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator
 
 from ..catalogue.ops import find
 from ..catalogue.penalties import selected
@@ -25,7 +24,6 @@ from ..ir.train import (
     ParameterGroup,
     Phase,
     Runtime,
-    Schedule,
     Term,
     Update,
 )
@@ -197,7 +195,7 @@ class PhaseBinder:
 
     def _growth(self, updates: list[Update], duration: Duration) -> None:
         """E0304 for a factor that multiplies beyond any number within the duration."""
-        for name, schedule in _schedules(updates):
+        for name, schedule in (found for update in updates for found in update.schedules()):
             last = schedule.segments[-1]
             if last.factor is None or last.length is None or last.length.unit != duration.unit or not schedule.start:
                 continue
@@ -212,9 +210,10 @@ class PhaseBinder:
         inner = self.reader.section("log", sub.entries, sub.name.span, LOG.forms)
         node = inner.value("every")
         every = self.reader.attempt(lambda: self.reader.duration(node, "`every`")) if node is not None else None
+        place = node.span if node is not None else None
         images, values = self._logged(inner, "images"), self._logged(inner, "values")
         if not images and not values:
-            return Log(every=every)
+            return Log(every=every, span=place)
         opened = self.expressions.open("log", "step", sub.name.span)
         shown: dict[str, SymbolicTensor] = {}
         with self.state.reporting():
@@ -225,8 +224,8 @@ class PhaseBinder:
                 shown[ref.name] = tensor
             body = self.expressions.close(opened, list(shown.items()))
             names = [tuple(node.name for node in nodes) for nodes in (images, values)]
-            return Log(every=every, images=names[0], values=names[1], body=body)
-        return Log(every=every)
+            return Log(every=every, images=names[0], values=names[1], body=body, span=place)
+        return Log(every=every, span=place)
 
     def _logged(self, section: Section, key: str) -> list[syntax.Ref]:
         node = section.value(key)
@@ -409,14 +408,6 @@ class PhaseBinder:
             if made is not None:
                 found.append(made)
         return found
-
-
-def _schedules(updates: list[Update]) -> Iterator[tuple[str, Schedule]]:
-    """The schedules of optimizers and groups, by what they change."""
-    for update in updates:
-        yield from update.optimizer.schedules.items()
-        for group in update.groups:
-            yield from group.schedules.items()
 
 
 def is_image(type: TensorType) -> bool:

@@ -106,7 +106,7 @@ def validate(reader: Reader, section: Section) -> Validate:
     _, entry = reader.entry(
         node, VALIDATIONS, "every(1 epochs)", {"Time": lambda node, what: reader.duration(node, what)}
     )
-    return Validate(every=entry.args["n"], batches=entry.args["batches"])
+    return Validate(every=entry.args["n"], batches=entry.args["batches"], span=node.span)
 
 
 def precision(reader: Reader, section: Section) -> Any:

@@ -297,7 +297,9 @@ class TrainBinder:
         if found is None:
             return None
         entry: EntryUse = found[1]
-        return Keep(kind=cast(Any, entry.name), metric=entry.args.get("metric"), last=entry.args.get("last"))
+        return Keep(
+            kind=cast(Any, entry.name), metric=entry.args.get("metric"), last=entry.args.get("last"), span=node.span
+        )
 
     def _stop(self, section: Section) -> Stop | None:
         node = section.value("stop")
@@ -316,7 +318,7 @@ class TrainBinder:
         )
         if found is None:
             return None
-        return Stop(metric=found[1].args["metric"], patience=found[1].args["patience"])
+        return Stop(metric=found[1].args["metric"], patience=found[1].args["patience"], span=node.span)
 
     def _weights(self, section: Section, nets: list[NetUse]) -> dict[str, WeightSource]:
         found = section.keys.get("weights")

@@ -126,6 +126,12 @@ class DataSet(Record):
     lengths: dict[str, int | None] = field(default_factory=dict)
     span: Span
 
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits that records can be in."""
+        named = [name for name in ("train", "val", "test") if self.split.args.get(name)]
+        return (*named, *([self.split.args["split"]] if "split" in self.split.args else ()))
+
     def node(self, identifier: int) -> DataNode:
         return next(node for node in self.nodes if node.id == identifier)
 

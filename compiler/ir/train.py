@@ -10,6 +10,7 @@ metric of the catalogue. Units are kept (`Duration`) until the number of records
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 from ..messages.source import Span
@@ -114,6 +115,12 @@ class Update(Record):
     lets: tuple[str, ...] = ()
     span: Span
 
+    def schedules(self) -> Iterator[tuple[str, Schedule]]:
+        """Those of the optimizer and its groups, by what they change."""
+        yield from self.optimizer.schedules.items()
+        for group in self.groups:
+            yield from group.schedules.items()
+
 
 class Batch(Record):
     """Samples (or at most that many tokens) an optimizer step over all devices; `micro` is per device, None: derived.
@@ -125,22 +132,29 @@ class Batch(Record):
     micro: int | None = None
     batches: int | None = None
 
+    def evaluation(self) -> Batch:
+        """The batch of evaluation; what is measured does not depend on it."""
+        size = self.micro or self.amount
+        return Batch(amount=size if self.unit == "tokens" else max(size, 256), unit=self.unit)
+
 
 class Validate(Record):
-    """How often, and on how many batches of the validation split (None: all)."""
+    """How often, and on how many batches of the validation split (None: all). One that is not written has no `span`."""
 
     every: Duration
     batches: int | None = None
+    span: Span | None = None
 
 
 class Log(Record):
-    """`every` None: the runtime's own rhythm. `images` and `values` are names of fields, lets or bindings; `body` (role
+    """`every` None: the runtime's own rhythm; `span` is where it is written. `images` and `values` are names of fields, lets or bindings; `body` (role
     `step`) computes them from a batch. It is None when nothing but losses and metrics is logged."""
 
     every: Duration | None = None
     images: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
     body: int | None = None
+    span: Span | None = None
 
 
 class Runtime(Record):
@@ -213,6 +227,7 @@ class Keep(Record):
     kind: Literal["best", "last", "average"]
     metric: Watched | None = None
     last: int | None = None
+    span: Span | None = None
 
 
 class Stop(Record):
@@ -220,6 +235,7 @@ class Stop(Record):
 
     metric: Watched
     patience: Duration
+    span: Span
 
 
 class WeightSource(Record):

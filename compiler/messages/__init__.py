@@ -11,6 +11,7 @@ A theme is a file; it holds the messages of its codes and, in `explanations()`, 
     bodies      E0307 .. E0309            resolve     E0311 E0315 E0406 W0406
     control     E0316                     gradients   E0413 W0414
     search      (explained by other themes)   batches     W0405
+    series, idle (W0415 of `sections`)
 
 `diagnostics` and `source` are the types, `render` prints them, `register` collects the explanations, `programs` holds
 their examples, `names` finds near names, `wording` lists names. A theme may use the code of another.

@@ -276,9 +276,10 @@ def explanations() -> dict[str, Explanation]:
             programs.DIGITS,
         ),
         "W0415": Explanation(
-            "a key or section that has no effect",
-            "The language has the key, and this version does nothing with it. Every other key changes something.",
-            programs.digits("  batch     = 64\n", "  batch     = 64\n  runtime { sync_batch_norm = true }\n"),
+            "a key, a value or a section that has no effect",
+            "The run would be the same without it: a length beyond the end of the run, figures of a split that there is not, or a key\n"
+            "with which this version does nothing. What follows from the number of records is found by `dlc build` and `dlc train`.",
+            programs.digits("  batch     = 64\n", "  batch     = 64\n  log { every = 5 epochs }\n"),
             programs.DIGITS,
         ),
         "E0407": Explanation(

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeAlias
 import torch
 from torch import Tensor
 
-from ...compiler.ir.train import Batch, Phase
+from ...compiler.ir.train import Batch
 from ..checkpoints.judgements import Judgement
 from ..data.draw import Records
 from ..data.feed import Batch as Fields
@@ -42,12 +42,6 @@ class Judge(Witness, Protocol):
     """A witness that judges what it saw."""
 
     def result(self, figures: Mapping[str, float]) -> Judgement: ...
-
-
-def evaluation_batch(phase: Phase) -> Batch:
-    """The batch of evaluation; what is measured does not depend on it."""
-    size = phase.batch.micro or phase.batch.amount
-    return Batch(amount=size if phase.batch.unit == "tokens" else max(size, 256), unit=phase.batch.unit)
 
 
 @contextmanager

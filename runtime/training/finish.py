@@ -12,7 +12,7 @@ from ..checkpoints.checkpoint import Checkpoint
 from ..checkpoints.judgements import Judgement
 from ..data.feed import Feed
 from ..writing import json_text
-from .evaluate import evaluate, evaluation_batch
+from .evaluate import evaluate
 from .events import Finished
 from .scaling import report_all_skipped
 from .state import State
@@ -61,7 +61,7 @@ def use_kept_weights(state: State) -> None:
 def final_figures(state: State) -> tuple[dict[str, float], tuple[Judgement, ...]]:
     """`val.acc`, `test.acc`; how the losses ended where nothing was held back. What is judged of each split."""
     job, evaluation = state.job, state.train.evaluation
-    size = evaluation_batch(state.train.phases[-1])
+    size = state.train.phases[-1].batch.evaluation()
     figures: dict[str, float] = {}
     judged: list[Judgement] = []
     splits: tuple[Split, ...] = ("val", "test")

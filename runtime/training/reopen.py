@@ -24,7 +24,7 @@ from ..run import Run
 from . import baselines
 from .device import device_of
 from .edited import mistakes_of, warn_of_edits
-from .evaluate import Measurement, evaluation_batch
+from .evaluate import Measurement
 
 
 @dataclass
@@ -64,7 +64,7 @@ class TrainedModel:
     def measurement(self, data: Data, split: Split) -> Measurement:
         """Losses and metrics of a split, which are yet to be computed."""
         feed = Feed(data, split, training=False, device=self.device)
-        return Measurement(self.program, feed, evaluation_batch(self.train.phases[-1]))
+        return Measurement(self.program, feed, self.train.phases[-1].batch.evaluation())
 
     @contextmanager
     def explained(self) -> Iterator[None]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ...compiler.ir.train import Batch, Phase, Watched
 from ..data.feed import Feed
-from .evaluate import evaluate, evaluation_batch
+from .evaluate import evaluate
 from .state import State
 
 
@@ -24,7 +24,7 @@ class Validation:
 
 def validate(state: State, feed: Feed, phase: Phase) -> Validation:
     """Measures the weights (their averages where there are some) on the split and keeps them if they are the best so far."""
-    at, size = state.at, evaluation_batch(phase)
+    at, size = state.at, phase.batch.evaluation()
     with state.averages.applied():
         figures, losses = evaluate(state.program, feed, size, phase.validate_every.batches)
         named = {f"val.{name}": value for name, value in {**losses, **figures}.items()}

@@ -15,7 +15,7 @@ import pytest
 
 import dlc.compiler.messages
 from dlc.compiler.check import check
-from dlc.compiler.messages import batches, data, export, files, positions, resolve, statics, training
+from dlc.compiler.messages import batches, data, export, files, idle, positions, resolve, statics, training
 from dlc.compiler.messages.diagnostics import Diagnostic
 from dlc.compiler.messages.register import REGISTER
 from dlc.compiler.messages.render import render
@@ -35,6 +35,13 @@ def cases() -> list[Any]:
 SOURCE = Source("a.dlspec", "model M(x: [B, 8])\n")
 AT, OTHER = Span("a.dlspec", 6, 7), Span("a.dlspec", 8, 9)
 SAID_AT_BUILD: dict[str, tuple[Callable[[], Diagnostic | StaticError], str]] = {
+    "idle.all_batches": (
+        lambda: idle.all_batches(AT, 4, 600, 256),
+        (
+            "error[W0415]: `batches = 4` has no effect: all of the validation split is 3 batches: covers the whole split; "
+            "note: the split has 600 records, and evaluation takes 256 at a time; help: remove `batches`, or write fewer than 3"
+        ),
+    ),
     "export.no_lowering": (
         lambda: export.no_lowering("scan", "ONNX", AT),
         (

@@ -227,6 +227,26 @@ def test_the_data_is_checked_against_the_model(tmp_path: Path) -> None:
     assert [d.code for d in found] == ["E0201"]
 
 
+def test_lengths_are_compared_once_records_are_counted(tmp_path: Path) -> None:
+    """80 records are 5 steps an epoch, 10 are one batch of evaluation."""
+    schedule = "SGD(lr = 0 -> linear(0.1, {warm} steps) -> cosine(0, rest), momentum = 0.9)"
+    text = DIGITS.replace("SGD(lr = 0 -> linear(0.1, 5 epochs) -> cosine(0, rest), momentum = 0.9)", schedule)
+    text = text.replace(
+        "batch     = 64; micro_batch = 16", "batch = 16; validate = every(5 steps, batches = {batches})"
+    )
+    late = text.replace("{warm}", "120").replace("{batches}", "1")
+    assert checked(late, tmp_path).report.diagnostics == []
+    found = checked(late, tmp_path, facts=facts(10)).report.diagnostics
+    assert [d.message for d in found] == [
+        "`batches = 1` has no effect: all of the validation split is 1 batch",
+        "`lr` does not reach 0.1: the run (20 epochs) ends after 83 % of the way",
+        "this part of `lr` has no effect: the run (20 epochs) ends before it begins",
+    ]
+    many = facts(10)["Digits"].model_copy(update={"records": {"train": 80, "val": 600}})
+    early = text.replace("{warm}", "99").replace("{batches}", "2")
+    assert checked(early, tmp_path, facts={"Digits": many}).report.diagnostics == []
+
+
 def test_a_vocabulary_must_fit_its_embedding(tmp_path: Path) -> None:
     text = """dlspec 1
 data D {
