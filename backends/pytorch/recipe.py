@@ -40,8 +40,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from ...compiler.catalogue import balanced
+from ...compiler.catalogue.losses import Loss
 from ...compiler.ir.model import OpNode, Spec
 from ...compiler.ir.train import Metric, Term, Train
+from ...compiler.messages.source import Span
 from .lines import Line
 from .parameter_groups import optimization
 from .python import WIDTH, Expr, comment, identifier, layout, quoted, unique, variable
@@ -266,10 +269,11 @@ class RecipeFile:
         found: list[tuple[MetricPart, list[Any]]] = []
         names: set[str] = set()
 
-        def part(name: str, op: str, args: dict[str, Any], inputs: list[Any]) -> None:
+        def part(name: str, op: str, args: dict[str, Any], inputs: list[Any], span: Span | None = None) -> None:
             key = unique(name, names)
             names.add(key)
-            found.append((MetricPart(key, op, args), inputs))
+            field = balanced.field_of(body, inputs[Loss.against]) if len(inputs) > Loss.against else None
+            found.append((MetricPart(key, op, args, field, span), inputs))
 
         for metric in evaluation.metrics:
             direct = self._direct(metric)
@@ -277,7 +281,7 @@ class RecipeFile:
                 node = body.nodes[position]
                 assert isinstance(node, OpNode)
                 name = metric.name if direct else f"{metric.name}.{node.op}"
-                part(name, node.op, dict(node.args), list(node.inputs))
+                part(name, node.op, dict(node.args), list(node.inputs), node.span)
             if not metric.parts:
                 part(metric.name, MEAN, {}, [metric.value])
         return found

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+from ...compiler.messages.source import Span
+
 #: A metric that is not an entry of the table: the mean over examples of what each batch gives.
 MEAN = "mean"
 
@@ -41,11 +43,13 @@ class LossFunction:
 @dataclass(frozen=True)
 class MetricPart:
     """A figure gathered over a split: an entry of the metric table (or `mean`) with its arguments. `name` is its key in
-    the result of `metrics`."""
+    the result of `metrics`, `field` that of the data which its targets are, and `span` where it is written."""
 
     name: str
     op: str
     args: dict[str, Any]
+    field: str | None = None
+    span: Span | None = None
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,8 @@ class _Checker:
     def fields(self) -> None:
         """E0201 where the data's records do not have the declared shape."""
         for name in self.facts.empty if self.facts is not None else ():
-            self.report.add(data_errors.empty_folder(self.dataset.source.span, name))
+            what = "images" if SOURCES[self.dataset.source.name].images else "text files"
+            self.report.add(data_errors.empty_folder(self.dataset.source.span, name, what))
         for what, given in self.facts.found if self.facts is not None else ():
             self.report.add(data_errors.as_found(self.dataset.source.span, what, given))
         if self.facts is not None and self.facts.dropped:

@@ -12,7 +12,15 @@ from .ops.base import Function, Outputs, Rejected
 
 #: What a figure is measured in: "target" - the units of the target: ten times the values, ten times the figure; "relative" - it
 #: has no units, and is another where the values are shifted or transformed; the others are words for a person.
-Unit = Literal["target", "relative", "a share, from 0 to 1", "from -1 to 1", "nats", "a number without units"]
+Unit = Literal[
+    "target",
+    "relative",
+    "a share, from 0 to 1",
+    "from -1 to 1",
+    "nats",
+    "bits per byte of text",
+    "a number without units",
+]
 
 _SHARE: Unit = "a share, from 0 to 1"
 _CORRELATION: Unit = "from -1 to 1"
@@ -29,6 +37,8 @@ class Metric(Function):
     target: ClassVar[Target]
     #: What the figure is measured in.
     unit: ClassVar[Unit]
+    #: Counts the bytes of the text that its targets stand for, so that these must be tokens of a text.
+    counts_bytes: ClassVar[bool] = False
 
 
 def _pair(logits: TensorType, target: TensorType, axis: int, facts: Facts) -> bool:
@@ -224,7 +234,7 @@ class Ece(_OfProbabilities):
 
 
 class Perplexity(Metric):
-    """exp of the mean cross-entropy."""
+    """exp of the mean cross-entropy of a token. Another tokenizer has other tokens: `bits_per_byte` compares such models."""
 
     axis: int = -1
     ignore: int | None = None
@@ -235,6 +245,27 @@ class Perplexity(Metric):
     target = "class"
     unit = "a number without units"
     example = "metrics { ppl = perplexity(steps, words, ignore = 0) }"
+
+    def infer(self, facts: Facts, logits: TensorType, target: TensorType) -> Outputs:
+        pair_classes(logits, target, self.axis, facts)
+        return scalar(logits)
+
+
+class BitsPerByte(Metric):
+    """The cross-entropy of all targets in bits, over the bytes that their text has in UTF-8: figures of models with different
+    tokenizers compare. The targets are tokens that give their text back: characters or lines of `text`, `bpe`, or `tokenizer`; marks
+    such as `eos` have no bytes."""
+
+    axis: int = -1
+    ignore: int | None = None
+
+    direction = "min"
+    refuses = "outside"
+    reads = "logits"
+    target = "class"
+    unit = "bits per byte of text"
+    counts_bytes = True
+    example = "metrics { bpb = bits_per_byte(steps, words, ignore = 0) }"
 
     def infer(self, facts: Facts, logits: TensorType, target: TensorType) -> Outputs:
         pair_classes(logits, target, self.axis, facts)

@@ -81,7 +81,7 @@ DATA = SectionKeys(
             "skip",
             "a list of names",
             "`[]`",
-            "Folders of an `image_folder` that are not classes.",
+            "Folders of an `image_folder` or `text_folder` that are not classes.",
             'skip = ["unsorted"]',
         ),
     ),

@@ -43,6 +43,8 @@ class Source(Entry):
     finds_splits: ClassVar[bool] = False
     #: A text file holds a record in each line.
     lines: ClassVar[bool] = False
+    #: A text file is one record.
+    whole_files: ClassVar[bool] = False
     #: Its stream holds numbers of names that the train part has: characters of a text.
     learns: ClassVar[bool] = False
     #: Ends of names of files that hold such records, so that `dlc predict` reads them: `.csv`.
@@ -239,7 +241,8 @@ class Idx(Source):
 
 
 class Text(Source):
-    """A text as a stream of ids, one for each distinct character or line of its train part."""
+    """A text as a stream of ids, one for each distinct character or line of its train part. Of a directory, the texts of all `.txt`,
+    `.text` and `.md` files in it and below, in the order of their paths; each ends its last line."""
 
     path: Path
     unit: Literal["char", "line"] = "char"
@@ -277,6 +280,21 @@ class TextLines(Source):
     @classmethod
     def fields(cls, args: dict[str, Any]) -> dict[str, ItemType] | None:
         return {"text": TEXT}
+
+
+class TextFolder(Source):
+    """One directory per class, with text files (`.txt`, `.text`, `.md`) in each: a record is the text of a file. Hidden
+    directories are ignored."""
+
+    path: Path
+
+    class_folders = True
+    whole_files = True
+    example = 'source = text_folder("notes/{split}")'
+
+    @classmethod
+    def fields(cls, args: dict[str, Any]) -> dict[str, ItemType] | None:
+        return {"text": TEXT, "label": LABEL}
 
 
 class ParallelText(Source):

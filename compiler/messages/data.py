@@ -248,13 +248,13 @@ def group_missing(span: Span, source: str, group: str) -> Diagnostic:
     )
 
 
-def empty_folder(span: Span, name: str) -> Diagnostic:
+def empty_folder(span: Span, name: str, what: str) -> Diagnostic:
     return Diagnostic(
         "W0413",
-        f"the folder `{name}` has no images: it is not a class",
+        f"the folder `{name}` has no {what}: it is not a class",
         span,
         "directories of classes",
-        helps=(f'add images to it, or list it: `skip = ["{name}"]`',),
+        helps=(f'add {what} to it, or list it: `skip = ["{name}"]`',),
     )
 
 
@@ -335,9 +335,9 @@ def not_one_value(span: Span, name: str, found: str) -> Diagnostic:
 def skip_without_folder(span: Span) -> Diagnostic:
     return Diagnostic(
         "E0304",
-        "`skip` is only for directories of an `image_folder`",
+        "`skip` is only for directories of classes: `image_folder`, `text_folder`",
         span,
-        "no `image_folder`",
+        "no directories of classes",
         helps=("remove it; `where` leaves out records of any source",),
     )
 
@@ -381,8 +381,8 @@ def explanations() -> dict[str, Explanation]:
             "dlc train",
         ),
         "W0413": Explanation(
-            "folder without images",
-            "A directory of an `image_folder` with no image in it would be a class that no record has, so it is left out.",
+            "folder without files",
+            "A directory of an `image_folder` or `text_folder` with no file in it would be a class that no record has, so it is left out.",
             when="dlc build",
         ),
         "W0416": Explanation(

@@ -8,7 +8,7 @@ on at any step without stored state.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import islice, pairwise
@@ -23,7 +23,19 @@ from torch import Tensor
 from ...compiler.ir.data import Condition, DataNode, DataSet, Split
 from ...compiler.ir.train import Batch as BatchSize
 from .. import randomness
-from . import batching, conditions, declared, dropping, fitting, mistakes, series, sources, streams, token_streams
+from . import (
+    batching,
+    conditions,
+    declared,
+    dropping,
+    fitting,
+    mistakes,
+    series,
+    sources,
+    streams,
+    token_streams,
+    vocabulary,
+)
 from .arrays import declared as shapes
 from .batching import Plan
 from .draw import Draw, Records
@@ -55,12 +67,22 @@ class Data:
     dropped: Dropped = field(default_factory=Dropped)
     _lengths: dict[tuple[Split, bool], Records] = field(init=False, default_factory=dict[tuple[Split, bool], Records])
 
+    _bytes: dict[str, Sequence[int] | None] = field(init=False, default_factory=dict[str, "Sequence[int] | None"])
+
     def lengths(self, split: Split, *, training: bool) -> Records:
         """The tokens of each record of a split (see `batching.lengths`), computed once."""
         if (split, training) not in self._lengths:
             found = batching.lengths(self.graph, self.section.fields, self.part(split), training=training)
             self._lengths[split, training] = found
         return self._lengths[split, training]
+
+    def token_bytes(self, field: str) -> Sequence[int] | None:
+        """The bytes in UTF-8 that each token of a field stands for; None where it does not give its text back. Computed once."""
+        if field not in self._bytes:
+            known = {each.name for each in self.section.fields}
+            texts = vocabulary.of_field(self.section, field, self.graph.fitted) if field in known else None
+            self._bytes[field] = texts.byte_lengths() if texts is not None else None
+        return self._bytes[field]
 
     def part(self, split: Split) -> Part:
         if split not in self.parts:

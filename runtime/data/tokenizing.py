@@ -6,6 +6,7 @@ where it panics.
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -31,6 +32,7 @@ BATCH = 1 << 22  # characters that are given to the library at a time
 AT_ONCE = 1 << 12  # words of one kind in a line that BPE counts
 #: Where a text is cut before it is tokenized by a tokenizer that was learned: no token goes across, and pieces are worked on at once.
 _LINE = re.compile(r"[^\n]*\n+(?=\S)|[^\n]+\n*|\n+")
+_BYTE = re.compile(r"<0x[0-9A-Fa-f]{2}>")
 WORDPIECE_MARKS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
@@ -92,6 +94,28 @@ class Tokenizer:
     def _marks(self) -> frozenset[int]:
         added = self.made.get_added_tokens_decoder()
         return frozenset(number for number, token in added.items() if token.special)
+
+    def byte_lengths(self) -> list[int] | None:
+        """The bytes in UTF-8 of each token's text, by its number, one for what is unknown; None where the tokenizer does not give texts
+        back (WordPiece)."""
+        kept = json.loads(self.made.to_str())
+        steps = kept["decoder"] or {}
+        kinds = {step["type"] for step in steps.get("decoders", [steps]) if "type" in step}
+        if not kinds & {"ByteLevel", "Metaspace", "ByteFallback"}:
+            return None
+        unknown = kept["model"].get("unk_id"), kept["model"].get("unk_token")
+        lengths = [0] * self.size
+        for token, number in self.made.get_vocab(with_added_tokens=True).items():
+            if self.is_mark(number) or token.startswith(sentencepiece.HIDDEN):
+                continue
+            if number == unknown[0] or token == unknown[1]:
+                lengths[number] = 1
+            elif "ByteLevel" in kinds:  # a character stands for a byte
+                lengths[number] = len(token)
+            else:
+                text = token.replace(sentencepiece.SPACE, " ")
+                lengths[number] = 1 if _BYTE.fullmatch(token) else len(text.encode("utf-8", "surrogatepass"))
+        return lengths
 
     @cached_property
     def size(self) -> int:

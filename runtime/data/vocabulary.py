@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
@@ -36,6 +36,19 @@ class Vocabulary:
     def is_silent(self, number: int) -> bool:
         """Whether a token is a mark, without a text of its own."""
         return self.tokenizer.is_mark(number) if self.tokenizer is not None else number in self.silent
+
+    def byte_lengths(self) -> Sequence[int] | None:
+        """The bytes in UTF-8 of each token's text; None where the text does not come back from its tokens. What the train part does not
+        have counts as one byte."""
+        if self.tokenizer is not None:
+            return self.tokenizer.byte_lengths()
+        if self.separator == " ":
+            return None
+        texts = (name + self.separator for name in self.names)
+        lengths = [len(text.encode("utf-8", "surrogatepass")) for text in texts]
+        for mark in {*self.silent, self.end} - {None}:
+            lengths[mark] = 0
+        return [*lengths, 1]
 
     def text(self, numbers: Iterable[int]) -> str:
         """The text of these numbers, up to its end mark."""

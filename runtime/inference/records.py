@@ -17,7 +17,7 @@ from ..data.cells import Rule, rule_of
 from ..data.sources import texts
 from ..data.sources.images import IMAGE_SUFFIXES, images_below
 from ..data.sources.split_files import read_text
-from ..data.table import Images, Table, encode
+from ..data.table import Cells, Images, Table, encode
 from ..data.token_streams import tokenized
 from ..failure import BadInput, no_file
 from . import bare, pieces
@@ -38,9 +38,12 @@ def tables(pipeline: Pipeline, given: Any) -> Iterator[Table]:
     for file in files:
         if not file.exists():
             raise no_file(file)
+    whole = SOURCES[pipeline.section.source.name].whole_files
     images: list[Path] = []
     for file in files:  # images next to each other are one table
-        if file.is_dir():
+        if whole and (file.is_dir() or file.suffix.lower() in texts.TEXT_SUFFIXES):
+            yield _of_texts(pipeline, texts.texts_below(file) if file.is_dir() else [file], file)
+        elif file.is_dir():
             images += _below(file)
         elif file.suffix.lower() in IMAGE_SUFFIXES:
             images.append(file)
@@ -93,6 +96,17 @@ def _image_field(pipeline: Pipeline) -> str:
             helps=("give a table with these columns, such as a .csv file",),
         )
     return next((name for name in found if name in read), "image" if not found else found[0])
+
+
+# ---- texts that are a file each ---------------------------------------------------------------------------------------------
+
+
+def _of_texts(pipeline: Pipeline, files: Sequence[Path], given: Path) -> Table:
+    if not files:
+        raise BadInput(f"there are no text files in the directory `{given}`", helps=("name the files to predict",))
+    span = pipeline.section.source.span
+    column = Cells([read_text(file, span) for file in files])
+    return Table({"text": column}, len(files), lambda i: str(files[i]), f"`{given}`", order=("text",))
 
 
 # ---- tables and texts -------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from ...compiler.ir.train import Train
 from ..data.feed import Batch, Feed
 from ..generated.build import extra_outputs
 from ..generated.functions import Program
-from .metrics import accumulator
+from .metrics import accumulators
 
 RECORDS = 256  # in a batch
 
@@ -111,7 +111,7 @@ class _Baseline:
 
 def _measured(program: Program, feed: Feed, baseline: _Baseline) -> dict[str, float]:
     evaluation = program.evaluation.over(baseline)
-    parts = [accumulator(part.op, part.args) for part in program.parts]
+    parts = accumulators(program.parts, feed.data)
     with torch.no_grad():
         for batch in baseline.batches():
             for part, values in zip(parts, evaluation(batch).inputs, strict=True):

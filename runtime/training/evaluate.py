@@ -16,7 +16,7 @@ from ..data.draw import Records
 from ..data.feed import Batch as Fields
 from ..data.feed import Feed
 from ..generated.functions import Measured, Program
-from .metrics import accumulator
+from .metrics import accumulators
 
 #: What the nets were applied to and gave for one batch, by the net's name, in order.
 Calls: TypeAlias = "Mapping[str, Sequence[tuple[tuple[Any, ...], tuple[Tensor, ...]]]]"
@@ -89,7 +89,7 @@ class Measurement:
 
     def __init__(self, program: Program, feed: Feed, batch: Batch, limit: int | None = None) -> None:
         self.program, self.feed, self.batch, self.limit = program, feed, batch, limit
-        self.parts = [accumulator(part.op, part.args) for part in program.parts]
+        self.parts = accumulators(program.parts, feed.data)
         self.sums: list[Tensor] = []
 
     def run(self, *, recorded: bool = False) -> Iterator[Seen]:

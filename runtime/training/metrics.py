@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
+from ...backends.pytorch.signatures import MetricPart
 from ...compiler.catalogue import METRICS
+from ..data import mistakes
+from ..data.feed import Data
 from . import class_metrics, score_metrics, value_metrics
 from .accumulator import Accumulator, Mean
 
@@ -63,3 +67,16 @@ def accumulator_of(name: str) -> type[Accumulator]:
 
 def accumulator(name: str, args: Mapping[str, Any]) -> Accumulator:
     return accumulator_of(name)(args)
+
+
+def accumulators(parts: Sequence[MetricPart], data: Data) -> list[Accumulator]:
+    """What gathers each part over a split of the data. Raises Failed where targets that should be text are not."""
+    found = [accumulator(part.op, part.args) for part in parts]
+    for part, each in zip(parts, found, strict=True):
+        if isinstance(each, score_metrics.BitsPerByte):
+            lengths = data.token_bytes(part.field) if part.field is not None else None
+            if lengths is None:
+                assert part.span is not None
+                raise mistakes.not_tokens_of_text(part.span, part.op)
+            each.lengths = torch.tensor(lengths)
+    return found

@@ -28,7 +28,7 @@ from ..generated import build, outside
 from ..generated.functions import Program
 from ..spec import Loaded
 from ..weights import load as weights
-from . import baselines, loop, memory, precision
+from . import baselines, loop, memory, metrics, precision
 from .diverged import FirstNonFinite, Found, Watch
 from .evaluate import Judge
 from .events import Listener, Note, silent
@@ -57,6 +57,7 @@ class Prepared:
         files = build.sources(self.spec, self.section, len(self.data.part("train")))
         generated = self.record_sources(files)
         job = self.job(self.program(files, self.options.listener))
+        metrics.accumulators(job.program.parts, self.data)  # what cannot be counted fails before the first step
         for found in self.pretrained:
             self.options.listener(Note(f"weights {weights.summary(found)}"))
         self.record(generated)

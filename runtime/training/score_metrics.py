@@ -89,6 +89,21 @@ class Perplexity(_Likelihood):
         return math.exp(min(700.0, float(total[0] / total[1]))) if total[1] else math.nan
 
 
+class BitsPerByte(_Likelihood):
+    lengths: Tensor  # the bytes of each token's text
+
+    def sums(self, *inputs: Tensor) -> Tensor:
+        nats, _ = super().sums(*inputs)
+        target = inputs[1]
+        self.lengths = self.lengths.to(target.device)
+        counts = (target != (-100 if self.args["ignore"] is None else self.args["ignore"])) & (target >= 0)
+        each = self.lengths[target.clamp(0, len(self.lengths) - 1)].where(counts, 0)
+        return torch.stack((nats, each.sum().to(nats.dtype)))
+
+    def result(self, total: Tensor) -> float:
+        return float(total[0] / total[1]) / math.log(2) if total[1] else math.nan
+
+
 class LogLoss(_Likelihood):
     def result(self, total: Tensor) -> float:
         return float(total[0] / total[1]) if total[1] else math.nan

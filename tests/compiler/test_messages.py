@@ -118,7 +118,7 @@ SAID_AT_BUILD: dict[str, tuple[Callable[[], Diagnostic | StaticError], str]] = {
         "error[E0105]: nesting over 100: too deep; help: bind a part of it to a name",
     ),
     "data.empty_folder": (
-        lambda: data.empty_folder(AT, "cats"),
+        lambda: data.empty_folder(AT, "cats", "images"),
         (
             "error[W0413]: the folder `cats` has no images: it is not a class: directories of classes; "
             'help: add images to it, or list it: `skip = ["cats"]`'

@@ -16,6 +16,7 @@ from sklearn import metrics as sk
 
 from dlc.compiler.catalogue import METRICS
 from dlc.runtime.training.metrics import accumulator
+from dlc.runtime.training.score_metrics import BitsPerByte
 
 DEFAULTS = {"axis": -1, "k": 1, "ignore": None, "average": "macro", "weights": "equal", "bins": 10, "q": 0.5}
 N, C = 203, 5
@@ -83,6 +84,19 @@ def test_perplexity_counts_targets_not_batches() -> None:
     target[0, :6] = 3
     nll = torch.nn.functional.cross_entropy(logits.double().flatten(0, 1), target.flatten(), ignore_index=3)
     assert value("perplexity", logits, target, batch=4, ignore=3) == pytest.approx(math.exp(nll), rel=1e-5)
+
+
+def test_bits_per_byte_are_those_of_the_text() -> None:
+    logits, target = torch.randn(6, 7, C, generator=GENERATOR), torch.randint(0, C, (6, 7), generator=GENERATOR)
+    lengths = [0, 1, 2, 3, 5]  # of 0, a mark, its bits count and no bytes
+    found = accumulator("bits_per_byte", {**DEFAULTS, "ignore": 3})
+    assert isinstance(found, BitsPerByte)
+    found.lengths = torch.tensor(lengths)
+    for part in (slice(0, 2), slice(2, 6)):
+        found.update(logits[part], target[part])
+    counted = target != 3
+    bits = -logits.double().log_softmax(-1).gather(-1, target[..., None])[..., 0][counted].sum() / math.log(2)
+    assert found.value() == pytest.approx(float(bits / torch.tensor(lengths)[target][counted].sum()), rel=1e-6)
 
 
 def test_values() -> None:

@@ -130,6 +130,38 @@ def test_image_folder(workspace, images: Callable[[Path, int, int, int], None]) 
     assert batch["image"][:, 0, 0, 0].tolist() == [1, 1, 20, 20]
 
 
+def test_text_folder(workspace) -> None:
+    for name, text in (("b/2.txt", "two"), ("b/sub/1.md", "one\nmore"), ("a/x.TXT", "\ufeffthé"), ("a/y.png", "no")):
+        workspace.write(f"notes/{name}", text)
+    workspace.write("notes/.hidden/z.txt", "hidden")
+    body = f"""source = text_folder("notes")\n{ALL}
+        x: i64[T] = source.text -> chars -> vocab(50) -> pad(0)
+        label: i64 = source.label"""
+    data = workspace.open(body)
+    assert data.table.columns["text"][:] == ["thé", "two", "one\nmore"]
+    assert workspace.everything(body)["label"].tolist() == [0, 1, 1]
+    assert data.table.place(2).endswith("notes/b/sub/1.md")
+    (workspace.path / "notes/b/3.txt").write_bytes(b"\xff")
+    assert "notes/b/3.txt" in workspace.mistake(body)
+    assert (
+        "`flat` has no directories of text files, one per class"
+        in (workspace.write("flat/a.txt", "text"), workspace.mistake(body.replace("notes", "flat")))[1]
+    )
+
+
+def test_the_texts_of_a_directory_as_one(workspace) -> None:
+    """In the order of their paths; the last line of each is ended."""
+    for name, text in (("b.txt", "second"), ("a/z.txt", "first\n"), ("c.md", "third"), ("d.csv", "no")):
+        workspace.write(f"books/{name}", text)
+    stream = workspace.open(f'source = text("books")\n{ALL}\nx: i64[4] = source.tokens -> window(4, 4)').table
+    tokens = stream.columns["tokens"]
+    assert "".join(tokens.names[i] for i in tokens.array) == "first\nsecond\nthird\n"
+    assert len(stream.files) == 3
+    (workspace.path / "none").mkdir()
+    empty = f'source = text("none")\n{ALL}\nx: i64[4] = source.tokens -> window(4, 4)'
+    assert "`none` has no text files (.txt, .text, .md)" in workspace.mistake(empty)
+
+
 def test_a_file_that_is_no_image(workspace, images: Callable[[Path, int, int, int], None]) -> None:
     body = (
         f'source = image_folder("p")\n{ALL}\nimage: f32[3, 4, 4] = source.image -> scale(1)\nlabel: i64 = source.label'

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import dlc
 from dlc.runtime.data import sentencepiece, tokenizing
 from dlc.runtime.data.arrays.batches import Pipeline
 from dlc.runtime.data.table import Table
@@ -174,6 +175,60 @@ def test_a_stream_of_tokens_of_a_text(workspace) -> None:
     whole = over_again(data, raw)["x"]
     train = workspace.everything(body, "train")["x"].numpy()
     np.testing.assert_array_equal(whole[: len(train) - 1], train[:-1])  # what is behind the cut reaches back over it
+
+
+@pytest.mark.parametrize(
+    "step", ["", "-> bpe(train = 300)", *(f'-> tokenizer("{kind}.model")' for kind in ("unigram", "bpe"))]
+)
+def test_the_bytes_of_tokens_are_those_of_the_text(workspace, step: str) -> None:
+    text = "\n".join(LINES) + "\n  indented thé\n\nend"
+    workspace.write("a.txt", text)
+    for file in FOREIGN.glob("*.model"):
+        (workspace.path / file.name).write_bytes(file.read_bytes())
+    body = f"""source = text("a.txt")\nsplit = all("train")
+        x: i64[1] = source.tokens {step} -> window(1, 1)"""
+    data = workspace.open(body)
+    lengths = data.token_bytes("x")
+    assert lengths is not None
+    tokens = workspace.everything(body)["x"].flatten().tolist()
+    if "model" in step:  # as SentencePiece normalizes it, with a space before it
+        made = tokenizing.loaded(tokenizer_of(data, "tokenizer"), True)
+        assert made.number("<unk>") not in tokens or lengths[made.number("<unk>") or 0] == 1
+        text = " " + made.decode(token for token in tokens if token != made.number("<unk>"))
+        tokens = [token for token in tokens if token != made.number("<unk>")]
+    assert sum(lengths[token] for token in tokens) == len(text.encode())
+
+
+def test_tokens_that_do_not_give_the_text_back_have_no_bytes(workspace) -> None:
+    write_rows(workspace, LINES)
+    for step in ("words -> vocab(90)", "wordpiece(train = 60)"):
+        body = f'source = jsonl("rows.jsonl")\nsplit = all("train")\nx: i64[T] = source.text -> {step} -> pad(0)'
+        assert workspace.open(body).token_bytes("x") is None
+
+
+def test_bits_per_byte_of_words_are_refused_before_the_first_step(workspace) -> None:
+    write_rows(workspace, LINES)
+    workspace.write(
+        "s.dlspec",
+        """dlspec 1
+data D {
+  source = jsonl("rows.jsonl")
+  split  = random(train = 0.5, val = 0.5)
+  let ids = source.text -> words -> vocab(90) -> truncate(3)
+  x: i64[2] = ids[:-1] -> pad(0)
+  y: i64[2] = ids[1:] -> pad(0)
+}
+model M(x: i64[B, T]) -> (logits: [B, T, 90]) { logits = x -> Embedding(90, 90) }
+train {
+  model = M; data = D; loss = cross_entropy(logits, y); metrics { bpb = bits_per_byte(logits, y) }
+  optimizer = SGD(1e-2); batch = 4; duration = 2 steps
+}
+""",
+    )
+    with pytest.raises(dlc.SpecError) as caught:
+        dlc.train(workspace.path / "s.dlspec", out=workspace.path / "run", device="cpu")
+    assert "the targets of `bits_per_byte` are not tokens of a text" in str(caught.value)
+    assert not (workspace.path / "run").exists()
 
 
 def test_tokens_of_records_as_a_stream(workspace) -> None:

@@ -188,6 +188,24 @@ TOKENS = replace(
 )
 
 
+def notes(folder: Path) -> None:
+    """A file each, of several lines, in a folder for each topic."""
+    for number, (text, topic) in enumerate(zip(*sentences(folder).values(), strict=True)):
+        at = folder / "notes" / topic / f"{number}.txt"
+        at.parent.mkdir(parents=True, exist_ok=True)
+        at.write_text(f"{text}\nof note {number}\n", "utf-8")
+
+
+NOTES = replace(
+    TOKENS,
+    data=TOKENS.data.replace('csv("t.csv")', 'text_folder("notes")').replace(
+        "topic: i64        = source.topic -> category", "topic: i64 = source.label"
+    ),
+    write=notes,
+    raw="notes",
+)
+
+
 def of_sklearn(name: str) -> Callable[[Path], Table]:
     def write(folder: Path) -> Table:
         from sklearn import datasets
@@ -244,6 +262,7 @@ def with_data(case: Case, write: Callable[[Path], Table | None]) -> Case:
 QUICK = {"birds": BIRDS, "clients": CLIENTS, "pictures": PICTURES, "tokens": TOKENS}
 LONG = {
     "sentences": SENTENCES,
+    "notes": NOTES,
     "iris": with_data(classifier(4, 3), of_sklearn("iris")),
     "wine": with_data(classifier(13, 3), of_sklearn("wine")),
     "breast cancer": with_data(classifier(30, 2), of_sklearn("breast_cancer")),

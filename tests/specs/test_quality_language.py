@@ -50,6 +50,7 @@ CHARACTERS = {
 #: Unigrams take 3.2 nats a character, 5.0 a word of a first line, 5.5 a hidden word.
 TOKENS = [
     Task("gpt2@small", "targets", 1.9, short=CHARACTERS, margin=0.1),
+    Task("bpe_gpt@small", "targets", 5.2),
     Task("llama3@tiny", "targets", 1.9),
     Task("mixtral@tiny", "targets", 2.0),
     Task("mamba@small", "targets", 1.75),

@@ -13,38 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....compiler.messages.source import Span
-from .. import cells, mistakes
+from .. import mistakes
 from ..table import Cells, Column, Images, Numbers
-from . import csv_files
+from . import csv_files, folders
 from .split_files import Part, Resolve, read_bytes
 
 IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"))
 
 
 def images_below(folder: Path) -> list[Path]:
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in IMAGE_SUFFIXES and not any(p.startswith(".") for p in path.relative_to(folder).parts)
-    )
+    return folders.below(folder, IMAGE_SUFFIXES)
 
 
 def image_folder(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
-    root = resolve(args["path"])
-    if not root.is_dir():
-        raise mistakes.missing(span, root, what="directory")
-    skip = set(args.get("skip", ()))
-    folders = {f.name: f for f in root.iterdir() if f.is_dir() and not f.name.startswith(".") and f.name not in skip}
-    images = {name: images_below(folders[name]) for name in cells.in_order(folders)}
-    classes = tuple(name for name in images if images[name])
-    files = [(path, label) for label, name in enumerate(classes) for path in images[name]]
-    if not files:
-        flat = any(path.suffix.lower() in IMAGE_SUFFIXES for path in root.iterdir())
-        raise mistakes.empty(span, root, "directories of images, one per class" if flat else "images")
-    paths = [path for path, _ in files]
-    empty = tuple(name for name in images if not images[name])
-    labels = Numbers(np.array([label for _, label in files], np.int64), classes, empty)
-    return {"image": Images(paths), "label": labels}, len(files), lambda record: str(paths[record]), paths
+    paths, labels = folders.of_classes(args, resolve, span, IMAGE_SUFFIXES, "images")
+    return {"image": Images(paths), "label": labels}, len(paths), lambda record: str(paths[record]), [*paths]
 
 
 def image_table(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:

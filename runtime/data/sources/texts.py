@@ -11,18 +11,36 @@ import numpy as np
 from ....compiler.messages.source import Span
 from .. import mistakes
 from ..table import Cells, Column, Stream, encode
+from . import folders
 from .split_files import Part, Resolve, lines_of, read_bytes, read_text
 
+TEXT_SUFFIXES = (".txt", ".text", ".md")
 TOKEN_TYPES = {"u8": "u1", "u16": "<u2", "u32": "<u4", "i32": "<i4", "i64": "<i8"}
 
 
 def text(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
     path = resolve(args["path"])
-    content = read_text(path, span)
+    files = texts_below(path) if path.is_dir() else [path]
+    content = "".join(_ended(read_text(file, span)) for file in files) if path.is_dir() else read_text(path, span)
     if not content:
-        raise mistakes.empty(span, path, "text")
+        raise mistakes.empty(span, path, f"text files ({', '.join(TEXT_SUFFIXES)})" if path.is_dir() else "text")
     stream = encode(content if args["unit"] == "char" else lines_of(content))
-    return {"tokens": stream}, len(stream), lambda token: f"{path} at {args['unit']} {token}", [path]
+    return {"tokens": stream}, len(stream), lambda token: f"{path} at {args['unit']} {token}", files
+
+
+def texts_below(folder: Path) -> list[Path]:
+    return folders.below(folder, TEXT_SUFFIXES)
+
+
+def _ended(content: str) -> str:
+    """Files that follow each other do not share a line."""
+    return content if content.endswith("\n") or not content else f"{content}\n"
+
+
+def text_folder(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
+    files, labels = folders.of_classes(args, resolve, span, TEXT_SUFFIXES, "text files")
+    columns: dict[str, Column] = {"text": Cells([read_text(file, span) for file in files]), "label": labels}
+    return columns, len(files), lambda record: str(files[record]), [*files]
 
 
 def token_file(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:

@@ -111,12 +111,13 @@ def of_source(entry: Any) -> str:
     text = entry.example
     files = "{split}" in text or entry.name in ("idx", "hub")
     split = 'files(train = "train", val = "val")' if files else "random(train = 0.9, val = 0.1)"
-    if entry.name == "image_folder":
+    if entry.class_folders:
         split = 'folders(train = "train", val = "val")'
     if entry.name == "text":
         split = "contiguous(train = 0.9, val = 0.1)"
     fields = {
         "image_folder": "label: i64 = source.label",
+        "text_folder": "label: i64 = source.label",
         "image_pairs": "x: u8[3, 32, 32] = source.first -> center_crop(32)",
         "idx": "label: i64 = source.label",
         "text": "x: i64[8] = source.tokens -> window(8, 8)",
