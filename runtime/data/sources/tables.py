@@ -16,7 +16,8 @@ from ..table import Cells, Column, Numbers
 from . import arrow_columns, csv_files
 from .split_files import Part, Resolve, lines_of, read_bytes, read_text
 
-BYTES_OF_NUMBER = 3  # a text and its length take more
+FIRST_ROWS = 10_000  # by which a column of repeated texts is known
+REPEATED = 4  # times on average
 
 
 def csv(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
@@ -72,17 +73,17 @@ def parquet(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
 
 
 def _repeated_texts(file: Any) -> list[str]:
-    """Columns of texts of which the file has numbers: few texts, many times. They are kept so, which is quicker and smaller."""
+    """Columns of texts of which the first rows hold few, many times. They are kept so, which is quicker and smaller.
+
+    The sizes in the metadata of the columns would tell it too, but reading those of a damaged file ends the process.
+    """
     from pyarrow import types
 
-    sizes: dict[str, tuple[int, int]] = {}
-    for group in range(file.metadata.num_row_groups):
-        for at in range(file.metadata.num_columns):
-            part = file.metadata.row_group(group).column(at)
-            size, count = sizes.get(part.path_in_schema, (0, 0))
-            sizes[part.path_in_schema] = size + part.total_uncompressed_size, count + part.num_values
-    texts = {field.name for field in file.schema_arrow if types.is_string(field.type)}
-    return [name for name, (size, count) in sizes.items() if name in texts and size < BYTES_OF_NUMBER * count]
+    texts = [field.name for field in file.schema_arrow if types.is_string(field.type)]
+    first = next(file.iter_batches(FIRST_ROWS, columns=texts), None) if texts else None
+    if first is None:
+        return []
+    return [name for name in texts if REPEATED * len(first.column(name).unique()) < len(first)]
 
 
 def feather(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
