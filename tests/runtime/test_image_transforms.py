@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from dlc.compiler.catalogue import TRANSFORMS
-from dlc.runtime.data import transforms
+from dlc.runtime.data import arrays, transforms
 from dlc.runtime.data.arrays import resampling
 from dlc.runtime.data.transforms import colour
 from dlc.runtime.data.transforms import image as images
@@ -109,6 +109,48 @@ def test_a_mask_keeps_its_classes() -> None:
     ):
         assert made.dtype == mask.dtype and made.dim() == 3
         assert set(made.unique().tolist()) <= {0, 5, 10}
+
+
+FILLING: dict[str, dict[str, Any]] = {
+    "letterbox": {"n": 40, "width": None, "fill": 114.0},
+    "center_crop": {"n": 40},
+    "random_crop": {"n": 40},
+    "shift": {"n": 5},
+    "rotate": {"degrees": 30},
+    "affine": {"degrees": 10, "translate": 0.2, "scale": (0.5, 0.9), "shear": 10},
+    "perspective": {"distortion": 0.4},
+    "elastic": {"std": 4.0, "grid": 3},
+    "erase": {"p": 1.0},
+}
+
+
+def test_these_fill_pixels() -> None:
+    assert set(FILLING) == {
+        name for name, entry in TRANSFORMS.items() if "mask_fill" in {a for a, _, _ in entry.arguments}
+    }
+
+
+@pytest.mark.parametrize("kind", [torch.uint8, torch.int64])
+@pytest.mark.parametrize("name", FILLING)
+def test_pixels_that_are_not_of_a_mask_are_what_the_spec_gives(name: str, kind: torch.dtype) -> None:
+    """The same pixels as those that are filled in the image, with one draw; none is between two classes."""
+    args = FILLING[name]
+    count = TRANSFORMS[name].numbers_drawn(args)
+    u = uniform(count) if count else torch.arange(N)
+    mask, image = torch.full((N, H, W), 3, dtype=kind), torch.full((N, 3, H, W), 255, dtype=torch.uint8)
+    quick = arrays.quick(name)
+    for apply in (transforms.function(name), quick):
+        if apply is None:
+            continue
+        convert: Any = (lambda x: x.numpy()) if apply is quick else (lambda x: x)
+        given = () if TRANSFORMS[name].random is False and apply is quick else (convert(u),)
+        found = torch.as_tensor(apply(convert(mask), {**args, "mask_fill": 255}, *given))
+        assert set(found.unique().tolist()) == {3, 255} and found.dtype == kind
+        seen = torch.as_tensor(apply(convert(image), {**args, "mask_fill": 255, "fill": 0}, *given))[:, 0]
+        inside = (found == 3) == (seen > 127)
+        assert float(inside.float().mean()) > (
+            0.95 if name in ("affine", "rotate", "perspective", "elastic") else 0.9999
+        )
 
 
 def test_center_crop_is_kornias() -> None:

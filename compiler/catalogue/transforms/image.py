@@ -37,7 +37,16 @@ class _Image(Transform):
         return ()
 
 
-class _Cropped(_Image):
+class _Filled(_Image):
+    """Base: some pixels of the result are not of the image. Those of a mask get the number of its argument `mask_fill`, which is a
+    class or what the loss ignores."""
+
+    @classmethod
+    def check(cls, args: dict[str, Any]) -> str | None:
+        return None if args["mask_fill"] <= 255 else "`mask_fill` is the value of a pixel of a mask, at most 255"
+
+
+class _Cropped(_Filled):
     @classmethod
     def size(cls, size: tuple[Size | None, ...], args: dict[str, Any]) -> tuple[Size | None, ...]:
         return args["n"], args["n"]
@@ -60,13 +69,14 @@ class Resize(_Image):
         return (args["n"], args["n"]) if height is not None and height == width else (None, None)
 
 
-class Letterbox(_Image):
+class Letterbox(_Filled):
     """Scales the image into a square of side `n` (or `n` high and `width` wide) with its ratio kept, and fills the rest with
-    `fill`, half of it on each side."""
+    `fill` (of a mask with `mask_fill`), half of it on each side."""
 
     n: Count
     width: Count | None = None
     fill: NotNegative = 0.0
+    mask_fill: Natural = 0
 
     example = "image: f32[3, 64, 64] = source.image -> letterbox(64, fill = 114) -> scale(1 / 255)"
 
@@ -76,21 +86,23 @@ class Letterbox(_Image):
 
     @classmethod
     def check(cls, args: dict[str, Any]) -> str | None:
-        return None if args["fill"] <= 255 else "`fill` is the value of a pixel, at most 255"
+        return super().check(args) if args["fill"] <= 255 else "`fill` is the value of a pixel, at most 255"
 
 
 class CenterCrop(_Cropped):
-    """The central square of side `n`; padded with zeros if the image is smaller."""
+    """The central square of side `n`; padded with zeros (a mask with `mask_fill`) if the image is smaller."""
 
     n: Count
+    mask_fill: Natural = 0
 
     example = "image: f32[3, 64, 64] = source.image -> center_crop(64) -> scale(1)"
 
 
 class RandomCrop(_Cropped):
-    """A square of side `n` at a random position; padded with zeros if the image is smaller."""
+    """A square of side `n` at a random position; padded with zeros (a mask with `mask_fill`) if the image is smaller."""
 
     n: Count
+    mask_fill: Natural = 0
 
     random = True
     drawn = 2
@@ -98,7 +110,7 @@ class RandomCrop(_Cropped):
     example = "image: f32[3, 64, 64] = source.image -> resize(72) -> random_crop(64) -> scale(1)"
 
 
-class RandomResizedCrop(_Cropped):
+class RandomResizedCrop(_Image):
     """A random part (of area `scale` and aspect `ratio`), scaled to a square of side `n`."""
 
     n: Count
@@ -109,6 +121,10 @@ class RandomResizedCrop(_Cropped):
     drawn = 4
     evaluation = ("resize", "center_crop")
     example = "image: f32[3, 64, 64] = source.image -> random_resized_crop(64, scale = (0.5, 1.0)) -> scale(1)"
+
+    @classmethod
+    def size(cls, size: tuple[Size | None, ...], args: dict[str, Any]) -> tuple[Size | None, ...]:
+        return args["n"], args["n"]
 
 
 class Hflip(_Image):
@@ -133,10 +149,11 @@ class Vflip(_Image):
     example = "image: f32[3, 64, 64] = source.image -> center_crop(64) -> scale(1) -> if training { vflip }"
 
 
-class Shift(_Image):
-    """Shifts by up to `n` random pixels in both directions; zeros fill the border."""
+class Shift(_Filled):
+    """Shifts by up to `n` random pixels in both directions; zeros (of a mask `mask_fill`) fill the border."""
 
     n: Count
+    mask_fill: Natural = 0
 
     random = True
     drawn = 2
@@ -144,10 +161,11 @@ class Shift(_Image):
     example = "image: f32[3, 64, 64] = source.image -> center_crop(64) -> if training { shift(4) } -> scale(1)"
 
 
-class Rotate(_Image):
-    """Rotates by a random angle of up to `degrees`."""
+class Rotate(_Filled):
+    """Rotates by a random angle of up to `degrees`; zeros (of a mask `mask_fill`) fill the corners."""
 
     degrees: NotNegative
+    mask_fill: Natural = 0
 
     random = True
     drawn = 1
@@ -155,13 +173,14 @@ class Rotate(_Image):
     example = "image: f32[3, 64, 64] = source.image -> center_crop(64) -> if training { rotate(10) } -> scale(1)"
 
 
-class Affine(_Image):
-    """Rotates, translates (as a fraction of the size), scales and shears at random."""
+class Affine(_Filled):
+    """Rotates, translates (as a fraction of the size), scales and shears at random; zeros (of a mask `mask_fill`) fill the rest."""
 
     degrees: NotNegative = 0.0
     translate: Share = 0.0
     scale: Factors | None = None
     shear: NotNegative = 0.0
+    mask_fill: Natural = 0
 
     random = True
     drawn = 5
@@ -172,11 +191,12 @@ class Affine(_Image):
     )
 
 
-class Perspective(_Image):
-    """Looks at the image from a random side: each corner moves inwards by up to `distortion` of half the size. Zeros fill what is
-    outside."""
+class Perspective(_Filled):
+    """Looks at the image from a random side: each corner moves inwards by up to `distortion` of half the size. Zeros (of
+    a mask `mask_fill`) fill what is outside."""
 
     distortion: Share = 0.5
+    mask_fill: Natural = 0
 
     random = True
     drawn = 8
@@ -187,12 +207,13 @@ class Perspective(_Image):
     )
 
 
-class Elastic(_Image):
+class Elastic(_Filled):
     """Bends the image: the points of a `grid` of so many places each way move at random, with a standard deviation of `std`
     pixels, and what is between moves smoothly with them (Ronneberger et al., 2015)."""
 
     std: NotNegative
     grid: Least2 = 4
+    mask_fill: Natural = 0
 
     random = True
     evaluation = ()
@@ -231,10 +252,11 @@ class Noise(_Image):
     example = "image: f32[3, 64, 64] = source.image -> center_crop(64) -> scale(1) -> if training { noise(0.1) }"
 
 
-class Erase(_Image):
-    """Sets a random rectangle to 0 with probability `p`."""
+class Erase(_Filled):
+    """Sets a random rectangle to 0 (of a mask to `mask_fill`) with probability `p`."""
 
     p: Share = 0.5
+    mask_fill: Natural = 0
 
     random = True
     drawn = 5

@@ -63,7 +63,7 @@ def letterbox(x: Array, args: Args) -> Array:
     (high, wide), (down, across) = letterboxed(x.shape[-2:], args)
     x = scaled(x, high, wide)
     top, left = (down - high) // 2, (across - wide) // 2
-    found = np.full((*x.shape[:-2], down, across), args["fill"], x.dtype)
+    found = np.full((*x.shape[:-2], down, across), filled(x, args, args["fill"]), x.dtype)
     found[..., top : top + high, left : left + wide] = x
     return found
 
@@ -77,18 +77,23 @@ def letterboxed(size: Sequence[int], args: Args) -> tuple[tuple[int, int], tuple
     return (down, max(1, round(width * down / height))), (down, across)
 
 
-def padded(x: Array, n: int) -> Array:
-    """With zeros around, where it is smaller than n x n."""
+def filled(x: Any, args: Args, image: float = 0) -> float:
+    """What pixels get that are not of an image: of a mask a class, or what the loss ignores."""
+    return args.get("mask_fill", 0) if x.ndim == 3 else image
+
+
+def padded(x: Array, n: int, value: float) -> Array:
+    """With `value` around, where it is smaller than n x n."""
     down, across = max(0, n - x.shape[-2]), max(0, n - x.shape[-1])
     if not down and not across:
         return x
     around = (down // 2, down - down // 2), (across // 2, across - across // 2)
-    return np.pad(x, (*((0, 0),) * (x.ndim - 2), *around))
+    return np.pad(x, (*((0, 0),) * (x.ndim - 2), *around), constant_values=value)
 
 
 def center_crop(x: Array, args: Args) -> Array:
     n = args["n"]
-    x = padded(x, n)
+    x = padded(x, n, filled(x, args))
     top, left = round((x.shape[-2] - n) / 2), round((x.shape[-1] - n) / 2)
     return x[..., top : top + n, left : left + n]
 
@@ -103,13 +108,13 @@ def place(u: Array, room: int) -> Array:
 
 def random_crop(x: Array, args: Args, u: Array) -> Array:
     n = args["n"]
-    x = padded(x, n)
+    x = padded(x, n, filled(x, args))
     return parts(x, place(u[:, 0], x.shape[-2] - n), place(u[:, 1], x.shape[-1] - n), n, n)
 
 
 def shift(x: Array, args: Args, u: Array) -> Array:
     n = args["n"]
-    around = np.pad(x, (*((0, 0),) * (x.ndim - 2), (n, n), (n, n)))
+    around = np.pad(x, (*((0, 0),) * (x.ndim - 2), (n, n), (n, n)), constant_values=filled(x, args))
     return parts(around, place(u[:, 0], 2 * n), place(u[:, 1], 2 * n), *x.shape[-2:])
 
 

@@ -115,20 +115,20 @@ def letterbox(x: Tensor, args: Args, u: Tensor) -> Tensor:
     (high, wide), (down, across) = arrays.letterboxed(x.shape[-2:], args)
     top, left = (down - high) // 2, (across - wide) // 2
     around = (left, across - wide - left, top, down - high - top)
-    return F.pad(_scaled(x, high, wide), around, value=args["fill"])
+    return F.pad(_scaled(x, high, wide), around, value=arrays.filled(x, args, args["fill"]))
 
 
-def _padded(x: Tensor, n: int) -> Tensor:
-    """With zeros around, where it is smaller than n x n."""
+def _padded(x: Tensor, n: int, value: float) -> Tensor:
+    """With `value` around, where it is smaller than n x n."""
     down, across = max(0, n - x.shape[-2]), max(0, n - x.shape[-1])
     if not down and not across:
         return x
-    return F.pad(x, (across // 2, across - across // 2, down // 2, down - down // 2))
+    return F.pad(x, (across // 2, across - across // 2, down // 2, down - down // 2), value=value)
 
 
 def center_crop(x: Tensor, args: Args, u: Tensor) -> Tensor:
     n = args["n"]
-    x = _padded(x, n)
+    x = _padded(x, n, arrays.filled(x, args))
     top, left = round((x.shape[-2] - n) / 2), round((x.shape[-1] - n) / 2)
     return x[..., top : top + n, left : left + n]
 
@@ -150,24 +150,25 @@ def _place(u: Tensor, room: int) -> Tensor:
 
 def random_crop(x: Tensor, args: Args, u: Tensor) -> Tensor:
     n = args["n"]
-    x = _padded(x, n)
+    x = _padded(x, n, arrays.filled(x, args))
     return _windows(x, _place(u[:, 0], x.shape[-2] - n), _place(u[:, 1], x.shape[-1] - n), n, n)
 
 
 def shift(x: Tensor, args: Args, u: Tensor) -> Tensor:
     n = args["n"]
     height, width = x.shape[-2:]
-    return _windows(F.pad(x, (n, n, n, n)), _place(u[:, 0], 2 * n), _place(u[:, 1], 2 * n), height, width)
+    around = F.pad(x, (n, n, n, n), value=arrays.filled(x, args))
+    return _windows(around, _place(u[:, 0], 2 * n), _place(u[:, 1], 2 * n), height, width)
 
 
 def random_resized_crop(x: Tensor, args: Args, u: Tensor) -> Tensor:
     return _resampled(x, arrays.crops(x.shape[-2:], args, u.cpu().numpy()), args["n"], args["n"])
 
 
-def _sampled(x: Tensor, grid: Tensor) -> Tensor:
+def _sampled(x: Tensor, grid: Tensor, fill: float = 0) -> Tensor:
     mode = "nearest" if _is_mask(x) else "bilinear"
-    image = _with_channels(x).to(torch.float32)
-    return _like(F.grid_sample(image, grid, mode=mode, padding_mode="zeros", align_corners=False), x)
+    image = _with_channels(x).to(torch.float32) - fill
+    return _like(F.grid_sample(image, grid, mode=mode, padding_mode="zeros", align_corners=False) + fill, x)
 
 
 def _where(chosen: Tensor, a: Tensor, b: Tensor) -> Tensor:
@@ -182,7 +183,7 @@ def vflip(x: Tensor, args: Args, u: Tensor) -> Tensor:
     return _where(u[:, 0] < args["p"], x.flip(-2), x)
 
 
-def _affine(x: Tensor, angle: Tensor, move: Tensor, scale: Tensor, shear: Tensor) -> Tensor:
+def _affine(x: Tensor, angle: Tensor, move: Tensor, scale: Tensor, shear: Tensor, fill: float = 0) -> Tensor:
     """Turned by `angle` (radians), moved by `move` (shares of width, height), scaled and sheared about the middle."""
     height, width = x.shape[-2:]
     cosine, sine, tangent = torch.cos(angle), torch.sin(angle), torch.tan(shear)
@@ -194,13 +195,13 @@ def _affine(x: Tensor, angle: Tensor, move: Tensor, scale: Tensor, shear: Tensor
         torch.stack((a, b * height / width, -(a * across + b * down) * 2 / width), -1),
         torch.stack((c * width / height, d, -(c * across + d * down) * 2 / height), -1),
     ), 1)  # fmt: skip
-    return _sampled(x, F.affine_grid(theta, [len(x), 1, height, width], align_corners=False))
+    return _sampled(x, F.affine_grid(theta, [len(x), 1, height, width], align_corners=False), fill)
 
 
 def rotate(x: Tensor, args: Args, u: Tensor) -> Tensor:
     angle = (2 * u[:, 0] - 1) * math.radians(args["degrees"])
     still = torch.zeros_like(angle)
-    return _affine(x, angle, torch.stack((still, still), -1), torch.ones_like(angle), still)
+    return _affine(x, angle, torch.stack((still, still), -1), torch.ones_like(angle), still, arrays.filled(x, args))
 
 
 def affine(x: Tensor, args: Args, u: Tensor) -> Tensor:
@@ -211,6 +212,7 @@ def affine(x: Tensor, args: Args, u: Tensor) -> Tensor:
         (2 * u[:, 1:3] - 1) * args["translate"],
         low + u[:, 3] * (high - low),
         (2 * u[:, 4] - 1) * math.radians(args["shear"]),
+        arrays.filled(x, args),
     )
 
 
@@ -232,7 +234,7 @@ def perspective(x: Tensor, args: Args, u: Tensor) -> Tensor:
     at = [
         row[:, :1, None] * columns + row[:, 1:2, None] * lines[:, None] + row[:, 2:, None] for row in matrix.unbind(1)
     ]
-    return _sampled(x, torch.stack((at[0] / at[2], at[1] / at[2]), -1))
+    return _sampled(x, torch.stack((at[0] / at[2], at[1] / at[2]), -1), arrays.filled(x, args))
 
 
 def elastic(x: Tensor, args: Args, u: Tensor) -> Tensor:
@@ -241,7 +243,7 @@ def elastic(x: Tensor, args: Args, u: Tensor) -> Tensor:
     moves = F.interpolate(moves, (height, width), mode="bicubic", align_corners=True)
     columns, lines = _middles(x)
     across, down = columns + moves[:, 0] * (2 / width), lines[:, None] + moves[:, 1] * (2 / height)
-    return _sampled(x, torch.stack((across, down), -1))
+    return _sampled(x, torch.stack((across, down), -1), arrays.filled(x, args))
 
 
 def _middles(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -293,7 +295,7 @@ def erase(x: Tensor, args: Args, u: Tensor) -> Tensor:
     inside_rows = (rows >= top[:, None]) & (rows < (top + down)[:, None])
     inside_columns = (columns >= left[:, None]) & (columns < (left + across)[:, None])
     inside = inside_rows[:, :, None] & inside_columns[:, None, :] & (u[:, 0] < args["p"])[:, None, None]
-    return x.masked_fill(inside if _is_mask(x) else inside[:, None], 0)
+    return x.masked_fill(inside if _is_mask(x) else inside[:, None], arrays.filled(x, args))
 
 
 def _gray(x: Tensor) -> Tensor:
