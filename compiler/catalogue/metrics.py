@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from ..sizes.facts import Facts
-from ..sizes.types import TensorType, is_integer
+from ..sizes.types import TensorType, is_float, is_integer
 from .arguments import Count, Fraction
 from .losses import Target, class_axis, pair_classes, pair_equal, scalar
 from .ops.base import Function, Outputs, Rejected
@@ -47,6 +47,13 @@ def _pair(logits: TensorType, target: TensorType, axis: int, facts: Facts) -> bo
     if logits.rank and logits.rank == target.rank and (logits.rank == 1 or logits.shape[-1] == 1):
         pair_equal(logits, target.with_dtype(logits.dtype), facts, word="logits", number=False)
         return True
+    if is_float(target.dtype) and target.shape == logits.shape:
+        raise Rejected(
+            "E0204",
+            "the target holds floating-point numbers, not class numbers",
+            f"`{target}`",
+            helps=("of several labels an example: `f1`, `precision` or `recall` with `labels = true`",),
+        )
     pair_classes(logits, target, axis, facts)
     return False
 
@@ -60,7 +67,10 @@ class _OfClasses(Metric):
     unit = _SHARE
 
     def infer(self, facts: Facts, logits: TensorType, target: TensorType) -> Outputs:
-        _pair(logits, target, self.values.get("axis", -1), facts)
+        if self.values.get("labels"):
+            pair_equal(logits, target.with_dtype(logits.dtype), facts, word="logits", number=False)
+        else:
+            _pair(logits, target, self.values.get("axis", -1), facts)
         return scalar(logits)
 
 
@@ -93,28 +103,32 @@ class BalancedAccuracy(_OfClasses):
 class F1(_OfClasses):
     """The harmonic mean of precision and recall. `average`: over classes (`macro`, equally; `weighted`, by their
     number of targets) or over all predictions (`micro`). A class that occurs in neither counts 0, as in scikit-learn.
-    Of one logit an example, with targets 0 and 1 of the same shape, it is that of the ones."""
+    Of one logit an example, with targets 0 and 1 of the same shape, it is that of the ones. With `labels = true` each number of the last
+    axis is a class that may be there or not, as `multi_hot` gives them: targets 0 and 1 in the shape of the logits."""
 
     average: Literal["macro", "micro", "weighted"] = "macro"
     axis: int = -1
+    labels: bool = False
 
     example = 'metrics { f1 = f1(logits, label, average = "weighted") }'
 
 
 class Precision(_OfClasses):
-    """The fraction of predictions of a class that are correct; `average` and one logit an example as in `f1`."""
+    """The fraction of predictions of a class that are correct; `average`, `labels` and one logit an example as in `f1`."""
 
     average: Literal["macro", "micro", "weighted"] = "macro"
     axis: int = -1
+    labels: bool = False
 
     example = "metrics { precise = precision(logits, label) }"
 
 
 class Recall(_OfClasses):
-    """The fraction of a class that is found; `average` and one logit an example as in `f1`."""
+    """The fraction of a class that is found; `average`, `labels` and one logit an example as in `f1`."""
 
     average: Literal["macro", "micro", "weighted"] = "macro"
     axis: int = -1
+    labels: bool = False
 
     example = "metrics { found = recall(logits, label) }"
 

@@ -196,8 +196,8 @@ class Npz(Source):
 
 
 class ImageFolder(Source):
-    """One directory per class, with image files in each. Hidden directories are ignored. Labels from a table, and several for an
-    image: `image_table`."""
+    """One directory per class, with image files in each. Hidden directories are ignored. A file that lies in the directories of two
+    classes is a record of each: labels from a table, and several for an image, are read by `image_table`. Boxes are out of scope."""
 
     path: Path
 

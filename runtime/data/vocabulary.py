@@ -71,6 +71,12 @@ def words_of(section: DataSet, field: str) -> DataNode:
     return node
 
 
+def labels_of(section: DataSet, field: str, fitted: Mapping[int, Mapping[str, Any]]) -> Sequence[str] | None:
+    """The names of the numbers of a vector, each of which is a label that may be there; None for any other field."""
+    node = words_of(section, field)
+    return fitted[node.id]["names"] if transforms.of(node.op).stands_for == "labels" and node.id in fitted else None
+
+
 def of_field(section: DataSet, field: str, fitted: Mapping[int, Mapping[str, Any]]) -> Vocabulary | None:
     """The vocabulary of a field of fitted `vocab`, of a tokenizer, or of the characters (or lines) of a text; None for any other."""
     node = words_of(section, field)

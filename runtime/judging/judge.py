@@ -10,8 +10,9 @@ of a field. Outputs that mean nothing of that, and those that give tokens, are n
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import compress
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -193,9 +194,15 @@ class Judge:
             true = np.where(target[:, 0] > 0.5, shares[:, 0], 1 - shares[:, 0])
             judged.worst.add(positions, -true, lambda at: (str(int(target[at, 0])), str(int(shares[at, 0] > 0.5))))
         elif shares.shape[1] <= MOST_LABELS:
-            labels = judged.gathered.setdefault("", Labels([str(at) for at in range(shares.shape[1])]))
+            names = vocabulary.labels_of(self.data.section, judged.answer.field, self.fitted)
+            known = names is not None and len(names) == shares.shape[1]
+            named = list(names or ()) if known else [str(at) for at in range(shares.shape[1])]
+            labels = judged.gathered.setdefault("", Labels(named))
             assert isinstance(labels, Labels)
             labels.add(shares, target)
+            least = np.where(target > 0.5, shares, 1 - shares).min(1)  # of the label that is most wrong
+            told: Callable[[Array], str] = lambda there: ", ".join(compress(named, there.tolist())) or "none"
+            judged.worst.add(positions, -least, lambda at: (told(target[at] > 0.5), told(shares[at] > 0.5)))
 
     def _values(self, judged: Judged, positions: Records, output: Array, target: Array) -> None:
         answer = judged.answer

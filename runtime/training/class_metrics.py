@@ -53,7 +53,18 @@ class _Table(Accumulator):
 
 
 class _Ratio(_Table):
-    """A ratio of each class."""
+    """A ratio of each class. Of several labels an example, each of which may be there, it sums how often each is rightly found, wrongly
+    found and missed."""
+
+    def sums(self, *inputs: Tensor) -> Tensor:
+        if not self.args.get("labels"):
+            return super().sums(*inputs)
+        logits, target = inputs
+        said, there = (logits > 0).flatten(0, -2), (target > 0.5).flatten(0, -2)
+        return torch.stack([(said & there).sum(0), (said & ~there).sum(0), (~said & there).sum(0)])
+
+    def result(self, total: Tensor) -> float:
+        return self.ratio(*total.to(WIDE)) if self.args.get("labels") else super().result(total)
 
     def of_table(self, table: Tensor) -> float:
         right = table.diagonal()

@@ -19,7 +19,7 @@ data D {
   tags: f32[3] = source.tags -> multi_hot("sea", "sky", "wood", separator = ";")
 }
 model M(image: [B, 3, 6, 6]) -> (tags_hat: [B, 3]) { tags_hat = image -> flatten -> fc: Linear(3) }
-train { model = M; data = D; loss = bce(tags_hat, tags); optimizer = SGD(1e-1); batch = 3; duration = 2 steps }
+train { model = M; data = D; loss = bce(tags_hat, tags); metrics { f1 = f1(tags_hat, tags, labels = true) }; optimizer = SGD(1e-1); batch = 3; duration = 2 steps }
 export { model = M }
 """
 TAGS = ["sea;sky", "wood", "", "sky ;sea", "sea", "NA"]
@@ -66,6 +66,10 @@ def test_a_table_and_the_images_themselves_are_predicted_alike(table: Path) -> N
     (table / "m.dlspec").write_text(SPEC, "utf-8")
     loaded = dlc.load(table / "m.dlspec")
     run = dlc.train(loaded, out=table / "run", device="cpu")
+    (judged,) = dlc.judge(run, "val").outputs
+    assert judged.kind == "labels" and [row.name for row in judged.classes] == ["sea", "sky", "wood"]
+    assert {each.target for each in judged.worst} <= {"sea, sky", "wood", "none", "sea"} and len(judged.worst) == 3
+    assert run.figures["val.f1"] == pytest.approx(judged.macro.f1)
     files = [table / "labels" / "files" / f"{number}.png" for number in range(len(TAGS))]
     by_table = dlc.predict(run, table / "labels" / "t.csv", device="cpu")
     by_files = dlc.predict(run, files, device="cpu")

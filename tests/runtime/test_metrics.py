@@ -60,6 +60,17 @@ def test_ratios_of_classes(name: str, reference, average: str) -> None:
     assert value(name, LOGITS, TARGET, average=average) == pytest.approx(expected, abs=1e-12)
 
 
+@pytest.mark.parametrize("average", ["macro", "micro", "weighted"])
+@pytest.mark.parametrize(
+    ("name", "reference"), [("f1", sk.f1_score), ("precision", sk.precision_score), ("recall", sk.recall_score)]
+)
+def test_ratios_of_labels(name: str, reference, average: str) -> None:
+    """Several labels an example; of the last one none is there."""
+    tags = torch.rand(N, C, generator=torch.Generator().manual_seed(2)) < torch.tensor([0.5, 0.1, 0.3, 0.9, 0.0])
+    expected = reference(tags, LOGITS > 0, average=average, zero_division=0)
+    assert value(name, LOGITS, tags.float(), average=average, labels=True) == pytest.approx(expected, abs=1e-12)
+
+
 def test_auroc_of_two_and_of_more_classes() -> None:
     scores = torch.randn(N, generator=GENERATOR).round(decimals=1)  # with ties
     answers = (torch.rand(N, generator=GENERATOR) < 0.3).float()

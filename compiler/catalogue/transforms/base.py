@@ -69,8 +69,8 @@ class Transform(Entry):
     #: Makes the records of a batch equally long, and so must come last.
     fills_batch: ClassVar[bool] = False
     #: What the numbers that it gives stand for, by what it learns: names of "classes", "words", or "tokens" of a tokenizer;
-    #: "buckets" of names by their number alone.
-    stands_for: ClassVar[Literal["", "classes", "words", "tokens", "buckets"]] = ""
+    #: "buckets" of names by their number alone; "labels", one for each number of a vector.
+    stands_for: ClassVar[Literal["", "classes", "words", "tokens", "buckets", "labels"]] = ""
     #: Numbers that stand for words still stand for the same words after it.
     keeps_words: ClassVar[bool] = False
     #: The source of the spec in which its example is checked.

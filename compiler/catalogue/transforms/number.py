@@ -200,6 +200,7 @@ class MultiHot(Transform):
     variadic = "names"
     learns = ("names",)
     learned = "texts"
+    stands_for = "labels"
     in_graph = False
     example_source = 'csv("rows.csv")'
     takes = "texts"
