@@ -87,7 +87,8 @@ class Expressions:
             environment.bind(spoiled, POISON, span, is_input=True)
         for size in ("B", *self.names.dataset.lengths):
             environment.bind_size(size, var(size), span)
-        environment.bind("data", Outputs(dict(fields), "data"), span)
+        mistaken = self.names.data.spoiled and not fields
+        environment.bind("data", POISON if mistaken else Outputs(dict(fields), "data"), span)
         for net in self.names.nets:
             if net.definition is None or net.callable is None or net.model < 0:
                 self._mistaken(opened, net)

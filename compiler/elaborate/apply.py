@@ -196,6 +196,8 @@ def apply_made(context: Context, instance: Instance, flow: Flow, inputs: dict[st
     elif instance.body != checked.body:
         same_parameters(context, instance, checked.body, span)
     declared = len(checked.outputs)
+    if not declared:  # its signature has a message
+        raise Abandoned
     if instance.emits is not None:
         checked = instance.emits.widen(checked)
     outputs = context.builder.node(

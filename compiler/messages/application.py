@@ -190,6 +190,9 @@ def wrong_static(name: str, expected: str, value: Any, span: Span, near: str | N
 
 
 def several_outputs(of: str, names: list[str], span: Span) -> Diagnostic:
+    if not names:
+        help = "declare one: a field in a `data` section, an output in the signature of a block"
+        return Diagnostic("E0305", f"`{of}` has no values, but one is needed", span, "no tensor", helps=(help,))
     return Diagnostic(
         "E0305",
         f"`{of}` has several outputs, but one is needed",

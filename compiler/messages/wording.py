@@ -36,6 +36,8 @@ def meant(near: str | None) -> tuple[str, ...]:
 
 def listed(names: Iterable[str], most: int = 8) -> str:
     known = list(names)
+    if not known:
+        return "nothing"
     shown = ", ".join(f"`{name}`" for name in known[:most])
     return shown + (f" and {len(known) - most} more" if len(known) > most else "")
 

@@ -185,7 +185,8 @@ UNKNOWN = {
     "dtype of an input": ("rule of a map",),
     "layer of another model": ("rule of a map",),
     "draw": ("draws",),
-    "syntax of data": ("split", "gradient"),  # of one line, like the next ones
+    "target": ("layer of the model", "selector of a group", "selector of freeze", "gradient"),  # of one line, like the next ones
+    "syntax of data": ("split", "gradient"),
     "syntax of a search": ("method",),
     "syntax of weights": ("rule of a map", "foreign tensor"),
     "syntax of train": ("clip", "gradient"),

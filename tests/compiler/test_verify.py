@@ -127,6 +127,7 @@ DAMAGES: list[tuple[str, str, Any, str]] = [
     ("digits_mlp", f"{MLP}/nodes/op=relu/op", "rely", "the catalogue has no `rely`"),
     ("digits_mlp", f"{MLP}/nodes/op=flatten/args", {"from": 1}, "`flatten` has no argument `from`"),
     ("digits_mlp", f"{MLP}/nodes/op=dropout/args", {}, "the argument `p` is missing"),
+    ("digits_mlp", f"{MLP}/nodes/op=flatten/args", {}, "the argument `start` is missing"),
     ("digits_mlp", f"{MLP}/nodes/op=dropout/args/p", 1.5, "the argument `p` is `1.5`"),
     ("digits_mlp", f"{MLP}/nodes/op=relu/inputs", (1, 2), "2 inputs, where it takes x"),
     ("digits_mlp", f"{MLP}/nodes/op=relu/outputs/0/type/shape/1", 127, "value 0 is `f32[B, 127]`, the catalogue gives `f32[B, 128]`"),
