@@ -75,7 +75,7 @@ def parquet(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
 def _repeated_texts(file: Any) -> list[str]:
     """Columns of texts of which the first rows hold few, many times. They are kept so, which is quicker and smaller.
 
-    The sizes in the metadata of the columns would tell it too, but reading those of a damaged file ends the process.
+    The sizes in the metadata of the columns would show it too, but reading those of a damaged file ends the process.
     """
     from pyarrow import types
 
