@@ -1,6 +1,7 @@
-"""The screenshots of the README, from real runs in a terminal: `python -m dlc.docs.screenshots` (needs tmux).
+"""The screenshots of the README, from real runs: `python -m dlc.docs.screenshots` (needs tmux and chromium).
 
-Each is what a terminal of 108 columns shows, as an SVG in docs/images: the colours and the words are those of the program.
+A terminal is what one of 108 columns shows, as an SVG in docs/images: the colours and the words are those of the program. A page is
+what a browser shows of it.
 """
 
 from __future__ import annotations
@@ -34,6 +35,17 @@ SHOTS = {
     "train": ("dlc new digits_cnn", "dlc train digits_cnn.dlspec 'train.duration=8 epochs'", 40),
 }
 
+#: name: (commands that write `page.html`, width and height of the window)
+PAGES = {
+    "report": (
+        (
+            "dlc new digits_cnn; dlc train digits_cnn.dlspec 'train.duration=8 epochs' --device cpu; "
+            "dlc evaluate runs/digits_cnn/1 --report page.html"
+        ),
+        (1000, 1500),
+    ),
+}
+
 
 def take(name: str) -> str:
     """Runs the command of a screenshot in a terminal of its own; what the terminal shows when it ends, with colours."""
@@ -56,6 +68,16 @@ def take(name: str) -> str:
     return shown.stdout.rstrip() + "\n"
 
 
+def page(name: str, image: Path) -> None:
+    """The beginning of a page in a window of a browser."""
+    commands, (width, height) = PAGES[name]
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(commands, shell=True, cwd=folder, check=True, stdout=subprocess.DEVNULL, env=_environment())
+        window = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--window-size={width},{height}"]
+        shot = ["chromium", *window, f"--screenshot={image}", f"file://{folder}/page.html"]
+        subprocess.run(shot, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
 def _environment() -> dict[str, str]:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     return os.environ | {"PATH": path, "TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
@@ -76,6 +98,9 @@ def main() -> None:
     for name in SHOTS:
         (IMAGES / f"{name}.svg").write_text(svg(f"dlc {name}", take(name)), "utf-8")
         print(IMAGES / f"{name}.svg")
+    for name in PAGES:
+        page(name, IMAGES / f"{name}.png")
+        print(IMAGES / f"{name}.png")
 
 
 if __name__ == "__main__":

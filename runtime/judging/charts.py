@@ -15,7 +15,8 @@ CELL = 44  # of a table of confusion, with counts in it
 NARROW = 14
 COUNTS = 16  # classes of which counts are written
 MOST = 40  # classes of a table
-LABEL = 130  # width of names
+LABEL = 130  # most width of names
+LETTER = 7.5
 LETTERS = 18
 SIDE = 260
 EDGE = 44  # for the numbers of an axis
@@ -30,14 +31,15 @@ def confusion(output: ClassJudgement, counts: Sequence[Sequence[int]]) -> tuple[
     shown = sorted(sorted(every, key=lambda i: -wrong[i])[:MOST])
     cell = CELL if len(shown) <= COUNTS else NARROW
     size = cell * len(shown)
+    label = min(LABEL, round(14 + LETTER * max((len(short(output.classes[i].name)) for i in shown), default=0)))
     drawn: list[str] = []
     for row, i in enumerate(shown):
         name, support = output.classes[i].name, max(1, sum(counts[i]))
-        y = LABEL + row * cell
-        drawn.append(_text(LABEL - 6, y + cell / 2 + 4, short(name), "end", name))
-        drawn.append(_turned(LABEL + row * cell + cell / 2 + 4, LABEL - 6, short(name), name))
+        y = label + row * cell
+        drawn.append(_text(label - 6, y + cell / 2 + 4, short(name), "end", name))
+        drawn.append(_turned(label + row * cell + cell / 2 + 4, label - 6, short(name), name))
         for column, j in enumerate(shown):
-            count, x = counts[i][j], LABEL + column * cell
+            count, x = counts[i][j], label + column * cell
             title = f"{name} taken for {output.classes[j].name}: {count:,}" if i != j else f"{name}: {count:,} right"
             colour = INK if i == j else "var(--wrong)"
             drawn.append(
@@ -46,7 +48,7 @@ def confusion(output: ClassJudgement, counts: Sequence[Sequence[int]]) -> tuple[
             )
             if cell == CELL and count:
                 drawn.append(_text(x + cell / 2, y + cell / 2 + 4, f"{count:,}", "middle"))
-    return _svg(LABEL + size, LABEL + size, drawn, "confusion"), shown
+    return _svg(label + size, label + size, drawn, "confusion"), shown
 
 
 def reliability(bins: Sequence[Bin]) -> str:
