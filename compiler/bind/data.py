@@ -14,6 +14,7 @@ from ..messages import data as errors
 from ..messages import sections as sections_errors
 from ..messages import training as training_errors
 from ..messages.diagnostics import Abandoned, Failed, Report
+from ..messages.lookup import DTYPE_HABITS
 from ..messages.names import nearest
 from ..messages.source import Span
 from ..resolve.definitions import Definition, FileScope
@@ -22,6 +23,7 @@ from ..sizes.dims import Dim, Size, var
 from ..sizes.statics import describe
 from ..sizes.types import TensorType, is_dtype, is_float, is_integer, shape_text
 from ..text import syntax, top_level
+from ..text.printer import print_expression
 from .data_graph import DataGraph, source_field
 from .data_items import described
 from .reader import Reader, Section
@@ -261,7 +263,9 @@ class DataBinder:
             near = None if type.args is not None else nearest(dtype, ("f16", "bf16", "f32", "f64", "i64", "u8", "bool"))
             if near is not None:
                 raise Failed(sections_errors.unknown_entry(type.span, dtype, "a dtype", near, ()))
-            raise Failed(errors.field_shape(type.span, name))
+            ours = DTYPE_HABITS.get(dtype, "") if type.args is None else ""
+            shape = print_expression(type.shape) if ours and type.shape is not None else ""
+            raise Failed(errors.field_shape(type.span, name, ours + shape))
         shape = [self._size(part) for part in type.shape.items] if type.shape is not None else []
         return TensorType(dtype, tuple(shape))
 

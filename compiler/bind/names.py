@@ -11,6 +11,7 @@ from ..catalogue.ops.base import Layer, Op
 from ..elaborate.environment import Environment
 from ..elaborate.values import Instance
 from ..ir.data import DataSet
+from ..messages import lookup as lookup_errors
 from ..messages import sections as sections_errors
 from ..messages import training as training_errors
 from ..messages.diagnostics import Abandoned, Failed
@@ -95,7 +96,13 @@ class RecipeEnvironment(Environment):
         try:
             return super().lookup(name, span)
         except Failed as failure:
-            if self.known or failure.diagnostic.code != "E0301":
+            if failure.diagnostic.code != "E0301":
+                raise
+            entry = LOSSES.get(name) or METRICS.get(name)
+            if entry is not None:
+                inputs = [tensor for tensor, _ in entry.tensors]
+                raise Failed(lookup_errors.not_applied(name, span, inputs)) from None
+            if self.known:
                 raise
             raise Abandoned from None
 

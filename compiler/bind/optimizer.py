@@ -25,9 +25,18 @@ OPERATORS = ("*", "/")
 def bind_optimizer(reader: Reader, node: syntax.Pipe) -> Optimizer:
     """`AdamW(lr = 0 -> linear(6e-4, 2k steps) -> cosine(6e-5, rest), weight_decay = 0.1)`."""
     name, items, span = reader.used(node, OPTIMIZERS, EXAMPLE)
+    if items and _of_model(items[0]):
+        raise Failed(sections_errors.unknown_argument(items[0].span, name.text, "params", None, ()))
     bound = reader.bind(OPTIMIZERS[name.text], items, span, {"Hyper": _Hyper(reader, None)})
     args, schedules = _apart(bound)
     return Optimizer(name=name.text, args=args, schedules=schedules, span=span)
+
+
+def _of_model(item: syntax.Pipe | syntax.Kwarg) -> bool:
+    """`Model.parameters()`, as PyTorch's optimizers take it."""
+    return (
+        isinstance(item, syntax.Call) and isinstance(item.callee, syntax.Attr) and item.callee.name.text == "parameters"
+    )
 
 
 def _apart(bound: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Schedule]]:

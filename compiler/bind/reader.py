@@ -16,7 +16,7 @@ from ..ir.train import Duration
 from ..messages import resolve as resolve_errors
 from ..messages import sections as errors
 from ..messages.diagnostics import Abandoned, Diagnostic, Failed, Report
-from ..messages.names import nearest
+from ..messages.names import nearest, unquoted
 from ..messages.source import Span
 from ..resolve.definitions import FileScope
 from ..resolve.evaluate import evaluate_static
@@ -303,7 +303,8 @@ class Reader:
         elif isinstance(node, syntax.Ref):
             name, args = syntax.Name(node.span, node.name), ()
         else:
-            raise Failed(errors.not_an_entry(node.span, family.what, example))
+            quoted = unquoted(node.value, family) if isinstance(node, syntax.String) else None
+            raise Failed(errors.not_an_entry(node.span, family.what, example, quoted))
         if name.text not in family:
             raise Failed(errors.unknown_entry(name.span, name.text, family.what, nearest(name.text, family), family))
         return name, args, node.span

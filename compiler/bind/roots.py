@@ -16,7 +16,7 @@ from ..elaborate.state import State
 from ..messages import sections as sections_errors
 from ..messages import training as training_errors
 from ..messages.diagnostics import Abandoned, Failed
-from ..messages.names import nearest
+from ..messages.names import nearest, unquoted
 from ..messages.source import Span
 from ..resolve.definitions import Callable, Definition, FileScope
 from ..text import syntax, top_level
@@ -125,7 +125,8 @@ def root_use(state: State, reader: Reader, node: syntax.Pipe, what: str, known: 
     node = reader.plain(node)
     callee = node.callee if isinstance(node, syntax.Call) else node
     if not isinstance(callee, syntax.Ref):
-        raise Failed(training_errors.not_a_root(node.span, what))
+        quoted = unquoted(node.value, known or models_of(reader.scope)) if isinstance(node, syntax.String) else None
+        raise Failed(training_errors.not_a_root(node.span, what, quoted))
     scope = reader.scope
     definition = scope.lookup(callee.name)
     if not isinstance(definition, Definition) or definition.kind != "model":

@@ -18,7 +18,7 @@ from ..ir.train import Evaluation, Keep, Metric, Net, Phase, Stop, Train, Watche
 from ..messages import sections as sections_errors
 from ..messages import training as training_errors
 from ..messages.diagnostics import Abandoned, Failed
-from ..messages.names import nearest
+from ..messages.names import nearest, unquoted
 from ..messages.source import Span
 from ..resolve.definitions import Definition
 from ..text import syntax, top_level
@@ -79,7 +79,9 @@ class TrainBinder:
             raise Abandoned
         node = self.reader.plain(node)
         if not isinstance(node, syntax.Ref):
-            raise Failed(sections_errors.not_an_entry(node.span, "the name of a `data` section", "data = Flowers"))
+            quoted = unquoted(node.value, self.data) if isinstance(node, syntax.String) else None
+            example = f"data = {next(iter(self.data), 'Flowers')}"
+            raise Failed(sections_errors.not_an_entry(node.span, "the name of a `data` section", example, quoted))
         if node.name not in self.data:
             self.definition.scope.lookup(node.name)  # a failed import was reported
             near = nearest(node.name, self.data)

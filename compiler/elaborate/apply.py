@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from ..catalogue.ops.base import Layer
+from ..catalogue.ops.base import Layer, Op
 from ..ir.model import CallNode
 from ..messages import application as application_errors
 from ..messages import lookup as lookup_errors
@@ -110,6 +111,16 @@ def apply(
     return selected(made, select)
 
 
+def warn_of_order(
+    context: Context, operator: type[Op], target: Callable, types: Sequence[Any] | None, span: Span
+) -> None:
+    """W0418 for positional arguments in another library's order."""
+    looks = operator.misread(target.positional, types[0]) if target.positional and types else ""
+    if looks:
+        ours = [name for name, _, _ in operator.arguments]
+        context.state.report.add(application_errors.other_order(target.spelled, target.positional, ours, looks, span))
+
+
 def selected(result: Any, select: syntax.Name | None) -> Any:
     if select is None:
         return result
@@ -163,7 +174,9 @@ def apply_made(context: Context, instance: Instance, flow: Flow, inputs: dict[st
             raise Failed(application_errors.too_many_inputs(target.spelled, len(free), len(piped), span))
         tensors.update(zip(free, piped, strict=False))
         ordered = [tensors.get(name) for name in slots]
-        return operator_node(context, operator, instance.args, ordered, span, instance=instance, spelled=target.spelled)
+        made = operator_node(context, operator, instance.args, ordered, span, instance=instance, spelled=target.spelled)
+        warn_of_order(context, operator, target, instance.types, instance.span)
+        return made
     definition = target.target
     signature = block_signature(definition)
     piped = pieces(flow)

@@ -19,16 +19,18 @@ from typing import Any
 
 from ..catalogue.arguments import read
 from ..catalogue.ops import find
+from ..catalogue.ops import names as catalogue_names
 from ..catalogue.ops.base import Layer, Op
 from ..messages import application as application_errors
 from ..messages import control as control_errors
+from ..messages import habits
 from ..messages import lookup as lookup_errors
 from ..messages import statics as statics_errors
 from ..messages.diagnostics import Failed
 from ..messages.names import nearest
 from ..messages.source import Span
 from ..messages.wording import describe
-from ..resolve.definitions import Callable
+from ..resolve.definitions import Callable, Definition
 from ..resolve.parameters import PARAM_TYPES, choices_of
 from ..sizes.statics import StaticError, as_bool, as_float, as_int, as_string
 from ..sizes.types import DTYPES
@@ -196,7 +198,7 @@ def bind_statics(
 def convert(context: Context, decl: syntax.Decl, value: Any, span: Span, inner: Context) -> Any:
     """A static argument as its declared type demands; E0304 with what was expected."""
     kind, name = kind_of(decl), decl.name.text
-    choices = _choices(decl)
+    choices = _choices(inner, decl)
     if value is POISON:
         return value
     if isinstance(value, SymbolicTensor):
@@ -247,14 +249,24 @@ def convert(context: Context, decl: syntax.Decl, value: Any, span: Span, inner: 
     return value
 
 
-def _choices(decl: syntax.Decl) -> Sequence[syntax.Pipe]:
+def _choices(context: Context, decl: syntax.Decl) -> Sequence[syntax.Pipe]:
     """The values that a declared `one_of` lists. Raises E0301 and E0304 where the type is none of a static."""
     if decl.type is None:
         return ()
     kind = kind_of(decl) if decl.type.shape is None else "[..]"
-    if kind not in KINDS and not kind[:1].isupper():
-        raise Failed(lookup_errors.unknown_static_type(kind, decl.type.span))
+    if kind not in KINDS and not _owns_weights(context, kind):
+        near = nearest(kind, [*KINDS, *(name for name in catalogue_names() if name[:1].isupper())])
+        raise Failed(lookup_errors.unknown_static_type(kind, decl.type.span, near))
     return choices_of(decl.type)
+
+
+def _owns_weights(context: Context, kind: str) -> bool:
+    """Whether a name is that of a layer or block, whose instances a static may take."""
+    operator = find(kind)
+    if operator is not None:
+        return issubclass(operator, Layer)
+    found = context.environment.file.lookup(kind)
+    return isinstance(found, Definition) and found.kind in ("block", "model")
 
 
 # ---- arguments of operators ----------------------------------------------------------------------------------------
@@ -301,12 +313,15 @@ def bind_operator(
         spans.setdefault(name, spans.get(f"#{len(positional) - len(rest) - piped}", span))
         arguments[name] = rest.pop(0)
     if rest:
-        raise Failed(application_errors.too_many_arguments(spelled, len(positional) - len(rest), len(positional), span))
+        most, listed = len(positional) - len(rest), _as_list(operator, positional[piped:] if piped > 0 else positional)
+        helps = habits.surplus(spelled, fields, listed)
+        raise Failed(application_errors.too_many_arguments(spelled, most, len(positional), span, helps=helps))
     tensor_names = [name for name, _ in slots]
     groups: dict[str, tuple[str, ...]] = getattr(operator, "tensor_groups", {})
     for name, value in keyword.items():
         if name in tensors or name in arguments:
-            raise Failed(application_errors.argument_twice(spelled, name, spans.get(name, span)))
+            order = tuple(fields) if issubclass(operator, Layer) else ()
+            raise Failed(application_errors.argument_twice(spelled, name, spans.get(name, span), order))
         if name in groups:
             parts: tuple[Any, ...] = value if isinstance(value, tuple) else (value,)  # pyright: ignore[reportUnknownVariableType]
             if len(parts) > len(groups[name]):  # pyright: ignore[reportUnknownArgumentType]
@@ -335,6 +350,17 @@ def bind_operator(
         checked["init"] = arguments["init"]
     ordered: list[Any] = [tensors.get(name) for name, kind in slots if kind != "many"]
     return checked, [*ordered, *many]
+
+
+def _as_list(operator: type[Op], values: Sequence[Any]) -> str:
+    """`[B, 16]` for `randn(B, 16)`: what would fit as a list; "" where the first argument takes none."""
+    first = next((kind for _, kind, _ in operator.arguments), "")
+    sizes = [value for value in values if not isinstance(value, (bool, float, SymbolicTensor))]
+    try:
+        read(first, tuple(sizes))
+    except (ValueError, TypeError, StaticError):
+        return ""
+    return f"[{', '.join(describe(size) for size in sizes)}]" if len(sizes) == len(values) else ""
 
 
 def check(

@@ -72,6 +72,8 @@ def run_body(
     named = isinstance(signature.outs, syntax.Decls)
     last: Any = None
     outputs: list[tuple[str, SymbolicTensor]] | None = None
+    if isinstance(signature.outs, syntax.Decls):
+        context.environment.outputs = frozenset(decl.name.text for decl in signature.outs.items)
     for position, statement in enumerate(body.statements):
         final = position == len(body.statements) - 1 and not named
         with context.attempt(statement, statement.span):

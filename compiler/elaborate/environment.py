@@ -30,7 +30,7 @@ def is_whole(value: Any) -> bool:
 class Environment:
     """The names of one body or region; a region has the environment around it as `parent`."""
 
-    __slots__ = ("bindings", "file", "left", "parent", "statics", "training")
+    __slots__ = ("bindings", "file", "left", "outputs", "parent", "statics", "training")
 
     def __init__(
         self, file: FileScope, statics: dict[str, Any] | None = None, parent: Environment | None = None
@@ -40,6 +40,8 @@ class Environment:
         self.bindings: dict[str, Binding] = {}
         #: Names that stayed inside a branch of an `if`, and that `if`.
         self.left: dict[str, Span] = {}
+        #: What the body is to define.
+        self.outputs: frozenset[str] = parent.outputs if parent else frozenset()
         #: What `training` is here: None while a body is run for both modes.
         self.training: bool | None = parent.training if parent else None
 
@@ -158,7 +160,7 @@ class Environment:
                 raise Abandoned
             raise Failed(application_errors.not_applicable(name, binding.value, span))
         stages = [n for n in (*self.file.candidates(), *catalogue_names(), *self._callables())]
-        raise Failed(lookup_errors.unknown_stage(name, span, nearest(name, stages)))
+        raise Failed(lookup_errors.unknown_stage(name, span, nearest(name, stages), is_output=name in self.outputs))
 
     def knows(self, name: str) -> bool:
         """Whether a name means something in an expression here."""

@@ -77,6 +77,8 @@ def call_of_no_name(context: Context, node: syntax.Call) -> Diagnostic:
         inputs = [text(item) for item in node.args.items]
         made = text(callee)
         inner = _plain(callee.callee)
+        if isinstance(inner, syntax.Ref):
+            context.environment.callable(inner.name, inner.span)  # reports an unknown name
         if isinstance(inner, syntax.Attr):
             made = in_our_words(inner.name.text, [], callee.args) or inner.name.text
         return habits.layer_called(made, node.span, piped(inputs, made))

@@ -150,7 +150,9 @@ def operator_node(
                 parameters = (first.model_copy(update={"init": initializers.to_ir(init)}), *others)
             fix_parameters(instance, parameters, types, span)
     except Rejected as rejected:
-        raise Failed(application_errors.rejected(rejected, "" if operator.syntax else operator.name, span)) from None
+        named = "" if operator.syntax else operator.name
+        swapped = required if named and _fits_swapped(context.facts, rule, types) else []
+        raise Failed(application_errors.rejected(rejected, named, span, swapped)) from None
     fields: dict[str, Any] = {
         "op": operator.name, "inputs": tuple(operands), "args": json_arguments(arguments), "span": span, "path": path,
     }  # fmt: skip
@@ -166,6 +168,14 @@ def operator_node(
         return tuple(context.builder.node(OpNode, list(outputs), **fields))
     made = context.builder.node(OpNode, list(outputs.values()), **fields)
     return Outputs(dict(zip(outputs, made, strict=True)), spelled or operator.name)
+
+
+def _fits_swapped(facts: Facts, rule: Op, types: Sequence[TensorType | None]) -> bool:
+    """Whether two inputs that are refused would fit in the other order: `cross_entropy(label, logits)`."""
+    try:
+        return len(types) == 2 and None not in types and bool(rule.infer(facts, *reversed(types)))
+    except Rejected:
+        return False
 
 
 def range_of(context: Context, operand: Any) -> Range | None:

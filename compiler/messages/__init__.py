@@ -7,7 +7,7 @@ A theme is a file; it holds the messages of its codes and, in `explanations()`, 
     statics     E0206 E0208 E0211         weights     E0405
     lookup      E0301                     data        E0410 .. E0412 W0407 W0408 W0413 W0416 W0417
     paths       E0302 E0306 E0310 ..      training    E0203 E0205 E0404 W0401 W0403 W0409 W0411 W0412
-    application E0303 .. E0305            export      E05xx
+    application E0303 .. E0305 W0418       export      E05xx
     bodies      E0307 .. E0309            resolve     E0311 E0315 E0406 W0406
     control     E0316                     gradients   E0413 W0414
     search      (explained by other themes)   batches     W0405

@@ -9,7 +9,7 @@ from . import habits, programs
 from .diagnostics import Diagnostic, Label
 from .explanation import Explanation
 from .source import Source, Span
-from .wording import kind, listed, meant
+from .wording import describe, kind, listed, meant
 
 
 class Rejected(Protocol):
@@ -22,11 +22,12 @@ class Rejected(Protocol):
     helps: tuple[str, ...]
 
 
-def rejected(rejected: Rejected, name: str, span: Span) -> Diagnostic:
+def rejected(rejected: Rejected, name: str, span: Span, swapped: Sequence[str] = ()) -> Diagnostic:
     """An operator's rule that does not hold. `name` is empty for an operator that is written with symbols: its rules have
-    helps of their own."""
+    helps of their own. `swapped` are its inputs where they fit in the other order."""
     otherwise = (f"`dlc explain {name}` shows what it takes",) if name and not rejected.notes else ()
-    helps = rejected.helps or otherwise
+    order = (f"swap them: the inputs of `{name}` are, in order, {listed(swapped)}",) if swapped else ()
+    helps = order or rejected.helps or otherwise
     return Diagnostic(rejected.code, rejected.message, span, rejected.label, notes=rejected.notes, helps=helps)
 
 
@@ -128,17 +129,39 @@ def missing_argument(callee: str, name: str, span: Span, declared: Span | None) 
     )
 
 
-def argument_twice(callee: str, name: str, span: Span) -> Diagnostic:
-    return Diagnostic(
-        "E0304", f"`{name}` of `{callee}` is given twice", span, "again", helps=("remove one of the two",)
-    )
+def argument_twice(callee: str, name: str, span: Span, order: tuple[str, ...] = ()) -> Diagnostic:
+    """`order` are the arguments of a layer, where another library gives the size of the input first."""
+    helps = habits.sizes_first(order) or ("remove one of the two",)
+    return Diagnostic("E0304", f"`{name}` of `{callee}` is given twice", span, "again", helps=helps)
 
 
-def too_many_arguments(callee: str, most: int, found: int, span: Span, *, block: bool = False) -> Diagnostic:
-    helps = (f"pipe inputs into it: `x -> {callee}`, or `(x, y) -> {callee}`",) if block and not most else ()
+def too_many_arguments(
+    callee: str, most: int, found: int, span: Span, *, block: bool = False, helps: tuple[str, ...] = ()
+) -> Diagnostic:
+    helps = helps or (f"pipe inputs into it: `x -> {callee}`, or `(x, y) -> {callee}`",) * (block and not most)
     helps = helps or ("remove what is too many, or give arguments by name",)
     message = f"`{callee}` takes {most} positional argument{'s' * (most != 1)}, not {found}"
     return Diagnostic("E0304", message, span, "too many", helps=helps)
+
+
+def other_order(callee: str, given: Sequence[Any], ours: Sequence[str], looks: str, span: Span) -> Diagnostic:
+    """`Conv(3, 8, 3)`: `looks` is what the numbers look like."""
+    values = [describe(value) for value in given]
+    named = [
+        value if at == 0 else f"{name} = {value}" for at, (name, value) in enumerate(zip(ours, values, strict=False))
+    ]
+    read = ", ".join(f"`{name} = {value}`" for name, value in zip(ours, values, strict=False))
+    return Diagnostic(
+        "W0418",
+        f"the arguments of `{callee}` look like ({looks})",
+        span,
+        f"read as {read}",
+        notes=(f"the size of the input is {values[0]} too, and it is not given",),
+        helps=(
+            f"write `{callee}({', '.join(values[1:5])})`",
+            f"or name what is meant as it is read: `{callee}({', '.join(named)})`",
+        ),
+    )
 
 
 def too_many_inputs(callee: str, most: int, found: int, span: Span) -> Diagnostic:
@@ -230,6 +253,13 @@ def operator_on_tensors(op: str, span: Span) -> Diagnostic:
 
 def explanations() -> dict[str, Explanation]:
     return {
+        "W0418": Explanation(
+            "arguments of a layer in the order of another library",
+            "A layer knows the size of its input, so its arguments begin with what comes out. Where the first one is the size of the\n"
+            "input too, and the others are unusual as they are read, they may be in PyTorch's order. Names make it clear.",
+            programs.body("y = x -> conv: Conv(3, 8, 3) -> flatten -> fc: Linear(2)", "x: [B, 3, 16, 16]", "y: [B, 2]"),
+            programs.body("y = x -> conv: Conv(8, 3) -> flatten -> fc: Linear(2)", "x: [B, 3, 16, 16]", "y: [B, 2]"),
+        ),
         "E0303": Explanation(
             "cannot be applied here",
             "An instance is applied with `->`, as in `x -> tower`, never called; a value is not a stage.",

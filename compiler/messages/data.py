@@ -170,13 +170,16 @@ def field_rank(span: Span, field: str, declared: int, shape: str, place: Span) -
     )
 
 
-def field_shape(span: Span, field: str) -> Diagnostic:
+def field_shape(span: Span, field: str, meant: str) -> Diagnostic:
+    """`meant` is what another library's type is here, "" where it is not known."""
     return Diagnostic(
         "E0304",
         f"field `{field}` needs a dtype and a shape",
         span,
         "not a tensor type",
-        helps=("for example `f32[3, 64, 64]`, `i64[T <= 128]`, or `i64` for a single number",),
+        helps=(f"write `{meant}`",)
+        if meant
+        else ("for example `f32[3, 64, 64]`, `i64[T <= 128]`, or `i64` for a single number",),
     )
 
 

@@ -5,6 +5,8 @@ A word that differs from ours in case, underscores or a `2d` behind it needs no 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from .diagnostics import Diagnostic
 from .source import Span
 from .wording import meant
@@ -113,8 +115,17 @@ _CEIL = "for windows that reach over the edge, pad behind first: `x -> pad((0, 1
 #: Arguments in whose place something else is written.
 ELSEWHERE = {"heads": _HEADS, "num_heads": _HEADS, "nhead": _HEADS, "ceil": _CEIL, "ceil_mode": _CEIL}
 
+#: What is meant by more arguments than a function has.
+SURPLUS = {"arange": "`arange(n)` is 0 to n - 1; for others write `start + step * arange(n)`"}
+
+_OF_OPTIMIZER = "it is an argument of the optimizer: `optimizer = AdamW(lr = 1e-3, weight_decay = 0.01)`"
 #: Keys in whose place something else is written.
 KEYS = {
+    "lr": _OF_OPTIMIZER,
+    "learning_rate": _OF_OPTIMIZER,
+    "weight_decay": _OF_OPTIMIZER,
+    "momentum": _OF_OPTIMIZER,
+    "betas": _OF_OPTIMIZER,
     "device": "the device is not part of a spec: `dlc train SPEC --device cuda`",
     "num_workers": "write `runtime { workers = 4 }`",
     "shuffle": "leave it out: training examples are always shuffled, in an order that `seed` fixes",
@@ -124,8 +135,21 @@ KEYS = {
     "verbose": "leave it out: `dlc train` prints its progress",
 }
 
+_DECAY = "write `lr = 0.1 -> decay(0.1, every = 30 epochs)`"
+_COSINE = "write `lr = 1e-3 -> cosine(0, rest)`"
+_AS_IT_IS = "leave it out: records become tensors by the type of their field"
+#: What another library does by an entry that we do not have.
+ENTRIES = {
+    "StepLR": _DECAY, "ExponentialLR": _DECAY, "ExponentialDecay": _DECAY, "MultiStepLR": "write `lr = 0.1 -> hold(30 epochs) -> jump(0.01) -> hold(rest)`",
+    "CosineAnnealingLR": _COSINE, "CosineDecay": _COSINE, "warmup": "write `lr = 0 -> linear(1e-3, 100 steps) -> ..`",
+    "ToTensor": _AS_IT_IS, "PILToTensor": _AS_IT_IS, "ToDtype": _AS_IT_IS, "Compose": "transforms are joined with `->`",
+    "load_dataset": 'write `hub("owner/name")`', "read_csv": 'write `csv("rows.csv")`', "ImageFolder": 'write `image_folder("images/{split}")`',
+    "train_test_split": "write `random(train = 0.8, val = 0.2)`",
+}  # fmt: skip
+
 #: Arguments that the language has no need of.
 NEEDLESS = {
+    "params": "all weights of the model are trained; `freeze` and `group` select some",
     "in_features": "the input's size is known", "in_channels": "the input's size is known",
     "input_size": "the input's size is known", "num_features": "the input's size is known",
     "num_channels": "the input's size is known", "normalized_shape": "it normalises the last axis",
@@ -160,6 +184,11 @@ def suggest(name: str, near: str | None) -> tuple[str, ...]:
     return (WRITTEN[name],) if name in WRITTEN else meant(OURS.get(name) or near)
 
 
+def entry(name: str) -> tuple[str, ...]:
+    """The help for a name of another library's optimizer, transform, source or the like."""
+    return (ENTRIES[name],) if name in ENTRIES else ()
+
+
 def argument(name: str, known: tuple[str, ...], near: str | None) -> tuple[str, ...]:
     """The help for an argument that an entry does not have."""
     if name in NEEDLESS:
@@ -181,10 +210,28 @@ def value(name: str, expected: str, given: object, order: tuple[str, ...]) -> tu
         return ("leave it out: nothing is padded by default",)
     if name == "pad" and isinstance(given, int) and given < 0:
         return ("edges are cut off by an index, such as `x[:, :, 1:-1, 1:-1]`",)
-    if expected == "`true` or `false`" and is_whole and order[:1] in (("out",), ("hidden",)):
-        shown = ", ".join(f"`{each}`" for each in order[:3])
-        return (f"sizes of the input are not given; the arguments are, in order, {shown} ..",)
+    if expected == "`true` or `false`" and is_whole:
+        return sizes_first(order)
+    if name == "eps" and is_whole:
+        return ("leave it out: the input's size is known, and `eps` is a small number such as `1e-5`",)
     return ()
+
+
+def sizes_first(order: tuple[str, ...]) -> tuple[str, ...]:
+    """The help where a layer seems to be given the size of its input first."""
+    if order[:1] not in (("out",), ("hidden",)):
+        return ()
+    shown = ", ".join(f"`{each}`" for each in order[:3])
+    return (f"sizes of the input are not given; the arguments are, in order, {shown} ..",)
+
+
+def surplus(name: str, order: Sequence[str], listed: str) -> tuple[str, ...]:
+    """The help for more positional arguments than there are; `listed` are all of them as one list, where that would fit."""
+    if listed:
+        return (f"write them as one list: `{name}({listed})`",)
+    if name in SURPLUS:
+        return (SURPLUS[name],)
+    return (f"its arguments are, in order, {', '.join(f'`{each}`' for each in order)}",) if order else ()
 
 
 # ---- calls ---------------------------------------------------------------------------------------------------------

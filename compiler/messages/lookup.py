@@ -17,8 +17,19 @@ from .wording import kind, listed, meant
 DTYPE_HABITS = {
     "half": "f16", "float16": "f16", "bfloat16": "bf16", "float": "f32", "float32": "f32", "double": "f64",
     "float64": "f64", "int8": "i8", "int16": "i16", "short": "i16", "int": "i64", "int32": "i32", "int64": "i64",
-    "long": "i64", "uint8": "u8", "byte": "u8",
+    "long": "i64", "uint8": "u8", "byte": "u8", "Tensor": "f32", "tensor": "f32",
 }  # fmt: skip
+
+
+def not_applied(name: str, span: Span, inputs: Sequence[str]) -> Diagnostic:
+    """A loss or metric without what it is computed from."""
+    return Diagnostic(
+        "E0303",
+        f"`{name}` needs what it is computed from",
+        span,
+        "not applied",
+        helps=(f"write `{name}({', '.join(inputs)})`, with an output of the model and a field of the data",),
+    )
 
 
 def unknown_name(name: str, span: Span, near: str | None) -> Diagnostic:
@@ -60,19 +71,24 @@ def unknown_size(name: str, span: Span, known: Sequence[str], *, names_new: bool
     return Diagnostic("E0301", f"unknown size `{name}`", span, "no such size", notes=note, helps=helps)
 
 
-def unknown_stage(name: str, span: Span, near: str | None) -> Diagnostic:
+def unknown_stage(name: str, span: Span, near: str | None, *, is_output: bool = False) -> Diagnostic:
+    """`is_output`: an output of the body has this name."""
+    named = (f"a value gets its name in front: `{name} = x -> ..`",) if is_output else ()
     return Diagnostic(
         "E0301",
         f"unknown layer or function `{name}`",
         span,
         "not a layer, function, block or instance",
-        helps=suggest(name, near)
+        helps=named
+        or suggest(name, near)
         or (f"define it, `block {name}(x: [B, D]) -> [B, D] {{ .. }}`, or import it from another spec",),
     )
 
 
-def unknown_static_type(name: str, span: Span) -> Diagnostic:
-    ours = {"integer": "int", "str": "string", "boolean": "bool", "number": "float", "double": "float"}.get(name)
+def unknown_static_type(name: str, span: Span, near: str | None = None) -> Diagnostic:
+    ours = {"integer": "int", "str": "string", "boolean": "bool", "number": "float", "double": "float"}.get(
+        name.lower(), near
+    )
     helps = meant(ours) or ("static types are int, float, bool, string, fn, layer, one_of(..), or a layer kind",)
     return Diagnostic("E0301", f"unknown type `{name}`", span, "not a static type", helps=helps)
 

@@ -16,6 +16,12 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
     return next(iter(near(name, candidates, 1)), None)
 
 
+def unquoted(text: str, candidates: Iterable[str]) -> str | None:
+    """The candidate that a quoted text names."""
+    known = list(candidates)
+    return text if text in known else nearest(text, known)
+
+
 def near(name: str, candidates: Iterable[str], most: int = 3) -> list[str]:
     """Up to `most` candidates, nearest first."""
     return list(_near(name, tuple(candidates))[:most])

@@ -126,17 +126,20 @@ def after_the_end(span: Span, before: Span) -> Diagnostic:
     )
 
 
-def not_an_entry(span: Span, what: str, example: str) -> Diagnostic:
-    return Diagnostic("E0304", f"expected {what}", span, f"not {what}", helps=(f"for example `{example}`",))
+def not_an_entry(span: Span, what: str, example: str, quoted: str | None = None) -> Diagnostic:
+    """`quoted` is the name that a text was meant to be."""
+    helps = (f"names are not quoted: `{quoted}`" if quoted else f"for example `{example}`",)
+    return Diagnostic("E0304", f"expected {what}", span, f"not {what}", helps=helps)
 
 
 def unknown_entry(span: Span, name: str, what: str, near: str | None, known: Iterable[str]) -> Diagnostic:
-    helps = meant(near) or (f"known: {listed(known, 40)}",)
+    helps = meant(near) or habits.entry(name) or (f"known: {listed(known, 40)}",)
     return Diagnostic("E0301", f"`{name}` is not {what}", span, "unknown", helps=helps)
 
 
 def unknown_argument(span: Span, owner: str, name: str, near: str | None, known: Sequence[str]) -> Diagnostic:
-    helps = meant(near) or ((f"`{owner}` takes {listed(known, 24)}",) if known else (f"`{owner}` takes no arguments",))
+    helps = habits.argument(name, tuple(known), near)
+    helps = helps or ((f"`{owner}` takes {listed(known, 24)}",) if known else (f"`{owner}` takes no arguments",))
     return Diagnostic("E0304", f"`{owner}` has no argument `{name}`", span, "unknown argument", helps=helps)
 
 

@@ -11,13 +11,17 @@ from .source import Span
 from .wording import listed, meant
 
 
-def not_a_root(span: Span, what: str) -> Diagnostic:
+def not_a_root(span: Span, what: str, quoted: str | None = None) -> Diagnostic:
     return Diagnostic(
         "E0304",
         f"{what} must name a model, optionally with arguments",
         span,
         "not a model",
-        helps=("for example `model = Mlp` or `model = Mlp(hidden = 32)`",),
+        helps=(
+            f"names are not quoted: `{quoted}`"
+            if quoted
+            else "for example `model = Mlp` or `model = Mlp(hidden = 32)`",
+        ),
     )
 
 

@@ -221,6 +221,12 @@ class Op(Entry):
         return {name: getattr(self, name) for name, _, _ in self.arguments}
 
     @classmethod
+    def misread(cls, given: Sequence[Any], x: TensorType) -> str:
+        """A layer whose positional arguments `given` look like those of another library, the size of the input `x` first: the
+        order that they look like, "" where they do not."""
+        return ""
+
+    @classmethod
     def operand_types(cls, operands: Sequence[Operand]) -> list[TensorType | None]:
         """The types that `infer` sees: a number in a tensor's place is a scalar of the dtype of the other tensors.
 

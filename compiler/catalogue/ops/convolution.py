@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from ...ir.model import Parameter
 from ...sizes.dims import Size
@@ -11,7 +12,7 @@ from ...sizes.types import TensorType
 from ..arguments import Count, Ints, Naturals, Pad
 from .base import Example, Layer, Rejected, Sample
 from .linear import weight_and_bias
-from .rules import groups_help, need_f32, need_rank, product, spread, weight_size, window
+from .rules import groups_help, in_out_kernel, need_f32, need_rank, product, spread, weight_size, window
 
 
 class Conv(Layer):
@@ -42,6 +43,10 @@ class Conv(Layer):
         ),
         Sample({"out": 2, "kernel": 2, "stride": (1, 2, 1), "dilation": 2}, (Example("f32", ("B", 1, 5, "H", "W")),)),
     )  # fmt: skip
+
+    @classmethod
+    def misread(cls, given: Sequence[Any], x: TensorType) -> str:
+        return in_out_kernel(given, x)
 
     def infer(self, facts: Facts, x: TensorType) -> TensorType:
         check_channels("Conv", x, self.groups, self.out)
@@ -122,6 +127,10 @@ class ConvTranspose(Layer):
         ),
         Sample({"out": 2, "kernel": 2, "stride": (1, 2, 1)}, (Example("f32", ("B", 1, 3, "H", "W")),)),
     )
+
+    @classmethod
+    def misread(cls, given: Sequence[Any], x: TensorType) -> str:
+        return in_out_kernel(given, x)
 
     def infer(self, facts: Facts, x: TensorType) -> TensorType:
         check_channels("ConvTranspose", x, self.groups, self.out)

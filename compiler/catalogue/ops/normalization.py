@@ -6,7 +6,7 @@ from ...ir.model import Init, Parameter
 from ...sizes.dims import Size
 from ...sizes.facts import Facts
 from ...sizes.types import TensorType
-from ..arguments import Count, Odd, Positive, Share
+from ..arguments import Count, Fraction, Odd, Positive, Share
 from .base import Example, Function, Layer, Rejected, Sample
 from .rules import groups_help, need_f32, need_rank, product, weight_size
 
@@ -22,7 +22,7 @@ class BatchNorm(Layer):
     would have one number per channel.
     """
 
-    eps: Positive = 1e-5
+    eps: Fraction = 1e-5
     momentum: Share = 0.1
 
     elementwise = True
@@ -62,7 +62,7 @@ class LayerNorm(Layer):
     [.., D] -> the same. The variance is the biased one. Errors: E0212 when D is symbolic.
     """
 
-    eps: Positive = 1e-5
+    eps: Fraction = 1e-5
 
     along = "last"
     paper = "Ba, Kiros, Hinton 2016, arXiv:1607.06450"
@@ -87,7 +87,7 @@ class RMSNorm(Layer):
     [.., D] -> the same. Errors: E0212 when D is symbolic.
     """
 
-    eps: Positive = 1e-6
+    eps: Fraction = 1e-6
 
     along = "last"
     paper = "Zhang, Sennrich 2019, arXiv:1910.07467"
@@ -114,7 +114,7 @@ class GroupNorm(Layer):
     """
 
     groups: Count
-    eps: Positive = 1e-5
+    eps: Fraction = 1e-5
 
     along = "example"
     paper = "Wu, He 2018, arXiv:1803.08494"
@@ -147,7 +147,7 @@ class InstanceNorm(Layer):
     [B, C, *] -> the same, with 1 to 3 spatial axes. Errors: E0201 when there is only one element to normalise over.
     """
 
-    eps: Positive = 1e-5
+    eps: Fraction = 1e-5
     affine: bool = False
 
     along = "example"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from ...ir.model import Init, Parameter
 from ...sizes.dims import Size
@@ -28,6 +28,11 @@ class _Recurrent(Layer):
     outputs = ("y", "h")
     #: Rows of the weights by gate.
     gates: ClassVar[int] = 1
+
+    @classmethod
+    def misread(cls, given: Sequence[Any], x: TensorType) -> str:
+        many = len(given) > 1 and isinstance(given[1], int) and given[1] >= 5
+        return "in, hidden" if many and x.rank == 3 and given[0] == x.shape[2] else ""
 
     def sequence(self, facts: Facts, x: TensorType, lengths: TensorType | None) -> dict[str, TensorType]:
         """Checks the sequence and its lengths; the types of the outputs."""

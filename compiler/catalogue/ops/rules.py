@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import combinations
 from math import gcd
+from typing import Any
 
 from ...messages.shapes import OTHER_AXES
 from ...sizes.dims import Size, floordiv
@@ -26,6 +27,17 @@ def need_float(x: TensorType, what: str = "this") -> None:
         raise Rejected(
             "E0204", f"{what} takes floats, not `{x.dtype}`", f"the tensor is `{x}`", helps=("convert it: `cast(f32)`",)
         )
+
+
+def in_out_kernel(given: Sequence[Any], x: TensorType) -> str:
+    """`Conv(3, 8, 3)` on 3 channels: as (out, kernel, stride) the windows leave out pixels or are very wide, as (in, out, kernel)
+    they are usual ones. What the numbers look like, or ""."""
+    if len(given) < 3 or x.rank < 3 or given[0] != x.shape[1] or not isinstance(given[1], int):
+        return ""
+    kernel: int = given[1]
+    stride = given[2][0] if isinstance(given[2], tuple) else given[2]  # pyright: ignore[reportUnknownVariableType]
+    unusual = isinstance(stride, int) and kernel != stride and (kernel >= 8 or stride >= 3)
+    return "in, out, kernel" if unusual else ""
 
 
 def need_f32(x: TensorType, what: str) -> None:
