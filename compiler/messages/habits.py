@@ -118,14 +118,10 @@ ELSEWHERE = {"heads": _HEADS, "num_heads": _HEADS, "nhead": _HEADS, "ceil": _CEI
 #: What is meant by more arguments than a function has.
 SURPLUS = {"arange": "`arange(n)` is 0 to n - 1; for others write `start + step * arange(n)`"}
 
-_OF_OPTIMIZER = "it is an argument of the optimizer: `optimizer = AdamW(lr = 1e-3, weight_decay = 0.01)`"
+#: Arguments of optimizers that others write next to the optimizer.
+OF_OPTIMIZERS = ("lr", "learning_rate", "weight_decay", "momentum", "betas")
 #: Keys in whose place something else is written.
 KEYS = {
-    "lr": _OF_OPTIMIZER,
-    "learning_rate": _OF_OPTIMIZER,
-    "weight_decay": _OF_OPTIMIZER,
-    "momentum": _OF_OPTIMIZER,
-    "betas": _OF_OPTIMIZER,
     "device": "the device is not part of a spec: `dlc train SPEC --device cuda`",
     "num_workers": "write `runtime { workers = 4 }`",
     "shuffle": "leave it out: training examples are always shuffled, in an order that `seed` fixes",
@@ -187,6 +183,13 @@ def suggest(name: str, near: str | None) -> tuple[str, ...]:
 def entry(name: str) -> tuple[str, ...]:
     """The help for a name of another library's optimizer, transform, source or the like."""
     return (ENTRIES[name],) if name in ENTRIES else ()
+
+
+def key(name: str, section: str) -> tuple[str, ...]:
+    """The help for a key that a section does not have."""
+    if name in OF_OPTIMIZERS and section.partition(" ")[0] in ("train", "phase", "step"):
+        return ("it is an argument of the optimizer: `optimizer = AdamW(lr = 1e-3, weight_decay = 0.01)`",)
+    return (KEYS[name],) if name in KEYS else ()
 
 
 def argument(name: str, known: tuple[str, ...], near: str | None) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ KEY_WORDS = {
 
 def unknown_key(span: Span, name: str, section: str, near: str | None, known: Iterable[str]) -> Diagnostic:
     word = KEY_WORDS.get(section, f"a key of `{section}`")
-    helps = (habits.KEYS[name],) if name in habits.KEYS else meant(near) or (f"`{section}` has {listed(known, 40)}",)
+    helps = habits.key(name, section) or meant(near) or (f"`{section}` has {listed(known, 40)}",)
     return Diagnostic("E0401", f"unknown key `{name}` in `{section}`", span, f"not {word}", helps=helps)
 
 

@@ -50,6 +50,7 @@ class Recovery:
         self.count = 0
         self.stopped_at = -1  # token index of the error before
         self.tries = 0  # how often reading stopped there
+        self.line = 0  # of the error before
         self.leftovers = False  # were such lines left out?
         self.skipped: list[Skipped] = []  # to continue
         self.unclosed: set[int] = set()  # positions of brackets that were reported as never closed
@@ -86,14 +87,21 @@ class Recovery:
             self.count += 1
             if self.count > MOST_ERRORS:
                 return False
-            if self._is_leftover(machine, token):
+            line = self.source.position(self.token_span(token).start)[0]
+            again, self.line = (
+                line == self.line,
+                line,
+            )  # what follows on the line of a mistake is mostly its consequence
+            if self._is_leftover(machine, token) or again:
                 pass
             elif token.kind == BAD:
                 self.diagnostics.append(self._bad(token))
             elif (unclosed := self._unclosed(machine, token)) is not None:
                 diagnostic, opener, going_on = unclosed
-                self.diagnostics.append(diagnostic)
+                if not any(opener.start < found.span.start < token.start for found in self.diagnostics):
+                    self.diagnostics.append(diagnostic)  # else what is wrong inside may be why it looks open
                 if going_on is not None:
+                    self.line = self.source.position(opener.start)[0]
                     return self._resume_before(machine, opener, going_on)
             elif (stray := self._stray_closer(machine, token)) is not None:
                 self.diagnostics.append(stray)
@@ -132,7 +140,8 @@ class Recovery:
                 self._resume(machine, height, nonterminal, index)
                 return True
             elif token.text in OPENERS:
-                inside.append(token.text)
+                if index > machine.at or not self._surplus(lines, index):
+                    inside.append(token.text)
             elif token.text in CLOSERS:
                 if CLOSERS[token.text] in inside:
                     while inside.pop() != CLOSERS[token.text]:
@@ -144,6 +153,18 @@ class Recovery:
             return False
         self._resume(machine, height, nonterminal, len(tokens) - 1)
         return True
+
+    def _surplus(self, lines: Brackets, index: int) -> bool:
+        """Whether an opening brace that is a mistake is one too many: its line does not close it, and no deeper line follows."""
+        tokens = lines.tokens
+        depth = 0
+        for at in range(index, len(tokens) - 1):
+            if tokens[at].kind == NEWLINE:
+                return lines.indent(tokens[at + 1]) <= lines.indent(tokens[index])
+            depth += (tokens[at].text in OPENERS) - (tokens[at].text in CLOSERS)
+            if not depth:
+                return False
+        return False
 
     def _resume(self, machine: Machine, height: int, nonterminal: str, index: int) -> None:
         start = machine.starts[height] if height < len(machine.starts) else machine.tokens[machine.at].start
@@ -189,7 +210,9 @@ class Recovery:
         first = machine.at  # of its line
         while first > 0 and tokens[first].kind != NEWLINE and not brackets.begins_line(first):
             first -= 1
-        header = first if brackets.is_header(first) and innermost.start < tokens[first].start else None
+        header = self._header(machine, brackets, first)
+        if header is not None:  # `innermost` may be a brace of the item that begins there
+            innermost = next(o for o, _ in reversed(machine.brackets) if o.start < tokens[header].start)
         if header is not None or token.kind == self.tables.terminal["$END"]:
             brackets.scan(tokens[header].start if header is not None else len(self.text))
             opener, next_line = brackets.suspect or (innermost, None if header is None else tokens[header])
@@ -205,6 +228,16 @@ class Recovery:
         if found is None or (innermost.text == "{" and not self._holds_stages(machine)):
             return None
         return self._never_closed(innermost, tokens[found]), innermost, found
+
+    def _header(self, machine: Machine, brackets: Brackets, first: int) -> int | None:
+        """The first token of the first item that begins inside of an open bracket, up to the line that begins with `first`."""
+        outermost, _ = machine.brackets[0]
+        found = None
+        while first >= 0 and machine.tokens[first].start > outermost.start:
+            if brackets.is_header(first):
+                found = first
+            first -= 1
+        return found
 
     def _holds_stages(self, machine: Machine) -> bool:
         """Is the innermost open brace that of a stage, where statements are not allowed?"""

@@ -103,10 +103,9 @@ class _Left:
             self.loses = True
             return
         self.cracked.add(self.starts[touched[0]])
-        text = self.source.text[start:end]
-        self.missing.update(words(text))
-        if text[:1] not in _BEGINS and not (text[:1].isalpha() or text[:1] == "_"):
-            self._joined(touched[0], start)
+        self.missing.update(words(self.source.text[start:end]))
+        self.keyless |= _KEYLESS.match(self.source.text, start) is not None
+        self._neighbours(touched[0], start, end)
 
     def _inside(self, n: int, start: int, end: int) -> bool:
         if n < 0 or not parts_of(self.items[n]):
@@ -114,19 +113,18 @@ class _Left:
         span = self.items[n].span
         return span.start < start and end <= span.end
 
-    def _joined(self, n: int, start: int) -> None:
-        """`= 3` lacks what is assigned, and `-> relu` may belong to the part before it: `y = x -> f; -> relu`."""
-        self.keyless |= _KEYLESS.match(self.source.text, start) is not None
-        before = [part for part in parts_of(self.items[n]) if part.span.end <= start]
-        if (
-            before
-            and not self.source.text[before[-1].span.end : start].strip(" \t\n;")
-            and self._same_line(before[-1], start)
-        ):
-            self._leave_out(n, before[-1])
-
-    def _same_line(self, part: Part, start: int) -> bool:
-        return self.source.position(part.span.end - 1)[0] == self.source.position(start)[0]
+    def _neighbours(self, n: int, start: int, end: int) -> None:
+        """Leaves out the parts next to it on its line: a `;` too many has divided what is one, `y = x -> f; -> relu`."""
+        lines = self.source.position(start)[0], self.source.position(end)[0]
+        parts = parts_of(self.items[n])
+        before = [part for part in parts if part.span.end <= start][-1:]
+        after = [part for part in parts if part.span.start >= end][:1]
+        for part, between in [(each, (each.span.end, start)) for each in before] + [
+            (each, (end, each.span.start)) for each in after
+        ]:
+            joined = self.source.text[slice(*between)].strip(" \t") == ";"
+            if joined and {self.source.position(at)[0] for at in between} <= set(lines):
+                self._leave_out(n, part)
 
     def swallows(self, item: top_level.Item) -> bool:
         """Whether a part of it looks like the next item: `data A {` is never closed, and `block B` is read as its key."""
@@ -176,12 +174,10 @@ def parts_of(item: top_level.Item) -> tuple[Part, ...]:
 
 # ---- names -----------------------------------------------------------------------------------------------------------
 
-#: What a part may begin with, but for a word.
-_BEGINS = ('"', "[", "#")
 #: The left side of an assignment, at the beginning of a line or statement.
-_TARGET = re.compile(r"(?:^|[;{])\s*(?:let\s+|emit\s+)?([\w\s,\[\]().]*?)\s*[-+*/:]?=(?!=)", re.MULTILINE)
+_TARGET = re.compile(r"(?:^|[;{])\s*(?:let\s+|emit\s+)?([\w\s,\[\]().{}]*?)\s*[-+*/:]?=(?!=)", re.MULTILINE)
 #: The beginning of a part whose first word is missing: `= Adam(1e-3)`, `: f32[3] = source.x`.
-_KEYLESS = re.compile(r"[^\w\"\s\[({#]")
+_KEYLESS = re.compile(r"[^\w\"\s\[({#]|[\[({]\s*[=:]|let\s+[^\w\s]")
 _NAME = re.compile(r"[^\W\d]\w*")
 _STRING = re.compile(r'"[^"\n]*"')
 _COMMENT = re.compile(r"#.*")

@@ -19,7 +19,9 @@ _NAMES = {**vars(node), **vars(syntax), **vars(top_level)}
 _CLASSES: dict[str, type[Node]] = {
     name: value
     for name, value in _NAMES.items()
-    if isinstance(value, type) and issubclass(value, Node) and value is not Node
+    if isinstance(value, type)
+    and issubclass(value, Node)
+    and value not in (Node, syntax.Gap)  # a mistake is not written
 }
 
 
@@ -98,7 +100,7 @@ def _options(hint: Any) -> tuple[Any, ...]:
     """The members of a union, of unions in it too."""
     if get_origin(hint) in (Union, types.UnionType):
         return tuple(option for part in get_args(hint) for option in _options(part))
-    return (hint,)
+    return (hint,) if hint is not syntax.Gap else ()
 
 
 def ast_schema() -> dict[str, Any]:

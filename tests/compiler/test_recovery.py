@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -261,6 +262,42 @@ def test_a_mistake_of_syntax_makes_no_others_of_what_could_not_be_read(tmp_path:
         more += bool(syntax and codes - syntax)
     assert mistakes > 50
     assert more <= 0.03 * mistakes  # 0.6 % measured
+
+
+def test_one_wrong_sign_is_one_message(tmp_path: Path, sizes: Any) -> None:
+    """A sign put in, or in a token's place, in a spec that ships: brackets, separators, quotes."""
+    specs = Path(__file__).parents[2] / "specs"
+    shutil.copytree(specs, tmp_path, dirs_exist_ok=True)
+    whole = {path: path.read_text("utf-8") for path in sorted(tmp_path.glob("*.dlspec"))}
+    rng = random.Random(0)
+    mistakes = more = 0
+    for _ in range(2000 if sizes.full else 200):
+        path = rng.choice(list(whole))
+        text = whole[path]
+        token = rng.choice([token for token in scan(text, load())[0] if token.text.strip()])
+        sign, end = rng.choice(list(';)}{(,:=]"')), rng.choice([token.start, token.end])
+        path.write_text(f"{text[: token.start]}{sign} {text[end:]}", "utf-8")
+        errors = check(path).report.errors
+        path.write_text(text, "utf-8")
+        mistakes += bool(errors)
+        more += len(errors) > 1
+    assert mistakes > 100
+    assert more <= 0.06 * mistakes  # 2 % measured
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("  loss = f(a} , b)\n", "`}` does not close `(`"),
+        ("  {seed = 3\n  batch = 2\n", "unexpected `{`"),
+        ('  clip = "norm(1) }\n', "this string is not closed"),
+        ("  optimizer = Adam(1e-3) ; -> relu\n", "unexpected `->`"),
+    ],
+)
+def test_one_message_a_line(text: str, message: str) -> None:
+    """The rest of the line, the brace that seems open, and the settings of a variant below follow from it."""
+    after = "}\n\nvariant small { a.b = 1; c.d = 2 }\n"
+    assert [found for _, found in lines(f"train {{\n{text}{after}")] == [message]
 
 
 def test_a_set_of_which_nothing_can_be_read_is_left_out(tmp_path: Path) -> None:
