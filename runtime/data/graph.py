@@ -26,6 +26,7 @@ from .arrays.shapes import each, largest
 from .arrays.text_use import Place, TextUse
 from .draw import Draw, Records
 from .image_chains import Chain, Link, Step, between
+from .kept_tokens import KeptTokens
 from .nodes import Nodes
 from .streams import Part
 from .table import Images
@@ -48,6 +49,7 @@ class Graph(Nodes):
         super().__post_init__()
         self._lock, self._threads = Lock(), 0
         self._pool: ThreadPoolExecutor | None = None
+        self.tokens = KeptTokens(self.table.count)
 
     # ---- which nodes -------------------------------------------------------------------------------------------------------
 
@@ -100,6 +102,11 @@ class Graph(Nodes):
         """The values of `targets` for the records at these positions of a split. `known` values are not computed again."""
         values: dict[int, Value] = dict(known or {})
         order = self._missing(targets, training, set(values))
+        for identifier in filter(self._tokenizes, order):
+            kept = self.tokens.of(identifier, part.records[positions])
+            if kept is not None:
+                values[identifier] = kept
+        order = self._missing(targets, training, set(values))
         wanted = {self.real(target, training) for target in targets}
         plan = image_chains.plan(self, order, wanted, training, self._decodes)
         for identifier in order:
@@ -114,7 +121,13 @@ class Graph(Nodes):
             values[identifier] = self._node(
                 node, inputs, part, positions, training, draw, device or torch.device("cpu")
             )
+            if self._tokenizes(identifier):
+                self.tokens.keep(identifier, part.records[positions], values[identifier])
         return {target: values[self.real(target, training)] for target in targets}
+
+    def _tokenizes(self, identifier: int) -> bool:
+        node = self.nodes[identifier]
+        return transforms.of(node.op).stands_for == "tokens" and node.type.kind != "stream"
 
     def _decodes(self, identifier: int) -> bool:
         """Whether a node is a source whose images can be decoded one by one on their way through a chain."""

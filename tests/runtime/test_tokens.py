@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import dlc
-from dlc.runtime.data import sentencepiece, tokenizing
+from dlc.runtime.data import kept_tokens, sentencepiece, tokenizing
 from dlc.runtime.data.arrays.batches import Pipeline
+from dlc.runtime.data.feed import Feed
 from dlc.runtime.data.table import Table
 from dlc.runtime.inference import prompts
 from dlc.runtime.inference.records import tables
@@ -155,6 +157,44 @@ def over_again(data: Any, raw: Path) -> dict[str, np.ndarray[Any, Any]]:
     table: Table = next(iter(tables(pipeline, [raw])))
     ((_, arrays),) = pipeline.batches(table, 10_000)
     return arrays
+
+
+@pytest.mark.parametrize("step", ["bpe(train = 300, eos = 2)", "wordpiece(train = 60, pairs = true)", "chat"])
+def test_a_text_is_tokenized_once(workspace, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though a condition, the lengths of batches and the feed read its tokens; they are those of a feed that tokenizes again."""
+    lines = [" ".join([line] * (1 + at % 3)) for at, line in enumerate(LINES)]
+    write_rows(workspace, lines)
+    talk = "source.text -> bpe(train = 300, eos = 2)"
+    if step == "chat":
+        talk = "(source.text, source.text) -> chat -> bpe(train = 300)"
+    elif "wordpiece" in step:
+        talk = f"(source.text, source.text) -> {step}"
+    ids = "talk" if "eos" in step else "talk.ids"
+    body = f"""source = jsonl("rows.jsonl")\nsplit = random(train = 0.5, val = 0.5)\nwhere = T > 4
+        let talk = {talk}
+        x: i64[T] = {ids} -> pad(0)"""
+    texts: list[Any] = []
+    for name in ("encode", "encode_pairs"):
+        real = getattr(tokenizing.Tokenizer, name)
+
+        def counted(self: Any, given: Any, real: Any = real, **options: Any) -> Any:
+            texts.extend(given)
+            return real(self, given, **options)
+
+        monkeypatch.setattr(tokenizing.Tokenizer, name, counted)
+
+    def opened() -> tuple[torch.Tensor, int]:
+        texts.clear()
+        data = workspace.open(body)
+        assert data.lengths("train", training=True).min() > 4
+        feed = Feed(data, "train", training=False, device=torch.device("cpu"))
+        return next(iter(feed.batches(len(feed))))["x"], len(texts)
+
+    found, once = opened()
+    assert once <= len(lines) * (6 if step == "chat" else 1)  # of a chat: roles, texts and what lies between them
+    monkeypatch.setattr(kept_tokens, "MOST", 0)
+    again, often = opened()
+    assert torch.equal(found, again) and often > once
 
 
 def test_a_stream_of_tokens_of_a_text(workspace) -> None:
