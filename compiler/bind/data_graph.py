@@ -372,10 +372,12 @@ class DataGraph:
         return self.add("choose", merged, span, (training, evaluation))
 
     def _one_scale(self, training: int, evaluation: int, span: Span) -> tuple[int, int]:
-        """Where one branch has floats and the other still u8, the u8 is read as value / 255."""
+        """Where one branch has floats and the other still what the source has, which may be u8 known only with the data, that is read as
+        value / 255."""
 
         def floats(id: int, other: int) -> int:
-            if (self.type(id).dtype, self.type(other).dtype) != ("u8", "f32"):
+            type = self.type(id)
+            if type.kind != "tensor" or type.dtype not in ("u8", None) or self.type(other).dtype != "f32":
                 return id
             return self.add("to_float", self.type(id).model_copy(update={"dtype": "f32"}), span, (id,))
 

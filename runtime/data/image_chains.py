@@ -67,9 +67,10 @@ def plan(
     """The chains among the nodes of an evaluation. `decodes` is true of a source whose images are to be decoded."""
     inputs = {i: [nodes.real(each, training) for each in nodes.nodes[i].inputs] for i in order}
     chained: set[int] = set()
+    ends = {end for i in order if catalogue.of(nodes.nodes[i].op).branches for end in inputs[i][1:]}
     for i in order:
         before = nodes.nodes[inputs[i][0]] if inputs[i] and inputs[i][0] in chained else None
-        if _is_step(nodes.nodes[i], before):
+        if _is_step(nodes.nodes[i], before) or (i in ends and catalogue.of(nodes.nodes[i].op).to_float):
             chained.add(i)
     owner = {
         inner: i

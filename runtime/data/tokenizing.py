@@ -10,9 +10,10 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import chain, repeat
+from itertools import chain, pairwise, repeat
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,6 +26,7 @@ from ...compiler.messages.source import Span
 from . import mistakes, sentencepiece
 from .sources.split_files import read_bytes, text_of
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 MODEL = ".model"  # the ending of a model of SentencePiece
@@ -58,9 +60,12 @@ class Tokenizer:
     def encode(self, texts: Sequence[str], *, marks: bool = False) -> list[NDArray[np.int64]]:
         """The tokens of each text; with `marks` also those that its tokenizer adds (`[CLS]`). Raises Unusable."""
         found: list[NDArray[np.int64]] = []
-        for batch in _batches(texts):
-            encoded = guarded(lambda batch=batch: self.made.encode_batch_fast(batch, add_special_tokens=marks))
-            found += [np.array(item.ids, np.int64) for item in encoded]
+        encode = lambda batch: guarded(lambda: self.made.encode_batch_fast(batch, add_special_tokens=marks))
+        for encoded in _ahead(encode, _batches(texts)):
+            ids = [item.ids for item in encoded]
+            whole = np.array(list(chain.from_iterable(ids)), np.int64)
+            ends = np.cumsum([len(each) for each in ids]).tolist()
+            found += [whole[start:end] for start, end in pairwise([0, *ends])]
         return found
 
     def encode_pairs(self, pairs: Sequence[tuple[str, str]]) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
@@ -135,6 +140,23 @@ def _batches(texts: Sequence[str]) -> Iterator[list[str]]:
             batch, size = [], 0
     if batch:
         yield batch
+
+
+def _ahead(function: Callable[[S], T], items: Iterator[S]) -> Iterator[T]:
+    """A function of items, each computed while what it gave for the one before is used."""
+    first, second = next(items, None), next(items, None)
+    if first is None:
+        return
+    if second is None:
+        yield function(first)
+        return
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(function, first)
+        for item in chain([second], items):
+            coming = pool.submit(function, item)
+            yield waiting.result()
+            waiting = coming
+        yield waiting.result()
 
 
 def pieces(text: str) -> list[str]:

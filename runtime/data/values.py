@@ -90,6 +90,11 @@ def as_value(found: Any) -> Value:
     return [torch.from_numpy(item) if isinstance(item, np.ndarray) else item for item in found]
 
 
+def on_host(x: Tensor) -> bool:
+    """Whether a tensor is in the memory of the processor, where functions of `arrays` work on it."""
+    return x.device.type == "cpu"
+
+
 def on_the_cpu(function: Callable[..., NDArray[Any]], x: Tensor, *args: Any) -> Tensor:
     """A function of `arrays` on a tensor in the memory of the processor."""
     return torch.from_numpy(np.ascontiguousarray(function(x.numpy(), *args)))

@@ -3,6 +3,7 @@ are given."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ from PIL import Image
 
 from dlc.compiler.catalogue import TRANSFORMS
 from dlc.runtime import randomness
-from dlc.runtime.data import image_chains
+from dlc.runtime.data import image_chains, values
 from dlc.runtime.data.feed import Feed, open_data
+from dlc.runtime.data.image_chains import Step
 
 CPU = torch.device("cpu")
 HEAD = 'source = image_folder("photos")\nsplit = all("train")\n'
@@ -102,6 +104,65 @@ def test_choice_takes_each_chain_about_equally_often(workspace) -> None:
     taken = torch.stack([(found == way).flatten(1).all(1) for way in ways])
     assert bool(taken.any(0).all())
     assert all(0.25 < float(part) < 0.42 for part in taken.float().mean(1))
+
+
+@pytest.mark.parametrize("step", ["if training { noise(0) }", "apply(0.5, hue(0))", "choice(rotate(0), hue(0))"])
+def test_bytes_of_arrays_are_on_one_scale_in_training_and_outside(workspace, step: str) -> None:
+    """Though only the data gives their dtype."""
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 3, 5, 4)).astype(np.uint8)
+    np.savez(workspace.path / "a.npz", image=pixels)
+    body = f'source = npz("a.npz")\nsplit = all("train")\nimage: f32[3, 5, 4] = source.image -> {step} -> scale(2)'
+    wanted = torch.from_numpy(pixels.astype(np.float32) / 255 * 2)
+    for training in (True, False):
+        torch.testing.assert_close(workspace.everything(body, training=training)["image"], wanted)
+
+
+DEVICE_CHAINS = (
+    "resize(14) -> center_crop(12) -> grayscale -> rgb -> normalize(0.5, 0.25)",
+    "random_resized_crop(12) -> hflip -> color_jitter(0.4, 0.4, 0.4, 0.1) -> normalize(0.5, 0.25)",
+    "letterbox(16, fill = 114) -> vflip -> blur(3) -> solarize(0.5) -> posterize(4) -> center_crop(12) -> scale(1 / 255)",
+    "resize(12, 12) -> shift(2) -> rotate(20) -> random_gamma((0.5, 2)) -> scale(1)",
+    "resize(12, 12) -> affine(degrees = 10, translate = 0.1) -> gaussian_blur(3) -> erase(0.5) -> scale(1 / 255)",
+    "resize(16, 16) -> perspective(0.3) -> elastic(1) -> random_crop(12) -> gamma(2) -> scale(1)",
+    "resize(12, 12) -> apply(0.5, hue(0.2)) -> choice(rotate(15), shift(2)) -> rand_augment -> scale(1 / 255)",
+)
+
+
+@pytest.mark.parametrize("floats", [False, True])
+@pytest.mark.parametrize("chain", DEVICE_CHAINS)
+def test_batches_on_a_device_are_what_the_processor_makes(
+    workspace, chain: str, floats: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The code for other devices, run in the memory of this one: whole batches of tensors, without a function of `arrays`. Bytes
+    differ by at most 1, numbers by 1e-4 of their range."""
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 3, 24, 20)).astype(np.uint8)
+    np.savez(workspace.path / "a.npz", image=pixels / np.float32(255) if floats else pixels)
+    body = f"""source = npz("a.npz")\nsplit = all("train")
+        image: f32[3, 12, 12] = source.image -> if training {{ {chain} }} else {{ center_crop(12) -> scale(1) }}"""
+    data = workspace.open(body)
+
+    def batch() -> torch.Tensor:
+        feed = Feed(data, "train", training=True, device=torch.device("cpu"), share=0.0)
+        found = feed.chunk(np.arange(6), 7)["image"]
+        assert isinstance(found, torch.Tensor)
+        return found
+
+    wanted = batch()
+    monkeypatch.setattr(values, "on_host", lambda x: False)
+
+    def on_device(step: Step) -> Step:
+        u = torch.from_numpy(step.u) if isinstance(step.u, np.ndarray) else step.u
+        return replace(step, u=u, branches=tuple(tuple(map(on_device, branch)) for branch in step.branches))
+
+    monkeypatch.setattr(
+        image_chains,
+        "run",
+        lambda steps, value, count, pool: image_chains.chain([*map(on_device, steps)], value, np.arange(count)),
+    )
+    found = batch()
+    high = float(wanted.abs().max())
+    assert found.dtype == wanted.dtype and found.shape == wanted.shape
+    assert float((found - wanted).abs().max()) <= (1e-4 * high if floats or "normalize" in chain else high / 255 + 1e-6)
 
 
 def test_one_draw_for_an_image_and_its_mask(workspace) -> None:

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .. import values
 from ..arrays import colour as arrays
 from ..values import as_float, on_the_cpu
 
@@ -19,7 +20,7 @@ Args: TypeAlias = Mapping[str, Any]
 
 
 def color_jitter(x: Tensor, args: Args, u: Tensor) -> Tensor:
-    if x.device.type == "cpu":
+    if values.on_host(x):
         return on_the_cpu(arrays.color_jitter, x, args, u.numpy())
     return jittered(x, args, u)
 
@@ -53,7 +54,7 @@ def hue(x: Tensor, args: Args, u: Tensor) -> Tensor:
 
 
 def grayscale(x: Tensor, args: Args, u: Tensor) -> Tensor:
-    if x.device.type == "cpu":
+    if values.on_host(x):
         return on_the_cpu(arrays.grayscale, x, args)
     if x.shape[1] == 3:
         weights = arrays.LUMINANCE if x.is_floating_point() else arrays.WHOLE_LUMINANCE
@@ -65,13 +66,13 @@ def grayscale(x: Tensor, args: Args, u: Tensor) -> Tensor:
 
 
 def gamma(x: Tensor, args: Args, u: Tensor) -> Tensor:
-    if x.device.type == "cpu":
+    if values.on_host(x):
         return on_the_cpu(arrays.gamma, x, args)
     return _power(x, np.full(len(x), args["gamma"]))
 
 
 def random_gamma(x: Tensor, args: Args, u: Tensor) -> Tensor:
-    if x.device.type == "cpu":
+    if values.on_host(x):
         return on_the_cpu(arrays.random_gamma, x, args, u.numpy())
     return _power(x, arrays.powers(args, u.cpu().numpy()))
 

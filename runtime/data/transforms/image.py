@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from ....compiler.catalogue.transforms.image import IMAGENET_MEAN, IMAGENET_STD
 from ... import randomness
+from .. import values
 from ..arrays import image as arrays
 from ..arrays import resampling
 from ..arrays.colour import LUMINANCE
@@ -54,7 +55,7 @@ def _scaled(x: Tensor, height: int, width: int) -> Tensor:
 
 def _resampled(x: Tensor, boxes: Array, height: int, width: int) -> Tensor:
     """A box (left, top, right, bottom) of each image at one size: on the CPU by `arrays.resampling`, elsewhere in its arithmetic."""
-    if x.device.type == "cpu":
+    if values.on_host(x):
         return on_the_cpu(resampling.resampled, x, boxes, height, width)
     return resampled_on_device(x, boxes, height, width)
 
@@ -253,7 +254,7 @@ def _middles(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def blur(x: Tensor, args: Args, u: Tensor) -> Tensor:
-    if x.device.type == "cpu":
+    if values.on_host(x):
         return on_the_cpu(arrays.blur, x, args)
     size = args["kernel"]
     return _blurred(x, size, torch.full((len(x),), 0.3 * ((size - 1) * 0.5 - 1) + 0.8, device=x.device))

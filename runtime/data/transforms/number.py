@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ....compiler.catalogue.transforms.number import UNKNOWN
-from .. import cells
+from .. import cells, values
 from ..arrays import number
 from ..arrays.text_use import TextUse
 from ..cells import Rule
@@ -39,12 +39,12 @@ def clip(x: Tensor, args: Args) -> Tensor:
 
 def log1p(x: Tensor, args: Args) -> Tensor:
     x = x.to(torch.float32)  # the logarithm of torch may differ in the last bit
-    return on_the_cpu(number.log1p, x, args) if x.device.type == "cpu" else x.log1p()
+    return on_the_cpu(number.log1p, x, args) if values.on_host(x) else x.log1p()
 
 
 def one_hot(x: Tensor, args: Args) -> Tensor:
     x = x.to(torch.int64)
-    if x.device.type == "cpu":
+    if values.on_host(x):
         return on_the_cpu(number.one_hot, x, args)
     return torch.nn.functional.one_hot(x, args["n"]).to(torch.float32)
 
