@@ -2,36 +2,73 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from types import UnionType
+from typing import Annotated, Any, Generic, TypeVar
 
-import numpy as np
-from pydantic import AfterValidator, BaseModel, ConfigDict, TypeAdapter, ValidationError
+from ..compiler.ir.record import Record, adapter
 
 T = TypeVar("T")
 
 
-class Form(BaseModel):
+class Form(Record):
     """Fields by name; what another version adds is left out."""
 
-    model_config = ConfigDict(frozen=True)
+    __pydantic_config__ = {**Record.__pydantic_config__, "extra": "ignore"}  # noqa: RUF012 - a ClassVar of Record
 
 
 class NotOfForm(Exception):
     """The text is the reason, with the place in the JSON."""
 
 
-def read(text: str, form: TypeAdapter[T]) -> T:
-    """What a JSON text holds. Raises NotOfForm."""
-    try:
-        return form.validate_json(text, strict=True)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")
-        raise NotOfForm((f"at `{place[:80]}`: " if place else "") + first["msg"].lower()) from None
+class Reader(Generic[T]):
+    """Reads JSON as a type. Only a command that reads pays for the library that does it."""
+
+    def __init__(self, kind: type[T] | UnionType) -> None:
+        self.kind = kind
+
+    def read(self, text: str) -> T:
+        """What a JSON text holds. Raises NotOfForm."""
+        from pydantic import ValidationError
+
+        try:
+            return adapter(self.kind).validate_json(text, strict=True)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")
+            raise NotOfForm((f"at `{place[:80]}`: " if place else "") + first["msg"].lower()) from None
+
+    def convert(self, value: Any) -> T:
+        """What dicts and lists hold; raises ValueError for what does not fit."""
+        return adapter(self.kind).validate_python(value)
+
+
+class _Limited:
+    """Marks a number with limits of its schema."""
+
+    def __init__(self, **limits: Any) -> None:
+        self.limits = limits
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        return {**handler(source), **self.limits}
+
+
+class Verified:
+    """Marks a value that a function looks at: it returns the value, or raises ValueError."""
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        self.function = function
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_after_validator_function(self.function, handler(source))
 
 
 def _numbers(value: Any) -> Any:
+    import numpy as np
+
     array = np.asarray(value)
     if array.dtype.kind not in "iuf" or not np.isfinite(array).all():
         raise ValueError("not numbers")
@@ -54,8 +91,11 @@ def is_plain_name(name: str) -> bool:
     return bool(name) and name == Path(name).name and "\\" not in name and "\0" not in name
 
 
+NonNegativeInt = Annotated[int, _Limited(ge=0)]
+PositiveInt = Annotated[int, _Limited(gt=0)]
+FiniteFloat = Annotated[float, _Limited(allow_inf_nan=False)]
 #: A number, or lists of equal length of them.
-Numbers = Annotated[Any, AfterValidator(_numbers)]
+Numbers = Annotated[Any, Verified(_numbers)]
 #: The same, a text, or texts.
-Learned = Annotated[Any, AfterValidator(_learned)]
-PlainName = Annotated[str, AfterValidator(_plain_name)]
+Learned = Annotated[Any, Verified(_learned)]
+PlainName = Annotated[str, Verified(_plain_name)]

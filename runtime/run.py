@@ -10,8 +10,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
 from ..compiler.analysis.verify import verify
 from ..compiler.ir.model import Spec
 from ..compiler.ir.train import Train
@@ -21,8 +19,9 @@ from .checkpoints.records import DataRecord
 from .checkpoints.rundir import AVERAGED, WEIGHTS, RunDir
 from .data import learned
 from .failure import BadInput, OtherVersion, damaged
+from .forms import Reader
 
-DATA = TypeAdapter(DataRecord)
+DATA = Reader(DataRecord)
 #: What can be done about a run whose IR is lost.
 LOST = "copy `ir.json` from a backup of the run, or train again: its weights fit no other"
 
@@ -48,6 +47,8 @@ class Run:
     def spec(self) -> Spec:
         """The typed IR that the run was trained from; raises BadInput when `ir.json` can't be read, or holds what is not a
         legal IR: it is damaged, or was written by another version of dlc."""
+        from pydantic import ValidationError
+
         text = self.directory.text("ir.json")
         try:
             spec = Spec.model_validate_json(text)

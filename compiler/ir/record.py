@@ -7,6 +7,7 @@ which is loaded when it is first asked for: that takes longer than a check of a 
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import json
 import math
 from collections.abc import Callable, Sequence
@@ -35,14 +36,15 @@ class Record:
 
     def __init_subclass__(cls) -> None:
         defaults, factories = dict(cls.__defaults), dict(cls.__factories)
-        for name in cls.__annotations__:
+        annotations = inspect.get_annotations(cls)
+        for name in annotations:
             default = cls.__dict__.get(name, _MISSING)
             if isinstance(default, dataclasses.Field):
                 factories[name] = default.default_factory  # pyright: ignore[reportUnknownMemberType]
                 default = _MISSING
             defaults[name] = default
         cls.__defaults, cls.__factories = defaults, factories
-        cls.__arguments |= {name for name, kind in cls.__annotations__.items() if "Argument" in str(kind)}
+        cls.__arguments |= {name for name, kind in annotations.items() if "Argument" in str(kind)}
         cls.__required = frozenset(name for name, value in defaults.items() if value is _MISSING) - factories.keys()
 
     def __init__(self, **values: Any) -> None:
@@ -92,11 +94,11 @@ class Record:
     @classmethod
     def model_validate(cls, value: Any) -> Self:
         """From dicts and lists; raises pydantic's ValidationError (a ValueError) for what does not fit."""
-        return _adapter(cls).validate_python(value)
+        return adapter(cls).validate_python(value)
 
     @classmethod
     def model_validate_json(cls, text: str | bytes) -> Self:
-        return _adapter(cls).validate_json(text)
+        return adapter(cls).validate_json(text)
 
 
 def _as_json(value: Any, argument: bool) -> Any:
@@ -115,16 +117,17 @@ def _as_json(value: Any, argument: bool) -> Any:
 
 
 @cache
-def _adapter(cls: type[Record]) -> Any:
+def adapter(kind: Any) -> Any:
+    """What reads a type, records among it."""
     from pydantic import TypeAdapter
 
     as_dataclasses(Record)
-    return TypeAdapter(cls)
+    return TypeAdapter(kind)
 
 
 def json_schema(cls: type[Record], title: str) -> dict[str, Any]:
     """JSON Schema of what `model_dump_json` writes for a class."""
-    schema = _adapter(cls).json_schema(mode="serialization")
+    schema = adapter(cls).json_schema(mode="serialization")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": title}
 
 
@@ -138,4 +141,4 @@ def as_dataclasses(cls: type[Record]) -> None:
         as_dataclasses(below)
 
 
-__all__ = ["Record", "field"]
+__all__ = ["Record", "adapter", "field"]

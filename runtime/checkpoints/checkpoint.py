@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import TypeAdapter
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ...backends import safetensors_file
 from ...backends.safetensors_file import Content
-from .. import forms, not_finite
+from .. import not_finite
 from ..destination import MADE_BY
 from ..failure import BadInput, damaged
+from ..forms import NotOfForm, Reader
 from ..writing import RESUME, write_text, writing
 from . import atomic
 from .records import CheckpointRecord
@@ -30,7 +30,7 @@ from .rundir import AVERAGED, WEIGHTS
 
 STATE = "state.safetensors"
 LOOP = atomic.LAST_WRITTEN
-RECORD = TypeAdapter(CheckpointRecord)
+RECORD = Reader(CheckpointRecord)
 
 
 @dataclass
@@ -112,12 +112,12 @@ def _stamp(place: Path) -> tuple[int, int] | None:
 def _read(place: Path, everything: bool) -> Checkpoint:
     try:
         text = (place / LOOP).read_text("utf-8")
-        sizes = forms.read(text, RECORD).files
+        sizes = RECORD.read(text).files
     except FileNotFoundError:
         raise BadInput(
             f"there is no checkpoint in `{place}`", helps=(f"name the run, `{place.parent}`: it knows what it kept",)
         ) from None
-    except (forms.NotOfForm, OSError, ValueError) as error:
+    except (NotOfForm, OSError, ValueError) as error:
         raise damaged(place / LOOP, str(error)) from None
     loop = {name: value for name, value in json.loads(text).items() if name != "files"}
     for name, size in sizes.items():

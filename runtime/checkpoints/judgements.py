@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, NonNegativeInt, TypeAdapter
-
-from ..forms import Form
+from ...compiler.ir.record import field
+from ..forms import Form, NonNegativeInt, Reader
 
 Figure = float | None
 
@@ -139,10 +138,10 @@ class Judgement(Form):
     split: str
     records: NonNegativeInt
     figures: dict[str, Figure]
-    in_units: dict[str, InUnits] = Field(default_factory=dict)
+    in_units: dict[str, InUnits] = field(default_factory=dict)
     outputs: tuple[ClassJudgement | ValueJudgement, ...] = ()
 
 
 NAME = "judgement.json"
 #: The content of the file: the splits by name.
-JUDGEMENTS = TypeAdapter(dict[str, Judgement])
+JUDGEMENTS = Reader(dict[str, Judgement])

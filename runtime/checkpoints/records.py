@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pydantic import Field, NonNegativeInt, PositiveInt
-
-from ..forms import Form, Learned, PlainName
+from ...compiler.ir.record import field
+from ..forms import Form, Learned, NonNegativeInt, PlainName, PositiveInt
 
 
 class DataRecord(Form):
@@ -15,15 +14,15 @@ class DataRecord(Form):
     root: str
     digest: str
     records: dict[str, PositiveInt]
-    classes: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    texts: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    fitted: dict[int, dict[str, Learned]] = Field(default_factory=dict)
+    classes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    texts: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    fitted: dict[int, dict[str, Learned]] = field(default_factory=dict)
 
 
 class EnvironmentRecord(Form):
     """`env.json`: of what it holds, the digests of the generated files."""
 
-    generated: dict[PlainName, str] = Field(default_factory=dict)
+    generated: dict[PlainName, str] = field(default_factory=dict)
 
 
 class WeightsRecord(Form):

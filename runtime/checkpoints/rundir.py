@@ -24,11 +24,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import TypeAdapter
-
 from ...compiler.messages.printable import printable
-from .. import forms, locks
+from .. import locks
 from ..failure import BadInput, Damaged, InUse, damaged, no_file
+from ..forms import NotOfForm, Reader
 from ..writing import AGAIN, RESUME, drop_empty, is_unfinished, json_text, write_text, writing
 from . import atomic
 from .records import EnvironmentRecord
@@ -38,7 +37,7 @@ WEIGHTS = "model.safetensors"
 AVERAGED = "ema.safetensors"
 
 
-ENVIRONMENT = TypeAdapter(EnvironmentRecord)
+ENVIRONMENT = Reader(EnvironmentRecord)
 T = TypeVar("T")
 
 
@@ -77,11 +76,11 @@ class RunDir:
         except ValueError as error:
             raise damaged(self.path / name, str(error)) from None
 
-    def record(self, name: str, form: TypeAdapter[T]) -> T:
+    def record(self, name: str, form: Reader[T]) -> T:
         """A record in its form. Raises BadInput when it is missing, Damaged when it has another form."""
         try:
-            return forms.read(self.text(name), form)
-        except forms.NotOfForm as error:
+            return form.read(self.text(name))
+        except NotOfForm as error:
             raise damaged(self.path / name, str(error)) from None
 
     def write(self, name: str, text: str) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
 from torch import Tensor
 
 from ...compiler.catalogue import transforms
@@ -78,7 +77,7 @@ def _cached(section: DataSet, cache: Path) -> DataFacts | None:
             if (status.st_size, status.st_mtime_ns) != (size, mtime):
                 return None
         return DataFacts.model_validate(entry["facts"])
-    except (OSError, ValueError, KeyError, TypeError, ValidationError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 

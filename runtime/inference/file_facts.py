@@ -9,15 +9,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, Field, FiniteFloat, NonNegativeInt, PositiveInt, TypeAdapter
-
 from ...compiler.analysis.meaning import Kind
+from ...compiler.ir.record import field
 from ...compiler.sizes.dims import Size, from_text
-from .. import forms
 from ..data.arrays.batches import Pipeline
 from ..data.tokenizing import Unusable
 from ..failure import BadInput, Damaged, damaged
-from ..forms import Form, Numbers
+from ..forms import FiniteFloat, Form, NonNegativeInt, NotOfForm, Numbers, PositiveInt, Reader, Verified, is_plain_name
 from . import pipeline
 from .answers import Answer
 from .columns import Columns
@@ -44,9 +42,9 @@ def _read(text: int | str) -> Size:
 class Requirement(Form):
     """`left op right`, over the sizes of the inputs."""
 
-    left: Annotated[int | str, AfterValidator(_size)]
+    left: Annotated[int | str, Verified(_size)]
     op: Literal["==", "!=", "<", "<=", ">", ">="]
-    right: Annotated[int | str, AfterValidator(_size)]
+    right: Annotated[int | str, Verified(_size)]
     text: str
     message: str | None = None
 
@@ -58,8 +56,8 @@ class Requirement(Form):
 class Facts(Form):
     """Least and most of sizes, what they are multiples of, and what they must satisfy."""
 
-    bounds: dict[str, tuple[NonNegativeInt, PositiveInt | None]] = Field(default_factory=dict)
-    divisors: dict[str, PositiveInt] = Field(default_factory=dict)
+    bounds: dict[str, tuple[NonNegativeInt, PositiveInt | None]] = field(default_factory=dict)
+    divisors: dict[str, PositiveInt] = field(default_factory=dict)
     requirements: tuple[Requirement, ...] = ()
 
 
@@ -88,12 +86,12 @@ class _Cached(Form):
     past: str
 
 
-_FACTS = TypeAdapter(Facts)
-_ANSWERS = TypeAdapter(dict[str, _Answer])
-_CACHED: TypeAdapter[_Cached | None] = TypeAdapter(_Cached | None)
-_COLUMNS = TypeAdapter(dict[str, _Columns])
-_TOKENS: TypeAdapter[Tokens | None] = TypeAdapter(Tokens | None)
-_VOCABULARY = TypeAdapter(dict[str, list[str]])
+_FACTS = Reader(Facts)
+_ANSWERS = Reader(dict[str, _Answer])
+_CACHED: Reader[_Cached | None] = Reader(_Cached | None)
+_COLUMNS = Reader(dict[str, _Columns])
+_TOKENS: Reader[Tokens | None] = Reader(Tokens | None)
+_VOCABULARY = Reader(dict[str, list[str]])
 
 
 class FileFacts:
@@ -108,9 +106,7 @@ class FileFacts:
     def answers(self) -> dict[str, Answer]:
         """What each output stands for."""
         found = self._read("dlc.outputs", _ANSWERS, {})
-        return {
-            name: Answer(**{key: getattr(said, key) for key in _Answer.model_fields}) for name, said in found.items()
-        }
+        return {name: Answer(**vars(said)) for name, said in found.items()}
 
     def cached(self, inputs: Sequence[Port], outputs: Sequence[Port]) -> KeyValues | None:
         """What the file keeps from step to step; None for one that computes whole sequences."""
@@ -161,18 +157,18 @@ class FileFacts:
     def plain_name(self, entry: str) -> str | None:
         """The name of a file next to the model, which is all that an entry may name."""
         name = self.metadata.get(entry)
-        if name is not None and not forms.is_plain_name(name):
+        if name is not None and not is_plain_name(name):
             raise self.refuse(entry, "is not the name of a file in the same folder")
         return name
 
     def refuse(self, entry: str, why: str) -> Damaged:
         return damaged(self.path, f"its metadata entry `{entry}` {why}", AGAIN)
 
-    def _read(self, entry: str, form: TypeAdapter[T], default: T) -> T:
+    def _read(self, entry: str, form: Reader[T], default: T) -> T:
         text = self.metadata.get(entry)
         if text is None:
             return default
         try:
-            return forms.read(text, form)
-        except forms.NotOfForm as error:
+            return form.read(text)
+        except NotOfForm as error:
             raise self.refuse(entry, f"cannot be read {error}") from None

@@ -13,17 +13,15 @@ from collections.abc import Collection
 from pathlib import PurePath
 from typing import Any
 
-from pydantic import Field, TypeAdapter
-
 from ...compiler.analysis.verify_data import verify_data
 from ...compiler.catalogue import SOURCES
 from ...compiler.ir.arguments import EntryUse
 from ...compiler.ir.data import DataNode, DataSet
+from ...compiler.ir.record import field
 from ...compiler.messages.source import Span
-from .. import forms
 from ..data import learned
 from ..data.arrays.batches import Pipeline, below, in_evaluation
-from ..forms import Form, Learned
+from ..forms import Form, Learned, NotOfForm, Reader
 
 NOWHERE = Span("", 0, 0)
 
@@ -32,10 +30,10 @@ class _Entry(Form):
     section: dict[str, Any]
     fitted: dict[int, dict[str, Learned]]
     fields: dict[str, str]
-    inside: dict[str, tuple[int, ...]] = Field(default_factory=dict)
+    inside: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
 
-_ENTRY = TypeAdapter(_Entry)
+_ENTRY = Reader(_Entry)
 
 
 class Unfit(Exception):
@@ -90,9 +88,9 @@ def _without_paths(source: EntryUse) -> EntryUse:
 def read(text: str, inputs: Collection[str]) -> Pipeline:
     """The pipeline of an entry, whose inputs must be those of the graph. Raises Unfit."""
     try:
-        entry = forms.read(text, _ENTRY)
+        entry = _ENTRY.read(text)
         section = DataSet.model_validate(entry.section)
-    except forms.NotOfForm as error:
+    except NotOfForm as error:
         raise Unfit(f"cannot be read {error}") from None
     except (ValueError, TypeError, RecursionError, OverflowError) as error:
         raise Unfit(f"cannot be read: {str(error).splitlines()[0]}") from None

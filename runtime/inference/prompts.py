@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from pydantic import NonNegativeInt, TypeAdapter
 
 from ...compiler.catalogue import transforms
 from ...compiler.catalogue.transforms.tokens import MARK, Chat
@@ -15,7 +14,7 @@ from ..data import tokenizing, vocabulary
 from ..data.arrays.batches import Pipeline
 from ..data.arrays.tokens import Piece, laid_out, opened
 from ..data.tokenizing import Tokenizer, Unusable
-from ..forms import Form
+from ..forms import Form, NonNegativeInt
 
 
 class Tokens(Form):
@@ -29,9 +28,6 @@ class Tokens(Form):
     eos: NonNegativeInt | None = None
     turn: str | None = None
     answers: str = ""
-
-
-TOKENS: TypeAdapter[Tokens] = TypeAdapter(Tokens)
 
 
 def of_field(section: DataSet, field: str, fitted: Mapping[int, Mapping[str, Any]]) -> Tokens | None:

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
 from ...compiler.catalogue.clock import clock_of, length_of
 from ...compiler.ir.train import Train
+from ..forms import Reader
 
 
 @dataclass
@@ -37,15 +36,15 @@ class Position:
     skipped: int = 0  # updates that were left out
 
 
-_FORM = TypeAdapter(Position)
+_FORM = Reader(Position)
 
 
 def of(train: Train, loop: Mapping[str, Any]) -> Position | None:
     """The position in a checkpoint; None where it is not one of this section."""
     known = {field.name for field in fields(Position)}
     try:
-        at = _FORM.validate_python({name: value for name, value in loop.items() if name in known})
-    except ValidationError:
+        at = _FORM.convert({name: value for name, value in loop.items() if name in known})
+    except ValueError:
         return None
     counts = (at.step, at.phase, at.phase_step, at.epoch, at.epoch_step, at.batch, at.stop_step, *at.updates.values())
     whole = min(*counts, at.unskipped, at.skipped) >= 0 and 0 < at.scale < math.inf

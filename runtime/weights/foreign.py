@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from pydantic import TypeAdapter
 from torch import Tensor
 
 from ...compiler.ir.expand import parameters
@@ -18,6 +17,7 @@ from .. import destination
 from ..checkpoints import checkpoint
 from ..checkpoints.records import WeightsRecord
 from ..failure import BadInput
+from ..forms import Reader
 from ..run import Run
 from ..spec import Loaded
 from ..writing import replacing, writing
@@ -25,7 +25,7 @@ from .load import first_values
 from .mapping import foreign_from, ours_from
 from .plan import Shape
 
-WEIGHTS = TypeAdapter(list[WeightsRecord])
+WEIGHTS = Reader(list[WeightsRecord])
 OWN = "own"  # the layout of the spec itself, which needs no map
 
 
