@@ -201,7 +201,7 @@ def _build(
     root = data_root or Path(path).parent
     facts = spec.gather(checked, root, target / "facts", look)
     if facts:
-        checked = spec.check(file, overrides, facts)
+        checked = spec.check_data(checked, facts)
         assert checked.spec is not None
     for name, text in _sources(checked, facts).items():
         _write(target / name, text)

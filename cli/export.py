@@ -64,9 +64,8 @@ def command(
             )
         opened = Run(source)
     else:
-        spec.check(source, overrides)
         path, variant = spec.split(source)
-        opened = Loaded(Path(path), overrides, variant)
+        opened = Loaded(Path(path), overrides, variant, spec.check(source, overrides))
     if weights is not None:
         written = api.export_weights(opened, weights, output, net=net)
         console.out(f"{written.path}   {written.tensors} tensors, {memory(written.bytes)}")

@@ -39,50 +39,54 @@ def show(diagnostics: Sequence[Diagnostic], sources: Mapping[str, Source] | None
     console.drawn(text.removesuffix("\n"))
 
 
-def check(target: str, overrides: Sequence[str] = (), facts: Mapping[str, DataFacts] | None = None) -> Checked:
+def check(target: str, overrides: Sequence[str] = ()) -> Checked:
     """One spec of the command line (`FILE[@variant]` and its `key=value`s), checked. What is found is shown; a mistake
     ends the command."""
-    from ..compiler.check import check
-
-    file, variant = split(target)
-    checked = check(file, overrides, variant, facts)
-    show(checked.report.diagnostics, checked.sources)
-    if not checked.report.ok:
-        raise SpecRejected
+    (checked,) = check_each(target, [tuple(overrides)])
     return checked
 
 
-def check_each(target: str, combinations: Sequence[tuple[str, ...]]) -> None:
+def check_each(target: str, combinations: Sequence[tuple[str, ...]]) -> list[Checked]:
     """Checks one spec with several sets of settings; each mistake is shown once, and one ends the command."""
     from ..compiler.check import check
 
     file, variant = split(target)
     shown: list[Diagnostic] = []
-    right = True
-    for overrides in combinations:
-        checked = check(file, overrides, variant)
+    every = [check(file, overrides, variant) for overrides in combinations]
+    for checked in every:
         found = [diagnostic for diagnostic in checked.report.diagnostics if diagnostic not in shown]
         show(found, checked.sources)
         shown += found
-        right = right and checked.report.ok
-    if not right:
+    if not all(checked.ok for checked in every):
         raise SpecRejected
+    return every
 
 
-def changes(target: str, overrides: Sequence[str]) -> str:
+def check_data(checked: Checked, facts: Mapping[str, DataFacts]) -> Checked:
+    """A checked spec with its data. What is found now is shown; a mistake ends the command."""
+    from ..compiler.check import against
+
+    found = against(checked, facts)
+    show([new for new in found.report.diagnostics if new not in checked.report.diagnostics], found.sources)
+    if not found.ok:
+        raise SpecRejected
+    return found
+
+
+def changes(target: str, overrides: Sequence[str], after: Checked) -> str:
     """What a variant and settings change compared with the file itself: `width 32 -> 48   train.batch 128 -> 256`."""
-    from ..compiler.check import check
     from ..compiler.messages.diagnostics import Failed
     from ..compiler.resolve.diff import compare
+    from ..compiler.resolve.project import resolve
 
     file, variant = split(target)
     if variant is None and not overrides:
         return ""
-    before, after = check(file), check(file, overrides, variant)
-    if not before.ok or not after.ok:  # a spec that is right only with its settings
+    before = resolve(file)
+    if not before.report.ok:  # a spec that is right only with its settings
         return ""
     try:
-        found = compare(before.project, after.project).settings
+        found = compare(before, after.project).settings
     except Failed:  # it cannot be written as one file
         return ""
     return "   ".join(

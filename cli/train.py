@@ -44,14 +44,15 @@ def command(file: str, overrides: tuple[str, ...], out: Path | None, resume: str
             f"`{option}` applies to one run, but these settings start {len(combinations)}",
             f"give each setting one value, or leave `{option}` out",
         )
-    spec.check_each(file, combinations)  # mistakes in the spec are reported before torch is loaded
+    # mistakes in the spec are reported before torch is loaded
+    checked = dict(zip(combinations, spec.check_each(file, combinations), strict=True))
 
     def train(settings: tuple[str, ...]) -> Path:
         from ..runtime import api
         from ..runtime.spec import Loaded
 
         path, variant = spec.split(file)
-        loaded = Loaded(Path(path), settings, variant)
+        loaded = Loaded(Path(path), settings, variant, checked.pop(settings))
         listener = progress.listener()
         try:
             resumed = resume or resume is not None
@@ -61,7 +62,7 @@ def command(file: str, overrides: tuple[str, ...], out: Path | None, resume: str
 
     if len(combinations) > 1:
         return several(combinations, train)
-    changed = spec.changes(file, combinations[0])
+    changed = spec.changes(file, combinations[0], checked[combinations[0]])
     if changed:
         console.out(f"changed    {changed}")
     train(combinations[0])

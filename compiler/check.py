@@ -15,16 +15,25 @@ from .bind.roots import find_roots
 from .elaborate.elaborator import Elaborator
 from .elaborate.roots import RootModel, RootUse
 from .ir.data import DataFacts
+from .ir.model import Body, Spec
 from .ir.model import Source as SourceRecord
-from .ir.model import Spec
 from .ir.recipe import Recipe
-from .messages.diagnostics import Abandoned, Failed, Report
+from .messages.diagnostics import Abandoned, Diagnostic, Failed, Report
 from .messages.source import Source, Sources
 from .resolve import definitions
 from .resolve import project as projects
 from .resolve.idle_overrides import report_idle_overrides
 from .resolve.parameters import value_of
 from .resolve.project import Project
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What a compilation had found when the data came into play."""
+
+    diagnostics: Sequence[Diagnostic]
+    bodies: Sequence[Body]
+    recipe: Recipe | None
 
 
 @dataclass
@@ -41,6 +50,7 @@ class Compilation:
     elaborator: Elaborator = field(init=False)  # resolve; elaborate fills its bodies and models
     roots: dict[int, RootUse | None] = field(init=False)  # roots: by the node that uses a model
     recipe: Recipe | None = None  # bind
+    bound: Bound | None = None  # before the stages of the data
 
     @property
     def report(self) -> Report:
@@ -148,6 +158,8 @@ def unused(found: Compilation) -> None:
 
 #: The compiler, in order. A stage reports mistakes and continues; the next ones find theirs in what there is.
 STAGES: tuple[Stage, ...] = (load, resolve, roots, elaborate, bind, pair, gradients, idle_keys, exports, unused)
+#: Those that look at the data, and those after them. What the others find does not depend on it.
+OF_DATA = STAGES[STAGES.index(pair) :]
 
 
 @dataclass(frozen=True)
@@ -158,6 +170,7 @@ class Checked:
     sources: Sources
     spec: Spec | None
     project: Project
+    compilation: Compilation = field(repr=False, compare=False)
 
     @property
     def ok(self) -> bool:
@@ -173,15 +186,33 @@ def check(
     root: Path | None = None,
 ) -> Checked:
     """Parses, resolves and elaborates a spec, in a file or as a text; with `facts` (by data section) also checks it against its data."""
-    found = run(Compilation(path, overrides, variant, root, facts or {}))
+    return _checked(run(Compilation(path, overrides, variant, root, facts or {})))
+
+
+def against(checked: Checked, facts: Mapping[str, DataFacts]) -> Checked:
+    """A spec without errors checked with its data. What does not depend on the data is not found again."""
+    found = checked.compilation
+    assert found.bound is not None
+    found.report.reset(found.bound.diagnostics)
+    found.elaborator.bodies[:] = found.bound.bodies
+    found.recipe, found.facts = found.bound.recipe, facts
+    with paused():
+        for stage in OF_DATA:
+            stage(found)
+    return _checked(found)
+
+
+def _checked(found: Compilation) -> Checked:
     spec = found.spec() if found.report.ok and found.recipe is not None else None
-    return Checked(found.report, found.project.sources, spec, found.project)
+    return Checked(found.report.copy(), found.project.sources, spec, found.project, found)
 
 
 def run(found: Compilation, last: str = "") -> Compilation:
     """Runs the stages, up to the one named `last` if it is given."""
     with paused():
         for stage in STAGES:
+            if stage is OF_DATA[0]:
+                found.bound = Bound(tuple(found.report.diagnostics), tuple(found.elaborator.bodies), found.recipe)
             stage(found)
             if stage.__name__ == last or (stage is resolve and found.unreadable):
                 break

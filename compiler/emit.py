@@ -77,6 +77,7 @@ VIEWS: dict[Stage, View] = {
     check.bind: sections,
     check.pair: warnings,
     check.gradients: warnings,
+    check.idle_keys: warnings,
     check.exports: warnings,
     check.unused: warnings,
 }

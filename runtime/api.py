@@ -14,9 +14,6 @@ from .checkpoints.judgements import Judgement
 from .checkpoints.runs import as_json, compare
 from .exporting.halves import without_kernels
 from .exporting.options import ExportOptions
-from .inference import answering
-from .inference.prediction import Prediction, joined
-from .inference.session import Session
 from .run import Run
 from .spec import Loaded, SpecError, load, spec_errors
 from .training.events import Listener, Note, silent
@@ -24,6 +21,7 @@ from .training.options import TrainOptions
 
 if TYPE_CHECKING:
     from .exporting.export import Exported
+    from .inference.prediction import Prediction
     from .weights.foreign import Written
 
 __all__ = [
@@ -138,6 +136,8 @@ def predict(
 
     The inputs go through the same preprocessing as in training; see `Prediction` for what comes back.
     """
+    from .inference.prediction import joined
+
     return joined(predict_batches(run, inputs, device=device, data_root=data_root))
 
 
@@ -146,6 +146,9 @@ def predict_batches(
 ) -> Iterator[Prediction]:
     """What `predict` gives, a batch at a time: for inputs that do not fit in memory."""
     if not isinstance(run, Run) and Path(run).suffix == ".onnx":
+        from .inference import answering
+        from .inference.session import Session
+
         place = "cpu" if device == "cpu" else "cuda" if device.startswith("cuda") else "auto"
         yield from answering.stream(Session(run, place), inputs)
         return

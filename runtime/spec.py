@@ -31,9 +31,11 @@ class SpecError(Exception):
 class Loaded:
     """A spec with its overrides. Nothing is raised for its mistakes until it is used."""
 
-    def __init__(self, path: Path, overrides: Sequence[str], variant: str | None) -> None:
+    def __init__(
+        self, path: Path, overrides: Sequence[str], variant: str | None, checked: Checked | None = None
+    ) -> None:
         self.path, self.overrides, self.variant = path, tuple(overrides), variant
-        self.checked: Checked = check(path, self.overrides, variant)
+        self.checked: Checked = check(path, self.overrides, variant) if checked is None else checked
 
     @property
     def name(self) -> str:

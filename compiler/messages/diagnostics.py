@@ -79,6 +79,17 @@ class Report:
         for found in (self.diagnostics, self.errors):
             found[:] = [new if diagnostic == old else diagnostic for diagnostic in found]
 
+    def copy(self) -> Report:
+        made = Report()
+        made.extend(self.diagnostics)
+        return made
+
+    def reset(self, diagnostics: Iterable[Diagnostic]) -> None:
+        """Holds these diagnostics and no others."""
+        for found in (self.diagnostics, self.errors, self._known):
+            found.clear()
+        self.extend(diagnostics)
+
     def extend(self, diagnostics: Iterable[Diagnostic]) -> None:
         for diagnostic in diagnostics:
             self.add(diagnostic)

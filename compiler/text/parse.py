@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast, get_args
 
@@ -27,12 +28,18 @@ def parse(source: Source) -> tuple[top_level.File | None, list[Diagnostic]]:
 
 def parse_remains(source: Source) -> tuple[top_level.File | None, Remains | None, list[Diagnostic]]:
     """As `parse`; where there are mistakes, also the items that they do not touch."""
+    file, left, diagnostics = _parsed(source)
+    return file, left, list(diagnostics)
+
+
+@lru_cache(maxsize=16)  # one command reads the same files with and without settings, and for each variant
+def _parsed(source: Source) -> tuple[top_level.File | None, Remains | None, tuple[Diagnostic, ...]]:
     value, comments, diagnostics, skipped = _run_all(source, "start")
     version, items = value
     whole = Span(source.name, 0, len(source.text))
     if not diagnostics:
-        return top_level.File(whole, version, items, comments), None, []
-    return None, remains(source, version, items, skipped, diagnostics), diagnostics
+        return top_level.File(whole, version, items, comments), None, ()
+    return None, remains(source, version, items, skipped, diagnostics), tuple(diagnostics)
 
 
 def parse_pipe(source: Source) -> tuple[s.Pipe | None, list[Diagnostic]]:

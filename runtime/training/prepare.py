@@ -9,7 +9,7 @@ import torch
 
 from ...compiler.catalogue import balanced
 from ...compiler.catalogue.token_batches import counts_tokens
-from ...compiler.check import check
+from ...compiler.check import against
 from ...compiler.ir.model import Spec
 from ...compiler.ir.train import Train
 from ...compiler.messages.names import nearest
@@ -42,7 +42,7 @@ def train(loaded: Loaded, options: TrainOptions) -> Run:
     # Class counts, vocabulary sizes and lengths are known now: the spec is checked once more with them.
     counts = balanced.counted_fields(loaded.spec.bodies, section)
     known = facts.of(data, lengths=counts_tokens(section), counts=counts)
-    checked = check(loaded.path, loaded.overrides, loaded.variant, {section.data: known})
+    checked = against(loaded.checked, {section.data: known})
     if checked.spec is None:
         raise SpecError(checked.report.diagnostics, checked.sources)
     for found in checked.report.diagnostics:
