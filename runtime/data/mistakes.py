@@ -111,6 +111,12 @@ def hub_unreadable(span: Span, name: str, why: str) -> Failed:
     )
 
 
+def several_files(span: Span, folder: Path, ending: str, names: Sequence[str]) -> Failed:
+    one, other = (name.removesuffix(ending) for name in names[:2])
+    helps = f'name one: `idx("{folder}/{other}")`', f'or one a split: `files(train = "{other}", test = "{one}")`'
+    return _fail("E0412", f"`{folder}` has `{names[0]}` and `{names[1]}`", span, "which of them?", helps=helps)
+
+
 def files_differ(span: Span, first: Path, second: Path, why: str, help: str) -> Failed:
     return _fail("E0412", f"`{first}` and `{second}` do not correspond: {why}", span, helps=(help,))
 

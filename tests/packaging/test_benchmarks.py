@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Those that measure most beside others are left to the full size.
-MOST = {"construction", "data", "export", "generation", "images", "optimizer_step", "tables"}
+MOST = {"construction", "data", "export", "generation", "images", "optimizer_step", "start_up", "tables"}
 NAMES = sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py") if path.stem != "measure")
 
 

@@ -190,6 +190,23 @@ def test_idx(workspace) -> None:
     assert "is not an idx file" in workspace.mistake(body)
 
 
+@pytest.mark.parametrize("path", ["mnist", "mnist/{split}"])
+def test_idx_files_of_a_folder_are_told_apart(workspace, path: str) -> None:
+    folder = workspace.path / "mnist"
+    folder.mkdir()
+    for name, label in ("train", 1), ("t10k", 0):
+        (folder / f"{name}-images-idx3-ubyte").write_bytes(struct.pack(">BBBB3I", 0, 0, 8, 3, 2, 4, 4) + bytes(32))
+        (folder / f"{name}-labels-idx1-ubyte").write_bytes(struct.pack(">BBBBI", 0, 0, 8, 1, 2) + bytes([label, label]))
+    fields = "image: f32[1, 4, 4] = source.image -> scale(1)\nlabel: i64 = source.label"
+    body = f'source = idx("{path}")\nsplit = files(train = "train", test = "t10k")\n{fields}'
+    assert workspace.everything(body)["label"].tolist() == [1, 1]
+    assert workspace.everything(body, "test")["label"].tolist() == [0, 0]
+    one = f'source = idx("mnist/train")\n{ALL}\n{fields}'
+    assert workspace.everything(one)["label"].tolist() == [1, 1]
+    both = f'source = idx("mnist")\n{ALL}\n{fields}'
+    assert "E0412: `mnist` has `t10k-images-idx3-ubyte` and `train-images-idx3-ubyte`" in workspace.mistake(both)
+
+
 def test_text_stream_and_windows(workspace) -> None:
     workspace.write("a.txt", "abcabcabcabc" * 3)
     body = """source = text("a.txt")

@@ -42,8 +42,10 @@ def read(section: DataSet, root: Path) -> Table:
     if not names or KINDS_OF_SPLIT[section.split.name].divides != "names":
         return _table(section, read_part(args, lambda path: _resolve(root, path), span), None)
     parts: dict[Split, Part] = {}
+    source = SOURCES[section.source.name]
+    named = source.names_splits or (source.finds_splits and not any("{split}" in path for path in source.paths(args)))
     for split, name in names.items():
-        own = {**args, "split": name} if SOURCES[section.source.name].names_splits else args
+        own = {**args, "split": name} if named else args
         parts[split] = read_part(own, lambda path, name=name: _resolve(root, path.replace("{split}", str(name))), span)
     return _joined(section, parts)
 

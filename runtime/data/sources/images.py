@@ -72,7 +72,7 @@ def image_pairs(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
 
 def idx(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
     base = resolve(args["path"])
-    prefix = f"{base.name}-" if not base.is_dir() else ""
+    prefix = f"{args['split']}-" if "split" in args else f"{base.name}-" if not base.is_dir() else ""
     folder = base if base.is_dir() else base.parent
     images, labels = (_idx_file(folder, f"{prefix}{what}", span) for what in ("images-idx3-ubyte", "labels-idx1-ubyte"))
     if len(images[1]) != len(labels[1]):
@@ -85,10 +85,14 @@ def idx(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
 
 
 def _idx_file(folder: Path, ending: str, span: Span) -> tuple[Path, NDArray[np.uint8]]:
-    found = sorted(path for path in folder.glob("*") if path.name.removesuffix(".gz").endswith(ending))
+    found = {path.name.removesuffix(".gz"): path for path in sorted(folder.glob("*"))}
+    if ending not in found:  # `train-images-idx3-ubyte`, of which the folder has one
+        found = {name: path for name, path in found.items() if name.endswith(f"-{ending}")}
+        if len(found) > 1:
+            raise mistakes.several_files(span, folder, f"-{ending}", list(found))
     if not found:
         raise mistakes.missing(span, folder / ending)
-    path = found[0]
+    path = found.get(ending) or next(iter(found.values()))
     data = read_bytes(path, span)
     try:
         data = gzip.decompress(data) if path.suffix == ".gz" else data
