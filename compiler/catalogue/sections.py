@@ -219,7 +219,7 @@ WEIGHTS = SectionKeys(
             'strip = "module."',
         ),
     ),
-    also='Rules, `"ours" <- "theirs"`: the first that matches wins; wildcards correspond in order.',
+    also='Rules, `"ours" <- "theirs"`: the first that matches wins; wildcards correspond in order; `*+1` on the right is a number plus 1.',
 )
 
 SECTIONS: Mapping[str, SectionKeys] = {

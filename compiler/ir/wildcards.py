@@ -9,6 +9,9 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
+#: A `*` in a segment, and what is added to its number: names that count from 1 come from `layer*+1`.
+NUMBERED = re.compile(r"\*(?:\+(\d{1,9})(?!\d))?")
+
 
 def wildcards(pattern: str) -> tuple[str, ...]:
     """The wildcards of a pattern in order, each `**` or `*`."""
@@ -52,13 +55,17 @@ def _ends(token: str, text: str, at: int) -> Iterator[int]:
 
 
 def fill(pattern: str, texts: Sequence[str]) -> str:
-    """The path of a pattern whose wildcards are replaced by `texts`."""
+    """The path of a pattern whose wildcards are replaced by `texts`; `*+1` is a number plus 1."""
     left = iter(texts)
     made = "".join(
-        next(left) if segment == "**" else re.sub(r"\*", lambda _: next(left), segment) + "."
+        next(left) if segment == "**" else NUMBERED.sub(lambda found: _plus(next(left), found[1]), segment) + "."
         for segment in pattern.split(".")
     )
     return made.removesuffix(".")
+
+
+def _plus(text: str, more: str | None) -> str:
+    return str(int(text) + int(more)) if more and re.fullmatch(r"[0-9]{1,9}", text) else text
 
 
 def _reachable(tokens: Sequence[str], text: str) -> list[list[bool]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -90,14 +91,58 @@ def _rule(pair: Pair) -> Rule:
 # ---- fewer rules ---------------------------------------------------------------------------------------------------------------
 
 
-def _merged(rules: Sequence[Rule], ours: Iterable[str]) -> list[Rule]:
+def _merged(rules: Sequence[Rule], ours: Collection[str]) -> list[Rule]:
     """Rules that differ in one segment, which both sides have, become one with a wildcard there."""
-    made = list(rules)
+    made = _paired(list(rules), ours)
+    while (group := _numbered(made, ours)) is not None:
+        first, both = group
+        made = [both if rule is first else rule for rule in made if rule is first or not rule.paths <= both.paths]
+    return _paired(made, ours)
+
+
+def _paired(made: list[Rule], ours: Collection[str]) -> list[Rule]:
     while (found := _mergeable(made, ours)) is not None:
         first, second, both = found
         made[first] = both
         del made[second]
     return made
+
+
+def _numbered(rules: Sequence[Rule], ours: Collection[str]) -> tuple[Rule, Rule] | None:
+    """The first of rules that differ in a number, and all of them as one: their numbers are ours, or ours plus 1."""
+    groups: dict[tuple[str, str], list[tuple[Rule, Foreign]]] = {}
+    for rule in rules:
+        for pattern, theirs in _counted(rule):
+            groups.setdefault((pattern, written(theirs)), []).append((rule, theirs))
+    for (pattern, _), found in sorted(groups.items(), key=lambda item: -len(item[1])):
+        paths = frozenset(path for rule, _ in found for path in rule.paths)
+        if len(found) > 1 and _matched(pattern, ours) == paths:
+            why = "; ".join(dict.fromkeys(rule.why for rule, _ in found if rule.why))
+            return found[0][0], Rule(pattern, found[0][1], paths, why)
+    return None
+
+
+def _counted(rule: Rule) -> Iterable[tuple[str, Foreign]]:
+    """The rule with a `*` for one of the numbers in its path, in each way in which a number of theirs may follow it."""
+    segments = rule.ours.split(".")
+    for at, segment in enumerate(segments):
+        if not segment.isdigit():
+            continue
+        before = ".".join(segments[:at]).count("*")
+        pattern = ".".join([*segments[:at], "*", *segments[at + 1 :]])
+        for more in (0, 1):
+            for theirs in _following(rule.theirs, int(segment) + more, f"*+{more}" if more else "*", before):
+                yield pattern, theirs
+
+
+def _following(theirs: Foreign, number: int, star: str, before: int) -> list[Foreign]:
+    """Theirs with the star for one occurrence of the number, as the wildcard after `before` others."""
+    if theirs.kind != "tensor":
+        ways = [_following(item, number, star, before) for item in theirs.items]
+        return [theirs.model_copy(update={"items": items}) for items in zip(*ways, strict=False)]
+    found = re.finditer(rf"(?<![\d+]){number}(?!\d)", theirs.pattern)
+    places = [match.span() for match in found if theirs.pattern.count("*", 0, match.start()) == before]
+    return [_tensor(theirs.pattern[:start] + star + theirs.pattern[end:]) for start, end in places]
 
 
 def _mergeable(rules: Sequence[Rule], ours: Iterable[str]) -> tuple[int, int, Rule] | None:

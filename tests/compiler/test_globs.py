@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from dlc.compiler.ir.globs import glob
-from dlc.compiler.ir.wildcards import capture
+from dlc.compiler.ir.wildcards import capture, fill, wildcards
 
 
 def expression(pattern: str, *, captured: bool) -> re.Pattern[str]:
@@ -29,6 +29,12 @@ def test_they_match_what_expressions_match() -> None:
         assert capture(pattern, path) == (wanted.groups() if wanted is not None else None), (pattern, path)
         matched += wanted is not None
     assert matched > 2_000
+
+
+def test_numbers_that_count_from_1() -> None:
+    assert wildcards("part*+1.layer*+1.*") == ("*", "*", "*")
+    assert fill("part*+1.layer*+10.*", ("0", "9", "weight")) == "part1.layer19.weight"
+    assert fill("**.a*+1", ("x.y.", "b")) == "x.y.ab"  # what is not a number stays as it is
 
 
 def test_many_stars_take_no_longer(within: Any) -> None:

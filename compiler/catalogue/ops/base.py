@@ -63,7 +63,11 @@ def need_held(number: float, dtype: str) -> None:
                 "E0204",
                 f"`{dtype}` cannot hold `{number}`",
                 f"`{dtype}` goes from {low} to {high}",
-                helps=("convert the tensor first: `cast(i64)`",) if dtype != "i64" else (),
+                helps=(
+                    "convert the tensor first: `cast(i64)`"
+                    if dtype != "i64"
+                    else "convert the tensor first: `cast(f32)`",
+                ),
             )
 
 
