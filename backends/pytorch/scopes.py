@@ -67,6 +67,7 @@ class Scopes:
         self._find_chains()
         if self.whole is None:
             self._place(group, "", {})
+        _prune(self.root)
         self._classify(self.root)
         self._order()
         self.optional = {path: switch for path, switch in self.switches.items() if path not in self.layers.stages}
@@ -167,12 +168,14 @@ class Scopes:
         return [tuple(f"{scope}{path}".split(".")) for path in inside]
 
     def _shared(self, prefix: tuple[str, ...], inside: Sequence[int], taken: Sequence[list[tuple[str, ...]]]) -> bool:
-        """Whether others than the nodes `inside` have paths that begin with `prefix`: then they make no list by themselves."""
+        """Whether others than the nodes `inside` have paths that begin with `prefix`, or with which it begins: then they make no list
+        by themselves. (A label of what has no weights may be that of a layer, too.)"""
         size, held = len(prefix), set(inside)
         own = {path for position in inside for path in taken[position]}
         others = (path for position, paths in enumerate(taken) if position not in held for path in paths)
         bound = (tuple(instance.path.split(".")) for instance in self.group.first.instances)
-        return any(path[:size] == prefix for path in (*others, *(path for path in bound if path not in own)))
+        paths = (*others, *(path for path in bound if path not in own))
+        return any(path[:size] == prefix[: len(path)] for path in paths)
 
     def _repeat(self, position: int, node: RepeatNode) -> None:
         """A labelled repeat: a list with a loop, a sequential of all its stages, or nothing special."""
@@ -333,6 +336,14 @@ class Scopes:
 
     def _body(self, index: int) -> Body:
         return self.group.spec.bodies[index]
+
+
+def _prune(slot: Slot) -> None:
+    """Leaves out the places of labels in which nothing is."""
+    for name, child in [*slot.children.items()]:
+        _prune(child)
+        if child == Slot():
+            del slot.children[name]
 
 
 __all__ = ["Loop", "Scopes"]
