@@ -42,7 +42,7 @@ def with_imports(path: Path) -> list[Path]:
     "data",
     metavar="DATA",
     type=click.Path(path_type=Path),
-    help="Write a first spec for a table, a text, or a directory with a folder of images for each class.",
+    help="Write a first spec for a table, a text, or a directory with a folder of images or texts for each class.",
 )
 @click.option("--target", metavar="COLUMN", help="Column of the table to predict.")
 def command(name: str | None, directory: Path, data: Path | None, target: str | None) -> int:

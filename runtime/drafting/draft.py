@@ -8,8 +8,10 @@ from pathlib import Path
 
 from ...compiler.catalogue import SOURCES
 from ...compiler.messages.diagnostics import Failed
+from ..data.sources.images import images_below
+from ..data.sources.texts import texts_below
 from ..failure import BadInput, no_file
-from . import images, tables, texts
+from . import images, tables, text_folders, texts
 from .drafted import Draft
 
 TABLES = (".tsv", ".tab", ".data")  # written as CSV, with another separator
@@ -22,8 +24,12 @@ def draft(path: Path, place: str, target: str | None = None) -> Draft:
         raise no_file(path, "file or directory")
     with _readable(path):
         if path.is_dir():
-            _no_target(path, target, "a directory of images")
-            return images.draft(path, place)
+            of_texts = not images_below(path) and bool(texts_below(path))
+            _no_target(path, target, "a directory of texts" if of_texts else "a directory of images")
+            if not of_texts:
+                return images.draft(path, place)
+            by_class = any(entry.is_dir() and texts_below(entry) for entry in path.iterdir())
+            return text_folders.draft(path, place) if by_class else texts.draft(path, place)
         source = source_of(path)
         if source is None and target is None:
             return texts.draft(path, place)

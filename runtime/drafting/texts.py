@@ -5,17 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..data.sources.split_files import read_text
+from ..data.sources.texts import texts_below
 from ..failure import BadInput
 from .drafted import NOWHERE, Draft, laid_out
 from .notation import quoted, shown
 
 LEAST = 2000  # characters; the test part of a tenth must hold a few windows
 LONG = 300_000
+BATCHES = 50  # of a validation, at most
+EVALUATED = 256  # windows in a batch of evaluation
 
 
 def draft(path: Path, place: str) -> Draft:
     """A spec that continues texts like that of the file."""
-    text = read_text(path, NOWHERE)
+    files = texts_below(path) if path.is_dir() else [path]
+    text = "".join(read_text(file, NOWHERE) for file in files)
     if len(text) < LEAST:
         raise BadInput(
             f"`{path}` has {len(text):,} characters: too few to learn from",
@@ -25,6 +29,7 @@ def draft(path: Path, place: str) -> Draft:
     ctx = 128 if len(text) >= LONG else 64
     width, depth, heads = (192, 6, 6) if len(text) >= LONG else (96, 3, 3)
     steps = 3000 if len(text) >= LONG else 1000
+    some = f", batches = {BATCHES}" if len(text) // 10 // ctx > BATCHES * EVALUATED else ""
     found = f"{len(text):,} characters, {characters:,} different ones"
     lines = [
         "dlspec 1",
@@ -66,13 +71,13 @@ def draft(path: Path, place: str) -> Draft:
         "  model = TextNet",
         "  data = Text",
         "  loss = cross_entropy(logits, targets)",
-        f"  metrics {{ ppl = perplexity(logits, targets) }}  # guessing blindly has {characters}",
+        "  metrics { bpb = bits_per_byte(logits, targets) }  # the smaller the better; it compares with models of other tokens",
         "  optimizer = AdamW(lr = 0 -> linear(2e-3, 50 steps) -> cosine(2e-4, rest), betas = (0.9, 0.99), weight_decay = 0.1)",
         "  group rank < 2 { weight_decay = 0 }",
         "  clip = norm(1.0)",
         "  batch = 32",
         f"  duration = {steps} steps",
-        f"  validate = every({steps // 10} steps, batches = 50)",
+        f"  validate = every({steps // 10} steps{some})",
         "  keep = best(val.loss)",
         "}",
         "",

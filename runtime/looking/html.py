@@ -33,7 +33,7 @@ figcaption { font-size: .8em; color: var(--quiet) } .text { white-space: break-s
 .token { background: var(--token); border-radius: .2rem; padding: 0 .1rem; margin: 0 .05rem } .masked { background: var(--mask) }
 .silent { color: var(--quiet) } .charts { display: flex; flex-wrap: wrap; gap: 1.5rem }
 .charts > div { max-width: 100% } .charts p { margin: .2rem 0; color: var(--quiet) }
-.chart { width: auto; max-width: 100% } .chart text { fill: var(--text); font-size: 12px } .frame { fill: none; stroke: var(--line) }
+.chart { width: auto; max-width: 100%; overflow: visible } .chart text { fill: var(--text); font-size: 12px } .frame { fill: none; stroke: var(--line) }
 .rule, .gap, .mean { fill: none; stroke: var(--quiet); stroke-dasharray: 4 3 } .gap { stroke: var(--wrong); stroke-dasharray: none }
 .mean { stroke: var(--wrong); stroke-width: 3; stroke-dasharray: none } .row { width: 100%; table-layout: fixed } .card .row td { padding: .1rem .3rem }
 """

@@ -71,6 +71,24 @@ def poem(folder: Path) -> Path:
     return file
 
 
+def letters(folder: Path) -> Path:
+    """Texts in a folder for each class."""
+    for name, words in (("sea", "ship wave gull salt"), ("sky", "cloud bird wind blue")):
+        (folder / "letters" / name).mkdir(parents=True)
+        for i in range(12):
+            text = " ".join(words.split()[(i + j) % 4] for j in range(20 + i))
+            (folder / "letters" / name / f"{i}.txt").write_text(f"{text}.\nyours, {i}\n", "utf-8")
+    return folder / "letters"
+
+
+def books(folder: Path) -> Path:
+    """Texts next to each other."""
+    (folder / "books").mkdir()
+    for number in range(2):
+        poem(folder / "books").rename(folder / "books" / f"{number}.txt")
+    return folder / "books"
+
+
 def drafted(path: Path, target: str | None = None) -> str:
     """The spec in one line, written beside its data; it passes the check without a warning and fits the data."""
     text = draft(path, path.name, target).text
@@ -119,6 +137,8 @@ def test_a_number_is_predicted_as_one(tmp_path: Path) -> None:
 def test_images_and_texts(tmp_path: Path) -> None:
     assert "image: f32[3, 32, 32]" in drafted(pictures(tmp_path))
     assert "text(" in drafted(poem(tmp_path))
+    assert 'source = text_folder("letters")' in drafted(letters(tmp_path))
+    assert 'source = text("books")' in drafted(books(tmp_path))
 
 
 def test_folders_of_splits(tmp_path: Path) -> None:
@@ -141,6 +161,7 @@ def test_large_images_are_cut(tmp_path: Path) -> None:
     [
         (penguins, "Species", {"train.duration": "2 epochs"}),
         (houses, "price", {"train.duration": "2 epochs"}),
+        (letters, None, {"train.duration": "2 epochs"}),
         pytest.param(pictures, None, {"train.duration": "1 epochs"}, marks=pytest.mark.long),
         pytest.param(
             poem,
