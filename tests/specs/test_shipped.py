@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,6 +26,9 @@ from dlc.runtime.training.events import Event, Validated
 SPECS = Path(__file__).resolve().parents[2] / "specs"
 NAMES = sorted(path.stem for path in SPECS.glob("*.dlspec"))
 
+#: Warnings of what has no effect, and how many there were.
+IDLE = re.compile(r"warning\[W0415\].*?\n\n|\d+ warnings?\n", re.DOTALL)
+
 #: What a spec that begins with the weights of another one needs to have been trained before.
 BEFORE = {"finetune": "resnet18.dlspec@small"}
 
@@ -35,6 +39,8 @@ def dlc_ok(capsys: pytest.CaptureFixture[str], *arguments: str | Path, code: int
     found = command_line([str(argument) for argument in arguments])
     out, err = capsys.readouterr()
     assert found == code, f"dlc {' '.join(map(str, arguments))} exits with {found}\n{out}\n{err}"
+    if any("duration=" in str(argument) for argument in arguments):  # then schedules are longer than the run
+        err = IDLE.sub("", err)
     if notes:
         err = "".join(line for line in err.splitlines(keepends=True) if not line.startswith("note: "))
     assert not err, err
