@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,18 +56,3 @@ def stored(file: Path) -> dict[str, Stored]:
             raise ValueError(f"{file}: ONNX has no type for {name}, which is {place.dtype}")
         table[name] = Stored(file, place.offset, place.length, _DTYPES[place.dtype], place.shape)
     return table
-
-
-def fingerprint(file: Path) -> str:
-    """A hash of a weights file's size, its first 64 KiB (the table of contents) and 64 pages spread over the rest.
-
-    Finds a file that was replaced or retrained without reading gigabytes; a single changed value may escape it.
-    """
-    size, page = file.stat().st_size, 4096
-    digest = hashlib.blake2b(str(size).encode(), digest_size=16)
-    with file.open("rb", buffering=0) as stream:
-        digest.update(stream.read(1 << 16))
-        for index in range(64):
-            stream.seek(size * index // 64)
-            digest.update(stream.read(page))
-    return digest.hexdigest()

@@ -16,7 +16,8 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
-from .weights import Stored, fingerprint
+from ..safetensors_file import LINKED_FILE, LINKED_HASH, fingerprint
+from .weights import Stored
 
 #: Tensors below this size are serialised with the graph.
 _SMALL = 1024
@@ -24,8 +25,6 @@ _SMALL = 1024
 LIMIT = (1 << 31) - (1 << 20)
 #: Offsets in an external data file: pages, so that a reader can map each tensor.
 _ALIGN = 4096
-
-LINKED_FILE, LINKED_HASH = "dlc.weights.file", "dlc.weights.fingerprint"
 
 
 def to_bytes(model: ir.Model) -> bytes:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ...backends.safetensors_file import LINKED_FILE, LINKED_HASH, fingerprint
 from ...compiler.ir.expand import compare
 from ...compiler.messages.names import nearest
 from ...compiler.sizes.dims import Size, evaluate, from_text, var, variables
@@ -255,9 +256,6 @@ class Session:
 
     def _verify_weights(self) -> None:
         """A linked model breaks silently when its weights file is replaced: E.g. trained further in place."""
-        from ...backends.onnx.weights import fingerprint
-        from ...backends.onnx.write import LINKED_FILE, LINKED_HASH
-
         name = self.about.plain_name(LINKED_FILE)
         if name is None:
             return

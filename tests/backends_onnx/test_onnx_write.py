@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 from dlc.backends.onnx import lower, stored, to_bytes, write, write_linked, write_packed
-from dlc.backends.onnx.weights import fingerprint
+from dlc.backends.safetensors_file import fingerprint
 
 SPEC = """
 model M(x: [B, T, 40]) -> (y: [B, T, 40]) {
