@@ -42,18 +42,20 @@ def with_imports(path: Path) -> list[Path]:
     "data",
     metavar="DATA",
     type=click.Path(path_type=Path),
-    help="Write a first spec for a table, a text, or a directory with a folder of images or texts for each class.",
+    help="Write a first spec for a table, a series, a text, or a directory with a folder of images or texts for each class.",
 )
 @click.option("--target", metavar="COLUMN", help="Column of the table to predict.")
-def command(name: str | None, directory: Path, data: Path | None, target: str | None) -> int:
+@click.option("--time", metavar="COLUMN", help="Column of times: rows of the table are time series, to be forecast.")
+def command(name: str | None, directory: Path, data: Path | None, target: str | None, time: str | None) -> int:
     """Copy a spec that ships with dlc into DIR, or write one for the data of --from.
 
     DIR defaults to the current directory, NAME to that of the data. Lists the specs that ship if neither is given.
     """
     if data is not None:
-        return _draft(data, directory, name, target)
-    if target is not None:
-        raise Misused("`--target` is a column of a table, but none is given", "name the table: `--from TABLE`")
+        return _draft(data, directory, name, target, time)
+    for option, given in (("--target", target), ("--time", time)):
+        if given is not None:
+            raise Misused(f"`{option}` is a column of a table, but none is given", "name the table: `--from TABLE`")
     specs = shipped()
     if name is None:
         width = max(map(len, specs), default=0)
@@ -80,7 +82,7 @@ def _copy(specs: dict[str, Path], name: str, directory: Path) -> int:
     return 0
 
 
-def _draft(data: Path, directory: Path, name: str | None, target: str | None) -> int:
+def _draft(data: Path, directory: Path, name: str | None, target: str | None, time: str | None) -> int:
     """Writes a spec for data, and prints what it was made from and what to do next."""
     file = directory / f"{(name or data.resolve().stem).removesuffix('.dlspec')}.dlspec"
     if file.exists():
@@ -88,7 +90,7 @@ def _draft(data: Path, directory: Path, name: str | None, target: str | None) ->
         return 2
     from ..runtime.drafting.draft import draft
 
-    found = draft(data, _as_the_spec_says(data, directory), target)
+    found = draft(data, _as_the_spec_says(data, directory), target, time)
     _write(file, found.text.encode("utf-8"))
     first, *others = found.found
     console.out(f"{file}  {first}")

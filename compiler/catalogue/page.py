@@ -115,6 +115,38 @@ _SOURCES = f"""# Data sources
 Everything that `source` of a `data` section may be; `dlc explain csv` prints one entry, `dlc explain digits` one built-in data set.
 Paths are relative to the spec. {_WRITTEN}"""
 
+_SERIES = """## Time series
+
+`window` cuts the rows of a table into windows: `n` rows of past, and with a `horizon` the rows that follow. `dlc new --from t.csv
+--time date` writes such a spec; `el_nino_lstm` is one that ships.
+
+```
+data Sales {
+  source = csv("sales.csv")
+  series = source.store  # several series in one table: no window goes from one to another
+  time   = source.date   # rows are put in the order of numbers or of dates as 2024-01-31 12:00
+  gaps   = "cut"         # "refuse" (the default) a step that is longer than usual, end windows there, or "join" the rows
+  split  = contiguous(train = 0.7, val = 0.15, test = 0.15, by = source.date)
+  let window = source.sales -> standardize -> window(28, horizon = 7, period = 7)
+  past: f32[28]      = window.past
+  next: f32[7]       = window.next
+  weather: f32[28, 2] = (source.columns("sun", "rain") -> standardize -> window(28, horizon = 7)).past
+  planned: f32[7]    = (source.price -> standardize -> window(28, horizon = 7)).next
+  store: i64         = source.store -> category
+}
+```
+
+- Splits are by time. A window of the train split has rows of that split alone; one of another split forecasts rows of its own, and
+  its past may reach back into the split before. Transforms such as `standardize` learn from the rows of the train split.
+- `.past` of a column is what is measured next to the target (`weather`). `.next` of one is what is known in advance (`planned`, or
+  the weekday: `source.date -> date("%Y-%m-%d", "weekday", cyclic = true) -> window(28, horizon = 7)`).
+- A field without a window (`store`) is the value of the last row of the past.
+- Metrics of the last value are printed next to those of the model, and with a `period` those of the season before:
+  `test.rmse.last_value`, `test.rmse.season_7`.
+- `dlc predict` reads raw rows and gives one forecast of each series, from its last rows. Where the model reads `.next` of a column,
+  the rows to be forecast are in the table too, with empty cells for what is not known.
+- A stream, as `source.value` of `sunspots`, has no `horizon`: `window(n + 1)` and `[:-1]`, `[-1]` of it do the same."""
+
 _BUILTIN = """## Built-in data sets
 
 They need no download: each ships in a package that `dlc` or the named extra installs, or is made from one. With the same
@@ -131,7 +163,7 @@ def sources() -> str:
     rows = [[f"`{explain.signature(entry)}`", _line(entry), entry.extra] for entry in SOURCES.values()]
     splits = [[f"`{explain.signature(entry)}`", _line(entry)] for entry in SPLITS.values()]
     parts = [_SOURCES, _table(("source", "what it reads", "extra"), rows)]
-    parts += [f"## Splits\n\n{_table(('split', 'what it does'), splits)}", _BUILTIN]
+    parts += [f"## Splits\n\n{_table(('split', 'what it does'), splits)}", _SERIES, _BUILTIN]
     for name, found in BUILTIN.items():
         fields = [[f"`{key}`", described(value)] for key, value in found.fields.items()]
         parts += [f"### {name}", found.about, _table(("field", "type"), fields)]

@@ -11,26 +11,29 @@ from ...compiler.messages.diagnostics import Failed
 from ..data.sources.images import images_below
 from ..data.sources.texts import texts_below
 from ..failure import BadInput, no_file
-from . import images, tables, text_folders, texts
+from . import images, series, tables, text_folders, texts
 from .drafted import Draft
 
 TABLES = (".tsv", ".tab", ".data")  # written as CSV, with another separator
 
 
-def draft(path: Path, place: str, target: str | None = None) -> Draft:
-    """A first spec for the data at `path`, which the spec calls `place`. `target` is the column of a table that is predicted.
-    Raises BadInput."""
+def draft(path: Path, place: str, target: str | None = None, time: str | None = None) -> Draft:
+    """A first spec for the data at `path`, which the spec calls `place`. `target` is the column of a table that is predicted; with
+    `time`, a column, its rows are time series. Raises BadInput."""
     if not path.exists():
         raise no_file(path, "file or directory")
     with _readable(path):
         if path.is_dir():
             of_texts = not images_below(path) and bool(texts_below(path))
-            _no_target(path, target, "a directory of texts" if of_texts else "a directory of images")
+            for column in (target, time):
+                _no_column(path, column, "a directory of texts" if of_texts else "a directory of images")
             if not of_texts:
                 return images.draft(path, place)
             by_class = any(entry.is_dir() and texts_below(entry) for entry in path.iterdir())
             return text_folders.draft(path, place) if by_class else texts.draft(path, place)
         source = source_of(path)
+        if time is not None:
+            return series.draft(path, place, source or "csv", target, time)
         if source is None and target is None:
             return texts.draft(path, place)
         return tables.draft(path, place, source or "csv", target)
@@ -44,11 +47,11 @@ def source_of(path: Path) -> str | None:
     return next((name for name, entry in SOURCES.items() if suffix in entry.suffixes), None)
 
 
-def _no_target(path: Path, target: str | None, what: str) -> None:
-    if target is not None:
+def _no_column(path: Path, name: str | None, what: str) -> None:
+    if name is not None:
         raise BadInput(
-            f"`{path}` is {what}: it has no column `{target}`",
-            helps=("leave out `--target`: the classes are its folders",),
+            f"`{path}` is {what}: it has no column `{name}`",
+            helps=("leave out `--target` and `--time`: the classes are its folders",),
         )
 
 

@@ -68,7 +68,13 @@ def draft(path: Path, place: str, source: str, target: str | None) -> Draft:
 
 
 def read(path: Path, place: str, source: str) -> Described:
-    """What the columns of a file are. Other marks for missing cells than the usual ones are found by reading it again."""
+    """What the columns of a file are."""
+    return read_values(path, place, source)[0]
+
+
+def read_values(path: Path, place: str, source: str) -> tuple[Described, dict[str, Values]]:
+    """What the columns of a file are, and the columns. Other marks for missing cells than the usual ones are found by reading it
+    again."""
     reader = sources.reader(source)
     args: dict[str, Any] = {"path": str(path)}
     found: dict[str, Values] = reader(args, Path, NOWHERE)[0]
@@ -80,7 +86,7 @@ def read(path: Path, place: str, source: str) -> Described:
     written = [given for _, given in origins[0].found] if origins else []
     missing = [f"missing = [{', '.join(map(quoted, args['missing']))}]"] if more else []
     text = f"{source}({', '.join([quoted(place), *written, *missing])})"
-    return Described(text, tuple(describe(name, column) for name, column in found.items()))
+    return Described(text, tuple(describe(name, column) for name, column in found.items())), found
 
 
 def _usual(columns: Any) -> list[str]:
@@ -89,7 +95,8 @@ def _usual(columns: Any) -> list[str]:
     return sorted(text for text in texts if text and text.lower() in MISSING)
 
 
-def _target(path: Path, table: Described, name: str | None) -> Column:
+def named(path: Path, table: Described, name: str | None) -> Column:
+    """The column of this name."""
     names = [column.name for column in table.columns]
     if name is None:
         raise BadInput(
@@ -105,9 +112,14 @@ def _target(path: Path, table: Described, name: str | None) -> Column:
             notes=(f"it has {listed(names, 20)}",),
             helps=(f"did you mean `{near}`?" if near else "name one of these",),
         )
+    return column
+
+
+def _target(path: Path, table: Described, name: str | None) -> Column:
+    column = named(path, table, name)
     if column.kind in LEFT_OUT:
         raise BadInput(
-            f"column `{name}` of `{path}` cannot be predicted: {LEFT_OUT[column.kind]}",
+            f"column `{column.name}` of `{path}` cannot be predicted: {LEFT_OUT[column.kind]}",
             helps=("name a column of numbers, or of names that many records share",),
         )
     return column

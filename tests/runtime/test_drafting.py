@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Callable, Sequence
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -89,9 +91,30 @@ def books(folder: Path) -> Path:
     return folder / "books"
 
 
-def drafted(path: Path, target: str | None = None) -> str:
+def sales(folder: Path, gap: int = 40) -> Path:
+    """Two stores with a row a day and a season of a week, one day missing, a price that is missing at times."""
+    random = np.random.default_rng(2)
+    rows = [
+        [
+            (date(2024, 1, 1) + timedelta(day)).isoformat(),
+            store,
+            round(level * (1 + 0.3 * math.sin(2 * math.pi * day / 7)) + random.normal(), 2),
+            "" if day % 40 == 3 else round(random.uniform(1, 2), 2),
+            "sun" if day % 3 else "rain",
+        ]
+        for store, level in (("north", 100), ("south", 40))
+        for day in range(130)
+        if day != gap
+    ]
+    file = folder / "sales.csv"
+    with file.open("w", newline="", encoding="utf-8") as written:
+        csv.writer(written).writerows([["date", "store", "sales", "price", "weather"], *rows])
+    return file
+
+
+def drafted(path: Path, target: str | None = None, time: str | None = None) -> str:
     """The spec in one line, written beside its data; it passes the check without a warning and fits the data."""
-    text = draft(path, path.name, target).text
+    text = draft(path, path.name, target, time).text
     spec = path.with_suffix(".dlspec")
     spec.write_text(text, "utf-8")
     checked = check(spec)
@@ -186,6 +209,92 @@ def test_the_whole_way(make: Callable[[Path], Path], target: str | None, short: 
     for one, other in zip(*ways, strict=True):
         for value, same in zip(one.values(), other.values(), strict=True):  # a class, its probability, or a number
             assert same == (pytest.approx(value, rel=1e-3, abs=1e-4) if isinstance(value, float) else value)
+
+
+def test_a_series(tmp_path: Path) -> None:
+    text = drafted(sales(tmp_path), "sales", "date")
+    assert "series = source.store" in text and "time = source.date" in text
+    assert 'gaps = "cut" # 2 of 256 steps are longer' in text
+    assert "param horizon = 4 " in text and "param period = 7 " in text
+    assert 'date("%Y-%m-%d", "weekday", cyclic = true) -> window(rows, horizon = horizon)' in text
+    assert 'source.columns("price") -> impute("median") -> standardize' in text
+    assert "# left out: `weather`, not a column of numbers" in text
+    assert "# the season before: it is off by" in text
+
+
+def test_a_gap_that_leaves_a_split_too_little(tmp_path: Path) -> None:
+    text = drafted(sales(tmp_path, gap=90), "sales", "date")
+    assert (
+        'gaps = "join" # 2 of 256 steps are longer than usual: windows of what lies between them would be too few'
+        in text
+    )
+
+
+def test_a_series_of_one_column(tmp_path: Path) -> None:
+    """Years have no season in a calendar: it is found in the values. The column of numbers that is left is the target."""
+    lines = [f"{1900 + i},{math.sin(2 * math.pi * i / 11) + i / 50:.3f}" for i in range(120)]
+    (tmp_path / "t.csv").write_text("\n".join(["year,value", *lines, ""]), "utf-8")
+    text = drafted(tmp_path / "t.csv", time="year")
+    assert "param period = 11 " in text and "series =" not in text and "calendar" not in text
+    assert "source.value -> standardize -> window(rows, horizon = horizon, period = period)" in text
+
+
+def test_weekends_are_no_gaps(tmp_path: Path) -> None:
+    days = [day for day in (date(2024, 1, 1) + timedelta(i) for i in range(200)) if day.weekday() < 5]
+    lines = [f"{day.isoformat()},{day.weekday() ** 2 + i % 3}" for i, day in enumerate(days)]
+    (tmp_path / "t.csv").write_text("\n".join(["day,value", *lines, ""]), "utf-8")
+    text = drafted(tmp_path / "t.csv", "value", "day")
+    assert 'gaps = "join"' in text and "param period = 5 " in text
+
+
+@pytest.mark.parametrize(
+    ("target", "time", "said"),
+    [
+        ("sales", "Date", "did you mean `date`?"),
+        ("weather", "date", "cannot be forecast: it is not a column of numbers"),
+        (None, "date", "the column to predict is not given"),
+        ("sales", "store", '"north" is not a time'),
+        ("sales", "price", "`price` is missing"),
+    ],
+)
+def test_a_series_that_cannot_be(tmp_path: Path, target: str | None, time: str, said: str) -> None:
+    file = sales(tmp_path)
+    with pytest.raises(BadInput) as raised:
+        draft(file, file.name, target, time)
+    assert said in "\n".join([str(raised.value), *raised.value.helps])
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        (
+            ["2024-01-01,1", "2024-01-01,2", "2024-01-02,4"],
+            "several rows at one `day`, and no column names a series of each",
+        ),
+        (["2024-01-01,1", "2024-01-02,2", "2024-01-03,4"], "too few to learn a series from"),
+    ],
+)
+def test_a_series_of_too_little(tmp_path: Path, cells: list[str], said: str) -> None:
+    (tmp_path / "t.csv").write_text("\n".join(["day,value", *cells, ""]), "utf-8")
+    with pytest.raises(BadInput, match=said) as raised:
+        draft(tmp_path / "t.csv", "t.csv", "value", "day")
+    assert raised.value.helps
+
+
+def test_forecasts_of_a_drafted_spec(tmp_path: Path) -> None:
+    """It trains, is evaluated next to baselines, and forecasts from raw rows by the run and by its file."""
+    data = sales(tmp_path)
+    drafted(data, "sales", "date")
+    settings = {"train.duration": "2 epochs", "train.stop": "plateau(val.loss, patience = 2 epochs)"}
+    run = dlc.train(dlc.load(data.with_suffix(".dlspec"), **settings), base=tmp_path / "runs", device="cpu")
+    figures = dlc.evaluate(run, "test", device="cpu")
+    assert {"rmse", "rmse.last_value", "rmse.season_7"} <= set(figures)
+    assert dlc.export(run, tmp_path / "model.onnx") is not None
+    ways = [dlc.predict(way, data, device="cpu").rows() for way in (run, tmp_path / "model.onnx")]
+    assert len(ways[0]) == 2, "one forecast of each store"
+    for one, other in zip(*ways, strict=True):
+        assert one["store"] == other["store"] and one["date"] == other["date"]
+        assert other["forecast"] == pytest.approx(one["forecast"], rel=1e-3)
 
 
 def test_what_a_column_is() -> None:
