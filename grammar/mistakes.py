@@ -44,6 +44,13 @@ MISTAKES: tuple[Mistake, ...] = (
         ("bind the result: `r = x -> LSTM(8)`, then `r.h`",),
     ),
     Mistake(
+        r"[(,] NAME : \| \($",
+        "a shape is written in brackets",
+        ("model M(x: (B, 8)) -> (y: [B, 8]) {\n  y = x\n}",),
+        "not a type",
+        ("write `[B, 8]`",),
+    ),
+    Mistake(
         r"(?:PARAM|[(,]) NAME : \| ",
         "a type is missing after `:`",
         ("param width: 3", "block A(n: 3)(x: [B]) -> [B] { x }"),
@@ -254,7 +261,7 @@ MISTAKES: tuple[Mistake, ...] = (
         "several names are assigned as a list",
         ("block A(x: [B]) -> [B] {\n  a, b = x -> chunk(2)\n  a\n}",),
         "",
-        ("write `[a, b] = ..`",),
+        ("write them in brackets: `[a, b] = ..`",),
     ),
     # ---- values ----------------------------------------------------------------------------------------------------
     Mistake(

@@ -55,7 +55,7 @@ def not_applicable(name: str, value: Any, span: Span) -> Diagnostic:
         f"`{name}` is a value, not a stage",
         span,
         f"it is {kind(value)}",
-        helps=("to combine values, write `x + y` or `concat(x, y, axis = 1)`",),
+        helps=("to combine values, write `x + y` or `concat(x, y, axis = 1)`; to name one, `y = x -> ..`",),
     )
 
 

@@ -26,12 +26,12 @@ OURS = {
     "take_along_axis": "gather", "take_along_dim": "gather", "select": "take", "normalize": "l2_normalize",
     "scatter_add": "scatter", "fmax": "maximum", "fmin": "minimum", "stochastic_depth": "drop_path",
     "DropPath": "drop_path", "Dense": "Linear", "Interpolate": "upsample", "PixelShuffle": "pixel_shuffle",
-    "AdaptiveAvgPool1d": "avg_pool", "AdaptiveAvgPool2d": "avg_pool", "adaptive_avg_pool2d": "avg_pool",
-    "adaptive_max_pool2d": "max_pool", "resize": "upsample", "bitwise_and": "and", "astype": "cast", "to": "cast", "type": "cast", "type_as": "cast", "broadcast_to": "expand",
+    "adaptive_max_pool2d": "max_pool", "parameter": "Param", "resize": "upsample", "bitwise_and": "and", "astype": "cast", "to": "cast", "type": "cast", "type_as": "cast", "broadcast_to": "expand",
     "expand_as": "expand", "flatten_": "flatten", "linear": "Linear", "conv1d": "Conv", "conv2d": "Conv", "conv3d": "Conv",
     "embedding": "Embedding", "layer_norm": "LayerNorm", "batch_norm": "BatchNorm", "group_norm": "GroupNorm",
 }  # fmt: skip
 
+_ADAPTIVE = "to one number per channel: `global_avg_pool`; to n by n: `avg_pool(n, adaptive = true)`"
 _REARRANGE = "axes are reordered by name: `x -> [B, T, D] => [B, D, T]`"
 _REGROUP = "axes are split and joined by name: `x -> [B, T, (H, D)] => [B, T, H, D]`"
 _AXIS = "an axis of size 1 is inserted with `x[:, none]`"
@@ -47,7 +47,7 @@ _IN_TRAIN = "losses belong in `train`: `loss = cross_entropy(logits, label)`"
 #: What is written with other means than one word.
 WRITTEN = {
     "one_hot": "compare with every class: `(x[..., none] == arange(10)) -> cast(f32)`",
-    "adaptive_avg_pool": "to one number per channel: `global_avg_pool`; to n by n: `avg_pool(n, adaptive = true)`",
+    "adaptive_avg_pool": _ADAPTIVE, "AdaptiveAvgPool1d": _ADAPTIVE, "AdaptiveAvgPool2d": _ADAPTIVE, "adaptive_avg_pool2d": _ADAPTIVE,
     "range": "a range is written `0..n`",
     "transpose": "`x.T` swaps the last two axes; for others write `x -> [B, T, D] => [B, D, T]`",
     "T": "write `x.T`", "t": "`x.T` swaps the last two axes", "mT": "write `x.T`",
@@ -113,7 +113,14 @@ ARGUMENTS = {
 _HEADS = "split the heads off first: `x -> [B, T, (heads, K)] => [B, heads, T, K]`"
 _CEIL = "for windows that reach over the edge, pad behind first: `x -> pad((0, 1, 0, 1), value = -1e30) -> max_pool(3, stride = 2)`"
 #: Arguments in whose place something else is written.
-ELSEWHERE = {"heads": _HEADS, "num_heads": _HEADS, "nhead": _HEADS, "ceil": _CEIL, "ceil_mode": _CEIL}
+ELSEWHERE = {
+    "activation": "it is a stage of its own: `x -> Linear(8) -> relu`",
+    "heads": _HEADS,
+    "num_heads": _HEADS,
+    "nhead": _HEADS,
+    "ceil": _CEIL,
+    "ceil_mode": _CEIL,
+}
 
 #: What is meant by more arguments than a function has.
 SURPLUS = {"arange": "`arange(n)` is 0 to n - 1; for others write `start + step * arange(n)`"}

@@ -71,6 +71,10 @@ def bad_text(span: Span, text: str, rest: str) -> Diagnostic:
         return Diagnostic(
             "E0101", f"invisible character {point}", span, "not part of the language", helps=("delete it",)
         )
+    if text[0] == "|" and rest.startswith("|>"):
+        return Diagnostic(
+            "E0101", "unexpected `|>`", Span(span.file, span.start, span.start + 2), helps=("write `->`",)
+        )
     if text[0] in INSTEAD:
         return Diagnostic("E0101", f"unexpected `{text[0]}`", span, helps=(f"write `{INSTEAD[text[0]]}`",))
     if text[0].isalpha():
@@ -83,9 +87,22 @@ def bad_text(span: Span, text: str, rest: str) -> Diagnostic:
     return Diagnostic("E0101", f"unexpected character `{text[0]}`", span, "not part of the language", helps=helps)
 
 
+def other_statement(span: Span, word: str) -> Diagnostic:
+    return Diagnostic("E0101", f"there is no `{word}`", span, "not part of the language", helps=(STATEMENTS[word],))
+
+
 def _short(text: str) -> str:
     return text if len(text) <= 24 else text[:20] + "…"
 
+
+#: What other languages begin a statement with.
+STATEMENTS = {
+    "//": "a comment begins with `#`", "/": "a comment begins with `#`",
+    "assert": "state it: `require B > 0`",
+    "def": "a function of your own is a block: `block twice(x: [B, ...]) -> [B, ...] { 2 * x }`, applied with `x -> twice`",
+    "with": "leave it out: `stop_grad(x)` stops gradients, and precision is a key of `train`",
+    "while": "a loop has a known number of turns: `repeat n { .. }`, `for i in 0..n { .. }`",
+}  # fmt: skip
 
 HABITS = {
     "import": 'blocks and models come from other specs: `from "other.dlspec" import Name`',

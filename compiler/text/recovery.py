@@ -308,6 +308,13 @@ class Recovery:
             and re.fullmatch(r"(?:(?:version|item)(?: \*)? _NL )?\| .*", line)
         ):
             return errors.unknown_item(self.token_span(token), token.text, self._line_text(token.start), ITEMS)
+        first = token if token.text in ("//", "/") else before
+        if (
+            first is not None
+            and first.text in errors.STATEMENTS
+            and self._line_text(first.start).lstrip().startswith(first.text)
+        ):
+            return errors.other_statement(self.token_span(first), first.text)
         found = mistakes.find(line, before.text if before else "")
         if found is None:
             return errors.unexpected(self.token_span(token), self._describe(token), self._wanted(machine))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ...sizes.dims import Size
 from ...sizes.facts import Facts
 from ...sizes.types import TensorType
@@ -99,6 +101,23 @@ class Stack(Function):
         return TensorType(dtype, (*first.shape[:axis], len(parts), *first.shape[axis:]))
 
 
+_OTHER_AXIS = "name another axis, such as `axis = -1`, or another number of parts"
+
+
+def _along_another(rejected: Rejected, x: TensorType, fits: Callable[[Size], bool], otherwise: str = "") -> Rejected:
+    """What is refused along the first axis, by default, with the last axis along which it fits."""
+    found = next((axis for axis in reversed(range(x.rank)) if fits(x.shape[axis])), None)
+    shown = f"axis = {-1 if found == x.rank - 1 else found}"
+    helps = (
+        (f"along another axis it fits: `{shown}`",)
+        if found is not None
+        else (otherwise,)
+        if otherwise
+        else rejected.helps
+    )
+    return Rejected(rejected.code, rejected.message, rejected.label, notes=rejected.notes, helps=helps)
+
+
 class Split(Function):
     """Splits along an axis into parts of one size (the last may be smaller), or of the listed sizes.
 
@@ -119,7 +138,16 @@ class Split(Function):
         axis = axis_of(x, self.axis)
         size = x.shape[axis]
         if isinstance(self.size, tuple):
-            need_equal(facts, sum(self.size), size, f"the parts of axis {axis} must add up to `{size}`", x)
+            whole = sum(self.size)
+            try:
+                need_equal(facts, whole, size, f"the parts of axis {axis} must add up to `{size}`", x)
+            except Rejected as rejected:
+                raise _along_another(
+                    rejected,
+                    x,
+                    lambda other: other == whole,
+                    "list sizes that add up, or name another axis, such as `axis = -1`",
+                ) from None
             return tuple(_with_axis(x, axis, part) for part in self.size)
         length = _static(size, axis, x, "split")
         starts = range(0, length, self.size)
@@ -141,7 +169,12 @@ class Chunk(Function):
 
     def infer(self, facts: Facts, x: TensorType) -> tuple[TensorType, ...]:
         axis = axis_of(x, self.axis)
-        part = divide(facts, x.shape[axis], self.n, f"axis {axis} in {self.n} equal parts", x)
+        try:
+            part = divide(facts, x.shape[axis], self.n, f"axis {axis} in {self.n} equal parts", x)
+        except Rejected as rejected:
+            raise _along_another(
+                rejected, x, lambda other: isinstance(other, int) and other % self.n == 0, _OTHER_AXIS
+            ) from None
         return (_with_axis(x, axis, part),) * self.n
 
 
@@ -245,7 +278,14 @@ class Squeeze(Function):
             axes_of(x, self.axis) if self.axis is not None else tuple(a for a, size in enumerate(x.shape) if size == 1)
         )
         for axis in gone:
-            need_equal(facts, x.shape[axis], 1, f"cannot squeeze axis {axis}: its size is {x.shape[axis]}, not 1", x)
+            try:
+                need_equal(
+                    facts, x.shape[axis], 1, f"cannot squeeze axis {axis}: its size is {x.shape[axis]}, not 1", x
+                )
+            except Rejected as rejected:
+                raise _along_another(
+                    rejected, x, lambda size: size == 1, "only axes of size 1 can be left out"
+                ) from None
         return x.with_shape(*(size for axis, size in enumerate(x.shape) if axis not in gone))
 
 
