@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..compiler.ir.train import Duration, Freeze, Optimizer, ParameterGroup, Phase, Schedule, Train
 
 NAMES_SHOWN = 8
+LETTERS = 24  # of a name
 
 
 def plan_lines(
@@ -85,7 +86,9 @@ def data(section: DataSet, facts: DataFacts | None, inputs: Collection[str] = ()
     target = next((name for name in classed if name not in inputs), None)
     if target is not None:
         classes = facts.fields[target].classes or ()
-        shown = " ".join(classes[:NAMES_SHOWN])
+        shown = " ".join(
+            name if len(name) <= LETTERS else f"{name[: LETTERS - 3]}..." for name in classes[:NAMES_SHOWN]
+        )
         more = " ..." if len(classes) > NAMES_SHOWN else ""
         text += f" in {len(classes)} classes: {shown}{more}"
     return text + "   " + "  ".join(f"{split} {count:,}" for split, count in facts.records.items())
