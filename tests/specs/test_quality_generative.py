@@ -189,6 +189,17 @@ def test_sunspots(kind: str, tmp_path: Path, sizes: Any, record_figure: Record) 
 
 
 @pytest.mark.long
+def test_el_nino(tmp_path: Path, sizes: Any, record_figure: Record) -> None:
+    """Six months ahead in the last years of the record, in standard deviations: the season before gives 0.554."""
+    found = [
+        trained("el_nino_lstm.dlspec", tmp_path / str(seed), **{"train.seed": seed}).figures["test.rmse"]
+        for seed in sizes.seeds
+    ]
+    record_figure("el_nino.lstm.rmse", float(np.median(found)), "")
+    assert np.median(found) <= 0.45, found
+
+
+@pytest.mark.long
 def test_clip_finds_the_name(tmp_path: Path, sizes: Any, record_figure: Record) -> None:
     """Which of ten spelled names is nearest to an image of the test part; guessing gives 10 %."""
     run = trained("clip.dlspec@small", tmp_path / "run", **{} if sizes.full else {"train.duration": "8 epochs"})
