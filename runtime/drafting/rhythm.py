@@ -130,14 +130,15 @@ def correlation(x: Numbers, lag: int) -> float:
 
 
 def error(values: Sequence[Numbers], lag: int, horizon: int) -> float:
-    """The mean absolute error of forecasts that are the last value (`lag` 1), or that of a season before."""
+    """The mean absolute error of forecasts that are the last value (`lag` 1), or that of a season before, where both are known."""
     errors: list[Numbers] = []
     for x in values:
         for ahead in range(1, horizon + 1):
             back = lag * -(-ahead // lag)
             if len(x) > back:
                 errors.append(np.abs(x[back:] - x[:-back]) if lag > 1 else np.abs(x[ahead:] - x[:-ahead]))
-    return float(np.concatenate(errors).mean()) if errors else float("inf")
+    known = [each[np.isfinite(each)] for each in errors]
+    return float(np.concatenate(known).mean()) if any(map(len, known)) else float("inf")
 
 
 def _level(x: Numbers) -> Numbers:

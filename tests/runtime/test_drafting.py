@@ -17,6 +17,7 @@ import dlc
 from dlc.compiler.check import check
 from dlc.runtime.data.facts import gather
 from dlc.runtime.data.text_columns import Cells
+from dlc.runtime.drafting import rhythm
 from dlc.runtime.drafting.columns import describe
 from dlc.runtime.drafting.draft import draft
 from dlc.runtime.failure import BadInput
@@ -344,3 +345,10 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
             draft(tmp_path / name, name, target)
         assert said in str(raised.value)
         assert raised.value.helps
+
+
+def test_the_error_of_a_baseline_where_values_are_missing() -> None:
+    """A season of 2 is right where both are known; the last value never is."""
+    values = [np.array([1.0, 5.0, np.nan, 5.0, 1.0, 5.0, 1.0])]
+    assert rhythm.error(values, 2, 2) == 0 < rhythm.error(values, 1, 1)
+    assert rhythm.error([np.full(5, np.nan)], 1, 1) == float("inf")
