@@ -91,7 +91,8 @@ def data(section: DataSet, facts: DataFacts | None, inputs: Collection[str] = ()
         )
         more = " ..." if len(classes) > NAMES_SHOWN else ""
         text += f" in {len(classes)} classes: {shown}{more}"
-    return text + "   " + "  ".join(f"{split} {count:,}" for split, count in facts.records.items())
+    splits = "  ".join(f"{split} {count:,}" for split, count in facts.records.items())
+    return f"{text}   {splits}" + (f"   streamed from {facts.laid_out}" if facts.laid_out else "")
 
 
 def fed(spec: Spec, train: Train) -> frozenset[str]:

@@ -147,6 +147,19 @@ data Sales {
   the rows to be forecast are in the table too, with empty cells for what is not known.
 - A stream, as `source.value` of `sunspots`, has no `horizon`: `window(n + 1)` and `[:-1]`, `[-1]` of it do the same."""
 
+_STREAMED = """## What does not fit in memory
+
+A `csv`, `parquet`, `feather`, `jsonl` or `text_lines` source whose columns would take more than a quarter of the free memory is read
+once, in pieces, and its columns are laid out in files below `$XDG_CACHE_HOME/dlc/tables` (or `~/.cache/dlc/tables`), which are then
+mapped: what is not read takes no memory. Free memory is that of the machine, of the container (control groups) and of `ulimit -d` and
+`ulimit -v`, whichever is least. `dlc build` and `dlc train` print the folder. It is found again until a file or how it is read changes,
+and then written again; it may be removed at any time, and needs about as much room as the columns.
+
+Records keep their numbers, so splits, the order of an epoch, batches and a resumed run are those of the same file in memory. Token
+files and image folders are never read whole: a token file is mapped, and an image is read when it is needed. The number of each
+record (8 bytes, and about 24 more while an epoch is put in order), values that a transform learns from, and the
+lengths of records for batches of tokens are still in memory."""
+
 _BUILTIN = """## Built-in data sets
 
 They need no download: each ships in a package that `dlc` or the named extra installs, or is made from one. With the same
@@ -163,7 +176,7 @@ def sources() -> str:
     rows = [[f"`{explain.signature(entry)}`", _line(entry), entry.extra] for entry in SOURCES.values()]
     splits = [[f"`{explain.signature(entry)}`", _line(entry)] for entry in SPLITS.values()]
     parts = [_SOURCES, _table(("source", "what it reads", "extra"), rows)]
-    parts += [f"## Splits\n\n{_table(('split', 'what it does'), splits)}", _SERIES, _BUILTIN]
+    parts += [f"## Splits\n\n{_table(('split', 'what it does'), splits)}", _SERIES, _STREAMED, _BUILTIN]
     for name, found in BUILTIN.items():
         fields = [[f"`{key}`", described(value)] for key, value in found.fields.items()]
         parts += [f"### {name}", found.about, _table(("field", "type"), fields)]

@@ -52,6 +52,8 @@ class Source(Entry):
     #: Where such a file may be cut so that its pieces can be read one after another: behind a line, one in which no quote is open,
     #: or between rows; "" for one that is read whole.
     pieces: ClassVar[Literal["", "lines", "quoted lines", "rows"]] = ""
+    #: About how many bytes of memory one of such a file takes.
+    expands: ClassVar[int] = 1
 
     @classmethod
     def fields(cls, args: dict[str, Any]) -> dict[str, ItemType] | None:
@@ -144,6 +146,7 @@ class Parquet(Source):
 
     suffixes = (".parquet",)
     pieces = "rows"
+    expands = 4
     example = 'source = parquet("rows.parquet")'
 
 
@@ -167,6 +170,7 @@ class Jsonl(Source):
 
     suffixes = (".jsonl",)
     pieces = "lines"
+    expands = 8
     example = 'source = jsonl("rows.jsonl")'
 
 
@@ -275,6 +279,7 @@ class TextLines(Source):
 
     lines = True
     pieces = "lines"
+    expands = 3
     example = 'source = text_lines("sentences.txt")'
 
     @classmethod

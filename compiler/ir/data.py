@@ -157,7 +157,8 @@ class DataFacts(Record):
     those of one epoch), fields by name, and folders that have no images and are therefore not classes. Where a recipe counts
     tokens, `lengths` are those of the records of the train split, the shortest first, and how many records have each. What was
     `found` of how a file is written: in words, and as the source can state it. `dropped` are the records that `drop` left out, and
-    `lacking` gives by column how many of them lack its cell."""
+    `lacking` gives by column how many of them lack its cell. `laid_out` is the folder that columns are streamed from which would
+    not fit in memory."""
 
     records: dict[str, int]
     lengths: tuple[tuple[int, int], ...] = ()
@@ -166,3 +167,4 @@ class DataFacts(Record):
     found: tuple[tuple[str, str], ...] = ()
     dropped: int = 0
     lacking: dict[str, int] = field(default_factory=dict)
+    laid_out: str = ""

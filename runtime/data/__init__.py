@@ -9,5 +9,6 @@ feed          a section opened: batches of a split       declared     fields as 
 facts         facts of the data for the checker          vocabulary   texts from token numbers
 conditions    `where`                                    decode       image files        draw   random numbers
 mistakes      what is wrong with data, with its place    nodes        of a section: columns, cells
+laid_out      columns in files, for what is larger than the `memory`
 windows       of streams, as tensors                     arrays/      the same in evaluation, without torch
 """

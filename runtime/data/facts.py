@@ -108,6 +108,7 @@ def of(data: Data, *, lengths: bool = False, counts: Collection[str] = ()) -> Da
         found=data.table.found,
         dropped=dropped.records,
         lacking=dropped.columns,
+        laid_out="" if data.table.laid_out is None else str(data.table.laid_out.folder),
     )
 
 

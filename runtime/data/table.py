@@ -106,10 +106,20 @@ class SourceFile:
 
 
 @dataclass(frozen=True)
+class LaidOut:
+    """The folder where the columns of a source lie that does not fit in memory, a hash of the source, and what was found of it."""
+
+    folder: Path
+    digest: str
+    found: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class Table:
     """All records of a source. `place(i)` gives the place of record i: `housing.csv:17`.
 
-    `parts` gives the records of each split where the files decide it (`{split}` in the path), else None.
+    `parts` gives the records of each split where the files decide it (`{split}` in the path), else None. `laid_out`: its columns
+    are mapped files.
     """
 
     columns: Mapping[str, Column]
@@ -119,17 +129,20 @@ class Table:
     files: tuple[SourceFile, ...] = ()
     parts: Mapping[Split, NDArray[np.int64]] | None = None
     order: tuple[str, ...] = field(default=())  # column names in the file's order
+    laid_out: LaidOut | None = None
 
     @property
     def found(self) -> tuple[tuple[str, str], ...]:
         """How files are written, where the source does not say so: in words, and as the source can state it."""
+        if self.laid_out is not None:
+            return self.laid_out.found
         origins = [column.origin for column in self.columns.values() if isinstance(column, Cells) and column.origin]
         return tuple(dict.fromkeys(item for origin in origins for item in origin.found))
 
     @cached_property
     def digest(self) -> str:
         """A hash of what the source holds."""
-        return digest_of(self.columns)
+        return digest_of(self.columns) if self.laid_out is None else self.laid_out.digest
 
     def column(self, name: str, span: Span) -> Column:
         if name not in self.columns:

@@ -14,13 +14,13 @@ from ...compiler.text.read import is_pipe
 from ..data import sources, streams
 from ..data.arrays.batches import Pipeline
 from ..data.cells import Rule, rule_of
-from ..data.sources import texts
+from ..data.sources import pieces, texts
 from ..data.sources.images import IMAGE_SUFFIXES, images_below
 from ..data.sources.split_files import read_text
 from ..data.table import Cells, Images, Table, encode
 from ..data.token_streams import tokenized
 from ..failure import BadInput, no_file
-from . import bare, pieces
+from . import bare
 
 #: Endings of files with one record a line, and what reads them.
 LINES = {".txt": "text_lines"}

@@ -28,9 +28,10 @@ from dlc.cli import main
 from dlc.runtime.api import export
 from dlc.runtime.data.arrays.batches import Pipeline
 from dlc.runtime.data.feed import Feed, open_data
+from dlc.runtime.data.sources import pieces
 from dlc.runtime.data.table import Stream
 from dlc.runtime.data.table import Table as Records
-from dlc.runtime.inference import answering, pieces
+from dlc.runtime.inference import answering
 from dlc.runtime.inference.predict import pipeline_of
 from dlc.runtime.inference.records import tables
 from dlc.runtime.run import Run

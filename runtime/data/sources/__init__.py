@@ -16,7 +16,7 @@ from ....compiler.ir.data import Condition, DataSet, Split
 from ....compiler.messages.source import Span
 from .. import cells, mistakes, text_columns
 from ..table import Cells, Column, Images, Numbers, Ragged, SourceFile, Stream, Table
-from . import builtin, images, tables, texts
+from . import builtin, images, streamed, tables, texts
 from .split_files import Part, Reader
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
@@ -39,7 +39,13 @@ def read(section: DataSet, root: Path) -> Table:
     names: dict[Split, Any] = {
         split: section.split.args[split] for split in SPLITS if isinstance(section.split.args.get(split), str)
     }
-    if not names or KINDS_OF_SPLIT[section.split.name].divides != "names":
+    whole = not names or KINDS_OF_SPLIT[section.split.name].divides != "names"
+    if SOURCES[section.source.name].pieces:
+        path = args["path"]
+        files = _files(root, path, {} if whole else names)
+        if streamed.wanted(section.source.name, files):
+            return streamed.table(section.source.name, args, files, read_part, span, _name(section))
+    if whole:
         return _table(section, read_part(args, lambda path: _resolve(root, path), span), None)
     parts: dict[Split, Part] = {}
     source = SOURCES[section.source.name]
@@ -48,6 +54,13 @@ def read(section: DataSet, root: Path) -> Table:
         own = {**args, "split": name} if named else args
         parts[split] = read_part(own, lambda path, name=name: _resolve(root, path.replace("{split}", str(name))), span)
     return _joined(section, parts)
+
+
+def _files(root: Path, path: str, names: Mapping[Split, str]) -> dict[Split | None, Path]:
+    """The file of each split, or the only one."""
+    if not names:
+        return {None: _resolve(root, path)}
+    return {split: _resolve(root, path.replace("{split}", name)) for split, name in names.items()}
 
 
 def _texts(section: DataSet) -> frozenset[str]:
@@ -81,17 +94,21 @@ def _resolve(root: Path, path: str) -> Path:
 
 def _table(section: DataSet, part: Part, parts: Mapping[Split, NDArray[np.int64]] | None) -> Table:
     columns, count, place, paths = part
-    source = section.source
-    first = next((str(source.args[key]) for key in ("path", "name", "first") if key in source.args), "")
     return Table(
         columns,
         count,
         place,
-        f'`{source.name}("{first}")`',
+        _name(section),
         tuple(file_of(path) for path in paths),
         parts,
         tuple(columns),
     )
+
+
+def _name(section: DataSet) -> str:
+    source = section.source
+    first = next((str(source.args[key]) for key in ("path", "name", "first") if key in source.args), "")
+    return f'`{source.name}("{first}")`'
 
 
 def file_of(path: Path) -> SourceFile:

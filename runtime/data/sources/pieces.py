@@ -1,4 +1,4 @@
-"""Large files in pieces: what does not fit in memory is predicted all the same. A piece is read as the whole file would be."""
+"""Large files in pieces, for what does not fit in memory. A piece is read as the whole file would be."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, TextIO, TypeAlias, cast
 
-from ...compiler.catalogue import SOURCES
-from ...compiler.messages.diagnostics import Failed
-from ...compiler.messages.source import Span
-from ..data import mistakes
-from ..data.cells import PLAIN, Rule
-from ..data.sources import arrow_columns
-from ..data.table import Table
+from ....compiler.catalogue import SOURCES
+from ....compiler.messages.diagnostics import Failed
+from ....compiler.messages.source import Span
+from .. import mistakes
+from ..cells import PLAIN, Rule
+from ..table import Table
+from . import arrow_columns
 
 #: Reads a file of a kind whole; it may have been written in UTF-8 in place of another encoding.
 Read: TypeAlias = Callable[[str, Path, bool], Table]
@@ -34,14 +34,15 @@ class How:
     rule: Rule = PLAIN
     encoding: str | None = None
     quote: str = '"'
+    size: int | None = None  # of a piece, and of a file above which it is cut; None: LARGE
 
 
 def of(kind: str, file: Path, read: Read, how: How) -> Iterator[Table]:
     """The tables of a file, one after another; `read` reads a file whole."""
-    cut = SOURCES[kind].pieces
-    if cut == "rows" and file.stat().st_size > LARGE:
+    cut, large = SOURCES[kind].pieces, file.stat().st_size > (LARGE if how.size is None else how.size)
+    if cut == "rows" and large:
         yield from _rows(kind, file, how.span, how.rule)
-    elif cut in ("lines", "quoted lines") and file.stat().st_size > LARGE:
+    elif cut in ("lines", "quoted lines") and large:
         try:
             yield from _lines(kind, file, read, how, quoted=cut == "quoted lines")
         except UnicodeError:  # read whole, it gives the line
@@ -58,7 +59,7 @@ def _lines(kind: str, file: Path, read: Read, how: How, *, quoted: bool) -> Iter
         header = _record(stream, quote) if quoted else b""
         before = header.count(b"\n")
         piece = Path(folder) / file.name
-        while content := _piece(stream, quote):
+        while content := _piece(stream, quote, LARGE if how.size is None else how.size):
             if not content.strip():  # only empty lines are left
                 break
             piece.write_bytes(header + content)
@@ -122,9 +123,9 @@ def _record(stream: BinaryIO, quote: bytes) -> bytes:
     return found
 
 
-def _piece(stream: BinaryIO, quote: bytes) -> bytes:
-    """About LARGE bytes, up to the end of a record: a line, after which no quote is open where there are some."""
-    found = stream.read(LARGE)
+def _piece(stream: BinaryIO, quote: bytes, size: int) -> bytes:
+    """About `size` bytes, up to the end of a record: a line, after which no quote is open where there are some."""
+    found = stream.read(size)
     parts, quotes = [found], found.count(quote) if quote else 0
     while line := stream.readline():
         parts.append(line)
@@ -139,6 +140,7 @@ def _rows(kind: str, file: Path, span: Span, rule: Rule) -> Iterator[Table]:
     before = 0
     try:
         for batch in _batches(kind, file):
+            batch.validate(full=True)  # offsets of a damaged file point anywhere
             columns = {name: arrow_columns.column(name, batch.column(name), rule=rule) for name in batch.column_names}
             place = lambda record, before=before: f"{file} record {before + record}"
             if batch.num_rows:

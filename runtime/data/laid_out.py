@@ -1,0 +1,306 @@
+"""Columns of a table that does not fit in memory, laid out in files: written once, a piece at a time, then mapped.
+
+    numbers   [records, ..], as they are              `Numbers`
+    cells     a column of a CSV file that has numbers alone, as f64         `Cells` that are numbers already
+    texts     bytes in UTF-8 one after another, and where each begins       `Cells`
+    ragged    arrays one after another, and where each begins               `Ragged`
+    images    the bytes of files, likewise                                  `Images`
+
+A record is found by its number, so that splits, orders and batches are what they are in memory. Works without torch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .cells import Rule
+from .parsing import Parsed
+from .table import Cells, Column, Encoded, Images, Numbers, Ragged
+from .text_columns import EXACT
+
+SLICE = 1 << 18  # texts that are looked at together
+
+
+class Another(Exception):
+    """A later piece has a column of another form: it is written again in one that holds both."""
+
+    def __init__(self, name: str, form: str) -> None:
+        super().__init__(name)
+        self.name, self.form = name, form
+
+
+@dataclass
+class Layout:
+    """How a column is laid out; `shape` is that of a record, `rule` how its cells are read. Ragged numbers may lack records."""
+
+    form: str
+    dtype: str = "<f8"
+    shape: tuple[int, ...] = ()
+    rule: dict[str, Any] = field(default_factory=dict[str, Any])
+    size: int = 0
+
+
+class Writer:
+    """A column that is written."""
+
+    def __init__(self, folder: Path, number: int, name: str, layout: Layout) -> None:
+        self.name, self.layout, self.count = name, layout, 0
+        base = folder / str(number)
+        self.values = base.with_suffix(".values").open("xb")
+        self.starts = base.with_suffix(".starts").open("xb") if layout.form in ("texts", "ragged", "images") else None
+        if self.starts is not None:
+            self._begin([0])
+
+    def close(self) -> None:
+        self.values.close()
+        if self.starts is not None:
+            self.starts.close()
+
+    def absent(self, count: int) -> None:
+        """Records without this column."""
+        if not count:
+            return
+        match self.layout.form:
+            case "cells":
+                self.values.write(np.full(count, np.nan).tobytes())
+            case "texts" | "images":
+                self._begin([self.layout.size] * count)
+            case "ragged":
+                self._begin([~self.layout.size] * count)
+            case _:
+                raise Another(self.name, "ragged")
+        self.count += count
+
+    def add(self, column: Column) -> None:
+        """The records of a piece. Raises Another."""
+        match self.layout.form, column:
+            case "texts", Cells() | Numbers():
+                self._texts(column if isinstance(column, Cells) else Cells(_as_texts(column.array)))
+            case "cells", Cells() if is_numbers(column):
+                self.values.write(column.numbers(np.arange(len(column))).tobytes())
+            case "numbers", Numbers(array) if self._like(array):
+                self.values.write(np.ascontiguousarray(array).tobytes())
+            case "ragged", Ragged() | Numbers():
+                self._ragged(column.arrays if isinstance(column, Ragged) else column.array)
+            case "ragged", Cells() if not any(column.values):
+                self.absent(len(column))
+                return
+            case "images", Images(paths):
+                self._bytes([path.content if isinstance(path, Encoded) else path.read_bytes() for path in paths])
+            case _:
+                raise Another(self.name, "ragged" if self._lists(column) else "texts")
+        self.count += len(column)
+
+    def _like(self, array: NDArray[Any]) -> bool:
+        return array.dtype.str == self.layout.dtype and array.shape[1:] == self.layout.shape
+
+    def _lists(self, column: Column) -> bool:
+        return isinstance(column, Ragged) or (isinstance(column, Numbers) and column.array.ndim > 1)
+
+    def _begin(self, places: Sequence[int] | NDArray[np.int64]) -> None:
+        assert self.starts is not None
+        self.starts.write(np.asarray(places, np.int64).tobytes())
+
+    def _texts(self, column: Cells) -> None:
+        import pyarrow
+
+        for start in range(0, len(column), SLICE):
+            texts = column.texts(np.arange(start, min(start + SLICE, len(column))))
+            array = pyarrow.array(texts, pyarrow.large_string())
+            _, starts, values = array.buffers()
+            ends = np.frombuffer(starts, np.int64)[1 : len(texts) + 1] + self.layout.size
+            self.values.write(memoryview(values)[: int(ends[-1]) - self.layout.size] if values is not None else b"")
+            self._begin(ends)
+            self.layout.size = int(ends[-1])
+
+    def _bytes(self, contents: Sequence[bytes]) -> None:
+        for content in contents:
+            self.values.write(content)
+            self.layout.size += len(content)
+            self._begin([self.layout.size])
+
+    def _ragged(self, rows: Any) -> None:
+        """What ends before its record begins is a record that lacks: the sign of its end is turned."""
+        for row in rows:
+            if row is None:
+                self._begin([~self.layout.size])
+                continue
+            found = np.asarray(row)
+            if found.ndim > 1:
+                raise Another(self.name, "texts")
+            if found.size and found.dtype.str != self.layout.dtype and self.layout.dtype != "<f8":
+                raise Another(self.name, "ragged f64")
+            self.values.write(found.astype(self.layout.dtype).tobytes())
+            self.layout.size += len(found)
+            self._begin([self.layout.size])
+
+
+def is_numbers(column: Cells) -> bool:
+    """Whether all cells were read as numbers, each of which is exact."""
+    parsed = column.__dict__.get("_parsed")
+    return parsed is not None and parsed.wrong is None and not (np.abs(parsed.numbers) >= EXACT).any()
+
+
+def _as_texts(array: NDArray[Any]) -> list[str]:
+    if array.dtype.kind not in "iub":
+        raise Another("", "")
+    return [str(value) for value in array.tolist()]
+
+
+def layout_of(column: Column, form: str | None) -> Layout:
+    """How the first piece of a column is laid out; `form` where a later one demands another."""
+    rule = asdict(column.rule) if isinstance(column, Cells) else {}
+    if rule.get("missing") is not None:
+        rule["missing"] = sorted(rule["missing"])
+    match form, column:
+        case "ragged f64", _:
+            return Layout("ragged")
+        case "ragged", Ragged(arrays):
+            kinds = (row.dtype.str for row in arrays if row is not None and row.size)
+            return Layout("ragged", next(kinds, "<f8"))
+        case "ragged", Numbers(array):
+            return Layout("ragged", array.dtype.str)
+        case (None, Ragged()):
+            return layout_of(column, "ragged")
+        case (None, Numbers(array)):
+            return Layout("numbers", array.dtype.str, array.shape[1:])
+        case (None, Images()):
+            return Layout("images")
+        case (None, Cells()) if is_numbers(column):
+            return Layout("cells", rule=rule)
+        case _:
+            return Layout(form or "texts", rule=rule)
+
+
+def write(folder: Path, pieces: Iterator[tuple[Mapping[str, Column], int]], forms: Mapping[str, str]) -> dict[str, Any]:
+    """Writes all columns of some pieces, each with its number of records; what `opened` needs to read them. Raises Another."""
+    writers: dict[str, Writer] = {}
+    total = 0
+    try:
+        for columns, count in pieces:
+            for name, column in columns.items():
+                if name not in writers:
+                    layout = layout_of(column, forms.get(name))
+                    writers[name] = Writer(folder, len(writers), name, layout)
+                    writers[name].absent(total)
+                try:
+                    writers[name].add(column)
+                except Another as other:
+                    raise Another(name, other.form or "texts") from None
+            total += count
+            for writer in writers.values():
+                writer.absent(total - writer.count)
+    finally:
+        for writer in writers.values():
+            writer.close()
+    return {"count": total, "columns": {name: asdict(writer.layout) for name, writer in writers.items()}}
+
+
+# ---- mapped ------------------------------------------------------------------------------------------------------------------
+
+
+def opened(folder: Path, about: Mapping[str, Any]) -> dict[str, Column]:
+    """The columns of a folder, mapped: what is not read takes no memory, and what was read can be dropped."""
+    count = about["count"]
+    return {
+        name: _column(folder / str(number), name, Layout(**given), count)
+        for number, (name, given) in enumerate(about["columns"].items())
+    }
+
+
+def _column(base: Path, name: str, layout: Layout, count: int) -> Column:
+    shape = (count, *layout.shape)
+    values = base.with_suffix(".values")
+    match layout.form:
+        case "numbers":
+            return Numbers(_mapped(values, layout.dtype, shape))
+        case "cells":
+            return _NumberCells(_mapped(values, layout.dtype, shape), _rule(layout))
+        case _:
+            starts = _mapped(base.with_suffix(".starts"), "<i8", (count + 1,))
+    match layout.form:
+        case "texts":
+            return _text_cells(_mapped(values, "u1", (layout.size,)), starts, _rule(layout))
+        case "ragged":
+            flat = _mapped(values, layout.dtype, (layout.size,))
+            return Ragged(_Rows(starts, lambda begin, end: flat[begin:end]))
+        case _:
+            content = _mapped(values, "u1", (layout.size,))
+            made: Callable[[int, int], Any] = lambda begin, end: Encoded(f"`{name}`", content[begin:end].tobytes())
+            return Images(_Rows(starts, made))
+
+
+def _mapped(path: Path, dtype: str, shape: tuple[int, ...]) -> NDArray[Any]:
+    if not all(shape):
+        return np.zeros(shape, dtype)
+    return np.memmap(path, np.dtype(dtype), "r", shape=shape).view(np.ndarray)
+
+
+def _rule(layout: Layout) -> Rule:
+    missing = layout.rule.get("missing")
+    return Rule(**{**layout.rule, "missing": None if missing is None else frozenset(missing)})
+
+
+def _text_cells(values: NDArray[Any], starts: NDArray[Any], rule: Rule) -> Cells:
+    import pyarrow
+
+    buffers = [None, pyarrow.py_buffer(starts), pyarrow.py_buffer(values)]
+    whole = pyarrow.Array.from_buffers(pyarrow.large_string(), len(starts) - 1, buffers)
+    slices = [whole.slice(at, SLICE) for at in range(0, len(whole), SLICE)]
+    found = Cells(pyarrow.chunked_array(slices, pyarrow.large_string()), rule)
+    found.__dict__["_whole"] = whole  # of chunks that lie one after another there is no copy to make
+    return found
+
+
+class _NumberCells(Cells):
+    """Cells of which only the numbers are kept; as texts they are written as Python writes these."""
+
+    def __init__(self, numbers: NDArray[np.float64], rule: Rule) -> None:
+        super().__init__(None, rule, parsed=Parsed(numbers, None))
+
+    def texts(self, records: NDArray[np.int64]) -> list[str]:
+        found = self.numbers(records).tolist()
+        return [_as_written(number).replace(".", self.rule.decimal) for number in found]
+
+    def __iter__(self) -> Iterator[str]:
+        for start in range(0, len(self), SLICE):
+            yield from self.texts(np.arange(start, min(start + SLICE, len(self))))
+
+    def _chunks(self) -> Sequence[Any]:
+        import pyarrow
+
+        starts = range(0, len(self), SLICE)
+        return [pyarrow.array(self[start : start + SLICE], pyarrow.large_string()) for start in starts]
+
+
+def _as_written(number: float) -> str:
+    if math.isnan(number):
+        return ""
+    return str(int(number)) if number.is_integer() else repr(number)
+
+
+class _Rows(Sequence[Any]):
+    """Records that lie one after another; one that ends before zero is missing."""
+
+    def __init__(self, ends: NDArray[np.int64], made: Callable[[int, int], Any]) -> None:
+        self.ends, self.made = ends, made
+
+    def __len__(self) -> int:
+        return len(self.ends) - 1
+
+    @overload
+    def __getitem__(self, index: int) -> Any: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Any]: ...
+    def __getitem__(self, index: int | slice) -> Any:
+        if isinstance(index, slice):
+            return [self[at] for at in range(len(self))[index]]
+        begin, end = int(self.ends[index]), int(self.ends[index + 1])
+        return None if end < 0 else self.made(begin if begin >= 0 else ~begin, end)

@@ -1,0 +1,191 @@
+"""Sources that do not fit in memory: read once in pieces, their columns laid out in a folder of the cache, and mapped.
+
+    $XDG_CACHE_HOME/dlc/tables/      or ~/.cache/dlc/tables/
+      5f0c../                        the paths and how they are read
+        91ab../                      what the files were then: sizes, times, first and last bytes
+          about.json  0.values  0.starts  1.values ..
+
+A folder is there whole or not at all. Where a file has changed there is another folder, and the old one is removed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ....compiler.catalogue import SOURCES
+from ....compiler.ir.data import Split
+from ....compiler.messages.source import Span
+from ....compiler.text.read import is_pipe
+from ...writing import write_text, writing
+from .. import laid_out, memory, mistakes
+from ..cells import rule_of
+from ..table import Cells, Column, LaidOut, SourceFile, Table
+from . import pieces
+from .split_files import Reader
+
+SHARE = 0.25  # of the free memory that columns may take before they are laid out in files
+PIECE = 8 << 20  # bytes of a text file that are read at once
+ENDS = 1 << 16  # bytes at either end of a file by which it is known
+OTHERWISE = "set XDG_CACHE_HOME to a folder with more room"
+
+#: The files of each split, or those of the only part.
+Files = Mapping[Split | None, Path]
+
+
+def wanted(kind: str, files: Files) -> bool:
+    """Whether the columns of these files would take too much memory."""
+    if not SOURCES[kind].pieces or any(is_pipe(path) or not path.is_file() for path in files.values()):
+        return False
+    size = sum(path.stat().st_size for path in files.values())
+    return size * SOURCES[kind].expands > SHARE * memory.free()
+
+
+def table(kind: str, args: Mapping[str, Any], files: Files, read: Reader, span: Span, name: str) -> Table:
+    """The table of these files, from the cache or made there."""
+    how = _How(kind, args, read, span)
+    marks = [(str(path), *_mark(path)) for path in files.values()]
+    given = {key: sorted(value) if isinstance(value, frozenset) else value for key, value in args.items()}
+    known = _key(kind, given, [mark[0] for mark in marks])
+    folder = cache() / known / _key(marks)
+    about = _about(folder)
+    if about is None:
+        with writing(folder, f"run the command again, or {OTHERWISE}"):
+            about = _make(folder, files, how, span)
+    columns = laid_out.opened(folder, about)
+    starts = np.cumsum([0, *about["parts"]])
+    parts: dict[Split, NDArray[np.int64]] = {
+        split: np.arange(starts[i], starts[i + 1], dtype=np.int64) for i, split in enumerate(files) if split is not None
+    }
+    return Table(
+        columns,
+        about["count"],
+        lambda record: _place(record, files, how),
+        name,
+        tuple(SourceFile(path, path.stat().st_size, path.stat().st_mtime_ns) for path in files.values()),
+        parts or None,
+        tuple(columns),
+        LaidOut(folder, about["digest"], tuple((what, how) for what, how in about["found"])),
+    )
+
+
+def cache() -> Path:
+    """The folder of all such tables."""
+    home = os.environ.get("XDG_CACHE_HOME")
+    return (Path(home) if home else Path.home() / ".cache") / "dlc" / "tables"
+
+
+def _key(*words: Any) -> str:
+    return hashlib.blake2b(json.dumps(words, default=str).encode(), digest_size=12).hexdigest()
+
+
+def _mark(path: Path) -> tuple[int, int, str]:
+    """What changes where a file does."""
+    status = path.stat()
+    with path.open("rb") as file:
+        first = file.read(ENDS)
+        file.seek(max(0, status.st_size - ENDS))
+        ends = hashlib.blake2b(first + file.read(), digest_size=12).hexdigest()
+    return status.st_size, status.st_mtime_ns, ends
+
+
+def _about(folder: Path) -> dict[str, Any] | None:
+    try:
+        return json.loads((folder / "about.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+class _How:
+    """How files are read in pieces. What was found of the first piece holds for the others."""
+
+    def __init__(self, kind: str, args: Mapping[str, Any], read: Reader, span: Span) -> None:
+        self.kind, self.args, self.reader, self.span = kind, args, read, span
+        self.found: list[tuple[str, str]] = []
+
+    def tables(self, file: Path) -> Iterator[Table]:
+        fixed: dict[str, Any] = {}
+
+        def read(kind: str, path: Path, recoded: bool) -> Table:
+            given = {**self.args, **fixed, "path": str(path), **({"encoding": "utf-8"} if recoded else {})}
+            columns, count, place, _ = self.reader(given, Path, self.span)
+            cells = [column for column in columns.values() if isinstance(column, Cells) and column.origin is not None]
+            if cells and not fixed:
+                origin: Any = cells[0].origin
+                fixed.update(separator=origin.separator, decimal=cells[0].rule.decimal)
+                notes = [(what.replace(str(path), str(file)), given) for what, given in origin.found]
+                self.found += [note for note in notes if note not in self.found]
+            return Table(columns, count, place, f"`{file}`", order=tuple(columns))
+
+        encoding, quote = self.args.get("encoding"), self.args.get("quote") or '"'
+        how = pieces.How(self.span, rule_of(self.args), encoding, quote, PIECE)
+        yield from pieces.of(self.kind, file, read, how)
+
+
+def _make(folder: Path, files: Files, how: _How, span: Span) -> dict[str, Any]:
+    """Lays the columns out in a new folder, which then takes its name."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    _clean(folder.parent)
+    fresh = folder.with_name(f".{folder.name}.{os.getpid()}.new")
+    forms: dict[str, str] = {}
+    try:
+        while True:
+            shutil.rmtree(fresh, ignore_errors=True)
+            fresh.mkdir()
+            parts = [0] * len(files)
+            try:
+                about = laid_out.write(fresh, _pieces(files, how, parts), forms)
+                break
+            except laid_out.Another as other:
+                forms[other.name] = "texts" if forms.get(other.name) == other.form else other.form
+        if not all(parts):
+            raise mistakes.empty(span, list(files.values())[parts.index(0)])
+        digest = hashlib.blake2b(digest_size=16)
+        for path in files.values():
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "blake2b").digest())
+        about |= {"parts": parts, "digest": digest.hexdigest(), "found": how.found}
+        write_text(fresh / "about.json", json.dumps(about))
+        with suppress(OSError):  # another process may have made it meanwhile
+            fresh.rename(folder)
+        for other in folder.parent.iterdir():
+            if other != folder and not other.name.startswith("."):
+                shutil.rmtree(other, ignore_errors=True)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return about
+
+
+def _pieces(files: Files, how: _How, parts: list[int]) -> Iterator[tuple[Mapping[str, Column], int]]:
+    for at, file in enumerate(files.values()):
+        for each in how.tables(file):
+            parts[at] += each.count
+            yield each.columns, each.count
+
+
+def _clean(folder: Path) -> None:
+    """Removes what processes left that have ended."""
+    for left in folder.glob(".*.new"):
+        process = left.name.split(".")[-2]
+        if process.isdigit() and not Path(f"/proc/{process}").exists() and Path("/proc/self").exists():
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _place(record: int, files: Files, how: _How) -> str:
+    """The place of a record in its file, for a message: the pieces up to it are read again."""
+    first = 0
+    for file in files.values():
+        for each in how.tables(file):
+            if record < first + each.count:
+                return each.place(record - first)
+            first += each.count
+    return f"record {record}"
