@@ -111,14 +111,15 @@ class Writer:
     def _texts(self, column: Cells) -> None:
         import pyarrow
 
-        for start in range(0, len(column), SLICE):
-            texts = column.texts(np.arange(start, min(start + SLICE, len(column))))
-            array = pyarrow.array(texts, pyarrow.large_string())
+        for chunk in column.arrays():
+            array = chunk.cast(pyarrow.large_string())
             _, starts, values = array.buffers()
-            ends = np.frombuffer(starts, np.int64)[1 : len(texts) + 1] + self.layout.size
-            self.values.write(memoryview(values)[: int(ends[-1]) - self.layout.size] if values is not None else b"")
-            self._begin(ends)
-            self.layout.size = int(ends[-1])
+            if not len(array):
+                continue
+            ends = np.frombuffer(starts, np.int64)[array.offset : array.offset + len(array) + 1]
+            self.values.write(memoryview(values)[int(ends[0]) : int(ends[-1])] if values is not None else b"")
+            self._begin(ends[1:] - ends[0] + self.layout.size)
+            self.layout.size += int(ends[-1] - ends[0])
 
     def _bytes(self, contents: Sequence[bytes]) -> None:
         for content in contents:
@@ -273,7 +274,7 @@ class _NumberCells(Cells):
         for start in range(0, len(self), SLICE):
             yield from self.texts(np.arange(start, min(start + SLICE, len(self))))
 
-    def _chunks(self) -> Sequence[Any]:
+    def arrays(self) -> Sequence[Any]:
         import pyarrow
 
         starts = range(0, len(self), SLICE)

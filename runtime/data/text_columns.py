@@ -83,7 +83,7 @@ class Cells(Sequence[str]):
             codes, names = self.coded
             yield from map(names.__getitem__, codes)
             return
-        for chunk in self._chunks():
+        for chunk in self.arrays():
             yield from chunk.to_pylist()
 
     def texts(self, records: Records) -> list[str]:
@@ -120,7 +120,7 @@ class Cells(Sequence[str]):
             return Cells(self.texts(records), self.rule)
         return Cells(pyarrow.chunked_array([array]), self.rule)
 
-    def _chunks(self) -> Sequence[Any]:
+    def arrays(self) -> Sequence[Any]:
         """The texts as pyarrow arrays. A text with half a surrogate, which JSON may hold, is in none."""
         import pyarrow
 
@@ -136,7 +136,7 @@ class Cells(Sequence[str]):
         """One array of all texts: to take some from many chunks copies all of them each time."""
         import pyarrow
 
-        chunks = self._chunks()
+        chunks = self.arrays()
         if len(chunks) == 1:
             return chunks[0]
         return pyarrow.concat_arrays([chunk.cast(pyarrow.large_string()) for chunk in chunks])
@@ -146,7 +146,7 @@ class Cells(Sequence[str]):
     @cached_property
     def _parsed(self) -> parsing.Parsed:
         try:
-            found = parsing.parsed(self._chunks(), self.rule)
+            found = parsing.parsed(self.arrays(), self.rule)
         except UnicodeEncodeError:
             found = _parsed_alone(list(self._given or ()), self.rule)
         if found.wrong is None and self.origin is not None:
@@ -183,7 +183,7 @@ class Cells(Sequence[str]):
         if not self.rule.plain or self.rule.missing is not None:
             return None
         try:
-            chunks, compute = self._chunks(), parsing.kernels()
+            chunks, compute = self.arrays(), parsing.kernels()
             if any(compute.any(compute.match_substring(chunk, "x", ignore_case=True)).as_py() for chunk in chunks):
                 return None
             return np.concatenate([compute.cast(chunk, pyarrow.int64()).to_numpy() for chunk in chunks])
@@ -202,7 +202,7 @@ class Cells(Sequence[str]):
             found = self._given.unify_dictionaries().combine_chunks()  # pyright: ignore[reportOptionalMemberAccess]
         else:
             try:
-                chunks = self._chunks()
+                chunks = self.arrays()
             except UnicodeEncodeError:
                 codes, names = distinct(list(self))
                 return codes.astype(np.int32), names
@@ -290,7 +290,7 @@ def joined(columns: Sequence[Cells]) -> Cells:
 
     first = columns[0]
     try:
-        chunks = [chunk.cast(pyarrow.large_string()) for column in columns for chunk in column._chunks()]  # pyright: ignore[reportPrivateUsage]
+        chunks = [chunk.cast(pyarrow.large_string()) for column in columns for chunk in column.arrays()]
     except UnicodeEncodeError:
         return Cells([text for column in columns for text in column], first.rule)
     return Cells(pyarrow.chunked_array(chunks, pyarrow.large_string()), first.rule)
