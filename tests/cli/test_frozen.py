@@ -21,7 +21,7 @@ def shape(command: click.Command) -> list[str]:
 
 
 CONTRACT = {
-    "new": ["[NAME]", "[DIR]", "--from", "--target"],
+    "new": ["[NAME]", "[DIR]", "--from", "--target", "--time"],
     "check": ["FILE...", "--format"],
     "build": ["FILE[@variant]", "[key=value...]", "--data-root", "--emit", "--format", "--look", "--resolved", "-o"],
     "train": ["FILE[@variant]", "[key=value...]", "--data-root", "--device", "--out", "--resume", "--section"],

@@ -53,7 +53,7 @@ def wanted(kind: str, files: Files) -> bool:
 def table(kind: str, args: Mapping[str, Any], files: Files, read: Reader, span: Span, name: str) -> Table:
     """The table of these files, from the cache or made there."""
     how = _How(kind, args, read, span)
-    marks = [(str(path), *_mark(path)) for path in files.values()]
+    marks = [(str(path.resolve()), *_mark(path)) for path in files.values()]
     given = {key: sorted(value) if isinstance(value, frozenset) else value for key, value in args.items()}
     known = _key(kind, given, [mark[0] for mark in marks])
     folder = cache() / known / _key(marks)
