@@ -14,6 +14,7 @@
     scopes.py        where the layers of a class live: attributes, `nn.Sequential`, `nn.ModuleList`; slots.py: the tree itself
     chains.py        entries of an `nn.Sequential`, and constructor calls; function_stages.py: `nn.ReLU()` for `relu`
     turns.py         turns of a loop that differ by their number, as one comprehension
+    rows.py          instances of one class whose arguments differ, as a table and a loop
     bodies.py        what is read off a body of the IR: paths, uses of values
     regions.py       a `forward`: nodes in order; `repeat`, `if training`, `scan`
     statements.py    one operator, block or chain of stages

@@ -242,7 +242,7 @@ class Classes:
                 forward = [*methods, *([Line("")] if forward else []), *forward]
         each = [self.spec.bodies[index].statics for index in cls.bodies]
         declared = self.authored.defaults(cls.base_name)
-        Definition(cls, constants, constructor, forward, self._sizes, root, each, declared).write()
+        Definition(cls, constants, constructor, forward, self._sizes, root, each, declared, self.classes).write()
         self.classes.append(cls)
         for member in members:
             self.by_body[member.index] = cls

@@ -11,7 +11,8 @@ from .constants import Constants, ModuleClass, Parameter, Scalar, Varies, marks,
 from .fitting import Absent, equal
 from .functions import renamed, words
 from .lines import Line
-from .python import NAME, literal, unique
+from .python import NAME, TAKEN, literal, unique
+from .rows import Signature, with_rows
 from .scopes import Scopes
 from .shared_tables import Given
 from .sizes import Sizes
@@ -42,13 +43,18 @@ class Class:
     def mark(self) -> str:
         return f"\x03{self.number}\x04"
 
+    @property
+    def signature(self) -> Signature:
+        defaults = {n: v.text if isinstance(v, ModuleClass) else literal(v) for n, v in self.defaults.items()}
+        return Signature(self.base_name, [parameter.name for parameter in self.parameters], defaults)
+
 
 @dataclass
 class Definition:
     """What a class is written from: the statements of its constructor and of `forward`, with markers of varying numbers.
 
     `is_model`: its arguments default to the spec's values. `statics` are those of each body, `declared` the defaults that
-    the block declares.
+    the block declares, `others` the classes that are written already.
     """
 
     cls: Class
@@ -59,6 +65,7 @@ class Definition:
     is_model: bool
     statics: Sequence[Mapping[str, Any]]
     declared: Mapping[str, object]
+    others: Sequence[Class]
 
     def write(self) -> None:
         """Settles the constructor's arguments and writes the lines of the class."""
@@ -90,10 +97,7 @@ class Definition:
             if self.is_model:
                 given = [f"{p.name}={literal(p.values[0])}" for p in parameters]
             else:
-                defaults = {
-                    name: value.text if isinstance(value, ModuleClass) else literal(value)
-                    for name, value in cls.defaults.items()
-                }
+                defaults = cls.signature.defaults
                 given = [f"{name}={defaults[name]}" if name in defaults else name for name in names]
             if not self.is_model:
                 required = len(names) - len(cls.defaults)
@@ -109,7 +113,8 @@ class Definition:
         lines += forward
         resolved = [Line(resolve(line.text, texts, inside), line.indent + 1, line.shapes, line.names) for line in lines]
         self._show_shapes(resolved, texts)
-        cls.lines = resolved
+        signatures = {other.mark: other.signature for other in self.others}
+        cls.lines = with_rows(resolved, signatures, {*RESERVED, *TAKEN, *names, *(table.name for table in cls.tables)})
 
     def _function(self, parameters: list[Parameter], texts: list[str]) -> list[Line]:
         """The statements of a function; its numbers are arguments after the tensors."""

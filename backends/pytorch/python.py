@@ -260,7 +260,8 @@ def _chain(text: str, starts: list[int]) -> tuple[str, str, str] | None:
 
 
 def _comprehension(inner: str) -> bool:
-    return len(_comprehension_parts(inner)) > 1 and len(split_top(inner)) == 1
+    parts = _comprehension_parts(inner)
+    return len(parts) > 1 and len(split_top(parts[0])) == 1
 
 
 def _comprehension_parts(inner: str) -> list[str]:

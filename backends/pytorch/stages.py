@@ -45,10 +45,14 @@ def collected(entries: Sequence[str]) -> list[Line]:
     for condition, texts in runs[1:]:
         if condition:
             lines.append(Line(f"if {condition}:", 1))
-        single = len(texts) == 1 and not texts[0].startswith("*")
-        added = f"{LAYERS}.append({texts[0]})" if single else f"{LAYERS} += [{', '.join(texts)}]"
-        lines.append(Line(added, 2 if condition else 1))
+        lines.append(Line(added(LAYERS, texts), 2 if condition else 1))
     return lines
 
 
-__all__ = ["LAYERS", "collected", "has_optional", "optional_stage"]
+def added(variable: str, entries: Sequence[str]) -> str:
+    """A statement that adds entries to a list of layers."""
+    single = len(entries) == 1 and not entries[0].startswith("*")
+    return f"{variable}.append({entries[0]})" if single else f"{variable} += [{', '.join(entries)}]"
+
+
+__all__ = ["LAYERS", "added", "collected", "has_optional", "optional_stage"]
