@@ -266,7 +266,7 @@ def _under_a_root(values: Column, name: str, have: Column) -> Iterator[str]:
         above = float(f"{values[0] * sqrt(count * have[0]):.4g}")
         if all(isclose(v, above / sqrt(count * h), rel_tol=1e-12) for v, h in zip(values, have, strict=True)):
             scaled = name if count == 1 else f"({count} * {name})"
-            yield f"{above} / {scaled}{'**' if count == 1 else ' ** '}0.5"
+            yield f"{int(above) if above.is_integer() else above} / {scaled}{'**' if count == 1 else ' ** '}0.5"
 
 
 _POWERS: tuple[tuple[Callable[[float], float], str], ...] = (

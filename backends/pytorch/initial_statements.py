@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from ...compiler.ir.model import Init
-from .constants import Constants, Number
+from .constants import Constants, Number, is_mark
 from .python import quoted
 
 
@@ -47,7 +47,7 @@ class Filling:
         return [f"{name}={quoted(value) if isinstance(value, str) else self.text(name)}"]
 
 
-#: Gives the statement that fills a tensor.
+#: Gives the statement that fills a tensor; what it reads may be computed on lines before it.
 Statement: TypeAlias = Callable[[Filling], str]
 
 
@@ -60,12 +60,12 @@ class InitialStatements:
 
     def __call__(self, inits: Sequence[Init], place: str) -> list[str]:
         filling = Filling(place, inits, self.constants)
-        text = statement(inits[0].name)(filling)
+        *before, text = statement(inits[0].name)(filling).splitlines()
         self.plain = self.plain or not text.startswith("nn.init.")
         if filling.args.get("zero_row") is None:
-            return [text]
+            return [*before, text]
         self.plain = True
-        return [text, f"{place}[{int(filling.args['zero_row'])}] = 0"]
+        return [*before, text, f"{place}[{int(filling.args['zero_row'])}] = 0"]
 
 
 def statement(name: str) -> Statement:
@@ -98,7 +98,10 @@ def write_trunc_normal(to: Filling) -> str:
 
 
 def write_uniform(to: Filling) -> str:
-    return to.call("uniform", to.text("low"), to.text("high"))
+    low, high = to.text("low"), to.text("high")
+    if is_mark(high) and all(init.args["low"] == -init.args["high"] for init in to.inits):
+        return f"bound = {high}\n{to.call('uniform', '-bound', 'bound')}"
+    return to.call("uniform", low, high)
 
 
 def write_xavier_uniform(to: Filling) -> str:

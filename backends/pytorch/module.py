@@ -56,8 +56,9 @@ def _source(spec: Spec, model: Model, extra_outputs: tuple[str, ...], resizable:
     classes = _resizable(spec, model, outputs, emits, authored) if resizable else None
     classes = classes or Classes(spec, model, outputs, emits, authored=authored)
     ordered = classes.ordered()
-    names = rename([*(cls.name for cls in ordered), *(line.text for cls in ordered for line in cls.lines)])
-    parts = [source(name, final) for name, final in names.items()]
+    texts = [line.text for cls in ordered for line in cls.lines]
+    names = rename([*(cls.name for cls in ordered), *texts])
+    parts = [source(name, final, texts) for name, final in names.items()]
     fields_of = [*(name for name, _ in outputs), *emits]
     if len(fields_of) > 1:
         fields = "\n".join(f"    {identifier(name)}: Tensor" for name in fields_of)

@@ -49,8 +49,8 @@ def test_layers_share_the_table_of_their_model(written: Written, built: Built) -
 @pytest.mark.parametrize("text", [ALIKE, APART])
 def test_outputs_and_names_are_those_without_a_table(text: str, written: Written, built: Built) -> None:
     bounded, known, free = of_lengths(text, "T <= 12", "6", "T")
-    assert "def rope(x, theta)" in written(free)[1]
-    assert "def rope(x, theta)" not in written(bounded)[1] + written(known)[1]
+    assert "def rope(x: Tensor, theta: float)" in written(free)[1]
+    assert "def rope(x: Tensor, theta: float)" not in written(bounded)[1] + written(known)[1]
     modules = list(map(built, (bounded, known, free)))
     assert len({tuple(module.state_dict()) for module in modules}) == 1
     x = torch.randn(2, 6, 16)
@@ -165,6 +165,7 @@ def test_a_mask_of_unknown_or_great_length_is_made_in_forward(written: Written) 
     for length in ("T", "T <= 100000"):
         _, source = written(masked(BOTH, length))
         assert "keep & causal_mask(T, T, x.device) if self.causal else keep" in source
+        assert "too long for a buffer" in source
 
 
 WHOLE = """

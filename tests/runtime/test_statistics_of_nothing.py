@@ -76,11 +76,13 @@ def test_a_step_in_which_no_target_counts(tmp_path: Path, loss: str, batch: str)
 
 def test_the_mean_over_targets_that_count_is_that_of_torch() -> None:
     """The function that a recipe contains, against PyTorch's own where it is defined."""
-    from dlc.backends.pytorch.support import SOURCES
+    from dlc.backends.pytorch.support import source, support
 
+    name = "counted_cross_entropy"
+    calls = [f"{support(name)}(y, t, {options})" for options in ("ignore_index=0", "weight=w, label_smoothing=0.1")]
     names: dict[str, Any] = {"F": torch.nn.functional, "Tensor": torch.Tensor}
-    exec(SOURCES["counted_cross_entropy"], names)
-    ours: Any = names["counted_cross_entropy"]
+    exec(source(name, name, calls), names)
+    ours: Any = names[name]
     theirs: Any = torch.nn.functional.cross_entropy
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(6, 4, 3, dtype=torch.float64, generator=generator, requires_grad=True)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from ....compiler.sizes.types import is_float
 from ..constants import Number
 from ..lowering import Application, Operand, function
 from ..python import COMPARISON, Expr
@@ -84,7 +85,8 @@ counted("nll", _nll, _class_count)
 
 def _focal(use: Application, reduction: str) -> Expr:
     options = use.options(gamma=("gamma", 2.0), alpha=("alpha", None))
-    return use.call(support("focal_loss"), use[0], use[1], *options, _reduction(reduction))
+    name = "binary_focal_loss" if is_float(use.tensor(1).dtype) else "focal_loss"
+    return use.call(support(name), use[0], use[1], *options, _reduction(reduction))
 
 
 counted("focal", _focal, lambda use: _targets(use))

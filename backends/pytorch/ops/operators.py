@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from ....compiler.sizes.dims import Dim
 from ....compiler.sizes.types import is_float
+from ..constants import Number
 from ..lowering import Application, function
 from ..python import BIT_AND, BIT_OR, COMPARISON, POWER, PRODUCT, SUM, UNARY, Expr
 
@@ -16,9 +18,25 @@ _COMPARISONS = {
 }  # fmt: skip
 
 
+#: Numbers that leave each bit of the other operand as it is, by their place. Adding 0.0 is not: it makes 0.0 of -0.0.
+_NEUTRAL = {"times": (1, 1), "divide": (None, 1), "power": (None, 1), "minus": (None, 0)}
+
+
 @function(*_SIGNS)
 def sign(use: Application) -> Expr:
+    for place, neutral in enumerate(_NEUTRAL.get(use.op, ())):
+        other = use.operand(1 - place)
+        dtype = None if other.type is None else other.type.dtype
+        if neutral is not None and _is_number(use, place, neutral) and dtype == use.outputs[0].dtype:
+            return other.expr
     return use.binary(*_SIGNS[use.op])
+
+
+def _is_number(use: Application, place: int, value: int) -> bool:
+    """Whether an operand is this number, in all bodies of the class."""
+    operand = use.operand(place)
+    number = operand.number.values if isinstance(operand.number, Number) else (operand.number,)
+    return operand.type is None and all(not isinstance(one, Dim) and one == value for one in number)
 
 
 @function("floor_divide")

@@ -5,22 +5,14 @@ from torch import Tensor, nn
 
 
 def counted_cross_entropy(
-    logits: Tensor,
-    target: Tensor,
-    ignore_index: int = -100,
-    label_smoothing: float = 0.0,
-    weight: Tensor | None = None,
-    reduction: str = "mean",
+    logits: Tensor, target: Tensor, ignore_index: int, reduction: str
 ) -> Tensor:
     """F.cross_entropy; its mean is 0 where no target counts."""
-    options = {"ignore_index": ignore_index, "label_smoothing": label_smoothing}
-    total = F.cross_entropy(logits, target, weight, reduction="sum", **options)
+    total = F.cross_entropy(logits, target, ignore_index=ignore_index, reduction="sum")
     if reduction == "sum":
         return total
-    kept = target != ignore_index
-    weights = 1 if weight is None else weight[target.where(kept, 0)]
-    count = (kept * weights).sum()
-    return total / count.where(count != 0, 1)
+    count = (target != ignore_index).sum()
+    return total / count.clamp(min=1)
 
 
 def lr(step: int) -> float:

@@ -11,12 +11,12 @@ from torch import Tensor, nn
 class PackedLSTM(nn.LSTM):
     """nn.LSTM over sequences that end at `lengths`; behind the end the output is 0."""
 
-    def forward(self, x, lengths, state=None):
+    def forward(self, x: Tensor, lengths: Tensor, hx=None) -> tuple:
         T, rnn = x.shape[1], nn.utils.rnn
         some = (lengths > 0)[:, None]  # an empty sequence gives 0
         ends = lengths.clamp(min=1).cpu()
         x = rnn.pack_padded_sequence(x, ends, batch_first=True, enforce_sorted=False)
-        y, (h, c) = super().forward(x, state)
+        y, (h, c) = super().forward(x, hx)
         y, _ = rnn.pad_packed_sequence(y, batch_first=True, total_length=T)
         return y * some[..., None], (h * some, c * some)
 

@@ -10,13 +10,13 @@ from torch import Tensor, nn
 
 
 class Rope(nn.Module):
-    """Rotates the pairs (i, i + K/2) of x[B, H, T, K] by t * theta^(-2i/K), K = `width`."""
+    """Rotates the pairs (i, i + K/2) of x[B, H, T, K] by t * theta^(-2i/K)."""
 
-    def __init__(self, length, width, theta):
+    def __init__(self, length: int, width: int, theta: float):
         super().__init__()
         pair = torch.arange(0, width, 2)
         angle = torch.arange(length)[:, None] / theta ** (pair / width)
-        # [length, width / 2]; no part of a checkpoint, as they follow from the sizes
+        # [length, K / 2], K = `width`; no part of a checkpoint: they follow from sizes
         self.register_buffer("cos", angle.cos(), persistent=False)
         self.register_buffer("sin", angle.sin(), persistent=False)
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 class CausalMask(nn.Module):
     """Where a position may attend: to itself and to what comes before it."""
 
-    def __init__(self, longest):
+    def __init__(self, longest: int):
         super().__init__()
         mask = torch.ones(longest, longest, dtype=torch.bool).tril()
         # no part of a checkpoint, as it follows from the size
@@ -24,10 +24,10 @@ class CausalMask(nn.Module):
         return self.mask[:length, :length]
 
 
-def sinusoid(length, dim, device=None):
+def sinusoid(length: int, dim: int) -> Tensor:
     """Position codes [length, dim]: sines in even columns, cosines in odd ones."""
-    time = torch.arange(length, device=device)
-    pair = torch.arange(0, dim, 2, device=device)
+    time = torch.arange(length)
+    pair = torch.arange(0, dim, 2)
     angle = time[:, None] * 10000.0 ** (-pair / dim)
     return torch.stack((angle.sin(), angle.cos()), dim=-1).flatten(1)
 

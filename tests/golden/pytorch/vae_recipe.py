@@ -16,8 +16,7 @@ def loss(model: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
     recon, mu, logvar = model(batch["image"])
     bce = F.binary_cross_entropy_with_logits(recon, batch["image"].flatten(1))
     nll = bce * 784
-    mean = torch.mean(torch.sum(torch.exp(logvar) + mu**2 - 1 - logvar, dim=1))
-    kl = 1.0 * mean / 2
+    kl = torch.mean(torch.sum(torch.exp(logvar) + mu**2 - 1 - logvar, dim=1)) / 2
     return nll, kl
 
 
