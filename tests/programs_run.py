@@ -45,7 +45,7 @@ def unshared_source(spec: Spec, model: Model) -> str:
 
 class Log(TorchDispatchMode):
     """The operations with their numbers; a tensor is named by how it comes about, so that their order does not count, but for
-    that of random draws."""
+    that of random draws. A factor of 1 is none: a class for several uses has it where one use does not need it."""
 
     def __init__(self, module: nn.Module, inputs: Sequence[Tensor]) -> None:
         super().__init__()
@@ -68,6 +68,10 @@ class Log(TorchDispatchMode):
         return repr(value)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.ops.aten.mul.Tensor and not isinstance(args[1], Tensor) and args[1] == 1:
+            same = func(*args)
+            self._name(same, self._text(args[0]))
+            return same
         given = [*map(self._text, args), *(f"{name}={self._text(value)}" for name, value in (kwargs or {}).items())]
         line = f"{func}({', '.join(given)})"
         if torch.Tag.nondeterministic_seeded in func.tags:
