@@ -40,6 +40,16 @@ def test_every_page_is_reached_from_the_readme() -> None:
     assert {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")} <= linked
 
 
+def test_the_map_of_the_code_has_every_room() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    rooms = [
+        room.parent for floor in ("compiler", "runtime", "backends") for room in (ROOT / floor).glob("*/__init__.py")
+    ]
+    assert [
+        f"{room.parent.name}/{room.name}/" for room in rooms if f"`{room.parent.name}/{room.name}/`" not in page
+    ] == []
+
+
 def test_the_screenshot_of_a_mistake_shows_what_is_said_today(tmp_path: Path) -> None:
     """`python -m dlc.docs.screenshots` takes it again."""
     prepare, command, _ = SHOTS["check"]
