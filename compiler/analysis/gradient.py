@@ -28,11 +28,11 @@ from ..messages.diagnostics import Diagnostic, Label
 from ..sizes.types import is_float
 
 #: The value of a body where it is entered, by its id.
-Place: TypeAlias = "tuple[Frame, int]"
+Place: TypeAlias = "tuple[Visit, int]"
 
 
 @dataclass(eq=False)
-class Frame:
+class Visit:
     """A body where it is entered: at a path, with the values that its inputs hold (by their ids) and the full paths of the
     instances that it is handed."""
 
@@ -57,7 +57,7 @@ class Frame:
         return {value.id: value.type.dtype for value in self.body.values()}
 
     @cached_property
-    def _inside(self) -> dict[int, list[Frame]]:
+    def _inside(self) -> dict[int, list[Visit]]:
         return {}
 
     def path(self, reference: str) -> str:
@@ -72,13 +72,13 @@ class Frame:
     def results(self) -> list[Place]:
         return [(self, result.value) for result in self.body.outputs]
 
-    def inside(self, at: int) -> list[Frame]:
+    def inside(self, at: int) -> list[Visit]:
         """The bodies that a node runs, in order: each turn of a repeat; one of anything else, none of an operator."""
         if at not in self._inside:
             self._inside[at] = list(self._enter(self.body.nodes[at]))
         return self._inside[at]
 
-    def _enter(self, node: AnyNode) -> Iterator[Frame]:
+    def _enter(self, node: AnyNode) -> Iterator[Visit]:
         match node:
             case CallNode():
                 yield self._frame(node.body, self.path(node.instance), {}, self._places(node.inputs), node.instances)
@@ -113,11 +113,11 @@ class Frame:
         offsets: Mapping[str, int],
         sources: Sequence[list[Place]],
         instances: Mapping[str, str],
-    ) -> Frame:
+    ) -> Visit:
         inputs = self.spec.bodies[index].inputs
         handed = {name: self.path(reference) for name, reference in instances.items()}
         held = {value.id: list(places) for value, places in zip(inputs, sources, strict=False)}
-        return Frame(self.spec, index, prefix, offsets, held, handed)
+        return Visit(self.spec, index, prefix, offsets, held, handed)
 
     def _places(self, operands: Sequence[Operand]) -> list[list[Place]]:
         return [[(self, operand)] if isinstance(operand, int) else [] for operand in operands]
@@ -130,10 +130,10 @@ def _number(value: object) -> int:
 
 @dataclass
 class Search:
-    """What is looked for, a weight that is `trained` or an input of the frame `aim`, and what was in the way."""
+    """What is looked for, a weight that is `trained` or an input of the visit `aim`, and what was in the way."""
 
     weights: Mapping[str, Mapping[str, bool]] = field(default_factory=dict[str, "dict[str, bool]"])  # below: Weights
-    aim: Frame | None = None
+    aim: Visit | None = None
     blocked: list[Label] = field(default_factory=list[Label])
     fixed: dict[str, None] = field(default_factory=dict[str, None])
 
@@ -144,73 +144,73 @@ class Search:
             if place in seen:
                 continue
             seen.add(place)
-            frame, value = place
-            at, position = frame.makers.get(value, (-1, 0))
-            if not is_float(frame.dtypes[value]):
+            visit, value = place
+            at, position = visit.makers.get(value, (-1, 0))
+            if not is_float(visit.dtypes[value]):
                 if at >= 0:
                     self.blocked.append(
-                        Label(frame.body.nodes[at].span, f"`{frame.dtypes[value]}` carries no gradient")
+                        Label(visit.body.nodes[at].span, f"`{visit.dtypes[value]}` carries no gradient")
                     )
             elif at >= 0:
-                if self._reads(frame, frame.body.nodes[at]):
+                if self._reads(visit, visit.body.nodes[at]):
                     return True
-                stack += self._before(frame, at, position)
-            elif frame is self.aim:
+                stack += self._before(visit, at, position)
+            elif visit is self.aim:
                 return True
             else:
-                stack += frame.sources.get(value, ())
+                stack += visit.sources.get(value, ())
         return False
 
-    def _reads(self, frame: Frame, node: AnyNode) -> bool:
+    def _reads(self, visit: Visit, node: AnyNode) -> bool:
         """Whether a node reads a weight that is trained."""
         found: list[str] = []
         layer = ""
         if isinstance(node, WeightNode):
-            layer = frame.path(node.instance)
+            layer = visit.path(node.instance)
             found = [join(layer, node.name)]
         elif isinstance(node, OpNode) and (chosen := selected(node.op, node.args)) is not None:
             pattern = glob(chosen)
             return any(on and pattern.matches(p) for owned in self.weights.values() for p, on in owned.items())
         elif isinstance(node, OpNode) and node.instance is not None and node.op not in LOSSES:
-            layer = frame.path(node.instance)
+            layer = visit.path(node.instance)
             found = list(self.weights.get(layer, ()))
         trained = [path for path in found if self.weights.get(layer, {}).get(path)]
         if not trained:
             self.fixed.update(dict.fromkeys(found))
         return bool(trained)
 
-    def _before(self, frame: Frame, at: int, position: int) -> list[Place]:
+    def _before(self, visit: Visit, at: int, position: int) -> list[Place]:
         """The values from which a gradient comes to an output of a node."""
-        node = frame.body.nodes[at]
+        node = visit.body.nodes[at]
         match node:
             case OpNode() if node.op == "emitted":
-                return list(_emitted(frame, str(node.args["name"])))
+                return list(_emitted(visit, str(node.args["name"])))
             case OpNode():
                 operator = find(node.op) or LOSSES.get(node.op)
                 if operator is not None and operator.flat:
                     self.blocked.append(Label(node.span, f"`{operator.syntax or node.op}` passes no gradient on"))
                     return []
-                runs = frame.inside(at)
+                runs = visit.inside(at)
                 if runs:
                     return [place for run in runs for place in run.results()]
-                return [(frame, operand) for operand in node.inputs if isinstance(operand, int)]
+                return [(visit, operand) for operand in node.inputs if isinstance(operand, int)]
             case WeightNode():
                 return []
             case ScanNode():
-                results = frame.inside(at)[0].results()
+                results = visit.inside(at)[0].results()
                 return [results[position - 1]]  # the stacked value is the node's first output and the body's last
-            case RepeatNode() if not frame.inside(at):
+            case RepeatNode() if not visit.inside(at):
                 return [
-                    (frame, operand) for operand in node.inputs[position : position + 1] if isinstance(operand, int)
+                    (visit, operand) for operand in node.inputs[position : position + 1] if isinstance(operand, int)
                 ]
             case _:
-                return [frame.inside(at)[-1].results()[position]]
+                return [visit.inside(at)[-1].results()[position]]
 
 
-def _emitted(frame: Frame, name: str) -> Iterator[Place]:
-    """What is emitted under a name in the bodies that a frame runs."""
-    for at in range(len(frame.body.nodes)):
-        for run in frame.inside(at):
+def _emitted(visit: Visit, name: str) -> Iterator[Place]:
+    """What is emitted under a name in the bodies that a visit runs."""
+    for at in range(len(visit.body.nodes)):
+        for run in visit.inside(at):
             yield from ((run, result.value) for result in run.body.emits if result.name == name)
             yield from _emitted(run, name)
 
@@ -229,27 +229,27 @@ def untrained(spec: Spec, train: Train) -> Iterator[Diagnostic]:
         }
     for phase in train.phases:
         for update in phase.updates:
-            frame = _opened(spec, phase, update)
+            visit = _opened(spec, phase, update)
             weights = _weights(phase, update, entries)
             search = Search(weights)
-            terms = [(frame, term.value) for term in update.terms]
+            terms = [(visit, term.value) for term in update.terms]
             if search.reaches(terms):
                 yield from _idle(weights, terms)
             else:
-                at, _ = frame.makers.get(update.terms[0].value, (-1, 0))
-                span = frame.body.nodes[at].span if at >= 0 else update.span
+                at, _ = visit.makers.get(update.terms[0].value, (-1, 0))
+                span = visit.body.nodes[at].span if at >= 0 else update.span
                 yield errors.trains_nothing(span, search.blocked, list(search.fixed))
-            yield from _penalties(frame)
+            yield from _penalties(visit)
 
 
-def _opened(spec: Spec, phase: Phase, update: Update) -> Frame:
+def _opened(spec: Spec, phase: Phase, update: Update) -> Visit:
     """The body of an update, with the lets that it shares with others."""
-    frame = Frame(spec, update.body)
+    visit = Visit(spec, update.body)
     if phase.shared is not None:
-        shared = Frame(spec, phase.shared)
+        shared = Visit(spec, phase.shared)
         given = {result.name: (shared, result.value) for result in shared.body.outputs}
-        frame.sources |= {v.id: [given[v.name]] for v in frame.body.inputs if v.name in update.lets and v.name in given}
-    return frame
+        visit.sources |= {v.id: [given[v.name]] for v in visit.body.inputs if v.name in update.lets and v.name in given}
+    return visit
 
 
 def _weights(phase: Phase, update: Update, entries: Mapping[str, ParameterEntry]) -> dict[str, dict[str, bool]]:
@@ -265,33 +265,33 @@ def _weights(phase: Phase, update: Update, entries: Mapping[str, ParameterEntry]
 
 def _idle(weights: Mapping[str, Mapping[str, bool]], terms: Sequence[Place]) -> Iterator[Diagnostic]:
     """W0414 for the summands of a loss, itself sound, from which a gradient is kept by what computes them."""
-    for frame, value in (summand for term in terms for summand in _summands(*term)):
+    for visit, value in (summand for term in terms for summand in _summands(*term)):
         search = Search(weights)
-        if not search.reaches([(frame, value)]) and search.blocked and not search.fixed:
-            yield errors.idle_term(frame.body.nodes[frame.makers[value][0]].span, search.blocked)
+        if not search.reaches([(visit, value)]) and search.blocked and not search.fixed:
+            yield errors.idle_term(visit.body.nodes[visit.makers[value][0]].span, search.blocked)
 
 
-def _summands(frame: Frame, value: int) -> Iterator[Place]:
+def _summands(visit: Visit, value: int) -> Iterator[Place]:
     """What a value is a sum or a difference of; the value itself, where it is neither."""
-    at, _ = frame.makers.get(value, (-1, 0))
-    node = frame.body.nodes[at] if at >= 0 else None
+    at, _ = visit.makers.get(value, (-1, 0))
+    node = visit.body.nodes[at] if at >= 0 else None
     if isinstance(node, OpNode) and find(node.op) in (Plus, Minus):
         for operand in node.inputs:
             if isinstance(operand, int):
-                yield from _summands(frame, operand)
+                yield from _summands(visit, operand)
     elif at >= 0:
-        yield frame, value
+        yield visit, value
 
 
-def _penalties(frame: Frame) -> Iterator[Diagnostic]:
+def _penalties(visit: Visit) -> Iterator[Diagnostic]:
     """A penalty on the gradient of a net needs one, from the net's output to its input, that has a gradient in turn."""
-    for at, node in enumerate(frame.body.nodes):
+    for at, node in enumerate(visit.body.nodes):
         if isinstance(node, OpNode) and "body" in node.args:
-            (run,) = frame.inside(at)
+            (run,) = visit.inside(at)
             search = Search(aim=run)
             if not search.reaches(run.results()):
                 yield errors.no_gradient_of_net(node.span, node.instance or "", search.blocked)
-            for inner in _once(frame.spec, run.index, set()):
+            for inner in _once(visit.spec, run.index, set()):
                 entry = find(inner.op)
                 assert entry is not None
                 yield errors.no_second_gradient(node.span, entry.name, entry.twice_as, inner.span)

@@ -14,7 +14,7 @@ from ..ir.train import Phase, Train
 from ..messages import batches as errors
 from ..messages.diagnostics import Diagnostic
 from ..sizes.dims import Dim, evaluate, variables
-from .gradient import Frame
+from .gradient import Visit
 
 
 def alone(spec: Spec, train: Train, facts: DataFacts | None) -> Iterator[Diagnostic]:
@@ -84,16 +84,16 @@ def _moving(spec: Spec, train: Train, phase: Phase, nodes: list[OpNode]) -> list
             path = f"{net.name}.{entry.path}" if net.name else entry.path
             if not entry.buffer:
                 frozen[path] = any(selects(s, path, entry.layer, entry.leaf, len(entry.shape)) for s in selectors)
-    uses = [used for index in _steps(phase) for used in _uses(Frame(spec, index), nodes)]
+    uses = [used for index in _steps(phase) for used in _uses(Visit(spec, index), nodes)]
     return [node for node, path in uses if not all(_below(frozen, path))]
 
 
-def _uses(frame: Frame, nodes: list[OpNode]) -> Iterator[tuple[OpNode, str]]:
+def _uses(visit: Visit, nodes: list[OpNode]) -> Iterator[tuple[OpNode, str]]:
     """Where layers are used: each with its full path."""
-    for at, node in enumerate(frame.body.nodes):
+    for at, node in enumerate(visit.body.nodes):
         if isinstance(node, OpNode) and node.instance is not None and any(node is each for each in nodes):
-            yield node, frame.path(node.instance)
-        for inside in frame.inside(at):
+            yield node, visit.path(node.instance)
+        for inside in visit.inside(at):
             yield from _uses(inside, nodes)
 
 

@@ -32,7 +32,7 @@ _APART = 1e3  # the cost of a pair that cannot be one
 
 
 @dataclass(frozen=True)
-class Layer:
+class StoredLayer:
     """A layer and its tensors; a tensor without a layer is one by itself, under the leaf ""."""
 
     path: str
@@ -66,7 +66,7 @@ class Role:
     """Layers of one name, in the order of their numbers."""
 
     pattern: str
-    layers: list[Layer] = field(default_factory=list[Layer])
+    layers: list[StoredLayer] = field(default_factory=list[StoredLayer])
 
     @property
     def shapes(self) -> list[Signature]:
@@ -75,23 +75,23 @@ class Role:
 
 @dataclass(frozen=True)
 class Match:
-    ours: Layer
-    theirs: Layer
+    ours: StoredLayer
+    theirs: StoredLayer
     transposed: bool
     why: str
 
 
-def layers(shapes: Mapping[str, Shape]) -> list[Layer]:
+def layers(shapes: Mapping[str, Shape]) -> list[StoredLayer]:
     """In the order of their first tensors."""
     found: dict[str, dict[str, Shape]] = {}
     for name, shape in shapes.items():
         path, _, leaf = name.rpartition(".")
         at, key = (path, leaf) if path and _LEAF.fullmatch(leaf) else (name, "")
         found.setdefault(at, {})[key] = shape
-    return [Layer(path, leaves) for path, leaves in found.items()]
+    return [StoredLayer(path, leaves) for path, leaves in found.items()]
 
 
-def roles(of: Iterable[Layer], *, numbered: bool = False) -> list[Role]:
+def roles(of: Iterable[StoredLayer], *, numbered: bool = False) -> list[Role]:
     """With `numbered`, layers whose own names are numbers are turns of one role too: `layer_norm.0`, `layer_norm.1`."""
     found: dict[str, Role] = {}
     for layer in of:
@@ -102,7 +102,7 @@ def roles(of: Iterable[Layer], *, numbered: bool = False) -> list[Role]:
     return list(found.values())
 
 
-def match(ours: Iterable[Layer], theirs: Iterable[Layer]) -> list[Match]:
+def match(ours: Iterable[StoredLayer], theirs: Iterable[StoredLayer]) -> list[Match]:
     """Layers that are the same, by their roles; others are left out."""
     here, there = list(ours), list(theirs)
     matched: list[Match] = []

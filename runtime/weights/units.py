@@ -24,7 +24,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from .families import likeness
-from .layers import Layer, Match, Signature
+from .layers import Match, Signature, StoredLayer
 
 _NUMBER = re.compile(r"\d+")
 
@@ -34,7 +34,7 @@ class Part:
     """A layer, or what lies below a name; `holds` are the signatures of its layers."""
 
     path: str
-    layer: Layer | None = None
+    layer: StoredLayer | None = None
     below: dict[str, Part] = field(default_factory=dict[str, "Part"])
     holds: tuple[Signature, ...] = ()
 
@@ -48,7 +48,7 @@ class Part:
         return _NUMBER.sub("#", self.path)
 
 
-def align(ours: Iterable[Layer], theirs: Iterable[Layer]) -> list[Match]:
+def align(ours: Iterable[StoredLayer], theirs: Iterable[StoredLayer]) -> list[Match]:
     """Layers that are the same; some may find no counterpart."""
     here, there = list(ours), list(theirs)
     odd_here, odd_there = _odd(_tree(here)), _odd(_tree(there))
@@ -68,9 +68,9 @@ def align(ours: Iterable[Layer], theirs: Iterable[Layer]) -> list[Match]:
     return work.matched
 
 
-def _odd(part: Part) -> list[Layer]:
+def _odd(part: Part) -> list[StoredLayer]:
     """Layers of turns that are otherwise equal to turns without them."""
-    found: list[Layer] = []
+    found: list[StoredLayer] = []
     turns: dict[str, list[Part]] = {}
     for inner in part.parts:
         if inner.layer is None:
@@ -87,12 +87,12 @@ def _odd(part: Part) -> list[Layer]:
     return found
 
 
-def _layers(part: Part) -> list[Layer]:
+def _layers(part: Part) -> list[StoredLayer]:
     own = [part.layer] if part.layer is not None else []
     return own + [layer for inner in part.below.values() for layer in _layers(inner)]
 
 
-def _flat(layers: Iterable[Layer]) -> Part:
+def _flat(layers: Iterable[StoredLayer]) -> Part:
     """Layers as parts of one unit, whatever their paths."""
     root = Part("")
     for layer in layers:
@@ -100,7 +100,7 @@ def _flat(layers: Iterable[Layer]) -> Part:
     return root
 
 
-def _tree(layers: Iterable[Layer]) -> Part:
+def _tree(layers: Iterable[StoredLayer]) -> Part:
     root = Part("")
     for layer in layers:
         at, segments = root, layer.path.split(".")
