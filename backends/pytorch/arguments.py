@@ -7,7 +7,7 @@ from typing import Any
 
 from ...compiler.ir.model import Body
 from ...compiler.sizes.dims import Dim, Size
-from .group import Group
+from .group import BodyGroup
 from .python import identifier, unique
 
 
@@ -85,7 +85,7 @@ def spelled(
     return known
 
 
-def letters_of(group: Group) -> dict[str, tuple[Size, ...]]:
+def letters_of(group: BodyGroup) -> dict[str, tuple[Size, ...]]:
     return {
         letter: tuple(group.facts.normalize(body.dims[letter]) for body in group.bodies)
         for letter in group.first.dims

@@ -19,11 +19,11 @@ from ...compiler.ir.model import AnyNode, Body, CallNode, Instance, OpNode, Repe
 from ...compiler.messages.source import Span
 from ...compiler.text import syntax
 from .bodies import location, regions_of, uses
-from .constants import Number, Symbolic, Varies
+from .constants import ClassNumber, Symbolic, Varies
 from .expressions import stated
 from .fitting import Absent, alike
 from .function_stages import function_stage
-from .group import Group, handed
+from .group import BodyGroup, handed
 from .lowering import Arg, Construction, SharedType, lowering
 from .slots import Slot
 from .stages import has_optional, optional_stage
@@ -50,7 +50,7 @@ class Builders:
     a body, `is_function` whether a body is written as a function, which has no place in the tree.
     """
 
-    construct: Callable[[Sequence[int], Group, Span], str]
+    construct: Callable[[Sequence[int], BodyGroup, Span], str]
     tree: Callable[[int], Slot]
     class_of: Callable[[int], int]
     emitting: Callable[[int], Sequence[str]]
@@ -65,12 +65,12 @@ class Chains:
     """The entries of a class's sequentials. `switches` are conditions of what some of the bodies lack, by path; those that
     turn out to be stages of a chain are in `stages` in the end."""
 
-    def __init__(self, group: Group, build: Builders, switches: Mapping[str, Number]) -> None:
+    def __init__(self, group: BodyGroup, build: Builders, switches: Mapping[str, ClassNumber]) -> None:
         self.group, self.build, self.switches = group, build, switches
         self.stages: set[str] = set()
 
     def chain(
-        self, group: Group, positions: list[int], start: int, prefix: tuple[str, ...], read: Counter[int]
+        self, group: BodyGroup, positions: list[int], start: int, prefix: tuple[str, ...], read: Counter[int]
     ) -> tuple[list[str], int, int] | None:
         """Entries of an `nn.Sequential` for these nodes, the value they end in, and how many stages that are (an entry may
         make several); None when they do not form a chain."""
@@ -120,7 +120,7 @@ class Chains:
         return entries, flow, number
 
     def spliced(
-        self, group: Group, nodes: Sequence[RepeatNode], prefix: tuple[str, ...], number: int
+        self, group: BodyGroup, nodes: Sequence[RepeatNode], prefix: tuple[str, ...], number: int
     ) -> tuple[list[str], int] | None:
         """Entries for all turns of a repeat, and how many numbers they take."""
         same = len({len(node.runs) for node in nodes}) == 1
@@ -158,7 +158,7 @@ class Chains:
         return entries, count
 
     def looped(
-        self, group: Group, nodes: Sequence[RepeatNode], prefix: tuple[str, ...], number: int
+        self, group: BodyGroup, nodes: Sequence[RepeatNode], prefix: tuple[str, ...], number: int
     ) -> tuple[list[str], int]:
         """The same where turns differ by their number: all in one comprehension, or all but the first."""
         first = nodes[0].runs[0]
@@ -171,7 +171,7 @@ class Chains:
         ):
             raise Varies
 
-        def make(region: Group, turns: Sequence[Turn]) -> list[str]:
+        def make(region: BodyGroup, turns: Sequence[Turn]) -> list[str]:
             body = region.first
             if len(body.inputs) != 1 or len(body.outputs) != 1:
                 raise Varies
@@ -184,7 +184,7 @@ class Chains:
             max(turn.number for turn in turns_of(nodes)) + 1
         )
 
-    def stage(self, group: Group, place: tuple[str, ...], text: str) -> str:
+    def stage(self, group: BodyGroup, place: tuple[str, ...], text: str) -> str:
         """An entry of a sequential, with its condition where some of the bodies lack it."""
         path = ".".join(place)
         if group is not self.group or path not in self.switches:
@@ -192,7 +192,7 @@ class Chains:
         self.stages.add(path)
         return optional_stage(self.switches[path], text)
 
-    def entry(self, group: Group, position: int) -> str | None:
+    def entry(self, group: BodyGroup, position: int) -> str | None:
         """The constructor of one stage of a sequential."""
         nodes = group.nodes(position)
         node = nodes[0]
@@ -228,7 +228,7 @@ class Chains:
                 return False
         return True
 
-    def turn_chain(self, turn: Group) -> str:
+    def turn_chain(self, turn: BodyGroup) -> str:
         """The `nn.Sequential` of a turn; NoChain where it is not a numbered chain."""
         body = turn.first
         found = self.chain(turn, list(range(len(body.nodes))), body.inputs[0].id, ("#0",), uses(body))
@@ -236,7 +236,7 @@ class Chains:
             raise NoChain
         return f"nn.Sequential({', '.join(found[0])})"
 
-    def construct(self, group: Group, instances: Sequence[Instance]) -> str:
+    def construct(self, group: BodyGroup, instances: Sequence[Instance]) -> str:
         """The constructor call of an instance."""
         first = instances[0]
         if first.op is None:
@@ -257,7 +257,7 @@ class Chains:
             weights[name] = tuple(_known(size, channels) if at == inner else size for at, size in enumerate(shape))
         return build(Construction(args, weights, dtypes, inputs))
 
-    def inputs_of(self, group: Group, path: str) -> list[SharedType | None]:
+    def inputs_of(self, group: BodyGroup, path: str) -> list[SharedType | None]:
         """Types of what a layer is applied to first, here, in a region or in a block that takes it."""
         position = group.applied.get(path)
         if position is None:
@@ -277,7 +277,7 @@ class Chains:
         return self.group.spec.bodies[index]
 
 
-def as_written(group: Group, span: Span, args: Mapping[str, Arg], names: Sequence[str] = ()) -> dict[str, Arg]:
+def as_written(group: BodyGroup, span: Span, args: Mapping[str, Arg], names: Sequence[str] = ()) -> dict[str, Arg]:
     """The arguments of a layer or block that some of the bodies lack, with the names that the author took them from: `stride`,
     and not the 2 that it is wherever the layer is. `names` are all that it takes, in order; else those of `args`."""
     known = group.constants.known
@@ -292,9 +292,9 @@ def as_written(group: Group, span: Span, args: Mapping[str, Arg], names: Sequenc
     return found
 
 
-def _known(arg: Any, sizes: Sequence[Number]) -> Any:
+def _known(arg: Any, sizes: Sequence[ClassNumber]) -> Any:
     """For a number that is the same in all bodies but those that lack its layer, one of `sizes` that it is there."""
-    if not isinstance(arg, Number) or not arg.same or not any(isinstance(value, Absent) for value in arg.values):
+    if not isinstance(arg, ClassNumber) or not arg.same or not any(isinstance(value, Absent) for value in arg.values):
         return arg
     return next((size for size in sizes if not size.same and alike(size.values, arg.values)), arg)
 

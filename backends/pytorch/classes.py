@@ -22,16 +22,16 @@ from .bodies import regions_of
 from .chains import Builders, as_written
 from .class_names import ordered
 from .clusters import clusters
-from .constants import Constants, Number, Symbolic, Varies, free
+from .constants import ClassNumber, Constants, Symbolic, Varies, free
 from .constructor import constructor_lines, with_table
-from .definition import CLASS_MARK, Class, Definition
+from .definition import CLASS_MARK, Class, ClassDefinition
 from .expressions import expressions
 from .fitting import Absent
 from .functions import is_plain, modules
-from .group import Group, node_form, structure
+from .group import BodyGroup, node_form, structure
 from .initial import InitialValues
 from .lines import Line
-from .members import Member, Members
+from .members import ClassBody, Members
 from .optional import Part, Residual, filled
 from .python import Expr, identifier, snake, unique
 from .regions import Forward
@@ -94,7 +94,7 @@ class Classes:
             self._emitting[index] = tuple(name for name in self.emits if name in found)
         return self._emitting[index]
 
-    def _write_level(self, members: Sequence[Member]) -> None:
+    def _write_level(self, members: Sequence[ClassBody]) -> None:
         groups = self._alike(members, activations=False)
         while groups:
             group = groups.pop(0)
@@ -104,7 +104,7 @@ class Classes:
             if group not in merged:
                 self._share(group, lambda group: self._alike(group, activations=True))
 
-    def _merged(self, groups: Sequence[list[Member]]) -> list[list[Member]]:
+    def _merged(self, groups: Sequence[list[ClassBody]]) -> list[list[ClassBody]]:
         """Writes one class for groups that lack parts of one of them; those groups, or none where it can't be."""
         for full in sorted(groups, key=lambda group: -len(self.spec.bodies[group[0].index].nodes)):
             fitting = [other for other in groups if other is not full and self._fills(full, other)]
@@ -125,7 +125,7 @@ class Classes:
                 del self.filled[member.index]
         return []
 
-    def _fills(self, full: list[Member], lacking: list[Member]) -> bool:
+    def _fills(self, full: list[ClassBody], lacking: list[ClassBody]) -> bool:
         """Whether all of a group lack the same parts of another one, and nothing else; records the parts in `filled`."""
         whole = self.spec.bodies[full[0].index]
 
@@ -152,16 +152,16 @@ class Classes:
         """The class of a body, as something to compare."""
         return self.by_body[int(body)].number
 
-    def _alike(self, members: Sequence[Member], *, activations: bool) -> list[list[Member]]:
+    def _alike(self, members: Sequence[ClassBody], *, activations: bool) -> list[list[ClassBody]]:
         """Members that may share a class; without `activations` those too that differ in one."""
-        groups: dict[Any, list[Member]] = {}
+        groups: dict[Any, list[ClassBody]] = {}
         for member in members:
             body = self.spec.bodies[member.index]
             form = structure(self.spec, body, self.number_of, activations=activations)
             groups.setdefault((member.name, member.strip, form), []).append(member)
         return list(groups.values())
 
-    def _share(self, group: list[Member], split: Callable[[list[Member]], list[list[Member]]] | None) -> None:
+    def _share(self, group: list[ClassBody], split: Callable[[list[ClassBody]], list[list[ClassBody]]] | None) -> None:
         """Writes one class, or where the members differ in too much one for each part of them, at last for each."""
         try:
             self._write(group)
@@ -174,30 +174,30 @@ class Classes:
             for part in parts:
                 self._share(part, None)
 
-    def _apart(self, group: list[Member]) -> list[list[Member]]:
+    def _apart(self, group: list[ClassBody]) -> list[list[ClassBody]]:
         """Each member with what it becomes in the models of other sizes."""
-        found: dict[int, list[Member]] = {}
+        found: dict[int, list[ClassBody]] = {}
         for member in group:
             found.setdefault(self.clusters.get(member.index, member.index), []).append(member)
         return list(found.values())
 
     # ---- one class -------------------------------------------------------------------------------------------------
 
-    def _write(self, members: Sequence[Member]) -> None:
+    def _write(self, members: Sequence[ClassBody]) -> None:
         added = [self.filled.get(m.index) for m in members]
         bodies = [self.spec.bodies[m.index] if a is None else a[1] for m, a in zip(members, added, strict=True)]
         constants = Constants(len(bodies))
-        optional: dict[str, Number] = {}
-        residuals: dict[Residual, Number] = {}
+        optional: dict[str, ClassNumber] = {}
+        residuals: dict[Residual, ClassNumber] = {}
         for part in dict.fromkeys(part for a in added if a is not None for part in sorted(a[0], key=repr)):
-            switch = Number(tuple(a is None or part not in a[0] for a in added), constants)
+            switch = ClassNumber(tuple(a is None or part not in a[0] for a in added), constants)
             if isinstance(part, Residual):
                 constants.hints.setdefault(switch.values, "residual")
                 residuals[part] = switch
             else:
                 constants.hints.setdefault(switch.values, _called(part, bodies[0], self.spec))
                 optional[part] = switch
-        group = Group(self.spec, bodies, constants, self.facts)
+        group = BodyGroup(self.spec, bodies, constants, self.facts)
         body = bodies[0]
         constants.statics = statics(bodies)
         root = members[0].index == self.root
@@ -242,7 +242,7 @@ class Classes:
                 forward = [*methods, *([Line("")] if forward else []), *forward]
         each = [self.spec.bodies[index].statics for index in cls.bodies]
         declared = self.authored.defaults(cls.base_name)
-        Definition(cls, constants, constructor, forward, self._sizes, root, each, declared, self.classes).write()
+        ClassDefinition(cls, constants, constructor, forward, self._sizes, root, each, declared, self.classes).write()
         self.classes.append(cls)
         for member in members:
             self.by_body[member.index] = cls
@@ -252,7 +252,7 @@ class Classes:
         axes = self.authored.axes(body.name) if body.role in ("model", "block") else {}
         return [axes.get(value.name or "", ()) for value in body.inputs]
 
-    def _forward(self, cls: Class, group: Group, body: Body) -> list[Line]:
+    def _forward(self, cls: Class, group: BodyGroup, body: Body) -> list[Line]:
         taken: list[str] = []
         for value in body.inputs:
             taken.append(identifier(value.name or "x", taken))
@@ -317,7 +317,7 @@ class Classes:
         self._sizes = sizes
         return [signature, *(_indented(line) for line in (*head, *checks, *writer.lines))]
 
-    def _owns_nothing(self, members: Sequence[Member], group: Group) -> bool:
+    def _owns_nothing(self, members: Sequence[ClassBody], group: BodyGroup) -> bool:
         """Whether a block may be a function, judged by its signature and its parts."""
         first = group.first
         return (
@@ -330,7 +330,7 @@ class Classes:
     def is_function(self, body: int) -> bool:
         return self.by_body[body].is_function
 
-    def function(self, bodies: Sequence[int], group: Group) -> Called | None:
+    def function(self, bodies: Sequence[int], group: BodyGroup) -> Called | None:
         """How the function of these bodies is called, one for each body of the group; None when they have a class."""
         cls = self.by_body[bodies[0]]
         if any(self.by_body[index] is not cls for index in bodies):
@@ -346,7 +346,7 @@ class Classes:
         """Where the layers of the class of a body live."""
         return self.by_body[body].scopes.root
 
-    def construct(self, bodies: Sequence[int], group: Group, span: Span) -> str:
+    def construct(self, bodies: Sequence[int], group: BodyGroup, span: Span) -> str:
         """The constructor call of the class of these bodies, one for each body of the group, at a place of the spec."""
         cls = self.by_body[int(bodies[0])]
         if any(self.by_body[int(index)] is not cls for index in bodies):
@@ -362,7 +362,7 @@ class Classes:
             arguments += [] if source is None else [f"{table.name}={source}"]
         return f"{cls.mark}({', '.join(arguments)})"
 
-    def _arguments(self, cls: Class, bodies: Sequence[int], group: Group) -> Iterator[tuple[str, Number]]:
+    def _arguments(self, cls: Class, bodies: Sequence[int], group: BodyGroup) -> Iterator[tuple[str, ClassNumber]]:
         """The numbers that a use of a class gives, except defaults."""
         places = [cls.bodies.index(int(index)) for index in bodies]
         for parameter in cls.parameters:

@@ -1,6 +1,6 @@
 """Numbers of a class that several bodies share: equal ones are literals, the others become constructor arguments.
 
-A `Number` holds one value a body; the class of an activation that a block takes as a parameter counts as one. While a
+A `ClassNumber` holds one value a body; the class of an activation that a block takes as a parameter counts as one. While a
 class is written, its text has a marker for each varying number. When all of them are known, `fit` finds few arguments
 that explain them (`width`, `4 * width`, `count - 1`), preferably the statics of the block under their own names.
 """
@@ -52,7 +52,7 @@ class Symbolic(Exception):
     """A constructor needs a number, and the size depends on the input."""
 
 
-class Number:
+class ClassNumber:
     """A static number or size at one place of a class: one value a body, in the order of the class's bodies."""
 
     __slots__ = ("constants", "values")
@@ -85,14 +85,14 @@ class Number:
         return all(equal(mine, value) for mine in self.values)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Number) and all(map(equal, self.values, other.values))
+        return isinstance(other, ClassNumber) and all(map(equal, self.values, other.values))
 
     def __hash__(self) -> int:
         return hash(self.values)
 
-    def map(self, function: Callable[..., Scalar], *others: Number) -> Number:
+    def map(self, function: Callable[..., Scalar], *others: ClassNumber) -> ClassNumber:
         rows = zip(self.values, *(other.values for other in others), strict=True)
-        return Number(
+        return ClassNumber(
             tuple(
                 free(function(*row)) if any(isinstance(value, Absent) for value in row) else function(*row)
                 for row in rows
@@ -109,7 +109,7 @@ class Number:
 
 
 @dataclass(frozen=True)
-class Parameter:
+class ClassArgument:
     """An argument of a class's constructor, with its value for each body."""
 
     name: str
@@ -147,7 +147,7 @@ class Constants:
     #: Numbers that are equal in all bodies and may be part of an expression, such as the side of an image in `(224 // patch) ** 2`.
     literals: Sequence[int] = ()
 
-    def text(self, number: Number, place: str) -> str:
+    def text(self, number: ClassNumber, place: str) -> str:
         if number.same:
             value = number.sample
             if isinstance(value, Dim):
@@ -174,16 +174,16 @@ class Constants:
         text = {**self.spelled, pi: "math.pi"}.get(value) if isinstance(value, float) else None
         return text if text is not None and "math" not in {**self.statics, **self.sizes} else literal(value)
 
-    def fit(self) -> tuple[list[Parameter], list[str]]:
+    def fit(self) -> tuple[list[ClassArgument], list[str]]:
         """The constructor's arguments, and each varying number as an expression of them."""
         order = {name: place for place, name in enumerate([*self.sizes, *self.statics])}
-        chosen: list[Parameter] = []
+        chosen: list[ClassArgument] = []
         for name, values in self.statics.items():
             varies = any(alike(known, values) for known in self.varying)
             if varies and not any(alike(parameter.values, values) for parameter in chosen):
-                chosen.append(Parameter(name, values))
-        statics = [Parameter(name, values) for name, values in self.statics.items()]
-        sizes = [Parameter(name, values) for name, values in self.sizes.items()]
+                chosen.append(ClassArgument(name, values))
+        statics = [ClassArgument(name, values) for name, values in self.statics.items()]
+        sizes = [ClassArgument(name, values) for name, values in self.sizes.items()]
         stated = {at: self.written[v] for at, v in enumerate(self.varying) if v in self.written and _is_bool(v)}
         for written in stated.values():
             chosen += [p for p in (*statics, *sizes) if p.name in written.names and p not in chosen]
@@ -215,7 +215,7 @@ class Constants:
             if found is None:
                 hint = self.hints.get(values) or self.roles.get(values) or "size"
                 name = unique(identifier(hint), [*order, *(p.name for p in chosen)])
-                found = Parameter(name, values)
+                found = ClassArgument(name, values)
             if found not in chosen:
                 chosen.append(found)
         chosen.sort(key=lambda parameter: order.get(parameter.name, len(order)))
@@ -239,7 +239,9 @@ class Constants:
             return None
         return next((known for known in self.varying if not _has_absent(known) and alike(known, values)), None)
 
-    def _express(self, values: tuple[Scalar, ...], parameters: Sequence[Parameter], style: Style = "any") -> str | None:
+    def _express(
+        self, values: tuple[Scalar, ...], parameters: Sequence[ClassArgument], style: Style = "any"
+    ) -> str | None:
         named = {parameter.name: parameter.values for parameter in parameters}
         return express(values, named, style, self.literals)
 

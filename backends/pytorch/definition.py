@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .constants import Constants, ModuleClass, Parameter, Scalar, Varies, marks, resolve
+from .constants import ClassArgument, Constants, ModuleClass, Scalar, Varies, marks, resolve
 from .fitting import Absent, equal
 from .functions import renamed, words
 from .lines import Line
 from .python import NAME, TAKEN, literal, unique
-from .rows import Signature, with_rows
+from .rows import ClassSignature, with_rows
 from .scopes import Scopes
 from .shared_tables import Given
 from .sizes import Sizes
@@ -29,7 +29,7 @@ class Class:
     number: int
     base_name: str
     bodies: tuple[int, ...]
-    parameters: list[Parameter]
+    parameters: list[ClassArgument]
     scopes: Scopes
     lines: list[Line] = field(default_factory=list[Line])
     defaults: dict[str, Scalar] = field(default_factory=dict[str, "Scalar"])
@@ -44,13 +44,13 @@ class Class:
         return f"\x03{self.number}\x04"
 
     @property
-    def signature(self) -> Signature:
+    def signature(self) -> ClassSignature:
         defaults = {n: v.text if isinstance(v, ModuleClass) else literal(v) for n, v in self.defaults.items()}
-        return Signature(self.base_name, [parameter.name for parameter in self.parameters], defaults)
+        return ClassSignature(self.base_name, [parameter.name for parameter in self.parameters], defaults)
 
 
 @dataclass
-class Definition:
+class ClassDefinition:
     """What a class is written from: the statements of its constructor and of `forward`, with markers of varying numbers.
 
     `is_model`: its arguments default to the spec's values. `statics` are those of each body, `declared` the defaults that
@@ -116,7 +116,7 @@ class Definition:
         signatures = {other.mark: other.signature for other in self.others}
         cls.lines = with_rows(resolved, signatures, {*RESERVED, *TAKEN, *names, *(table.name for table in cls.tables)})
 
-    def _function(self, parameters: list[Parameter], texts: list[str]) -> list[Line]:
+    def _function(self, parameters: list[ClassArgument], texts: list[str]) -> list[Line]:
         """The statements of a function; its numbers are arguments after the tensors."""
         cls, forward = self.cls, self.forward
         taken = words(forward)
@@ -124,7 +124,7 @@ class Definition:
         given = [f"{free[p.name]}: {type(p.values[0]).__name__}" for p in parameters]
         defaults = [cls.defaults.get(p.name) for p in parameters]
         given = [g if d is None else f"{g} = {literal(d)}" for g, d in zip(given, defaults, strict=True)]
-        cls.parameters = [Parameter(free[p.name], p.values) for p in parameters]
+        cls.parameters = [ClassArgument(free[p.name], p.values) for p in parameters]
         cls.defaults = {free[name]: value for name, value in cls.defaults.items()}
         texts = [renamed(text, free) for text in texts]
         head, _, result = forward[0].text.removeprefix("def forward(self, ").partition(")")
@@ -145,7 +145,7 @@ class Definition:
                 named = [f"{name}: {w}" if name else w for name, w in zip(line.names, known, strict=False)]
                 line.text += f"\x05{', '.join(named)}"
 
-    def _defaults(self, parameters: Sequence[Parameter]) -> dict[str, Scalar]:
+    def _defaults(self, parameters: Sequence[ClassArgument]) -> dict[str, Scalar]:
         """Default values of arguments: those that the block declares, and false for a switch."""
         declared = self.declared
         found: dict[str, Scalar] = {}
@@ -169,4 +169,4 @@ def _on_self(text: str, attributes: Mapping[str, str]) -> str:
     return NAME.sub(lambda m: f"self.{attributes[m[0]]}" if m[0] in attributes else m[0], text)
 
 
-__all__ = ["CLASS_MARK", "Class", "Definition"]
+__all__ = ["CLASS_MARK", "Class", "ClassDefinition"]

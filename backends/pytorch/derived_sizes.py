@@ -33,7 +33,7 @@ FACTORS, TERMS = 3, 2
 
 
 @dataclass(frozen=True)
-class Sum:
+class DerivedSum:
     """`(a * P + b * Q + rest) // divisor`, where `products` are of axes, and each number is one for every body."""
 
     products: Sequence[tuple[str, ...]]
@@ -107,7 +107,7 @@ def _products(axes: Axes) -> Iterator[tuple[tuple[str, ...], Column]]:
             yield chosen, column
 
 
-def _solved(size: Column, chosen: Sequence[tuple[tuple[str, ...], Column]]) -> Sum | None:
+def _solved(size: Column, chosen: Sequence[tuple[tuple[str, ...], Column]]) -> DerivedSum | None:
     systems = [_System(value, [column[at] for _, column in chosen]) for at, value in enumerate(size)]
     known = [system.solution for system in systems if system.solution is not None]
     # Where two axes are equal, several sums fit; take the one that the other bodies give.
@@ -121,7 +121,7 @@ def _solved(size: Column, chosen: Sequence[tuple[tuple[str, ...], Column]]) -> S
     ]
     if any(_all(factor, 0) for factor in whole[:-1]):
         return None
-    return Sum([product for product, _ in chosen], whole[:-1], whole[-1], divisors)
+    return DerivedSum([product for product, _ in chosen], whole[:-1], whole[-1], divisors)
 
 
 class _System:

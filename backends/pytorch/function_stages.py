@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from ...compiler.ir.model import OpNode
 from .constants import ModuleClass, Symbolic, Varies
-from .group import Group
+from .group import BodyGroup
 from .lowering import Application, Operand, SharedType, lowering, module_class
 from .python import Expr
 
 
-def function_stage(group: Group, nodes: Sequence[OpNode]) -> str | None:
+def function_stage(group: BodyGroup, nodes: Sequence[OpNode]) -> str | None:
     """A function as a stage of an `nn.Sequential`; None where it has no module."""
     first = nodes[0]
     if any(node.op != first.op or node.args.keys() != first.args.keys() for node in nodes):
@@ -20,7 +20,7 @@ def function_stage(group: Group, nodes: Sequence[OpNode]) -> str | None:
     return None if form is None else form(_use(group, nodes))
 
 
-def _activation(group: Group, nodes: Sequence[OpNode]) -> str:
+def _activation(group: BodyGroup, nodes: Sequence[OpNode]) -> str:
     """`act()` for functions that differ: their module's class is an argument of the constructor."""
     classes = [module_class(node) for node in nodes]
     if not all(classes):
@@ -36,7 +36,7 @@ def _activation(group: Group, nodes: Sequence[OpNode]) -> str:
     return f"{number}()"
 
 
-def _use(group: Group, nodes: Sequence[OpNode]) -> Application:
+def _use(group: BodyGroup, nodes: Sequence[OpNode]) -> Application:
     """A function as a stage: its numbers are those of the constructor."""
     first = nodes[0]
     inputs: list[Operand | None] = []

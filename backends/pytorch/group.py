@@ -24,7 +24,7 @@ from ...compiler.ir.model import (
 from ...compiler.sizes.dims import Dim
 from ...compiler.sizes.facts import NO_FACTS, Facts
 from ...compiler.sizes.types import TensorType
-from .constants import Constants, Number, Varies
+from .constants import ClassNumber, Constants, Varies
 from .fitting import Absent
 from .lowering import Arg, SharedType, module_class
 from .optional import freed
@@ -34,7 +34,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float, Dim)) and not isinstance(value, bool)
 
 
-class Group:
+class BodyGroup:
     """Parallel bodies (or regions of them), and how their numbers combine."""
 
     def __init__(self, spec: Spec, bodies: Sequence[Body], constants: Constants, facts: Facts = NO_FACTS) -> None:
@@ -45,10 +45,10 @@ class Group:
     def first(self) -> Body:
         return self.bodies[0]
 
-    def region(self, indexes: Sequence[int]) -> Group:
+    def region(self, indexes: Sequence[int]) -> BodyGroup:
         bodies = [self.spec.bodies[index] for index in indexes]
         bodies = [freed(body) if isinstance(at, Absent) else body for body, at in zip(bodies, indexes, strict=True)]
-        return Group(self.spec, bodies, self.constants, self.facts)
+        return BodyGroup(self.spec, bodies, self.constants, self.facts)
 
     def nodes(self, position: int) -> tuple[Any, ...]:
         """The node at one position of every body; Varies where the bodies repeat something a different number of times."""
@@ -99,9 +99,9 @@ class Group:
                     found.setdefault(reference, position)
         return found
 
-    def number(self, values: Sequence[Any]) -> Number:
+    def number(self, values: Sequence[Any]) -> ClassNumber:
         known = self.facts.normalize
-        return Number(tuple(known(v) if isinstance(v, Dim) else v for v in values), self.constants)
+        return ClassNumber(tuple(known(v) if isinstance(v, Dim) else v for v in values), self.constants)
 
     def arg(self, values: Sequence[Any]) -> Arg:
         """One argument as all bodies have it; Varies when they differ in more than numbers."""
@@ -109,7 +109,7 @@ class Group:
         if all(map(_is_number, values)):
             return self.number(values)
         if all(isinstance(value, bool) for value in values) and len(set(values)) > 1:
-            return Number(tuple(values), self.constants)
+            return ClassNumber(tuple(values), self.constants)
         if isinstance(first, tuple):
             if not all(isinstance(value, tuple) and len(value) == len(first) for value in values):  # pyright: ignore[reportUnknownArgumentType]
                 raise Varies
@@ -121,9 +121,9 @@ class Group:
     def args(self, records: Sequence[dict[str, Any]]) -> dict[str, Arg]:
         found = {name: self.arg([record[name] for record in records]) for name in records[0] if name != "init"}
         for name, arg in found.items():
-            if isinstance(arg, Number) and isinstance(arg.values[0], bool):
+            if isinstance(arg, ClassNumber) and isinstance(arg.values[0], bool):
                 self.constants.hints.setdefault(arg.values, name)
-            elif isinstance(arg, Number):
+            elif isinstance(arg, ClassNumber):
                 self.constants.roles.setdefault(arg.values, name)
         return found
 

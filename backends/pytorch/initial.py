@@ -41,7 +41,7 @@ FEW = 4
 
 
 @dataclass(frozen=True)
-class Rule:
+class ParametersAlike:
     """Parameters with one init. `kind` and `leaf`: of all modules of a class; `endings`: of their names; `paths`: each."""
 
     inits: tuple[Init, ...]  # at each size of the model
@@ -73,12 +73,12 @@ class InitialValues:
         by_kind = self._by_kind()
         self.rules = [*by_kind, *self._by_name(by_kind)]
 
-    def _by_kind(self) -> list[Rule]:
+    def _by_kind(self) -> list[ParametersAlike]:
         groups: dict[tuple[str, str], list[ParameterEntry]] = {}
         for entry in self.entries:
             groups.setdefault((entry.layer, entry.leaf), []).append(entry)
         inside = {held for entry in self.entries for held in module_classes(entry.layer)[1]}
-        found: list[Rule] = []
+        found: list[ParametersAlike] = []
         for (kind, leaf), entries in groups.items():
             module, _ = module_classes(kind)
             if not module or module in inside or len(entries) < 2:
@@ -90,28 +90,28 @@ class InitialValues:
             modules = {entry.path.rpartition(".")[0] for entry in self.entries if entry.layer == kind}
             if 2 * len(entries) <= len(modules) and chosen.init != Init(name="zeros"):
                 continue
-            found.append(Rule(self._at_each_size([chosen, *entries]), kind=kind, leaf=leaf))
+            found.append(ParametersAlike(self._at_each_size([chosen, *entries]), kind=kind, leaf=leaf))
         return found
 
-    def _by_name(self, by_kind: Sequence[Rule]) -> list[Rule]:
+    def _by_name(self, by_kind: Sequence[ParametersAlike]) -> list[ParametersAlike]:
         """Statements for parameters that their class does not initialise, or not as the spec wants."""
         kinds = {(rule.kind, rule.leaf): rule.inits[0] for rule in by_kind}
         left: dict[str, list[ParameterEntry]] = {}
         for entry in self.special.values():
             if kinds.get((entry.layer, entry.leaf)) != entry.init:
                 left.setdefault(repr(entry.init), []).append(entry)
-        found: list[Rule] = []
+        found: list[ParametersAlike] = []
         for entries in left.values():
             paths = {entry.path for entry in entries}
             numbered = any(part.isdigit() for path in paths for part in path.split("."))
             init = self._at_each_size(entries)
             counted = any(path.startswith(self.counted) for path in paths)
             if len(paths) <= (FEW // 2 if numbered else FEW) and not counted:
-                found.append(Rule(init, paths=tuple(entry.path for entry in entries)))
+                found.append(ParametersAlike(init, paths=tuple(entry.path for entry in entries)))
                 continue
             alone: dict[str, bool] = {}
             endings = dict.fromkeys(self._ending(entry.path, paths, alone) for entry in entries)
-            found.append(Rule(init, endings=tuple(endings)))
+            found.append(ParametersAlike(init, endings=tuple(endings)))
         return found
 
     def _ending(self, path: str, paths: set[str], alone: dict[str, bool]) -> str:
@@ -151,7 +151,9 @@ class InitialValues:
         if not self.holds():
             if len(self.sizes) > 1:
                 raise Varies
-            self.rules = [Rule((e.init,), paths=(path,)) for path, e in self.special.items() if e.init is not None]
+            self.rules = [
+                ParametersAlike((e.init,), paths=(path,)) for path, e in self.special.items() if e.init is not None
+            ]
         write = InitialStatements(constants)
         body: list[Line] = []
         by_kind: dict[tuple[str, ...], list[str]] = {}
@@ -190,7 +192,7 @@ class InitialValues:
         say = Line('"""Initial values that differ from PyTorch\'s defaults."""', 1)
         return [*head, Line("def init_weights(self) -> None:"), say, *(Line(x.text, x.indent + 1) for x in body)]
 
-    def _module_lines(self, rule: Rule, write: InitialStatements) -> list[str]:
+    def _module_lines(self, rule: ParametersAlike, write: InitialStatements) -> list[str]:
         place = f"module.{rule.leaf}"
         texts = write(rule.inits, place)
         owners = {entry.path.rpartition(".")[0] for entry in self.entries if entry.layer == rule.kind}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from ...compiler.ir.model import Init
-from .constants import Constants, Number, is_mark
+from .constants import ClassNumber, Constants, is_mark
 from .python import quoted
 
 
@@ -34,7 +34,7 @@ class Filling:
         """Source of a number, one for each size of the model."""
         if all(value == values[0] for value in values):
             return self.constants.literal(values[0])
-        return Number(tuple(values), self.constants).in_forward()
+        return ClassNumber(tuple(values), self.constants).in_forward()
 
     def call(self, name: str, *options: str) -> str:
         return f"nn.init.{name}_({', '.join([self.place, *options])})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .constants import Number
+from .constants import ClassNumber
 
 
 @dataclass
@@ -14,7 +14,7 @@ class Line:
 
     text: str
     indent: int = 0
-    shapes: Sequence[tuple[Number, ...]] = ()
+    shapes: Sequence[tuple[ClassNumber, ...]] = ()
     names: Sequence[str] = ("",)
 
 

@@ -22,11 +22,11 @@ from ...compiler.messages.diagnostics import Diagnostic, Failed
 from ...compiler.messages.source import Span
 from ...compiler.sizes.dims import Dim, Size
 from ...compiler.sizes.types import TensorType
-from .constants import Number, Varies
+from .constants import ClassNumber, Varies
 from .python import ATOM, POWER, PRODUCT, SUM, UNARY, Expr, literal
 
 #: A static argument in a class that several bodies share.
-Arg: TypeAlias = "Number | bool | str | None | tuple[Arg, ...]"
+Arg: TypeAlias = "ClassNumber | bool | str | None | tuple[Arg, ...]"
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class SharedType:
     """What is known of a tensor: its dtype and its sizes."""
 
     dtype: str
-    sizes: tuple[Number, ...]
+    sizes: tuple[ClassNumber, ...]
 
     @property
     def rank(self) -> int:
@@ -57,7 +57,7 @@ class _Arguments:
         self.args = args
 
     def arg(self, name: str) -> Any:
-        """An argument; numbers are `Number`s."""
+        """An argument; numbers are `ClassNumber`s."""
         return self.args[name]
 
     def value(self, name: str) -> Any:
@@ -67,19 +67,19 @@ class _Arguments:
     def is_(self, name: str, value: object) -> bool:
         """Whether an argument has this value in all bodies."""
         arg = self.args[name]
-        if isinstance(arg, Number):
+        if isinstance(arg, ClassNumber):
             return isinstance(value, (int, float)) and not isinstance(value, bool) and same_number(arg, value)
         if isinstance(arg, tuple) or isinstance(value, tuple):
             return _plain_or_none(arg) == value
         return arg == value and isinstance(arg, bool) == isinstance(value, bool)
 
 
-def same_number(number: Number, value: float) -> bool:
+def same_number(number: ClassNumber, value: float) -> bool:
     return all(not isinstance(mine, Dim) and mine == value for mine in number.values)
 
 
 def plain(arg: Arg) -> Any:
-    if isinstance(arg, Number):
+    if isinstance(arg, ClassNumber):
         return arg.value
     if isinstance(arg, tuple):
         return tuple(plain(item) for item in arg)
@@ -99,7 +99,7 @@ class Construction(_Arguments):
     def __init__(
         self,
         args: dict[str, Arg],
-        weights: dict[str, tuple[Number, ...]],
+        weights: dict[str, tuple[ClassNumber, ...]],
         dtypes: dict[str, str],
         inputs: Sequence[SharedType | None],
     ) -> None:
@@ -108,7 +108,7 @@ class Construction(_Arguments):
         #: Types of the inputs at its first application; empty if only its weights are read.
         self.inputs = tuple(inputs)
 
-    def weight(self, name: str = "weight") -> tuple[Number, ...]:
+    def weight(self, name: str = "weight") -> tuple[ClassNumber, ...]:
         return self.weights[name]
 
     def text(self, arg: Arg) -> str:
@@ -133,13 +133,13 @@ class Application(_Arguments):
         args: dict[str, Arg],
         inputs: Sequence[Operand | None],
         outputs: Sequence[SharedType],
-        size: Callable[[Number], str],
+        size: Callable[[ClassNumber], str],
         module: str | None,
         wanted: Sequence[bool],
         device: str = "",
-        among: Callable[[Number, int], str] | None = None,
+        among: Callable[[ClassNumber, int], str] | None = None,
         table: Callable[[str, str], str] | None = None,
-        named: Callable[[Number], bool] | None = None,
+        named: Callable[[ClassNumber], bool] | None = None,
         held: str | None = None,
         training: str = "self.training",
     ) -> None:
@@ -179,15 +179,15 @@ class Application(_Arguments):
         assert type is not None, f"input {index} of {self.op} is a number"
         return type
 
-    def size(self, number: Number) -> str:
+    def size(self, number: ClassNumber) -> str:
         """Source text of a size in `forward`."""
         return self._size(number)
 
-    def has_name(self, number: Number) -> bool:
+    def has_name(self, number: ClassNumber) -> bool:
         """Whether a size has a plain name in `forward`: it is a literal or that of an axis of the inputs."""
         return self._named is None or self._named(number)
 
-    def shape(self, sizes: Sequence[Number]) -> str:
+    def shape(self, sizes: Sequence[ClassNumber]) -> str:
         """Sizes as arguments: `B, H, W, 3`. Equal ones are those of the axes in their order."""
         texts: list[str] = []
         for at, number in enumerate(sizes):
@@ -228,8 +228,8 @@ class Application(_Arguments):
 _SIMPLE = re.compile(r"-?(\d[\w.]*|[A-Za-z_][\w.]*)")
 
 
-def write(arg: Arg, number: Callable[[Number], str]) -> str:
-    if isinstance(arg, Number):
+def write(arg: Arg, number: Callable[[ClassNumber], str]) -> str:
+    if isinstance(arg, ClassNumber):
         return number(arg)
     if isinstance(arg, tuple):
         inner = ", ".join(write(item, number) for item in arg)
@@ -238,7 +238,7 @@ def write(arg: Arg, number: Callable[[Number], str]) -> str:
 
 
 def options_text(
-    arguments: _Arguments, options: dict[str, tuple[str, object]], number: Callable[[Number], str]
+    arguments: _Arguments, options: dict[str, tuple[str, object]], number: Callable[[ClassNumber], str]
 ) -> list[str]:
     return [
         f"{keyword}={write(collapse(arguments.arg(name)), number)}"
@@ -256,7 +256,7 @@ def collapse(arg: Arg) -> Arg:
 
 def collapsed_is(arg: Arg, value: object) -> bool:
     arg = collapse(arg)
-    return isinstance(arg, Number) and isinstance(value, (int, float)) and same_number(arg, value)
+    return isinstance(arg, ClassNumber) and isinstance(value, (int, float)) and same_number(arg, value)
 
 
 # ---- the table -------------------------------------------------------------------------------------------------------
@@ -419,10 +419,10 @@ __all__ = [
     "UNARY",
     "Application",
     "Arg",
+    "ClassNumber",
     "Construction",
     "Expr",
     "Lowering",
-    "Number",
     "Operand",
     "SharedType",
     "Varies",

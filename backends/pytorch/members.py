@@ -11,7 +11,7 @@ from .python import camel
 
 
 @dataclass(frozen=True)
-class Member:
+class ClassBody:
     """A body that becomes a class: a block, the model, or a turn that is an element of a list (`strip` its slot)."""
 
     index: int
@@ -24,18 +24,18 @@ class Members:
 
     def __init__(self, spec: Spec, roots: Sequence[int]) -> None:
         self.spec = spec
-        self.by_body: dict[int, Member] = {}
+        self.by_body: dict[int, ClassBody] = {}
         self.heights: dict[int, int] = {}
         for index in roots:
-            self._collect(Member(index, spec.bodies[index].name))
+            self._collect(ClassBody(index, spec.bodies[index].name))
         self._level()
 
-    def levels(self) -> Iterator[list[Member]]:
+    def levels(self) -> Iterator[list[ClassBody]]:
         """Members of each height, from those without classes inside to the roots."""
         for height in range(max(self.heights.values()) + 1):
             yield [member for index, member in self.by_body.items() if self.heights[index] == height]
 
-    def _collect(self, member: Member) -> int:
+    def _collect(self, member: ClassBody) -> int:
         if member.index in self.heights:
             return self.heights[member.index]
         height = 1 + max((self._collect(inner) for inner in self._inside(member.index)), default=-1)
@@ -63,19 +63,19 @@ class Members:
                     changed = True
         self.heights = heights
 
-    def _inside(self, index: int) -> list[Member]:
+    def _inside(self, index: int) -> list[ClassBody]:
         """Classes that a body uses, those of its regions included."""
         body = self.spec.bodies[index]
-        found: list[Member] = []
+        found: list[ClassBody] = []
         for node in body.nodes:
             match node:
                 case CallNode():
-                    found.append(Member(node.body, self.spec.bodies[node.body].name))
+                    found.append(ClassBody(node.body, self.spec.bodies[node.body].name))
                 case RepeatNode():
                     for run in node.runs:
                         paths = list(owns(lambda i: self.spec.bodies[i], self.spec.bodies[run.body]))
                         if node.scope and run.strides == {"": 1} and all(p.startswith("#0.") for p in paths):
-                            found.append(Member(run.body, camel(singular(node.scope)), "#0"))
+                            found.append(ClassBody(run.body, camel(singular(node.scope)), "#0"))
                         else:
                             found += self._inside(run.body)
                 case ModeNode():
@@ -86,8 +86,8 @@ class Members:
                     pass
         for instance in body.instances:
             if instance.body is not None:
-                found.append(Member(instance.body, self.spec.bodies[instance.body].name))
+                found.append(ClassBody(instance.body, self.spec.bodies[instance.body].name))
         return found
 
 
-__all__ = ["Member", "Members"]
+__all__ = ["ClassBody", "Members"]

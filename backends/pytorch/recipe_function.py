@@ -17,7 +17,7 @@ from ...compiler.ir.globs import glob
 from ...compiler.ir.model import AnyNode, Body, CallNode, OpNode, Spec
 from ...compiler.ir.train import Train
 from .constants import Constants
-from .group import Group
+from .group import BodyGroup
 from .lines import Line
 from .ops.losses import COUNTED
 from .python import ATOM, PRODUCT, WIDTH, Expr, identifier, quoted, unique, variable
@@ -49,7 +49,7 @@ class RecipeFunction:
     ) -> None:
         self.spec, self.train, self.variables = spec, train, variables
         self.names, self.given, self.sums = dict(names or {}), dict(given or {}), dict(sums or {})
-        self.group = Group(spec, [merged(spec.bodies[body])], Constants(1))
+        self.group = BodyGroup(spec, [merged(spec.bodies[body])], Constants(1))
         self.body: Body = self.group.first
         inputs = [(_field(value.name), self.group.tensor([value.type]).sizes) for value in self.body.inputs]
         self.sizes = Sizes.of(inputs, {})

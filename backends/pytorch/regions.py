@@ -8,8 +8,8 @@ from ...compiler.ir.expand import join, turns
 from ...compiler.ir.model import AnyNode, CallNode, ModeNode, OpNode, RepeatNode, ScanNode, WeightNode
 from ...compiler.ir.model import Operand as IrOperand
 from .bodies import regions_of
-from .constants import Number
-from .group import Group
+from .constants import ClassNumber
+from .group import BodyGroup
 from .lines import Line
 from .python import ATOM, Expr, identifier, unique, variable
 from .scopes import Loop, Scopes
@@ -19,7 +19,7 @@ from .tables import Tables
 from .variables import GENERIC, Region, captured, operands
 
 
-def _class(bodies: Sequence[int], group: Group) -> Called | None:
+def _class(bodies: Sequence[int], group: BodyGroup) -> Called | None:
     """No block is a function."""
     return None
 
@@ -34,11 +34,11 @@ class Forward(Statements):
         reserved: set[str],
         emitting: Callable[[int], Sequence[str]] = lambda _: (),
         emits: Mapping[str, str] | None = None,
-        called: Callable[[Sequence[int], Group], Called | None] = _class,
+        called: Callable[[Sequence[int], BodyGroup], Called | None] = _class,
     ) -> None:
         super().__init__(scopes, sizes, reserved, emitting, emits or {}, called)
         #: Bounds of the lengths of position codes, by the position of their node.
-        self.bounds: dict[int, Number] = {}
+        self.bounds: dict[int, ClassNumber] = {}
 
     def open(self, region: Region, results: Sequence[int]) -> set[int]:
         """Works out what a region needs; returns the positions of its live nodes."""
@@ -386,7 +386,7 @@ def _element(element: str, outside: Callable[[str], str]) -> Callable[[str], str
     return locate
 
 
-def owned(group: Group, node: RepeatNode) -> bool:
+def owned(group: BodyGroup, node: RepeatNode) -> bool:
     """Whether turns own something, themselves or in what they repeat."""
 
     def owns(index: int) -> bool:

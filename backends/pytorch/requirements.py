@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 
 from ...compiler.ir.model import Requirement
-from .constants import Number
+from .constants import ClassNumber
 from .python import quoted
 from .statements import Statements
 from .variables import Region
@@ -23,8 +23,8 @@ def require(writer: Statements, region: Region, requirements: Sequence[Sequence[
     opposite = {"==": "!=", "!=": "==", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
     for row in requirements:
         first = row[0]
-        left = Number(tuple(r.left for r in row), region.group.constants)  # before it is known to hold
-        right = Number(tuple(r.right for r in row), region.group.constants)
+        left = ClassNumber(tuple(r.left for r in row), region.group.constants)  # before it is known to hold
+        right = ClassNumber(tuple(r.right for r in row), region.group.constants)
         try:
             texts = [writer.size(region, left), writer.size(region, right)]
         except AssertionError:

@@ -40,7 +40,7 @@ _LITERAL = re.compile(r"(?<![\w.])(-?\d[\w.]*(?:(?<=e)-\d+)?|True|False|None|nn\
 
 
 @dataclass(frozen=True)
-class Signature:
+class ClassSignature:
     """What a class is called about, the arguments of its constructor, and the defaults of those that have one, as source."""
 
     called: str
@@ -68,7 +68,7 @@ class _Table:
     source: str = ""
 
 
-def with_rows(lines: Sequence[Line], signatures: Mapping[str, Signature], taken: Collection[str]) -> list[Line]:
+def with_rows(lines: Sequence[Line], signatures: Mapping[str, ClassSignature], taken: Collection[str]) -> list[Line]:
     """The statements of a constructor, with tables where those are shorter; `taken` are names that mean something there."""
     names = {*taken, *(line.text.partition(":")[0].partition(" = ")[0] for line in lines)}
     found: list[Line] = []
@@ -81,7 +81,7 @@ def with_rows(lines: Sequence[Line], signatures: Mapping[str, Signature], taken:
 
 
 def _tabulated(
-    indent: int, head: str, inner: str, tail: str, signatures: Mapping[str, Signature], names: set[str]
+    indent: int, head: str, inner: str, tail: str, signatures: Mapping[str, ClassSignature], names: set[str]
 ) -> list[Line] | None:
     """The statements for one list of layers, with a table in the place of its longest run; None where that is not shorter."""
     entries = split_top(inner)
@@ -161,7 +161,7 @@ def _call(text: str) -> _Call | None:
 
 
 def _table(
-    calls: Sequence[_Call], rows: Sequence[Mapping[str, str]], signature: Signature, names: Collection[str]
+    calls: Sequence[_Call], rows: Sequence[Mapping[str, str]], signature: ClassSignature, names: Collection[str]
 ) -> _Table | None:
     """The columns that explain all arguments of some calls; None where there are none, or too many."""
     said = [*signature.names, *rows[0]]  # tables come as further arguments
@@ -189,7 +189,7 @@ def _table(
     return _Table(columns, _Call(calls[0].callee, arguments, calls[0].places), carried, source)
 
 
-def _named(call: _Call, signature: Signature) -> dict[str, str]:
+def _named(call: _Call, signature: ClassSignature) -> dict[str, str]:
     """All arguments of a call by name, with the defaults of those that it does not give."""
     given = {signature.names[int(name)] if name.isdigit() else name: text for name, text in call.arguments.items()}
     return {**signature.defaults, **given}
@@ -225,4 +225,4 @@ def _length(lines: Sequence[Line], callee: str, called: str) -> int:
     return sum(len(layout(line.text.replace(callee, called), 4 * line.indent)) for line in lines)
 
 
-__all__ = ["Signature", "with_rows"]
+__all__ = ["ClassSignature", "with_rows"]

@@ -22,8 +22,8 @@ from ...compiler.ir.expand import join, turns
 from ...compiler.ir.model import AnyNode, Body, CallNode, ModeNode, OpNode, RepeatNode, ScanNode
 from .bodies import location, numbered, owns, regions_of, singular, uses
 from .chains import Builders, Chain, Chains, only_input
-from .constants import Number, Varies
-from .group import Group
+from .constants import ClassNumber, Varies
+from .group import BodyGroup
 from .optional import Residual
 from .python import snake, unique
 from .slots import RESERVED, Slot, reach
@@ -47,10 +47,10 @@ class Scopes:
 
     def __init__(
         self,
-        group: Group,
+        group: BodyGroup,
         build: Builders,
         strip: str = "",
-        optional: Mapping[str, Number] | None = None,
+        optional: Mapping[str, ClassNumber] | None = None,
         residuals: Mapping[Residual, str] | None = None,
     ) -> None:
         self.group, self.build, self.strip = group, build, strip
@@ -237,7 +237,7 @@ class Scopes:
                 kept.append(True)
             return found
 
-    def fill(self, slot: Slot, nodes: Sequence[RepeatNode], make: Callable[[Group, Sequence[int]], str]) -> None:
+    def fill(self, slot: Slot, nodes: Sequence[RepeatNode], make: Callable[[BodyGroup, Sequence[int]], str]) -> None:
         """Makes a slot a list of the elements: turns that are equal, or differ by their number, as one comprehension. `make`
         writes one from the regions of a turn and their bodies."""
         slot.kind = "list"
@@ -260,7 +260,7 @@ class Scopes:
 
     # ---- the tree --------------------------------------------------------------------------------------------------
 
-    def _place(self, group: Group, prefix: str, offsets: dict[str, int]) -> None:
+    def _place(self, group: BodyGroup, prefix: str, offsets: dict[str, int]) -> None:
         """Puts what a body or region owns into the tree; turns outside of a loop are placed one by one."""
         body = group.first
         inside = {position for chain in self.chains.values() for position in chain.positions}
@@ -295,7 +295,7 @@ class Scopes:
                 case _:
                     pass
 
-    def leaf(self, group: Group, own: str, path: str) -> None:
+    def leaf(self, group: BodyGroup, own: str, path: str) -> None:
         instances = group.instances(own)
         slot = self.root.at(self.segments(path))
         slot.kind = "leaf"

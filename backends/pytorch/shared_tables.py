@@ -25,14 +25,14 @@ from ...compiler.sizes.dims import Size
 from ...compiler.sizes.facts import Facts
 from .bodies import regions_of
 from .constants import Scalar, Varies
-from .group import Group
+from .group import BodyGroup
 from .lowering import lowering
 from .python import identifier, snake
 from .support import support
 
 
 @dataclass(frozen=True)
-class Table:
+class SharedTable:
     """What a table is made from: the supporting class that holds it, and the arguments of its constructor. `longest` are the
     first ones, in each model that the body belongs to."""
 
@@ -66,9 +66,9 @@ class SharedTables:
         for model, known in zip(models, facts, strict=True):
             for index in self._inside(model.body):
                 self._facts.setdefault(index, []).append(known)
-        self._found: dict[int, frozenset[Table]] = {}
+        self._found: dict[int, frozenset[SharedTable]] = {}
 
-    def of_node(self, node: AnyNode, body: Body, owner: int) -> Table | None:
+    def of_node(self, node: AnyNode, body: Body, owner: int) -> SharedTable | None:
         """The table that a node in the body `owner`, or in what that runs, reads; None for a node that reads none, or one of
         unknown length."""
         form = table_form(node, body)
@@ -83,9 +83,9 @@ class SharedTables:
             if facts is self._own and max(bounds) > lowering(node.op, node.span).longest:
                 return None
             longest.append(tuple(bounds))
-        return Table(kind, tuple(longest), rest)
+        return SharedTable(kind, tuple(longest), rest)
 
-    def of_body(self, owner: int) -> frozenset[Table]:
+    def of_body(self, owner: int) -> frozenset[SharedTable]:
         """What a body reads, itself or in what it runs."""
         if owner not in self._found:
             bodies = [self.spec.bodies[index] for index in self._inside(owner)]
@@ -93,7 +93,7 @@ class SharedTables:
             self._found[owner] = frozenset(table for table in found if table is not None)
         return self._found[owner]
 
-    def of_kind(self, kind: str, bodies: Sequence[int]) -> list[Table | None]:
+    def of_kind(self, kind: str, bodies: Sequence[int]) -> list[SharedTable | None]:
         """For each body the table of this kind that it reads; Varies where one reads several."""
         found = [[table for table in self.of_body(index) if table.kind == kind] for index in bodies]
         if any(len(tables) > 1 for tables in found):
@@ -117,16 +117,16 @@ class ClassTables:
     def __init__(self, known: SharedTables, bodies: Sequence[int]) -> None:
         self.known, self.bodies = known, bodies
         #: By kind: the table of each body, for kinds of which no body reads two.
-        self.single: dict[str, list[Table | None]] = {}
+        self.single: dict[str, list[SharedTable | None]] = {}
         #: The tables that the class is given, by kind.
         self.given: dict[str, Given] = {}
         for kind in sorted({table.kind for index in bodies for table in known.of_body(index)}):
             with suppress(Varies):
                 self.single[kind] = known.of_kind(kind, bodies)
 
-    def of_nodes(self, nodes: Sequence[AnyNode], group: Group) -> tuple[str, str] | None:
+    def of_nodes(self, nodes: Sequence[AnyNode], group: BodyGroup) -> tuple[str, str] | None:
         """The attribute that holds the table of these nodes, one for each body, and its source in the constructor."""
-        tables: list[Table | None] = []
+        tables: list[SharedTable | None] = []
         for node, body, owner in zip(nodes, group.bodies, self.bodies, strict=True):
             table = self.known.of_node(node, body, owner)
             if table is None and table_form(node, body) is not None:
@@ -140,14 +140,14 @@ class ClassTables:
             return None
         return identifier(snake(kind)), self.source(kind, tables, group)
 
-    def of_blocks(self, kind: str, bodies: Sequence[int], group: Group) -> str | None:
+    def of_blocks(self, kind: str, bodies: Sequence[int], group: BodyGroup) -> str | None:
         """Source of the table of this kind that a block is given, by its bodies; None where they read none."""
         tables = self.known.of_kind(kind, [int(index) for index in bodies])
         if not any(tables):
             return None
         return self.source(kind, tables, group)
 
-    def source(self, kind: str, tables: Sequence[Table | None], group: Group) -> str:
+    def source(self, kind: str, tables: Sequence[SharedTable | None], group: BodyGroup) -> str:
         """Source of a table in the constructor."""
         if kind not in self.single:
             return made(tables, group)
@@ -164,7 +164,7 @@ def table_form(node: AnyNode, body: Body) -> tuple[str, tuple[Size, ...], tuple[
     return form(node.args, [body.value(v).type if isinstance(v, int) else None for v in node.inputs])
 
 
-def made(tables: Sequence[Table | None], group: Group) -> str:
+def made(tables: Sequence[SharedTable | None], group: BodyGroup) -> str:
     """The call that makes a table, one for each body of the group."""
     known = [table for table in tables if table is not None]
     if len(known) < len(tables) or any(len(set(table.longest)) > 1 for table in known):
@@ -174,4 +174,4 @@ def made(tables: Sequence[Table | None], group: Group) -> str:
     return f"{support(known[0].kind)}({', '.join(numbers)})"
 
 
-__all__ = ["ClassTables", "Given", "SharedTables", "Table", "made"]
+__all__ = ["ClassTables", "Given", "SharedTable", "SharedTables", "made"]

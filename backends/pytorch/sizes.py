@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import TypeAlias
 
 from ...compiler.sizes.dims import Dim, Floor, Size, floordiv, mod, variables
-from .constants import ModuleClass, Number, Scalar
+from .constants import ClassNumber, ModuleClass, Scalar
 from .derived_sizes import derived
 from .python import NAME, identifier, unique
 
@@ -19,7 +19,7 @@ Numbers: TypeAlias = "tuple[Scalar, ...]"
 
 
 @dataclass
-class Axis:
+class InputAxis:
     """An axis of an input of the class, its letter, and its size in each body."""
 
     input: int
@@ -34,20 +34,20 @@ class Sizes:
     """The sizes that the inputs of a class carry. `letters` are the sizes that its signature names."""
 
     inputs: list[str]  # their variables
-    axes: list[Axis]
+    axes: list[InputAxis]
     ranks: list[int]
     letters: dict[str, Values] = field(default_factory=dict[str, Values])
 
     @classmethod
     def of(
         cls,
-        inputs: Sequence[tuple[str, Sequence[Number]]],
+        inputs: Sequence[tuple[str, Sequence[ClassNumber]]],
         letters: Mapping[str, Values],
         signature: Sequence[Sequence[str]] = (),
     ) -> Sizes:
         """`signature` has the letters of the axes as far as the block names them, by input and axis."""
         taken = {name for name, _ in inputs}
-        axes: list[Axis] = []
+        axes: list[InputAxis] = []
         names: dict[str, Values] = {}
         for index, (_, sizes) in enumerate(inputs):
             for axis, number in enumerate(sizes):
@@ -64,7 +64,7 @@ class Sizes:
                     letter = known or unique(identifier(word), {*taken, *letters, *names})
                 letter = identifier(letter)
                 names[letter] = values
-                axes.append(Axis(index, axis, letter, values))
+                axes.append(InputAxis(index, axis, letter, values))
         return cls([name for name, _ in inputs], axes, [len(sizes) for _, sizes in inputs], dict(letters))
 
     def reserved(self) -> set[str]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from .constants import Number
+from .constants import ClassNumber
 from .python import quoted
 
 Kind: TypeAlias = Literal["leaf", "module", "sequential", "list", "dict"]
@@ -28,7 +28,7 @@ class Slot:
     entries: list[str] = field(default_factory=list[str])
     buffer: bool = False
     persistent: bool = True  # whether a checkpoint holds the buffer
-    switch: Number | None = None  # the condition under which it exists; otherwise the attribute is None
+    switch: ClassNumber | None = None  # the condition under which it exists; otherwise the attribute is None
     inner: Slot | None = None  # the tree of the block or of the elements of the list
 
     def at(self, segments: Sequence[str]) -> Slot:

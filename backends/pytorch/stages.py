@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from .constants import Number
+from .constants import ClassNumber
 from .lines import Line
 
 #: The condition of a stage that may be absent, and the stage.
@@ -23,7 +23,7 @@ _STAGE = re.compile("\x06([^\x07]*)\x07(.*)", re.DOTALL)
 LAYERS = "layers"
 
 
-def optional_stage(switch: Number, text: str) -> str:
+def optional_stage(switch: ClassNumber, text: str) -> str:
     """An entry of an `nn.Sequential` that exists where the switch is true."""
     return f"\x06{switch}\x07{text}"
 

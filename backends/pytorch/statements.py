@@ -10,8 +10,8 @@ from ...compiler.ir.model import CallNode, OpNode, Scalar
 from ...compiler.ir.model import Operand as IrOperand
 from ...compiler.sizes.dims import Dim
 from .chains import Chain
-from .constants import Number, Varies, is_mark
-from .group import Group
+from .constants import ClassNumber, Varies, is_mark
+from .group import BodyGroup
 from .lowering import Application, Operand, lowering
 from .python import ATOM, SUM, TERNARY, UNARY, Expr, literal
 from .scopes import Scopes
@@ -20,7 +20,7 @@ from .sizes import Sizes
 from .variables import Region, Unnamed, Variables
 
 #: A function that replaces a block: its name, and the numbers that it takes.
-Called: TypeAlias = "tuple[str, Sequence[tuple[str, Number]]]"
+Called: TypeAlias = "tuple[str, Sequence[tuple[str, ClassNumber]]]"
 
 _CALL = re.compile(r"[\w.]+\([^()]*\)")
 
@@ -41,7 +41,7 @@ class Statements(Variables):
         reserved: set[str],
         emitting: Callable[[int], Sequence[str]],
         emits: Mapping[str, str],
-        called: Callable[[Sequence[int], Group], Called | None],
+        called: Callable[[Sequence[int], BodyGroup], Called | None],
     ) -> None:
         super().__init__(sizes, reserved)
         self.scopes = scopes
@@ -59,7 +59,7 @@ class Statements(Variables):
             return None
         if isinstance(first, Scalar):
             number = region.group.arg([v.value for v in values if isinstance(v, Scalar)])
-            if isinstance(number, Number):
+            if isinstance(number, ClassNumber):
                 text = self.size(region, number)
                 negative = text.startswith("-")
                 atom = is_mark(text) or text.replace("self.", "").isidentifier() or _plain(text)
@@ -68,7 +68,7 @@ class Statements(Variables):
             return Operand(Expr(literal(number)), None, number)
         return Operand(region.env[first], self.type(region, first))
 
-    def size(self, region: Region, number: Number, before: int | None = None) -> str:
+    def size(self, region: Region, number: ClassNumber, before: int | None = None) -> str:
         """Source of a number in `forward`; `before` as in `Sizes.code`."""
         if number.same and not isinstance(number.values[0], Dim):
             return number.in_forward()
@@ -89,14 +89,14 @@ class Statements(Variables):
         for value in region.env:
             if any(have.values == number.values for have in self.type(region, value).sizes):
                 raise Unnamed(value)
-        text = self.sizes.derived(values, lambda row: Number(row, number.constants).in_forward())
+        text = self.sizes.derived(values, lambda row: ClassNumber(row, number.constants).in_forward())
         if text is not None:
             return text
         if len(number.values) > 1:
             raise Varies  # a class for each body may know it
         raise AssertionError(f"no input of the class carries the size {number.sample}")
 
-    def _side(self, number: Number, before: int | None) -> str | None:
+    def _side(self, number: ClassNumber, before: int | None) -> str | None:
         """`H // self.window`, for the side of an image or the length of a sequence."""
         statics = number.constants.statics
         found = [
@@ -109,7 +109,7 @@ class Statements(Variables):
             return None
         axis, static = found[min(before or 0, len(found) - 1)]
         axis.used = True
-        return f"{axis.letter} // {Number(static, number.constants).in_forward()}"
+        return f"{axis.letter} // {ClassNumber(static, number.constants).in_forward()}"
 
     def use(self, region: Region, nodes: Sequence[OpNode]) -> Application:
         first = nodes[0]
@@ -139,7 +139,7 @@ class Statements(Variables):
         found = self.shared.of_nodes(nodes, region.group)
         return None if found is None else f"self.{self.scopes.held(*found)}"
 
-    def named(self, number: Number) -> bool:
+    def named(self, number: ClassNumber) -> bool:
         """Whether a size is a number that all bodies share, or that of an axis."""
         literal = number.same and not isinstance(number.values[0], Dim)
         return literal or any(axis.values == number.values for axis in self.sizes.axes)

@@ -23,8 +23,8 @@ from ...compiler.ir.model import AnyNode, OpNode, Scalar
 from ...compiler.ir.model import Operand as IrOperand
 from ...compiler.sizes.dims import Dim, Size
 from .bodies import uses
-from .constants import Number, is_mark
-from .group import Group
+from .constants import ClassNumber, is_mark
+from .group import BodyGroup
 from .lowering import Application, Operand, SharedType, lowering
 from .python import ATOM, SUM, UNARY, Expr, literal
 from .variables import operands
@@ -35,7 +35,7 @@ class _Rows:
     """Positions: how many there are in each body, and how many there may be."""
 
     lengths: Sequence[Size]
-    bound: Number
+    bound: ClassNumber
 
     def longest(self, args: Mapping[str, Any], at: int) -> dict[str, Any]:
         """Arguments of one of the bodies with the bound in the place of the length."""
@@ -53,12 +53,12 @@ class Tables:
     """What of a class's body is fixed: `positions` of nodes that `forward` needs not run, and by value the `texts` that make
     what the other nodes read of them, with a `wanted` name each. `cut` are position codes that are cut: their table's text."""
 
-    def __init__(self, group: Group, live: Collection[int], bounds: Mapping[int, Number]) -> None:
+    def __init__(self, group: BodyGroup, live: Collection[int], bounds: Mapping[int, ClassNumber]) -> None:
         self.group = group
         self.positions: set[int] = set()
         self.texts: dict[int, str] = {}
         self.wanted: dict[int, str] = {}
-        self.cut: dict[int, Number] = {}
+        self.cut: dict[int, ClassNumber] = {}
         self._made: dict[int, Expr] = {}
         self._rows: dict[int, _Rows] = {}  # of values with a row for each position
         nodes = group.first.nodes
@@ -77,7 +77,7 @@ class Tables:
                 self.wanted[value] = self._name(position)
         self._cut_positions(live, bounds)
 
-    def _cut_positions(self, live: Collection[int], bounds: Mapping[int, Number]) -> None:
+    def _cut_positions(self, live: Collection[int], bounds: Mapping[int, ClassNumber]) -> None:
         """Position codes up to their bound, and what is computed from them alone, row by row."""
         nodes = self.group.first.nodes
         found: dict[int, int] = {}
@@ -184,7 +184,7 @@ class Tables:
         first = values[0]
         if isinstance(first, Scalar):
             number = self.group.arg([v.value for v in values if isinstance(v, Scalar)])
-            text = str(number) if isinstance(number, Number) else literal(number)
+            text = str(number) if isinstance(number, ClassNumber) else literal(number)
             level = ATOM if is_mark(text) else UNARY if text.startswith("-") else SUM if "e-" in text else ATOM
             return Operand(Expr(text, level), None, number)
         return None if first is None else Operand(self._made[first], self._type(first))
@@ -197,8 +197,8 @@ def _cut(node: AnyNode) -> str:
 
 
 def cut_positions(
-    group: Group, bounds: Mapping[int, Mapping[str, tuple[int, int | None]]]
-) -> Iterator[tuple[int, Number]]:
+    group: BodyGroup, bounds: Mapping[int, Mapping[str, tuple[int, int | None]]]
+) -> Iterator[tuple[int, ClassNumber]]:
     """Position codes of the model's body whose length is a symbol with a bound, and the bound in each body. `bounds` are
     those of the models by the number of the body in the group."""
     for position, node in enumerate(group.first.nodes):

@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...compiler.ir.model import Body, RepeatNode
-from .constants import Constants, Number, Scalar, Symbolic, Varies, free
+from .constants import ClassNumber, Constants, Scalar, Symbolic, Varies, free
 from .expressions import Expression, expressions
 from .fitting import alike
-from .group import Group, structure
+from .group import BodyGroup, structure
 from .python import NAME
 
 #: The fewest different turns for which a loop is tried.
@@ -54,7 +54,7 @@ class TurnConstants(Constants):
     expressions: Sequence[Expression] = ()
     is_read: bool = False  # whether a number depends on the variable
 
-    def text(self, number: Number, place: str) -> str:
+    def text(self, number: ClassNumber, place: str) -> str:
         if not number.concrete:
             raise Symbolic
         known = self._known(number)
@@ -67,23 +67,23 @@ class TurnConstants(Constants):
                 return self._spelled(expression, place)
         return self.outer.text(self._of_owners(number), place)
 
-    def _known(self, number: Number) -> Number | None:
+    def _known(self, number: ClassNumber) -> ClassNumber | None:
         """The argument of the class that a number is, where only one is; arguments that never differ are none."""
         columns = {**self.outer.statics, **self.outer.sizes}
         found = [values for values in columns.values() if alike(self._spread(values), number.values)]
-        found = [values for values in dict.fromkeys(found) if not Number(values, self.outer).same]
-        return Number(found[0], self.outer) if len(found) == 1 or (found and not number.same) else None
+        found = [values for values in dict.fromkeys(found) if not ClassNumber(values, self.outer).same]
+        return ClassNumber(found[0], self.outer) if len(found) == 1 or (found and not number.same) else None
 
     def _spread(self, values: Sequence[Scalar]) -> tuple[Scalar, ...]:
         return tuple(values[turn.owner] for turn in self.turns)
 
-    def _of_owners(self, number: Number) -> Number:
+    def _of_owners(self, number: ClassNumber) -> ClassNumber:
         """The number as one of the class: it is the same in all turns of a body."""
         values: dict[int, Scalar] = {}
         for turn, value in zip(self.turns, number.values, strict=True):
             if values.setdefault(turn.owner, value) != value:
                 raise Varies
-        return Number(
+        return ClassNumber(
             tuple(values[owner] if owner in values else free(number.sample) for owner in range(self.outer.count)),
             self.outer,
         )
@@ -91,7 +91,7 @@ class TurnConstants(Constants):
     def _spelled(self, expression: Expression, place: str) -> str:
         columns = {**self.outer.sizes, **self.outer.statics}
         texts = {
-            name: self.outer.text(Number(columns[name], self.outer), place)
+            name: self.outer.text(ClassNumber(columns[name], self.outer), place)
             for name in expression.names
             if name != self.variable
         }
@@ -124,10 +124,10 @@ def scratch(constants: Constants) -> Generator[list[bool]]:
 
 
 def by_turn(
-    group: Group,
+    group: BodyGroup,
     nodes: Sequence[RepeatNode],
     class_of: Callable[[int], Any],
-    make: Callable[[Group, Sequence[Turn]], Sequence[str]],
+    make: Callable[[BodyGroup, Sequence[Turn]], Sequence[str]],
 ) -> list[str]:
     """The entries of a list for all turns of a repeat: one comprehension, or the first turn and one for the others; Varies
     where no comprehension explains their numbers. `make` writes the entries of a turn, for turns side by side."""
@@ -147,7 +147,9 @@ def by_turn(
     raise Varies
 
 
-def side_by_side(group: Group, turns: Sequence[Turn], class_of: Callable[[int], Any]) -> tuple[Group, TurnConstants]:
+def side_by_side(
+    group: BodyGroup, turns: Sequence[Turn], class_of: Callable[[int], Any]
+) -> tuple[BodyGroup, TurnConstants]:
     """The bodies of turns as one group, and its numbers; Varies where they differ in more than numbers."""
     bodies, outer = group.spec.bodies, group.constants
     forms = {
@@ -168,10 +170,10 @@ def side_by_side(group: Group, turns: Sequence[Turn], class_of: Callable[[int], 
         variable=variable,
         expressions=expressions(outer.definition, known, len(turns)),
     )
-    return Group(group.spec, [bodies[turn.body] for turn in turns], constants, group.facts), constants
+    return BodyGroup(group.spec, [bodies[turn.body] for turn in turns], constants, group.facts), constants
 
 
-def comprehension(texts: Sequence[str], constants: TurnConstants, group: Group, skipped: int) -> str:
+def comprehension(texts: Sequence[str], constants: TurnConstants, group: BodyGroup, skipped: int) -> str:
     """Entries of a list for all turns of each body but the first `skipped` ones."""
     bodies, turns = group.spec.bodies, constants.turns
     counts = [skipped + sum(turn.owner == owner for turn in turns) for owner in range(len(group.bodies))]

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from ...compiler.catalogue.ops import find
 from ...compiler.ir.model import AnyNode, ModeNode, OpNode, RepeatNode, ScanNode
 from ...compiler.ir.model import Operand as IrOperand
-from .constants import Number, length
-from .group import Group
+from .constants import ClassNumber, length
+from .group import BodyGroup
 from .lines import Line
 from .lowering import SharedType
 from .python import ATOM, Expr, identifier, unique, variable
@@ -35,7 +35,7 @@ GENERIC = ("x", "y", "z", "h")
 class Region:
     """A body or region while it is written."""
 
-    group: Group
+    group: BodyGroup
     locate: Callable[[str], str]
     parent: Region | None = None
     env: dict[int, Expr] = field(default_factory=dict[int, Expr])
@@ -66,7 +66,9 @@ class Variables:
         self.reserved: set[str] = reserved | sizes.reserved()
         self.lines: list[Line] = []
         self.indent = 0
-        self.shown: dict[str, tuple[Number, ...]] = {}  # the shape that a comment or an input showed last, by variable
+        self.shown: dict[
+            str, tuple[ClassNumber, ...]
+        ] = {}  # the shape that a comment or an input showed last, by variable
 
     @contextmanager
     def recorded(self, busy: set[str] | frozenset[str] = frozenset()) -> Generator[list[Line]]:
@@ -81,7 +83,7 @@ class Variables:
             self.indent -= 1
             self.lines, self.shown, self.reserved = outer
 
-    def add(self, text: str, shape: tuple[Number, ...] | None = None) -> None:
+    def add(self, text: str, shape: tuple[ClassNumber, ...] | None = None) -> None:
         self.lines.append(Line(text, self.indent, () if shape is None else (shape,)))
 
     def assign(self, region: Region, value: int, expr: Expr, *, threshold: int) -> None:
@@ -90,7 +92,7 @@ class Variables:
         self.store(name, expr, self.type(region, value).sizes)
         region.env[value] = variable(name)
 
-    def store(self, name: str, expr: Expr, shape: tuple[Number, ...]) -> None:
+    def store(self, name: str, expr: Expr, shape: tuple[ClassNumber, ...]) -> None:
         if expr.text == name:
             return
         known = any(self.shown.get(n) == shape for n in expr.names)

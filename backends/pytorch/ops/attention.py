@@ -7,7 +7,7 @@ from typing import Any
 
 from ....compiler.sizes.dims import Size
 from ....compiler.sizes.types import TensorType
-from ..lowering import Application, Construction, Number, Varies, constructor, function, table
+from ..lowering import Application, ClassNumber, Construction, Varies, constructor, function, table
 from ..python import BIT_AND, Expr
 from ..support import support
 
@@ -28,11 +28,11 @@ def attention(use: Application) -> Expr:
     return use.call("F.scaled_dot_product_attention", use[0], use[1], use[2], *options, weight=2)
 
 
-def _masked(use: Application, at: int, rows: Number, columns: Number, *, mask: str, causal: str) -> list[str]:
+def _masked(use: Application, at: int, rows: ClassNumber, columns: ClassNumber, *, mask: str, causal: str) -> list[str]:
     """The options `mask` and `causal` of attention whose mask is its input `at`: `causal` only where there is no mask and
     rows and columns are equal, else one merged mask."""
     flag = use.arg("causal")
-    varies = isinstance(flag, Number)
+    varies = isinstance(flag, ClassNumber)
     if use.has(at):
         text = use[at]
         if flag:
@@ -85,11 +85,11 @@ def multi_head_attention_table(
     return _mask_table(args["causal"], x.shape[1], (memory or x).shape[1], mask)
 
 
-def _causal(use: Application, rows: Number, columns: Number) -> str:
+def _causal(use: Application, rows: ClassNumber, columns: ClassNumber) -> str:
     """A mask whose size is known, or has a bound, is made once."""
     if use.held is not None:
         flag = use.arg("causal")
-        causal = flag.values if isinstance(flag, Number) else [True] * len(rows.values)
+        causal = flag.values if isinstance(flag, ClassNumber) else [True] * len(rows.values)
         # uses without it may have other columns than rows: the class is one
         square = all(a == b for a, b, here in zip(rows.values, columns.values, causal, strict=True) if here)
         sizes = [use.size(rows)] if square else [use.size(rows), use.size(columns)]

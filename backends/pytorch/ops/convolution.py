@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from operator import mul
 
-from ..lowering import Application, Construction, Number, collapse, constructor, entry, function
+from ..lowering import Application, ClassNumber, Construction, collapse, constructor, entry, function
 from ..python import Expr
 
 
@@ -13,7 +13,7 @@ def conv(layer: Construction) -> str:
     weight = layer.weight()
     axes = len(weight) - 2
     channels = weight[1]
-    groups: Number = layer.arg("groups")
+    groups: ClassNumber = layer.arg("groups")
     arguments = [
         str(channels if groups.is_(1) else channels.map(mul, groups)),
         layer.text(layer.arg("out")),
@@ -34,8 +34,8 @@ def conv_call(use: Application) -> Expr:
     if use.arg("pad") != "causal":
         return use.call(use.module, use[0])
     kernel, dilation = collapse(use.arg("kernel")), collapse(use.arg("dilation"))
-    assert isinstance(kernel, Number)
-    assert isinstance(dilation, Number)
+    assert isinstance(kernel, ClassNumber)
+    assert isinstance(dilation, ClassNumber)
     reach = kernel.map(_reach, dilation)
     return use.call(use.module, f"F.pad({use[0]}, ({use.text(reach)}, 0))")
 

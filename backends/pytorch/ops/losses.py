@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from ....compiler.sizes.types import is_float
-from ..constants import Number
+from ..constants import ClassNumber
 from ..lowering import Application, Operand, function
 from ..python import COMPARISON, Expr
 from ..support import support
@@ -152,7 +152,7 @@ def _product(use: Application, sizes: Any) -> str:
     factor = 1
     texts: list[str] = []
     for size in sizes:
-        number: Number = size
+        number: ClassNumber = size
         if isinstance(number.value, int):
             factor *= number.value
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..lowering import Application, Number, function
+from ..lowering import Application, ClassNumber, function
 from ..python import Expr
 from ..support import support
 
@@ -27,7 +27,7 @@ def filled(use: Application) -> Expr:
 
 @function("arange")
 def arange(use: Application) -> Expr:
-    size: Number = use.arg("n")
+    size: ClassNumber = use.arg("n")
     return use.call("torch.arange", use.size(size), _device(use))
 
 

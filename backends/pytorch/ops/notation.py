@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from ..lowering import Application, Number, dtype, function
+from ..lowering import Application, ClassNumber, dtype, function
 from ..python import Expr
 
 
@@ -23,7 +23,7 @@ def _item(use: Application, item: Any) -> str:
     if item == "...":
         return "..."
     if isinstance(item, tuple):
-        _, first, last = cast("tuple[str, Number | None, Number | None]", item)
+        _, first, last = cast("tuple[str, ClassNumber | None, ClassNumber | None]", item)
         start, stop = ("" if bound is None else use.size(bound) for bound in (first, last))
         spaced = any(not text.lstrip("-").isalnum() for text in (start, stop) if text)
         return f"{start} : {stop}".strip() if spaced else f"{start}:{stop}"

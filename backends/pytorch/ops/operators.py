@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ....compiler.sizes.dims import Dim
 from ....compiler.sizes.types import is_float
-from ..constants import Number
+from ..constants import ClassNumber
 from ..lowering import Application, function
 from ..python import BIT_AND, BIT_OR, COMPARISON, POWER, PRODUCT, SUM, UNARY, Expr
 
@@ -35,7 +35,7 @@ def sign(use: Application) -> Expr:
 def _is_number(use: Application, place: int, value: int) -> bool:
     """Whether an operand is this number, in all bodies of the class."""
     operand = use.operand(place)
-    number = operand.number.values if isinstance(operand.number, Number) else (operand.number,)
+    number = operand.number.values if isinstance(operand.number, ClassNumber) else (operand.number,)
     return operand.type is None and all(not isinstance(one, Dim) and one == value for one in number)
 
 
