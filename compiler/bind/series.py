@@ -26,8 +26,14 @@ def order_of(
     reads a field of the source."""
     cuts = [node for node in graph.nodes if _over_rows(graph, node)]
     given = {name: section.value(name) for name in ("series", "time")}
+    several = [(key, node) for key, node in given.items() if node is not None and _several(node)]
+    for key, node in several:
+        graph.report.add(errors.several_columns(node.span, key))
+    if several:
+        return None
     columns = {name: None if node is None else column(node, name) for name, node in given.items()}
     gaps = _gaps(graph, section)
+    _check_rows_before(graph, cuts)
     if not cuts:
         for key in KEYS:
             if key in section.keys:
@@ -48,9 +54,31 @@ def order_of(
     return Order(**columns, gaps=gaps, span=keys[0] if keys else cuts[0].span)
 
 
+def _several(node: syntax.Pipe) -> bool:
+    """`(source.a, source.b)`, `source.columns(..)`."""
+    of_source = isinstance(node, syntax.Call) and isinstance(node.callee, syntax.Attr)
+    return of_source or isinstance(node, syntax.Tuple | syntax.List)
+
+
 def _over_rows(graph: DataGraph, node: DataNode) -> bool:
     transform = TRANSFORMS.get(node.op)
     return transform is not None and transform.windows and graph.type(node.inputs[0]).kind != "stream"
+
+
+def _check_rows_before(graph: DataGraph, cuts: list[DataNode]) -> None:
+    """What reads rows before its own needs these in order, and comes before windows are cut from them."""
+    for node in graph.nodes:
+        if node.op not in TRANSFORMS or not TRANSFORMS[node.op].reads_before:
+            continue
+        if not cuts:
+            raise Failed(errors.rows_without_order(node.span, node.op))
+        behind, waiting = set[int](), [*node.inputs]
+        while waiting:
+            behind.add(at := waiting.pop())
+            waiting += graph.nodes[at].inputs
+        cut = next((cut for cut in cuts if cut.id in behind), None)
+        if cut is not None:
+            raise Failed(errors.window_before(node.span, node.op, cut.span))
 
 
 def _check_strides(cuts: list[DataNode]) -> None:

@@ -140,6 +140,8 @@ data Sales {
   its past may reach back into the split before. Transforms such as `standardize` learn from the rows of the train split.
 - `.past` of a column is what is measured next to the target (`weather`). `.next` of one is what is known in advance (`planned`, or
   the weekday: `source.date -> date("%Y-%m-%d", "weekday", cyclic = true) -> window(28, horizon = 7)`).
+- `source.price -> forward_fill -> window(28)` fills a missing cell with the one before it in its series; a row that is missing as a
+  whole is a gap.
 - A field without a window (`store`) is the value of the last row of the past.
 - Metrics of the last value are printed next to those of the model, and with a `period` those of the season before:
   `test.rmse.last_value`, `test.rmse.season_7`.

@@ -16,6 +16,41 @@ def without_windows(span: Span, key: str) -> Diagnostic:
     )
 
 
+def rows_without_order(span: Span, name: str) -> Diagnostic:
+    return Diagnostic(
+        "E0304",
+        f"`{name}` reads rows before, and no `window` is cut from rows of the table",
+        span,
+        "rows without an order",
+        helps=('fill in what is missing from the train split: `impute("median")`',),
+    )
+
+
+def window_before(span: Span, name: str, window: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0304",
+        f"`{name}` belongs before `window`: it reads rows of the table",
+        span,
+        "reads a window",
+        (Label(window, "cut here"),),
+        helps=(f"write `source.value -> {name} -> window(..)`",),
+    )
+
+
+def several_columns(span: Span, key: str) -> Diagnostic:
+    written = {
+        "series": "the name of the series, such as `north/bread`",
+        "time": "the whole time, such as `2024-05-31 18:30`",
+    }
+    return Diagnostic(
+        "E0304",
+        f"`{key}` takes a single column",
+        span,
+        "several columns",
+        helps=(f"add a column to the table with {written[key]}",),
+    )
+
+
 def gaps_without_time(span: Span) -> Diagnostic:
     return Diagnostic(
         "W0415",

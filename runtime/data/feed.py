@@ -259,9 +259,10 @@ class Feed:
                 known=known,
                 device=device,
             )
+            look = self.ahead or self.graph.series is not None  # any window may have a row that lacks its number
             for f in rest:
                 value = values[self.targets[f.name]]
-                columns[f.name] = declared.as_field(self.graph, f, value, self.part, positions, look=self.ahead)
+                columns[f.name] = declared.as_field(self.graph, f, value, self.part, positions, look=look)
         if self.shared:
             shapes.check_lengths(self.graph, self.shared, columns, self.part.records[positions])
         return columns

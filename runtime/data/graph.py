@@ -33,7 +33,7 @@ from .table import Images
 from .text_columns import Selected, is_cells
 from .transforms import function
 from .transforms.text import mlm_mask
-from .values import Value, joined, moved, packed
+from .values import Value, arrays_of, as_value, joined, moved, packed
 
 PIECE = 4096  # rows of a series that are computed at a time
 
@@ -213,6 +213,8 @@ class Graph(Nodes):
             case _:
                 pass
         transform = transforms.of(op)
+        if transform.reads_before:
+            return as_value(self.from_before(node, records, self._whole))
         if self.cuts_rows(node):
             assert self.series is not None
             values = self.rows(node.inputs[0], self.used, training=training, device=device)
@@ -229,6 +231,11 @@ class Graph(Nodes):
             }
         u = self._uniform(node, draw, value) if training else None
         return self._transform(node, value, training, u, place, records)
+
+    def _whole(self, identifier: int) -> Any:
+        """The values of a node for all rows of the table, as NumPy arrays or texts."""
+        rows = np.arange(self.table.count, dtype=np.int64)
+        return arrays_of(self.evaluate([identifier], Part("train", rows), rows, training=False)[identifier])
 
     def _transform(
         self, node: DataNode, value: Value, training: bool, u: Tensor | None, place: Place, records: Records

@@ -38,6 +38,8 @@ class Nodes:
     series: Series | None = None
     #: Streams that were made of the source's, by node number.
     streams: dict[int, NDArray[Any]] = field(default_factory=dict[int, NDArray[Any]], kw_only=True)
+    #: What was filled in from rows before, for every row, by node number.
+    filled: dict[int, Any] = field(default_factory=dict[int, Any], kw_only=True)
 
     def __post_init__(self) -> None:
         self.nodes: Mapping[int, DataNode] = {node.id: node for node in self.section.nodes}
@@ -50,13 +52,45 @@ class Nodes:
         return node.id
 
     def read_by(self, identifier: int) -> tuple[int, ...]:
-        """The nodes whose values for a record one reads: a stream has none, it is read where it is cut."""
+        """The nodes whose values for a record one reads: a stream has none, it is read where it is cut, and other rows may be read."""
         node = self.nodes[identifier]
-        return () if node.type.kind == "stream" or transforms.of(node.op).windows else node.inputs
+        transform = transforms.of(node.op)
+        elsewhere = node.type.kind == "stream" or transform.windows or transform.reads_before
+        return () if elsewhere else node.inputs
 
     def cuts_rows(self, node: DataNode) -> bool:
         """Whether a node cuts rows of the table into windows."""
         return transforms.of(node.op).windows and self.nodes[node.inputs[0]].type.kind != "stream"
+
+    def from_before(self, node: DataNode, records: NDArray[np.int64], whole: Callable[[int], Any]) -> Any:
+        """What a node makes of rows before these: NumPy arrays, or texts. `whole` gives the values of a node for all rows."""
+        if node.id not in self.filled:
+            self.filled[node.id] = self._filled(node, whole(node.inputs[0]))
+        return _of_records(self.filled[node.id], records)
+
+    def filled_in(self, node: DataNode, column: str, row: int) -> bool:
+        """Whether a missing cell of a column got a value of a row before it on its way to a node."""
+        while node.inputs and not transforms.of(node.op).reads_before:
+            node = self.nodes[self.real(node.inputs[-1], False)]
+        cells_of = self.table.columns[column]
+        if not node.inputs or self.series is None or not isinstance(cells_of, Cells):
+            return False
+        codes, names = cells_of.coded
+        missing = np.array([cells_of.rule.is_missing(name) for name in names], bool)[codes]
+        return not missing[self.series.newest(missing)[row]]
+
+    def _filled(self, node: DataNode, value: Any) -> Any:
+        assert self.series is not None
+        if isinstance(value, dict):
+            return {name: self._filled(node, member) for name, member in value.items()}
+        if isinstance(value, np.ndarray):
+            if value.dtype.kind != "f":
+                return value
+            return np.take_along_axis(value, self.series.newest(np.isnan(value)), axis=0)
+        codes, names = text_columns.distinct(value)
+        rule = self.rule(node)
+        missing = np.array([rule.is_missing(name) for name in names], bool)[codes]
+        return _of_records(value, self.series.newest(missing))
 
     def rows_behind(self, node: DataNode, record: int) -> list[int]:
         """The rows of the table that a value of a record is from: itself, or those of its window."""
@@ -173,6 +207,15 @@ class Nodes:
         return Path(os.path.normpath(self.root / path))
 
 
+def _of_records(value: Any, records: NDArray[np.int64]) -> Any:
+    """The values of some records."""
+    if isinstance(value, dict):
+        return {name: _of_records(member, records) for name, member in value.items()}
+    if isinstance(value, Selected):
+        return Selected(value.column, value.records[records])
+    return [value[i] for i in records.tolist()] if isinstance(value, list) else value[records]
+
+
 def no_number(nodes: Nodes, node: DataNode, span: Span, record: int, name: str, *, holes: bool = False) -> Failed:
     """What to say of a record that gives no finite number: the column below `node` that is to blame, else the field."""
     behind = ((row, column) for row in nodes.rows_behind(node, record) for column in nodes.columns_of(node))
@@ -185,7 +228,7 @@ def no_number(nodes: Nodes, node: DataNode, span: Span, record: int, name: str, 
             continue
         cell = column[row].strip()
         if column.rule.is_missing(cell):
-            if not holes:
+            if not holes and not nodes.filled_in(node, name_of_column, row):
                 return mistakes.empty_cell(span, at, name_of_column, cell)
             continue
         if column.rule.number_text(cell) is not None and math.isinf(np.float32(cells.number(cell, column.rule))):

@@ -57,6 +57,15 @@ class Series:
         extent = self.reach[node.id]
         return self.order[self.place[anchors][:, None] + np.arange(1 - extent.before, extent.after + 1)]
 
+    def newest(self, missing: NDArray[np.bool_]) -> Records:
+        """For each row the newest of its series up to it that is not `missing`, [rows, ..]; the first where there is none."""
+        places = np.arange(len(self.order)).reshape(-1, *[1] * (missing.ndim - 1))
+        edges = np.append(True, self.end[1:] != self.end[:-1])[: len(self.end)].reshape(places.shape)
+        known = np.maximum.accumulate(np.where(edges | ~missing[self.order], places, 0), axis=0)
+        found = np.empty_like(known)
+        found[self.order] = self.order[known]
+        return found
+
     def all_rows(self, anchors: Records) -> Records:
         """Every row that some window has, once."""
         before, after = self.longest

@@ -87,7 +87,16 @@ def as_value(found: Any) -> Value:
         return {name: as_value(member) for name, member in found.items()}
     if isinstance(found, np.ndarray):
         return torch.from_numpy(found)
+    if isinstance(found, Selected):
+        return found
     return [torch.from_numpy(item) if isinstance(item, np.ndarray) else item for item in found]
+
+
+def arrays_of(value: Value) -> Any:
+    """A value with arrays in place of tensors, in the memory of the processor; texts and words as they are."""
+    if isinstance(value, dict):
+        return {name: arrays_of(member) for name, member in value.items()}
+    return value.cpu().numpy() if isinstance(value, Tensor) else value
 
 
 def on_host(x: Tensor) -> bool:

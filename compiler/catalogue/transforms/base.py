@@ -56,6 +56,8 @@ class Transform(Entry):
     to_float: ClassVar[bool] = False
     #: The dtype of the numbers that it takes, where only the data determines which.
     reads: ClassVar[str] = "f32"
+    #: Reads rows of a series before that of the record.
+    reads_before: ClassVar[bool] = False
     #: Gives some values of a record, each as it was.
     picks: ClassVar[bool] = False
     #: Cuts a stream into windows.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from ...ir.data import Classes, ItemType
+from ...sizes.types import is_float
 from ..arguments import Count
-from .base import Transform, Unsuited
+from .base import Transform, Undo, Unsuited
 
 #: How many steps the circle of a part has, and the number at which it begins.
 CIRCLES: dict[str, tuple[float, int]] = {
@@ -44,6 +46,30 @@ class Date(Transform):
         if args["format"] is not None and "%" not in args["format"]:
             return 'the format has no `%`: write it as in `date("%Y-%m-%d")`'
         return None
+
+
+class ForwardFill(Transform):
+    """Replaces a missing cell with the one before it in its series, in the order of time: never with a later one. Of several columns each
+    is filled by itself. A cell before which a series has no other stays missing, until `impute` fills it in. It belongs before
+    `window`, and prediction fills from the rows that it is given. It is outside of an exported graph."""
+
+    in_graph = False
+    takes = "anything"
+    fills = True
+    reads_before = True
+    example_source = 'csv("rows.csv")'
+    example = "let past = source.price -> forward_fill -> standardize -> window(24)\nx: f32[24] = past"
+
+    @classmethod
+    def infer(cls, item: ItemType, args: dict[str, Any]) -> ItemType:
+        number = item.kind == "tensor" and (item.dtype is None or is_float(item.dtype))
+        if item.kind not in ("column", "text") and not number:
+            raise Unsuited("cells of a table that may be missing")
+        return item
+
+    @classmethod
+    def inverse(cls, item: ItemType, args: Mapping[str, Any], learned: Mapping[str, Any]) -> tuple[Undo, ...] | None:
+        return ()
 
 
 class Hash(Transform):

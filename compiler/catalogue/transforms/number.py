@@ -72,7 +72,7 @@ class Standardize(_Numeric):
 
 class Impute(_Numeric):
     """Replaces missing numbers with the train split's mean or median, or with a value; missing texts with the most frequent one
-    of the train split, or with a text: `source.city -> impute("elsewhere") -> category`."""
+    of the train split, or with a text: `source.city -> impute("elsewhere") -> category`. `forward_fill` is for series."""
 
     value: Literal["mean", "median", "most_frequent"] | float | str
 

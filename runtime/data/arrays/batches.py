@@ -114,9 +114,11 @@ class Pipeline:
         return node.args["v"] if transforms.of(node.op).fills_batch else 0
 
     def _series(self, table: Table) -> Series | None:
-        """The rows of a table as series, where the inputs are windows of them."""
-        reach = series.read_by(self.section, sorted(self.nodes()))
-        return series.read(self.section, table, reach) if reach else None
+        """The rows of a table as series, where the inputs are windows of them or read rows before."""
+        nodes = sorted(self.nodes())
+        reach = series.read_by(self.section, nodes)
+        ordered = bool(reach) or any(transforms.of(self.section.node(i).op).reads_before for i in nodes)
+        return series.read(self.section, table, reach) if ordered else None
 
     def _newest(self, table: Table, found: Series) -> Part:
         """The last window of each series; of windows without a horizon all."""
@@ -147,14 +149,14 @@ class Pipeline:
         """The section over what is read of a table: all its records, or the windows that its stream has. Values of a window that no
         input reads, its target, need not be there: the stream is filled up in their place."""
         section, found = self.section, self._series(table)
-        if found is not None:
+        if found is not None and found.reach:
             return Evaluation(section, table, self.root, self.fitted, series=found, part=self._newest(table, found))
         read_by = [section.node(identifier) for identifier in sorted(self.nodes())]
         windows = [node for node in read_by if transforms.of(node.op).windows]
         if windows:
             table = streams.as_streams(read_by, token_streams.with_texts(section, table))
         every = Part("test", np.arange(table.count, dtype=np.int64), (0, table.count))
-        nodes = Evaluation(section, table, self.root, self.fitted, part=every)
+        nodes = Evaluation(section, table, self.root, self.fitted, series=found, part=every)
         if not windows:
             return nodes
         base, name = token_streams.base(nodes), table.name

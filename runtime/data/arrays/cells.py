@@ -20,6 +20,9 @@ Array: TypeAlias = "NDArray[Any]"
 
 EPOCH = datetime(1970, 1, 1)
 
+#: Cells are filled where the rows before them are known (`nodes.Nodes`).
+forward_fill = None
+
 
 def date(texts: Sequence[str], use: TextUse) -> Array:
     """f64, NaN for a missing one; f32[.., 2] of sine and cosine."""

@@ -56,8 +56,7 @@ class Evaluation(Nodes):
                         name: of(each) for name, each in zip(MEMBERS, node.inputs, strict=False) if self._is_there(each)
                     }
                     return found[identifier]
-                cut = transforms.of(node.op).windows  # reads its values where it cuts
-                inputs = [] if node.type.kind == "stream" or cut else [of(each) for each in node.inputs]
+                inputs = [of(each) for each in self.read_by(identifier)]
                 found[identifier] = (
                     inputs[0] if identifier in skip and inputs else self._node(node, inputs, positions, skip)
                 )
@@ -79,6 +78,8 @@ class Evaluation(Nodes):
         if node.type.kind == "stream":
             return {}
         transform = transforms.of(node.op)
+        if transform.reads_before:
+            return self.from_before(node, records, self._whole)
         if self.cuts_rows(node):
             return self._of_rows(node, records, skip)
         if transform.windows:
@@ -89,6 +90,11 @@ class Evaluation(Nodes):
         if isinstance(value, dict) and not transform.joins:
             return {name: self._transformed(node, member, records) for name, member in value.items()}
         return self._transformed(node, value, records)
+
+    def _whole(self, identifier: int) -> Value:
+        """The values of a node for all rows of the table."""
+        rows = np.arange(self.table.count, dtype=np.int64)
+        return replace(self, part=Part(self.part.split, rows)).values(identifier, rows)
 
     def _is_there(self, identifier: int) -> bool:
         """Whether the table has what a member of a record is made from: its target may be missing."""

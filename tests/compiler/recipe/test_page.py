@@ -101,7 +101,8 @@ def in_train(entry: type[Entry]) -> str:
 def in_data(entry: Any) -> str:
     """A data section with the fields of a transform, from the source that it needs."""
     tokens = "{split}" in entry.example_source
-    split = 'files(train = "train", val = "val")' if tokens else "random(train = 0.9, val = 0.1)"
+    shares = "contiguous" if entry.reads_before else "random"
+    split = 'files(train = "train", val = "val")' if tokens else f"{shares}(train = 0.9, val = 0.1)"
     body = "\n".join(f"  {line}" for line in entry.example.splitlines())
     return f"dlspec 1\n\ndata Records {{\n  source = {entry.example_source}\n  split = {split}\n{body}\n}}\n"
 
