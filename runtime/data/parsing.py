@@ -39,7 +39,7 @@ class Doubtful(Exception):
 def of_arrow(column: Any, out: NDArray[np.float64]) -> None:
     """Writes numbers as pyarrow has read them, null where one is missing. Raises Doubtful: it takes `nan(1)` for one."""
     out[:] = column.to_numpy(zero_copy_only=False)
-    if int(np.isnan(out).sum()) != column.null_count:
+    if np.count_nonzero(np.isnan(out)) != column.null_count:
         raise Doubtful
 
 

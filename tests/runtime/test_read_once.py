@@ -105,15 +105,14 @@ def texts(folder: Path) -> None:
     np.arange(800, dtype=np.uint16).__mod__(40).tofile(folder / "tokens.bin")
 
 
-#: Encoding, separator, header, quotes, the number of rows, the cells, the digest, and where a shown record is: the text is never held
-#: as a whole.
-PASSES_OF_CSV = 8
+#: Encoding, header, quotes, the cells, the digest, and where a shown record is: the text is never held as a whole.
+PASSES_OF_CSV = 6
 #: The first records for the facts, the train split for what is learned from it, and each batch: pixels are held only where they fit.
 PASSES_OF_IMAGES = 3
 
 CASES = {
     "csv": Case('csv("a.csv")', NUMBERS, LINEAR, table(".csv"), opens=PASSES_OF_CSV),
-    "parquet": Case('parquet("a.parquet")', NUMBERS, LINEAR, table(".parquet"), opens=3),
+    "parquet": Case('parquet("a.parquet")', NUMBERS, LINEAR, table(".parquet")),
     "feather": Case('feather("a.feather")', NUMBERS, LINEAR, table(".feather")),
     "jsonl": Case('jsonl("a.jsonl")', NUMBERS, LINEAR, table(".jsonl")),
     "npz": Case('npz("a.npz")', "x: f32[1] = source.x -> standardize\nlabel: i64 = source.label", LINEAR, table(".npz")),

@@ -15,6 +15,7 @@ import sys
 from array import array
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from io import BufferedReader, BytesIO, StringIO
@@ -38,9 +39,10 @@ LONGEST_CELL = 1 << 30  # characters; Python's own limit of 131,072 is less than
 BLOCK = 1 << 20  # bytes that pyarrow reads at a time, a thread each; a row must fit. Or so many for each column:
 BYTES_OF_COLUMN = 2000
 WIDE = 1000  # columns
+SPARE = 1.05  # times the rows that a file seems to have, by those that were read
 SAMPLE = 200  # rows that show which columns are numbers
 DIGITS = 15  # every number of so many is exact in f64
-PIECE = 4 << 20  # bytes that are searched at a time
+PIECE = 1 << 20  # bytes that are searched at a time
 BOM = b"\xef\xbb\xbf"
 LINE_FEED, RETURN = b"\n\r"
 SEPARATORS = (",", ";", "\t", "|")
@@ -80,10 +82,15 @@ class CsvFile:
         self.content = read_bytes(path, span) if is_pipe(path) else None  # a pipe can be read only once
         self.state = _state(path, span)
         self._decode(args.get("encoding"))
-        self.separator = args.get("separator") or self._separator()
         self.names: list[str] = []
         self.head_lines = 0
         self.lines_in_quotes = False
+        self.separator, self.has_head = args.get("separator") or ",", False
+        with suppress(UnicodeDecodeError), self._text() as file:  # the exact reader reports its line
+            if not args.get("separator"):
+                self.separator = self._separator(file)
+                file.seek(0)
+            self.has_head = self._read_head(file)
 
     # ---- how it is written -------------------------------------------------------------------------------------------------
 
@@ -105,13 +112,9 @@ class CsvFile:
             line = written.count(b"\n", 0, getattr(error, "start", 0)) + 1
             raise mistakes.not_in_encoding(self.span, self.path, line, encoding) from None
 
-    def _separator(self) -> str:
+    def _separator(self, file: TextIO) -> str:
         """The first of the usual ones that gives every record as many cells as the header has, and more than one."""
-        try:
-            with self._text() as file:
-                lines = [line[:LINE] for line in islice(file, SAMPLE)]
-        except UnicodeDecodeError:
-            return ","
+        lines = [line[:LINE] for line in islice(file, SAMPLE)]
         for separator in SEPARATORS:
             try:
                 rows = [row for row in csv_format.reader(lines, delimiter=separator, quotechar=self.quote) if row]
@@ -144,7 +147,7 @@ class CsvFile:
         """The columns by name; None where the exact reader has to read, or to say what is wrong."""
         import pyarrow
 
-        if not self._read_head() or self._wide() or not self._quoted_well():
+        if not self.has_head or self._wide() or not self._quoted_well():
             return None
         try:
             found = self._typed()
@@ -170,13 +173,16 @@ class CsvFile:
         """A batch of rows at a time: all columns of pyarrow and the arrays made from them would take twice the memory."""
         import pyarrow
 
-        most = self._most_rows()
-        arrays = {at: np.empty(most) for at, name in enumerate(self.names) if name in numbers}
+        arrays = {at: np.empty(0) for at, name in enumerate(self.names) if name in numbers}
         texts: dict[int, list[Any]] = {at: [] for at in range(len(self.names)) if at not in arrays}
-        stop = 0
+        room = stop = 0
         with self._arrow_file() as content:
-            for batch in self._reading("open_csv", content, numbers):
+            size = content.size()
+            for count, batch in enumerate(self._reading("open_csv", content, numbers), 1):
                 start, stop = stop, stop + batch.num_rows
+                if stop > room:
+                    room = int(SPARE * stop * max(1, size / (count * self._block)))
+                    arrays = {at: _longer(array[:start], room) for at, array in arrays.items()}
                 for at, array in arrays.items():
                     parsing.of_arrow(batch.column(at), array[start:stop])
                 for at, chunks in texts.items():
@@ -187,10 +193,6 @@ class CsvFile:
             else Cells(pyarrow.chunked_array(texts[at], pyarrow.string()), self.rule, self, at)
             for at, name in enumerate(self.names)
         }
-
-    def _most_rows(self) -> int:
-        """At least as many as there are; of an array, only what is written takes memory."""
-        return 1 + sum(piece.count(b"\n") + piece.count(b"\r") for piece, _ in self._pieces())
 
     def column(self, number: int) -> Any:
         """The texts of a column, read again."""
@@ -203,17 +205,16 @@ class CsvFile:
         with self._bytes() as file:
             return hashlib.file_digest(file, "blake2b").digest()
 
-    def _read_head(self) -> bool:
-        """Finds the names of the columns, and the lines up to the first record."""
+    def _read_head(self, file: TextIO) -> bool:
+        """Finds the names of the columns, and the lines up to the first record; False where this cannot be done."""
         try:
-            with self._text() as file:
-                reader = self._reader(file)
-                self.names = [name.strip() for name in next(row for row in reader if row)]
-                self.head_lines = reader.line_num
-                rows = list(islice(reader, SAMPLE))
-                self._find_decimal(rows)
-                self.number_columns = self._numbers_among(rows)
-        except (csv_format.Error, StopIteration, UnicodeDecodeError):
+            reader = self._reader(file)
+            self.names = [name.strip() for name in next(row for row in reader if row)]
+            self.head_lines = reader.line_num
+            rows = list(islice(reader, SAMPLE))
+            self._find_decimal(rows)
+            self.number_columns = self._numbers_among(rows)
+        except (csv_format.Error, StopIteration):
             return False
         return len(set(self.names)) == len(self.names)
 
@@ -236,6 +237,10 @@ class CsvFile:
 
         return pyarrow.OSFile(str(self.path)) if self.content is None else pyarrow.BufferReader(self.content)
 
+    @property
+    def _block(self) -> int:
+        return max(BLOCK, BYTES_OF_COLUMN * len(self.names))
+
     def _reading(self, function: str, content: Any, numbers: Collection[str] = (), only: int | None = None) -> Any:
         """What a function of `pyarrow.csv` gives: a table, or a reader of batches."""
         import pyarrow
@@ -250,7 +255,7 @@ class CsvFile:
             csv.ReadOptions(
                 column_names=list(types),
                 skip_rows=self.head_lines,
-                block_size=max(BLOCK, BYTES_OF_COLUMN * len(types)),
+                block_size=self._block,
             ),
             csv.ParseOptions(delimiter=self.separator, quote_char=self.quote, newlines_in_values=self.lines_in_quotes),
             csv.ConvertOptions(
@@ -352,6 +357,13 @@ def _state(path: Path, span: Span) -> tuple[int, int]:
         read_bytes(path, span)  # reports what is wrong
     found = path.stat()
     return found.st_size, found.st_mtime_ns
+
+
+def _longer(array: NDArray[np.float64], length: int) -> NDArray[np.float64]:
+    """An array with room for more; of what is not written yet, no memory is taken."""
+    found = np.empty(length)
+    found[: len(array)] = array
+    return found
 
 
 def _columns(reader: Any, path: Path, span: Span) -> tuple[dict[str, list[str]], array[int]]:

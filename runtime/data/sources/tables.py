@@ -58,6 +58,7 @@ def _objects(values: list[Any], rule: Rule) -> Column:
 
 
 def parquet(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
+    import pyarrow
     from pyarrow import parquet
 
     path = resolve(args["path"])
@@ -65,9 +66,11 @@ def parquet(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
         read_bytes(path, span)
 
     def read() -> Any:
-        with parquet.ParquetFile(path) as file:
-            few = _repeated_texts(file)
-        return parquet.read_table(path, read_dictionary=few)
+        """Numbers of all row groups as one array each; `parquet.read_table` gives many, which would have to be joined."""
+        with pyarrow.OSFile(str(path)) as file:
+            first = parquet.ParquetFile(file)
+            few = _repeated_texts(first)
+            return parquet.ParquetFile(file, metadata=first.metadata, read_dictionary=few).read()
 
     return _of_arrow(read, "a parquet file", path, span, rule_of(args))
 
