@@ -145,7 +145,7 @@ def gather(checked: Checked, root: Path, cache: Path | None, every: bool) -> dic
     from ..compiler.catalogue.token_batches import counts_tokens
     from ..compiler.ir.recipe import Recipe
     from ..compiler.messages.diagnostics import Failed
-    from ..runtime.data.facts import gather
+    from ..runtime.data import sources
 
     facts: dict[str, DataFacts] = {}
     recipe = checked.spec.recipe if checked.spec else Recipe()
@@ -155,6 +155,9 @@ def gather(checked: Checked, root: Path, cache: Path | None, every: bool) -> dic
         bodies = checked.spec.bodies if checked.spec else ()
         counts = frozenset[str]().union(*(counted_fields(bodies, train) for train in trains))
         try:
+            sources.check_beginnings(section, root)
+            from ..runtime.data.facts import gather  # loads torch
+
             file = cache / f"{section.name}.json" if cache else None
             facts[section.name] = gather(section, root, file, every=every, lengths=lengths, counts=counts)
         except Failed as failure:

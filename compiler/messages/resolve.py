@@ -109,6 +109,16 @@ def second_extends(span: Span, first: Span) -> Diagnostic:
     )
 
 
+def too_many_variants(span: Span, count: int, most: int) -> Diagnostic:
+    return Diagnostic(
+        "E0316",
+        f"{count:,} variants; a spec has at most {most:,}",
+        span,
+        "too many",
+        helps=("give the values on the command line, `train.batch=32,64`, or name them in a `search` section",),
+    )
+
+
 # ---- definitions -----------------------------------------------------------------------------------------------------
 
 

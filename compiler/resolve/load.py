@@ -21,6 +21,7 @@ from .definitions import IMPORT_ARGUMENT, Definition, FileScope, Kind, ParamSlot
 
 STANDARD = Path(__file__).resolve().parents[2] / "specs" / "std"
 DEEPEST = 50
+MOST_VARIANTS = 1000  # each is a check of its own
 
 _KINDS: dict[type[Node], Kind] = {
     top_level.Block: "block", top_level.BlockSeq: "block", top_level.Model: "model", top_level.Data: "data",
@@ -136,6 +137,11 @@ class Loader:
                     self._import(scope, item, place)
             for item in file.items:
                 self._define(scope, item, bool(extends))
+            if len(scope.variants) > MOST_VARIANTS:
+                span = list(scope.variants.values())[MOST_VARIANTS].name.span
+                self.report.add(errors.too_many_variants(span, len(scope.variants), MOST_VARIANTS))
+                scope.variants.clear()
+                scope.incomplete = True
         finally:
             self.chain.pop()
 

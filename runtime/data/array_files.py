@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 Array: TypeAlias = "NDArray[Any]"
 
+MOST = 1 << 16  # arrays of an archive
+
 
 class NotArrays(Exception):
     """The file is damaged, or holds more than plain arrays; the text is the reason."""
@@ -23,7 +25,11 @@ def read(path: Path) -> Array | dict[str, Array]:
             found: Any = np.load(file, allow_pickle=False)
             if not hasattr(found, "files"):
                 return found
+            if len(found.files) > MOST:
+                raise NotArrays(f"it has {len(found.files):,} arrays, and at most {MOST:,} are read")
             arrays = {name: found[name] for name in found.files}
+        except NotArrays:
+            raise
         except Exception as error:  # noqa: BLE001 - archives and headers that are damaged raise anything
             raise NotArrays(_reason(error)) from None
     others = [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]

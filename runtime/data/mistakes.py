@@ -27,7 +27,9 @@ def _fail(
 
 
 def first_line(error: BaseException) -> str:
-    """The message of an exception in one line; its kind if it has none."""
+    """The message of an exception in one line; its kind if it has none. What Python calls recursion are brackets in brackets."""
+    if isinstance(error, RecursionError):
+        return "its brackets are nested too deep"
     return next(iter(str(error).splitlines()), type(error).__name__)
 
 
@@ -130,6 +132,17 @@ def csv_columns(span: Span, path: Path, line: int, found: int, expected: int) ->
         f"{path}:{line}: {found} cells, but the header has {expected}",
         span,
         helps=("put text with commas or line ends in double quotes",),
+    )
+
+
+def too_many_columns(span: Span, path: Path, count: int, most: int) -> Failed:
+    return _fail(
+        "E0412",
+        f"`{path}` has {count:,} columns; a table has at most {most:,}",
+        span,
+        helps=(
+            'save the numbers of all columns as one array, `numpy.savez("table.npz", x=x, label=label)`, and read `npz("table.npz")`',
+        ),
     )
 
 

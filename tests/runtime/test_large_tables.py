@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +13,31 @@ import pytest
 import dlc
 from dlc.compiler.messages.diagnostics import Failed
 from dlc.compiler.messages.source import Span
-from dlc.runtime.data.sources import csv_files
+from dlc.runtime.data import array_files
+from dlc.runtime.data.sources import csv_files, split_files, tables
+from dlc.runtime.data.sources.split_files import MOST_COLUMNS
 from dlc.runtime.data.sources.tables import csv, jsonl
 from dlc.runtime.data.text_columns import Cells
 
 HERE = Span("m.dlspec", 0, 1)
+WIDE = """dlspec 1
+data D {
+  source = csv("wide.csv")
+  split  = random(train = 0.8, val = 0.2)
+  x: f32 = source.c0
+}
+model M(x: [B]) -> (y: [B]) { y = x -> relu }
+"""
 
 
-def test_a_hundred_thousand_columns(tmp_path: Path, within: Any) -> None:
+def test_as_many_columns_as_are_read(tmp_path: Path, within: Any) -> None:
     path = tmp_path / "wide.csv"
-    names = ",".join(f"c{i}" for i in range(100_000))
-    path.write_text(f"{names}\n" + f"{','.join(['1'] * 100_000)}\n" * 3, "utf-8")
-    with within(5):
+    names = ",".join(f"c{i}" for i in range(MOST_COLUMNS))
+    path.write_text(f"{names}\n" + f"{','.join(['1'] * MOST_COLUMNS)}\n" * 3, "utf-8")
+    with within(2):
         columns, count, _, _ = csv({"path": "wide.csv"}, lambda name: tmp_path / name, HERE)
-        assert (len(columns), count) == (100_000, 3)
-        path.write_text(f"{names},c5\n" + f"{','.join(['1'] * 100_001)}\n", "utf-8")
+        assert (len(columns), count) == (MOST_COLUMNS, 3)
+        path.write_text(f"{names.rpartition(',')[0]},c5\n" + f"{','.join(['1'] * MOST_COLUMNS)}\n", "utf-8")
         with pytest.raises(Failed, match="c5"):
             csv({"path": "wide.csv"}, lambda name: tmp_path / name, HERE)
 
@@ -39,6 +51,39 @@ def test_more_rows_than_the_first_ones_promise(tmp_path: Path, monkeypatch: pyte
     x = columns["x"]
     assert isinstance(x, Cells) and count == len(rows)
     assert x.numbers(np.arange(count)).tolist() == [float(cell) for cell in (*long, *short)]
+
+
+def test_a_hundred_thousand_columns_end_in_a_message(tmp_path: Path, within: Any) -> None:
+    """Before any row is split, and before torch is loaded."""
+    names = ",".join(f"c{i}" for i in range(100_000))
+    (tmp_path / "wide.csv").write_text(f"{names}\n" + f"{','.join(['1'] * 100_000)}\n" * 3, "utf-8")
+    with within(1), pytest.raises(Failed) as failure:
+        csv({"path": "wide.csv"}, lambda name: tmp_path / name, HERE)
+    assert failure.value.diagnostic.code == "E0412"
+    assert "100,000 columns; a table has at most 65,536" in failure.value.diagnostic.message
+    (tmp_path / "m.dlspec").write_text(WIDE, "utf-8")
+    script = (
+        "import sys; sys.modules['torch'] = None; from dlc.cli.app import run; sys.exit(run(['build', 'm.dlspec']))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "numpy.savez" in done.stderr
+
+
+def test_every_kind_of_table_has_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import pyarrow
+    from pyarrow import feather, parquet
+
+    monkeypatch.setattr(split_files, "MOST_COLUMNS", 3)
+    monkeypatch.setattr(array_files, "MOST", 3)
+    columns = {name: [1.0, 2.0] for name in "abcd"}
+    (tmp_path / "t.csv").write_text("a,b,c,d\n1,2,3,4\n", "utf-8")
+    (tmp_path / "t.jsonl").write_text('{"a": 1, "b": 2}\n{"c": 3, "d": 4}\n', "utf-8")
+    parquet.write_table(pyarrow.table(columns), tmp_path / "t.parquet")
+    feather.write_feather(pyarrow.table(columns), tmp_path / "t.feather")
+    np.savez(tmp_path / "t.npz", a=[1.0], b=[1.0], c=[1.0], d=[1.0])
+    for kind in ("csv", "jsonl", "parquet", "feather", "npz"):
+        with pytest.raises(Failed, match="at most 3"):
+            getattr(tables, kind)({"path": f"t.{kind}"}, lambda name: tmp_path / name, HERE)
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, '{"a": ' + "[" * 100_000 + "]" * 100_000 + "}"])

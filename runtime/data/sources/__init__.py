@@ -14,9 +14,10 @@ from ....compiler.catalogue import SOURCES, transforms
 from ....compiler.catalogue import SPLITS as KINDS_OF_SPLIT
 from ....compiler.ir.data import Condition, DataSet, Split
 from ....compiler.messages.source import Span
+from ....compiler.text.read import is_pipe
 from .. import cells, mistakes, text_columns
 from ..table import Cells, Column, Images, Numbers, Ragged, SourceFile, Stream, Table
-from . import builtin, images, streamed, tables, texts
+from . import builtin, csv_files, images, streamed, tables, texts
 from .split_files import Part, Reader
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
@@ -36,9 +37,7 @@ def read(section: DataSet, root: Path) -> Table:
     args = {**args, "texts": _texts(section)}
     if SOURCES[section.source.name].class_folders:
         args = {**args, "skip": section.skip}
-    names: dict[Split, Any] = {
-        split: section.split.args[split] for split in SPLITS if isinstance(section.split.args.get(split), str)
-    }
+    names = _names(section)
     whole = not names or KINDS_OF_SPLIT[section.split.name].divides != "names"
     if SOURCES[section.source.name].pieces:
         path = args["path"]
@@ -54,6 +53,21 @@ def read(section: DataSet, root: Path) -> Table:
         own = {**args, "split": name} if named else args
         parts[split] = read_part(own, lambda path, name=name: _resolve(root, path.replace("{split}", str(name))), span)
     return _joined(section, parts)
+
+
+def _names(section: DataSet) -> dict[Split, Any]:
+    """What the splits are called in the path."""
+    given = section.split.args
+    return {split: given[split] for split in SPLITS if isinstance(given.get(split), str)}
+
+
+def check_beginnings(section: DataSet, root: Path) -> None:
+    """Raises Failed for what the beginning of a CSV file shows, which takes no time; computing facts loads torch first."""
+    source, args = section.source, section.source.args
+    if SOURCES[source.name].pieces == "quoted lines":
+        for path in _files(root, args["path"], _names(section)).values():
+            if not is_pipe(path):
+                csv_files.check_beginning(path, source.span, args)
 
 
 def _files(root: Path, path: str, names: Mapping[Split, str]) -> dict[Split | None, Path]:

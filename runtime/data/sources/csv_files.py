@@ -32,7 +32,7 @@ from .. import mistakes, parsing
 from ..cells import is_number, rule_of
 from ..table import Column
 from ..text_columns import Cells
-from .split_files import Part, read_bytes, text_of
+from .split_files import Part, read_bytes, text_of, within_limit
 
 CELLS = 1 << 17  # that the exact reader turns into columns at once
 LONGEST_CELL = 1 << 30  # characters; Python's own limit of 131,072 is less than a document may have
@@ -47,7 +47,7 @@ BOM = b"\xef\xbb\xbf"
 LINE_FEED, RETURN = b"\n\r"
 SEPARATORS = (",", ";", "\t", "|")
 DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+").fullmatch
-LINE = 1 << 20  # characters of a line that are looked at to find the separator
+BEGINNING = 1 << 20  # characters that are looked at to find the separator
 
 
 def read(path: Path, span: Span, args: Mapping[str, Any]) -> Part:
@@ -61,6 +61,11 @@ def read(path: Path, span: Span, args: Mapping[str, Any]) -> Part:
     exact, lines = file.exact_columns()
     cells: dict[str, Column] = {name: Cells(cells, file.rule) for name, cells in exact.items()}
     return cells, len(lines), lambda i: f"{path}:{lines[i]}", [path]
+
+
+def check_beginning(path: Path, span: Span, args: Mapping[str, Any]) -> None:
+    """Raises Failed for a file that cannot be read, or that has too many columns."""
+    CsvFile(path, span, args)
 
 
 class Marks(NamedTuple):
@@ -114,13 +119,15 @@ class CsvFile:
 
     def _separator(self, file: TextIO) -> str:
         """The first of the usual ones that gives every record as many cells as the header has, and more than one."""
-        lines = [line[:LINE] for line in islice(file, SAMPLE)]
+        beginning = file.read(BEGINNING)
+        lines = list(islice(StringIO(beginning, newline=""), SAMPLE))
+        cut = len(lines) == SAMPLE or len(beginning) == BEGINNING
         for separator in SEPARATORS:
             try:
                 rows = [row for row in csv_format.reader(lines, delimiter=separator, quotechar=self.quote) if row]
             except csv_format.Error:
                 continue
-            widths = {len(row) for row in (rows[:-1] if len(lines) == SAMPLE else rows)}
+            widths = {len(row) for row in (rows[:-1] if cut else rows)}
             if len(widths) == 1 and widths != {1}:
                 if separator != ",":
                     shown = "tabs" if separator == "\t" else f"`{separator}`"
@@ -211,7 +218,8 @@ class CsvFile:
             reader = self._reader(file)
             self.names = [name.strip() for name in next(row for row in reader if row)]
             self.head_lines = reader.line_num
-            rows = list(islice(reader, SAMPLE))
+            within_limit(self.span, self.path, len(self.names))
+            rows = list(islice(reader, min(SAMPLE, CELLS // len(self.names))))
             self._find_decimal(rows)
             self.number_columns = self._numbers_among(rows)
         except (csv_format.Error, StopIteration):

@@ -16,6 +16,15 @@ Part: TypeAlias = "tuple[dict[str, Column], int, Callable[[int], str], list[Path
 Resolve: TypeAlias = Callable[[str], Path]  # a path as written to one that can be opened
 Reader: TypeAlias = "Callable[[Mapping[str, Any], Resolve, Span], Part]"
 
+#: Columns of a table: each is a field, which costs as much as hundreds of numbers of an array. Measurements of genes have 54,675.
+MOST_COLUMNS = 1 << 16
+
+
+def within_limit(span: Span, path: Path, columns: int) -> None:
+    """Raises Failed where a table has more columns than are read."""
+    if columns > MOST_COLUMNS:
+        raise mistakes.too_many_columns(span, path, columns, MOST_COLUMNS)
+
 
 def read_bytes(path: Path, span: Span) -> bytes:
     try:

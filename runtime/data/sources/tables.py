@@ -9,12 +9,13 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from ....compiler.messages.diagnostics import Failed
 from ....compiler.messages.source import Span
 from .. import array_files, mistakes
 from ..cells import Rule, rule_of
 from ..table import Cells, Column, Numbers
 from . import arrow_columns, csv_files
-from .split_files import Part, Resolve, lines_of, read_bytes, read_text
+from .split_files import Part, Resolve, lines_of, read_bytes, read_text, within_limit
 
 FIRST_ROWS = 10_000  # by which a column of repeated texts is known
 REPEATED = 4  # times on average
@@ -28,6 +29,7 @@ def jsonl(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
     path = resolve(args["path"])
     records: list[dict[str, Any]] = []
     lines: list[int] = []
+    names: dict[str, None] = {}
     for line, text in enumerate(lines_of(read_text(path, span)), 1):
         if not text.strip():
             continue
@@ -39,11 +41,12 @@ def jsonl(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
             raise mistakes.bad_line(span, path, line, f"not JSON: {mistakes.first_line(error)}") from None
         if not isinstance(value, dict):
             raise mistakes.bad_line(span, path, line, "every line must be a JSON object")
+        names |= dict.fromkeys(value)
+        within_limit(span, path, len(names))
         records.append(value)
         lines.append(line)
     if not records:
         raise mistakes.empty(span, path)
-    names = list(dict.fromkeys(name for record in records for name in record))
     place: Callable[[int], str] = lambda record: f"{path}:{lines[record]}"
     rule = rule_of(args)
     return {name: _objects([r.get(name) for r in records], rule) for name in names}, len(records), place, [path]
@@ -69,6 +72,7 @@ def parquet(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
         """Numbers of all row groups as one array each; `parquet.read_table` gives many, which would have to be joined."""
         with pyarrow.OSFile(str(path)) as file:
             first = parquet.ParquetFile(file)
+            within_limit(span, path, len(first.schema_arrow))
             few = _repeated_texts(first)
             return parquet.ParquetFile(file, metadata=first.metadata, read_dictionary=few).read()
 
@@ -101,8 +105,11 @@ def feather(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
 def _of_arrow(read: Callable[[], Any], form: str, path: Path, span: Span, rule: Rule) -> Part:
     try:
         table = read()
+        within_limit(span, path, table.num_columns)
         table.validate(full=True)  # offsets of a damaged file point anywhere
         columns = {name: arrow_columns.column(name, table.column(name), rule=rule) for name in table.column_names}
+    except Failed:
+        raise
     except Exception as error:  # noqa: BLE001 - a damaged file raises anything, also when its values are decoded
         raise mistakes.not_of_format(span, path, form, mistakes.first_line(error)) from None
     if table.num_rows == 0:
