@@ -45,6 +45,52 @@ def permutation(base: int, count: int) -> NDArray[np.int64]:
     return np.argsort(keys, kind="stable").astype(np.int64)
 
 
+class Permutation:
+    """The numbers below `count` in an order that the key decides, each computed where it is asked for: nothing is made of all.
+
+    A Feistel network over the least power of two that holds `count` (Luby and Rackoff, 1988), its two parts mixed in turn; a number
+    at or above `count` goes through it again, which ends since the network is one-to-one (cycle walking; Black and Rogaway, 2002).
+    """
+
+    ROUNDS = 8  # four are random enough in theory where the mixing is; they cost less than 1 us a number
+
+    def __init__(self, base: int, count: int) -> None:
+        bits = max(2, (count - 1).bit_length())
+        self.count, self.low = count, np.uint64(bits // 2)
+        self.masks = tuple(np.uint64((1 << part) - 1) for part in (bits // 2, bits - bits // 2))
+        self.keys = [key(base, "round", number) for number in range(self.ROUNDS)]
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, places: slice | NDArray[np.int64]) -> NDArray[np.int64]:
+        if isinstance(places, slice):
+            places = np.arange(*places.indices(self.count), dtype=np.int64)
+        found = self._once(places.astype(np.uint64))
+        while len(above := np.flatnonzero(found >= self.count)):
+            found[above] = self._once(found[above])
+        return found.astype(np.int64)
+
+    def _once(self, numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        low, high = numbers & self.masks[0], numbers >> self.low
+        for number, base in enumerate(self.keys):
+            if number % 2:
+                low ^= record_keys(base, high.view(np.int64)) & self.masks[0]
+            else:
+                high ^= record_keys(base, low.view(np.int64)) & self.masks[1]
+        return high << self.low | low
+
+
+#: Above so many records an order is a `Permutation`: to sort that of 1,048,576 takes 0.1 s and 25 MB, which grow with their number.
+#: At most so many are sorted, so that a run continues as it began: a change of this number is another order for what lies between.
+SORTED = 1 << 20
+
+
+def order(base: int, count: int) -> NDArray[np.int64] | Permutation:
+    """The numbers below `count` in an order that the key decides, of which some places are read at a time."""
+    return permutation(base, count) if count <= SORTED else Permutation(base, count)
+
+
 def as_tensor(keys: NDArray[np.uint64]) -> torch.Tensor:
     """Keys as i64, which torch can compute with."""
     import torch

@@ -157,10 +157,11 @@ mapped: what is not read takes no memory. Free memory is that of the machine, of
 `ulimit -v`, whichever is least. `dlc build` and `dlc train` print the folder. It is found again until a file or how it is read changes,
 and then written again; it may be removed at any time, and needs about as much room as the columns.
 
-Records keep their numbers, so splits, the order of an epoch, batches and a resumed run are those of the same file in memory. Token
-files and image folders are never read whole: a token file is mapped, and an image is read when it is needed. The number of each
-record (8 bytes, and about 24 more while an epoch is put in order), values that a transform learns from, and the
-lengths of records for batches of tokens are still in memory."""
+Records keep their numbers, so splits, the order of an epoch, batches and a resumed run are those of the same file in memory. Codes of
+categories, the records of each split, lengths of records and ranges of numbers are kept in the same folder, so a run that is started
+again reads nothing of all records. The order of an epoch of more than 1,048,576 records is computed a batch at a time. Token
+files and image folders are never read whole: a token file is mapped, and an image is read when it is needed. Values that a transform
+learns from, and the order of batches of tokens, are still in memory."""
 
 _BUILTIN = """## Built-in data sets
 

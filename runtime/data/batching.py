@@ -28,7 +28,7 @@ PIECE = 1024  # records that are computed at a time
 class Plan:
     """Batch `i` of an epoch has the records at `order[bounds[i] : bounds[i + 1]]`, which are positions in the split."""
 
-    order: Records
+    order: Records | randomness.Permutation
     bounds: Records
     turns: Records | None = None  # how often each was drawn before in the epoch; None: never
 
@@ -48,7 +48,7 @@ class Plan:
         return slice(self.bounds[first], self.bounds[last])
 
 
-def of_samples(order: Records, size: int, *, rest: bool, turns: Records | None = None) -> Plan:
+def of_samples(order: Records | randomness.Permutation, size: int, *, rest: bool, turns: Records | None = None) -> Plan:
     """Batches of `size` records; with `rest` the last one may be smaller, else it is left out unless it is the only one."""
     count = len(order)
     size = min(size, count)

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ...compiler.catalogue import transforms
+from ...compiler.catalogue import SPLITS, transforms
 from ...compiler.ir.data import DataSet, Split
-from . import mistakes, splits
+from . import kept_arrays, mistakes, splits
 from .nodes import Nodes
 from .table import Cells, Column, Numbers, Ragged, Table
 
@@ -28,6 +28,20 @@ class Dropped:
 
 def divided(section: DataSet, table: Table) -> tuple[dict[Split, Records], Dropped]:
     """The records of each split, without those that are dropped."""
+    if table.laid_out is None or not (section.drop or SPLITS[section.split.name].divides == "fractions"):
+        return _divided(section, table)
+
+    def make() -> kept_arrays.Found:
+        found, dropped = _divided(section, table)
+        sizes = {split: len(records) for split, records in found.items()}
+        return np.concatenate(list(found.values())), [sizes, dropped.records, dropped.columns]
+
+    records, (sizes, count, columns) = kept_arrays.of_section(section, table, "splits", (), make)
+    ends = np.cumsum(list(sizes.values()))
+    return dict(zip(sizes, np.split(records, ends[:-1]), strict=True)), Dropped(count, columns)
+
+
+def _divided(section: DataSet, table: Table) -> tuple[dict[Split, Records], Dropped]:
     if not section.drop:
         return splits.divide(section, table), Dropped()
     lacking = np.zeros(table.count, bool)

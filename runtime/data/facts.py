@@ -76,7 +76,10 @@ def _cached(section: DataSet, cache: Path) -> DataFacts | None:
             status = Path(path).stat()
             if (status.st_size, status.st_mtime_ns) != (size, mtime):
                 return None
-        return DataFacts.model_validate(entry["facts"])
+        facts = DataFacts.model_validate(entry["facts"])
+        if facts.laid_out and not Path(facts.laid_out).is_dir():  # removed since: it is made again
+            return None
+        return facts
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -120,13 +123,18 @@ def _lengths(data: Data) -> tuple[tuple[int, int], ...]:
 
 def class_counts(data: Data, name: str) -> tuple[int, ...]:
     """How often the train split has each whole number of a field, from 0 on; what is below does not count."""
+    counts, _ = data.kept(f"counts.{name}", lambda: (_counted(data, name), None))
+    return tuple(counts.tolist())
+
+
+def _counted(data: Data, name: str) -> NDArray[np.int64]:
     found = np.zeros(0, np.int64)
     for numbers in values_of(data, name):
         some = np.bincount(numbers[numbers >= 0].astype(np.int64))
         longer, shorter = (some, found) if len(some) > len(found) else (found, some)
         longer[: len(shorter)] += shorter
         found = longer
-    return tuple(found.tolist())
+    return found
 
 
 def values_of(data: Data, name: str) -> Iterator[NDArray[Any]]:
@@ -170,10 +178,15 @@ def _range(data: Data, field: DataField, shape: tuple[int | None, ...]) -> tuple
     column = data.table.columns.get(data.graph.nodes[field.node].args.get("field", ""))
     if field.type.dtype not in WHOLE or not isinstance(column, (Numbers, Cells)) or _names(data, field) != (None, None):
         return None
+    found, _ = data.kept(f"range.{field.name}", lambda: (np.array(_ends(data, field, shape), np.int64), None))
+    return (int(found[0]), int(found[1])) if len(found) else None
+
+
+def _ends(data: Data, field: DataField, shape: tuple[int | None, ...]) -> tuple[int, ...]:
     found: list[int] = []
     size = math.prod(axis or 1 for axis in shape)
     if size * sum(map(len, data.parts.values())) > SCAN_AT_MOST:
-        return None
+        return ()
     step = max(1, RANGED_AT // size)
     for part in data.parts.values():
         for start in range(0, len(part), step):
@@ -181,9 +194,9 @@ def _range(data: Data, field: DataField, shape: tuple[int | None, ...]) -> tuple
             value = data.graph.evaluate([field.node], part, positions, training=False)[field.node]
             value = declared.as_field(data.graph, field, value, part, positions)
             if not isinstance(value, Tensor) or not value.numel():
-                return None
+                return ()
             found += [int(value.min()), int(value.max())]
-    return (min(found), max(found)) if found else None
+    return (min(found), max(found)) if found else ()
 
 
 def _names(data: Data, field: DataField) -> tuple[tuple[str, ...] | None, int | None]:

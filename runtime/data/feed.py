@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import islice, pairwise
 from pathlib import Path
-from typing import Any, TypeAlias, cast
+from typing import Any, Literal, TypeAlias, cast
 
 import numpy as np
 import torch
@@ -28,6 +28,7 @@ from . import (
     declared,
     dropping,
     fitting,
+    kept_arrays,
     memory,
     mistakes,
     series,
@@ -72,9 +73,16 @@ class Data:
     def lengths(self, split: Split, *, training: bool) -> Records:
         """The tokens of each record of a split (see `batching.lengths`), computed once."""
         if (split, training) not in self._lengths:
-            found = batching.lengths(self.graph, self.section.fields, self.part(split), training=training)
-            self._lengths[split, training] = found
+            part, what = self.part(split), f"lengths.{split}.{'training' if training else 'evaluation'}"
+            make = lambda: (batching.lengths(self.graph, self.section.fields, part, training=training), None)
+            self._lengths[split, training] = self.kept(what, make)[0]
         return self._lengths[split, training]
+
+    def kept(self, what: str, make: Callable[[], kept_arrays.Found]) -> kept_arrays.Found:
+        """An array that is computed of all records with what was learned, from the folder of a table that is laid out in files."""
+        if self.table.laid_out is None:
+            return make()
+        return kept_arrays.of_section(self.section, self.table, what, kept_arrays.learned(self.graph.fitted), make)
 
     def token_bytes(self, field: str) -> Sequence[int] | None:
         """The bytes in UTF-8 that each token of a field stands for; None where it does not give its text back. Computed once."""
@@ -119,12 +127,12 @@ def open_data(
         parts = {split: Part(split, records, bounds[split]) for split, records in divided.items()}
     data = Data(section, table, graph, parts, dropped)
     early, late = conditions.before_fitting(graph, section.where) if section.where is not None else (None, None)
-    _keep(data, early)
+    _keep(data, early, "early")
     if base is not None:
         fitting.fit(graph, parts[home], base.id)
         _cut(data, base, cuts)
     fitting.fit(graph, parts[home])
-    _keep(data, late)
+    _keep(data, late, "late")
     return data
 
 
@@ -146,14 +154,16 @@ def _series(section: DataSet, table: Table) -> Series | None:
     return series.read(section, table, {node.id: series.extent_of(node) for node in cuts}) if cuts else None
 
 
-def _keep(data: Data, condition: Condition | None) -> None:
-    """Leaves in each split the records for which a `where` holds."""
+def _keep(data: Data, condition: Condition | None, which: Literal["early", "late"]) -> None:
+    """Leaves in each split the records for which a `where` holds. An early one reads nothing learned."""
     for split, part in data.parts.items() if condition is not None else ():
         assert condition is not None
-        kept = part.records[conditions.holds(data.graph, condition, part)]
-        if not len(kept):
+        make = lambda part=part: (np.flatnonzero(conditions.holds(data.graph, condition, part)), None)
+        words = kept_arrays.learned(data.graph.fitted) if which == "late" else ""
+        held, _ = kept_arrays.of_section(data.section, data.table, f"where.{which}.{split}", words, make)
+        if not len(held):
             raise mistakes.nothing_left(condition.span, split)
-        data.parts[split] = replace(part, records=kept)
+        data.parts[split] = replace(part, records=part.records[held])
 
 
 def free_memory(device: torch.device) -> int:
@@ -312,7 +322,7 @@ class Feed:
             order, turns = batching.drawn(weights, *words)
             plan = batching.of_samples(order, size.amount, rest=False, turns=turns)
         else:
-            order = randomness.permutation(randomness.key(*words), len(self.part))
+            order = randomness.order(randomness.key(*words), len(self.part))
             plan = batching.of_samples(order, size.amount, rest=False)
         base = randomness.key(seed, "augment", epoch)
         for number, low, columns in self._batches(plan, start, base):

@@ -20,11 +20,13 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from . import kept_arrays
 from .cells import Rule
 from .parsing import Parsed
 from .table import Cells, Column, Encoded, Images, Numbers, Ragged
 from .text_columns import EXACT
 
+BYTES = ("texts", "images")  # forms whose values are bytes
 SLICE = 1 << 18  # texts that are looked at together
 
 
@@ -216,6 +218,19 @@ def opened(folder: Path, about: Mapping[str, Any]) -> dict[str, Column]:
     }
 
 
+def whole(folder: Path, about: Mapping[str, Any]) -> bool:
+    """Whether the files of a folder are there, as long as they were."""
+    sizes: dict[Path, int] = {}
+    for number, given in enumerate(about["columns"].values()):
+        layout, base = Layout(**given), folder / str(number)
+        fixed = layout.form in ("numbers", "cells")
+        count = about["count"] * math.prod(layout.shape) if fixed else layout.size
+        sizes[base.with_suffix(".values")] = count * (1 if layout.form in BYTES else np.dtype(layout.dtype).itemsize)
+        if not fixed:
+            sizes[base.with_suffix(".starts")] = 8 * (about["count"] + 1)
+    return all(path.is_file() and path.stat().st_size == size for path, size in sizes.items())
+
+
 def _column(base: Path, name: str, layout: Layout, count: int) -> Column:
     shape = (count, *layout.shape)
     values = base.with_suffix(".values")
@@ -223,12 +238,12 @@ def _column(base: Path, name: str, layout: Layout, count: int) -> Column:
         case "numbers":
             return Numbers(_mapped(values, layout.dtype, shape))
         case "cells":
-            return _NumberCells(_mapped(values, layout.dtype, shape), _rule(layout))
+            return _NumberCells(base, _mapped(values, layout.dtype, shape), _rule(layout))
         case _:
             starts = _mapped(base.with_suffix(".starts"), "<i8", (count + 1,))
     match layout.form:
         case "texts":
-            return _text_cells(_mapped(values, "u1", (layout.size,)), starts, _rule(layout))
+            return _TextCells(base, _mapped(values, "u1", (layout.size,)), starts, _rule(layout))
         case "ragged":
             flat = _mapped(values, layout.dtype, (layout.size,))
             return Ragged(_Rows(starts, lambda begin, end: flat[begin:end]))
@@ -249,22 +264,56 @@ def _rule(layout: Layout) -> Rule:
     return Rule(**{**layout.rule, "missing": None if missing is None else frozenset(missing)})
 
 
-def _text_cells(values: NDArray[Any], starts: NDArray[Any], rule: Rule) -> Cells:
-    import pyarrow
+class _Kept(Cells):
+    """Cells of which codes and numbers are kept."""
 
-    buffers = [None, pyarrow.py_buffer(starts), pyarrow.py_buffer(values)]
-    whole = pyarrow.Array.from_buffers(pyarrow.large_string(), len(starts) - 1, buffers)
-    slices = [whole.slice(at, SLICE) for at in range(0, len(whole), SLICE)]
-    found = Cells(pyarrow.chunked_array(slices, pyarrow.large_string()), rule)
-    found.__dict__["_whole"] = whole  # of chunks that lie one after another there is no copy to make
-    return found
+    base: Path
+
+    def _kept(self, what: str, make: Callable[[], kept_arrays.Found]) -> kept_arrays.Found:
+        return kept_arrays.of(self.base.parent, f"{self.base.name}.{what}", (), make)
+
+    def _as_codes(self) -> tuple[NDArray[np.int32], list[str]]:
+        return self._kept("codes", super()._as_codes)
+
+    def _as_numbers(self) -> Parsed:
+        def read() -> kept_arrays.Found:
+            found = super(_Kept, self)._as_numbers()
+            wrong = () if found.wrong is None else found.wrong
+            return np.concatenate([found.numbers, wrong]), None
+
+        found, _ = self._kept("numbers", read)
+        numbers, wrong = found[: len(self)], found[len(self) :]
+        return Parsed(numbers, wrong != 0 if len(wrong) else None)
+
+    def _as_whole(self) -> NDArray[np.int64] | None:
+        def read() -> kept_arrays.Found:
+            found = super(_Kept, self)._as_whole()
+            return np.zeros(0, np.int64) if found is None else found, None
+
+        found, _ = self._kept("whole", read)
+        return found if len(found) else None
 
 
-class _NumberCells(Cells):
+class _TextCells(_Kept):
+    """Cells whose texts lie one after another."""
+
+    def __init__(self, base: Path, values: NDArray[Any], starts: NDArray[Any], rule: Rule) -> None:
+        import pyarrow
+
+        buffers = [None, pyarrow.py_buffer(starts), pyarrow.py_buffer(values)]
+        whole = pyarrow.Array.from_buffers(pyarrow.large_string(), len(starts) - 1, buffers)
+        slices = [whole.slice(at, SLICE) for at in range(0, len(whole), SLICE)]
+        super().__init__(pyarrow.chunked_array(slices, pyarrow.large_string()), rule)
+        self.base = base
+        self.__dict__["_whole"] = whole  # of chunks that lie one after another there is no copy to make
+
+
+class _NumberCells(_Kept):
     """Cells of which only the numbers are kept; as texts they are written as Python writes these."""
 
-    def __init__(self, numbers: NDArray[np.float64], rule: Rule) -> None:
+    def __init__(self, base: Path, numbers: NDArray[np.float64], rule: Rule) -> None:
         super().__init__(None, rule, parsed=Parsed(numbers, None))
+        self.base = base
 
     def texts(self, records: NDArray[np.int64]) -> list[str]:
         found = self.numbers(records).tolist()

@@ -145,6 +145,9 @@ class Cells(Sequence[str]):
 
     @cached_property
     def _parsed(self) -> parsing.Parsed:
+        return self._as_numbers()
+
+    def _as_numbers(self) -> parsing.Parsed:
         try:
             found = parsing.parsed(self.arrays(), self.rule)
         except UnicodeEncodeError:
@@ -177,6 +180,9 @@ class Cells(Sequence[str]):
 
     @cached_property
     def _exact(self) -> NDArray[np.int64] | None:
+        return self._as_whole()
+
+    def _as_whole(self) -> NDArray[np.int64] | None:
         """All cells as i64, where all are whole numbers in plain digits; pyarrow reads `0x10` too."""
         import pyarrow
 
@@ -195,6 +201,9 @@ class Cells(Sequence[str]):
     @cached_property
     def coded(self) -> tuple[NDArray[np.int32], list[str]]:
         """The distinct texts, and the number of each cell's."""
+        return self._as_codes()
+
+    def _as_codes(self) -> tuple[NDArray[np.int32], list[str]]:
         import pyarrow
 
         numbered = self._numbered

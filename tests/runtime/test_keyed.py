@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+import pytest
 import torch
 
 from dlc.runtime import randomness as keyed
@@ -39,3 +40,44 @@ def test_permutations_are_whole_and_differ() -> None:
     orders = [keyed.permutation(keyed.key(0, "order", epoch), 1000) for epoch in range(3)]
     assert all(sorted(order.tolist()) == list(range(1000)) for order in orders)
     assert all(int((a == b).sum()) < 20 for a, b in itertools.pairwise(orders))
+
+
+# ---- permutations of which nothing is made but what is asked for ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [*range(1, 70), 127, 128, 129, 1000, 4095, 4096, 4097, 2**16 + 1])
+def test_a_keyed_permutation_has_each_number_once(count: int) -> None:
+    orders = [keyed.Permutation(keyed.key(count, "order", epoch), count)[:] for epoch in range(2)]
+    assert all(np.array_equal(np.sort(order), np.arange(count)) for order in orders)
+    assert count < 1000 or int((orders[0] == orders[1]).sum()) < 10
+
+
+def test_places_of_a_keyed_permutation_are_computed_alone() -> None:
+    whole = (found := keyed.Permutation(7, 5000))[:]
+    assert len(found) == 5000
+    assert np.array_equal(found[4990:6000], whole[4990:])
+    assert np.array_equal(found[np.array([4999, 3, 3])], whole[[4999, 3, 3]])
+    assert keyed.Permutation(7, 10**12)[:3].tolist() == [378048303195, 911917436351, 256256350326]
+
+
+def test_a_keyed_permutation_is_uniform() -> None:
+    """Chi-square of where numbers land, of the pair of numbers at neighbouring places, and of where one number lands for many keys."""
+    count, cells = 200_000, 100
+    found = keyed.Permutation(keyed.key(0, "order", 0), count)[:]
+    first = np.bincount(found[: count // 10] * cells // count, minlength=cells)
+    pairs = np.bincount(found[:-1] * 10 // count * 10 + found[1:] * 10 // count, minlength=cells)
+    ends = [int(keyed.Permutation(key, 1000)[np.array([17])][0]) for key in range(2000)]
+    lands = np.bincount(np.array(ends) * cells // 1000, minlength=cells)
+    for counts in (first, pairs, lands):
+        expected = counts.sum() / cells
+        assert (
+            50 < float(((counts - expected) ** 2 / expected).sum()) < 150
+        )  # 99 degrees of freedom: 148 is one in a thousand
+    assert abs(float(np.corrcoef(found[:-1], found[1:])[0, 1])) < 0.01
+
+
+def test_short_orders_are_sorted_and_long_ones_keyed() -> None:
+    assert keyed.order(3, 8).__class__ is np.ndarray
+    assert np.array_equal(keyed.order(3, 8)[:], keyed.permutation(3, 8))
+    assert isinstance(keyed.order(3, keyed.SORTED + 1), keyed.Permutation)
+    assert isinstance(keyed.order(3, keyed.SORTED), np.ndarray)

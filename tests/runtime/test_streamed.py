@@ -20,8 +20,8 @@ import pytest
 from pyarrow import feather, parquet
 
 from dlc.compiler.messages.diagnostics import Failed
-from dlc.runtime import api
-from dlc.runtime.data import laid_out, memory, table
+from dlc.runtime import api, randomness
+from dlc.runtime.data import facts, laid_out, memory, table
 from dlc.runtime.data.feed import Feed, open_data
 from dlc.runtime.data.sources import streamed
 from dlc.runtime.writing import NotWritten
@@ -139,7 +139,11 @@ def values(column: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize("workers", [0, 2, 4])
-def test_order_and_resume_with_workers(workers: int, tmp_path: Path, little: Path) -> None:
+@pytest.mark.parametrize("most", [randomness.SORTED, COUNT - 1], ids=["sorted", "keyed"])
+def test_order_and_resume_with_workers(
+    workers: int, most: int, tmp_path: Path, little: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(randomness, "SORTED", most)
     write_csv(tmp_path / "rows.csv", rows())
     known = section("csv", tmp_path, split='all("train")')
     whole = ids(open_data(known, tmp_path, workers=0))
@@ -175,6 +179,49 @@ def test_the_cache_is_found_again_and_follows_the_file(
     assert data.table.laid_out is not None
     assert data.table.count == 300
     assert [folder.name for folder in first.folder.parent.iterdir()] == [data.table.laid_out.folder.name]
+
+
+FIELDS_OF_ALL = (
+    FIELDS
+    + "  late: i64 = source.late -> category(unknown = true)\n  words: i64[T] = source.text -> words -> vocab(40) -> pad(0)\n"
+)
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_second_start_computes_nothing_of_all_records(kind: str, tmp_path: Path, little: Path) -> None:
+    """Codes of categories, splits, conditions, lengths and facts are kept next to the columns."""
+    WRITERS[kind](tmp_path / f"rows.{kind}", rows())
+    where = 'random(train = 0.7, val = 0.3, seed = 0, stratify = source.kind)\n  where = source.kind != "a" and T < 40'
+    known = section(kind, tmp_path, FIELDS_OF_ALL, where)
+
+    def start(fitted: Any) -> tuple[Any, Any]:
+        data = open_data(known, tmp_path, fitted)
+        return data, facts.of(data, lengths=True, counts=["kind"])
+
+    first, found = start(None)
+    assert first.table.laid_out is not None
+    kept = {path: path.stat().st_mtime_ns for path in first.table.laid_out.folder.iterdir()}
+    assert len([path for path in kept if path.suffix == ".npy"]) >= 8
+    again, same = start({int(k): v for k, v in json.loads(json.dumps(first.graph.fitted)).items()})
+    assert same == found
+    assert kept == {path: path.stat().st_mtime_ns for path in first.table.laid_out.folder.iterdir()}
+    assert ids(first) == ids(again)
+
+
+@pytest.mark.parametrize("removed", ["*", "0.values", "*.npy", "about.json"])
+def test_what_was_removed_is_made_again(removed: str, tmp_path: Path, little: Path) -> None:
+    write_csv(tmp_path / "rows.csv", rows())
+    known, cache = section("csv", tmp_path), tmp_path / "facts.json"
+    found = facts.gather(known, tmp_path, cache)
+    whole = ids(open_data(known, tmp_path))
+    for path in Path(found.laid_out).glob(removed):
+        path.write_bytes(b"")
+        path.unlink(missing_ok=removed != "*.npy")
+    if removed == "*":
+        Path(found.laid_out).rmdir()
+    assert facts.gather(known, tmp_path, cache) == found
+    assert ids(open_data(known, tmp_path)) == whole
+    assert Path(found.laid_out).is_dir()
 
 
 def test_a_full_disk_is_a_message(tmp_path: Path, little: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -241,10 +288,10 @@ import hashlib, sys
 from pathlib import Path
 import torch
 torch.set_num_threads(1)
-from dlc.runtime import api
+from dlc.runtime import api, randomness
 from dlc.runtime.data import memory
 from dlc.runtime.data.feed import Feed, open_data
-memory.free = lambda: 0
+memory.free, randomness.SORTED = lambda: 0, 100
 folder, start, workers = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 data = open_data(api.load(folder / "spec.dlspec").spec.recipe.dataset("D"), folder, workers=workers)
 feed = Feed(data, "train", training=True, device=torch.device("cpu"))
@@ -254,7 +301,8 @@ for (batch,) in feed.epoch(3, 0, 8, start=start):
 """
 
 
-def test_killed_and_continued(tmp_path: Path, little: Path) -> None:
+def test_killed_and_continued(tmp_path: Path, little: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(randomness, "SORTED", 100)
     write_jsonl(tmp_path / "rows.jsonl", rows())
     data = open_data(section("jsonl", tmp_path, split='all("train")'), tmp_path, workers=0)
     epoch = Feed(data, "train", training=True, device=cpu()).epoch(3, 0, 8)
@@ -332,4 +380,4 @@ def test_four_gigabytes_in_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     assert run(10**6, json.dumps(fitted))[2] == later
     record_figure("stream.first.seconds", made, "s")
     record_figure("stream.resume.seconds", resumed, "s")
-    assert resumed < 10, "the order of all records is sorted at each start; the aim is one second"
+    assert resumed < 1

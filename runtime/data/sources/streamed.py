@@ -99,10 +99,15 @@ def _mark(path: Path) -> tuple[int, int, str]:
 
 
 def _about(folder: Path) -> dict[str, Any] | None:
+    """What a folder holds; None where it is not there, or not whole: someone has removed files of it."""
     try:
-        return json.loads((folder / "about.json").read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
+        about = json.loads((folder / "about.json").read_text("utf-8"))
+        if laid_out.whole(folder, about):
+            return about
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    shutil.rmtree(folder, ignore_errors=True)
+    return None
 
 
 class _How:
