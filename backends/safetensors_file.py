@@ -11,9 +11,10 @@ import json
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from ..compiler.dataclass import dataclass
 
 #: Bytes an element.
 SIZES = {

@@ -9,11 +9,11 @@ import platform
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import metadata
 
 import click
 
+from ..compiler.dataclass import dataclass
 from . import console
 
 PACKAGES = ("torch", "numpy", "pyarrow", "onnx", "onnx-ir", "safetensors", "scikit-learn", "lark", "pydantic")

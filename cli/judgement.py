@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from ..compiler.dataclass import dataclass
 from ..compiler.messages.printable import one_line
 from ..runtime.checkpoints.judgements import ClassJudgement, Example, InUnits, Judgement, ValueJudgement
 from . import console

@@ -5,13 +5,13 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from .analysis import exportable, gradient, idle, statistics
 from .bind import recipe as recipes
 from .bind.roots import find_roots
+from .dataclass import dataclass, field
 from .elaborate.elaborator import Elaborator
 from .elaborate.roots import RootModel, RootUse
 from .ir.data import DataFacts

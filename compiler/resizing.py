@@ -11,11 +11,12 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from .check import paused
+from .dataclass import dataclass
 from .elaborate.elaborator import Elaborator
 from .elaborate.roots import RootUse
 from .ir.model import (

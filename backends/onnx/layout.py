@@ -16,9 +16,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
+from ...compiler.dataclass import dataclass
 from ...compiler.sizes.dims import Size
 from ...compiler.sizes.facts import exact_div
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from importlib.metadata import version
 
 import onnx_ir as ir
 
 from ...compiler.analysis.cached import cached_length
 from ...compiler.catalogue.ops import find
+from ...compiler.dataclass import dataclass
 from ...compiler.ir.expand import join, turns
 from ...compiler.ir.liveness import Liveness, reached
 from ...compiler.ir.model import (

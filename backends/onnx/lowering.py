@@ -7,7 +7,6 @@ operator and the tensors, and returns tensors or values in the order of the oper
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -19,6 +18,7 @@ import onnx_ir as ir
 
 from ...compiler.catalogue.ops import find, module_of
 from ...compiler.catalogue.ops.base import Op
+from ...compiler.dataclass import dataclass
 from ...compiler.ir.model import Scalar
 from ...compiler.messages import export as errors
 from ...compiler.messages.diagnostics import Failed

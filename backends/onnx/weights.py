@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 import onnx_ir as ir
 
+from ...compiler.dataclass import dataclass
 from ..safetensors_file import contents
 
 _DTYPES = {

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from ...compiler.dataclass import dataclass
 from ...compiler.ir.model import AnyNode, Body, CallNode, Instance, OpNode, RepeatNode
 from ...compiler.messages.source import Span
 from ...compiler.text import syntax

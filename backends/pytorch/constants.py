@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from math import pi
 from typing import Any, TypeAlias
 
+from ...compiler.dataclass import dataclass, field
 from ...compiler.sizes.dims import Dim
 from ...compiler.text.node import Node
 from .expressions import Expression, Known

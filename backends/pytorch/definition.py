@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
+from ...compiler.dataclass import dataclass, field
 from .constants import ClassArgument, Constants, ModuleClass, Scalar, Varies, marks, resolve
 from .fitting import Absent, equal
 from .functions import renamed, words

@@ -11,12 +11,12 @@ between the bodies.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations, combinations_with_replacement
 from math import lcm
 from typing import TypeAlias
 
+from ...compiler.dataclass import dataclass
 from ...compiler.sizes.dims import Floor, Size, divided, floordiv, terms_of
 
 #: A size in each body.

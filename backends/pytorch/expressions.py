@@ -10,9 +10,9 @@ An expression explains a number if it has its value in every body.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from ...compiler.dataclass import dataclass
 from ...compiler.messages.source import Span
 from ...compiler.messages.statics import StaticError
 from ...compiler.sizes.static_functions import FUNCTIONS

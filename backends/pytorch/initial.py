@@ -24,10 +24,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ...compiler.catalogue.ops import find
+from ...compiler.dataclass import dataclass
 from ...compiler.ir.expand import ParameterEntry, instances, join, parameters, turns
 from ...compiler.ir.model import Init, Instance, Model, ModeNode, Parameter, RepeatNode, ScanNode, Spec
 from .constants import Constants, Varies

@@ -6,9 +6,9 @@ normal(0.02)      nn.init.normal_(module.weight, std=0.02)
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from ...compiler.dataclass import dataclass
 from ...compiler.ir.model import Init
 from .constants import ClassNumber, Constants, is_mark
 from .python import quoted

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from ...compiler.dataclass import dataclass
 from .constants import ClassNumber
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -17,6 +16,7 @@ from typing import Any, TypeAlias
 
 from ...compiler.catalogue import LOSSES
 from ...compiler.catalogue.ops import module_of
+from ...compiler.dataclass import dataclass
 from ...compiler.ir.model import OpNode
 from ...compiler.messages.diagnostics import Diagnostic, Failed
 from ...compiler.messages.source import Span

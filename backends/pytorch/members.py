@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from ...compiler.dataclass import dataclass
 from ...compiler.ir.model import CallNode, ModeNode, RepeatNode, ScanNode, Spec
 from .bodies import owns, singular
 from .python import camel

@@ -19,10 +19,10 @@ A body without the part is filled up with it, so that both have the same nodes; 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from ...compiler.catalogue.ops import find
+from ...compiler.dataclass import dataclass
 from ...compiler.ir.model import AnyNode, Body, CallNode, Instance, ModeNode, OpNode, RepeatNode, ScanNode, Value
 from ...compiler.sizes.types import TensorType
 from .constants import free

@@ -26,12 +26,13 @@ hyperparameter is a number or a function of the step.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from ...compiler.catalogue import OPTIMIZERS
 from ...compiler.catalogue.clock import clock_of, length_of
 from ...compiler.catalogue.ops import find
+from ...compiler.dataclass import dataclass
 from ...compiler.ir.expand import parameters
 from ...compiler.ir.model import Selector, Spec
 from ...compiler.ir.train import Phase, Schedule, Train, Update

@@ -10,8 +10,9 @@ import math
 import re
 import textwrap
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from itertools import chain
+
+from ...compiler.dataclass import dataclass, field
 
 WIDTH = 88
 

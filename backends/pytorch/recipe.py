@@ -36,12 +36,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from ...compiler.catalogue import balanced
 from ...compiler.catalogue.losses import Loss
+from ...compiler.dataclass import dataclass
 from ...compiler.ir.model import OpNode, Spec
 from ...compiler.ir.train import Metric, Term, Train
 from ...compiler.messages.source import Span

@@ -17,8 +17,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 
+from ...compiler.dataclass import dataclass
 from .lines import Line
 from .python import WIDTH, layout, split_top, unique
 from .stages import LAYERS, added

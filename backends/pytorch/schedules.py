@@ -19,11 +19,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from ...compiler.catalogue import SEGMENTS
 from ...compiler.catalogue.clock import Clock
+from ...compiler.dataclass import dataclass
 from ...compiler.ir.train import Schedule, Segment
 from .lines import Line
 from .python import identifier, literal

@@ -14,10 +14,10 @@ same numbers; a labelled repeat becomes an `nn.ModuleList` of equal elements; an
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from ...compiler.catalogue.ops import is_buffer
+from ...compiler.dataclass import dataclass
 from ...compiler.ir.expand import join, turns
 from ...compiler.ir.model import AnyNode, Body, CallNode, ModeNode, OpNode, RepeatNode, ScanNode
 from .bodies import location, numbered, owns, regions_of, singular, uses

@@ -18,8 +18,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
+from ...compiler.dataclass import dataclass
 from ...compiler.ir.model import AnyNode, Body, Model, OpNode, Spec
 from ...compiler.sizes.dims import Size
 from ...compiler.sizes.facts import Facts

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+from ...compiler.dataclass import dataclass
 from ...compiler.messages.source import Span
 
 #: A metric that is not an entry of the table: the mean over examples of what each batch gives.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TypeAlias
 
+from ...compiler.dataclass import dataclass, field
 from ...compiler.sizes.dims import Dim, Floor, Size, floordiv, mod, variables
 from .constants import ClassNumber, ModuleClass, Scalar
 from .derived_sizes import derived

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from ...compiler.dataclass import dataclass, field
 from .constants import ClassNumber
 from .python import quoted
 

@@ -14,11 +14,11 @@ Position codes whose length depends on the input, but has a bound, are made up t
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ...compiler.catalogue.ops import find
 from ...compiler.catalogue.ops.positions import NotPiecewise, Positions
+from ...compiler.dataclass import dataclass
 from ...compiler.ir.model import AnyNode, OpNode, Scalar
 from ...compiler.ir.model import Operand as IrOperand
 from ...compiler.sizes.dims import Dim, Size

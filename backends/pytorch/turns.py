@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
+from ...compiler.dataclass import dataclass, field
 from ...compiler.ir.model import Body, RepeatNode
 from .constants import ClassNumber, Constants, Scalar, Symbolic, Varies, free
 from .expressions import Expression, expressions

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 from ...compiler.catalogue.ops import find
+from ...compiler.dataclass import dataclass, field
 from ...compiler.ir.model import AnyNode, ModeNode, OpNode, RepeatNode, ScanNode
 from ...compiler.ir.model import Operand as IrOperand
 from .constants import ClassNumber, length

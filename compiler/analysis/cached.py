@@ -11,12 +11,12 @@ the last position alone (`x[:, -1]`), which is the same whether the positions be
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, NoReturn, TypeAlias
 
 from ..catalogue.ops import find
 from ..catalogue.ops.base import Op
 from ..catalogue.ops.positions import FOR_KEYS, Left, NotPiecewise, Positions
+from ..dataclass import dataclass
 from ..ir.expand import join
 from ..ir.liveness import Liveness, reached
 from ..ir.model import (

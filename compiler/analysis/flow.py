@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Literal, TypeAlias
 
 from ..catalogue.ops import find
 from ..catalogue.ops.base import Kind
+from ..dataclass import dataclass, field
 from ..ir.model import OpNode, Scalar
 from ..sizes.dims import Size
 from ..sizes.types import TensorType

@@ -10,7 +10,6 @@ whose result is floating point and whose operator is not `flat`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias
 
@@ -18,6 +17,7 @@ from ..catalogue import LOSSES
 from ..catalogue.ops import find
 from ..catalogue.ops.operators import Minus, Plus
 from ..catalogue.penalties import selected
+from ..dataclass import dataclass, field
 from ..ir.expand import ParameterEntry, join, parameters, selects, turns
 from ..ir.faults import entered
 from ..ir.globs import glob

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal
 
 from ..catalogue.ops import find
 from ..catalogue.ops.base import Kind
+from ..dataclass import dataclass
 from ..ir.model import Body, OpNode, Scalar
 from ..sizes.types import TensorType, is_float
 

@@ -6,11 +6,11 @@ Every body is counted once and multiplied by its uses, so an 8B model costs what
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from ..catalogue.ops import find
 from ..catalogue.ops.base import Op
+from ..dataclass import dataclass
 from ..ir.expand import join
 from ..ir.model import AnyNode, Body, CallNode, Instance, Model, ModeNode, OpNode, RepeatNode, Run, ScanNode, Spec
 from ..sizes.dims import Size, evaluate, variables

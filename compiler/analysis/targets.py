@@ -20,11 +20,12 @@ field in a blend only (`label * score`) is unknown, and so is one that is compar
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ..catalogue import LOSSES, METRICS
 from ..catalogue.losses import Loss
 from ..catalogue.ops import find
+from ..dataclass import dataclass
 from ..ir.model import Body, CallNode, ModeNode, Operand, OpNode, Scalar, Spec
 from ..ir.train import Train
 from ..sizes.types import TensorType, is_float

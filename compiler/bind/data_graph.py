@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from ..catalogue import TRANSFORMS
 from ..catalogue.sources import Source
 from ..catalogue.transforms.base import Transform, Unsuited
+from ..dataclass import dataclass
 from ..ir.arguments import EntryUse
 from ..ir.data import DataNode, ItemType
 from ..messages import data as errors

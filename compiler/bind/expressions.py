@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 from ..catalogue import LOSSES, METRICS
+from ..dataclass import dataclass, field
 from ..elaborate.blocks import run_body
 from ..elaborate.builder import Builder, Scope, json_arguments
 from ..elaborate.environment import Environment

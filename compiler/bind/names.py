@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable as Function
-from dataclasses import dataclass, field
 from typing import Any
 
 from ..catalogue import LOSSES, METRICS
 from ..catalogue.ops.base import Layer, Op
+from ..dataclass import dataclass, field
 from ..elaborate.environment import Environment
 from ..elaborate.values import Instance
 from ..ir.data import DataSet

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias, cast
 
 from ..catalogue import Family
@@ -11,6 +10,7 @@ from ..catalogue import arguments as kinds
 from ..catalogue.entry import MISSING, Entry
 from ..catalogue.keys import Form
 from ..catalogue.sections import renamed
+from ..dataclass import dataclass, field
 from ..ir.arguments import EntryUse
 from ..ir.train import Duration
 from ..messages import resolve as resolve_errors

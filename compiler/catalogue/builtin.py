@@ -8,8 +8,8 @@ definition here is read by the checker (`fields`), by `dlc explain digits` and b
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
+from ..dataclass import dataclass
 from ..ir.data import Classes, ItemType
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ..dataclass import dataclass
 from ..ir.train import Duration, Phase, Update
 
 ENDLESS = 2**62  # steps of a phase whose duration is a time on the clock

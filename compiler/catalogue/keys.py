@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
+
+from ..dataclass import dataclass
 
 #: How a key is written: `name = value`, `name { .. }`, `name argument { .. }`.
 Form: TypeAlias = Literal["key", "sub", "sub_for", "key or sub"]

@@ -9,9 +9,9 @@ they are is drawn for each epoch (runtime/data/batching.py).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from ..dataclass import dataclass
 from ..ir.data import DataField, DataSet
 from ..ir.train import Train
 from ..sizes.dims import Dim

@@ -12,9 +12,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable as Function
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from ..dataclass import dataclass
 from ..ir.model import Body, CallNode, Model, ModeNode, RepeatNode, ScanNode
 from ..messages import application as application_errors
 from ..messages import control as control_errors

@@ -5,9 +5,9 @@ Static values are plain Python (int, float, bool, str, None, tuple, Dim, Quantit
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
+from ..dataclass import dataclass, field
 from ..ir.model import Parameter
 from ..messages.source import Span
 from ..resolve.definitions import Callable

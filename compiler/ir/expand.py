@@ -7,8 +7,8 @@ initial values, the ONNX graph) asks here and pays for what it reads.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
+from ..dataclass import dataclass
 from ..messages.source import Span
 from .arguments import Selector
 from .globs import glob

@@ -7,9 +7,9 @@ The messages themselves are functions in `compiler/messages/`, one a situation, 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from ..dataclass import dataclass
 from .source import Span
 
 #: How to get out, the best first. A failure that ends a command has one: the type checker refuses an empty tuple.

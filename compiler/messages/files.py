@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ..dataclass import dataclass
 from . import programs
 from .diagnostics import Diagnostic, Helps
 from .explanation import Explanation

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from ..catalogue.ops import find
 from ..catalogue.ops.base import Function, Op
+from ..dataclass import dataclass, field
 from ..messages.diagnostics import Abandoned, Report
 from ..messages.source import Span
 from ..messages.wording import describe

@@ -8,9 +8,9 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
+from ..dataclass import dataclass
 from ..ir.expand import parameters
 from ..ir.model import Spec
 from ..text import syntax, top_level

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..catalogue.ops import names as operators
+from ..dataclass import dataclass, field
 from ..messages import resolve as errors
 from ..messages.diagnostics import Abandoned, Diagnostic, Report
 from ..messages.names import nearest

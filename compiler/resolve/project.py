@@ -7,10 +7,10 @@ project is as complete as it can be, so that later passes find their mistakes in
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from ..dataclass import dataclass, field
 from ..messages import resolve as errors
 from ..messages.diagnostics import Abandoned, Failed, Report
 from ..messages.names import nearest

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from ..catalogue import CLIPS, KEEPS, OPTIMIZERS, STOPS
 from ..catalogue.entry import Entry
+from ..dataclass import dataclass
 from ..messages import resolve as errors
 from ..messages.diagnostics import Abandoned, Diagnostic, Failed
 from ..messages.names import nearest

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from ..dataclass import dataclass
 from ..messages import statics as errors
 from .dims import Dim
 from .statics import as_float, as_int, checked, describe

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, cast
 
+from ..dataclass import dataclass
 from ..messages import statics as errors
 from ..messages.statics import StaticError
 from ..messages.wording import describe

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, cast, get_args
 
+from ..dataclass import dataclass
 from .dims import Size, from_text, to_text
 from .facts import NO_FACTS, Facts, equal
 
@@ -41,7 +41,7 @@ def byte_size(dtype: str) -> int:
     return _BYTES[dtype]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TensorType:
     """`f32[B, 256, 56, 56]`."""
 
@@ -110,7 +110,7 @@ def shape_text(shape: Sequence[Size]) -> str:
 # ---- rules -----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Clash:
     """Two sizes that cannot be broadcast.
 

@@ -13,9 +13,9 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
+from ..dataclass import dataclass, field
 from ..messages.diagnostics import Diagnostic
 from ..messages.source import Source, Span
 from . import syntax as s

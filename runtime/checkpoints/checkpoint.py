@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from torch import Tensor
 
 from ...backends import safetensors_file
 from ...backends.safetensors_file import Content
+from ...compiler.dataclass import dataclass, field
 from .. import not_finite
 from ..destination import MADE_BY
 from ..failure import BadInput, damaged

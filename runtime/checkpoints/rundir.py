@@ -19,11 +19,11 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ...compiler.dataclass import dataclass
 from ...compiler.messages.printable import printable
 from .. import locks
 from ..failure import BadInput, Damaged, InUse, damaged, no_file

@@ -10,10 +10,10 @@ import csv
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from ...compiler.dataclass import dataclass, field
 from ...compiler.messages.source import Source
 from ...compiler.resolve.diff import meaning
 from ...compiler.text.parse import parse

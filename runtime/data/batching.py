@@ -7,12 +7,12 @@ batch = 12 tokens      lengths 2 2 3 3 3 6 9        batches 6 | 2 0 4 1 | 5 3: s
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...compiler.catalogue import token_batches
+from ...compiler.dataclass import dataclass
 from ...compiler.ir.data import DataField
 from .. import randomness
 from . import declared

@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ...compiler.dataclass import dataclass
 
 EXPONENT = r"(?:e[+-]?\d+)?"
 INFINITE = "inf(?:inity)?"

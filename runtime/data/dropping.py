@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...compiler.catalogue import SPLITS, transforms
+from ...compiler.dataclass import dataclass, field
 from ...compiler.ir.data import DataSet, Split
 from . import kept_arrays, mistakes, splits
 from .nodes import Nodes

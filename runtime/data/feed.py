@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast
@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ...compiler.dataclass import dataclass, field
 from ...compiler.ir.data import Condition, DataNode, DataSet, Split
 from ...compiler.ir.train import Batch as BatchSize
 from .. import randomness

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
@@ -17,6 +16,7 @@ import torch
 from torch import Tensor
 
 from ...compiler.catalogue import transforms
+from ...compiler.dataclass import dataclass, field
 from ...compiler.ir.data import DataNode
 from ...compiler.sizes.types import shape_text
 from .. import randomness

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, TypeAlias
 
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...compiler.catalogue import transforms as catalogue
+from ...compiler.dataclass import dataclass, field
 from ...compiler.ir.data import DataNode
 from . import arrays, transforms
 from .arrays.image import of_picture

@@ -7,7 +7,6 @@ is tokenized when it is needed.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
@@ -16,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ...compiler.dataclass import dataclass, field
 from .draw import Records
 from .values import Value, packed
 

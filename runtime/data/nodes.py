@@ -6,7 +6,6 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from ...compiler.catalogue import transforms
 from ...compiler.catalogue.transforms.text import Vocab
+from ...compiler.dataclass import dataclass, field
 from ...compiler.ir.data import DataNode, DataSet
 from ...compiler.messages.diagnostics import Failed
 from ...compiler.messages.source import Span

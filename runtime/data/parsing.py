@@ -7,12 +7,12 @@ A chunk in which every cell is written as C writes numbers is converted at once.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...compiler.dataclass import dataclass
 from . import cells
 from .cells import Rule
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
+
+from ...compiler.dataclass import dataclass, field
 
 UNKNOWN, CONTROL, USER, BYTE = 2, 3, 4, 6  # kinds of pieces; 1 is an ordinary one, 5 one that is not used
 UNIGRAM, BPE = 1, 2

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...compiler.catalogue import transforms
+from ...compiler.dataclass import dataclass
 from ...compiler.ir.data import DataNode, DataSet, Order, Split
 from ...compiler.messages.source import Span
 from . import cells, mistakes, series_mistakes

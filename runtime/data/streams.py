@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...compiler.catalogue import transforms
+from ...compiler.dataclass import dataclass
 from ...compiler.ir.data import DataNode, DataSet, Split
 from . import mistakes
 from .nodes import Nodes

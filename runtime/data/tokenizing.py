@@ -11,7 +11,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import chain, pairwise, repeat
 from pathlib import Path
@@ -21,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...compiler.catalogue.transforms.tokens import BYTES, Bpe
+from ...compiler.dataclass import dataclass
 from ...compiler.ir.data import DataNode
 from ...compiler.messages.source import Span
 from . import mistakes, sentencepiece

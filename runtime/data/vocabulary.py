@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
 from ...compiler.catalogue import transforms
 from ...compiler.catalogue.transforms.text import Vocab
+from ...compiler.dataclass import dataclass
 from ...compiler.ir.data import DataNode, DataSet
 from . import tokenizing
 from .tokenizing import Tokenizer

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...compiler.dataclass import dataclass, field
 from ..data import cells
 from ..data.cells import Rule
 from ..data.table import Column as Values

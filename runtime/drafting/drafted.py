@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ...compiler.dataclass import dataclass
 from ...compiler.messages.source import Source, Span
 from ...compiler.text.layout import format_file
 from ...compiler.text.parse import parse

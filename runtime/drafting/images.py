@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ...compiler.dataclass import dataclass
 from ..data import decode, sources
 from ..data.table import Images, Numbers
 from ..failure import BadInput

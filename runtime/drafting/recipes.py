@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import ceil
+
+from ...compiler.dataclass import dataclass
 
 STEPS = 1500  # of an optimizer, where records are few
 

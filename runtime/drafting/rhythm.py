@@ -6,12 +6,12 @@ Works without torch.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...compiler.dataclass import dataclass
 from ..data.series import GAP
 
 Numbers = NDArray[np.float64]

@@ -5,13 +5,13 @@ sales.csv --time date --target sales    series by `store`, a row a day, a season
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...compiler.dataclass import dataclass
 from ..data import series as ordered
 from ..data.table import Table, column_numbers
 from ..data.text_columns import Cells

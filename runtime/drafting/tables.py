@@ -6,10 +6,10 @@ penguins.csv --target species       numbers standardized, islands and sexes embe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ...compiler.dataclass import dataclass
 from ...compiler.messages.names import nearest
 from ..data import sources
 from ..data.cells import MISSING

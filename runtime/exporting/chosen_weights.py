@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from ...backends import safetensors_file
 from ...backends.onnx import stored
 from ...backends.onnx.weights import Weight
 from ...backends.safetensors_file import Content
+from ...compiler.dataclass import dataclass
 from ..failure import BadInput, RunFailure, no_file
 from ..run import Run
 from ..spec import Loaded

@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from ...backends.onnx import Form, MissingWeight, lower, write_linked, write_pac
 from ...backends.onnx.graph import DATA_TYPES
 from ...backends.onnx.write import skeleton
 from ...compiler.catalogue.ops.linear import LEAST_ROUNDED
+from ...compiler.dataclass import dataclass, field
 from ...compiler.ir.model import Model, Spec
 from ...compiler.ir.submodel import cut
 from ...compiler.messages import export as errors

@@ -11,13 +11,13 @@ is plainer.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...compiler.catalogue.ops import find
+from ...compiler.dataclass import dataclass, field
 from ...compiler.ir.model import Body, CallNode, ModeNode, OpNode, RepeatNode, ScanNode, Spec
 from ...compiler.sizes.dims import Size, evaluate
 from ...compiler.sizes.types import is_float, is_integer

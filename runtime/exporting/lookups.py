@@ -7,11 +7,11 @@ program without dlc feeds the strings of a column.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ...backends.onnx import Lookup
 from ...compiler.catalogue import transforms
+from ...compiler.dataclass import dataclass
 from ...compiler.ir.data import DataNode, DataSet
 from ...compiler.ir.train import Train
 from ..data.arrays.batches import in_evaluation

@@ -19,13 +19,14 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...compiler.dataclass import dataclass
 from ...compiler.ir.liveness import reached
 from ...compiler.ir.model import Body, Model, Spec
 from ...compiler.messages.diagnostics import Failed

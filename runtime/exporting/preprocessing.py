@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ...compiler.catalogue import transforms
 from ...compiler.catalogue.transforms.image import IMAGENET_MEAN, IMAGENET_STD
+from ...compiler.dataclass import dataclass
 from ...compiler.ir.data import DataNode, DataSet
 from ...compiler.ir.model import Model, Scalar, Spec, Value
 from ...compiler.ir.train import Train

@@ -6,10 +6,10 @@ import hashlib
 import json
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ...compiler.dataclass import dataclass
 from ...compiler.ir.arguments import EntryUse
 from ...compiler.ir.expand import parameters
 from ...compiler.ir.export import Export

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, Protocol, TypeAlias
 
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ...backends.pytorch.signatures import MEAN, EvaluationFunctions, LossFunction, MetricPart
+from ...compiler.dataclass import dataclass, field
 from ..data.feed import Batch
 
 #: Groups of parameters by optimizer, as the generated code gives them: a hyperparameter is a number or a function of the

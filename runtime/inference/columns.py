@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+
+from ...compiler.dataclass import dataclass
 
 
 @dataclass(frozen=True)

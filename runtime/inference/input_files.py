@@ -6,11 +6,11 @@ import csv
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from ...compiler.dataclass import dataclass
 from ...compiler.text.read import is_pipe
 from ..data import array_files, cells
 from ..data.mistakes import first_line

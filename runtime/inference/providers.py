@@ -10,10 +10,10 @@ import contextlib
 import ctypes
 import io
 import sys
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
+from ...compiler.dataclass import dataclass
 from ..failure import BadInput, RunFailure
 
 Choice = Literal["auto", "cpu", "cuda"]

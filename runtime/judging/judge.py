@@ -11,7 +11,7 @@ of a field. Outputs that mean nothing of that, and those that give tokens, are n
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import compress
 from typing import Any, TypeAlias
 
@@ -23,6 +23,7 @@ from torch import Tensor
 from ...compiler.analysis.targets import measured_fields, output_meanings
 from ...compiler.catalogue import LOSSES, METRICS, balanced
 from ...compiler.catalogue.losses import Loss
+from ...compiler.dataclass import dataclass, field
 from ...compiler.ir.data import Split
 from ...compiler.ir.model import OpNode, Spec
 from ...compiler.ir.train import Train

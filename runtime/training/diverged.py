@@ -18,13 +18,13 @@ import re
 import traceback
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from ...compiler.dataclass import dataclass
 from ...compiler.ir.expand import ParameterEntry
 from ...compiler.messages.source import Span
 from ..checkpoints import checkpoint

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 import torch
 from torch import Tensor
 
+from ...compiler.dataclass import dataclass
 from ...compiler.ir.train import Batch
 from ..checkpoints.judgements import Judgement
 from ..data.draw import Records

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
+from ...compiler.dataclass import dataclass
 from ..failure import RunFailure
 from ..generated.functions import Groups
 from . import fused

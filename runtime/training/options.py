@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from ...compiler.dataclass import dataclass
 from .events import Listener, silent
 
 if TYPE_CHECKING:

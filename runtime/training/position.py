@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 from typing import Any
 
 from ...compiler.catalogue.clock import clock_of, length_of
+from ...compiler.dataclass import dataclass, field
 from ...compiler.ir.train import Train
 from ..forms import Reader
 

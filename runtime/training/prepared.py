@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from ...compiler.dataclass import dataclass
 from ...compiler.ir.data import Split
 from ...compiler.ir.expand import ParameterEntry, parameters
 from ...compiler.ir.model import Spec

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from ...compiler.dataclass import dataclass
 from ...compiler.ir.data import DataSet, Split
 from ...compiler.ir.model import Spec
 from ...compiler.ir.train import Train

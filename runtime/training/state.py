@@ -7,13 +7,13 @@ saves and restores, `finish.py` ends.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from ...compiler.catalogue.clock import Clock, clock_of
+from ...compiler.dataclass import dataclass, field
 from ...compiler.ir.data import Split
 from ...compiler.ir.expand import ParameterEntry
 from ...compiler.ir.train import Phase, Train

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from ...compiler.dataclass import dataclass
 from ...compiler.ir.train import Batch, Phase, Watched
 from ..data.feed import Feed
 from .evaluate import evaluate

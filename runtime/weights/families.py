@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
 
+from ...compiler.dataclass import dataclass
 from .plan import Shape
 
 #: Words that mean the same in checkpoints of different libraries; an empty one has no meaning.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from ...compiler.dataclass import dataclass
 from ...compiler.ir.expand import parameters
 from ...compiler.ir.model import Model, Spec
 from ...compiler.ir.train import Train

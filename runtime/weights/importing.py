@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from ...compiler.dataclass import dataclass
 from ...compiler.ir.expand import ParameterEntry, parameters
 from ...compiler.ir.model import Model, Spec
 from ...compiler.ir.weights import WeightMap

@@ -13,12 +13,12 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from ...compiler.dataclass import dataclass, field
 from ...compiler.ir.expand import COUNTER, glob
 from .families import Family, likeness
 from .plan import Shape

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from ...compiler.dataclass import dataclass
 from ...compiler.ir.expand import COUNTER, ParameterEntry, parameters
 from ...compiler.ir.model import Model, Spec
 from ...compiler.ir.train import Train, WeightSource

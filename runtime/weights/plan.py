@@ -17,10 +17,11 @@ import itertools
 import math
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TypeAlias
 
 from ...compiler.catalogue.ops import is_buffer
+from ...compiler.dataclass import dataclass, field
 from ...compiler.ir.expand import COUNTER, ParameterEntry
 from ...compiler.ir.globs import glob
 from ...compiler.ir.weights import Foreign, WeightMap

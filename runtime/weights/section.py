@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
+from ...compiler.dataclass import dataclass
 from ...compiler.ir.globs import glob
 from ...compiler.ir.weights import Foreign, WeightMap, WeightRule
 from .mapping import NOWHERE

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Literal
 
 from ...compiler.catalogue.ops import is_buffer
+from ...compiler.dataclass import dataclass, field
 from ...compiler.ir.expand import COUNTER, ParameterEntry
 from . import layers, units
 from .families import Family, families, likeness, words

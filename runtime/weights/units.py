@@ -17,12 +17,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import groupby
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from ...compiler.dataclass import dataclass, field
 from .families import likeness
 from .layers import Match, Signature, StoredLayer
 

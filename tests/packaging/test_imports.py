@@ -7,6 +7,7 @@ types alone and those inside functions.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("grammar", "compiler", "backends", "runtime", "cli")
+
+#: The standard `dataclass`, which compiles six functions for each class.
+_STANDARD = re.compile(r"^ *from dataclasses import .*\bdataclass\b", re.MULTILINE)
 
 #: Packages that take long to load, or that are extras a user may not have.
 HEAVY = frozenset(
@@ -225,3 +229,11 @@ def test_a_needless_import_is_found(tmp_path: Path) -> None:
         tmp_path, a=inside, b="import re\n", c="import torch\n", d="import torch\ndef f():\n    from . import c\n"
     )
     assert needless(graph) == {("p.room.a", "p.room.b"): 2, ("p.room.a", "json"): 5, ("p.room.d", "p.room.c"): 3}
+
+
+def test_dataclasses_start_quickly() -> None:
+    """`compiler/dataclass.py` is the one place that makes them as the standard library does."""
+    found = [
+        path for room in ROOMS for path in (ROOT / room).rglob("*.py") if _STANDARD.search(path.read_text("utf-8"))
+    ]
+    assert [path.relative_to(ROOT).as_posix() for path in found] == ["compiler/dataclass.py"]

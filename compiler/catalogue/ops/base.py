@@ -22,9 +22,9 @@ A class whose name is in capitals (`Layer`) is used under its own name, a `Funct
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeAlias, dataclass_transform
 
+from ...dataclass import dataclass, field
 from ...ir.model import Parameter
 from ...sizes.dims import Dim, Size
 from ...sizes.facts import Facts

@@ -11,9 +11,9 @@ position the same result whether earlier ones are computed with it or were compu
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Literal, NoReturn, TypeAlias
 
+from ...dataclass import dataclass
 from ...sizes.dims import Dim, Size, var, variables
 from ...sizes.types import TensorType
 

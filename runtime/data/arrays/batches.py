@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....compiler.catalogue import transforms
+from ....compiler.dataclass import dataclass, field
 from ....compiler.ir.data import DataSet
 from ...failure import BadInput
 from .. import series, streams, token_streams

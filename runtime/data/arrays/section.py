@@ -7,13 +7,14 @@ that come from a column as they are stay a part of it (`Selected`). A record wit
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ....compiler.catalogue import transforms
+from ....compiler.dataclass import dataclass, field
 from ....compiler.ir.data import DataNode
 from ....compiler.sizes.types import shape_text
 from ... import randomness

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from ....compiler.dataclass import dataclass
 from ....compiler.ir.data import DataNode
 from ..cells import PLAIN, Rule
 

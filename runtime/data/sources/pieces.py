@@ -6,12 +6,13 @@ import codecs
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, TextIO, TypeAlias, cast
 
 from ....compiler.catalogue import SOURCES
+from ....compiler.dataclass import dataclass
 from ....compiler.messages.diagnostics import Failed
 from ....compiler.messages.source import Span
 from .. import mistakes
