@@ -10,6 +10,7 @@ table, and only what is cut looks at the rows around it.
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -27,6 +28,7 @@ from .table import Cells, Numbers, Table
 
 Records = NDArray[np.int64]
 
+YEAR_FIRST = re.compile(r"^(\d{4})[-/.](\d\d?)[-/.](\d\d?)(?!\d)")  # 2024/1/31: its order is not in doubt
 GAP = 1.5  # times the usual step of a series: the 31 days of a month are none, a month left out is one
 
 
@@ -210,6 +212,17 @@ def _dates(table: Table, name: str, column: Cells, span: Span) -> NDArray[np.int
 
 
 def _microseconds(texts: Sequence[str]) -> NDArray[np.int64]:
+    try:
+        return _parsed(texts)
+    except ValueError:
+        return _parsed([YEAR_FIRST.sub(_iso, text) for text in texts])
+
+
+def _iso(found: re.Match[str]) -> str:
+    return f"{found[1]}-{found[2]:>02}-{found[3]:>02}"
+
+
+def _parsed(texts: Sequence[str]) -> NDArray[np.int64]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # times with a zone, which are read as UTC
         found = np.array(texts, "datetime64[us]")

@@ -17,7 +17,7 @@ def not_a_time(span: Span, place: str, column: str, cell: str) -> Failed:
         "E0201",
         f'{place}, column `{column}`: "{cell}" is not a time',
         span,
-        helps=("write a number, or a date as `2024-01-31` or `2024-01-31 12:00`",),
+        helps=("write a number, or a date with the year first, as `2024-01-31` or `2024/01/31 12:00`",),
     )
 
 

@@ -6,6 +6,7 @@ Works without torch.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -64,6 +65,9 @@ CALENDAR = (
 )
 
 
+PARTS = ((1.0, "hour"), (7.0, "weekday"), (365.25, "yearday"))  # by the days after which they come round
+
+
 def format_of(texts: Iterable[str]) -> str | None:
     """The format that all of these dates have."""
     found = list(FORMATS)
@@ -116,10 +120,24 @@ def season_of(values: Sequence[Numbers]) -> int | None:
     return best + 1 if best is not None and likeness[best] > SEASONAL else None
 
 
+def with_part(rhythm: Rhythm, step: float, period: int | None) -> tuple[Rhythm, int | None]:
+    """The part of a date that comes round with a season of so many steps, each of so many microseconds, and its length by the
+    calendar."""
+    days = step * (period or 0) / DAY
+    for length, part in PARTS:
+        if 0.9 < days / length < 1.1:
+            return replace(rhythm, part=part), round(length * DAY / step)
+    return replace(rhythm, part=None), period
+
+
 def repeats(values: Sequence[Numbers], period: int) -> bool:
-    """Whether series are like themselves a season before."""
+    """Whether series are more like themselves a season before than somewhat earlier or later."""
+    aside = max(1, round(0.05 * period))  # a year has 52.18 weeks
     long = [_level(each) for each in values if len(each) >= 3 * period]
-    return bool(long) and float(np.mean([correlation(each, period) for each in long])) > SEASONAL
+    if not long:
+        return False
+    found = [float(np.mean([correlation(x, period + i) for x in long])) for i in range(-aside, aside + 1)]
+    return found[aside] > SEASONAL and found[aside] >= max(found[0], found[-1])
 
 
 def correlation(x: Numbers, lag: int) -> float:

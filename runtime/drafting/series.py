@@ -5,6 +5,7 @@ sales.csv --time date --target sales    series by `store`, a row a day, a season
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,8 @@ OWN = (
     "hidden",
     "state",
     "before",
+    "shape",
+    "scale",
 )
 
 
@@ -58,6 +61,7 @@ class Found:
     gaps: str | None
     long: tuple[int, int]  # steps that are longer than usual, among how many
     values: tuple[NDArray[np.float64], ...]
+    unknown: frozenset[str]  # columns of numbers with which a series begins without one
 
 
 def draft(path: Path, place: str, source: str, target: str | None, time: str) -> Draft:
@@ -108,8 +112,17 @@ def _found(path: Path, table: Table, described: Described, time: Column, goal: C
     period = calendar.period if calendar.period and rhythm.repeats(values, calendar.period) else None
     if period is None:
         period = rhythm.season_of(values)
+        calendar, period = rhythm.with_part(calendar, usual, period) if dates else (calendar, period)
     policy, longest = _policy([times[part] for part in parts], period, regular=regular, gaps=gaps)
-    return Found(key, len(parts), longest, format, calendar, period, policy, (gaps, steps), values)
+    firsts = np.array([part[0] for part in parts])
+    lacking = (
+        column.name
+        for column in described.columns
+        if column.kind == "numbers"
+        and column.missing
+        and np.isnan(column_numbers(table, column.name, firsts, NOWHERE)).any()
+    )
+    return Found(key, len(parts), longest, format, calendar, period, policy, (gaps, steps), values, frozenset(lacking))
 
 
 def _monthly(column: Any) -> bool:
@@ -210,7 +223,7 @@ class _Writer:
             lines.append(f"{gaps:,} of {steps:,} steps are longer: {what}")
         if self.goal.missing:
             lines.append(
-                f"{self.goal.missing:,} cells of `{shown(self.goal.name)}` are missing: filled with the median"
+                f"{self.goal.missing:,} cells of `{shown(self.goal.name)}` are missing: filled with the one before"
             )
         lines += [f"`{shown(other.name)}` is left out: not a column of numbers" for other in self.left]
         return tuple(lines)
@@ -231,7 +244,7 @@ class _Writer:
             "",
             *self._train(),
             "",
-            'export { onnx = "model.onnx" }',
+            'export { onnx = "model.onnx"; preprocess = true }',
         ]
 
     # ---- data ----------------------------------------------------------------------------------------------------------------
@@ -255,7 +268,7 @@ class _Writer:
             *(f"  # left out: `{shown(column.name)}`, not a column of numbers" for column in self.left),
             "",
         ]
-        fill = lambda *columns: ' -> impute("median")' if any(column.missing for column in columns) else ""
+        fill = lambda *columns: self._fill(columns)
         season = ", period = period" if self.period else ""
         goal = column_of_source(self.goal.name) + fill(self.goal)
         lines += [
@@ -284,10 +297,15 @@ class _Writer:
             lines.append(f"  {self.key}: i64 = {column_of_source(self.found.key.name)} -> category(unknown = true)")
         return [*lines, "}"]
 
+    def _fill(self, columns: Sequence[Column]) -> str:
+        """What fills in cells that are missing: those before, and for those that none is before, the median."""
+        filled = " -> forward_fill" if any(column.missing for column in columns) else ""
+        return filled + (' -> impute("median")' if self.found.unknown.intersection(c.name for c in columns) else "")
+
     # ---- model ---------------------------------------------------------------------------------------------------------------
 
     def _model(self) -> list[str]:
-        inputs, read, known = ["past: [B, rows]"], ["past[:, :, none]"], ["state"]
+        inputs, read, known = ["past: [B, rows]"], ["shape[:, :, none]"], ["state"]
         if self.others:
             inputs.append(f"others: [B, rows, {len(self.others)}]")
             read.append("others")
@@ -306,16 +324,30 @@ class _Writer:
             else "past[:, -1:] -> expand([B, horizon])"
         )
         return [
-            "# A GRU reads the past; what it adds to the baseline is learned, so that training begins with a sensible forecast.",
-            *wrapped("model Forecaster(hidden = 32)(", inputs, ") -> (forecast: [B, horizon]) {"),
+            "# What is added to the baseline is learned: by a linear layer, and by a GRU for what is not linear. Both begin with zero.",
+            *wrapped(
+                f"model Forecaster(hidden = 32, scale = {self._scale():.2g})(",
+                inputs,
+                ") -> (forecast: [B, horizon]) {",
+            ),
+            "  # only how the past differs from the last value is read: a level that drifts is new to the model",
+            "  shape = (past - past[:, -1:]) / scale",
             f"  x = {joined(read)}",
             "  state = (x -> gru: GRU(hidden)).h[-1]",
             *self._why(),
             f"  before = {before}",
             f"  change = {joined(known)} -> fc: Linear(hidden) -> relu -> head: Linear(horizon)",
-            "  forecast = before + change",
+            "  forecast = before + scale * ((shape -> straight: Linear(horizon)) + change)",
+            "",
+            '  init "straight.*", "head.*" = zeros',
             "}",
         ]
+
+    def _scale(self) -> float:
+        """What the baseline is off by, in deviations of the train part."""
+        spread = float(np.nanstd(np.concatenate([each[: int(TRAIN * len(each))] for each in self.found.values])))
+        least = min(self.errors.values())
+        return least / spread if spread and 0 < least < float("inf") else 1.0
 
     def _why(self) -> list[str]:
         if self.period is None or self.period == 1:

@@ -218,7 +218,8 @@ def test_a_series(tmp_path: Path) -> None:
     assert 'gaps = "cut" # 2 of 256 steps are longer' in text
     assert "param horizon = 4 " in text and "param period = 7 " in text
     assert 'date("%Y-%m-%d", "weekday", cyclic = true) -> window(rows, horizon = horizon)' in text
-    assert 'source.columns("price") -> impute("median") -> standardize' in text
+    assert 'source.columns("price") -> forward_fill -> standardize' in text
+    assert "shape = (past - past[:, -1:]) / scale" in text and "preprocess = true" in text
     assert "# left out: `weather`, not a column of numbers" in text
     assert "# the season before: it is off by" in text
 
@@ -238,6 +239,17 @@ def test_a_series_of_one_column(tmp_path: Path) -> None:
     text = drafted(tmp_path / "t.csv", time="year")
     assert "param period = 11 " in text and "series =" not in text and "calendar" not in text
     assert "source.value -> standardize -> window(rows, horizon = horizon, period = period)" in text
+
+
+def test_a_year_of_days(tmp_path: Path) -> None:
+    """Days that are like those before without a week: the season is the year. The first cell is missing."""
+    days = [date(2020, 1, 1) + timedelta(i) for i in range(1600)]
+    lines = [f"{day:%Y/%m/%d},{10 * math.sin(2 * math.pi * i / 365.25):.2f}" for i, day in enumerate(days)]
+    lines[0] = lines[0].split(",")[0] + ","
+    (tmp_path / "t.csv").write_text("\n".join(["day,value", *lines, ""]), "utf-8")
+    text = drafted(tmp_path / "t.csv", "value", "day")
+    assert 'date("%Y/%m/%d", "yearday", cyclic = true)' in text and "period" not in text
+    assert 'source.value -> forward_fill -> impute("median") -> standardize' in text
 
 
 def test_weekends_are_no_gaps(tmp_path: Path) -> None:
