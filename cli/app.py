@@ -32,6 +32,9 @@ COMMANDS = (
 )
 
 
+#: Arguments that name files to read.
+FILES = ("file", "files", "before", "after", "source", "target", "inputs")
+
 #: `train.batch=64`; in a path that holds the sign, a separator comes before it.
 _SETTING = re.compile(r"[A-Za-z_][\w.]*\s*=")
 
@@ -57,14 +60,30 @@ class Commands(click.Group):
             hint = f"did you mean `dlc {near[0]}`?" if near else f"the commands are {', '.join(COMMANDS)}"
             raise Misused(f"unknown command `{args[0]}`", hint, ctx)
         name, command, rest = super().resolve_command(ctx, args)
-        return name, command, rest if command is None else settings_last(command, rest)
+        return name, command, rest if command is None else settings_last(command, standard_input(command, rest))
+
+
+def standard_input(command: click.Command, args: list[str]) -> list[str]:
+    """`-` as the file of standard input, where an argument is a file."""
+    if not any(isinstance(one, click.Argument) and one.name in FILES for one in command.params):
+        return args
+    valued = _valued(command)
+    return [
+        "/dev/stdin" if text == "-" and before not in valued else text
+        for before, text in zip(["", *args], args, strict=False)
+    ]
+
+
+def _valued(command: click.Command) -> set[str]:
+    """Options that are followed by a value."""
+    return {text for one in command.params if isinstance(one, click.Option) and not one.is_flag for text in one.opts}
 
 
 def settings_last(command: click.Command, args: list[str]) -> list[str]:
     """The arguments of a command that takes settings, its `key=value`s behind all others: they may be anywhere."""
     if not any(isinstance(one, click.Argument) and one.name == "overrides" for one in command.params):
         return args
-    valued = {text for one in command.params if isinstance(one, click.Option) and not one.is_flag for text in one.opts}
+    valued = _valued(command)
     options: list[str] = []
     others: list[str] = []
     settings: list[str] = []

@@ -1,4 +1,5 @@
-"""Keys of `train` whose value changes nothing (W0415): lengths beyond the end of the run, figures of splits that there are not.
+"""Keys of `train` whose value changes nothing (W0415): lengths beyond the end of the run, figures of splits that there are not; and
+a batch that is larger than the train split (W0407).
 
 A phase of `100 steps` with `lr = 0 -> linear(1e-3, 200 steps)` reaches half of the rate. Lengths in one unit are compared by
 `dlc check`; steps with epochs only where the records are counted. A value that several phases share is idle if it is in each.
@@ -23,6 +24,7 @@ _COUNTED = ("steps", "epochs", "samples", "tokens")
 
 def idle(train: Train, data: DataSet, facts: DataFacts | None) -> Iterator[Diagnostic]:
     """W0415 for what changes nothing; with `facts` it is known how many records there are."""
+    yield from _large_batch(train, facts)
     measured = bool(train.evaluation.terms or train.evaluation.metrics)
     validates = measured and ("val" in data.splits if facts is None else bool(facts.records.get("val")))
     if not validates and measured:
@@ -36,6 +38,15 @@ def idle(train: Train, data: DataSet, facts: DataFacts | None) -> Iterator[Diagn
             yield first
     if validates:
         yield from _followed(train, facts)
+
+
+def _large_batch(train: Train, facts: DataFacts | None) -> Iterator[Diagnostic]:
+    """W0407 for the first phase whose batch the train split does not fill."""
+    records = facts.records.get("train") if facts is not None else None
+    for phase in train.phases if records else ():
+        if records is not None and phase.batch.unit == "samples" and phase.batch.amount > records:
+            yield messages.fewer_than_batch(phase.span, phase.batch.amount, records)
+            return
 
 
 def _without_validation(train: Train, data: DataSet) -> Iterator[Diagnostic]:

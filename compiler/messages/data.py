@@ -378,10 +378,10 @@ def explanations() -> dict[str, Explanation]:
         ),
         "W0407": Explanation(
             "fewer records than `batch`",
-            "Each step then uses one smaller batch. This is found when the data is read.",
+            "Each step then uses all of them as one smaller batch. `dlc build` and `dlc train` find it, as they read the data.",
             programs.digits("batch     = 64", "batch     = 5000"),
             programs.DIGITS,
-            "dlc train",
+            "dlc build",
         ),
         "W0413": Explanation(
             "folder without files",

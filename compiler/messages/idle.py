@@ -14,6 +14,16 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}" + ("es" if what.endswith("ch") else "s") * (number != 1)
 
 
+def fewer_than_batch(span: Span, batch: int, records: int) -> Diagnostic:
+    return Diagnostic(
+        "W0407",
+        f"the train split has {_count(records, 'record')}, fewer than `batch = {batch}`",
+        span,
+        "each step uses all of them",
+        helps=(f"write `batch = {records}`, which trains the same, or fewer for several steps an epoch",),
+    )
+
+
 def all_batches(span: Span, batches: int, records: int, size: int) -> Diagnostic:
     whole = -(-records // size)
     return _idle(

@@ -46,7 +46,7 @@ def train(loaded: Loaded, options: TrainOptions) -> Run:
     if checked.spec is None:
         raise SpecError(checked.report.diagnostics, checked.sources)
     for found in checked.report.diagnostics:
-        if found.code in ("W0413", "W0416", "W0417"):  # known only from the data
+        if found.code in ("W0407", "W0413", "W0416", "W0417"):  # known only from the data
             options.listener(Note(found.message, found.code))
     if known.laid_out:
         options.listener(Note(f"the records do not fit in memory and are streamed from {known.laid_out}"))

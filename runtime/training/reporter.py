@@ -35,11 +35,7 @@ def announce(state: State) -> None:
         return
     size = phases[0].batch.amount
     rest = len(feed) % size
-    if len(feed) < size:
-        job.say(
-            f"the train split has {len(feed)} records, fewer than `batch = {size}`: each step uses all of them", "W0407"
-        )
-    elif rest:
+    if rest and len(feed) > size:
         job.say(f"the incomplete last batch of an epoch ({rest} of {len(feed)} records) is dropped")
 
 

@@ -49,6 +49,12 @@ def test_check(dlc_started: Dlc, tmp_path: Path) -> None:
     assert "<stdin>:2:" in said
 
 
+def test_a_dash_is_standard_input(dlc_started: Dlc) -> None:
+    """Where a file is read once; where it is read again, the message is that of a pipe."""
+    assert dlc_started("check", "-", stdin=SPEC).stdout == f"{STDIN}: ok\n"
+    assert "save the spec as a file" in dlc_started("build", "-", "Net.n=3", stdin=SPEC, code=2).stderr
+
+
 def test_fmt(dlc_started: Dlc) -> None:
     assert (
         "which cannot be formatted in place\n  = help: use `dlc fmt --stdin`"
