@@ -220,9 +220,9 @@ def facts(classes: int, shape: tuple[int | None, ...] = (1, 8, 8)) -> dict[str, 
 
 def test_a_batch_that_the_train_split_does_not_fill(tmp_path: Path) -> None:
     assert checked(DIGITS, tmp_path, "train.batch=80", facts=facts(10)).report.diagnostics == []
-    (found,) = checked(DIGITS, tmp_path, "train.batch=81", facts=facts(10)).report.diagnostics
+    (found,) = checked(DIGITS, tmp_path, "train.batch=96", facts=facts(10)).report.diagnostics
     assert (found.code, found.helps[0][:16]) == ("W0407", "write `batch = 8")
-    assert found.message == "the train split has 80 records, fewer than `batch = 81`"
+    assert found.message == "the train split has 80 records, fewer than `batch = 96`"
 
 
 def test_the_data_is_checked_against_the_model(tmp_path: Path) -> None:
