@@ -151,8 +151,8 @@ data Sales {
 
 _STREAMED = """## What does not fit in memory
 
-A `csv`, `parquet`, `feather`, `jsonl` or `text_lines` source whose columns would take more than a quarter of the free memory is read
-once, in pieces, and its columns are laid out in files below `$XDG_CACHE_HOME/dlc/tables` (or `~/.cache/dlc/tables`), which are then
+A `csv`, `parquet`, `feather`, `jsonl`, `text_lines` or `text_folder` source whose columns would take more than a quarter of the free
+memory is read once, in pieces, and its columns are laid out in files below `$XDG_CACHE_HOME/dlc/tables` (or `~/.cache/dlc/tables`), which are then
 mapped: what is not read takes no memory. Free memory is that of the machine, of the container (control groups) and of `ulimit -d` and
 `ulimit -v`, whichever is least. `dlc build` and `dlc train` print the folder. It is found again until a file or how it is read changes,
 and then written again; it may be removed at any time, and needs about as much room as the columns.
@@ -160,7 +160,8 @@ and then written again; it may be removed at any time, and needs about as much r
 Records keep their numbers, so splits, the order of an epoch, batches and a resumed run are those of the same file in memory. Codes of
 categories, the records of each split, lengths of records and ranges of numbers are kept in the same folder, so a run that is started
 again reads nothing of all records. The order of an epoch of more than 1,048,576 records is computed a batch at a time. Token
-files and image folders are never read whole: a token file is mapped, and an image is read when it is needed. Values that a transform
+files and image folders are never read whole: token files are mapped, those of several splits too, and an image is read when it is
+needed. Values that a transform
 learns from, and the order of batches of tokens, are still in memory."""
 
 _BUILTIN = """## Built-in data sets

@@ -50,8 +50,8 @@ class Source(Entry):
     #: Ends of names of files that hold such records, so that `dlc predict` reads them: `.csv`.
     suffixes: ClassVar[tuple[str, ...]] = ()
     #: Where such a file may be cut so that its pieces can be read one after another: behind a line, one in which no quote is open,
-    #: or between rows; "" for one that is read whole.
-    pieces: ClassVar[Literal["", "lines", "quoted lines", "rows"]] = ""
+    #: or between rows; or whether it is a directory, read a few files at a time; "" for one that is read whole.
+    pieces: ClassVar[Literal["", "lines", "quoted lines", "rows", "files"]] = ""
     #: About how many bytes of memory one of such a file takes.
     expands: ClassVar[int] = 1
 
@@ -295,6 +295,8 @@ class TextFolder(Source):
 
     class_folders = True
     whole_files = True
+    pieces = "files"
+    expands = 3
     example = 'source = text_folder("notes/{split}")'
 
     @classmethod

@@ -41,13 +41,16 @@ class Another(Exception):
 
 @dataclass
 class Layout:
-    """How a column is laid out; `shape` is that of a record, `rule` how its cells are read. Ragged numbers may lack records."""
+    """How a column is laid out; `shape` is that of a record, `rule` how its cells are read. Ragged numbers may lack records.
+    `classes` and `empty` are those of numbers of classes."""
 
     form: str
     dtype: str = "<f8"
     shape: tuple[int, ...] = ()
     rule: dict[str, Any] = field(default_factory=dict[str, Any])
     size: int = 0
+    classes: tuple[str, ...] | None = None
+    empty: tuple[str, ...] = ()
 
 
 class Writer:
@@ -173,8 +176,8 @@ def layout_of(column: Column, form: str | None) -> Layout:
             return Layout("ragged", array.dtype.str)
         case (None, Ragged()):
             return layout_of(column, "ragged")
-        case (None, Numbers(array)):
-            return Layout("numbers", array.dtype.str, array.shape[1:])
+        case (None, Numbers(array, classes, empty)):
+            return Layout("numbers", array.dtype.str, array.shape[1:], classes=classes, empty=empty)
         case (None, Images()):
             return Layout("images")
         case (None, Cells()) if is_numbers(column):
@@ -237,7 +240,8 @@ def _column(base: Path, name: str, layout: Layout, count: int) -> Column:
     values = base.with_suffix(".values")
     match layout.form:
         case "numbers":
-            return Numbers(_mapped(values, layout.dtype, shape))
+            classes = None if layout.classes is None else tuple(layout.classes)
+            return Numbers(_mapped(values, layout.dtype, shape), classes, tuple(layout.empty))
         case "cells":
             return _NumberCells(base, _mapped(values, layout.dtype, shape), _rule(layout))
         case _:

@@ -14,7 +14,7 @@ from ...compiler.dataclass import dataclass
 from ...compiler.ir.data import DataNode, DataSet, Split
 from . import mistakes
 from .nodes import Nodes
-from .table import Stream, Table, column_numbers
+from .table import Chain, Stream, Table, column_numbers
 
 
 def cuts(section: DataSet) -> list[DataNode]:
@@ -66,7 +66,7 @@ def is_made(node: DataNode) -> bool:
     return node.type.kind == "stream" and transforms.of(node.op).makes_stream
 
 
-def values_of(graph: Nodes, source: DataNode) -> NDArray[Any]:
+def values_of(graph: Nodes, source: DataNode) -> NDArray[Any] | Chain:
     if source.id in graph.streams:
         return graph.streams[source.id]
     column = graph.table.column(source.args["field"], source.span)
@@ -109,7 +109,7 @@ def renumbered(stream: Stream, names: list[str]) -> Stream:
     """A stream numbered by these names; what is none of them has the number behind the last."""
     number = {name: i for i, name in enumerate(names)}
     lookup = np.array([number.get(name, len(names)) for name in stream.names or ()], np.int32)
-    return Stream(lookup[stream.array], tuple(names))
+    return Stream(lookup[stream.array[:]], tuple(names))
 
 
 # ---- streams of other tables -------------------------------------------------------------------------------------------

@@ -64,11 +64,41 @@ class Images:
         return len(self.paths)
 
 
+class Chain:
+    """Arrays of numbers one after another, of which parts are read: files that are mapped stay where they are."""
+
+    def __init__(self, arrays: Sequence[NDArray[Any]]) -> None:
+        self.arrays = arrays
+        self.dtype = np.result_type(*arrays)
+        self.starts = np.cumsum([0, *map(len, arrays)])
+
+    def __len__(self) -> int:
+        return int(self.starts[-1])
+
+    @property
+    def shape(self) -> tuple[int]:
+        return (len(self),)
+
+    def __getitem__(self, at: slice | NDArray[np.int64]) -> NDArray[Any]:
+        if isinstance(at, slice):
+            begin, end, _ = at.indices(len(self))
+            rows = zip(self.arrays, self.starts.tolist(), strict=False)
+            return np.concatenate([array[max(begin - start, 0) : max(end - start, 0)] for array, start in rows])
+        found, which = np.empty(at.shape, self.dtype), np.searchsorted(self.starts, at, "right") - 1
+        for number in np.unique(which).tolist():
+            here = which == number
+            found[here] = self.arrays[number][at[here] - self.starts[number]]
+        return found
+
+    def max(self) -> Any:
+        return max(array.max() for array in self.arrays)
+
+
 @dataclass(frozen=True)
 class Stream:
     """Token numbers in order. `names` are the texts of the numbers, where they are known."""
 
-    array: NDArray[Any]
+    array: NDArray[Any] | Chain
     names: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
@@ -161,7 +191,8 @@ def digest_of(columns: Mapping[str, Column]) -> str:
             case Numbers(array, names, _) | Stream(array, names):
                 digest.update("\0".join(names or ()).encode())
                 digest.update(f"{array.dtype.str}{array.shape}".encode())
-                digest.update(np.ascontiguousarray(array).data)
+                for part in array.arrays if isinstance(array, Chain) else (array,):
+                    digest.update(np.ascontiguousarray(part).data)
             case Cells(values) if column.origin is None:
                 digest.update("\0".join(values).encode("utf-8", "surrogatepass"))
             case Cells():

@@ -19,6 +19,7 @@ import pyarrow
 import pytest
 from pyarrow import feather, parquet
 
+from dlc.compiler.ir.data import Split
 from dlc.compiler.messages.diagnostics import Failed
 from dlc.runtime import api, randomness
 from dlc.runtime.data import facts, laid_out, memory, table
@@ -85,9 +86,9 @@ FIELDS = (
 )
 
 
-def section(kind: str, folder: Path, fields: str = FIELDS, split: str = "") -> Any:
+def section(kind: str, folder: Path, fields: str = FIELDS, split: str = "", path: str = "") -> Any:
     split = split or "random(train = 0.7, val = 0.3, seed = 0, stratify = source.kind)"
-    text = f'dlspec 1\ndata D {{\n  source = {kind}("rows.{kind}")\n  split = {split}\n{fields}}}\n'
+    text = f'dlspec 1\ndata D {{\n  source = {kind}("{path or f"rows.{kind}"}")\n  split = {split}\n{fields}}}\n'
     (folder / "spec.dlspec").write_text(text, "utf-8")
     return api.load(folder / "spec.dlspec").spec.recipe.dataset("D")
 
@@ -381,3 +382,73 @@ def test_four_gigabytes_in_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     record_figure("stream.first.seconds", made, "s")
     record_figure("stream.resume.seconds", resumed, "s")
     assert resumed < 1
+
+
+# ---- directories of texts, and token files -------------------------------------------------------------------------------------
+
+
+def notes(folder: Path) -> None:
+    """Two splits whose classes differ, and a class without files."""
+    draw = random.Random(0)
+    for split, classes in (("train", "abd"), ("val", "acd")):
+        for name in classes:
+            (folder / "notes" / split / name / "more").mkdir(parents=True)
+            for number in range(0 if name == "d" else 30):
+                text = " ".join(f"wörd{draw.randrange(9)}" for _ in range(draw.randrange(30)))
+                (folder / "notes" / split / name / ("more" if number % 2 else ".") / f"{number}.txt").write_text(
+                    text, "utf-8"
+                )
+
+
+def test_a_directory_of_texts_is_that_of_memory(tmp_path: Path, little: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    notes(tmp_path)
+    fields = "  x: i64[T] = source.text -> words -> vocab(40) -> pad(0)\n  label: i64 = source.label\n"
+    known = section("text_folder", tmp_path, fields, 'folders(train = "train", val = "val")', "notes/{split}")
+    found: Any = open_data(known, tmp_path)
+    made = facts.of(found)
+    assert found.table.laid_out is not None
+    (tmp_path / "notes/val/c/3.md").write_text("new", "utf-8")
+    assert open_data(known, tmp_path).table.count == found.table.count + 1
+    (tmp_path / "notes/val/c/3.md").write_bytes(b"one\n\xff")
+    with pytest.raises(Failed, match="notes/val/c/3.md"):
+        open_data(known, tmp_path)
+    (tmp_path / "notes/val/c/3.md").unlink()
+    monkeypatch.undo()
+    whole: Any = open_data(known, tmp_path)
+    assert whole.table.laid_out is None
+    assert found.table.files == whole.table.files
+    assert list(found.table.columns["text"]) == list(whole.table.columns["text"])
+    one, two = found.table.columns["label"], whole.table.columns["label"]
+    assert (one.classes, one.empty) == (two.classes, two.empty) == (("a", "b", "c"), ("d",))
+    assert np.array_equal(one.array, two.array)
+    assert [found.table.place(at) for at in (0, 59, 60, 119)] == [whole.table.place(at) for at in (0, 59, 60, 119)]
+    assert made.model_copy(update={"laid_out": ""}) == facts.of(whole)
+    assert ids(found) == ids(whole)
+
+
+def test_token_files_of_splits_stay_mapped(tmp_path: Path) -> None:
+    """They follow each other as one stream, of which windows are read in place."""
+    sizes: dict[Split, int] = {"train": 300, "val": 90}
+    parts: dict[Split, Any] = {split: np.arange(size, dtype="<u2") + size for split, size in sizes.items()}
+    for split, tokens in parts.items():
+        tokens.tofile(tmp_path / f"{split}.bin")
+    (tmp_path / "spec.dlspec").write_text(
+        'dlspec 1\ndata D {\n  source = token_file("{split}.bin", "u16")\n  split = files(train = "train", val = "val")\n'
+        "  x: i64[8] = source.tokens -> window(8, 3)\n}\n",
+        "utf-8",
+    )
+    data: Any = open_data(api.load(tmp_path / "spec.dlspec").spec.recipe.dataset("D"), tmp_path)
+    stream = data.table.columns["tokens"]
+    assert isinstance(stream.array, table.Chain)
+    assert all(isinstance(each.base, np.memmap) or isinstance(each, np.memmap) for each in stream.array.arrays)
+    together = np.concatenate(list(parts.values()))
+    for cut in (slice(None), slice(0, 0), slice(290, 310), slice(300, 301), slice(-5, 1000)):
+        assert np.array_equal(stream.array[cut], together[cut])
+    at = np.array([[0, 299], [300, 389]])
+    assert np.array_equal(stream.array[at], together[at])
+    assert facts.of(data).fields["x"].vocabulary == 600
+    assert data.table.digest == table.digest_of({"tokens": table.Stream(together)})
+    for split, tokens in parts.items():
+        found = [batch["x"] for batch in Feed(data, split, training=False, device=cpu()).batches(16)]
+        windows = np.lib.stride_tricks.sliding_window_view(tokens, 8)[::3].astype(np.int64)
+        assert np.array_equal(np.concatenate(found), windows)

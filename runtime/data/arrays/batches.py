@@ -185,7 +185,7 @@ class Pipeline:
 
 
 def _longer_column(column: Column, count: int) -> Column:
-    return replace(column, array=_longer(column.array, count)) if isinstance(column, Stream) else column
+    return replace(column, array=_longer(column.array[:], count)) if isinstance(column, Stream) else column
 
 
 def _longer(array: Array, count: int) -> Array:

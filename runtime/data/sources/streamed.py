@@ -14,8 +14,9 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,9 @@ from ....compiler.messages.source import Span
 from ....compiler.text.read import is_pipe
 from ...writing import write_text, writing
 from .. import laid_out, memory, mistakes
-from ..cells import rule_of
-from ..table import Cells, Column, LaidOut, SourceFile, Table
-from . import pieces
+from ..cells import in_order, rule_of
+from ..table import Cells, Column, LaidOut, Numbers, SourceFile, Table
+from . import pieces, texts
 from .split_files import Reader
 
 SHARE = 0.25  # of the free memory that columns may take before they are laid out in files
@@ -44,16 +45,19 @@ Files = Mapping[Split | None, Path]
 
 def wanted(kind: str, files: Files) -> bool:
     """Whether the columns of these files would take too much memory."""
-    if not SOURCES[kind].pieces or any(is_pipe(path) or not path.is_file() for path in files.values()):
+    folder = SOURCES[kind].pieces == "files"
+    if any(is_pipe(path) or not (path.is_dir() if folder else path.is_file()) for path in files.values()):
         return False
-    size = sum(path.stat().st_size for path in files.values())
+    listed = texts.texts_below if folder else lambda path: [path]
+    size = sum(path.stat().st_size for each in files.values() for path in listed(each))
     return size * SOURCES[kind].expands > SHARE * memory.free()
 
 
 def table(kind: str, args: Mapping[str, Any], files: Files, read: Reader, span: Span, name: str) -> Table:
     """The table of these files, from the cache or made there."""
-    how = _How(kind, args, read, span)
-    marks = [(str(path.resolve()), *_mark(path)) for path in files.values()]
+    folders = SOURCES[kind].pieces == "files"
+    how = _Folders(args, files, span) if folders else _Files(kind, args, read, span)
+    marks = [(str(path.resolve()), [_mark(each) for each in how.listed(path)]) for path in files.values()]
     given = {key: sorted(value) if isinstance(value, frozenset) else value for key, value in args.items()}
     known = _key(kind, given, [mark[0] for mark in marks])
     folder = cache() / known / _key(marks)
@@ -69,9 +73,9 @@ def table(kind: str, args: Mapping[str, Any], files: Files, read: Reader, span: 
     return Table(
         columns,
         about["count"],
-        lambda record: _place(record, files, how),
+        lambda record: how.place(record, files),
         name,
-        tuple(SourceFile(path, path.stat().st_size, path.stat().st_mtime_ns) for path in files.values()),
+        tuple(SourceFile(path, path.stat().st_size, path.stat().st_mtime_ns) for path in _all(files, how)),
         parts or None,
         tuple(columns),
         LaidOut(folder, about["digest"], tuple((what, how) for what, how in about["found"])),
@@ -88,14 +92,18 @@ def _key(*words: Any) -> str:
     return hashlib.blake2b(json.dumps(words, default=str).encode(), digest_size=12).hexdigest()
 
 
-def _mark(path: Path) -> tuple[int, int, str]:
+def _all(files: Files, how: How) -> Iterator[Path]:
+    return (each for path in files.values() for each in how.listed(path))
+
+
+def _mark(path: Path) -> tuple[str, int, int, str]:
     """What changes where a file does."""
     status = path.stat()
     with path.open("rb") as file:
         first = file.read(ENDS)
         file.seek(max(0, status.st_size - ENDS))
         ends = hashlib.blake2b(first + file.read(), digest_size=12).hexdigest()
-    return status.st_size, status.st_mtime_ns, ends
+    return str(path.resolve()), status.st_size, status.st_mtime_ns, ends
 
 
 def _about(folder: Path) -> dict[str, Any] | None:
@@ -110,33 +118,91 @@ def _about(folder: Path) -> dict[str, Any] | None:
     return None
 
 
-class _How:
-    """How files are read in pieces. What was found of the first piece holds for the others."""
+class How:
+    """How what a path names is read in pieces."""
+
+    #: What was found of how files are written.
+    found: list[tuple[str, str]]
+
+    def listed(self, path: Path) -> Sequence[Path]:
+        """The files that are read, in the order of their records."""
+        raise NotImplementedError
+
+    def tables(self, path: Path) -> Iterator[Table]:
+        raise NotImplementedError
+
+    def place(self, record: int, files: Files) -> str:
+        """The place of a record in its file, for a message."""
+        raise NotImplementedError
+
+
+class _Folders(How):
+    """Directories of texts, one per class: a few files at a time. The classes of all splits are numbered together."""
+
+    def __init__(self, args: Mapping[str, Any], files: Files, span: Span) -> None:
+        self.span, self.found = span, []
+        self.parts = {path: texts.files_of_classes({**args, "path": str(path)}, Path, span) for path in files.values()}
+        numbers = [labels for _, labels in self.parts.values()]
+        self.classes = tuple(in_order({name for labels in numbers for name in labels.classes or ()}))
+        self.empty = tuple(in_order({name for labels in numbers for name in labels.empty} - set(self.classes)))
+
+    def listed(self, path: Path) -> Sequence[Path]:
+        return self.parts[path][0]
+
+    def tables(self, path: Path) -> Iterator[Table]:
+        files, labels = self.parts[path]
+        number = np.array([self.classes.index(name) for name in labels.classes or ()], np.int64)
+        ends = np.cumsum([file.stat().st_size for file in files]) // PIECE
+        cuts = [0, *(np.flatnonzero(np.diff(ends)) + 1).tolist(), len(files)]
+        for begin, end in pairwise(cuts):
+            label = Numbers(number[labels.array[begin:end]], self.classes, self.empty)
+            columns = {**texts.contents(files[begin:end], self.span), "label": label}
+            yield Table(columns, end - begin, lambda record, begin=begin: str(files[begin + record]), f"`{path}`")
+
+    def place(self, record: int, files: Files) -> str:
+        return str(list(_all(files, self))[record])
+
+
+class _Files(How):
+    """Files that are cut. What was found of the first piece holds for the others."""
 
     def __init__(self, kind: str, args: Mapping[str, Any], read: Reader, span: Span) -> None:
         self.kind, self.args, self.reader, self.span = kind, args, read, span
-        self.found: list[tuple[str, str]] = []
+        self.found = []
 
-    def tables(self, file: Path) -> Iterator[Table]:
+    def listed(self, path: Path) -> Sequence[Path]:
+        return [path]
+
+    def tables(self, path: Path) -> Iterator[Table]:
         fixed: dict[str, Any] = {}
 
-        def read(kind: str, path: Path, recoded: bool) -> Table:
-            given = {**self.args, **fixed, "path": str(path), **({"encoding": "utf-8"} if recoded else {})}
+        def read(kind: str, piece: Path, recoded: bool) -> Table:
+            given = {**self.args, **fixed, "path": str(piece), **({"encoding": "utf-8"} if recoded else {})}
             columns, count, place, _ = self.reader(given, Path, self.span)
             cells = [column for column in columns.values() if isinstance(column, Cells) and column.origin is not None]
             if cells and not fixed:
                 origin: Any = cells[0].origin
                 fixed.update(separator=origin.separator, decimal=cells[0].rule.decimal)
-                notes = [(what.replace(str(path), str(file)), given) for what, given in origin.found]
+                notes = [(what.replace(str(piece), str(path)), given) for what, given in origin.found]
                 self.found += [note for note in notes if note not in self.found]
-            return Table(columns, count, place, f"`{file}`", order=tuple(columns))
+            return Table(columns, count, place, f"`{path}`", order=tuple(columns))
 
         encoding, quote = self.args.get("encoding"), self.args.get("quote") or '"'
         how = pieces.How(self.span, rule_of(self.args), encoding, quote, PIECE)
-        yield from pieces.of(self.kind, file, read, how)
+        yield from pieces.of(self.kind, path, read, how)
+
+    def place(self, record: int, files: Files) -> str:
+        """The pieces up to it are read again."""
+        first = 0
+        for file in files.values():
+            for each in self.tables(file):
+                if record < first + each.count:
+                    return each.place(record - first)
+                first += each.count
+        return f"record {record}"
 
 
-def _make(folder: Path, files: Files, how: _How, span: Span) -> dict[str, Any]:
+def _make(folder: Path, files: Files, how: How, span: Span) -> dict[str, Any]:
     """Lays the columns out in a new folder, which then takes its name."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     _clean(folder.parent)
@@ -155,7 +221,7 @@ def _make(folder: Path, files: Files, how: _How, span: Span) -> dict[str, Any]:
         if not all(parts):
             raise mistakes.empty(span, list(files.values())[parts.index(0)])
         digest = hashlib.blake2b(digest_size=16)
-        for path in files.values():
+        for path in _all(files, how):
             with path.open("rb") as file:
                 digest.update(hashlib.file_digest(file, "blake2b").digest())
         about |= {"parts": parts, "digest": digest.hexdigest(), "found": how.found}
@@ -170,7 +236,7 @@ def _make(folder: Path, files: Files, how: _How, span: Span) -> dict[str, Any]:
     return about
 
 
-def _pieces(files: Files, how: _How, parts: list[int]) -> Iterator[tuple[Mapping[str, Column], int]]:
+def _pieces(files: Files, how: How, parts: list[int]) -> Iterator[tuple[Mapping[str, Column], int]]:
     for at, file in enumerate(files.values()):
         for each in how.tables(file):
             parts[at] += each.count
@@ -183,14 +249,3 @@ def _clean(folder: Path) -> None:
         process = left.name.split(".")[-2]
         if process.isdigit() and not Path(f"/proc/{process}").exists() and Path("/proc/self").exists():
             shutil.rmtree(left, ignore_errors=True)
-
-
-def _place(record: int, files: Files, how: _How) -> str:
-    """The place of a record in its file, for a message: the pieces up to it are read again."""
-    first = 0
-    for file in files.values():
-        for each in how.tables(file):
-            if record < first + each.count:
-                return each.place(record - first)
-            first += each.count
-    return f"record {record}"

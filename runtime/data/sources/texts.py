@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from ....compiler.messages.source import Span
 from .. import mistakes
-from ..table import Cells, Column, Stream, encode
+from ..table import Cells, Column, Numbers, Stream, encode
 from . import folders
 from .split_files import Part, Resolve, lines_of, read_bytes, read_text
 
@@ -38,9 +38,17 @@ def _ended(content: str) -> str:
 
 
 def text_folder(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
-    files, labels = folders.of_classes(args, resolve, span, TEXT_SUFFIXES, "text files")
-    columns: dict[str, Column] = {"text": Cells([read_text(file, span) for file in files]), "label": labels}
-    return columns, len(files), lambda record: str(files[record]), [*files]
+    files, labels = files_of_classes(args, resolve, span)
+    return {**contents(files, span), "label": labels}, len(files), lambda record: str(files[record]), [*files]
+
+
+def files_of_classes(args: Mapping[str, Any], resolve: Resolve, span: Span) -> tuple[Sequence[Path], Numbers]:
+    return folders.of_classes(args, resolve, span, TEXT_SUFFIXES, "text files")
+
+
+def contents(files: Sequence[Path], span: Span) -> dict[str, Column]:
+    """The columns of a `text_folder` without the classes."""
+    return {"text": Cells([read_text(file, span) for file in files])}
 
 
 def token_file(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
