@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from . import console, plan, spec, table
-from .choice import Choice
+from .choice import OneOf
 
 if TYPE_CHECKING:
     from ..compiler.check import Checked
@@ -30,8 +30,8 @@ def _emits() -> list[str]:
 @click.argument("file", metavar="FILE[@variant]")
 @click.argument("overrides", metavar="[key=value...]", nargs=-1)
 @click.option("-o", "directory", metavar="DIR", type=click.Path(path_type=Path), help="Output directory.")
-@click.option("--emit", type=Choice(_emits), help="Print one stage; write nothing unless -o is given.")
-@click.option("--format", "form", type=Choice(["text", "json"]), default="text", help="Output format (default: text).")
+@click.option("--emit", type=OneOf(_emits), help="Print one stage; write nothing unless -o is given.")
+@click.option("--format", "form", type=OneOf(["text", "json"]), default="text", help="Output format (default: text).")
 @click.option("--resolved", is_flag=True, help="Print the spec as one file, with imports and settings resolved.")
 @click.option(
     "--look", is_flag=True, help="Read every record of the data, and write a page of what goes into the model."

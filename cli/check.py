@@ -8,14 +8,14 @@ from pathlib import Path
 import click
 
 from . import console
-from .choice import Choice
+from .choice import OneOf
 from .misused import Misused
 from .spec import check_every_variant, show
 
 
 @click.command("check")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
-@click.option("--format", "form", type=Choice(["text", "json"]), default="text", help="Output format (default: text).")
+@click.option("--format", "form", type=OneOf(["text", "json"]), default="text", help="Output format (default: text).")
 def command(files: tuple[str, ...], form: str) -> int:
     """Check specs without looking at data.
 

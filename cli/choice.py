@@ -10,7 +10,7 @@ import click
 from .misused import Misused
 
 
-class Choice(click.ParamType):
+class OneOf(click.ParamType):
     """One of some names; another one is refused with the nearest. A function gives names that take time to load."""
 
     name = "choice"

@@ -7,14 +7,14 @@ import json
 import click
 
 from . import console
-from .choice import Choice
+from .choice import OneOf
 from .spec import check
 
 
 @click.command("diff")
 @click.argument("before", metavar="A[@variant]")
 @click.argument("after", metavar="B[@variant]")
-@click.option("--format", "form", type=Choice(["text", "json"]), default="text", help="Output format (default: text).")
+@click.option("--format", "form", type=OneOf(["text", "json"]), default="text", help="Output format (default: text).")
 def command(before: str, after: str, form: str) -> int:
     """Show semantic differences between two specs.
 

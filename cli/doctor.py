@@ -34,7 +34,7 @@ class Trap:
 
 
 @dataclass(frozen=True)
-class Facts:
+class Installed:
     """What the checks for problems read."""
 
     runtimes: tuple[str, ...]  # the ONNX Runtime distributions that are installed
@@ -44,7 +44,7 @@ class Facts:
     missing: tuple[str, ...] = ()  # required packages that are not installed
 
 
-def traps(facts: Facts) -> list[Trap]:
+def traps(facts: Installed) -> list[Trap]:
     """The known problems of this environment."""
     found: list[Trap] = []
     if facts.missing:
@@ -196,7 +196,7 @@ def command() -> int:
     if runtimes and (trap := _try("ONNX Runtime", providers)):
         found.append(trap)
 
-    facts = Facts(runtimes, cuda["torch"], cuda["runtime"], torchvision_problem(), missing)
+    facts = Installed(runtimes, cuda["torch"], cuda["runtime"], torchvision_problem(), missing)
     found += traps(facts)
     for trap in found:
         console.headed("problem", trap.message, "1;31", sys.stdout)

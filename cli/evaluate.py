@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from . import console, judgement
-from .choice import Choice
+from .choice import OneOf
 from .failure import warnings_shown
 from .misused import Misused
 from .predict import by_ending
@@ -17,7 +17,7 @@ from .predict import by_ending
 @click.command("evaluate")
 @click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
 @click.option("--split", default="test", metavar="train|val|test", help="Split to evaluate on (default: test).")
-@click.option("--format", "form", type=Choice(["text", "json"]), default="text", help="Output format (default: text).")
+@click.option("--format", "form", type=OneOf(["text", "json"]), default="text", help="Output format (default: text).")
 @click.option("--device", default="auto", metavar="auto|cpu|cuda[:N]|mps", help="Device to run on (default: auto).")
 @click.option(
     "--data-root",

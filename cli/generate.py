@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from . import console
-from .choice import Choice
+from .choice import OneOf
 
 
 @click.command("generate")
@@ -36,7 +36,7 @@ from .choice import Choice
     "--device",
     default="auto",
     metavar="auto|cpu|cuda",
-    type=Choice(["auto", "cpu", "cuda"]),
+    type=OneOf(["auto", "cpu", "cuda"]),
     help="Device to run on (default: auto).",
 )
 def command(model: Path, prompt: str, count: int, temperature: float, top_k: int | None, seed: int, device: str) -> int:
@@ -45,13 +45,13 @@ def command(model: Path, prompt: str, count: int, temperature: float, top_k: int
     A model exported with `dlc export RUN --cached` generates fast. Does not need torch.
     """
     from ..runtime.failure import BadInput
-    from ..runtime.inference.generate import Texts
+    from ..runtime.inference.generate import TokenTexts
     from ..runtime.inference.session import Session
 
     if model.is_dir():
         raise BadInput(f"`{model}` is not an .onnx file", helps=(f"export it first: `dlc export {model} --cached`",))
     session = Session(model, "cpu" if device == "cpu" else "cuda" if device == "cuda" else "auto")
-    texts = Texts(session)
+    texts = TokenTexts(session)
     tokens = texts.read(prompt)
     console.part(prompt if texts.known else f"{prompt} ")
     for token in session.generate(tokens, count, temperature=temperature, top_k=top_k, seed=seed, below=texts.below):

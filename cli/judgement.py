@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from ..compiler.dataclass import dataclass
 from ..compiler.messages.printable import one_line
-from ..runtime.checkpoints.judgements import ClassJudgement, Example, InUnits, Judgement, ValueJudgement
+from ..runtime.checkpoints.judgements import ClassJudgement, InUnits, Judgement, ValueJudgement, WorstExample
 from . import console
 
 MOST_CLASSES = 20  # rows of a table of classes
@@ -17,7 +17,7 @@ WIDEST = 24  # of a name
 
 
 @dataclass(frozen=True)
-class Table:
+class PrintedTable:
     """`title` above, `head` over the columns, of which the first `left` are names."""
 
     title: str
@@ -44,7 +44,7 @@ def units(found: InUnits | None) -> str:
     return f"{found.figure:.4g} in the units of `{found.field}`, {ops} undone"
 
 
-def tables(output: ClassJudgement | ValueJudgement, worst: int = 0) -> Iterator[Table]:
+def tables(output: ClassJudgement | ValueJudgement, worst: int = 0) -> Iterator[PrintedTable]:
     if isinstance(output, ValueJudgement):
         yield from _of_values(output)
     else:
@@ -59,7 +59,7 @@ def tables(output: ClassJudgement | ValueJudgement, worst: int = 0) -> Iterator[
 # ---- classes ---------------------------------------------------------------------------------------------------------
 
 
-def _classes(output: ClassJudgement) -> Table:
+def _classes(output: ClassJudgement) -> PrintedTable:
     chosen = sorted(output.classes, key=lambda each: each.f1)[:SHOWN] if _many(output) else output.classes
     rows = [
         (_name(each.name), _share(each.precision), _share(each.recall), _share(each.f1), f"{each.support:,}")
@@ -70,39 +70,39 @@ def _classes(output: ClassJudgement) -> Table:
     title = f"`{output.output}` gives `{output.field}`: {_percent(output.accuracy)} of {output.count:,} right"
     if _many(output):
         title += f"; the {len(chosen)} of {len(output.classes):,} classes with the lowest F1"
-    return Table(title, ("class", "precision", "recall", "F1", "support"), tuple(rows))
+    return PrintedTable(title, ("class", "precision", "recall", "F1", "support"), tuple(rows))
 
 
 def _many(output: ClassJudgement) -> bool:
     return len(output.classes) > MOST_CLASSES
 
 
-def _confusion(output: ClassJudgement, counts: Sequence[Sequence[int]]) -> Table:
+def _confusion(output: ClassJudgement, counts: Sequence[Sequence[int]]) -> PrintedTable:
     names = [_name(each.name) for each in output.classes]
     if len(names) <= MOST_CELLS:
         rows = tuple((name, *(f"{n:,}" if n else "." for n in row)) for name, row in zip(names, counts, strict=True))
-        return Table("confusion: targets by row, predictions by column", ("", *names), rows)
+        return PrintedTable("confusion: targets by row, predictions by column", ("", *names), rows)
     wrong = [(n, a, b) for a, row in enumerate(counts) for b, n in enumerate(row) if n and a != b]
     wrong.sort(key=lambda each: (-each[0], each[1:]))
     rows = tuple((names[a], names[b], f"{n:,}", _percent(n / output.classes[a].support)) for n, a, b in wrong[:SHOWN])
     title = f"confusion: the most frequent of {len(wrong):,} mistakes" if wrong else "confusion: no mistakes"
-    return Table(title, ("target", "predicted", "count", "of the target"), rows, 2)
+    return PrintedTable(title, ("target", "predicted", "count", "of the target"), rows, 2)
 
 
-def _calibration(output: ClassJudgement) -> Table:
+def _calibration(output: ClassJudgement) -> PrintedTable:
     rows = tuple(
         (f"{each.low:.1f} to {each.high:.1f}", f"{each.count:,}", _share(each.probability), _share(each.right))
         for each in output.calibration.bins
         if each.count
     )
     title = f"calibration: ECE {_share(output.calibration.ece)}"
-    return Table(title, ("probability", "predictions", "mean", "right"), rows)
+    return PrintedTable(title, ("probability", "predictions", "mean", "right"), rows)
 
 
 # ---- values ----------------------------------------------------------------------------------------------------------
 
 
-def _of_values(output: ValueJudgement) -> Iterator[Table]:
+def _of_values(output: ValueJudgement) -> Iterator[PrintedTable]:
     title = f"`{output.output}` gives `{output.field}` ({output.units}): {output.count:,} values"
     title += f", MAE {_number(output.mae)}, RMSE {_number(output.rmse)}, R2 {_number(output.r2)}"
     head = ("", "mean", "std", "min", "5 %", "25 %", "median", "75 %", "95 %", "max")
@@ -110,7 +110,7 @@ def _of_values(output: ValueJudgement) -> Iterator[Table]:
         (name, *map(_number, (s.mean, s.std, s.min, s.q05, s.q25, s.median, s.q75, s.q95, s.max)))
         for name, s in (("target", output.targets), ("residual", output.residuals))
     )
-    yield Table(title, head, rows)
+    yield PrintedTable(title, head, rows)
     parts = tuple(
         (
             f"{_number(part.low)} to {_number(part.high)}",
@@ -121,13 +121,13 @@ def _of_values(output: ValueJudgement) -> Iterator[Table]:
     )
     sampled = ", of a sample" if output.sampled else ""
     title = f"error by tenths of the target{sampled}; the residual is prediction less target"
-    yield Table(title, ("target", "values", "residual", "MAE", "RMSE"), parts)
+    yield PrintedTable(title, ("target", "values", "residual", "MAE", "RMSE"), parts)
 
 
 # ---- examples --------------------------------------------------------------------------------------------------------
 
 
-def _worst(examples: Sequence[Example]) -> Table:
+def _worst(examples: Sequence[WorstExample]) -> PrintedTable:
     by_class = examples[0].probability is not None
     rows = tuple(
         (
@@ -139,7 +139,7 @@ def _worst(examples: Sequence[Example]) -> Table:
         for each in examples
     )
     title = f"the {len(rows)} worst: {'least probability of the target' if by_class else 'largest errors'}"
-    return Table(title, ("record", "target", "predicted", "probability" if by_class else "error"), rows, 3)
+    return PrintedTable(title, ("record", "target", "predicted", "probability" if by_class else "error"), rows, 3)
 
 
 def _told(value: str | float) -> str:
@@ -166,7 +166,7 @@ def _number(value: float | None) -> str:
 # ---- drawing ---------------------------------------------------------------------------------------------------------
 
 
-def draw(table: Table) -> None:
+def draw(table: PrintedTable) -> None:
     if sys.stdout.isatty() and not console.dumb():
         _rich(table)
         return
@@ -174,7 +174,7 @@ def draw(table: Table) -> None:
         console.out(line)
 
 
-def plain(table: Table) -> list[str]:
+def plain(table: PrintedTable) -> list[str]:
     """The title, and aligned columns below."""
     cells = [table.head, *table.rows] if table.rows else []
     widths = [max(len(row[at]) for row in cells) for at in range(len(table.head))] if cells else []
@@ -188,7 +188,7 @@ def plain(table: Table) -> list[str]:
     return lines
 
 
-def _rich(table: Table) -> None:
+def _rich(table: PrintedTable) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table as Drawn

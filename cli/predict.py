@@ -11,7 +11,7 @@ import click
 
 from ..compiler.messages.printable import one_line
 from . import console
-from .choice import Choice
+from .choice import OneOf
 from .failure import warnings_shown
 from .misused import Misused
 
@@ -24,7 +24,7 @@ FORMATS = ("text", "json", "jsonl", "csv", "parquet")
 @click.option(
     "--format",
     "form",
-    type=Choice(list(FORMATS)),
+    type=OneOf(list(FORMATS)),
     help="Output format (default: by the ending of -o, else csv; text without -o).",
 )
 @click.option(

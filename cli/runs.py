@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from . import console
-from .choice import Choice
+from .choice import OneOf
 
 if TYPE_CHECKING:
-    from ..runtime.checkpoints.runs import Comparison, Row
+    from ..runtime.checkpoints.runs import Comparison, RunRow
 
 #: Characters of a setting that are shown.
 LONGEST = 40
@@ -19,7 +19,7 @@ LONGEST = 40
 
 @click.command("runs")
 @click.argument("directory", metavar="[DIR...]", nargs=-1)
-@click.option("--format", "form", type=Choice(["text", "json"]), default="text", help="Output format (default: text).")
+@click.option("--format", "form", type=OneOf(["text", "json"]), default="text", help="Output format (default: text).")
 def command(directory: tuple[str, ...], form: str) -> int:
     """Compare runs: the settings that differ, and the results.
 
@@ -55,7 +55,7 @@ def table(comparison: Comparison) -> list[str]:
     return lines
 
 
-def _state(row: Row) -> str:
+def _state(row: RunRow) -> str:
     return "done" if row.state == "done" else f"{row.state} at {row.step:,}"
 
 

@@ -15,8 +15,7 @@ from .dataclass import dataclass, field
 from .elaborate.elaborator import Elaborator
 from .elaborate.roots import RootModel, RootUse
 from .ir.data import DataFacts
-from .ir.model import Body, Spec
-from .ir.model import Source as SourceRecord
+from .ir.model import Body, SourceText, Spec
 from .ir.recipe import Recipe
 from .messages.diagnostics import Abandoned, Diagnostic, Failed, Report
 from .messages.source import Source, Sources
@@ -71,7 +70,7 @@ class Compilation:
             models=tuple(self.elaborator.models),
             params={name: _plain(value_of(slot)) for name, slot in project.root.params.items()},
             recipe=self.recipe or Recipe(),
-            sources=tuple(SourceRecord(name=name, text=source.text) for name, source in project.sources.items()),
+            sources=tuple(SourceText(name=name, text=source.text) for name, source in project.sources.items()),
         )
 
 

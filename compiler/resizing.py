@@ -29,8 +29,8 @@ from .ir.model import (
     OpNode,
     Parameter,
     RepeatNode,
+    RepeatRun,
     Requirement,
-    Run,
     Scalar,
     ScanNode,
     Spec,
@@ -361,7 +361,7 @@ class _Comparison:
             return self.equal(a, b)
         self.counts_turns = True
         if (
-            (Run, "count") not in self.loose
+            (RepeatRun, "count") not in self.loose
             or not a
             or not b
             or a[0].offsets != b[0].offsets
@@ -371,7 +371,7 @@ class _Comparison:
         later = [(one, two) for one in a[1:] for two in b[1:2]] + [(one, two) for one in a[1:2] for two in b[2:]]
         return all(self.alike(one, two) for one, two in later)
 
-    def alike(self, a: Run, b: Run) -> bool:
+    def alike(self, a: RepeatRun, b: RepeatRun) -> bool:
         names = ("captures", "instances", "strides")
         return self.equal_bodies(a.body, b.body) and all(getattr(a, name) == getattr(b, name) for name in names)
 
@@ -379,7 +379,7 @@ class _Comparison:
 #: Fields that hold sizes and arguments.
 _SIZES = {
     (Value, "type"), (Scalar, "value"), (Parameter, "shape"), (Init, "args"), (Instance, "args"), (OpNode, "args"),
-    (Run, "count"), (Requirement, "left"), (Requirement, "right"),
+    (RepeatRun, "count"), (Requirement, "left"), (Requirement, "right"),
 }  # fmt: skip
 
 #: The one that holds sizes of what flows through.
@@ -395,7 +395,7 @@ def _bodies_of(record: Record) -> tuple[str, ...]:
     match record:
         case ModeNode():
             return ("training", "evaluation")
-        case CallNode() | ScanNode() | Run() | Instance():
+        case CallNode() | ScanNode() | RepeatRun() | Instance():
             return ("body",)
         case _:
             return ()

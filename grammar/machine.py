@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from .scanner import BAD, NEWLINE, WORD, Token
-from .tables import Tables
+from .tables import ParserTables
 
 # a line does not end after these
 CONTINUING = [
@@ -63,7 +63,7 @@ class Machine:
 
     def __init__(
         self,
-        tables: Tables,
+        tables: ParserTables,
         text: str,
         tokens: list[Token],
         builders: Mapping[str, Build],

@@ -6,7 +6,7 @@ import re
 from functools import cache
 from typing import NamedTuple
 
-from .tables import Tables
+from .tables import ParserTables
 
 
 class Token(NamedTuple):
@@ -35,7 +35,7 @@ def _pattern(name: str, number: str, string: str, symbols: tuple[str, ...]) -> r
     )
 
 
-def scan(text: str, tables: Tables) -> tuple[list[Token], list[tuple[int, int, bool]]]:
+def scan(text: str, tables: ParserTables) -> tuple[list[Token], list[tuple[int, int, bool]]]:
     """Tokens, the last one `$END`, and comments as (start, end, is it alone on its line)."""
     tokens: list[Token] = []
     comments: list[tuple[int, int, bool]] = []

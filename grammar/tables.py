@@ -11,7 +11,7 @@ from typing import Any
 PATH = Path(__file__).parent / "tables.json"
 
 
-class Tables:
+class ParserTables:
     """LALR tables and what the scanner needs; terminals, nonterminals and states are small numbers."""
 
     def __init__(self, data: dict[str, Any]) -> None:
@@ -36,5 +36,5 @@ class Tables:
 
 
 @cache
-def load() -> Tables:
-    return Tables(json.loads(PATH.read_text(encoding="utf-8")))
+def load() -> ParserTables:
+    return ParserTables(json.loads(PATH.read_text(encoding="utf-8")))

@@ -63,7 +63,7 @@ def _inside(folder: Path, path: Path) -> bool:
     return "\0" not in str(path) and ".." not in path.parts and place.is_relative_to(folder.resolve())
 
 
-def _refuse(refusal: errors.Refusal, span: Span | None) -> None:
+def _refuse(refusal: errors.RefusedPath, span: Span | None) -> None:
     if span is not None:
         raise Failed(refusal.at(span))
     raise Elsewhere(refusal.message, helps=refusal.helps)

@@ -22,7 +22,7 @@ class NotOfForm(Exception):
     """The text is the reason, with the place in the JSON."""
 
 
-class Reader(Generic[T]):
+class FormReader(Generic[T]):
     """Reads JSON as a type. Only a command that reads pays for the library that does it."""
 
     def __init__(self, kind: type[T] | UnionType) -> None:

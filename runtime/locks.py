@@ -14,7 +14,7 @@ from pathlib import Path
 NAME = ".lock"  # of the lock of a folder
 
 
-class Held(Exception):
+class LockHeld(Exception):
     """Another process holds the lock; `words` name it, by its number where the system lists it."""
 
     def __init__(self, process: int | None) -> None:
@@ -24,7 +24,7 @@ class Held(Exception):
 
 @contextmanager
 def held(path: Path) -> Iterator[None]:
-    """Holds the lock file `path`, whose folder exists. Raises Held, and OSError where no file can be made."""
+    """Holds the lock file `path`, whose folder exists. Raises LockHeld, and OSError where no file can be made."""
     handle = _take(path)
     try:
         yield
@@ -39,7 +39,7 @@ def _take(path: Path) -> int:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644)
         try:
             if not _lock(handle):
-                raise Held(_owner(handle))
+                raise LockHeld(_owner(handle))
             if _is_at(path, handle):
                 return handle
         except BaseException:

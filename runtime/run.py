@@ -19,9 +19,9 @@ from .checkpoints.records import DataRecord
 from .checkpoints.rundir import AVERAGED, WEIGHTS, RunDir
 from .data import learned
 from .failure import BadInput, OtherVersion, damaged
-from .forms import Reader
+from .forms import FormReader
 
-DATA = Reader(DataRecord)
+DATA = FormReader(DataRecord)
 #: What can be done about a run whose IR is lost.
 LOST = "copy `ir.json` from a backup of the run, or train again: its weights fit no other"
 

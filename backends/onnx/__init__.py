@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from .form import Form, Lookup
+from .form import GraphForm, Lookup
 from .graph import MissingWeight
 from .lower import lower
-from .weights import Stored, stored
+from .weights import StoredTensor, stored
 from .write import to_bytes, write_linked, write_packed
 
-__all__ = ["Form", "Lookup", "MissingWeight", "Stored", "lower", "stored", "to_bytes", "write_linked", "write_packed"]
+__all__ = [
+    "GraphForm",
+    "Lookup",
+    "MissingWeight",
+    "StoredTensor",
+    "lower",
+    "stored",
+    "to_bytes",
+    "write_linked",
+    "write_packed",
+]

@@ -19,7 +19,7 @@ class Lookup:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Form:
+class GraphForm:
     """What a lowering is asked for beyond the model.
 
     `fix` gives sizes to dimensions by name. `precision` is what f32 becomes inside the graph; inputs and outputs keep the spec's
@@ -37,4 +37,4 @@ class Form:
 
 
 #: Whole sequences in f32.
-PLAIN = Form()
+PLAIN = GraphForm()

@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import onnx_ir as ir
 
-from ...compiler.sizes.dims import Dim, Floor, Size, to_text, variables
-from .weights import Stored, Weight, Weights
+from ...compiler.sizes.dims import Dim, FloorAtom, Size, to_text, variables
+from .weights import StoredTensor, Weight, Weights
 from .write import external
 
 OPSET, IR_VERSION = 23, 11
@@ -141,10 +141,10 @@ class GraphBuilder:
         """An i64 vector."""
         return self.literal(values, ir.DataType.INT64)
 
-    def initializer(self, name: str, value: np.ndarray[Any, Any] | Stored) -> ir.Value:
+    def initializer(self, name: str, value: np.ndarray[Any, Any] | StoredTensor) -> ir.Value:
         """A new tensor of the file."""
         name = self.unique(name)
-        tensor = external(value, name) if isinstance(value, Stored) else ir.Tensor(value, name=name)
+        tensor = external(value, name) if isinstance(value, StoredTensor) else ir.Tensor(value, name=name)
         result = ir.Value(name=name, shape=ir.Shape(value.shape), type=ir.TensorType(tensor.dtype), const_value=tensor)
         self.initializers[name] = result
         return result
@@ -155,15 +155,15 @@ class GraphBuilder:
             return self.initializers[path]
         value = self._weight(path, shape)
         wanted = self.data_type(dtype)
-        if not isinstance(value, Stored) or value.dtype != wanted:
-            array = value.array() if isinstance(value, Stored) else value
+        if not isinstance(value, StoredTensor) or value.dtype != wanted:
+            array = value.array() if isinstance(value, StoredTensor) else value
             value = array if array.dtype == wanted.numpy() else in_range(array, wanted)
         return self.initializer(path, value)
 
     def array(self, path: str, shape: Sequence[int]) -> np.ndarray[Any, Any]:
         """A parameter's value, for operators that store it in another layout."""
         value = self._weight(path, shape)
-        return value.array() if isinstance(value, Stored) else value
+        return value.array() if isinstance(value, StoredTensor) else value
 
     def _weight(self, path: str, shape: Sequence[int]) -> Weight:
         value = self.weights.get(path)
@@ -277,7 +277,7 @@ class GraphBuilder:
                 continue
             term: ir.Value | None = None
             for atom, power in monomial:
-                factor = self._floor(atom) if isinstance(atom, Floor) else self._dimension(atom)
+                factor = self._floor(atom) if isinstance(atom, FloorAtom) else self._dimension(atom)
                 for _ in range(power):
                     term = factor if term is None else self.node("Mul", term, factor)
             assert term is not None
@@ -292,7 +292,7 @@ class GraphBuilder:
             total = self.node("Add", total, self.ints(constant))
         return total if scale == 1 else self.node("Div", total, self.ints(scale))
 
-    def _floor(self, atom: Floor) -> ir.Value:
+    def _floor(self, atom: FloorAtom) -> ir.Value:
         key = ("floor", atom)
         if key not in self._cache:
             self._cache[key] = self.node("Div", self.vector(atom.numerator), self.ints(atom.divisor))

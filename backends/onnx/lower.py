@@ -34,7 +34,7 @@ from ...compiler.messages.diagnostics import Failed
 from ...compiler.sizes.dims import Dim, Size, substitute, var, variables
 from ...compiler.sizes.types import TensorType
 from .cache import PAST, Cache
-from .form import PLAIN, Form, Lookup
+from .form import PLAIN, GraphForm, Lookup
 from .graph import DATA_TYPES, DOMAINS, IR_VERSION, OPSET, Attribute, GraphBuilder, dimension_text
 from .lowering import BACKEND, Use, defaults, lowering_of
 from .tensor import Tensor
@@ -66,14 +66,14 @@ class Frame:
         return {name: self.path(reference) for name, reference in instances.items()}
 
 
-def lower(spec: Spec, model: Model, weights: Weights, form: Form = PLAIN) -> ir.Model:
+def lower(spec: Spec, model: Model, weights: Weights, form: GraphForm = PLAIN) -> ir.Model:
     """Lowers a model (a part of one is cut out before, see `compiler/ir/submodel.py`). Raises MissingWeight, and Failed for
     what ONNX cannot express (E0501, E0502, E0504 ...) or for a cached form that does not exist (E0503)."""
     return _Lowering(spec, model, weights, form).run()
 
 
 class _Lowering:
-    def __init__(self, spec: Spec, model: Model, weights: Weights, form: Form) -> None:
+    def __init__(self, spec: Spec, model: Model, weights: Weights, form: GraphForm) -> None:
         self.spec, self.model, self.form, self.fix = spec, model, form, form.fix
         length = cached_length(spec, model, form.fix) if form.cached else None
         self.graph = GraphBuilder(weights, form.precision, form.quantize)

@@ -27,7 +27,7 @@ _DTYPES = {
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredTensor:
     """A tensor that lies in a safetensors file: `length` bytes at `offset`."""
 
     file: Path
@@ -43,16 +43,16 @@ class Stored:
 
 
 #: A parameter's value: an array, or where it lies.
-Weight: TypeAlias = "np.ndarray[Any, Any] | Stored"
+Weight: TypeAlias = "np.ndarray[Any, Any] | StoredTensor"
 #: Values by parameter path.
 Weights: TypeAlias = Mapping[str, Weight]
 
 
-def stored(file: Path) -> dict[str, Stored]:
+def stored(file: Path) -> dict[str, StoredTensor]:
     """The table of contents of a safetensors file; raises ValueError when it is none, or ONNX lacks a type of it."""
-    table: dict[str, Stored] = {}
+    table: dict[str, StoredTensor] = {}
     for name, place in contents(file).items():
         if place.dtype not in _DTYPES:
             raise ValueError(f"{file}: ONNX has no type for {name}, which is {place.dtype}")
-        table[name] = Stored(file, place.offset, place.length, _DTYPES[place.dtype], place.shape)
+        table[name] = StoredTensor(file, place.offset, place.length, _DTYPES[place.dtype], place.shape)
     return table

@@ -17,7 +17,7 @@ import onnx
 import onnx_ir as ir
 
 from ..safetensors_file import LINKED_FILE, LINKED_HASH, fingerprint
-from .weights import Stored
+from .weights import StoredTensor
 
 #: Tensors below this size are serialised with the graph.
 _SMALL = 1024
@@ -82,7 +82,7 @@ def skeleton(model: ir.Model) -> onnx.ModelProto:
     return proto
 
 
-def external(value: Stored, name: str) -> ir.ExternalTensor:
+def external(value: StoredTensor, name: str) -> ir.ExternalTensor:
     """An initializer's value that lies in a safetensors file."""
     return ir.ExternalTensor(
         value.file.name,

@@ -17,7 +17,7 @@ from math import lcm
 from typing import TypeAlias
 
 from ...compiler.dataclass import dataclass
-from ...compiler.sizes.dims import Floor, Size, divided, floordiv, terms_of
+from ...compiler.sizes.dims import FloorAtom, Size, divided, floordiv, terms_of
 
 #: A size in each body.
 Column: TypeAlias = "tuple[Size, ...]"
@@ -91,9 +91,9 @@ def _floors(size: Column, axes: Axes, write: Write) -> dict[str, Column]:
     return found
 
 
-def _rounded(size: Size) -> list[Floor]:
+def _rounded(size: Size) -> list[FloorAtom]:
     atoms = [atom for monomial in terms_of(size) for atom, _ in monomial]
-    return list(dict.fromkeys(atom for atom in atoms if isinstance(atom, Floor)))
+    return list(dict.fromkeys(atom for atom in atoms if isinstance(atom, FloorAtom)))
 
 
 def _products(axes: Axes) -> Iterator[tuple[tuple[str, ...], Column]]:

@@ -14,7 +14,7 @@ from ...compiler.ir.model import (
     ModeNode,
     OpNode,
     RepeatNode,
-    Run,
+    RepeatRun,
     Scalar,
     ScanNode,
     Spec,
@@ -136,7 +136,7 @@ class BodyGroup:
         )
 
 
-def _padded(runs: tuple[Run, ...], count: int) -> tuple[Run, ...]:
+def _padded(runs: tuple[RepeatRun, ...], count: int) -> tuple[RepeatRun, ...]:
     return (*runs, *(count - len(runs)) * runs[-1:])
 
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import TypeAlias
 
 from ...compiler.dataclass import dataclass, field
-from ...compiler.sizes.dims import Dim, Floor, Size, floordiv, mod, variables
+from ...compiler.sizes.dims import Dim, FloorAtom, Size, floordiv, mod, variables
 from .constants import ClassNumber, ModuleClass, Scalar
 from .derived_sizes import derived
 from .python import NAME, identifier, unique
@@ -193,7 +193,7 @@ def polynomial(size: Size, names: Mapping[str, str], used: list[str]) -> str:
         whole = int(coefficient * scale)
         factors: list[str] = []
         for atom, power in monomial:
-            if isinstance(atom, Floor):
+            if isinstance(atom, FloorAtom):
                 inner = polynomial(atom.numerator, names, used)
                 alone = len(monomial) == 1 and abs(whole) == 1 and power == 1
                 floor = f"{inner if inner.isidentifier() else f'({inner})'} // {atom.divisor}"
@@ -217,7 +217,7 @@ def _remainder(size: Dim) -> tuple[Size, int] | None:
     """(a, n) when the size is a % n."""
     for monomial, coefficient in size.terms:
         for atom, _ in monomial:
-            if isinstance(atom, Floor) and coefficient == -atom.divisor and len(monomial) == 1:
+            if isinstance(atom, FloorAtom) and coefficient == -atom.divisor and len(monomial) == 1:
                 whole = size + floordiv(atom.numerator, atom.divisor) * atom.divisor
                 if mod(whole, atom.divisor) == size:
                     return whole, atom.divisor

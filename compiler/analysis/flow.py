@@ -19,7 +19,7 @@ Output: TypeAlias = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Step:
+class FlowStep:
     """A function that an output or field went through; its arguments and scalar operands as text."""
 
     op: str
@@ -35,8 +35,8 @@ class Atom:
     owner: str
     name: str
     type: TensorType
-    steps: tuple[Step, ...] = ()
-    views: tuple[Step, ...] = ()
+    steps: tuple[FlowStep, ...] = ()
+    views: tuple[FlowStep, ...] = ()
     reshaped: bool = True  # the views keep all elements in their order
 
     @property
@@ -45,7 +45,7 @@ class Atom:
 
 
 @dataclass(frozen=True)
-class Sum:
+class FlowSum:
     """The sum of factor * atom, plus a number; None: of a number that is not known here."""
 
     terms: tuple[tuple[Atom, float], ...] = ()
@@ -62,7 +62,7 @@ class Sum:
 
 
 @dataclass(frozen=True)
-class Ratio:
+class FlowRatio:
     """factor * top / bottom + constant."""
 
     top: Atom
@@ -91,7 +91,7 @@ class Blend:
     fields: frozenset[str] = frozenset()
 
 
-Flow: TypeAlias = "Sum | Ratio | Rest | Blend"
+Flow: TypeAlias = "FlowSum | FlowRatio | Rest | Blend"
 NOTHING = Blend()
 
 
@@ -143,13 +143,13 @@ class Contacts:
 
 
 @dataclass(frozen=True)
-class View(Step):
+class View(FlowStep):
     """A change of places, and the shape after it."""
 
     shape: tuple[Size, ...] = field(default=(), compare=False)
 
 
-def step_of(node: OpNode) -> Step:
+def step_of(node: OpNode) -> FlowStep:
     beside = [operand.value for operand in node.inputs if isinstance(operand, Scalar)]
     text = f"{sorted(node.args.items(), key=str)} {beside}"
     return View(node.op, text, shape=node.outputs[0].type.shape)
@@ -160,7 +160,7 @@ def same_shape(given: Sequence[Flow], types: Sequence[TensorType | None]) -> boo
     shapes = {
         type.shape
         for flow, type in zip(given, types, strict=True)
-        if type is not None and flow != Sum(constant=0) and blended(flow) != NOTHING
+        if type is not None and flow != FlowSum(constant=0) and blended(flow) != NOTHING
     }
     return len(shapes) <= 1
 
@@ -171,7 +171,7 @@ def blended(flow: Flow) -> Blend:
         return flow
     if isinstance(flow, Rest):
         return Blend(flow.outputs, flow.fields)
-    atoms = [atom for atom, _ in flow.terms] if isinstance(flow, Sum) else [flow.top, flow.bottom]
+    atoms = [atom for atom, _ in flow.terms] if isinstance(flow, FlowSum) else [flow.top, flow.bottom]
     return Blend(
         frozenset((atom.owner, atom.name) for atom in atoms if atom.kind == "output"),
         frozenset(atom.name for atom in atoms if atom.kind == "field"),
@@ -187,7 +187,7 @@ def constant_of(flow: Flow) -> Flow:
 
 
 def number_of(flow: Flow) -> float | None:
-    return flow.constant if isinstance(flow, Sum) and not flow.terms else None
+    return flow.constant if isinstance(flow, FlowSum) and not flow.terms else None
 
 
 # ---- what scores are ---------------------------------------------------------------------------------------------------
@@ -206,7 +206,7 @@ def of_classes(scores: Atom, labels: Atom, factor: float, axis: int) -> Meaning 
     return next((Meaning(kind, labels.name, place) for kind in kinds if _turned(kind, scores.steps) == "scores"), None)
 
 
-def _turned(kind: Kind | None, steps: Iterable[Step]) -> Kind | None:
+def _turned(kind: Kind | None, steps: Iterable[FlowStep]) -> Kind | None:
     """What a value means after some functions; None where one of them loses it."""
     for step in steps:
         operator = find(step.op)

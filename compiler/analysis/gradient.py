@@ -129,7 +129,7 @@ def _number(value: object) -> int:
 
 
 @dataclass
-class Search:
+class GradientSearch:
     """What is looked for, a weight that is `trained` or an input of the visit `aim`, and what was in the way."""
 
     weights: Mapping[str, Mapping[str, bool]] = field(default_factory=dict[str, "dict[str, bool]"])  # below: Weights
@@ -231,7 +231,7 @@ def untrained(spec: Spec, train: Train) -> Iterator[Diagnostic]:
         for update in phase.updates:
             visit = _opened(spec, phase, update)
             weights = _weights(phase, update, entries)
-            search = Search(weights)
+            search = GradientSearch(weights)
             terms = [(visit, term.value) for term in update.terms]
             if search.reaches(terms):
                 yield from _idle(weights, terms)
@@ -266,7 +266,7 @@ def _weights(phase: Phase, update: Update, entries: Mapping[str, ParameterEntry]
 def _idle(weights: Mapping[str, Mapping[str, bool]], terms: Sequence[Place]) -> Iterator[Diagnostic]:
     """W0414 for the summands of a loss, itself sound, from which a gradient is kept by what computes them."""
     for visit, value in (summand for term in terms for summand in _summands(*term)):
-        search = Search(weights)
+        search = GradientSearch(weights)
         if not search.reaches([(visit, value)]) and search.blocked and not search.fixed:
             yield errors.idle_term(visit.body.nodes[visit.makers[value][0]].span, search.blocked)
 
@@ -288,7 +288,7 @@ def _penalties(visit: Visit) -> Iterator[Diagnostic]:
     for at, node in enumerate(visit.body.nodes):
         if isinstance(node, OpNode) and "body" in node.args:
             (run,) = visit.inside(at)
-            search = Search(aim=run)
+            search = GradientSearch(aim=run)
             if not search.reaches(run.results()):
                 yield errors.no_gradient_of_net(node.span, node.instance or "", search.blocked)
             for inner in _once(visit.spec, run.index, set()):

@@ -12,13 +12,13 @@ from ..catalogue.ops import find
 from ..catalogue.ops.base import Op
 from ..dataclass import dataclass
 from ..ir.expand import join
-from ..ir.model import AnyNode, Body, CallNode, Instance, Model, ModeNode, OpNode, RepeatNode, Run, ScanNode, Spec
+from ..ir.model import AnyNode, Body, CallNode, Instance, Model, ModeNode, OpNode, RepeatNode, RepeatRun, ScanNode, Spec
 from ..sizes.dims import Size, evaluate, variables
 from ..sizes.types import TensorType, byte_size
 
 
 @dataclass(frozen=True)
-class Row:
+class LayerRow:
     """A layer, or a function that multiplies, with `count` equal uses; `parameters` and `flops` are those of all.
 
     `path` names them all: `h.0..11.attn.c_attn`.
@@ -39,7 +39,7 @@ class Summary:
 
     model: str
     sizes: dict[str, int]
-    rows: tuple[Row, ...]
+    rows: tuple[LayerRow, ...]
     parameters: int
     buffers: int
     weight_bytes: int
@@ -143,7 +143,7 @@ class _Place(NamedTuple):
             near = ".".join(a if a == b else f"{a}..{b.rpartition('_')[2]}" for a, b in pairs)
         return join(self.prefix, near)
 
-    def turns(self, scope: str, run: Run) -> _Place:
+    def turns(self, scope: str, run: RepeatRun) -> _Place:
         near = {} if scope else dict(self.first)
         far = {} if scope else dict(self.last)
         for name in {*run.offsets, *run.strides}:
@@ -275,10 +275,10 @@ class _Count:
 
     # ---- the table ---------------------------------------------------------------------------------------------
 
-    def rows(self, index: int, place: _Place, outer: _Outer) -> list[Row]:
+    def rows(self, index: int, place: _Place, outer: _Outer) -> list[LayerRow]:
         body = self.spec.bodies[index]
         types = {value.id: value.type for value in body.values()}
-        found: list[Row] = []
+        found: list[LayerRow] = []
         for node in body.nodes:
             if isinstance(node, OpNode):
                 owner = self.owner(body, node.instance, place, outer)
@@ -291,7 +291,7 @@ class _Count:
                     self.listed.add(path)
                     owned = self.instance(owner.instance).parameters * owner.copies
                 output = " ".join(str(value.type) for value in node.outputs)
-                found.append(Row(path, node.op, output, place.uses, owned, flops))
+                found.append(LayerRow(path, node.op, output, place.uses, owned, flops))
                 continue
             for position, (inner, times, taken) in enumerate(self.regions(body, node, types, place, outer)):
                 if isinstance(node, RepeatNode):

@@ -35,11 +35,11 @@ from .flow import (
     Blend,
     Contacts,
     Flow,
+    FlowRatio,
+    FlowStep,
+    FlowSum,
     Output,
-    Ratio,
     Rest,
-    Step,
-    Sum,
     blended,
     constant_of,
     number_of,
@@ -85,7 +85,7 @@ def seeds(spec: Spec, train: Train, net: str) -> dict[int, Meaning]:
 
 
 @dataclass(frozen=True)
-class Measured:
+class MetricTarget:
     """What a metric compares a prediction with: `scale * field + shift`, all elements of a field in their order."""
 
     field: str
@@ -93,13 +93,13 @@ class Measured:
     shift: float
 
 
-def measured_fields(spec: Spec, train: Train) -> dict[str, Measured]:
+def measured_fields(spec: Spec, train: Train) -> dict[str, MetricTarget]:
     """Of the metrics of a section whose figure depends on the units of values: `rmse(pred / 50, y / 50)` compares with `y` times
     1/50."""
     body = spec.bodies[train.evaluation.body]
     reader = _Reader(spec, train, Contacts())
     flows = reader.walk(body, reader.fields(body, {}), [metric.value for metric in train.evaluation.metrics])
-    found: dict[str, Measured] = {}
+    found: dict[str, MetricTarget] = {}
     for metric in train.evaluation.metrics:
         node = next((node for node in body.nodes if any(value.id == metric.value for value in node.outputs)), None)
         operator = METRICS.get(node.op) if isinstance(node, OpNode) else None
@@ -107,11 +107,11 @@ def measured_fields(spec: Spec, train: Train) -> dict[str, Measured]:
             continue
         target = node.inputs[Loss.against]
         flow = flows.get(target, NOTHING) if isinstance(target, int) else NOTHING
-        atom = flow.single if isinstance(flow, Sum) else None
-        if not isinstance(flow, Sum) or atom is None or flow.constant is None:
+        atom = flow.single if isinstance(flow, FlowSum) else None
+        if not isinstance(flow, FlowSum) or atom is None or flow.constant is None:
             continue
         if atom.kind == "field" and atom.plain and (not atom.views or atom.reshaped):
-            found[metric.name] = Measured(atom.name, flow.terms[0][1], flow.constant)
+            found[metric.name] = MetricTarget(atom.name, flow.terms[0][1], flow.constant)
     return found
 
 
@@ -140,7 +140,7 @@ class _Reader:
     def fields(body: Body, lets: Mapping[str, Flow]) -> dict[int, Flow]:
         """The inputs of a body: fields of the data, and what was computed before."""
         return {
-            value.id: lets.get(value.name) or Sum(((Atom("field", "", value.name, value.type), 1.0),))
+            value.id: lets.get(value.name) or FlowSum(((Atom("field", "", value.name, value.type), 1.0),))
             for value in body.inputs
         }
 
@@ -162,7 +162,7 @@ class _Reader:
             if isinstance(node, CallNode) and node.instance in self.nets:
                 net = self.nets[node.instance]
                 for value, name in zip(node.outputs, self._names(node), strict=True):
-                    flows[value.id] = Sum(((Atom("output", net, name, value.type), 1.0),))
+                    flows[value.id] = FlowSum(((Atom("output", net, name, value.type), 1.0),))
             elif isinstance(node, (CallNode, ModeNode)):
                 inner = self.spec.bodies[node.body if isinstance(node, CallNode) else node.training]
                 inside: dict[int, Flow] = {value.id: flow for value, flow in zip(inner.inputs, given, strict=False)}
@@ -189,7 +189,7 @@ class _Reader:
         if isinstance(operand, int):
             return flows.get(operand, NOTHING)
         if isinstance(operand, Scalar) and isinstance(operand.value, (int, float)):
-            return Sum(constant=float(operand.value))
+            return FlowSum(constant=float(operand.value))
         return NOTHING
 
     # ---- operators -------------------------------------------------------------------------------------------------------
@@ -215,48 +215,53 @@ class _Reader:
         if rest is not None:
             return rest
         first = given[0] if given else NOTHING
-        atom = first.single if isinstance(first, Sum) else None
-        if atom is not None and isinstance(first, Sum) and first.constant is not None:
+        atom = first.single if isinstance(first, FlowSum) else None
+        if atom is not None and isinstance(first, FlowSum) and first.constant is not None:
             view = view_of(node, types[0])
             factor = first.terms[0][1]
             if view is not None:
                 moved = replace(atom, views=(*atom.views, step_of(node)), reshaped=atom.reshaped and view == "reshaped")
-                return Sum(((moved, factor),), first.constant)
-            alone = all(isinstance(flow, Sum) and not flow.terms for flow in given[1:])
+                return FlowSum(((moved, factor),), first.constant)
+            alone = all(isinstance(flow, FlowSum) and not flow.terms for flow in given[1:])
             same = types[0] is not None and types[0].shape == node.outputs[0].type.shape
             if alone and operator is not None and (operator.elementwise or (operator.turns and same)):
-                before: tuple[Step, ...] = ()
+                before: tuple[FlowStep, ...] = ()
                 if (factor, first.constant) != (1.0, 0.0):
-                    before = (Step("affine", f"{factor} {first.constant}"),)
+                    before = (FlowStep("affine", f"{factor} {first.constant}"),)
                 step = replace(step_of(node), elementwise=operator.elementwise)
-                return Sum(((replace(atom, steps=(*atom.steps, *before, step)), 1.0),))
+                return FlowSum(((replace(atom, steps=(*atom.steps, *before, step)), 1.0),))
         root = operator.root if operator is not None else None
-        if isinstance(first, Ratio) and root is not None and first.constant == 0:
+        if isinstance(first, FlowRatio) and root is not None and first.constant == 0:
             return self.rest(replace(first, constant=-root)) or self.blend(given, f"`{written(node)}`")
         return self.blend(given, f"`{written(node)}`")
 
     def added(self, left: Flow, right: Flow, sign: float) -> Flow:
-        if isinstance(left, Sum) and isinstance(right, Sum):
+        if isinstance(left, FlowSum) and isinstance(right, FlowSum):
             terms = dict(left.terms)
             for atom, factor in right.terms:
                 terms[atom] = terms.get(atom, 0.0) + sign * factor
             known = left.constant is not None and right.constant is not None
             constant = (left.constant or 0.0) + sign * (right.constant or 0.0) if known else None
-            return Sum(tuple((atom, factor) for atom, factor in terms.items() if factor), constant)
+            return FlowSum(tuple((atom, factor) for atom, factor in terms.items() if factor), constant)
         for one, other, factor in ((left, right, sign), (right, left, 1.0)):
-            if isinstance(one, Ratio) and isinstance(other, Sum) and not other.terms and other.constant is not None:
+            if (
+                isinstance(one, FlowRatio)
+                and isinstance(other, FlowSum)
+                and not other.terms
+                and other.constant is not None
+            ):
                 if one is left:
                     return replace(one, constant=one.constant + factor * other.constant)
-                return Ratio(one.top, one.bottom, sign * one.factor, sign * one.constant + other.constant)
-            if isinstance(one, Sum) and one.terms and other == NOTHING:
+                return FlowRatio(one.top, one.bottom, sign * one.factor, sign * one.constant + other.constant)
+            if isinstance(one, FlowSum) and one.terms and other == NOTHING:
                 return replace(one, constant=None)
         return self.blend([left, right], "`-`" if sign < 0 else "`+`")
 
     def multiplied(self, flow: Flow, factor: float) -> Flow:
-        if isinstance(flow, Sum):
+        if isinstance(flow, FlowSum):
             constant = None if flow.constant is None else factor * flow.constant
-            return Sum(tuple((atom, factor * each) for atom, each in flow.terms if factor), constant)
-        if isinstance(flow, Ratio):
+            return FlowSum(tuple((atom, factor * each) for atom, each in flow.terms if factor), constant)
+        if isinstance(flow, FlowRatio):
             return replace(flow, factor=factor * flow.factor, constant=factor * flow.constant)
         if isinstance(flow, Rest) and flow.rises is not None:
             return replace(flow, rises=flow.rises == (factor > 0))
@@ -270,12 +275,12 @@ class _Reader:
         number = number_of(left)
         if number is not None and not divided:
             return self.multiplied(right, number)
-        if not divided or not aligned or not isinstance(left, Sum) or not isinstance(right, Sum):
+        if not divided or not aligned or not isinstance(left, FlowSum) or not isinstance(right, FlowSum):
             return None
         top, bottom = left.single, right.single
         if top is None or bottom is None or left.constant != 0 or right.constant != 0 or top.kind == bottom.kind:
             return None
-        return Ratio(top, bottom, left.terms[0][1] / right.terms[0][1])
+        return FlowRatio(top, bottom, left.terms[0][1] / right.terms[0][1])
 
     # ---- comparisons -----------------------------------------------------------------------------------------------------
 
@@ -334,12 +339,12 @@ class _Reader:
         """The difference that a value is, if it is one. `declared`: a loss defines it, whatever the signs."""
         if isinstance(flow, Rest):
             return flow
-        if isinstance(flow, Ratio):
+        if isinstance(flow, FlowRatio):
             if flow.constant * flow.factor >= 0:
                 return None
             # factor * top / bottom + constant = 0
             return replace(self.zero(flow.top, flow.factor, flow.bottom, flow.constant, 0.0), rises=None)
-        if not isinstance(flow, Sum) or not flow.compares:
+        if not isinstance(flow, FlowSum) or not flow.compares:
             return None
         part = blended(flow)
         listed = " and ".join(f"`{name}`" for name in sorted(part.fields))
@@ -377,7 +382,7 @@ class _Reader:
             return self.blend(given, f"`{node.op}`")
         predicted, target = given[loss.prediction], given[loss.against]
         means = loss.target
-        labels = target.single if isinstance(target, Sum) else None
+        labels = target.single if isinstance(target, FlowSum) else None
         if means == "class" and labels is not None and is_float(labels.type.dtype):
             means = "share"  # a loss that takes both reads numbers as shares of one class
         if means == "value":
@@ -388,10 +393,10 @@ class _Reader:
             else:
                 self.blend([predicted, target], f"`{node.op}`")
             return NOTHING
-        scores = predicted.single if isinstance(predicted, Sum) else None
+        scores = predicted.single if isinstance(predicted, FlowSum) else None
         if (
-            not isinstance(predicted, Sum)
-            or not isinstance(target, Sum)
+            not isinstance(predicted, FlowSum)
+            or not isinstance(target, FlowSum)
             or scores is None
             or labels is None
             or (scores.kind, labels.kind) != ("output", "field")

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from ..catalogue import SOURCES, SPLITS, TRANSFORMS
 from ..catalogue.sections import DATA
-from ..catalogue.sources import Source
+from ..catalogue.sources import DataSource
 from ..ir.arguments import EntryUse
 from ..ir.data import Condition, DataField, DataSet, ItemType
 from ..messages import data as errors
@@ -26,7 +26,7 @@ from ..text import syntax, top_level
 from ..text.printer import print_expression
 from .data_graph import DataGraph, source_field
 from .data_items import described
-from .reader import Reader, Section
+from .reader import Section, SectionReader
 from .series import order_of
 
 
@@ -73,7 +73,7 @@ class DataBinder:
     def __init__(self, definition: Definition, report: Report, root: FileScope, name: str) -> None:
         self.node: top_level.Data = definition.node
         self.report, self.name = report, name
-        self.reader = Reader(definition.scope, report, root)
+        self.reader = SectionReader(definition.scope, report, root)
         self.graph = DataGraph(self.reader)
         self.sizes: dict[str, int | None] = {}
         self.columns: dict[str, Span] = {}  # by which records are divided
@@ -139,7 +139,7 @@ class DataBinder:
             self.reader.missing(section, "source", 'source = csv("data.csv")', of=f"data {self.name}")
             raise Abandoned
         found, self.graph.record = self.reader.entry(node, SOURCES, 'source = csv("data.csv")')
-        assert issubclass(found, Source)
+        assert issubclass(found, DataSource)
         self.graph.source = found
         self.graph.fields = found.fields(self.graph.record.args)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..catalogue import TRANSFORMS
-from ..catalogue.sources import Source
+from ..catalogue.sources import DataSource
 from ..catalogue.transforms.base import Transform, Unsuited
 from ..dataclass import dataclass
 from ..ir.arguments import EntryUse
@@ -21,7 +21,7 @@ from ..sizes.dims import Size
 from ..sizes.statics import StaticError, as_int, describe
 from ..text import syntax, top_level
 from .data_items import described, merge, resized, sizes_differ
-from .reader import Reader
+from .reader import SectionReader
 
 
 class _SourceRecord:
@@ -42,14 +42,14 @@ class _Condition:
 class DataGraph:
     """Nodes in the order made, and the names of `let`s. The source is set before anything reads it."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: SectionReader) -> None:
         self.reader, self.report = reader, reader.report
         self.nodes: list[DataNode] = []
         self.names: dict[str, int] = {}
         self.broken: set[str] = set()
         self.let_spans: dict[str, Span] = {}
         self.read: set[str] = set()
-        self.source: type[Source] | None = None
+        self.source: type[DataSource] | None = None
         self.record: EntryUse | None = None
         self.fields: dict[str, ItemType] | None = None
         #: What `training` is here: None where both modes are meant.

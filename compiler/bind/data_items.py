@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..ir.data import Classes, ItemType
+from ..ir.data import ClassNames, ItemType
 from ..sizes.dims import Size, var
 from ..sizes.types import shape_text
 
@@ -39,7 +39,7 @@ def merge(one: ItemType, other: ItemType) -> ItemType | None:
         if merged is None:
             return None
         members[name] = merged
-    classes: Classes | None = one.classes if one.classes == other.classes else None
+    classes: ClassNames | None = one.classes if one.classes == other.classes else None
     return ItemType(kind=one.kind, dtype=one.dtype or other.dtype, shape=shape, classes=classes, members=members)
 
 

@@ -33,7 +33,7 @@ from ..text import syntax, top_level
 from ..text.node import Node
 from .names import NetUse
 from .net_emits import mentioned
-from .reader import Reader, Section
+from .reader import Section, SectionReader
 from .roots import root_use
 
 #: The only one that is written: `Attention` and `RMSNormalization` begin with it.
@@ -61,7 +61,7 @@ class ExportBinder:
         self.mistaken = mistaken
         self.node: top_level.Export = definition.node
         self.report = state.report
-        self.reader = Reader(definition.scope, self.report, state.project.root)
+        self.reader = SectionReader(definition.scope, self.report, state.project.root)
         start = self.node.span.start
         self.span = (
             self.node.name.span

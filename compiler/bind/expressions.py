@@ -14,7 +14,7 @@ from ..elaborate.nodes import as_tensor
 from ..elaborate.shapes import unify
 from ..elaborate.signatures import Signature, signature_of
 from ..elaborate.state import Context, State
-from ..elaborate.values import POISON, CheckedBody, Instance, Outputs, SymbolicTensor
+from ..elaborate.values import POISON, CheckedBody, Outputs, SymbolicTensor, WeightOwner
 from ..ir.data import DataSet
 from ..ir.model import CallNode, OpNode, Result
 from ..ir.train import Metric, Term
@@ -93,7 +93,7 @@ class Expressions:
             if net.definition is None or net.callable is None or net.model < 0:
                 self._mistaken(opened, net)
                 continue
-            instance = Instance(builder, net.name or MODEL, net.callable, net.span)
+            instance = WeightOwner(builder, net.name or MODEL, net.callable, net.span)
             instance.statics = net.statics
             builder.instances[instance.path] = instance
             if net.name:
@@ -106,7 +106,7 @@ class Expressions:
             environment.deferred[let.name.text] = lambda let=let, compute=compute: compute(opened, let, shared)
         return opened
 
-    def _read_emits(self, opened: Open, net: NetUse, instance: Instance, shared: Open | None) -> None:
+    def _read_emits(self, opened: Open, net: NetUse, instance: WeightOwner, shared: Open | None) -> None:
         """`gen.load`: what the applications of a net emit, where the section reads it."""
         body = self.state.bodies[self.state.models[net.model].body]
         known = tuple(emitted(self.state.bodies, body))
@@ -117,7 +117,7 @@ class Expressions:
         def elsewhere(name: str, span: Span) -> SymbolicTensor | None:
             if shared is not None:
                 given = shared.environment.lookup(net.name, span)
-                assert isinstance(given, Instance)
+                assert isinstance(given, WeightOwner)
                 assert given.emits is not None
                 value = given.emits.read(name, span)
                 return self._taken(opened, shared, f"{net.name}.{name}", value)
@@ -188,7 +188,9 @@ class Expressions:
         for name in names - set(environment.bindings):
             environment.bind(name, POISON, net.span)
 
-    def _call_single(self, opened: Open, net: NetUse, instance: Instance, fields: Mapping[str, SymbolicTensor]) -> None:
+    def _call_single(
+        self, opened: Open, net: NetUse, instance: WeightOwner, fields: Mapping[str, SymbolicTensor]
+    ) -> None:
         """Applies `train.model` to its fields; its outputs and the taps that are read become names."""
         assert net.definition is not None
         signature = signature_of(net.definition.node)

@@ -9,7 +9,7 @@ from ..catalogue import LOSSES, METRICS
 from ..catalogue.ops.base import Layer, Op
 from ..dataclass import dataclass, field
 from ..elaborate.environment import Environment
-from ..elaborate.values import Instance
+from ..elaborate.values import WeightOwner
 from ..ir.data import DataSet
 from ..messages import lookup as lookup_errors
 from ..messages import sections as sections_errors
@@ -106,10 +106,10 @@ class RecipeEnvironment(Environment):
                 raise
             raise Abandoned from None
 
-    def callable(self, name: str, span: Span) -> Callable | Instance:
+    def callable(self, name: str, span: Span) -> Callable | WeightOwner:
         self._compute(name)
         bound = self.binding(name)
-        if bound is None or not isinstance(bound.value, (Instance, Callable)):
+        if bound is None or not isinstance(bound.value, (WeightOwner, Callable)):
             target: type[Op] | None = LOSSES.get(name)
             if target is None and name in METRICS:
                 if not self.metrics:

@@ -16,13 +16,13 @@ from ..messages.diagnostics import Failed
 from ..messages.names import nearest
 from ..sizes.statics import Quantity, describe
 from ..text import syntax, top_level
-from .reader import Reader
+from .reader import SectionReader
 
 EXAMPLE = "AdamW(1e-3)"
 OPERATORS = ("*", "/")
 
 
-def bind_optimizer(reader: Reader, node: syntax.Pipe) -> Optimizer:
+def bind_optimizer(reader: SectionReader, node: syntax.Pipe) -> Optimizer:
     """`AdamW(lr = 0 -> linear(6e-4, 2k steps) -> cosine(6e-5, rest), weight_decay = 0.1)`."""
     name, items, span = reader.used(node, OPTIMIZERS, EXAMPLE)
     if items and _of_model(items[0]):
@@ -48,7 +48,7 @@ def _apart(bound: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Schedule
 class _Hyper:
     """Reads a number that may follow a schedule; `base` is the optimizer whose values `base.lr` means."""
 
-    def __init__(self, reader: Reader, base: Optimizer | None) -> None:
+    def __init__(self, reader: SectionReader, base: Optimizer | None) -> None:
         self.reader, self.base = reader, base
 
     def __call__(self, node: syntax.Pipe, what: str) -> float | Schedule:
@@ -159,7 +159,7 @@ def _mentions_base(node: Any) -> bool:
 # ---- groups and freezing ---------------------------------------------------------------------------------------------
 
 
-def optimizer_named(reader: Reader, node: syntax.Pipe) -> str | None:
+def optimizer_named(reader: SectionReader, node: syntax.Pipe) -> str | None:
     """The name of the optimizer, whatever its arguments are; None for an unknown one."""
     node = reader.plain(node)
     callee = node.callee if isinstance(node, syntax.Call) else node
@@ -167,7 +167,11 @@ def optimizer_named(reader: Reader, node: syntax.Pipe) -> str | None:
 
 
 def bind_group(
-    reader: Reader, item: top_level.SubFor, name: str, optimizer: Optimizer | None, selectors: tuple[Selector, ...]
+    reader: SectionReader,
+    item: top_level.SubFor,
+    name: str,
+    optimizer: Optimizer | None,
+    selectors: tuple[Selector, ...],
 ) -> ParameterGroup:
     """`group "layer4.**" { lr = base.lr / 3 }`: overrides of arguments of the optimizer, which is None where it has a
     mistake."""
@@ -190,7 +194,7 @@ def bind_group(
     return ParameterGroup(selectors=selectors, args=args, schedules=schedules, span=item.span)
 
 
-def bind_freeze(reader: Reader, item: top_level.SubFor, selectors: tuple[Selector, ...]) -> Freeze:
+def bind_freeze(reader: SectionReader, item: top_level.SubFor, selectors: tuple[Selector, ...]) -> Freeze:
     """`freeze "layer2.**" { until = 3 epochs }`."""
     until = None
     if item.entries is not None:
@@ -210,7 +214,9 @@ def chosen(selectors: Iterable[Selector], entry: ParameterEntry, path: str) -> b
     return any(matches(selector, entry, path) for selector in selectors)
 
 
-def check_selectors(selectors: Iterable[Selector], entries: list[tuple[str, ParameterEntry]], reader: Reader) -> None:
+def check_selectors(
+    selectors: Iterable[Selector], entries: list[tuple[str, ParameterEntry]], reader: SectionReader
+) -> None:
     """E0402 for each selector that chooses nothing."""
     entries = [(path, entry) for path, entry in entries if not entry.buffer]
     for selector in selectors:

@@ -8,7 +8,7 @@ from ..catalogue import LOSSES, METRICS, SOURCES
 from ..catalogue.balanced import BALANCED, field_of
 from ..catalogue.ops import find
 from ..elaborate.state import State
-from ..ir.data import Classes, DataFacts, DataField, DataSet
+from ..ir.data import ClassNames, DataFacts, DataField, DataSet
 from ..ir.model import Body, CallNode, ModeNode, Operand, OpNode, RepeatNode
 from ..ir.train import Train
 from ..messages import data as data_errors
@@ -114,12 +114,12 @@ class _Checker:
             errors.class_count(node.span, field.name, classes.count, size, classes.names, what, field.span, folder)
         )
 
-    def classes(self, field: DataField) -> Classes:
+    def classes(self, field: DataField) -> ClassNames:
         """What is known of a class field, from the spec or the data."""
         found = self.facts.fields.get(field.name) if self.facts is not None else None
         if found is not None and found.classes is not None and field.classes is not None:
-            return Classes(count=len(found.classes), names=found.classes)
-        return field.classes or Classes()
+            return ClassNames(count=len(found.classes), names=found.classes)
+        return field.classes or ClassNames()
 
     def outside(self, field: DataField, size: int, ignore: int | None) -> int | None:
         """The least or largest label of the data, where it is none of the classes 0 to `size` - 1."""

@@ -43,7 +43,7 @@ from . import phase_values
 from .expressions import Expressions, Open
 from .mixup import unmixable
 from .names import Names
-from .reader import Reader, Section
+from .reader import Section, SectionReader
 
 MOST_WORKERS = 1024
 
@@ -54,7 +54,7 @@ class PhaseBinder:
     def __init__(
         self,
         state: State,
-        reader: Reader,
+        reader: SectionReader,
         scope: FileScope,
         expressions: Expressions,
         names: Names,

@@ -18,10 +18,10 @@ from ..sizes.statics import Quantity, describe
 from ..sizes.types import is_float, is_integer
 from ..text import syntax
 from .data import ReadData
-from .reader import Reader, Section
+from .reader import Section, SectionReader
 
 
-def duration(reader: Reader, section: Section, phase: str | None) -> Duration | None:
+def duration(reader: SectionReader, section: Section, phase: str | None) -> Duration | None:
     node = section.value("duration")
     if node is None:
         if phase is None:
@@ -32,7 +32,7 @@ def duration(reader: Reader, section: Section, phase: str | None) -> Duration | 
     return reader.attempt(lambda: reader.duration(node))
 
 
-def batch(reader: Reader, section: Section, data: ReadData) -> Batch:
+def batch(reader: SectionReader, section: Section, data: ReadData) -> Batch:
     node = section.value("batch")
     if node is None:
         reader.missing(section, "batch", "batch = 64", of="train")
@@ -49,7 +49,7 @@ def batch(reader: Reader, section: Section, data: ReadData) -> Batch:
     return Batch(amount=amount, unit=cast(Any, unit), micro=micro)
 
 
-def _amount(reader: Reader, node: syntax.Pipe, key: str, wanted: str | None = None) -> tuple[int, str]:
+def _amount(reader: SectionReader, node: syntax.Pipe, key: str, wanted: str | None = None) -> tuple[int, str]:
     """Samples (a number alone will do) or tokens."""
     value = reader.static(node)
     unit = "samples"
@@ -68,7 +68,7 @@ def _amount(reader: Reader, node: syntax.Pipe, key: str, wanted: str | None = No
     return value, unit
 
 
-def sampling(reader: Reader, section: Section, data: ReadData, batch: Batch | None) -> EntryUse | None:
+def sampling(reader: SectionReader, section: Section, data: ReadData, batch: Batch | None) -> EntryUse | None:
     node = section.value("sampling")
     if node is None:
         return None
@@ -99,7 +99,7 @@ def sampling(reader: Reader, section: Section, data: ReadData, batch: Batch | No
     return use
 
 
-def validate(reader: Reader, section: Section) -> Validate:
+def validate(reader: SectionReader, section: Section) -> Validate:
     node = section.value("validate")
     if node is None:
         return Validate(every=Duration(amount=1, unit="epochs"))
@@ -109,7 +109,7 @@ def validate(reader: Reader, section: Section) -> Validate:
     return Validate(every=entry.args["n"], batches=entry.args["batches"], span=node.span)
 
 
-def precision(reader: Reader, section: Section) -> Any:
+def precision(reader: SectionReader, section: Section) -> Any:
     node = section.value("precision")
     if node is None:
         return None
@@ -120,7 +120,7 @@ def precision(reader: Reader, section: Section) -> Any:
     return value
 
 
-def clip(reader: Reader, section: Section) -> Clip | None:
+def clip(reader: SectionReader, section: Section) -> Clip | None:
     node = section.value("clip")
     if node is None:
         return None

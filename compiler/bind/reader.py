@@ -68,7 +68,7 @@ class Section:
         return found if isinstance(found, top_level.Sub) else None
 
 
-class Reader:
+class SectionReader:
     """Static values and entries as one section sees them."""
 
     def __init__(self, scope: FileScope, report: Report, root: FileScope | None = None) -> None:

@@ -20,7 +20,7 @@ from ..messages.names import nearest, unquoted
 from ..messages.source import Span
 from ..resolve.definitions import Callable, Definition, FileScope
 from ..text import syntax, top_level
-from .reader import Reader
+from .reader import SectionReader
 
 
 def find_roots(state: State) -> dict[int, RootUse | None]:
@@ -86,7 +86,9 @@ class _Roots:
             except (Failed, Abandoned):
                 pass  # its binder reports this, if the train section that it is about has no mistakes
 
-    def _exported(self, reader: Reader, value: syntax.Pipe, nets: Mapping[str, RootUse | None]) -> RootUse | None:
+    def _exported(
+        self, reader: SectionReader, value: syntax.Pipe, nets: Mapping[str, RootUse | None]
+    ) -> RootUse | None:
         """A net of the train section by its own name or that of its model, or a use of a model."""
         plain = reader.plain(value)
         if isinstance(plain, syntax.Ref) and plain.name in nets:
@@ -109,10 +111,10 @@ class _Roots:
         if isinstance(found, Definition) and found.kind == "model" and found.name not in used:
             self.uses[id(definition.node)] = whole(found)
 
-    def _reader(self, definition: Definition) -> Reader:
-        return Reader(definition.scope, self.state.report, self.state.project.root)
+    def _reader(self, definition: Definition) -> SectionReader:
+        return SectionReader(definition.scope, self.state.report, self.state.project.root)
 
-    def _trained(self, reader: Reader, node: top_level.Export, trains: list[Definition]) -> Definition | None:
+    def _trained(self, reader: SectionReader, node: top_level.Export, trains: list[Definition]) -> Definition | None:
         """The section that `train =` names, or the only one."""
         for value in _values(node.entries, "train"):
             plain = reader.plain(value)
@@ -120,7 +122,9 @@ class _Roots:
         return trains[0] if len(trains) == 1 else None
 
 
-def root_use(state: State, reader: Reader, node: syntax.Pipe, what: str, known: list[str] | None = None) -> RootUse:
+def root_use(
+    state: State, reader: SectionReader, node: syntax.Pipe, what: str, known: list[str] | None = None
+) -> RootUse:
     """The model that an expression names, with its arguments; `known` are the allowed names."""
     node = reader.plain(node)
     callee = node.callee if isinstance(node, syntax.Call) else node

@@ -22,7 +22,7 @@ from ..resolve.project import Project
 from ..resolve.settings import Target
 from ..sizes.statics import StaticError, describe
 from ..text import syntax, top_level
-from .reader import Reader, Section, Special
+from .reader import Section, SectionReader, Special
 from .train import Figures, watch
 
 
@@ -40,7 +40,7 @@ class SearchBinder:
         self.project, self.report, self.trains, self.figures = project, report, trains, figures
         self.node: top_level.Search = definition.node
         self.name = definition.name
-        self.reader = Reader(definition.scope, report, project.root)
+        self.reader = SectionReader(definition.scope, report, project.root)
         start = self.node.span.start
         self.span = (
             self.node.name.span

@@ -27,7 +27,7 @@ from .expression_values import read_names
 from .expressions import Expressions
 from .names import MISTAKEN, Names, NetUse
 from .phase import PhaseBinder
-from .reader import Reader, Section
+from .reader import Section, SectionReader
 
 
 class TrainBinder:
@@ -37,7 +37,7 @@ class TrainBinder:
         self.state, self.definition = state, definition
         self.node: top_level.Train = definition.node
         self.report = state.report
-        self.reader = Reader(definition.scope, self.report, state.project.root)
+        self.reader = SectionReader(definition.scope, self.report, state.project.root)
         self.data = data
         self.models = state.models
         self.name = definition.name
@@ -375,7 +375,7 @@ class Figures(NamedTuple):
     evaluation: Evaluation | None = None
 
 
-def watch(reader: Reader, node: syntax.Pipe, figures: Figures) -> Watched:
+def watch(reader: SectionReader, node: syntax.Pipe, figures: Figures) -> Watched:
     """`val.acc`: a split and a figure, with its direction."""
     node = reader.plain(node)
     if not isinstance(node, syntax.Attr) or not isinstance(node.value, syntax.Ref):

@@ -17,7 +17,7 @@ from ..messages.diagnostics import Failed
 from ..messages.names import nearest
 from ..resolve.definitions import Definition
 from ..text import syntax, top_level
-from .reader import Reader
+from .reader import SectionReader
 
 
 def bind_weights(state: State, definition: Definition, name: str) -> WeightMap | None:
@@ -25,7 +25,7 @@ def bind_weights(state: State, definition: Definition, name: str) -> WeightMap |
     report = state.report
     before = len(report.errors)
     node: top_level.Weights = definition.node
-    reader = Reader(definition.scope, report, state.project.root)
+    reader = SectionReader(definition.scope, report, state.project.root)
     section = reader.section("weights", node.entries, node.name.span, WEIGHTS.forms, rules=True)
     ignore = reader.setting(section, "ignore", "Names", ())
     strip = reader.setting(section, "strip", "str", "")
@@ -65,7 +65,7 @@ def _model(state: State, definition: Definition, node: top_level.Weights) -> Mod
     return next((model for model in state.models if model.name == found.name), None)
 
 
-def _foreign(reader: Reader, node: syntax.Pipe) -> Foreign:
+def _foreign(reader: SectionReader, node: syntax.Pipe) -> Foreign:
     while isinstance(node, syntax.Paren):
         node = node.value
     match node:

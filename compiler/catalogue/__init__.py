@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from .optimizers import Optimizer
     from .sampling import Sampling
     from .schedules import Clipping, Keep, Segment, Stop, Validation, WeightSource
-    from .search import Draw, Method, Pruner
-    from .sources import Source
+    from .search import Distribution, Method, Pruner
+    from .sources import DataSource
     from .splits import Splitting
     from .transforms.base import Notation, Transform
 
@@ -30,7 +30,7 @@ SIGNS: Family[Syntax] = Family("Syntax", "ops", "a sign", "sign")
 LOSSES: Family[Loss] = Family("Loss", "losses", "a loss", "loss")
 METRICS: Family[Metric] = Family("Metric", "metrics", "a metric", "metric")
 INITS: Family[Initializer] = Family("Initializer", "inits", "an initializer", "`init` of weights")
-SOURCES: Family[Source] = Family("Source", "sources", "a data source", "`source` of data")
+SOURCES: Family[DataSource] = Family("DataSource", "sources", "a data source", "`source` of data")
 SPLITS: Family[Splitting] = Family("Splitting", "splits", "a split", "`split` of data")
 TRANSFORMS: Family[Transform] = Family("Transform", "transforms", "a transform", "transform of data")
 #: What a data section writes with a sign or adds by itself; its nodes have facts as transforms have.
@@ -45,7 +45,7 @@ SAMPLINGS: Family[Sampling] = Family("Sampling", "sampling", "a way to sample", 
 WEIGHT_SOURCES: Family[WeightSource] = Family("WeightSource", "schedules", "a source of weights", "`weights` of train")
 METHODS: Family[Method] = Family("Method", "search", "a search method", "`method` of search")
 PRUNERS: Family[Pruner] = Family("Pruner", "search", "a way to prune", "`prune` of search")
-DRAWS: Family[Draw] = Family("Draw", "search", "a distribution", "draw of search")
+DRAWS: Family[Distribution] = Family("Distribution", "search", "a distribution", "draw of search")
 
 #: All that a spec writes by name or sign, in the order in which pages of one name are shown.
 FAMILIES: tuple[Family[Any], ...] = (

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from ..dataclass import dataclass
-from ..ir.data import Classes, ItemType
+from ..ir.data import ClassNames, ItemType
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def _image(dtype: str, *shape: int) -> ItemType:
 
 
 def _classes(*names: str, shape: tuple[int, ...] = ()) -> ItemType:
-    return ItemType(kind="tensor", dtype="i64", shape=shape, classes=Classes(count=len(names), names=names))
+    return ItemType(kind="tensor", dtype="i64", shape=shape, classes=ClassNames(count=len(names), names=names))
 
 
 def _stream(dtype: str) -> ItemType:

@@ -65,7 +65,7 @@ def _ordered(args: dict[str, Any]) -> str | None:
     return "`low` is above `high`" if args["low"] > args["high"] else None
 
 
-class Draw(Entry):
+class Distribution(Entry):
     """Base: a distribution, written after `~`."""
 
     #: Draws one of a few values, of any type: all that `grid` can go through.
@@ -79,7 +79,7 @@ class Draw(Entry):
         return [args["low"], args["high"]]
 
 
-class Choice(Draw):
+class Choice(Distribution):
     """One of the values, each alike."""
 
     values: Statics
@@ -97,7 +97,7 @@ class Choice(Draw):
         return list(args["values"])
 
 
-class Uniform(Draw):
+class Uniform(Distribution):
     """A number from `low` to `high`."""
 
     low: float
@@ -110,7 +110,7 @@ class Uniform(Draw):
         return _ordered(args)
 
 
-class LogUniform(Draw):
+class LogUniform(Distribution):
     """A number from `low` to `high`, whose logarithm is uniform."""
 
     low: float
@@ -123,7 +123,7 @@ class LogUniform(Draw):
         return "`low` must be above 0" if args["low"] <= 0 else _ordered(args)
 
 
-class IntUniform(Draw):
+class IntUniform(Distribution):
     """A whole number from `low` to `high`, both included."""
 
     low: int
@@ -137,7 +137,7 @@ class IntUniform(Draw):
         return _ordered(args)
 
 
-class Fixed(Draw):
+class Fixed(Distribution):
     """Always this value."""
 
     value: Static

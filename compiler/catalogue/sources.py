@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from ..ir.data import Classes, ItemType
+from ..ir.data import ClassNames, ItemType
 from .arguments import Names, Path
 from .builtin import BUILTIN
 from .entry import Entry
@@ -14,7 +14,7 @@ CELL = ItemType(kind="column", shape=())
 ARRAY = ItemType(kind="tensor")
 TEXT = ItemType(kind="text")
 STREAM = ItemType(kind="stream", dtype="i64", shape=(None,))
-LABEL = ItemType(kind="tensor", dtype="i64", shape=(), classes=Classes())
+LABEL = ItemType(kind="tensor", dtype="i64", shape=(), classes=ClassNames())
 
 
 def image(channels: int) -> ItemType:
@@ -30,7 +30,7 @@ def _is_encoding(name: str) -> bool:
     return True
 
 
-class Source(Entry):
+class DataSource(Entry):
     """Base: `fields` are what `source.name` may read (None: any name, known from the data)."""
 
     #: Each record is an image file or an image.
@@ -82,7 +82,7 @@ class Source(Entry):
         return ""
 
 
-class _CsvFile(Source):
+class _CsvFile(DataSource):
     """Base: how a CSV file is written."""
 
     path: Path
@@ -138,7 +138,7 @@ class ImageTable(_CsvFile):
         return image(3) if name == args["file"] else CELL
 
 
-class Parquet(Source):
+class Parquet(DataSource):
     """A parquet file; one field per column: numbers, texts, or lists of numbers. `missing` as in `csv`."""
 
     path: Path
@@ -150,7 +150,7 @@ class Parquet(Source):
     example = 'source = parquet("rows.parquet")'
 
 
-class Feather(Source):
+class Feather(DataSource):
     """A feather file, the format of Arrow in memory; one field per column: numbers, texts, or lists of numbers.
     `missing` as in `csv`."""
 
@@ -162,7 +162,7 @@ class Feather(Source):
     example = 'source = feather("rows.feather")'
 
 
-class Jsonl(Source):
+class Jsonl(DataSource):
     """One JSON object per line, one field per key: numbers, texts, or lists of numbers. `missing` as in `csv`."""
 
     path: Path
@@ -174,7 +174,7 @@ class Jsonl(Source):
     example = 'source = jsonl("rows.jsonl")'
 
 
-class Hub(Source):
+class Hub(DataSource):
     """A data set from the Hugging Face hub, or a directory with its files; one field per column. `files(train = "train",
     test = "test")` names its splits; any other split divides its train split. `missing` as in `csv`."""
 
@@ -186,7 +186,7 @@ class Hub(Source):
     example = 'source = hub("fancyzhx/ag_news")'
 
 
-class Npz(Source):
+class Npz(DataSource):
     """Arrays with a common first axis; one field per array. NaN is a missing number."""
 
     path: Path
@@ -199,7 +199,7 @@ class Npz(Source):
         return ARRAY
 
 
-class ImageFolder(Source):
+class ImageFolder(DataSource):
     """One directory per class, with image files in each. Hidden directories are ignored. A file that lies in the directories of two
     classes is a record of each: labels from a table, and several for an image, are read by `image_table`. Boxes are out of scope."""
 
@@ -215,7 +215,7 @@ class ImageFolder(Source):
         return {"image": image(3), "label": LABEL}
 
 
-class ImagePairs(Source):
+class ImagePairs(DataSource):
     """Two directories of images with the same names: colour images and their masks."""
 
     first: Path
@@ -230,7 +230,7 @@ class ImagePairs(Source):
         return {"first": image(3), "second": ItemType(kind="tensor", dtype="u8", shape=(None, None))}
 
 
-class Idx(Source):
+class Idx(DataSource):
     """Files in MNIST's format: `<name>-images-idx3-ubyte` and `<name>-labels-idx1-ubyte` in a directory."""
 
     path: Path
@@ -244,7 +244,7 @@ class Idx(Source):
         return {"image": image(1), "label": LABEL}
 
 
-class Text(Source):
+class Text(DataSource):
     """A text as a stream of ids, one for each distinct character or line of its train part. Of a directory, the texts of all `.txt`,
     `.text` and `.md` files in it and below, in the order of their paths; each ends its last line."""
 
@@ -259,7 +259,7 @@ class Text(Source):
         return {"tokens": STREAM}
 
 
-class TokenFile(Source):
+class TokenFile(DataSource):
     """A binary file of token ids."""
 
     path: Path
@@ -272,7 +272,7 @@ class TokenFile(Source):
         return {"tokens": STREAM}
 
 
-class TextLines(Source):
+class TextLines(DataSource):
     """One record per line."""
 
     path: Path
@@ -287,7 +287,7 @@ class TextLines(Source):
         return {"text": TEXT}
 
 
-class TextFolder(Source):
+class TextFolder(DataSource):
     """One directory per class, with text files (`.txt`, `.text`, `.md`) in each: a record is the text of a file. Hidden
     directories are ignored."""
 
@@ -304,7 +304,7 @@ class TextFolder(Source):
         return {"text": TEXT, "label": LABEL}
 
 
-class ParallelText(Source):
+class ParallelText(DataSource):
     """Two files whose lines correspond."""
 
     first: Path
@@ -317,7 +317,7 @@ class ParallelText(Source):
         return {"first": TEXT, "second": TEXT}
 
 
-class Builtin(Source):
+class Builtin(DataSource):
     """A data set that needs no download, by its name; `dlc explain digits` describes one."""
 
     name_: str

@@ -22,10 +22,10 @@ from .instances import apply_block, block_signature, owns_weights, register, sam
 from .nets import whole_net
 from .nodes import as_tensor, operator_node
 from .state import Context
-from .values import POISON, Flow, Instance, Outputs
+from .values import POISON, Flow, Outputs, WeightOwner
 
 
-def callee(context: Context, path: syntax.Path) -> Callable | Instance:
+def callee(context: Context, path: syntax.Path) -> Callable | WeightOwner:
     first, *rest = path.names
     if rest and not context.environment.knows(first.text):
         raise Failed(foreign.stage_of_module(path))
@@ -38,7 +38,7 @@ def callee(context: Context, path: syntax.Path) -> Callable | Instance:
                 )
             )
     target = context.environment.callable(first.text, first.span)
-    if rest and isinstance(target, Instance) and len(rest) == 1:
+    if rest and isinstance(target, WeightOwner) and len(rest) == 1:
         raise Failed(application_errors.instance_select(first.text, rest[0].text, path.span))
     if rest:
         raise Failed(application_errors.dotted_stage(path.text, path.span))
@@ -96,7 +96,7 @@ def apply(
     path = place(context, label, target.spelled, span)
     assert path is not None
     label_span = label.span if isinstance(label, syntax.Path) else span
-    instance = Instance(
+    instance = WeightOwner(
         context.builder, path, Callable(target.target, target.spelled, tuple(positional), tuple(keyword.items())), span
     )
     if label is None and not context.scope.numbered:
@@ -135,7 +135,7 @@ def selected(result: Any, select: syntax.Name | None) -> Any:
 
 
 def apply_instance(
-    context: Context, instance: Instance, flow: Flow, unit: syntax.Apply, label: syntax.Path | None
+    context: Context, instance: WeightOwner, flow: Flow, unit: syntax.Apply, label: syntax.Path | None
 ) -> Any:
     """A stage that names an instance shares its weights; in a numbered scope it spends a number."""
     if label is not None:
@@ -153,7 +153,7 @@ def apply_instance(
     return apply_made(context, instance, flow, inputs, unit.span)
 
 
-def apply_made(context: Context, instance: Instance, flow: Flow, inputs: dict[str, Any], span: Span) -> Any:
+def apply_made(context: Context, instance: WeightOwner, flow: Flow, inputs: dict[str, Any], span: Span) -> Any:
     """Applies an instance whose statics are bound."""
     instance.used = True
     settle(context, instance)

@@ -39,7 +39,7 @@ from . import foreign, initializers
 from .nodes import guarded
 from .signatures import Signature, kind_of, signature_of
 from .state import Context
-from .values import POISON, Instance, SymbolicTensor
+from .values import POISON, SymbolicTensor, WeightOwner
 
 #: What the type of a static may be called; a kind of layer may be too.
 KINDS = (*PARAM_TYPES, "tuple", "list")
@@ -127,7 +127,7 @@ def evaluate_argument(context: Context, node: syntax.Pipe, kind: str) -> Any:
             return context.environment.callable(node.name, node.span)
         if isinstance(node, syntax.Call) and isinstance(node.callee, syntax.Ref):
             target = context.environment.callable(node.callee.name, node.callee.span)
-            if isinstance(target, Instance):
+            if isinstance(target, WeightOwner):
                 raise Failed(foreign.of_instance(node, node.callee.name))
             positional, keyword, _ = evaluate_arguments(context, target, node.args)
             refuse_inputs(target, node.args, positional, node.span)
@@ -243,7 +243,7 @@ def convert(context: Context, decl: syntax.Decl, value: Any, span: Span, inner: 
         return value
     if kind and kind[:1].isupper():
         operator = find(kind)
-        if not isinstance(value, Instance) or (operator is not None and value.callable.target is not operator):
+        if not isinstance(value, WeightOwner) or (operator is not None and value.callable.target is not operator):
             raise Failed(application_errors.wrong_static(name, f"an instance of `{kind}`", value, span))
         return value
     return value

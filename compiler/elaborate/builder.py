@@ -11,25 +11,25 @@ from ..ir.model import (
     Body,
     CallNode,
     InitRule,
+    Instance,
     ModeNode,
     Operand,
     OpNode,
     RepeatNode,
+    RepeatRun,
     Requirement,
     Result,
-    Run,
     ScanNode,
     Value,
     WeightNode,
 )
-from ..ir.model import Instance as InstanceRecord
 from ..messages import paths as errors
 from ..messages.diagnostics import Failed, Report
 from ..messages.source import Span
 from ..messages.wording import describe
 from ..sizes.dims import Dim, Size
 from ..sizes.types import TensorType
-from .values import InitValue, Instance, SymbolicTensor
+from .values import InitValue, SymbolicTensor, WeightOwner
 
 NodeClass = type[OpNode] | type[WeightNode] | type[CallNode] | type[RepeatNode] | type[ModeNode] | type[ScanNode]
 
@@ -93,11 +93,11 @@ class Builder:
         self.names: list[str] = []
         self.inputs: list[int] = []
         self.nodes: list[tuple[NodeClass, dict[str, Any], list[int]]] = []
-        self.instances: dict[str, Instance] = {}
+        self.instances: dict[str, WeightOwner] = {}
         self.taken: dict[str, Span] = {}  # leaf paths and their places, those of the turns of loops too
-        self.held: dict[str, Instance] = {}  # what has these paths, as far as this body made it
+        self.held: dict[str, WeightOwner] = {}  # what has these paths, as far as this body made it
         self.prefixes: dict[str, Span] = {}  # every proper prefix of a taken path
-        self.instance_inputs: dict[str, Instance] = {}
+        self.instance_inputs: dict[str, WeightOwner] = {}
         self.captures: dict[tuple[int, int], tuple[SymbolicTensor, SymbolicTensor]] = {}
         self.requirements: list[Requirement] = []
         self.init_rules: list[InitRule] = []
@@ -176,7 +176,7 @@ class Builder:
         for prefix in prefixes:
             space.prefixes.setdefault(prefix, span)
 
-    def place_turns(self, turn: Builder, run: Run, scope: str, *, slots: bool) -> None:
+    def place_turns(self, turn: Builder, run: RepeatRun, scope: str, *, slots: bool) -> None:
         """Takes the paths of equal turns of a loop. `slots`: the loop is part of a turn itself and shares its numbers."""
         for count in range(run.count):
             offsets = {
@@ -189,14 +189,14 @@ class Builder:
                 if path in turn.held:
                     self.held[full] = turn.held[path]
 
-    def labelled(self, name: str) -> Instance | None:
+    def labelled(self, name: str) -> WeightOwner | None:
         """A layer or block of this body, or of those around it, whose path is or begins with `name`."""
         for path, instance in self.instances.items():
             if path.partition(".")[0] == name:
                 return instance
         return self.parent.labelled(name) if self.parent is not None else None
 
-    def reference(self, instance: Instance) -> str:
+    def reference(self, instance: WeightOwner) -> str:
         """How a node of this body refers to an instance: its path, or `@name` for one from outside."""
         if instance.builder is self:
             return instance.path
@@ -258,10 +258,10 @@ def refuse_reserved(path: str, span: Span) -> None:
             raise Failed(errors.reserved_label(part, span))
 
 
-def record(instance: Instance) -> InstanceRecord:
+def record(instance: WeightOwner) -> Instance:
     """The IR form of an instance."""
     target = instance.callable.target
-    return InstanceRecord(
+    return Instance(
         path=instance.path,
         op=target.name if isinstance(target, type) else None,
         args=json_arguments(instance.args or {}),

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..catalogue.ops import find
 from ..catalogue.ops.base import Layer
-from ..ir.model import Body, RepeatNode, Run
+from ..ir.model import Body, RepeatNode, RepeatRun
 from ..messages import application as application_errors
 from ..messages import control as control_errors
 from ..messages import paths as paths_errors
@@ -27,7 +27,7 @@ from .modes import by_mode, condition
 from .nodes import as_outputs, as_tensor, guarded, operator_node
 from .shapes import match_shape, static_names
 from .state import MAX_INSTANCES, Context
-from .values import Flow, Instance, SymbolicTensor
+from .values import Flow, SymbolicTensor, WeightOwner
 
 MOST_PIPED = 1000  # values that one pipe may feed
 
@@ -49,7 +49,7 @@ def stage(context: Context, flow: Flow, unit: syntax.Unit, label: syntax.Path | 
     match unit:
         case syntax.Apply():
             target = callee(context, unit.callee)
-            if isinstance(target, Instance):
+            if isinstance(target, WeightOwner):
                 return apply_instance(context, target, flow, unit, label)
             return apply(context, target, flow, unit.span, label=label, select=unit.select, args=unit.args)
         case syntax.Ascribe():
@@ -89,14 +89,14 @@ def look_through(context: Context, stages: tuple[syntax.Stage, ...]) -> None:
             continue
         with context.state.reporting(unit.span):
             target = callee(context, unit.callee)
-            if isinstance(target, Instance):
+            if isinstance(target, WeightOwner):
                 continue
             positional, keyword, spans = evaluate_arguments(context, target, unit.args)
             made = Callable(
                 target.target, target.spelled, (*target.positional, *positional), (*target.keyword, *keyword.items())
             )
             if not (isinstance(made.target, type) and not issubclass(made.target, Layer)):
-                take_inputs(context, Instance(context.builder, "", made, unit.span), unit.span, spans)
+                take_inputs(context, WeightOwner(context.builder, "", made, unit.span), unit.span, spans)
 
 
 # ---- groups and if -------------------------------------------------------------------------------------------------
@@ -171,7 +171,7 @@ def repeat(context: Context, flow: Flow, unit: syntax.Repeat | syntax.For, label
     carried = [as_tensor(context, value, unit.span) for value in pieces(flow)]
     types = [tensor.type for tensor in carried]
     offsets = dict(counters)
-    runs: list[Run] = []
+    runs: list[RepeatRun] = []
     builders: list[Builder] = []  # of each run's first turn
     last: Body | None = None
     turn = 0
@@ -199,7 +199,7 @@ def repeat(context: Context, flow: Flow, unit: syntax.Repeat | syntax.For, label
             runs[-1] = runs[-1].model_copy(update={"count": runs[-1].count + count})
         else:
             runs.append(
-                Run(
+                RepeatRun(
                     body=context.state.add_body(body),
                     count=count,
                     offsets=dict(offsets),

@@ -20,7 +20,7 @@ from ..sizes.static_functions import STATIC_FUNCTIONS
 from ..sizes.statics import CONSTANTS
 from ..text import syntax
 from ..text.node import Node, children
-from .values import POISON, Binding, Instance
+from .values import POISON, Binding, WeightOwner
 
 
 def is_whole(value: Any) -> bool:
@@ -125,16 +125,16 @@ class Environment:
             raise Failed(lookup_errors.left_in_branch(name, span, inside))
         raise Failed(lookup_errors.unknown_name(name, span, nearest(name, self.candidates())))
 
-    def callable(self, name: str, span: Span) -> Callable | Instance:
+    def callable(self, name: str, span: Span) -> Callable | WeightOwner:
         """What a name means in a stage or before an argument list: tensors and numbers don't hide functions there."""
         environment: Environment | None = self
         while environment is not None:
             binding = environment.bindings.get(name)
-            if binding is not None and isinstance(binding.value, (Instance, Callable)):
+            if binding is not None and isinstance(binding.value, (WeightOwner, Callable)):
                 binding.read = True
                 return binding.value
             value = environment.statics.get(name)
-            if isinstance(value, (Instance, Callable)):
+            if isinstance(value, (WeightOwner, Callable)):
                 return (
                     Callable(value.target, name, value.positional, value.keyword)
                     if isinstance(value, Callable)
@@ -195,7 +195,7 @@ class Environment:
         names: list[str] = []
         environment: Environment | None = self
         while environment is not None:
-            names += [n for n, b in environment.bindings.items() if isinstance(b.value, Instance)]
+            names += [n for n, b in environment.bindings.items() if isinstance(b.value, WeightOwner)]
             names += [n for n, v in environment.statics.items() if isinstance(v, Callable)]
             environment = environment.parent
         return names

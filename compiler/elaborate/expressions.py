@@ -35,7 +35,7 @@ from .modes import by_mode, condition, static_truth
 from .nodes import guarded, is_tensor, operator_node, realize
 from .shapes import static_names
 from .state import Context
-from .values import POISON, Instance, Outputs, SubInstance, SymbolicTensor
+from .values import POISON, Outputs, SubInstance, SymbolicTensor, WeightOwner
 
 #: Operators of the language and their catalogue entries.
 BINARY = {
@@ -210,7 +210,7 @@ def attribute(context: Context, node: syntax.Attr) -> Any:
             assert operator is not None
             return operator_node(context, operator, {}, [value], node.span, spelled=".T")
         raise Failed(lookup_errors.attribute_of_tensor(name, node.name.span))
-    if isinstance(value, Instance):
+    if isinstance(value, WeightOwner):
         emitted = value.emits.read(name, node.name.span) if value.emits is not None else None
         if emitted is not None:
             return emitted
@@ -259,7 +259,7 @@ def part_of_block(context: Context, found: SubInstance, body_index: int, node: s
             continue
         if inner.body is not None and rest:
             path = f"{found.instance.path}.{prefix}"
-            owner = Instance(found.instance.builder, path, found.instance.callable, inner.span)
+            owner = WeightOwner(found.instance.builder, path, found.instance.callable, inner.span)
             owner.body = inner.body
             return part_of_block(context, SubInstance(owner, rest), inner.body, node)
         for parameter in inner.parameters:
@@ -362,7 +362,7 @@ def call(context: Context, node: syntax.Call) -> Any:
         assert isinstance(target, Callable)
         return apply(context, target, tuple(values), node.span)
     target = context.environment.callable(callee.name, callee.span)
-    if isinstance(target, Instance):
+    if isinstance(target, WeightOwner):
         raise Failed(foreign.of_instance(node, callee.name))
     if not target.is_function:
         positional, keyword, _ = evaluate_arguments(context, target, node.args)

@@ -19,7 +19,7 @@ from ..sizes.types import TensorType
 from ..text import syntax
 from ..text.printer import print_expression
 from .state import Context
-from .values import Instance, SubInstance, SymbolicTensor
+from .values import SubInstance, SymbolicTensor, WeightOwner
 
 _LITERALS = re.compile(rf"\b({'|'.join(habits.LITERALS)})\b")
 
@@ -95,8 +95,8 @@ def call_of_no_name(context: Context, node: syntax.Call) -> Diagnostic:
     value = context.evaluate(callee.value)
     if isinstance(value, SymbolicTensor):
         return habits.method_call(name, callee.name.span, _help(name, [text(callee.value)], node.args))
-    if isinstance(value, (Instance, SubInstance)):
-        if isinstance(value, Instance) and name in ("forward", "__call__"):
+    if isinstance(value, (WeightOwner, SubInstance)):
+        if isinstance(value, WeightOwner) and name in ("forward", "__call__"):
             return of_instance(node, text(callee.value))
         return habits.part_called(print_expression(callee), callee.span)
     return habits.cannot_call(callee.span)

@@ -19,24 +19,24 @@ from ..text import top_level
 from .arguments import bind_operator, bind_statics
 from .signatures import Signature, signature_of
 from .state import MAX_DEPTH, Context, Instantiation, State
-from .values import CheckedBody, Instance
+from .values import CheckedBody, WeightOwner
 
 
-def make_instance(context: Context, value: Callable, path: str, span: Span) -> Instance:
+def make_instance(context: Context, value: Callable, path: str, span: Span) -> WeightOwner:
     """`name = Layer(..)`: placed now, sized at its first application."""
-    instance = Instance(context.builder, path, value, span)
+    instance = WeightOwner(context.builder, path, value, span)
     register(context, instance, span)
     settle(context, instance)
     return instance
 
 
-def register(context: Context, instance: Instance, span: Span) -> None:
+def register(context: Context, instance: WeightOwner, span: Span) -> None:
     context.builder.place(instance.path, span)
     context.builder.instances[instance.path] = context.builder.held[instance.path] = instance
     context.state.count_application(span)
 
 
-def take_inputs(context: Context, instance: Instance, span: Span, spans: dict[str, Span]) -> dict[str, Any]:
+def take_inputs(context: Context, instance: WeightOwner, span: Span, spans: dict[str, Span]) -> dict[str, Any]:
     """Splits a constructor's arguments: binds the static ones on the instance, returns the tensor inputs by name."""
     target = instance.callable
     if isinstance(target.target, type):
@@ -62,7 +62,7 @@ def block_signature(definition: Definition) -> Signature:
     return signature_of(node)
 
 
-def settle(context: Context, instance: Instance) -> None:
+def settle(context: Context, instance: WeightOwner) -> None:
     """Sizes what needs no input: an `Embedding` knows its weight before it is applied."""
     target = instance.callable
     if instance.args is None and instance.statics is None:
@@ -77,7 +77,7 @@ def settle(context: Context, instance: Instance) -> None:
         pass  # depends on its input
 
 
-def same_parameters(context: Context, instance: Instance, body: int, span: Span) -> None:
+def same_parameters(context: Context, instance: WeightOwner, body: int, span: Span) -> None:
     """A shared block applied to other sizes must own the same weights (E0302)."""
     assert instance.body is not None
     spec = Spec(edition="1", name="", bodies=tuple(context.state.bodies), models=())
@@ -151,7 +151,7 @@ def apply_block(
 
 def hashable(value: Any) -> Any:
     """A static value as part of a cache key; ints and floats and bools stay apart."""
-    if isinstance(value, Instance):
+    if isinstance(value, WeightOwner):
         return value.signature
     if isinstance(value, tuple):
         return tuple(map(hashable, value))  # pyright: ignore[reportUnknownArgumentType]

@@ -27,7 +27,7 @@ from ..text import syntax
 from .builder import Builder
 from .nodes import as_outputs, guarded
 from .state import Context
-from .values import Instance, SymbolicTensor
+from .values import SymbolicTensor, WeightOwner
 
 
 def condition(context: Context, node: syntax.Pipe) -> bool | None:
@@ -134,7 +134,7 @@ def by_mode(
     return made[0] if len(made) == 1 else tuple(made)
 
 
-def check_shared(training: Instance | None, evaluation: Instance | None, path: str, span: Span) -> None:
+def check_shared(training: WeightOwner | None, evaluation: WeightOwner | None, path: str, span: Span) -> None:
     """One path in both branches of `if training` is one layer (E0310)."""
     if (
         training is not None

@@ -13,7 +13,7 @@ from ..sizes.types import TensorType
 from .instances import apply_block, settle
 from .nodes import as_tensor
 from .state import Context
-from .values import Instance
+from .values import WeightOwner
 
 
 def whole_net(context: Context, operator: type[Op], values: list[Any], keyword: dict[str, Any], span: Span) -> Any:
@@ -33,7 +33,7 @@ def whole_net(context: Context, operator: type[Op], values: list[Any], keyword: 
         if name not in given:
             raise Failed(errors.input_missing(operator.name, name, span))
     net = given["net"]
-    if not isinstance(net, Instance):
+    if not isinstance(net, WeightOwner):
         raise Failed(errors.wrong_static("net", "a net, such as a `let`", net, span))
     tensors = [as_tensor(context, given[name], span) for name in names[1:]]
     settle(context, net)

@@ -21,7 +21,7 @@ from ..sizes.types import TensorType, is_integer
 from . import initializers
 from .builder import json_arguments
 from .state import Context
-from .values import POISON, Instance, Outputs, SymbolicTensor
+from .values import POISON, Outputs, SymbolicTensor, WeightOwner
 
 MOST_OUTPUTS = 1000  # of a body that names none
 
@@ -96,7 +96,7 @@ def operator_node(
     tensors: list[Any],
     span: Span,
     *,
-    instance: Instance | None = None,
+    instance: WeightOwner | None = None,
     path: str | None = None,
     spelled: str | None = None,
 ) -> Any:
@@ -206,7 +206,7 @@ def check_positions(facts: Facts, rule: Op, types: Sequence[TensorType | None], 
     )
 
 
-def fix_parameters(instance: Instance, parameters: tuple[Parameter, ...], types: list[Any], span: Span) -> None:
+def fix_parameters(instance: WeightOwner, parameters: tuple[Parameter, ...], types: list[Any], span: Span) -> None:
     """Records the weights at the first application; later ones must agree (E0302)."""
     if instance.parameters is not None and instance.types is not None:
         for before, now in zip(instance.parameters, parameters, strict=True):

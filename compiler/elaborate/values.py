@@ -43,7 +43,7 @@ class Outputs:
         return f"the outputs of `{self.of}`"
 
 
-class Instance:
+class WeightOwner:
     """A named owner of weights: made by a label or a binding, applied (and sized) later, maybe several times."""
 
     __slots__ = (
@@ -77,7 +77,7 @@ class CheckedBody(NamedTuple):
 
     body: int
     outputs: tuple[tuple[str, TensorType], ...]
-    instances: dict[str, Instance]
+    instances: dict[str, WeightOwner]
 
 
 class Emits(Protocol):
@@ -100,7 +100,7 @@ class Emits(Protocol):
 class SubInstance:
     """A layer inside an instance (`bert.embeddings.word_embeddings`), on the way to one of its parameters."""
 
-    instance: Instance
+    instance: WeightOwner
     names: tuple[str, ...]
 
 

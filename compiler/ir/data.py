@@ -17,7 +17,7 @@ from .record import Record, field
 Split: TypeAlias = Literal["train", "val", "test"]
 
 
-class Classes(Record):
+class ClassNames(Record):
     """What is known of a class field: the count, and the names in the order of their numbers. None: known only from
     the data."""
 
@@ -37,7 +37,7 @@ class ItemType(Record):
     kind: Literal["tensor", "column", "stream", "text", "words", "turns", "record"]
     dtype: str | None = None
     shape: tuple[Size | None, ...] | None = None
-    classes: Classes | None = None
+    classes: ClassNames | None = None
     members: dict[str, ItemType] = field(default_factory=dict)
 
 
@@ -72,7 +72,7 @@ class DataField(Record):
     name: str
     type: TensorType
     node: int
-    classes: Classes | None = None
+    classes: ClassNames | None = None
     span: Span
 
 

@@ -101,7 +101,7 @@ class Instance(Record):
 # ---- nodes ---------------------------------------------------------------------------------------------------------
 
 
-class Node(Record):
+class BodyNode(Record):
     """What all nodes share. `inputs` follow the declared tensor inputs of the operator or the inputs of the body."""
 
     inputs: tuple[Operand, ...]
@@ -109,7 +109,7 @@ class Node(Record):
     span: Span
 
 
-class OpNode(Node):
+class OpNode(BodyNode):
     """An operator of the catalogue.
 
     A function: `op`, `args`; `path` is the number it takes in a numbered scope (`mlp.1`), or None.
@@ -123,7 +123,7 @@ class OpNode(Node):
     path: str | None = None
 
 
-class WeightNode(Node):
+class WeightNode(BodyNode):
     """Reads a parameter as a tensor: `wte.weight` (instance `wte`, name `weight`)."""
 
     kind: Literal["weight"] = "weight"
@@ -131,7 +131,7 @@ class WeightNode(Node):
     name: str
 
 
-class CallNode(Node):
+class CallNode(BodyNode):
     """Applies a block: `instance` owns its weights, `body` is what runs.
 
     `instances` gives the instances that the body takes as parameters (`Head(embed)`): its name -> reference here.
@@ -143,7 +143,7 @@ class CallNode(Node):
     instances: dict[str, str] = field(default_factory=dict)
 
 
-class Run(Record):
+class RepeatRun(Record):
     """`count` equal turns of a repeat. `offsets` are the slot numbers at the first turn, `strides` what a turn adds,
     both by counter (`""` for numbered stages, else the base name). `captures` are outer values in the order of the
     body's inputs after the carried ones."""
@@ -156,7 +156,7 @@ class Run(Record):
     instances: dict[str, str] = field(default_factory=dict)
 
 
-class RepeatNode(Node):
+class RepeatNode(BodyNode):
     """`repeat n { .. }` or `for x in .. { .. }`: turns in order, each fed the values the one before returned.
 
     `inputs` are the carried values. `scope` is the label (`h`), or "" when the turns are spliced into the scope around.
@@ -164,10 +164,10 @@ class RepeatNode(Node):
 
     kind: Literal["repeat"] = "repeat"
     scope: str
-    runs: tuple[Run, ...]
+    runs: tuple[RepeatRun, ...]
 
 
-class ModeNode(Node):
+class ModeNode(BodyNode):
     """`if training { .. } else { .. }`: two bodies over the same `inputs`, with outputs of the same types.
 
     Paths in both bodies are relative to the body around the node, like those of a turn with offset 0.
@@ -180,7 +180,7 @@ class ModeNode(Node):
     instances: dict[str, str] = field(default_factory=dict)
 
 
-class ScanNode(Node):
+class ScanNode(BodyNode):
     """`scan`: `inputs` are the sequences, then the carries' start values, then captured values.
 
     The body's inputs are the slices, the carries, the captures; its outputs are the carries, then the stacked value.
@@ -274,7 +274,7 @@ class Model(Record):
     bounds: dict[str, tuple[int, int | None]] = field(default_factory=dict)
 
 
-class Source(Record):
+class SourceText(Record):
     """Name and text of a source, so that a stored IR can still show places."""
 
     name: str
@@ -291,7 +291,7 @@ class Spec(Record):
     models: tuple[Model, ...]
     params: dict[str, Argument] = field(default_factory=dict)
     recipe: Recipe = Recipe()
-    sources: tuple[Source, ...] = ()
+    sources: tuple[SourceText, ...] = ()
 
     def written(self, indent: int) -> str:
         """As JSON for a file, with the version that writes it."""

@@ -12,7 +12,7 @@ from .source import Source, Span
 from .wording import describe, kind, listed, meant
 
 
-class Rejected(Protocol):
+class Rejection(Protocol):
     """Why an operator's rule does not hold (`catalogue.ops.base.Rejected`)."""
 
     code: str
@@ -22,7 +22,7 @@ class Rejected(Protocol):
     helps: tuple[str, ...]
 
 
-def rejected(rejected: Rejected, name: str, span: Span, swapped: Sequence[str] = ()) -> Diagnostic:
+def rejected(rejected: Rejection, name: str, span: Span, swapped: Sequence[str] = ()) -> Diagnostic:
     """An operator's rule that does not hold. `name` is empty for an operator that is written with symbols: its rules have
     helps of their own. `swapped` are its inputs where they fit in the other order."""
     otherwise = (f"`dlc explain {name}` shows what it takes",) if name and not rejected.notes else ()

@@ -9,7 +9,7 @@ from . import programs
 from .diagnostics import Diagnostic
 from .explanation import Explanation
 from .source import Span
-from .wording import TensorType, kind, listed
+from .wording import PrintedType, kind, listed
 
 
 def unused_binding(name: str, span: Span) -> Diagnostic:
@@ -66,7 +66,7 @@ def unpack_outputs(of: str, names: list[str], span: Span) -> Diagnostic:
     )
 
 
-def unpack_axis(type: TensorType, span: Span) -> Diagnostic:
+def unpack_axis(type: PrintedType, span: Span) -> Diagnostic:
     helps = ("to split another axis, write `x -> unbind(axis = 1)` or `x -> chunk(2, axis = -1)`",)
     return Diagnostic(
         "E0202", f"`{type}` cannot be unpacked", span, "the size of its first axis is not a number", helps=helps

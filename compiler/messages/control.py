@@ -9,7 +9,7 @@ from . import programs
 from .diagnostics import Diagnostic
 from .explanation import Explanation
 from .source import Span
-from .wording import Size, TensorType, computed_from, describe, kind
+from .wording import PrintedType, Size, computed_from, describe, kind
 
 
 def training_as_value(span: Span) -> Diagnostic:
@@ -150,7 +150,7 @@ def turn_count(before: int, after: int, span: Span) -> Diagnostic:
     )
 
 
-def branches_differ(first: list[TensorType], second: list[TensorType], span: Span) -> Diagnostic:
+def branches_differ(first: list[PrintedType], second: list[PrintedType], span: Span) -> Diagnostic:
     one, two = ", ".join(map(str, first)), ", ".join(map(str, second))
     return Diagnostic(
         "E0201",
@@ -221,7 +221,7 @@ def scan_without_sequence(span: Span) -> Diagnostic:
     )
 
 
-def scan_axis(axis: int, name: str, type: TensorType, span: Span) -> Diagnostic:
+def scan_axis(axis: int, name: str, type: PrintedType, span: Span) -> Diagnostic:
     return Diagnostic(
         "E0202",
         f"`{name}` has no axis {axis}",
@@ -261,7 +261,7 @@ def carry_not_assigned(name: str, span: Span) -> Diagnostic:
     )
 
 
-def carry_changes(name: str, before: TensorType, after: TensorType, span: Span) -> Diagnostic:
+def carry_changes(name: str, before: PrintedType, after: PrintedType, span: Span) -> Diagnostic:
     return Diagnostic(
         "E0201",
         f"carry `{name}` changes its type",

@@ -10,7 +10,7 @@ from .source import Span
 
 
 @dataclass(frozen=True)
-class Refusal:
+class RefusedPath:
     """A path that is not written to. A spec that names it has a place, other files have none."""
 
     message: str
@@ -21,16 +21,16 @@ class Refusal:
         return Diagnostic("E0604", self.message, span, self.label, helps=self.helps)
 
 
-def outside(name: str, where: str) -> Refusal:
-    return Refusal(
+def outside(name: str, where: str) -> RefusedPath:
+    return RefusedPath(
         f"`{name}` is outside {where}",
         "not written there",
         ("use a path below it, or name the file on the command line: `-o FILE`",),
     )
 
 
-def not_ours(path: str) -> Refusal:
-    return Refusal(
+def not_ours(path: str) -> RefusedPath:
+    return RefusedPath(
         f"`{path}` already exists, and dlc did not write it",
         "would be replaced",
         ("name another file, or replace this one: `-o FILE`",),

@@ -11,7 +11,7 @@ from .explanation import Explanation
 from .source import Span
 
 
-class Refusal(NamedTuple):
+class RefusedUse(NamedTuple):
     """A use of an operator that may have refused what it was given; `last` is the last of its positions, if it has any."""
 
     span: Span
@@ -19,7 +19,7 @@ class Refusal(NamedTuple):
     last: str
 
 
-def refused(what: str, found: Sequence[Refusal], path: str, numbers: tuple[int, int] | None) -> Diagnostic:
+def refused(what: str, found: Sequence[RefusedUse], path: str, numbers: tuple[int, int] | None) -> Diagnostic:
     """`what`: `outside` or `zero`. `found`: where it may have been. `path`: of the layer around it."""
     first = found[0]
     message = f"the data leads to a position outside of `{first.operator}`"

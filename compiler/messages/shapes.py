@@ -11,9 +11,9 @@ from .diagnostics import Diagnostic, Label
 from .explanation import Explanation
 from .names import nearest
 from .source import Span
-from .wording import Size, TensorType, computed_from, describe, kind, listed, meant
+from .wording import PrintedType, Size, computed_from, describe, kind, listed, meant
 
-T = TypeVar("T", bound=TensorType)
+T = TypeVar("T", bound=PrintedType)
 
 #: Numbers on either side of one among which a divisor is looked for.
 SEARCHED = 10_000
@@ -38,7 +38,7 @@ def _made(demand: Demand[Any]) -> tuple[Label, ...]:
     return (Label(demand.source, f"`{demand.actual}` comes from here"),) if demand.source is not None else ()
 
 
-def between(found: Diagnostic, operator: Span, sides: Sequence[tuple[Span, TensorType]]) -> Diagnostic:
+def between(found: Diagnostic, operator: Span, sides: Sequence[tuple[Span, PrintedType]]) -> Diagnostic:
     """A mistake of two operands, shown with the operator and the type of each side."""
     labels = tuple(Label(span, f"`{type}`") for span, type in sides)
     return replace(found, span=operator, labels=labels)
@@ -156,7 +156,7 @@ def not_indexable(value: Any, span: Span) -> Diagnostic:
     )
 
 
-def not_divisible(size: Size, parts: Size, axis: int, actual: TensorType, span: Span) -> Diagnostic:
+def not_divisible(size: Size, parts: Size, axis: int, actual: PrintedType, span: Span) -> Diagnostic:
     return Diagnostic(
         "E0206",
         f"`{size}` is not a multiple of `{parts}`",

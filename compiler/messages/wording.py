@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeAlias, cast, runtime_checkable
 Size: TypeAlias = object
 
 
-class TensorType(Protocol):
+class PrintedType(Protocol):
     """The type of a tensor, printed by `str` (`f32[B, 256]`)."""
 
     @property

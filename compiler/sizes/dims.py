@@ -27,14 +27,14 @@ class DimOverflow(OverflowError):
     """A size grew beyond what any model needs (E0105)."""
 
 
-class Floor(NamedTuple):
+class FloorAtom(NamedTuple):
     """The atom ⌊numerator / divisor⌋: whole coefficients in [0, divisor), reduced."""
 
     numerator: Dim
     divisor: int
 
 
-Atom: TypeAlias = "str | Floor"
+Atom: TypeAlias = "str | FloorAtom"
 Monomial: TypeAlias = "tuple[tuple[Atom, int], ...]"
 
 
@@ -54,7 +54,7 @@ class Dim:
             weight += 1
             for atom, power in monomial:
                 degree += power
-                if isinstance(atom, Floor):
+                if isinstance(atom, FloorAtom):
                     depth = max(depth, atom.numerator.depth + 1)
                     weight += atom.numerator.weight
             if degree > MAX_DEGREE:
@@ -255,11 +255,11 @@ def _floor(terms: Terms, divisor: int) -> Terms:
         if inner is None:
             numerator = size_of(dict(rest))
             assert isinstance(numerator, Dim)
-            return sum_of(out, {((Floor(numerator, divisor), 1),): 1})
+            return sum_of(out, {((FloorAtom(numerator, divisor), 1),): 1})
         # ⌊(⌊p/a⌋ + q)/b⌋ = ⌊(p + a*q)/(a*b)⌋ for whole q
         del rest[inner]
         floor = inner[0][0]
-        assert isinstance(floor, Floor)
+        assert isinstance(floor, FloorAtom)
         merged = sum_of(terms_of(floor.numerator), scaled(dict(rest), floor.divisor))
         whole = {m: int(c) for m, c in merged.items()}
         divisor *= floor.divisor
@@ -268,7 +268,7 @@ def _floor(terms: Terms, divisor: int) -> Terms:
 
 
 def is_floor(pair: tuple[Atom, int]) -> bool:
-    return pair[1] == 1 and isinstance(pair[0], Floor)
+    return pair[1] == 1 and isinstance(pair[0], FloorAtom)
 
 
 def mod(size: Size, divisor: int) -> Size:
@@ -351,7 +351,7 @@ def substitute(size: Size, values: Mapping[str, Size]) -> Size:
     for monomial, coefficient in size.terms:
         product: Terms = {(): coefficient}
         for atom, power in monomial:
-            if isinstance(atom, Floor):
+            if isinstance(atom, FloorAtom):
                 factor = _floor(terms_of(substitute(atom.numerator, values)), atom.divisor)
             elif atom in values:
                 factor = terms_of(values[atom])

@@ -10,7 +10,7 @@ from typing import Any, overload
 from .dims import (
     Atom,
     Dim,
-    Floor,
+    FloorAtom,
     Monomial,
     Number,
     Size,
@@ -144,7 +144,7 @@ class Facts:
         for monomial, coefficient in size.terms:
             if len(monomial) == 1 and is_floor(monomial[0]):
                 floor = monomial[0][0]
-                assert isinstance(floor, Floor)
+                assert isinstance(floor, FloorAtom)
                 bound = terms_of(floor.numerator)
                 if (coefficient > 0) != upper:
                     bound = sum_of(bound, {(): 1 - floor.divisor})
@@ -283,11 +283,11 @@ def _divisors(n: int) -> list[int]:
     return sorted({*small, *(n // d for d in small)})
 
 
-def floors_of(size: Size) -> Iterable[Floor]:
+def floors_of(size: Size) -> Iterable[FloorAtom]:
     if isinstance(size, Dim):
         for monomial, _ in size.terms:
             for atom, _ in monomial:
-                if isinstance(atom, Floor):
+                if isinstance(atom, FloorAtom):
                     yield atom
                     yield from floors_of(atom.numerator)
 

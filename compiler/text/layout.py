@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from ..messages.source import Source
 from . import top_level
-from .layout_tokens import Token, read_tokens
+from .layout_tokens import LayoutToken, read_tokens
 from .roles import Roles
 
 WIDTH = 120
@@ -47,7 +47,7 @@ def format_file(file: top_level.File, source: Source) -> str:
 # ---- breaks and commas that are written ----------------------------------------------------------------------------
 
 
-def _join(tokens: list[Token], roles: Roles) -> None:
+def _join(tokens: list[LayoutToken], roles: Roles) -> None:
     """Takes back line breaks where no line should end: in the middle of a value, before a comma."""
     for before, token in pairwise(tokens):
         breakable = (
@@ -64,7 +64,7 @@ def _join(tokens: list[Token], roles: Roles) -> None:
             tokens[b].breaks = tokens[b].blank = False
 
 
-def _pairs(tokens: list[Token]) -> Iterator[tuple[int, int]]:
+def _pairs(tokens: list[LayoutToken]) -> Iterator[tuple[int, int]]:
     """Indices of matching brackets, inner ones first."""
     stack: list[int] = []
     for i, token in enumerate(tokens):
@@ -74,7 +74,7 @@ def _pairs(tokens: list[Token]) -> Iterator[tuple[int, int]]:
             yield stack.pop(), i
 
 
-def _brackets(tokens: list[Token], roles: Roles) -> bool:
+def _brackets(tokens: list[LayoutToken], roles: Roles) -> bool:
     """Braces around several lines go at line ends; trailing commas only before a closing bracket on a new line.
     Whether there were commas to take or to give."""
     drop: set[int] = set()
@@ -97,7 +97,7 @@ def _brackets(tokens: list[Token], roles: Roles) -> bool:
         elif broken and not comma:
             insert.append(b - 1)
     for i in sorted(insert, reverse=True):
-        comma_token = Token(-1, -1, ",")
+        comma_token = LayoutToken(-1, -1, ",")
         comma_token.trailing, comma_token.comment = tokens[i].trailing, tokens[i].comment
         tokens[i].trailing = ""
         tokens.insert(i + 1, comma_token)
@@ -107,7 +107,7 @@ def _brackets(tokens: list[Token], roles: Roles) -> bool:
     return bool(insert or drop)
 
 
-def _breaks_inside(tokens: list[Token], a: int, b: int) -> bool:
+def _breaks_inside(tokens: list[LayoutToken], a: int, b: int) -> bool:
     """Does a line end directly inside these braces (not in a bracket within them)?"""
     depth = 0
     for token in tokens[a + 1 : b + 1]:
@@ -120,7 +120,7 @@ def _breaks_inside(tokens: list[Token], a: int, b: int) -> bool:
     return False
 
 
-def _remove(tokens: list[Token], index: int) -> None:
+def _remove(tokens: list[LayoutToken], index: int) -> None:
     """Take a token out; its comments go to its neighbours."""
     gone = tokens.pop(index)
     before = tokens[index - 1]
@@ -134,7 +134,7 @@ def _remove(tokens: list[Token], index: int) -> None:
         tokens[index].breaks = tokens[index].breaks or gone.breaks or bool(homeless)
 
 
-def _separators(tokens: list[Token]) -> None:
+def _separators(tokens: list[LayoutToken]) -> None:
     """`;` goes between two statements on one line, not at the end of a line."""
     for index in range(len(tokens) - 1, -1, -1):
         if tokens[index].text == ";":
@@ -150,7 +150,7 @@ def _separators(tokens: list[Token]) -> None:
 # ---- spaces --------------------------------------------------------------------------------------------------------
 
 
-def _gaps(tokens: list[Token], roles: Roles, source: Source) -> None:
+def _gaps(tokens: list[LayoutToken], roles: Roles, source: Source) -> None:
     index_ends = roles.end_of_value
     for before, token in pairwise(tokens):
         tight = token.start in roles.tight or (token.text == "[" and before.end in index_ends and not _is_stage(before))
@@ -160,11 +160,11 @@ def _gaps(tokens: list[Token], roles: Roles, source: Source) -> None:
         token.gap = max(token.least, written) if same_line and token.least else token.least
 
 
-def _is_stage(token: Token) -> bool:
+def _is_stage(token: LayoutToken) -> bool:
     return token.text in ("->", "=", ",", "(", "[", "=>", ":")
 
 
-def _least(before: Token, token: Token, tight: bool, roles: Roles) -> int:
+def _least(before: LayoutToken, token: LayoutToken, tight: bool, roles: Roles) -> int:
     a, b = before.text, token.text
     if tight or b in (",", ";", ")", "]", ".") or a in ("(", "[", "."):
         return 0
@@ -182,8 +182,8 @@ def _least(before: Token, token: Token, tight: bool, roles: Roles) -> int:
 # ---- lines ---------------------------------------------------------------------------------------------------------
 
 
-def _lines(tokens: list[Token]) -> list[list[Token]]:
-    lines: list[list[Token]] = []
+def _lines(tokens: list[LayoutToken]) -> list[list[LayoutToken]]:
+    lines: list[list[LayoutToken]] = []
     for token in tokens:
         if token.breaks or not lines:
             lines.append([])
@@ -191,9 +191,9 @@ def _lines(tokens: list[Token]) -> list[list[Token]]:
     return lines
 
 
-def _place(lines: list[list[Token]], roles: Roles) -> None:
+def _place(lines: list[list[LayoutToken]], roles: Roles) -> None:
     """Columns of all tokens, from indentation and gaps."""
-    open_: list[tuple[Token, int, int]] = []  # bracket, indentation of its content, of its closing bracket
+    open_: list[tuple[LayoutToken, int, int]] = []  # bracket, indentation of its content, of its closing bracket
     columns: dict[int, int] = {}
     statement = 0  # indentation of the statement that a line belongs to
     for number, line in enumerate(lines):
@@ -219,7 +219,7 @@ def _place(lines: list[list[Token]], roles: Roles) -> None:
 
 
 def _indent(
-    first: Token, open_: list[tuple[Token, int, int]], statement: int, columns: dict[int, int], roles: Roles
+    first: LayoutToken, open_: list[tuple[LayoutToken, int, int]], statement: int, columns: dict[int, int], roles: Roles
 ) -> int:
     if first.text in CLOSERS:
         return open_[-1][2]
@@ -240,19 +240,19 @@ def _indent(
     return content + STEP
 
 
-def _end(line: list[Token]) -> int:
+def _end(line: list[LayoutToken]) -> int:
     return line[-1].column + len(line[-1].text)
 
 
 # ---- columns -------------------------------------------------------------------------------------------------------
 
 
-def _align_keys(lines: list[list[Token]], roles: Roles) -> None:
+def _align_keys(lines: list[list[LayoutToken]], roles: Roles) -> None:
     """`=` in one column for the keys of a section that begin lines, up to a blank line, `let` or field; sub-sections
     in between do not count."""
     heads = {line[0].start: (i, line) for i, line in enumerate(lines)}
     for section in roles.sections:
-        run: list[list[Token]] = []
+        run: list[list[LayoutToken]] = []
         for item in (*section.items, None):
             place = heads.get(item.span.start) if item is not None else None
             if isinstance(item, (top_level.Sub, top_level.SubFor)) and place is not None and not place[1][0].blank:
@@ -267,14 +267,14 @@ def _align_keys(lines: list[list[Token]], roles: Roles) -> None:
                 run = []
 
 
-def _align(run: list[list[Token]]) -> None:
+def _align(run: list[list[LayoutToken]]) -> None:
     width = max((len(line[0].text) for line in run), default=0)
     for line in run:
         if len(line) > 1 and line[1].text == "=":
             line[1].gap = line[1].least = width - len(line[0].text) + 1
 
 
-def _keep_columns(lines: list[list[Token]], roles: Roles) -> None:
+def _keep_columns(lines: list[list[LayoutToken]], roles: Roles) -> None:
     """More than one space stays where it brings a token under or above a like one; elsewhere it goes."""
     while True:
         changed = False
@@ -290,7 +290,7 @@ def _keep_columns(lines: list[list[Token]], roles: Roles) -> None:
         _place(lines, roles)
 
 
-def _beyond(lines: list[list[Token]], index: int, step: int) -> Iterator[list[Token]]:
+def _beyond(lines: list[list[LayoutToken]], index: int, step: int) -> Iterator[list[LayoutToken]]:
     """The next two lines of the same depth: one that is too wide, or has lines below it, does not part the others."""
     indent = lines[index][0].column
     left = 2
@@ -302,7 +302,7 @@ def _beyond(lines: list[list[Token]], index: int, step: int) -> Iterator[list[To
         index += step
 
 
-def _lines_up(token: Token, line: list[Token]) -> bool:
+def _lines_up(token: LayoutToken, line: list[LayoutToken]) -> bool:
     """Does a like token of the line begin (a number: or end) in the same column?"""
     end = token.column + len(token.text)
     return any(
@@ -312,14 +312,14 @@ def _lines_up(token: Token, line: list[Token]) -> bool:
     )
 
 
-def _is_value(token: Token) -> bool:
+def _is_value(token: LayoutToken) -> bool:
     return token.text[0].isalnum() or token.text[0] in '_"'
 
 
 # ---- long lines ----------------------------------------------------------------------------------------------------
 
 
-def _break_long(lines: list[list[Token]], roles: Roles) -> bool:
+def _break_long(lines: list[list[LayoutToken]], roles: Roles) -> bool:
     """Break one line that is too long. False when none is, or none can be."""
     for line in lines:
         if _end(line) > WIDTH and (_at_arrow(line) or _at_comma(line) or _in_bracket(line, roles)):
@@ -327,7 +327,7 @@ def _break_long(lines: list[list[Token]], roles: Roles) -> bool:
     return False
 
 
-def _depths(line: list[Token]) -> Iterator[tuple[Token, Token, int]]:
+def _depths(line: list[LayoutToken]) -> Iterator[tuple[LayoutToken, LayoutToken, int]]:
     """Each token but the first with the one before it, and how many of the line's brackets are open around it."""
     depth = 0
     for before, token in pairwise(line):
@@ -335,17 +335,17 @@ def _depths(line: list[Token]) -> Iterator[tuple[Token, Token, int]]:
         yield before, token, depth
 
 
-def _at_arrow(line: list[Token]) -> bool:
+def _at_arrow(line: list[LayoutToken]) -> bool:
     """Before the last `->` outside of the line's brackets that lets it fit."""
     return _last_that_fits([(b, t) for b, t, depth in _depths(line) if depth == 0 and t.text == "->"])
 
 
-def _at_comma(line: list[Token]) -> bool:
+def _at_comma(line: list[LayoutToken]) -> bool:
     """After the last comma outside of the line's brackets that lets it fit."""
     return _last_that_fits([(b, t) for b, t, depth in _depths(line) if depth == 0 and b.text == ","])
 
 
-def _last_that_fits(places: list[tuple[Token, Token]]) -> bool:
+def _last_that_fits(places: list[tuple[LayoutToken, LayoutToken]]) -> bool:
     if not places:
         return False
     fitting = [token for before, token in places if before.column + len(before.text) <= WIDTH]
@@ -353,9 +353,9 @@ def _last_that_fits(places: list[tuple[Token, Token]]) -> bool:
     return True
 
 
-def _in_bracket(line: list[Token], roles: Roles) -> bool:
+def _in_bracket(line: list[LayoutToken], roles: Roles) -> bool:
     """Inside the widest bracket that opens and closes on the line; the branches of an `if` are left together."""
-    widest: list[Token] = []
+    widest: list[LayoutToken] = []
     stack: list[int] = []
     for i, token in enumerate(line):
         if token.text in OPENERS:
@@ -379,7 +379,7 @@ def _in_bracket(line: list[Token], roles: Roles) -> bool:
 # ---- writing -------------------------------------------------------------------------------------------------------
 
 
-def _text(lines: list[list[Token]], last_comments: list[tuple[str, bool]]) -> str:
+def _text(lines: list[list[LayoutToken]], last_comments: list[tuple[str, bool]]) -> str:
     out: list[str] = []
     for number, line in enumerate(lines):
         first = line[0]

@@ -7,7 +7,7 @@ from ...grammar.tables import load
 from ..messages.source import Source
 
 
-class Token:
+class LayoutToken:
     """A token and what is around it; `gap` is the number of spaces before it when it does not begin a line."""
 
     __slots__ = ("above", "blank", "breaks", "column", "comment", "end", "gap", "least", "start", "text", "trailing")
@@ -23,12 +23,12 @@ class Token:
         self.column = 0
 
 
-def read_tokens(source: Source) -> tuple[list[Token], list[tuple[str, bool]]]:
+def read_tokens(source: Source) -> tuple[list[LayoutToken], list[tuple[str, bool]]]:
     """Tokens with their comments and line breaks; the comments behind the last token apart."""
     raw, comments = scan(source.text, load())
     pieces = [(t.start, t.end, t.text, False) for t in raw if t.kind != NEWLINE and t.text]
     pieces += [(start, end, source.text[start:end].rstrip(), True) for start, end, _ in comments]
-    tokens: list[Token] = []
+    tokens: list[LayoutToken] = []
     above: list[tuple[str, bool]] = []
     at = 0
     for start, end, text, is_comment in sorted(pieces):
@@ -41,7 +41,7 @@ def read_tokens(source: Source) -> tuple[list[Token], list[tuple[str, bool]]]:
             else:
                 above.append((text, blank))
         else:
-            token = Token(start, end, text)
+            token = LayoutToken(start, end, text)
             token.breaks = lines > 0 or not tokens or bool(above)
             token.blank = blank
             token.above, above = above, []

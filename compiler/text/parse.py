@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 
 from ...grammar.machine import HOLE, Machine
 from ...grammar.scanner import Token, scan
-from ...grammar.tables import Tables, load
+from ...grammar.tables import ParserTables, load
 from ..messages.diagnostics import Diagnostic
 from ..messages.source import Source, Span
 from . import syntax as s
@@ -81,7 +81,7 @@ def parse_settings(source: Source) -> tuple[list[top_level.Setting], list[Diagno
 class _Listener:
     """Loads what is needed for mistakes when there is one."""
 
-    def __init__(self, source: Source, tables: Tables, diagnostics: list[Diagnostic]) -> None:
+    def __init__(self, source: Source, tables: ParserTables, diagnostics: list[Diagnostic]) -> None:
         self.source, self.tables, self.diagnostics = source, tables, diagnostics
         self.recovery: Recovery | None = None
 

@@ -11,7 +11,7 @@ import re
 from ...grammar import mistakes
 from ...grammar.machine import Machine
 from ...grammar.scanner import BAD, NEWLINE, WORD, Token
-from ...grammar.tables import Tables
+from ...grammar.tables import ParserTables
 from ..messages import syntax as errors
 from ..messages.diagnostics import Diagnostic, Label
 from ..messages.source import Source, Span
@@ -42,7 +42,7 @@ CLOSED = re.compile(
 class Recovery:
     """Listens to the machine: reports, and brings it to the next statement or item."""
 
-    def __init__(self, source: Source, tables: Tables, diagnostics: list[Diagnostic]) -> None:
+    def __init__(self, source: Source, tables: ParserTables, diagnostics: list[Diagnostic]) -> None:
         self.source = source
         self.text = source.text
         self.tables = tables

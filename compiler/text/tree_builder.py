@@ -10,7 +10,7 @@ from typing import Any
 
 from ...grammar.machine import HOLE
 from ...grammar.scanner import Token
-from ...grammar.tables import Tables
+from ...grammar.tables import ParserTables
 from ..messages import syntax as errors
 from ..messages.diagnostics import Diagnostic
 from ..messages.source import Span
@@ -48,7 +48,7 @@ def number_value(text: str) -> int | float:
 class TreeBuilder:
     """Builders by name for the machine; what is wrong in itself (not by its place) goes to `diagnostics`."""
 
-    def __init__(self, file: str, tables: Tables) -> None:
+    def __init__(self, file: str, tables: ParserTables) -> None:
         self.file = file
         self.diagnostics: list[Diagnostic] = []
         self.flows: dict[int, tuple[s.Pipeline, list[s.Stage]]] = {}

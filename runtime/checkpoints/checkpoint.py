@@ -22,7 +22,7 @@ from ...compiler.dataclass import dataclass, field
 from .. import not_finite
 from ..destination import MADE_BY
 from ..failure import BadInput, damaged
-from ..forms import NotOfForm, Reader
+from ..forms import FormReader, NotOfForm
 from ..writing import RESUME, write_text, writing
 from . import atomic
 from .records import CheckpointRecord
@@ -30,7 +30,7 @@ from .rundir import AVERAGED, WEIGHTS
 
 STATE = "state.safetensors"
 LOOP = atomic.LAST_WRITTEN
-RECORD = Reader(CheckpointRecord)
+RECORD = FormReader(CheckpointRecord)
 
 
 @dataclass

@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import Literal
 
 from ...compiler.ir.record import field
-from ..forms import Form, NonNegativeInt, Reader
+from ..forms import Form, FormReader, NonNegativeInt
 
 Figure = float | None
 
 
-class Example(Form):
+class WorstExample(Form):
     """One of the worst: `record` is its position among the records of the source, `place` the row or file. `target` and `answer`
     are names of classes or values; `probability` is that of the target, `error` the answer less the target."""
 
@@ -53,7 +53,7 @@ class ClassFigures(Form):
     f1: float
 
 
-class Averages(Form):
+class ClassMeans(Form):
     """Means over the classes: each equally, or weighted by its support."""
 
     precision: Figure
@@ -71,11 +71,11 @@ class ClassJudgement(Form):
     count: NonNegativeInt
     accuracy: Figure
     classes: tuple[ClassFigures, ...]
-    macro: Averages
-    weighted: Averages
+    macro: ClassMeans
+    weighted: ClassMeans
     confusion: tuple[tuple[NonNegativeInt, ...], ...] | None
     calibration: Calibration
-    worst: tuple[Example, ...] = ()
+    worst: tuple[WorstExample, ...] = ()
 
 
 class Spread(Form):
@@ -92,7 +92,7 @@ class Spread(Form):
     max: Figure
 
 
-class Part(Form):
+class TargetRange(Form):
     """Targets from `low` to `high`, a tenth of all where no value is more frequent: the mean of answer less target, and errors."""
 
     low: float
@@ -119,9 +119,9 @@ class ValueJudgement(Form):
     r2: Figure
     targets: Spread
     residuals: Spread
-    deciles: tuple[Part, ...]
+    deciles: tuple[TargetRange, ...]
     points: tuple[tuple[float, float], ...]
-    worst: tuple[Example, ...] = ()
+    worst: tuple[WorstExample, ...] = ()
 
 
 class InUnits(Form):
@@ -144,4 +144,4 @@ class Judgement(Form):
 
 NAME = "judgement.json"
 #: The content of the file: the splits by name.
-JUDGEMENTS = Reader(dict[str, Judgement])
+JUDGEMENTS = FormReader(dict[str, Judgement])

@@ -27,7 +27,7 @@ from ...compiler.dataclass import dataclass
 from ...compiler.messages.printable import printable
 from .. import locks
 from ..failure import BadInput, Damaged, InUse, damaged, no_file
-from ..forms import NotOfForm, Reader
+from ..forms import FormReader, NotOfForm
 from ..writing import AGAIN, RESUME, drop_empty, is_unfinished, json_text, write_text, writing
 from . import atomic
 from .records import EnvironmentRecord
@@ -37,7 +37,7 @@ WEIGHTS = "model.safetensors"
 AVERAGED = "ema.safetensors"
 
 
-ENVIRONMENT = Reader(EnvironmentRecord)
+ENVIRONMENT = FormReader(EnvironmentRecord)
 T = TypeVar("T")
 
 
@@ -76,7 +76,7 @@ class RunDir:
         except ValueError as error:
             raise damaged(self.path / name, str(error)) from None
 
-    def record(self, name: str, form: Reader[T]) -> T:
+    def record(self, name: str, form: FormReader[T]) -> T:
         """A record in its form. Raises BadInput when it is missing, Damaged when it has another form."""
         try:
             return form.read(self.text(name))
@@ -120,7 +120,7 @@ class RunDir:
             try:
                 with self.writing(locks.NAME) as path:
                     stack.enter_context(locks.held(path))
-            except locks.Held as other:
+            except locks.LockHeld as other:
                 raise in_use(self.path, other) from None
             for left in filter(is_unfinished, self.path.iterdir()):  # by a process that was killed
                 left.unlink(missing_ok=True)
@@ -140,7 +140,7 @@ def digest(text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def in_use(path: Path, other: locks.Held) -> InUse:
+def in_use(path: Path, other: locks.LockHeld) -> InUse:
     return InUse(
         f"`{path}` already holds a run, which {other.words} is training",
         helps=("choose another `--out`, or wait for it to end and continue it with `--resume`",),

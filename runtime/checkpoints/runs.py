@@ -26,7 +26,7 @@ DEEPEST = 3
 
 
 @dataclass(frozen=True)
-class Row:
+class RunRow:
     """One run. `figures` are those of its result, or of its last validation while it is not done."""
 
     path: Path
@@ -45,14 +45,14 @@ class Comparison:
     """Runs in the order of their names, and the names of the settings and definitions (blocks, models) in which runs of
     one spec differ."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[RunRow, ...]
     settings: tuple[str, ...]
     definitions: tuple[str, ...]
 
 
 def compare(*places: str | Path) -> Comparison:
     """All runs in or under these directories. BadInput when one does not exist."""
-    rows: dict[Path, Row] = {}
+    rows: dict[Path, RunRow] = {}
     for place in map(Path, places):
         if not place.is_dir():
             raise BadInput(
@@ -98,14 +98,14 @@ def find(place: Path) -> Iterator[Path]:
             waiting += [(inner, depth + 1) for inner in path.iterdir() if inner.is_dir() and inner.name[:1] != "."]
 
 
-def read(path: Path) -> Row:
+def read(path: Path) -> RunRow:
     """One run; what is missing or damaged is left open."""
     environment, result = _json(path / "env.json"), _json(path / "result.json")
     step, figures = _last_validation(path / "metrics.csv")
     state: State = "done" if result else "diverged" if _diverged(path / "log.txt") else "unfinished"
     file, _ = parse(Source("spec.dlspec", _text(path / "spec.dlspec")))
     settings, definitions = meaning(file) if file is not None else ({}, {})
-    return Row(
+    return RunRow(
         path=path,
         spec=_name(path),
         started=str(environment.get("started", "")),

@@ -19,13 +19,13 @@ from . import declared
 from .arrays import declared as shapes
 from .draw import Records
 from .graph import Graph
-from .streams import Part
+from .streams import SplitPart
 
 PIECE = 1024  # records that are computed at a time
 
 
 @dataclass(frozen=True)
-class Plan:
+class BatchPlan:
     """Batch `i` of an epoch has the records at `order[bounds[i] : bounds[i + 1]]`, which are positions in the split."""
 
     order: Records | randomness.Permutation
@@ -48,13 +48,15 @@ class Plan:
         return slice(self.bounds[first], self.bounds[last])
 
 
-def of_samples(order: Records | randomness.Permutation, size: int, *, rest: bool, turns: Records | None = None) -> Plan:
+def of_samples(
+    order: Records | randomness.Permutation, size: int, *, rest: bool, turns: Records | None = None
+) -> BatchPlan:
     """Batches of `size` records; with `rest` the last one may be smaller, else it is left out unless it is the only one."""
     count = len(order)
     size = min(size, count)
     stop = count + size if rest else count + 1
     bounds = np.minimum(np.arange(0, stop, size) if size else np.zeros(1, np.int64), count)
-    return Plan(order, bounds.astype(np.int64), turns)
+    return BatchPlan(order, bounds.astype(np.int64), turns)
 
 
 def drawn(weights: NDArray[np.float64], *words: int | str) -> tuple[Records, Records]:
@@ -73,7 +75,7 @@ def drawn(weights: NDArray[np.float64], *words: int | str) -> tuple[Records, Rec
     return order, turns
 
 
-def of_tokens(lengths: Records, tokens: int, *words: int | str) -> Plan:
+def of_tokens(lengths: Records, tokens: int, *words: int | str) -> BatchPlan:
     """Batches of at most `tokens`, padding included, in an order that the words decide. Each has records of about one length,
     and their number is the same for all words."""
     distinct, which, counts = np.unique(lengths, return_inverse=True, return_counts=True)
@@ -85,10 +87,10 @@ def of_tokens(lengths: Records, tokens: int, *words: int | str) -> Plan:
     ends = np.cumsum(sizes)
     turn = randomness.permutation(randomness.key(*words, "batches"), len(sizes))
     parts = [sorted_[ends[i] - sizes[i] : ends[i]] for i in turn]
-    return Plan(np.concatenate(parts), np.concatenate([[0], np.cumsum(sizes[turn])]))
+    return BatchPlan(np.concatenate(parts), np.concatenate([[0], np.cumsum(sizes[turn])]))
 
 
-def lengths(graph: Graph, fields: Iterable[DataField], part: Part, *, training: bool) -> Records:
+def lengths(graph: Graph, fields: Iterable[DataField], part: SplitPart, *, training: bool) -> Records:
     """The tokens of each record of a split: the longest of its sequences, at least 1. Fields of varying length are computed."""
     found = np.ones(len(part), np.int64)
     varying: list[DataField] = []

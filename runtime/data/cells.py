@@ -36,7 +36,7 @@ class NotANumber(ValueError):
 
 
 @dataclass(frozen=True)
-class Rule:
+class CellRule:
     """How the cells of a source are read. A cell that is one of `missing` is missing, blanks around it aside, and so is an
     empty one; None stands for the words that people write, in upper or lower case. Numbers have this sign before their
     decimals, and may have that one between thousands. `dates`: they are dates or times of a file that knows them as such, which
@@ -82,13 +82,13 @@ class Rule:
         return (text.replace(self.thousands, "") if self.thousands else text).replace(self.decimal, ".")
 
 
-PLAIN = Rule()
+PLAIN = CellRule()
 
 
-def rule_of(args: Mapping[str, Any]) -> Rule:
+def rule_of(args: Mapping[str, Any]) -> CellRule:
     """How a source with these arguments is read."""
     missing = args.get("missing")
-    return Rule(
+    return CellRule(
         None if missing is None else frozenset(missing), args.get("decimal") or ".", args.get("thousands") or ""
     )
 
@@ -101,7 +101,7 @@ def is_number(cell: str) -> bool:
     return NUMBER.fullmatch(cell.strip()) is not None
 
 
-def number(cell: str, rule: Rule = PLAIN) -> float:
+def number(cell: str, rule: CellRule = PLAIN) -> float:
     """A cell as a number; NaN for a missing one. Raises NotANumber."""
     if rule.is_missing(cell):
         return math.nan
@@ -130,7 +130,7 @@ def numbers(cells: Sequence[str]) -> NDArray[np.float64]:
     return np.array(_each(cells, PLAIN, number), np.float64)
 
 
-def exact(cell: str, rule: Rule = PLAIN) -> int | float | None:
+def exact(cell: str, rule: CellRule = PLAIN) -> int | float | None:
     """A cell as a whole number, exactly; as a float where it is none, None where it is missing. Raises NotANumber."""
     value = number(cell, rule)
     if math.isnan(value):
@@ -146,7 +146,7 @@ def exact(cell: str, rule: Rule = PLAIN) -> int | float | None:
     return int(found) if found == found.to_integral_value() else value
 
 
-def whole_numbers(cells: Sequence[str], rule: Rule = PLAIN) -> NDArray[np.int64] | list[int | float | None]:
+def whole_numbers(cells: Sequence[str], rule: CellRule = PLAIN) -> NDArray[np.int64] | list[int | float | None]:
     """Cells as i64 where all are; else each as `exact` reads it. Raises NotANumber."""
     if rule == PLAIN and _plain(cells):
         try:
@@ -161,7 +161,7 @@ def _plain(cells: Sequence[str]) -> bool:
     return all(map(str.isascii, cells)) and not any("_" in cell for cell in cells)
 
 
-def _each(cells: Sequence[str], rule: Rule, read: Any) -> list[Any]:
+def _each(cells: Sequence[str], rule: CellRule, read: Any) -> list[Any]:
     found: list[Any] = []
     for position, cell in enumerate(cells):
         try:

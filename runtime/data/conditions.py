@@ -14,7 +14,7 @@ from ...compiler.catalogue import transforms
 from ...compiler.ir.data import Condition
 from ...compiler.sizes.dims import Dim
 from . import cells, text_columns
-from .graph import Graph, Part, Records
+from .graph import Graph, Records, SplitPart
 from .text_columns import is_cells
 
 COMPARE: dict[str, Callable[[Any, Any], Any]] = {
@@ -22,7 +22,7 @@ COMPARE: dict[str, Callable[[Any, Any], Any]] = {
 }  # fmt: skip
 
 
-def holds(graph: Graph, condition: Condition, part: Part) -> NDArray[np.bool_]:
+def holds(graph: Graph, condition: Condition, part: SplitPart) -> NDArray[np.bool_]:
     """For which records of a part a `where` holds."""
     positions = np.arange(len(part))
     if condition.op in ("and", "or"):
@@ -72,7 +72,7 @@ def _node(graph: Graph, side: Any) -> int | None:
     return None
 
 
-def _comparable(graph: Graph, condition: Condition, part: Part, positions: Records) -> tuple[Any, Any]:
+def _comparable(graph: Graph, condition: Condition, part: SplitPart, positions: Records) -> tuple[Any, Any]:
     """Both sides as numbers, or both as texts. A constant decides which; two columns are numbers where all their values are. In
     a comparison of texts a missing value is `""`, in one of numbers NaN: only `!=` holds for it."""
     sides = condition.left, condition.right
@@ -99,7 +99,7 @@ def _texts(graph: Graph, value: Any) -> Any:
     return graph.texts(torch.from_numpy(value)) if isinstance(value, np.ndarray) else value
 
 
-def _side(graph: Graph, side: Any, part: Part, positions: Records) -> Any:
+def _side(graph: Graph, side: Any, part: SplitPart, positions: Records) -> Any:
     """A constant, numbers as an array, or cells as a list."""
     node = _node(graph, side)
     if node is None:

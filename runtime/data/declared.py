@@ -9,13 +9,13 @@ from torch import Tensor
 
 from ...compiler.ir.data import DataField
 from .arrays import declared
-from .graph import Graph, Part, Records
+from .graph import Graph, Records, SplitPart
 from .text_columns import is_cells
 from .values import DTYPES, Value, as_value
 
 
 def as_field(
-    graph: Graph, field: DataField, value: Value, part: Part, positions: Records, *, look: bool = True
+    graph: Graph, field: DataField, value: Value, part: SplitPart, positions: Records, *, look: bool = True
 ) -> Value:
     """A value in the declared dtype, its shape checked record by record. Without `look` the numbers are not read."""
     records, dtype = part.records[positions], DTYPES[field.type.dtype]

@@ -15,7 +15,7 @@ Records = NDArray[np.int64]
 
 
 @dataclass
-class Draw:
+class ChunkDraw:
     """What random transforms of a chunk depend on: a key a record, or None outside training."""
 
     base: int

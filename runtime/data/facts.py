@@ -19,7 +19,7 @@ from ..writing import write_text, writing
 from . import declared, sources, vocabulary
 from .feed import Data, open_data
 from .nodes import vocabulary_size
-from .streams import Part
+from .streams import SplitPart
 from .table import Cells, Numbers, SourceFile, Stream
 
 LOOKED_AT = 256  # records that are computed at a time
@@ -158,7 +158,7 @@ def look(data: Data) -> None:
                 declared.as_field(data.graph, field, values[field.node], part, positions)
 
 
-def _field(data: Data, field: DataField, part: Part) -> FieldFacts:
+def _field(data: Data, field: DataField, part: SplitPart) -> FieldFacts:
     graph = data.graph
     positions = np.arange(min(4, len(part)))
     value = graph.evaluate([field.node], part, positions, training=False)[field.node]

@@ -39,12 +39,12 @@ from . import (
     vocabulary,
 )
 from .arrays import declared as shapes
-from .batching import Plan
-from .draw import Draw, Records
+from .batching import BatchPlan
+from .draw import ChunkDraw, Records
 from .dropping import Dropped
 from .graph import Graph, padded
 from .series import Series
-from .streams import Part
+from .streams import SplitPart
 from .table import Stream, Table
 from .values import Value, joined, moved, size_of, taken
 
@@ -65,7 +65,7 @@ class Data:
     section: DataSet
     table: Table
     graph: Graph
-    parts: dict[Split, Part]
+    parts: dict[Split, SplitPart]
     dropped: Dropped = field(default_factory=Dropped)
     _lengths: dict[tuple[Split, bool], Records] = field(init=False, default_factory=dict[tuple[Split, bool], Records])
 
@@ -93,7 +93,7 @@ class Data:
             self._bytes[field] = texts.byte_lengths() if texts is not None else None
         return self._bytes[field]
 
-    def part(self, split: Split) -> Part:
+    def part(self, split: Split) -> SplitPart:
         if split not in self.parts:
             raise mistakes.split_missing(self.section.split.span, split, list(self.parts))
         return self.parts[split]
@@ -116,7 +116,7 @@ def open_data(
     }
     graph = Graph(section, table, root, known, workers)
     base = token_streams.base(graph)
-    parts: dict[Split, Part]
+    parts: dict[Split, SplitPart]
     if cuts and base is None:
         parts = {split: streams.part(split, *ends, cuts) for split, ends in bounds.items()}
         table = graph.table = streams.with_vocabulary(section, table, bounds[home], known)
@@ -125,7 +125,7 @@ def open_data(
         if graph.series is not None:
             divided = series.windows(section, table, graph.series, divided)
             graph.used = np.unique(np.concatenate([graph.series.all_rows(anchors) for anchors in divided.values()]))
-        parts = {split: Part(split, records, bounds[split]) for split, records in divided.items()}
+        parts = {split: SplitPart(split, records, bounds[split]) for split, records in divided.items()}
     data = Data(section, table, graph, parts, dropped)
     early, late = conditions.before_fitting(graph, section.where) if section.where is not None else (None, None)
     _keep(data, early, "early")
@@ -140,7 +140,7 @@ def open_data(
 def _cut(data: Data, base: DataNode, cuts: list[DataNode]) -> None:
     """Makes the stream that the windows are cut from, and these the records of each split."""
 
-    def values(node: int, part: Part, positions: Records) -> Iterable[Any]:
+    def values(node: int, part: SplitPart, positions: Records) -> Iterable[Any]:
         return cast("Iterable[Any]", graph.evaluate([node], part, positions, training=False)[node])
 
     graph = data.graph
@@ -260,7 +260,7 @@ class Feed:
             records = self.part.records[positions]
             drawn = records if turns is None else records + turns * (int(self.part.records.max()) + 1)
             device = torch.device("cpu") if self.ahead else self.device  # `_batch` moves what is made ahead
-            draw = None if base is None else Draw(base, drawn, device)
+            draw = None if base is None else ChunkDraw(base, drawn, device)
             values = self.graph.evaluate(
                 [self.targets[f.name] for f in rest],
                 self.part,
@@ -345,7 +345,7 @@ class Feed:
     def _lengths(self) -> Records:
         return self.data.lengths(self.part.split, training=self.training)
 
-    def _batches(self, plan: Plan, start: int, base: int | None) -> Iterator[tuple[int, int, dict[str, Value]]]:
+    def _batches(self, plan: BatchPlan, start: int, base: int | None) -> Iterator[tuple[int, int, dict[str, Value]]]:
         """The batches of a plan from `start` on: each one's number, and fields among which it begins at a record."""
         if start >= len(plan):
             return

@@ -11,7 +11,7 @@ from torch import Tensor
 from ...compiler.catalogue import transforms
 from ...compiler.ir.data import DataNode
 from . import mistakes, streams, token_streams, windows
-from .graph import Graph, Part, Records
+from .graph import Graph, Records, SplitPart
 from .nodes import no_number
 from .tokenizing import of_file
 from .transforms import learning
@@ -19,12 +19,12 @@ from .transforms.number import Blanks, NothingToLearn
 from .values import Value, joined
 
 
-def fit(graph: Graph, split: Part, last: int | None = None) -> None:
+def fit(graph: Graph, split: SplitPart, last: int | None = None) -> None:
     """Learns what fitted nodes need, on one split, in order; with `last` those up to this node. What is below windows of rows
     learns from the rows that these have."""
     rows = split
     if graph.series is not None:
-        rows = Part(split.split, graph.series.all_rows(split.records))
+        rows = SplitPart(split.split, graph.series.all_rows(split.records))
     for node in graph.section.nodes[: None if last is None else last + 1]:
         if node.op == "columns" and node.id not in graph.fitted:
             graph.fitted[node.id] = {"names": graph.column_names(node)}

@@ -24,11 +24,11 @@ from . import decode, image_chains, mistakes, series_mistakes, streams, windows
 from .arrays.number import NotBelow
 from .arrays.shapes import each, largest
 from .arrays.text_use import Place, TextUse
-from .draw import Draw, Records
-from .image_chains import Chain, Link, Step, between
+from .draw import ChunkDraw, Records
+from .image_chains import ChainStep, ImageChain, Link, between
 from .kept_tokens import KeptTokens
 from .nodes import Nodes
-from .streams import Part
+from .streams import SplitPart
 from .table import Images
 from .text_columns import Selected, is_cells
 from .transforms import function
@@ -91,11 +91,11 @@ class Graph(Nodes):
     def evaluate(
         self,
         targets: list[int],
-        part: Part,
+        part: SplitPart,
         positions: Records,
         *,
         training: bool,
-        draw: Draw | None = None,
+        draw: ChunkDraw | None = None,
         known: Mapping[int, Value] | None = None,
         device: torch.device | None = None,
     ) -> dict[int, Value]:
@@ -136,7 +136,7 @@ class Graph(Nodes):
         return isinstance(column, Images) and not column.gray
 
     def _images(
-        self, chain: Chain, values: Mapping[int, Value], records: Records, training: bool, draw: Draw | None
+        self, chain: ImageChain, values: Mapping[int, Value], records: Records, training: bool, draw: ChunkDraw | None
     ) -> Value:
         steps = [self._step(link, training, draw) for link in chain.links]
         if chain.start not in values:
@@ -146,16 +146,16 @@ class Graph(Nodes):
             return {name: self._through(steps, member, len(records)) for name, member in value.items()}
         return self._through(steps, value, len(records))
 
-    def _through(self, steps: Sequence[Step], value: Value, count: int) -> Value:
+    def _through(self, steps: Sequence[ChainStep], value: Value, count: int) -> Value:
         if isinstance(value, Tensor) and value.device.type != "cpu":
             return image_chains.chain(steps, value, np.arange(count))
         return image_chains.run(steps, value, count, self.pool())
 
-    def _step(self, link: Link, training: bool, draw: Draw | None) -> Step:
+    def _step(self, link: Link, training: bool, draw: ChunkDraw | None) -> ChainStep:
         u = self._uniform(link.node, draw) if training else None
         drawn = u.numpy() if u is not None and u.device.type == "cpu" else u
         branches = tuple(tuple(self._step(inner, training, draw) for inner in branch) for branch in link.branches)
-        return Step(link.node.op, {**link.node.args, **self.fitted.get(link.node.id, {})}, drawn, branches)
+        return ChainStep(link.node.op, {**link.node.args, **self.fitted.get(link.node.id, {})}, drawn, branches)
 
     def _decoder(self, node: DataNode, records: Records) -> image_chains.Decode:
         column = self.table.columns[node.args["field"]]
@@ -188,10 +188,10 @@ class Graph(Nodes):
         self,
         node: DataNode,
         inputs: list[Value],
-        part: Part,
+        part: SplitPart,
         positions: Records,
         training: bool,
-        draw: Draw | None,
+        draw: ChunkDraw | None,
         device: torch.device,
     ) -> Value:
         if node.type.kind == "stream":  # nothing until it is cut
@@ -235,7 +235,7 @@ class Graph(Nodes):
     def _whole(self, identifier: int) -> Any:
         """The values of a node for all rows of the table, as NumPy arrays or texts."""
         rows = np.arange(self.table.count, dtype=np.int64)
-        return arrays_of(self.evaluate([identifier], Part("train", rows), rows, training=False)[identifier])
+        return arrays_of(self.evaluate([identifier], SplitPart("train", rows), rows, training=False)[identifier])
 
     def _transform(
         self, node: DataNode, value: Value, training: bool, u: Tensor | None, place: Place, records: Records
@@ -273,7 +273,7 @@ class Graph(Nodes):
         ]
         return {name: packed([part[name][0] for part in found]) for name in ("ids", "labels")}
 
-    def _uniform(self, node: DataNode, draw: Draw | None, value: Value | None = None) -> Tensor | None:
+    def _uniform(self, node: DataNode, draw: ChunkDraw | None, value: Value | None = None) -> Tensor | None:
         """What a random transform draws: numbers, or keys where it depends on the record how many."""
         if draw is None:
             return None
@@ -290,7 +290,7 @@ class Graph(Nodes):
         real = self.real(identifier, training)
         key = real, device
         if key not in self._rows:
-            part, found = Part("train", rows), list[Value]()
+            part, found = SplitPart("train", rows), list[Value]()
             for start in range(0, len(rows), PIECE):
                 positions = np.arange(start, min(start + PIECE, len(rows)))
                 found.append(self.evaluate([real], part, positions, training=training)[real])

@@ -46,7 +46,7 @@ class Link:
 
 
 @dataclass(frozen=True)
-class Chain:
+class ImageChain:
     """From the node `start`, whose value is there (or a source, whose images are decoded on the way), through `links`."""
 
     start: int
@@ -54,16 +54,16 @@ class Chain:
 
 
 @dataclass
-class Plan:
+class ChainPlan:
     """The chains of an evaluation by the node at their end, and the nodes inside them, whose values nobody else reads."""
 
-    chains: dict[int, Chain] = field(default_factory=dict[int, Chain])
+    chains: dict[int, ImageChain] = field(default_factory=dict[int, ImageChain])
     inside: set[int] = field(default_factory=set[int])
 
 
 def plan(
     nodes: Nodes, order: Sequence[int], wanted: Iterable[int], training: bool, decodes: Callable[[int], bool]
-) -> Plan:
+) -> ChainPlan:
     """The chains among the nodes of an evaluation. `decodes` is true of a source whose images are to be decoded."""
     inputs = {i: [nodes.real(each, training) for each in nodes.nodes[i].inputs] for i in order}
     chained: set[int] = set()
@@ -88,7 +88,7 @@ def plan(
             readers.setdefault(each, set()).add(reader)
     kept = set(wanted)
     single = {i for i in order if i not in kept and len(readers[i]) == 1 and readers[i] <= chained}
-    found = Plan(inside=set(owner) | {i for i in single if i in chained or decodes(i)})
+    found = ChainPlan(inside=set(owner) | {i for i in single if i in chained or decodes(i)})
 
     def links(stop: int | None, at: int) -> tuple[int, tuple[Link, ...]]:
         reversed_: list[Link] = []
@@ -103,7 +103,7 @@ def plan(
 
     for i in order:
         if i in chained and i not in found.inside:
-            found.chains[i] = Chain(*links(None, i))
+            found.chains[i] = ImageChain(*links(None, i))
     return found
 
 
@@ -132,16 +132,16 @@ def between(inputs: Mapping[int, Sequence[int]], start: int, end: int) -> list[i
 
 
 @dataclass(frozen=True)
-class Step:
+class ChainStep:
     """A node with its arguments, and what it draws for each record of the batch: numbers or keys, None outside training."""
 
     op: str
     args: Mapping[str, Any]
     u: Any = None
-    branches: tuple[tuple[Step, ...], ...] = ()
+    branches: tuple[tuple[ChainStep, ...], ...] = ()
 
 
-def run(steps: Sequence[Step], value: Value | Decode, count: int, pool: ThreadPoolExecutor | None) -> Value:
+def run(steps: Sequence[ChainStep], value: Value | Decode, count: int, pool: ThreadPoolExecutor | None) -> Value:
     """The images at the end of a chain, in the memory of the CPU. `value` has those at its beginning, or gives each."""
     size = max(1, TASK // max(1, value[0].numel())) if isinstance(value, Tensor) and len(value) else 1
     result = _Result(count)
@@ -156,7 +156,7 @@ def run(steps: Sequence[Step], value: Value | Decode, count: int, pool: ThreadPo
     return result.value()
 
 
-def _of_rows(steps: Sequence[Step], value: Value | Decode, rows: Array) -> Array:
+def _of_rows(steps: Sequence[ChainStep], value: Value | Decode, rows: Array) -> Array:
     first = int(rows[0])
     if isinstance(value, Tensor):
         return chain(steps, value[first : first + len(rows)].numpy(), rows)
@@ -172,7 +172,7 @@ def _of_rows(steps: Sequence[Step], value: Value | Decode, rows: Array) -> Array
     return chain(steps[1:], ready(image, steps[0].args, *drawn), rows)
 
 
-def chain(steps: Sequence[Step], x: Any, rows: Array) -> Any:
+def chain(steps: Sequence[ChainStep], x: Any, rows: Array) -> Any:
     """Some records, an array or (on another device than the CPU) a tensor, through a chain."""
     for step in steps:
         if step.branches:
@@ -204,7 +204,7 @@ def _with_torch(op: str, args: Mapping[str, Any], u: Tensor | None, x: Tensor) -
     return apply(x, args, torch.zeros(0) if u is None else u)
 
 
-def _branched(step: Step, x: Any, rows: Array) -> Any:
+def _branched(step: ChainStep, x: Any, rows: Array) -> Any:
     """Each record through the chain that it draws; outside training through the first."""
     if step.u is None:
         return chain(step.branches[0], x, rows)

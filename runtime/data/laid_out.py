@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from ...compiler.dataclass import dataclass, field
 from . import kept_arrays
-from .cells import Rule
+from .cells import CellRule
 from .parsing import Parsed
 from .table import Cells, Column, Encoded, Images, Numbers, Ragged
 from .text_columns import EXACT
@@ -40,7 +40,7 @@ class Another(Exception):
 
 
 @dataclass
-class Layout:
+class ColumnLayout:
     """How a column is laid out; `shape` is that of a record, `rule` how its cells are read. Ragged numbers may lack records.
     `classes` and `empty` are those of numbers of classes."""
 
@@ -53,10 +53,10 @@ class Layout:
     empty: tuple[str, ...] = ()
 
 
-class Writer:
+class ColumnWriter:
     """A column that is written."""
 
-    def __init__(self, folder: Path, number: int, name: str, layout: Layout) -> None:
+    def __init__(self, folder: Path, number: int, name: str, layout: ColumnLayout) -> None:
         self.name, self.layout, self.count = name, layout, 0
         base = folder / str(number)
         self.values = base.with_suffix(".values").open("xb")
@@ -161,41 +161,41 @@ def _as_texts(array: NDArray[Any]) -> list[str]:
     return [str(value) for value in array.tolist()]
 
 
-def layout_of(column: Column, form: str | None) -> Layout:
+def layout_of(column: Column, form: str | None) -> ColumnLayout:
     """How the first piece of a column is laid out; `form` where a later one demands another."""
     rule = asdict(column.rule) if isinstance(column, Cells) else {}
     if rule.get("missing") is not None:
         rule["missing"] = sorted(rule["missing"])
     match form, column:
         case "ragged f64", _:
-            return Layout("ragged")
+            return ColumnLayout("ragged")
         case "ragged", Ragged(arrays):
             kinds = (row.dtype.str for row in arrays if row is not None and row.size)
-            return Layout("ragged", next(kinds, "<f8"))
+            return ColumnLayout("ragged", next(kinds, "<f8"))
         case "ragged", Numbers(array):
-            return Layout("ragged", array.dtype.str)
+            return ColumnLayout("ragged", array.dtype.str)
         case (None, Ragged()):
             return layout_of(column, "ragged")
         case (None, Numbers(array, classes, empty)):
-            return Layout("numbers", array.dtype.str, array.shape[1:], classes=classes, empty=empty)
+            return ColumnLayout("numbers", array.dtype.str, array.shape[1:], classes=classes, empty=empty)
         case (None, Images()):
-            return Layout("images")
+            return ColumnLayout("images")
         case (None, Cells()) if is_numbers(column):
-            return Layout("cells", rule=rule)
+            return ColumnLayout("cells", rule=rule)
         case _:
-            return Layout(form or "texts", rule=rule)
+            return ColumnLayout(form or "texts", rule=rule)
 
 
 def write(folder: Path, pieces: Iterator[tuple[Mapping[str, Column], int]], forms: Mapping[str, str]) -> dict[str, Any]:
     """Writes all columns of some pieces, each with its number of records; what `opened` needs to read them. Raises Another."""
-    writers: dict[str, Writer] = {}
+    writers: dict[str, ColumnWriter] = {}
     total = 0
     try:
         for columns, count in pieces:
             for name, column in columns.items():
                 if name not in writers:
                     layout = layout_of(column, forms.get(name))
-                    writers[name] = Writer(folder, len(writers), name, layout)
+                    writers[name] = ColumnWriter(folder, len(writers), name, layout)
                     writers[name].absent(total)
                 try:
                     writers[name].add(column)
@@ -217,7 +217,7 @@ def opened(folder: Path, about: Mapping[str, Any]) -> dict[str, Column]:
     """The columns of a folder, mapped: what is not read takes no memory, and what was read can be dropped."""
     count = about["count"]
     return {
-        name: _column(folder / str(number), name, Layout(**given), count)
+        name: _column(folder / str(number), name, ColumnLayout(**given), count)
         for number, (name, given) in enumerate(about["columns"].items())
     }
 
@@ -226,7 +226,7 @@ def whole(folder: Path, about: Mapping[str, Any]) -> bool:
     """Whether the files of a folder are there, as long as they were."""
     sizes: dict[Path, int] = {}
     for number, given in enumerate(about["columns"].values()):
-        layout, base = Layout(**given), folder / str(number)
+        layout, base = ColumnLayout(**given), folder / str(number)
         fixed = layout.form in ("numbers", "cells")
         count = about["count"] * math.prod(layout.shape) if fixed else layout.size
         sizes[base.with_suffix(".values")] = count * (1 if layout.form in BYTES else np.dtype(layout.dtype).itemsize)
@@ -235,7 +235,7 @@ def whole(folder: Path, about: Mapping[str, Any]) -> bool:
     return all(path.is_file() and path.stat().st_size == size for path, size in sizes.items())
 
 
-def _column(base: Path, name: str, layout: Layout, count: int) -> Column:
+def _column(base: Path, name: str, layout: ColumnLayout, count: int) -> Column:
     shape = (count, *layout.shape)
     values = base.with_suffix(".values")
     match layout.form:
@@ -264,9 +264,9 @@ def _mapped(path: Path, dtype: str, shape: tuple[int, ...]) -> NDArray[Any]:
     return np.memmap(path, np.dtype(dtype), "r", shape=shape).view(np.ndarray)
 
 
-def _rule(layout: Layout) -> Rule:
+def _rule(layout: ColumnLayout) -> CellRule:
     missing = layout.rule.get("missing")
-    return Rule(**{**layout.rule, "missing": None if missing is None else frozenset(missing)})
+    return CellRule(**{**layout.rule, "missing": None if missing is None else frozenset(missing)})
 
 
 class _Kept(Cells):
@@ -302,7 +302,7 @@ class _Kept(Cells):
 class _TextCells(_Kept):
     """Cells whose texts lie one after another."""
 
-    def __init__(self, base: Path, values: NDArray[Any], starts: NDArray[Any], rule: Rule) -> None:
+    def __init__(self, base: Path, values: NDArray[Any], starts: NDArray[Any], rule: CellRule) -> None:
         import pyarrow
 
         buffers = [None, pyarrow.py_buffer(starts), pyarrow.py_buffer(values)]
@@ -316,7 +316,7 @@ class _TextCells(_Kept):
 class _NumberCells(_Kept):
     """Cells of which only the numbers are kept; as texts they are written as Python writes these."""
 
-    def __init__(self, base: Path, numbers: NDArray[np.float64], rule: Rule) -> None:
+    def __init__(self, base: Path, numbers: NDArray[np.float64], rule: CellRule) -> None:
         super().__init__(None, rule, parsed=Parsed(numbers, None))
         self.base = base
 

@@ -19,7 +19,7 @@ from ...compiler.ir.data import DataNode, DataSet
 from ...compiler.messages.diagnostics import Failed
 from ...compiler.messages.source import Span
 from . import cells, decode, mistakes, text_columns, tokenizing
-from .cells import PLAIN, Rule
+from .cells import PLAIN, CellRule
 from .series import Series
 from .table import Cells, Images, Numbers, Ragged, Stream, Table, column_numbers, not_a_number
 from .text_columns import Selected
@@ -134,7 +134,7 @@ class Nodes:
         of_table = isinstance(column, Cells) or (isinstance(column, Numbers) and column.array.ndim == 1)
         return f"{place}, column `{names[0]}`" if of_table else place
 
-    def rule(self, node: DataNode) -> Rule:
+    def rule(self, node: DataNode) -> CellRule:
         """How the texts are read that a node is made from."""
         columns = (self.table.columns.get(name) for name in self.columns_of(node))
         return next((column.rule for column in columns if isinstance(column, Cells)), PLAIN)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ...compiler.dataclass import dataclass
 from . import cells
-from .cells import Rule
+from .cells import CellRule
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def of_arrow(column: Any, out: NDArray[np.float64]) -> None:
         raise Doubtful
 
 
-def parsed(chunks: Sequence[Any], rule: Rule) -> Parsed:
+def parsed(chunks: Sequence[Any], rule: CellRule) -> Parsed:
     """`chunks` are arrays of strings of pyarrow, without nulls."""
     count = sum(map(len, chunks))
     numbers = np.empty(count, np.float64)
@@ -59,7 +59,7 @@ def parsed(chunks: Sequence[Any], rule: Rule) -> Parsed:
     return Parsed(numbers, wrong)
 
 
-def _read(chunk: Any, rule: Rule, out: NDArray[np.float64]) -> NDArray[np.bool_] | None:
+def _read(chunk: Any, rule: CellRule, out: NDArray[np.float64]) -> NDArray[np.bool_] | None:
     """Writes the numbers of a chunk; which cells are none, if any."""
     if rule.plain and rule.missing is None and _converted(chunk, out):
         return None
@@ -86,7 +86,7 @@ def _converted(chunk: Any, out: NDArray[np.float64]) -> bool:
     return not len(at) or all(map(cells.is_missing, compute.unique(chunk.take(pyarrow.array(at))).to_pylist()))
 
 
-def _sorted(chunk: Any, rule: Rule, out: NDArray[np.float64]) -> NDArray[np.bool_] | None:
+def _sorted(chunk: Any, rule: CellRule, out: NDArray[np.float64]) -> NDArray[np.bool_] | None:
     import pyarrow
 
     compute = kernels()
@@ -110,7 +110,9 @@ def _mask(values: Any) -> NDArray[np.bool_]:
     return values.to_numpy(zero_copy_only=False)
 
 
-def _one_by_one(chunk: Any, rule: Rule, left: NDArray[np.int64], out: NDArray[np.float64]) -> NDArray[np.bool_] | None:
+def _one_by_one(
+    chunk: Any, rule: CellRule, left: NDArray[np.int64], out: NDArray[np.float64]
+) -> NDArray[np.bool_] | None:
     import pyarrow
 
     coded = chunk.take(pyarrow.array(left)).dictionary_encode()

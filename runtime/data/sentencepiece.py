@@ -24,7 +24,7 @@ class NotAModel(ValueError):
 
 
 @dataclass
-class Model:
+class PieceModel:
     """`pieces` are (text, score, kind) by number; `charsmap` is the table of the normalizer in SentencePiece's own form."""
 
     pieces: list[tuple[str, float, int]] = field(default_factory=list[tuple[str, float, int]])
@@ -36,9 +36,9 @@ class Model:
     suffix: bool = False
 
 
-def read(content: bytes) -> Model:
+def read(content: bytes) -> PieceModel:
     """A model from the content of its file. Raises NotAModel."""
-    found = Model()
+    found = PieceModel()
     for number, value in _fields(content):
         if number == 1 and isinstance(value, bytes):
             found.pieces.append(_piece(value))
@@ -110,7 +110,7 @@ def _varint(content: bytes, at: int) -> tuple[int, int]:
     raise NotAModel("a number has too many bytes")
 
 
-def tokenizer(model: Model) -> Any:
+def tokenizer(model: PieceModel) -> Any:
     """The same tokens by the library `tokenizers`."""
     from tokenizers import AddedToken, Regex, decoders, models, normalizers, pre_tokenizers
     from tokenizers import Tokenizer as Made
@@ -143,7 +143,7 @@ def tokenizer(model: Model) -> Any:
     return made
 
 
-def _merges(model: Model) -> list[tuple[str, str]]:
+def _merges(model: PieceModel) -> list[tuple[str, str]]:
     """The pairs that make up each piece, the best score first: what BPE merges in which order."""
     kept = {text: number for number, (text, _, kind) in enumerate(model.pieces) if kind in (1, USER)}
     found: list[tuple[float, int, int, str, str]] = []

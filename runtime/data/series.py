@@ -33,7 +33,7 @@ GAP = 1.5  # times the usual step of a series: the 31 days of a month are none, 
 
 
 @dataclass(frozen=True)
-class Extent:
+class Reach:
     """How far a window reaches: `before` rows that end with its anchor, and `after` that follow it. `whole`: all of them may be
     targets."""
 
@@ -53,7 +53,7 @@ class Series:
     first: Records
     stop: Records
     end: Records
-    reach: Mapping[int, Extent]
+    reach: Mapping[int, Reach]
 
     def rows(self, node: DataNode, anchors: Records) -> Records:
         """The rows of these windows: [windows, n + horizon]."""
@@ -121,15 +121,15 @@ def over_rows(section: DataSet, node: DataNode) -> bool:
     return transforms.of(node.op).windows and section.node(node.inputs[0]).type.kind != "stream"
 
 
-def extent_of(node: DataNode) -> Extent:
+def extent_of(node: DataNode) -> Reach:
     horizon = node.args["horizon"]
-    return Extent(node.args["n"], horizon or 0, node.args["stride"], whole=horizon is None)
+    return Reach(node.args["n"], horizon or 0, node.args["stride"], whole=horizon is None)
 
 
 # ---- order -------------------------------------------------------------------------------------------------------------------
 
 
-def read(section: DataSet, table: Table, reach: Mapping[int, Extent]) -> Series:
+def read(section: DataSet, table: Table, reach: Mapping[int, Reach]) -> Series:
     """The series of a table. Raises Failed for rows that are in no order, or whose steps are not alike."""
     order = section.order or Order(span=section.span)
     codes = _codes(section, table, order)
@@ -325,9 +325,9 @@ def windows(section: DataSet, table: Table, series: Series, divided: Mapping[Spl
 # ---- what predictions need ------------------------------------------------------------------------------------------------
 
 
-def read_by(section: DataSet, targets: Sequence[int]) -> dict[int, Extent]:
+def read_by(section: DataSet, targets: Sequence[int]) -> dict[int, Reach]:
     """The extent of the windows that these nodes are made from: rows behind the anchor are needed only where a node reads `next`."""
-    found: dict[int, Extent] = {}
+    found: dict[int, Reach] = {}
     for identifier in targets:
         node = section.node(identifier)
         if over_rows(section, node):

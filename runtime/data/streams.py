@@ -27,7 +27,7 @@ def cuts(section: DataSet) -> list[DataNode]:
 
 
 @dataclass
-class Part:
+class SplitPart:
     """Which records a split has, and for a stream where its values begin and end."""
 
     split: Split
@@ -38,7 +38,7 @@ class Part:
         return len(self.records)
 
 
-def part(split: Split, begin: int, end: int, nodes: list[DataNode]) -> Part:
+def part(split: Split, begin: int, end: int, nodes: list[DataNode]) -> SplitPart:
     """The windows of a stretch of a stream, which begins at `begin` and ends before `end`."""
     counts: list[int] = []
     for node in nodes:
@@ -49,7 +49,7 @@ def part(split: Split, begin: int, end: int, nodes: list[DataNode]) -> Part:
             counts.append((length - n) // node.args["stride"] + 1)
         else:
             counts.append(-(-length // n) if split == "train" else length // n)
-    return Part(split, np.arange(min(counts), dtype=np.int64), (begin, end))
+    return SplitPart(split, np.arange(min(counts), dtype=np.int64), (begin, end))
 
 
 def below(graph: Nodes, node: DataNode) -> list[DataNode]:
@@ -74,7 +74,7 @@ def values_of(graph: Nodes, source: DataNode) -> NDArray[Any] | Chain:
     return column.array
 
 
-def in_order(part: Part, node: DataNode, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+def in_order(part: SplitPart, node: DataNode, positions: NDArray[np.int64]) -> NDArray[np.int64]:
     """Where windows begin that go through a stream in order: the last one of an epoch of training, which rounds their number up,
     overlaps with that before it."""
     begin, end = part.stream

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import cells, parsing
-from .cells import PLAIN, Rule
+from .cells import PLAIN, CellRule
 
 Records = NDArray[np.int64]
 
@@ -46,7 +46,7 @@ class Cells(Sequence[str]):
     def __init__(
         self,
         values: Any,
-        rule: Rule = PLAIN,
+        rule: CellRule = PLAIN,
         origin: Origin | None = None,
         number: int = 0,
         parsed: parsing.Parsed | None = None,
@@ -314,7 +314,7 @@ def _present(codes: NDArray[np.int32], names: list[str]) -> tuple[NDArray[np.int
     return numbers[codes], [name for name, used in zip(names, there.tolist(), strict=True) if used]
 
 
-def _parsed_alone(texts: Sequence[str], rule: Rule) -> parsing.Parsed:
+def _parsed_alone(texts: Sequence[str], rule: CellRule) -> parsing.Parsed:
     """Cell by cell, of texts that pyarrow cannot hold."""
     numbers, wrong = np.full(len(texts), np.nan), np.zeros(len(texts), bool)
     for position, text in enumerate(texts):

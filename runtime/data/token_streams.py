@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 from ...compiler.ir.data import DataNode, DataSet, Split
 from . import mistakes, streams, tokenizing
 from .nodes import Nodes
-from .streams import Part
+from .streams import SplitPart
 from .table import Cells, Stream, Table, encode
 from .tokenizing import Unusable
 
 PIECE = 1024  # records that are computed at a time
 
 #: The values of a node for the records at some positions of a part, one a record.
-Values = Callable[[int, Part, "NDArray[np.int64]"], Iterable[Any]]
+Values = Callable[[int, SplitPart, "NDArray[np.int64]"], Iterable[Any]]
 
 
 def base(nodes: Nodes) -> DataNode | None:
@@ -56,7 +56,9 @@ def with_texts(section: DataSet, table: Table) -> Table:
     return replace(table, columns=columns, count=count)
 
 
-def make(nodes: Nodes, node: DataNode, parts: Mapping[Split, Part], values: Values) -> dict[Split, tuple[int, int]]:
+def make(
+    nodes: Nodes, node: DataNode, parts: Mapping[Split, SplitPart], values: Values
+) -> dict[Split, tuple[int, int]]:
     """Makes the stream of a node, that of each split after another; where each begins and ends."""
     found: list[NDArray[np.int32]] = []
     bounds: dict[Split, tuple[int, int]] = {}
@@ -76,7 +78,7 @@ def _of_text(nodes: Nodes, node: DataNode) -> DataNode | None:
     return below if below.type.kind == "stream" else None
 
 
-def _of_records(nodes: Nodes, node: DataNode, part: Part, values: Values) -> NDArray[np.int32]:
+def _of_records(nodes: Nodes, node: DataNode, part: SplitPart, values: Values) -> NDArray[np.int32]:
     found: list[NDArray[np.int32]] = []
     for start in range(0, len(part), PIECE):
         positions = np.arange(start, min(start + PIECE, len(part)))
@@ -84,7 +86,7 @@ def _of_records(nodes: Nodes, node: DataNode, part: Part, values: Values) -> NDA
     return np.concatenate(found) if found else np.zeros(0, np.int32)
 
 
-def _tokens(nodes: Nodes, node: DataNode, part: Part) -> NDArray[np.int32]:
+def _tokens(nodes: Nodes, node: DataNode, part: SplitPart) -> NDArray[np.int32]:
     made = tokenizing.of_node(node, nodes.fitted[node.id])
     try:
         found = [tokens.astype(np.int32) for tokens in made.encode(pieces(nodes, node, part.stream))]

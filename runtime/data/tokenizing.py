@@ -52,7 +52,7 @@ def guarded(call: Callable[[], T]) -> T:
 
 
 @dataclass(frozen=True)
-class Tokenizer:
+class LibraryTokenizer:
     """One of the library."""
 
     made: Any
@@ -167,7 +167,7 @@ def pieces(text: str) -> list[str]:
 # ---- as it is kept --------------------------------------------------------------------------------------------------------
 
 
-def of_node(node: DataNode, fitted: Mapping[str, Any], *, plain: bool = False) -> Tokenizer:
+def of_node(node: DataNode, fitted: Mapping[str, Any], *, plain: bool = False) -> LibraryTokenizer:
     """The tokenizer of a node of a data section, `plain` or as its path decides. Raises Failed where it cannot be used."""
     _need(node.op, node.span)
     try:
@@ -182,7 +182,7 @@ def is_plain(path: str | None) -> bool:
 
 
 @lru_cache(maxsize=8)
-def loaded(text: str, plain: bool, most: int | None = None) -> Tokenizer:
+def loaded(text: str, plain: bool, most: int | None = None) -> LibraryTokenizer:
     """A tokenizer from the text of its `tokenizer.json`, its texts cut to `most` tokens. It is not changed any more: threads share it.
     Raises Unusable."""
     from tokenizers import Tokenizer as Library
@@ -193,7 +193,7 @@ def loaded(text: str, plain: bool, most: int | None = None) -> Tokenizer:
     if most is not None:
         guarded(lambda: made.enable_truncation(most))
     made.encode_special_tokens = plain
-    return Tokenizer(made)
+    return LibraryTokenizer(made)
 
 
 def _need(op: str, span: Span) -> None:

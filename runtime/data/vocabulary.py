@@ -11,7 +11,7 @@ from ...compiler.catalogue.transforms.text import Vocab
 from ...compiler.dataclass import dataclass
 from ...compiler.ir.data import DataNode, DataSet
 from . import tokenizing
-from .tokenizing import Tokenizer
+from .tokenizing import LibraryTokenizer
 
 UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 
@@ -25,7 +25,7 @@ class Vocabulary:
     separator: str = ""
     silent: frozenset[int] = frozenset()
     end: int | None = None
-    tokenizer: Tokenizer | None = None
+    tokenizer: LibraryTokenizer | None = None
 
     def name(self, number: int) -> str | None:
         """The text of one token, of marks too; None for a number that stands for none."""

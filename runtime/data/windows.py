@@ -11,15 +11,15 @@ from ...compiler.catalogue import transforms
 from ...compiler.ir.data import DataNode
 from .. import randomness
 from . import streams
-from .draw import Draw, Records
+from .draw import ChunkDraw, Records
 from .nodes import Nodes
-from .streams import Part
+from .streams import SplitPart
 from .transforms import function
 from .values import Value
 
 
 def windows(
-    graph: Nodes, node: DataNode, part: Part, positions: Records, draw: Draw | None, device: torch.device
+    graph: Nodes, node: DataNode, part: SplitPart, positions: Records, draw: ChunkDraw | None, device: torch.device
 ) -> Tensor:
     """The windows at these positions, [positions, n]: i64 of tokens, f32 of numbers. With `draw` those of
     `random_window` begin anywhere."""
@@ -44,7 +44,7 @@ def of_rows(node: DataNode, values: Value, index: Tensor) -> Value:
     return {"past": values[index[:, :n]], "next": values[index[:, n:]]}
 
 
-def stretch(graph: Nodes, node: DataNode, part: Part) -> Tensor:
+def stretch(graph: Nodes, node: DataNode, part: SplitPart) -> Tensor:
     """All values of a part as they come out of a stream's node: [values]."""
     source, *nodes = [*streams.below(graph, node), node]
     values = torch.from_numpy(np.ascontiguousarray(streams.values_of(graph, source)[slice(*part.stream)]))

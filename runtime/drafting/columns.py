@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ...compiler.dataclass import dataclass, field
 from ..data import cells
-from ..data.cells import Rule
+from ..data.cells import CellRule
 from ..data.table import Column as Values
 from ..data.table import Numbers
 from ..data.text_columns import Cells
@@ -71,7 +71,7 @@ def describe(name: str, column: Values) -> Column:
     return Column(name, "other", len(column), 0)
 
 
-def _of_texts(name: str, texts: list[str], counts: NDArray[np.int64], rule: Rule) -> Column:
+def _of_texts(name: str, texts: list[str], counts: NDArray[np.int64], rule: CellRule) -> Column:
     records = int(counts.sum())
     missing = np.array([rule.is_missing(text) for text in texts], bool)
     present = [(text, int(count)) for text, count, gone in zip(texts, counts, missing, strict=True) if not gone]

@@ -27,7 +27,7 @@ SPLITS = {
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundImages:
     """Images as they are: how many of each class, and their usual sides in pixels. `splits` are folders above those of classes."""
 
     classes: dict[str, int]
@@ -66,7 +66,7 @@ def draft(path: Path, place: str) -> Draft:
     return Draft(laid_out(lines), (text,))
 
 
-def look(path: Path) -> Found:
+def look(path: Path) -> FoundImages:
     """Counts images by class, and opens some of them. Raises Failed for one that cannot be read."""
     folders = {entry.name.lower(): entry.name for entry in sorted(path.iterdir()) if entry.is_dir()}
     splits = {
@@ -90,10 +90,10 @@ def look(path: Path) -> Found:
     short = int(np.median([min(image.shape[1:]) for image in opened]))
     long = int(np.median([max(image.shape[1:]) for image in opened]))
     gray = all((image == image[:1]).all() for image in opened)
-    return Found(classes, short, long, gray, splits)
+    return FoundImages(classes, short, long, gray, splits)
 
 
-def _data(found: Found, place: str, side: int) -> list[str]:
+def _data(found: FoundImages, place: str, side: int) -> list[str]:
     lines = ["data Photos {"]
     if found.splits:
         names = [f"{split} = {quoted(name)}" for split, name in found.splits.items()]
@@ -130,7 +130,7 @@ def _data(found: Found, place: str, side: int) -> list[str]:
     ]
 
 
-def _model(found: Found, side: int) -> list[str]:
+def _model(found: FoundImages, side: int) -> list[str]:
     """Stages halve the image until it is about 8 pixels wide."""
     stages = [(32, 1), (64, 2), (128, 2)] if side <= 48 else [(32, 1), (64, 2), (128, 2), (192, 2)]
     large = side > 96
@@ -155,7 +155,7 @@ def _model(found: Found, side: int) -> list[str]:
     ]
 
 
-def _train(found: Found) -> list[str]:
+def _train(found: FoundImages) -> list[str]:
     train = round(found.count * 0.7)
     batch = max(8, min(64, train // 8))
     epochs = repeated(train, batch, 10, 40)

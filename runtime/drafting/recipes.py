@@ -10,7 +10,7 @@ STEPS = 1500  # of an optimizer, where records are few
 
 
 @dataclass(frozen=True)
-class Sizes:
+class TableSizes:
     """The numbers of a recipe for a table."""
 
     train: float
@@ -24,13 +24,13 @@ class Sizes:
     decay: float
 
 
-def sizes(records: int, classes: bool) -> Sizes:
+def sizes(records: int, classes: bool) -> TableSizes:
     """For a table of so many records."""
     few = records < 5000
     train = 0.7 if few else 0.8
     batch = 32 if records < 2000 else 64 if few else 256
     epochs = repeated(int(records * train), batch, 8, 60)
-    return Sizes(
+    return TableSizes(
         train=train,
         members=8,
         width=64 if few else 128,

@@ -49,7 +49,7 @@ OWN = (
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundSeries:
     """What the rows are as series."""
 
     key: Column | None
@@ -95,7 +95,7 @@ def _target(path: Path, table: Described, name: str | None, time: Column) -> Col
     return column
 
 
-def _found(path: Path, table: Table, described: Described, time: Column, goal: Column) -> Found:
+def _found(path: Path, table: Table, described: Described, time: Column, goal: Column) -> FoundSeries:
     times = ordered.times_of(table, time.name, NOWHERE).astype(np.float64)
     key, codes = _key(path, table, described, time, goal, times)
     rows = np.lexsort((times, codes))
@@ -122,7 +122,9 @@ def _found(path: Path, table: Table, described: Described, time: Column, goal: C
         and column.missing
         and np.isnan(column_numbers(table, column.name, firsts, NOWHERE)).any()
     )
-    return Found(key, len(parts), longest, format, calendar, period, policy, (gaps, steps), values, frozenset(lacking))
+    return FoundSeries(
+        key, len(parts), longest, format, calendar, period, policy, (gaps, steps), values, frozenset(lacking)
+    )
 
 
 def _monthly(column: Any) -> bool:
@@ -192,7 +194,7 @@ def _key(
 class _Writer:
     """The lines of one spec."""
 
-    def __init__(self, table: Described, time: Column, goal: Column, found: Found) -> None:
+    def __init__(self, table: Described, time: Column, goal: Column, found: FoundSeries) -> None:
         self.table, self.time, self.goal, self.found = table, time, goal, found
         rest = [c for c in table.columns if c not in (time, goal, found.key)]
         self.others = [c for c in rest if c.kind == "numbers"]

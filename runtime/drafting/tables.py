@@ -19,7 +19,7 @@ from ..failure import BadInput
 from .columns import Column, describe, marks
 from .drafted import NOWHERE, Draft, laid_out
 from .notation import column_of_source, field_name, listed, quoted, shown, wrapped
-from .recipes import Sizes, sizes
+from .recipes import TableSizes, sizes
 
 MOST_CLASSES = 10  # of whole numbers; more of them are predicted as a number
 LISTED = 12  # names that a spec lists; more are found in the train split
@@ -158,7 +158,7 @@ class _Writer:
             taken.append(self.fields[column.name])
         self.classes = stripped(target) if is_class(target) else {}
         self.records = target.present
-        self.sizes: Sizes = sizes(self.records, bool(self.classes))
+        self.sizes: TableSizes = sizes(self.records, bool(self.classes))
 
     # ---- what was found ----------------------------------------------------------------------------------------------------
 

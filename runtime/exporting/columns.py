@@ -8,23 +8,23 @@ from typing import Any
 from ...compiler.catalogue import transforms
 from ...compiler.ir.data import DataNode, DataSet
 from ...compiler.ir.train import Train
-from ..inference.columns import Columns
+from ..inference.columns import InputColumns
 from .preprocessing import in_graph, way_to
 
 
 def columns_of(
     data: DataSet, train: Train, inputs: Sequence[str], fitted: Mapping[int, Mapping[str, Any]], preprocess: bool
-) -> dict[str, Columns]:
+) -> dict[str, InputColumns]:
     """By input, of those whose numbers are single columns, each transformed by itself. `fitted` is what the run's data
     learned, the names of `all_except` among them."""
-    found: dict[str, Columns] = {}
+    found: dict[str, InputColumns] = {}
     for name in inputs:
         field = next((field for field in data.fields if field.name == train.inputs.get(name, name)), None)
         names = _names(data, way_to(data, field.node), fitted) if field is not None else None
         if field is None or not names:
             continue
         inside = in_graph(data, field.node, fitted) if preprocess else ()
-        found[name] = Columns(tuple(names), any(transforms.of(node.op).fills for node in inside))
+        found[name] = InputColumns(tuple(names), any(transforms.of(node.op).fills for node in inside))
     return found
 
 

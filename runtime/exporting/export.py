@@ -13,7 +13,7 @@ from typing import Any
 
 import onnx
 
-from ...backends.onnx import Form, MissingWeight, lower, write_linked, write_packed
+from ...backends.onnx import GraphForm, MissingWeight, lower, write_linked, write_packed
 from ...backends.onnx.graph import DATA_TYPES
 from ...backends.onnx.write import skeleton
 from ...compiler.catalogue.ops.linear import LEAST_ROUNDED
@@ -152,7 +152,7 @@ def _lowered(request: Request, subject: Subject, weights: ChosenWeights, preproc
     quantize, answers = request.quantize, subject.answers
     inputs = [value.name for value in body.inputs]
     data = request.pipeline(inputs)
-    form = Form(
+    form = GraphForm(
         fix=request.fix,
         precision=request.precision,
         quantize=quantize.name if quantize is not None else None,
@@ -199,7 +199,7 @@ def _staging(path: Path) -> Iterator[Path]:
                 stack.callback(shutil.rmtree, folder, ignore_errors=True)
                 shutil.rmtree(folder, ignore_errors=True)  # of a process that was killed
                 folder.mkdir()
-        except locks.Held as other:
+        except locks.LockHeld as other:
             raise InUse(
                 f"{other.words} is exporting to `{path}`", helps=("wait for it, or name another file with `-o`",)
             ) from None

@@ -15,12 +15,12 @@ from ...compiler.dataclass import dataclass
 from ...compiler.ir.data import DataNode, DataSet
 from ...compiler.ir.train import Train
 from ..data.arrays.batches import in_evaluation
-from ..data.cells import Rule, rule_of
+from ..data.cells import CellRule, rule_of
 from .preprocessing import in_graph, way_to
 
 
 @dataclass(frozen=True)
-class Held:
+class HeldLookup:
     """A look-up in the graph, and the node of the data section that it is."""
 
     lookup: Lookup
@@ -29,10 +29,10 @@ class Held:
 
 def held(
     data: DataSet, train: Train, inputs: Mapping[str, bool], fitted: Mapping[int, Mapping[str, Any]]
-) -> dict[str, Held]:
+) -> dict[str, HeldLookup]:
     """The look-ups by input of the graph. `inputs` are their names, and whether each is an input of the model that is trained."""
     fields = {field.name: field for field in data.fields}
-    found: dict[str, Held] = {}
+    found: dict[str, HeldLookup] = {}
     for name, own in inputs.items():
         field = fields.get(train.inputs.get(name, name))
         if field is None or not own:
@@ -42,11 +42,11 @@ def held(
         way = way_to(data, last)
         lookup = _lookup(way, fitted, rule_of(data.source.args))
         if lookup is not None:
-            found[name] = Held(lookup, last)
+            found[name] = HeldLookup(lookup, last)
     return found
 
 
-def _lookup(way: list[DataNode], fitted: Mapping[int, Mapping[str, Any]], rule: Rule) -> Lookup | None:
+def _lookup(way: list[DataNode], fitted: Mapping[int, Mapping[str, Any]], rule: CellRule) -> Lookup | None:
     """The look-up that the last of these nodes is: one of strings, one a record."""
     node, before = way[-1], way[1:-1]
     if transforms.of(node.op).stands_for != "classes" or node.id not in fitted or way[0].op != "source":

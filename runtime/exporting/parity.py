@@ -50,7 +50,7 @@ BATCHES = (1, 7)
 
 
 @dataclass(frozen=True)
-class Row:
+class OutputRow:
     """One output compared once: at these sizes, at this optimization level."""
 
     output: str
@@ -75,16 +75,16 @@ class Row:
 class Parity:
     """Everything that was compared."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[OutputRow, ...]
 
     @property
     def ok(self) -> bool:
         return all(row.ok for row in self.rows)
 
     @property
-    def worst(self) -> tuple[Row, ...]:
+    def worst(self) -> tuple[OutputRow, ...]:
         """The row of the largest difference of each output, in order."""
-        found: dict[str, Row] = {}
+        found: dict[str, OutputRow] = {}
         for row in self.rows:
             known = found.get(row.output)
             if known is None or not row.share <= known.share:
@@ -138,7 +138,7 @@ def verify(
     sessions: dict[Level, Session] = {level: Session(path, "cpu", optimization=level) for level in LEVELS}
     names = [result.name or "output" for result in body.outputs]
     reference = module.eval()
-    rows: list[Row] = []
+    rows: list[OutputRow] = []
     for number, sizes in enumerate(choose_sizes(spec, model, sessions["all"], fix or {})):
         draws = inputs_of.draws(spec, body, {**sizes, **(fix or {})}, (seed, number))
         drawn = (_with_names(inputs, strings or {}) for inputs in draws)
@@ -146,13 +146,13 @@ def verify(
         expected = {
             n: v.cpu().numpy() for n, v in zip(names, made if isinstance(made, tuple) else (made,), strict=False)
         }
-        compared: list[Row] = []
+        compared: list[OutputRow] = []
         for level, session in sessions.items():
             for steps in _ways(session, sizes):
                 found = _predicted(session, body, _as_strings(inputs, strings or {}), steps)
                 compared += [
                     _compare(
-                        Row(name, sizes, level, 0.0, 0.0, TOLERANCES[precision], steps),
+                        OutputRow(name, sizes, level, 0.0, 0.0, TOLERANCES[precision], steps),
                         wanted,
                         found[name],
                         precision == "f16",
@@ -190,7 +190,7 @@ def rounding(module: nn.Module, inputs: Sequence[Array], expected: Mapping[str, 
     except RuntimeError:  # a part of it is f32 whatever its inputs are
         return found
     for name, value in zip(expected, made if isinstance(made, tuple) else (made,), strict=False):
-        row = _compare(Row(name, {}, "none", 0.0, 0.0, 0.0), value.cpu().numpy(), expected[name], False)
+        row = _compare(OutputRow(name, {}, "none", 0.0, 0.0, 0.0), value.cpu().numpy(), expected[name], False)
         found[name] = row.share if math.isfinite(row.share) else 0.0
     return found
 
@@ -253,7 +253,7 @@ def _predicted(session: Session, body: Body, inputs: Mapping[str, Array], steps:
     return {name: np.concatenate(made, joined[name]) if name in joined else made[-1] for name, made in parts.items()}
 
 
-def _compare(row: Row, wanted: Array, found: Array, half: bool) -> Row:
+def _compare(row: OutputRow, wanted: Array, found: Array, half: bool) -> OutputRow:
     if wanted.shape != found.shape:
         return replace(row, difference=float("inf"))
     a, b = wanted.astype(np.float64), found.astype(np.float64)
@@ -268,7 +268,7 @@ def _compare(row: Row, wanted: Array, found: Array, half: bool) -> Row:
     return replace(row, difference=difference, scale=float(np.abs(a)[finite].max(initial=0.0)))
 
 
-def sizes_text(row: Row) -> str:
+def sizes_text(row: OutputRow) -> str:
     """`B = 7, T = 5 as 4+1`."""
     text = ", ".join(f"{name} = {size}" for name, size in row.sizes.items()) or "its sizes"
     return f"{text} as {'+'.join(map(str, row.steps))}" if len(row.steps) > 1 else text

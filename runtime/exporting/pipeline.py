@@ -9,7 +9,7 @@ from typing import Any
 from ...compiler.catalogue import SOURCES, transforms
 from ...compiler.ir.data import DataNode, DataSet
 from ...compiler.ir.train import Train
-from ..data.arrays.batches import Pipeline, below, in_evaluation
+from ..data.arrays.batches import InputPipeline, below, in_evaluation
 from ..data.token_streams import tokenized
 from ..inference import pipeline as entry
 from .preprocessing import in_graph
@@ -26,7 +26,7 @@ def pipeline_of(
     *,
     preprocess: bool,
     lookups: Mapping[str, int] = NONE,
-) -> Pipeline | None:
+) -> InputPipeline | None:
     """`inputs` are the names of the graph's inputs, and whether each is an input of the model that is trained. None where one of
     them is made from no field, or from what has learned nothing yet. `lookups` are the nodes that look strings up in the graph."""
     fields = {name: train.inputs.get(name, name) for name, own in inputs.items() if own}
@@ -41,7 +41,7 @@ def pipeline_of(
         if preprocess:
             inside = {in_evaluation(data, node.id) for node in in_graph(data, last, fitted)}
             held[name] = frozenset(inside | ({lookups[name]} if name in lookups else set[int]()))
-    return Pipeline(data, {node: dict(found) for node, found in fitted.items()}, fields, held, root)
+    return InputPipeline(data, {node: dict(found) for node, found in fitted.items()}, fields, held, root)
 
 
 def _lacks(data: DataSet, node: DataNode, fitted: Mapping[int, Mapping[str, Any]]) -> bool:
@@ -52,6 +52,6 @@ def _lacks(data: DataSet, node: DataNode, fitted: Mapping[int, Mapping[str, Any]
     return (node.op == "columns" or bool(transforms.of(node.op).learns)) and node.id not in fitted
 
 
-def as_json(pipeline: Pipeline | None, answered: Sequence[str]) -> str:
+def as_json(pipeline: InputPipeline | None, answered: Sequence[str]) -> str:
     """The metadata entry: empty where there is none. `answered` are the fields that outputs stand for."""
     return (entry.as_json(pipeline, answered) if pipeline is not None else None) or ""

@@ -19,15 +19,15 @@ from ...compiler.messages import export as errors
 from ...compiler.messages.diagnostics import Failed
 from ...compiler.messages.names import nearest
 from .. import destination
-from ..data.arrays.batches import Pipeline
+from ..data.arrays.batches import InputPipeline
 from ..failure import BadInput
 from ..inference import prompts
-from ..inference.columns import Columns, as_json
+from ..inference.columns import InputColumns, as_json
 from ..inference.prompts import Tokens
 from ..run import Run
 from ..spec import Loaded
 from .columns import columns_of
-from .lookups import Held, held
+from .lookups import HeldLookup, held
 from .options import ExportOptions
 from .pipeline import pipeline_of
 
@@ -94,7 +94,7 @@ class Request:
         found = (prompts.of_field(data, field, self.fitted()) for field in fields if field in known)
         return next((tokens for tokens in found if tokens is not None), None)
 
-    def _columns(self) -> dict[str, Columns]:
+    def _columns(self) -> dict[str, InputColumns]:
         """The columns that the numbers of an input are from, by input."""
         if self.train is None or self.spec.models[self.train.net(self.net).model].name != self.model.name:
             return {}
@@ -118,14 +118,14 @@ class Request:
         train = self.train
         return train if train and self.spec.models[train.net(self.net).model].name == self.model.name else None
 
-    def lookups(self, inputs: Sequence[str]) -> dict[str, Held]:
+    def lookups(self, inputs: Sequence[str]) -> dict[str, HeldLookup]:
         """Strings that the graph looks up, by input."""
         train = self._trains_it()
         if train is None or not self.preprocess or self.options.cached:
             return {}
         return held(self.spec.recipe.dataset(train.data), train, self._own(inputs), self.fitted())
 
-    def pipeline(self, inputs: Sequence[str]) -> Pipeline | None:
+    def pipeline(self, inputs: Sequence[str]) -> InputPipeline | None:
         """What leads from raw records to these inputs of the graph; None where they are not the fields of the data."""
         train = self._trains_it()
         if train is None or self.options.cached:

@@ -85,9 +85,9 @@ def _full(net: str, path: str) -> str:
     return ".".join(part for part in (net, path) if part)
 
 
-def _mentioned(spec: Spec, refused: str, line: str) -> list[errors.Refusal]:
+def _mentioned(spec: Spec, refused: str, line: str) -> list[errors.RefusedUse]:
     """The nodes that may refuse it, as far as the line mentions them; all where it mentions none."""
-    found: dict[errors.Refusal, bool] = {}
+    found: dict[errors.RefusedUse, bool] = {}
     for body in spec.bodies:
         types = {value.id: value.type for value in body.values()}
         for node in body.nodes:
@@ -97,7 +97,9 @@ def _mentioned(spec: Spec, refused: str, line: str) -> list[errors.Refusal]:
             plain = {name: value for name, value in node.args.items() if name != "init"}
             given = [types[operand] if isinstance(operand, int) else None for operand in node.inputs]
             positions = operator(**plain).positions(*given)
-            refusal = errors.Refusal(node.span, operator.syntax or node.op, str(positions[1] - 1) if positions else "")
+            refusal = errors.RefusedUse(
+                node.span, operator.syntax or node.op, str(positions[1] - 1) if positions else ""
+            )
             words = (node.instance or node.op).rpartition(".")[2], operator.syntax or node.op
             found[refusal] = found.get(refusal, False) or any(word in line for word in words)
     return [refusal for refusal, here in found.items() if here] or list(found)

@@ -16,14 +16,14 @@ from ...compiler.ir.data import DataNode, DataSet
 from ...compiler.messages.diagnostics import Failed
 from ...compiler.text.read import is_pipe
 from ..data import vocabulary
-from ..data.arrays.batches import Called, Pipeline
+from ..data.arrays.batches import Called, InputPipeline
 from ..data.mistakes import first_line
 from ..data.vocabulary import Vocabulary
 from ..failure import BadInput
 from . import bare, input_files, records
 from .answers import Answer, in_units
 from .batch_axis import batch_axes, records_first
-from .columns import Columns
+from .columns import InputColumns
 from .file_facts import FileFacts
 from .ports import Array, Port
 from .prediction import Prediction
@@ -32,20 +32,20 @@ T = TypeVar("T")
 BATCH = 256  # records that are computed together
 
 
-class Model(Protocol):
+class AnsweringModel(Protocol):
     """What is asked of a session."""
 
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     answers: dict[str, Answer]
-    columns: dict[str, Columns]
-    pipeline: Pipeline | None
+    columns: dict[str, InputColumns]
+    pipeline: InputPipeline | None
     about: FileFacts
 
     def predict(self, inputs: Mapping[str, ArrayLike], outputs: Sequence[str] | None = None) -> dict[str, Array]: ...
 
 
-class Texts:
+class TextAnswers:
     """Which outputs give the probabilities of tokens, and what the tokens stand for."""
 
     def __init__(
@@ -72,7 +72,7 @@ def made_of(
     called: Called,
     values: Mapping[str, NDArray[Any]],
     answers: dict[str, Answer],
-    texts: Texts | None,
+    texts: TextAnswers | None,
     axes: Mapping[str, int | None],
 ) -> Prediction:
     """What a model's outputs for a batch say; `axes` are those that count the records (see `batch_axis`)."""
@@ -81,12 +81,12 @@ def made_of(
     return Prediction(called.places, in_units(values, answers), answers, found, dict(called.about))
 
 
-def stream(model: Model, inputs: Any) -> Iterator[Prediction]:
+def stream(model: AnsweringModel, inputs: Any) -> Iterator[Prediction]:
     """Predictions for files and directories, or for arrays by source field, a batch at a time. Raises BadInput."""
     if model.pipeline is None or _named_by_input(model, model.pipeline, inputs):
         yield _by_input(model, inputs)
         return
-    texts = Texts(model.pipeline.section, model.pipeline.fitted, model.answers)
+    texts = TextAnswers(model.pipeline.section, model.pipeline.fitted, model.answers)
     axes = _axes(model)
     try:
         for called, arrays in feeds(model, inputs):
@@ -97,7 +97,7 @@ def stream(model: Model, inputs: Any) -> Iterator[Prediction]:
         raise BadInput(found.message, notes=found.notes, helps=(first, *more), code=found.code) from None
 
 
-def _named_by_input(model: Model, pipeline: Pipeline, inputs: Any) -> bool:
+def _named_by_input(model: AnsweringModel, pipeline: InputPipeline, inputs: Any) -> bool:
     """Whether arrays are given as the graph takes them: they have the names of its inputs, or none, and are not the columns that
     these are from. A name that is both is that of the column, unless the array has the shape of the input and not that of the column."""
     if isinstance(inputs, Mapping):
@@ -115,7 +115,7 @@ def _named_by_input(model: Model, pipeline: Pipeline, inputs: Any) -> bool:
     return not names & columns and ("" in names or names == {"arr_0"} or bool(names & ports.keys()))
 
 
-def _is_column(pipeline: Pipeline, name: str, shape: tuple[int, ...] | None, port: Port) -> bool:
+def _is_column(pipeline: InputPipeline, name: str, shape: tuple[int, ...] | None, port: Port) -> bool:
     """Whether an array may be the column of this name, and not the input of the same name."""
     if shape is None or not _fits(shape, port.shape):
         return True
@@ -132,7 +132,7 @@ def _fits(shape: Sequence[int], wanted: Sequence[Any]) -> bool:
     return len(shape) == len(wanted) and all(a == b for a, b in zip(shape, wanted, strict=True) if isinstance(b, int))
 
 
-def feeds(model: Model, inputs: Any, size: int = BATCH) -> Iterator[tuple[Called, dict[str, Array]]]:
+def feeds(model: AnsweringModel, inputs: Any, size: int = BATCH) -> Iterator[tuple[Called, dict[str, Array]]]:
     """What each record is called, and what is fed: raw records through the transforms that the graph does not hold."""
     pipeline = model.pipeline
     assert pipeline is not None
@@ -141,7 +141,7 @@ def feeds(model: Model, inputs: Any, size: int = BATCH) -> Iterator[tuple[Called
         yield from _legal(model, pipeline.batches(table, size, dtypes))
 
 
-def _legal(model: Model, batches: Iterator[T]) -> Iterator[T]:
+def _legal(model: AnsweringModel, batches: Iterator[T]) -> Iterator[T]:
     """The batches. What a file holds of its data is text from elsewhere: where it has the form of a data section and does not fit
     together all the same (a mean for each of three columns of two), NumPy finds it."""
     try:
@@ -150,7 +150,7 @@ def _legal(model: Model, batches: Iterator[T]) -> Iterator[T]:
         raise model.about.refuse("dlc.data", f"does not fit the records: {first_line(error)}") from None
 
 
-def _by_input(model: Model, inputs: Any) -> Prediction:
+def _by_input(model: AnsweringModel, inputs: Any) -> Prediction:
     """Of a file that does not hold its data section: what it is fed is all that it knows."""
     if isinstance(inputs, Mapping):
         arrays = {str(name): np.asarray(value) for name, value in inputs.items()}
@@ -164,5 +164,5 @@ def _by_input(model: Model, inputs: Any) -> Prediction:
     return made_of(Called(names), model.predict(arrays), model.answers, None, _axes(model))
 
 
-def _axes(model: Model) -> dict[str, int | None]:
+def _axes(model: AnsweringModel) -> dict[str, int | None]:
     return batch_axes((port.shape for port in model.inputs), {port.name: port.shape for port in model.outputs})

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from ..data import array_files, cells
-from ..data.arrays.batches import Pipeline
-from ..data.cells import PLAIN, Rule
+from ..data.arrays.batches import InputPipeline
+from ..data.cells import PLAIN, CellRule
 from ..data.mistakes import first_line
 from ..data.sources import arrow_columns
 from ..data.table import Cells, Column, Numbers
@@ -25,7 +25,7 @@ from ..failure import BadInput
 SUFFIXES = (".npy", ".json")
 
 
-def columns_of(given: Mapping[str, Any], rule: Rule = PLAIN) -> dict[str, Column]:
+def columns_of(given: Mapping[str, Any], rule: CellRule = PLAIN) -> dict[str, Column]:
     """Arrays or lists by source field, the records on their first axis; `rule` is how their cells are read."""
     columns = {str(name): _column(str(name), value, rule) for name, value in given.items()}
     if not columns:
@@ -41,7 +41,7 @@ def columns_of(given: Mapping[str, Any], rule: Rule = PLAIN) -> dict[str, Column
     return columns
 
 
-def _column(name: str, value: Any, rule: Rule) -> Column:
+def _column(name: str, value: Any, rule: CellRule) -> Column:
     if isinstance(value, list) and any(isinstance(item, list | tuple | np.ndarray) for item in value):
         return arrow_columns.lists([item.tolist() if isinstance(item, np.ndarray) else item for item in value])
     try:
@@ -70,7 +70,7 @@ def _text(value: Any) -> str:
     return "" if isinstance(value, float) and math.isnan(value) else arrow_columns.text(value)
 
 
-def read(pipeline: Pipeline, file: Path) -> dict[str, Column]:
+def read(pipeline: InputPipeline, file: Path) -> dict[str, Column]:
     """Columns of a `.npy` or `.json` file. Raises BadInput."""
     try:
         found = array_files.read(file) if file.suffix.lower() == ".npy" else json.loads(file.read_text("utf-8"))
@@ -84,7 +84,7 @@ def read(pipeline: Pipeline, file: Path) -> dict[str, Column]:
     return columns_of(found if isinstance(found, dict) else _alone(pipeline, found, file), rule)
 
 
-def _alone(pipeline: Pipeline, found: Any, file: Path) -> dict[str, Any]:
+def _alone(pipeline: InputPipeline, found: Any, file: Path) -> dict[str, Any]:
     """A single array, as the only column that the model reads, or as all of them next to each other."""
     names = list(dict.fromkeys(name for each in pipeline.fields for name in pipeline.columns(each)))
     if len(names) == 1:

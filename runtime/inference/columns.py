@@ -15,7 +15,7 @@ from ...compiler.dataclass import dataclass
 
 
 @dataclass(frozen=True)
-class Columns:
+class InputColumns:
     """`names` in the order of the input's last axis; a single one of an input that is one number a record. `fills`: the graph
     fills in what is missing, so that NaN may be fed."""
 
@@ -23,5 +23,5 @@ class Columns:
     fills: bool = False
 
 
-def as_json(columns: Mapping[str, Columns]) -> str:
+def as_json(columns: Mapping[str, InputColumns]) -> str:
     return json.dumps({name: asdict(found) for name, found in columns.items()})

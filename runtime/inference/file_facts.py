@@ -12,16 +12,26 @@ from typing import Annotated, Literal, TypeVar
 from ...compiler.analysis.meaning import Kind
 from ...compiler.ir.record import field
 from ...compiler.sizes.dims import Size, from_text
-from ..data.arrays.batches import Pipeline
+from ..data.arrays.batches import InputPipeline
 from ..data.tokenizing import Unusable
 from ..failure import BadInput, Damaged, damaged
-from ..forms import FiniteFloat, Form, NonNegativeInt, NotOfForm, Numbers, PositiveInt, Reader, Verified, is_plain_name
+from ..forms import (
+    FiniteFloat,
+    Form,
+    FormReader,
+    NonNegativeInt,
+    NotOfForm,
+    Numbers,
+    PositiveInt,
+    Verified,
+    is_plain_name,
+)
 from . import pipeline
 from .answers import Answer
-from .columns import Columns
+from .columns import InputColumns
 from .key_values import KeyValues
 from .ports import Port
-from .prompts import Tokens, Writer
+from .prompts import PromptWriter, Tokens
 
 T = TypeVar("T")
 LONGEST_SIZE = 2000  # characters
@@ -53,7 +63,7 @@ class Requirement(Form):
         return _read(self.left), _read(self.right)
 
 
-class Facts(Form):
+class SizeFacts(Form):
     """Least and most of sizes, what they are multiples of, and what they must satisfy."""
 
     bounds: dict[str, tuple[NonNegativeInt, PositiveInt | None]] = field(default_factory=dict)
@@ -86,12 +96,12 @@ class _Cached(Form):
     past: str
 
 
-_FACTS = Reader(Facts)
-_ANSWERS = Reader(dict[str, _Answer])
-_CACHED: Reader[_Cached | None] = Reader(_Cached | None)
-_COLUMNS = Reader(dict[str, _Columns])
-_TOKENS: Reader[Tokens | None] = Reader(Tokens | None)
-_VOCABULARY = Reader(dict[str, list[str]])
+_FACTS = FormReader(SizeFacts)
+_ANSWERS = FormReader(dict[str, _Answer])
+_CACHED: FormReader[_Cached | None] = FormReader(_Cached | None)
+_COLUMNS = FormReader(dict[str, _Columns])
+_TOKENS: FormReader[Tokens | None] = FormReader(Tokens | None)
+_VOCABULARY = FormReader(dict[str, list[str]])
 
 
 class FileFacts:
@@ -100,8 +110,8 @@ class FileFacts:
     def __init__(self, path: Path, metadata: Mapping[str, str]) -> None:
         self.path, self.metadata = path, metadata
 
-    def sizes(self) -> Facts:
-        return self._read("dlc.facts", _FACTS, Facts())
+    def sizes(self) -> SizeFacts:
+        return self._read("dlc.facts", _FACTS, SizeFacts())
 
     def answers(self) -> dict[str, Answer]:
         """What each output stands for."""
@@ -120,19 +130,19 @@ class FileFacts:
             raise self.refuse("dlc.cached", "does not fit the inputs and outputs of the graph")
         return KeyValues(about.length, about.past, pairs, ports)
 
-    def columns(self) -> dict[str, Columns]:
+    def columns(self) -> dict[str, InputColumns]:
         """The columns of a table that an input is from, by input."""
         found = self._read("dlc.columns", _COLUMNS, {})
-        return {name: Columns(said.names, said.fills) for name, said in found.items()}
+        return {name: InputColumns(said.names, said.fills) for name, said in found.items()}
 
-    def pipeline(self, inputs: Sequence[Port]) -> Pipeline | None:
+    def pipeline(self, inputs: Sequence[Port]) -> InputPipeline | None:
         """What leads from raw records to the inputs; None where the file does not hold it."""
         text = self.metadata.get("dlc.data")
         if not text:
             return None
         try:
             return pipeline.read(text, [port.name for port in inputs])
-        except pipeline.Unfit as reason:
+        except pipeline.NotAPipeline as reason:
             raise self.refuse("dlc.data", str(reason)) from None
 
     def vocabulary(self) -> dict[str, list[str]]:
@@ -143,9 +153,9 @@ class FileFacts:
         """What the tokens of a file that generates are made by; None where it does not hold that."""
         return self._read("dlc.tokenizer", _TOKENS, None)
 
-    def writer(self, tokens: Tokens) -> Writer:
+    def writer(self, tokens: Tokens) -> PromptWriter:
         try:
-            return Writer(tokens)
+            return PromptWriter(tokens)
         except ImportError:
             raise BadInput(
                 "the tokenizer of this model needs `tokenizers`, which is not installed",
@@ -164,7 +174,7 @@ class FileFacts:
     def refuse(self, entry: str, why: str) -> Damaged:
         return damaged(self.path, f"its metadata entry `{entry}` {why}", AGAIN)
 
-    def _read(self, entry: str, form: Reader[T], default: T) -> T:
+    def _read(self, entry: str, form: FormReader[T], default: T) -> T:
         text = self.metadata.get(entry)
         if text is None:
             return default

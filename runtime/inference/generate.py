@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..data.arrays.batches import Pipeline
+from ..data.arrays.batches import InputPipeline
 from ..data.tokenizing import Unusable
 from ..failure import BadInput, RunFailure
 from . import prompts
@@ -21,7 +21,7 @@ from .answers import Answer
 from .file_facts import FileFacts
 from .key_values import KeyValues
 from .ports import Array, Port
-from .prompts import Writer
+from .prompts import PromptWriter
 from .providers import Provider, failed
 
 A = TypeVar("A")
@@ -36,7 +36,7 @@ class TokenModel(Protocol):
     cached: KeyValues | None
     bounds: dict[str, tuple[int, int | None]]  # least and most of a dimension
     about: FileFacts
-    pipeline: Pipeline | None
+    pipeline: InputPipeline | None
     answers: dict[str, Answer]
     provider: Provider
 
@@ -193,14 +193,14 @@ def _logits(session: TokenModel) -> str:
     )
 
 
-class Texts:
+class TokenTexts:
     """The text of each token, where the file knows it: of a model of characters, or one with a tokenizer. Else tokens are written as
     numbers. `below` is how many tokens there are."""
 
     def __init__(self, session: TokenModel) -> None:
         port, self.about = _tokens(session).name, session.about
         self.names = session.about.vocabulary().get(port)
-        self.writer: Writer | None = None
+        self.writer: PromptWriter | None = None
         found = session.about.tokens()
         if found is None and session.pipeline is not None:
             found = prompts.of_pipeline(session.pipeline, port)

@@ -15,7 +15,7 @@ from ...compiler.text.read import is_pipe
 from ..data import array_files, cells
 from ..data.mistakes import first_line
 from ..failure import BadInput, no_file
-from .columns import Columns
+from .columns import InputColumns
 from .ports import Array, Port
 
 FORMATS = ".npz, .npy, .csv and .json"
@@ -29,7 +29,7 @@ _FORMS = {
 
 
 def read(
-    ports: Sequence[Port], files: Sequence[Path], columns: Mapping[str, Columns] | None = None
+    ports: Sequence[Port], files: Sequence[Path], columns: Mapping[str, InputColumns] | None = None
 ) -> tuple[list[str], dict[str, Array]]:
     """Names of the records, and arrays by input name with the records of all files on the first axis.
 
@@ -58,7 +58,7 @@ def read(
     return names, joined
 
 
-def _read(ports: Sequence[Port], file: Path, columns: Mapping[str, Columns]) -> dict[str, Array]:
+def _read(ports: Sequence[Port], file: Path, columns: Mapping[str, InputColumns]) -> dict[str, Array]:
     if not file.exists():
         raise no_file(file)
     if file.is_dir():
@@ -101,7 +101,7 @@ def _only(ports: Sequence[Port], file: Path) -> Port:
 
 
 def _named(
-    ports: Sequence[Port], arrays: dict[str, Array], file: Path, columns: Mapping[str, Columns]
+    ports: Sequence[Port], arrays: dict[str, Array], file: Path, columns: Mapping[str, InputColumns]
 ) -> dict[str, Array]:
     """The arrays that the model takes, under the name of the input or of the columns that it is from."""
     if len(ports) == 1 and list(arrays) == ["arr_0"]:  # `numpy.savez` without a name
@@ -149,7 +149,7 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(f"`{name}`" for name in names[:20]) + (", ..." if len(names) > 20 else "")
 
 
-def _csv(ports: Sequence[Port], file: Path, columns: Mapping[str, Columns]) -> dict[str, Array]:
+def _csv(ports: Sequence[Port], file: Path, columns: Mapping[str, InputColumns]) -> dict[str, Array]:
     with file.open(encoding="utf-8-sig", newline="") as stream:
         reader = csv.reader(stream)
         rows = [(reader.line_num, row) for row in reader if row]
@@ -183,7 +183,7 @@ def _csv(ports: Sequence[Port], file: Path, columns: Mapping[str, Columns]) -> d
     return {port.name: found if len(port.shape) == 2 else found[:, 0]}
 
 
-def _header(ports: Sequence[Port], first: Sequence[str], columns: Mapping[str, Columns]) -> list[str] | None:
+def _header(ports: Sequence[Port], first: Sequence[str], columns: Mapping[str, InputColumns]) -> list[str] | None:
     """The first line as names, unless it is a record: names may be numbers, but then they are those of the columns."""
     header = [cell.strip() for cell in first]
     known = {name for port in ports for name in _names(port, columns)}
@@ -191,13 +191,13 @@ def _header(ports: Sequence[Port], first: Sequence[str], columns: Mapping[str, C
     return None if record and not (known and known <= set(header)) else header
 
 
-def _names(port: Port, columns: Mapping[str, Columns]) -> tuple[str, ...]:
+def _names(port: Port, columns: Mapping[str, InputColumns]) -> tuple[str, ...]:
     """The columns of a table that an input is from, one for each of its numbers; none where they are not known."""
     names = columns[port.name].names if port.name in columns else ()
     return names if len(names) == (1 if len(port.shape) == 1 else port.shape[-1]) else ()
 
 
-def _by_name(table: _Cells, port: Port, columns: Mapping[str, Columns]) -> Array:
+def _by_name(table: _Cells, port: Port, columns: Mapping[str, InputColumns]) -> Array:
     header = table.header
     assert header is not None
     names = (port.name,) if port.name in header else _names(port, columns)
@@ -214,7 +214,7 @@ class _Cells:
     rows: Sequence[tuple[int, list[str]]]
     header: list[str] | None
 
-    def column(self, at: int, port: Port, columns: Mapping[str, Columns]) -> Array:
+    def column(self, at: int, port: Port, columns: Mapping[str, InputColumns]) -> Array:
         """A column for an input: i64 for one of whole numbers, else f64. Raises BadInput for a cell that is not a number; one
         may be missing where the graph fills it in."""
         texts = [row[at] for _, row in self.rows]

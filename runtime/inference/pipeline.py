@@ -20,8 +20,8 @@ from ...compiler.ir.data import DataNode, DataSet
 from ...compiler.ir.record import field
 from ...compiler.messages.source import Span
 from ..data import learned
-from ..data.arrays.batches import Pipeline, below, in_evaluation
-from ..forms import Form, Learned, NotOfForm, Reader
+from ..data.arrays.batches import InputPipeline, below, in_evaluation
+from ..forms import Form, FormReader, Learned, NotOfForm
 
 NOWHERE = Span("", 0, 0)
 
@@ -33,14 +33,14 @@ class _Entry(Form):
     inside: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
 
-_ENTRY = Reader(_Entry)
+_ENTRY = FormReader(_Entry)
 
 
-class Unfit(Exception):
+class NotAPipeline(Exception):
     """The entry is not what `as_json` writes; the text is the reason."""
 
 
-def as_json(pipeline: Pipeline, others: Collection[str]) -> str:
+def as_json(pipeline: InputPipeline, others: Collection[str]) -> str:
     """The entry for a pipeline. `others` are fields that outputs stand for: they define what a token is."""
     kept = [field for field in pipeline.section.fields if field.name in {*pipeline.fields.values(), *others}]
     section = pipeline.section
@@ -85,28 +85,28 @@ def _without_paths(source: EntryUse) -> EntryUse:
     return EntryUse(name=source.name, args={k: "" if k in paths else v for k, v in source.args.items()}, span=NOWHERE)
 
 
-def read(text: str, inputs: Collection[str]) -> Pipeline:
-    """The pipeline of an entry, whose inputs must be those of the graph. Raises Unfit."""
+def read(text: str, inputs: Collection[str]) -> InputPipeline:
+    """The pipeline of an entry, whose inputs must be those of the graph. Raises NotAPipeline."""
     try:
         entry = _ENTRY.read(text)
         section = DataSet.model_validate(entry.section)
     except NotOfForm as error:
-        raise Unfit(f"cannot be read {error}") from None
+        raise NotAPipeline(f"cannot be read {error}") from None
     except (ValueError, TypeError, RecursionError, OverflowError) as error:
-        raise Unfit(f"cannot be read: {str(error).splitlines()[0]}") from None
+        raise NotAPipeline(f"cannot be read: {str(error).splitlines()[0]}") from None
     for fault in verify_data(section):
-        raise Unfit(f"is not a data section: {fault}")
+        raise NotAPipeline(f"is not a data section: {fault}")
     fitted, fields = dict(entry.fitted), {field.name: field for field in section.fields}
     if set(entry.fields) != set(inputs) or not set(entry.fields.values()) <= fields.keys():
-        raise Unfit("does not fit the inputs of the graph")
+        raise NotAPipeline("does not fit the inputs of the graph")
     inside = {name: frozenset(held) for name, held in entry.inside.items()}
     if not inside.keys() <= set(inputs) or any(
         not 0 <= i < len(section.nodes) for held in inside.values() for i in held
     ):
-        raise Unfit("names nodes that are not there")
-    pipeline = Pipeline(section, fitted, entry.fields, inside)
+        raise NotAPipeline("names nodes that are not there")
+    pipeline = InputPipeline(section, fitted, entry.fields, inside)
     for identifier in sorted(pipeline.nodes()):
         wrong = learned.fault(section.nodes[identifier], fitted.get(identifier, {}))
         if wrong is not None:
-            raise Unfit(wrong)
+            raise NotAPipeline(wrong)
     return pipeline

@@ -11,13 +11,13 @@ from ...compiler.analysis.targets import output_meanings
 from ...compiler.ir.data import DataSet
 from ...compiler.ir.model import Body, Value
 from ...compiler.ir.verify import output_types
-from ..data.arrays.batches import Pipeline
+from ..data.arrays.batches import InputPipeline
 from ..data.values import DTYPES
 from ..failure import BadInput
 from ..training.evaluate import evaluating
 from ..training.reopen import TrainedModel
 from . import records
-from .answering import BATCH, Texts, made_of
+from .answering import BATCH, TextAnswers, made_of
 from .answers import Answer
 from .batch_axis import batch_axes
 from .prediction import Prediction, joined
@@ -35,7 +35,7 @@ def stream(opened: TrainedModel, inputs: Any) -> Iterator[Prediction]:
     pipeline = pipeline_of(opened)
     section, answers = opened.section, _answers(opened)
     dtypes = {name: DTYPES[section.field(pipeline.fields[name]).type.dtype] for name in order}
-    texts = Texts(section, opened.fitted, answers)
+    texts = TextAnswers(section, opened.fitted, answers)
     net = next(iter(opened.program.nets.values()))
     body = _body(opened)
     names = [result.name or "output" for result in body.outputs]
@@ -51,10 +51,10 @@ def stream(opened: TrainedModel, inputs: Any) -> Iterator[Prediction]:
             yield made_of(called, values, answers, texts, axes)
 
 
-def pipeline_of(opened: TrainedModel) -> Pipeline:
+def pipeline_of(opened: TrainedModel) -> InputPipeline:
     """What leads from raw records to the inputs of the run's model."""
     fields = {value.name: opened.train.inputs.get(value.name, value.name) for value in _inputs(opened)}
-    return Pipeline(opened.section, dict(opened.fitted), fields, root=opened.root)
+    return InputPipeline(opened.section, dict(opened.fitted), fields, root=opened.root)
 
 
 def _answers(opened: TrainedModel) -> dict[str, Answer]:

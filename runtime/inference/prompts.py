@@ -11,9 +11,9 @@ from ...compiler.catalogue import transforms
 from ...compiler.catalogue.transforms.tokens import MARK, Chat
 from ...compiler.ir.data import DataSet
 from ..data import tokenizing, vocabulary
-from ..data.arrays.batches import Pipeline
-from ..data.arrays.tokens import Piece, laid_out, opened
-from ..data.tokenizing import Tokenizer, Unusable
+from ..data.arrays.batches import InputPipeline
+from ..data.arrays.tokens import TurnPiece, laid_out, opened
+from ..data.tokenizing import LibraryTokenizer, Unusable
 from ..forms import Form, NonNegativeInt
 
 
@@ -49,17 +49,17 @@ def of_field(section: DataSet, field: str, fitted: Mapping[int, Mapping[str, Any
     )
 
 
-def of_pipeline(pipeline: Pipeline, port: str) -> Tokens | None:
+def of_pipeline(pipeline: InputPipeline, port: str) -> Tokens | None:
     """The tokens of an input of a file that holds its data section."""
     return of_field(pipeline.section, pipeline.fields[port], pipeline.fitted) if port in pipeline.fields else None
 
 
-class Writer:
+class PromptWriter:
     """Texts and tokens of one sequence. Raises Unusable for a tokenizer that the library cannot use."""
 
     def __init__(self, tokens: Tokens) -> None:
         self.tokens = tokens
-        self.tokenizer: Tokenizer = tokenizing.loaded(tokens.tokenizer, tokens.plain or tokens.turn is not None)
+        self.tokenizer: LibraryTokenizer = tokenizing.loaded(tokens.tokenizer, tokens.plain or tokens.turn is not None)
         if tokens.turn is not None and Chat.check({"turn": tokens.turn, "answers": tokens.answers}) is not None:
             raise Unusable("its template is damaged")
         self.written: list[int] = []  # tokens whose text may depend on what follows: a character of several bytes
@@ -78,7 +78,7 @@ class Writer:
         texts = tokenizing.pieces(text) if self.tokens.lines else [text]
         return np.concatenate([np.zeros(0, np.int64), *self.tokenizer.encode(texts)]).tolist()
 
-    def _piece(self, piece: Piece) -> list[int]:
+    def _piece(self, piece: TurnPiece) -> list[int]:
         number = self.tokenizer.number(piece.text) if piece.mark else None
         return self.tokenizer.encode([piece.text])[0].tolist() if number is None else [number]
 

@@ -12,8 +12,8 @@ from ...compiler.ir.data import DataNode
 from ...compiler.messages.source import Span
 from ...compiler.text.read import is_pipe
 from ..data import sources, streams
-from ..data.arrays.batches import Pipeline
-from ..data.cells import Rule, rule_of
+from ..data.arrays.batches import InputPipeline
+from ..data.cells import CellRule, rule_of
 from ..data.sources import pieces, texts
 from ..data.sources.images import IMAGE_SUFFIXES, images_below
 from ..data.sources.split_files import read_text
@@ -26,7 +26,7 @@ from . import bare
 LINES = {".txt": "text_lines"}
 
 
-def tables(pipeline: Pipeline, given: Any) -> Iterator[Table]:
+def tables(pipeline: InputPipeline, given: Any) -> Iterator[Table]:
     """The records, a table at a time: that of a file, or of a part of one that is large. Raises BadInput for what cannot be
     read as records of this section, and Failed for what is wrong within a file."""
     if isinstance(given, Mapping):
@@ -56,7 +56,7 @@ def tables(pipeline: Pipeline, given: Any) -> Iterator[Table]:
         yield _of_images(pipeline, images)
 
 
-def of_arrays(given: Mapping[str, Any], rule: Rule) -> Table:
+def of_arrays(given: Mapping[str, Any], rule: CellRule) -> Table:
     """Arrays by source field, their first axis the records; texts as lists of strings."""
     columns = bare.columns_of(given, rule)
     count = len(next(iter(columns.values())))
@@ -76,12 +76,12 @@ def _below(folder: Path) -> list[Path]:
     return found
 
 
-def _of_images(pipeline: Pipeline, files: Sequence[Path]) -> Table:
+def _of_images(pipeline: InputPipeline, files: Sequence[Path]) -> Table:
     name = _image_field(pipeline)
     return Table({name: Images(files)}, len(files), lambda i: str(files[i]), "the given images", order=(name,))
 
 
-def _image_field(pipeline: Pipeline) -> str:
+def _image_field(pipeline: InputPipeline) -> str:
     """The first field of the source that holds images and is read."""
     read = {name for each in pipeline.fields for name in pipeline.columns(each)}
     source, args = SOURCES[pipeline.section.source.name], pipeline.section.source.args
@@ -101,7 +101,7 @@ def _image_field(pipeline: Pipeline) -> str:
 # ---- texts that are a file each ---------------------------------------------------------------------------------------------
 
 
-def _of_texts(pipeline: Pipeline, files: Sequence[Path], given: Path) -> Table:
+def _of_texts(pipeline: InputPipeline, files: Sequence[Path], given: Path) -> Table:
     if not files:
         raise BadInput(f"there are no text files in the directory `{given}`", helps=("name the files to predict",))
     span = pipeline.section.source.span
@@ -112,7 +112,7 @@ def _of_texts(pipeline: Pipeline, files: Sequence[Path], given: Path) -> Table:
 # ---- tables and texts -------------------------------------------------------------------------------------------------------
 
 
-def _of_file(pipeline: Pipeline, file: Path) -> Iterator[Table]:
+def _of_file(pipeline: InputPipeline, file: Path) -> Iterator[Table]:
     suffix, source = file.suffix.lower(), pipeline.section.source
     span, rule = source.span, rule_of(source.args)
     read: pieces.Read = lambda kind, path, recoded: _read(kind, path, source, recoded)
@@ -150,7 +150,7 @@ def _read(kind: str, file: Path, source: EntryUse, recoded: bool = False) -> Tab
     return Table(columns, count, place, f"`{file}`", order=tuple(columns))
 
 
-def _text(pipeline: Pipeline, file: Path, span: Span) -> Table:
+def _text(pipeline: InputPipeline, file: Path, span: Span) -> Table:
     """A text as one stream of characters (or lines), numbered as in training; where the model reads records of text, a line
     each."""
     stream = _numbered(pipeline)
@@ -169,7 +169,7 @@ def _text(pipeline: Pipeline, file: Path, span: Span) -> Table:
     return Table({name: tokens}, len(tokens), lambda i: f"{file} window {i}", f"`{file}`", order=(name,))
 
 
-def _numbered(pipeline: Pipeline) -> DataNode | None:
+def _numbered(pipeline: InputPipeline) -> DataNode | None:
     """The source of a stream whose numbers stand for characters or lines."""
     section = pipeline.section
     for node in section.nodes:
@@ -178,7 +178,7 @@ def _numbered(pipeline: Pipeline) -> DataNode | None:
     return None
 
 
-def _text_field(pipeline: Pipeline, file: Path) -> str:
+def _text_field(pipeline: InputPipeline, file: Path) -> str:
     """The only column that the model reads, if that is a text."""
     read = {name for each in pipeline.fields for name in pipeline.columns(each)}
     nodes = [pipeline.section.node(identifier) for identifier in pipeline.nodes()]

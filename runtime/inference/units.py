@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...compiler.analysis.meaning import Meaning
-from ...compiler.analysis.targets import Measured
+from ...compiler.analysis.targets import MetricTarget
 from ...compiler.catalogue import transforms
 from ...compiler.catalogue.transforms import Undo
 from ...compiler.ir.data import DataNode, DataSet
@@ -107,7 +107,7 @@ def _steps_back(
 
 
 def of_metric(
-    measured: Measured, section: DataSet, fitted: Mapping[int, Mapping[str, Any]]
+    measured: MetricTarget, section: DataSet, fitted: Mapping[int, Mapping[str, Any]]
 ) -> tuple[Answer, tuple[str, ...]] | None:
     """What leads from the values that a metric compares to the units of the data, and the transforms that are undone; None where
     there is none."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from ..checkpoints.judgements import Bin, ClassJudgement, Part
+from ..checkpoints.judgements import Bin, ClassJudgement, TargetRange
 from ..looking.html import escaped
 
 CELL = 44  # of a table of confusion, with counts in it
@@ -84,7 +84,7 @@ def scatter(points: Sequence[tuple[float, float]]) -> str:
     return _square(drawn, "predictions against targets")
 
 
-def residuals(points: Sequence[tuple[float, float]], parts: Sequence[Part]) -> str:
+def residuals(points: Sequence[tuple[float, float]], parts: Sequence[TargetRange]) -> str:
     """Predictions less targets, against targets; bars are the mean of each tenth of the targets."""
     errors = [(a, b - a) for a, b in points if math.isfinite(a) and math.isfinite(b)]
     left, right = _ends([a for a, _ in errors])

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..checkpoints.judgements import Averages, Bin, Calibration, ClassFigures, ClassJudgement, Figure
+from ..checkpoints.judgements import Bin, Calibration, ClassFigures, ClassJudgement, ClassMeans, Figure
 
 Array: TypeAlias = "NDArray[Any]"
 
@@ -43,7 +43,7 @@ class Confidence:
         return Calibration(ece=ece, bins=tuple(bins))
 
 
-class Classes:
+class ClassCounts:
     """One class an example (or pixel), of those along the last axis of the probabilities."""
 
     def __init__(self, names: Sequence[str]) -> None:
@@ -126,13 +126,13 @@ def figures_of(names: Sequence[str], right: Array, predicted: Array, support: Ar
     )
 
 
-def _average(rows: Sequence[ClassFigures], weights: Sequence[int]) -> Averages:
+def _average(rows: Sequence[ClassFigures], weights: Sequence[int]) -> ClassMeans:
     total = sum(weights)
 
     def mean(figures: Sequence[float]) -> Figure:
         return sum(f * w for f, w in zip(figures, weights, strict=True)) / total if total else None
 
-    return Averages(
+    return ClassMeans(
         precision=mean([row.precision for row in rows]),
         recall=mean([row.recall for row in rows]),
         f1=mean([row.f1 for row in rows]),

@@ -12,7 +12,7 @@ from ...compiler.sizes.dims import variables
 from ..data import vocabulary
 from ..data.arrays.batches import Called
 from ..generated.build import extra_outputs
-from ..inference.answering import Texts, made_of
+from ..inference.answering import TextAnswers, made_of
 from ..inference.answers import Answer
 from ..inference.batch_axis import batch_axes
 from ..inference.units import answer_of
@@ -70,7 +70,7 @@ class Examples:
             for name, answer in answers.items()
             if answer.field and vocabulary.of_field(section, answer.field, fitted) is not None
         }
-        texts = Texts(section, fitted, tokens) if tokens else None
+        texts = TextAnswers(section, fitted, tokens) if tokens else None
         body = self.judge.spec.body_of(self.judge.spec.models[self.judge.train.net(net).model])
         shapes = {result.name: kind.shape for result, kind in zip(body.outputs, output_types(body), strict=True)}
         axes = batch_axes((value.type.shape for value in body.inputs), shapes)

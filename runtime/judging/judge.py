@@ -37,7 +37,7 @@ from ..inference.units import NoWayBack, answer_of, of_metric, undone
 from ..training.accumulator import Accumulator
 from ..training.evaluate import Seen
 from ..training.metrics import accumulator
-from .classes import Classes, Labels
+from .classes import ClassCounts, Labels
 from .values import Values
 from .worst import Worst
 
@@ -58,7 +58,9 @@ class Judged:
     at: int  # its place among the outputs of the net
     answer: Answer
     ignored: frozenset[int] = frozenset()
-    gathered: dict[str, Classes | Labels | Values] = field(default_factory=dict[str, "Classes | Labels | Values"])
+    gathered: dict[str, ClassCounts | Labels | Values] = field(
+        default_factory=dict[str, "ClassCounts | Labels | Values"]
+    )
     worst: Worst = field(default_factory=Worst)
     unfit: bool = False  # the targets are not what is judged
 
@@ -170,8 +172,8 @@ class Judge:
         shares = shares_of(judged.answer, scores).reshape(-1, classes)
         numbers = np.where(np.isin(target, list(judged.ignored)), -1, target).ravel().astype(np.int64)
         names = [str(judged.answer.class_of(at)) for at in range(classes)]
-        gathered = judged.gathered.setdefault("", Classes(names))
-        assert isinstance(gathered, Classes)
+        gathered = judged.gathered.setdefault("", ClassCounts(names))
+        assert isinstance(gathered, ClassCounts)
         gathered.add(shares, numbers)
         counts = (numbers >= 0) & (numbers < classes)
         true = shares[np.arange(len(numbers)), np.where(counts, numbers, 0)]
@@ -189,8 +191,8 @@ class Judge:
         single = shares.size == len(positions)
         shares, target = shares.reshape(len(positions), -1), target.reshape(len(positions), -1)
         if single:
-            gathered = judged.gathered.setdefault("", Classes(("0", "1")))
-            assert isinstance(gathered, Classes)
+            gathered = judged.gathered.setdefault("", ClassCounts(("0", "1")))
+            assert isinstance(gathered, ClassCounts)
             gathered.add(np.concatenate([1 - shares, shares], 1), target[:, 0].astype(np.int64))
             true = np.where(target[:, 0] > 0.5, shares[:, 0], 1 - shares[:, 0])
             judged.worst.add(positions, -true, lambda at: (str(int(target[at, 0])), str(int(shares[at, 0] > 0.5))))

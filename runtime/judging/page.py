@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..checkpoints.judgements import ClassJudgement, Example, Figure, InUnits, Judgement, ValueJudgement
+from ..checkpoints.judgements import ClassJudgement, Figure, InUnits, Judgement, ValueJudgement, WorstExample
 from ..data.feed import Data, Feed
-from ..data.streams import Part
+from ..data.streams import SplitPart
 from ..looking import columns, fields, html
 from ..training.reopen import split_of
 from ..writing import write_text, writing
@@ -96,7 +96,7 @@ def _values(output: ValueJudgement) -> Iterator[str]:
     yield html.table(("target", "values", "residual", "MAE", "RMSE"), parts)
 
 
-def _worst(output: ClassJudgement | ValueJudgement, data: Data, part: Part, feed: Feed) -> Iterator[str]:
+def _worst(output: ClassJudgement | ValueJudgement, data: Data, part: SplitPart, feed: Feed) -> Iterator[str]:
     """The examples, each with its inputs as the model sees them and its row of the source."""
     yield html.heading(f"the {len(output.worst)} worst of {output.output}")
     positions = np.array([int(np.flatnonzero(part.records == each.record)[0]) for each in output.worst], np.int64)
@@ -107,7 +107,7 @@ def _worst(output: ClassJudgement | ValueJudgement, data: Data, part: Part, feed
     )
 
 
-def _told(example: Example) -> str:
+def _told(example: WorstExample) -> str:
     told = f"target {_of(example.target)}, predicted {_of(example.answer)}"
     if example.probability is not None:
         return f"{told}, probability of the target {_share(example.probability)}"

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..checkpoints.judgements import Figure, Part, Spread, ValueJudgement
+from ..checkpoints.judgements import Figure, Spread, TargetRange, ValueJudgement
 
 Array: TypeAlias = "NDArray[Any]"
 
@@ -104,18 +104,18 @@ def _evenly(targets: Array) -> Array:
     return order[np.unique(np.linspace(0, len(order) - 1, min(POINTS, len(order))).astype(np.int64))]
 
 
-def parts(targets: Array, answers: Array) -> tuple[Part, ...]:
+def parts(targets: Array, answers: Array) -> tuple[TargetRange, ...]:
     """Tenths by target; equal targets are in one part, so that there may be fewer."""
     if not targets.size:
         return ()
     edges = np.unique(np.quantile(targets, np.linspace(0, 1, PARTS + 1)[1:-1]))
     at = np.searchsorted(edges, targets, side="left")
-    found: list[Part] = []
+    found: list[TargetRange] = []
     for part in np.unique(at).tolist():
         inside = at == part
         y, errors = targets[inside], answers[inside] - targets[inside]
         found.append(
-            Part(
+            TargetRange(
                 low=float(y.min()),
                 high=float(y.max()),
                 count=int(inside.sum()),

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..checkpoints.judgements import Example
+from ..checkpoints.judgements import WorstExample
 from ..data.draw import Records
 
 Array: TypeAlias = "NDArray[Any]"
@@ -30,13 +30,17 @@ class Worst:
         self.kept += [(float(measure[at]), int(positions[at]), told(at)) for at in kept]
         self.kept = sorted(self.kept, key=lambda each: (-each[0], each[1]))[: self.most]
 
-    def examples(self, where: Callable[[int], tuple[int, str]]) -> tuple[Example, ...]:
+    def examples(self, where: Callable[[int], tuple[int, str]]) -> tuple[WorstExample, ...]:
         """The worst first; `where` gives record and place of a position."""
-        found: list[Example] = []
+        found: list[WorstExample] = []
         for measure, position, (target, answer) in self.kept:
             record, place = where(position)
             if isinstance(target, str) or isinstance(answer, str):
-                found.append(Example(record=record, place=place, target=target, answer=answer, probability=-measure))
+                found.append(
+                    WorstExample(record=record, place=place, target=target, answer=answer, probability=-measure)
+                )
             else:
-                found.append(Example(record=record, place=place, target=target, answer=answer, error=answer - target))
+                found.append(
+                    WorstExample(record=record, place=place, target=target, answer=answer, error=answer - target)
+                )
         return tuple(found)

@@ -66,7 +66,7 @@ class Kept(Accumulator):
         raise NotImplementedError
 
 
-class Mean(Accumulator):
+class MeanOfBatches(Accumulator):
     """The mean over examples of what a batch's mean is."""
 
     def sums(self, *inputs: Tensor) -> Tensor:

@@ -33,7 +33,7 @@ from ..generated.functions import LossCode, Program
 _GENERATED = re.compile(r"(model(_\w+)?|recipe)\.py>?$")
 
 
-class Found(Exception):
+class LocatedDivergence(Exception):
     """The step and what was seen there."""
 
     def __init__(self, first: FirstNonFinite) -> None:
@@ -73,7 +73,7 @@ class Watch:
         parameters = {n: t for n, t in self.program.tensors().items() if isinstance(t, nn.Parameter)}
         if all(_finite(loss) for loss in losses) and all(_finite(p.grad) for p in parameters.values()):
             return
-        raise Found(self.first(step + 1, all(_finite(loss) for loss in losses)))
+        raise LocatedDivergence(self.first(step + 1, all(_finite(loss) for loss in losses)))
 
     def first(self, step: int, forward_is_finite: bool) -> FirstNonFinite:
         for name, batch in [(name, t) for part in self.batches for name, t in part.items()]:

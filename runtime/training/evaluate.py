@@ -38,7 +38,7 @@ class Witness(Protocol):
     def see(self, seen: Seen) -> None: ...
 
 
-class Judge(Witness, Protocol):
+class JudgingWitness(Witness, Protocol):
     """A witness that judges what it saw."""
 
     def result(self, figures: Mapping[str, float]) -> Judgement: ...

@@ -15,11 +15,11 @@ from ..writing import json_text
 from .evaluate import evaluate
 from .events import Finished
 from .scaling import report_all_skipped
-from .state import State
+from .state import TrainingState
 from .validation import report_undefined
 
 
-def finish(state: State) -> dict[str, Any]:
+def finish(state: TrainingState) -> dict[str, Any]:
     """The result, as `result.json` holds it."""
     job, at = state.job, state.at
     keep = state.train.keep
@@ -45,7 +45,7 @@ def finish(state: State) -> dict[str, Any]:
     return result
 
 
-def use_kept_weights(state: State) -> None:
+def use_kept_weights(state: TrainingState) -> None:
     """The mean of the last validations, else the best ones, else the moving average, else those of the last step."""
     job, at = state.job, state.at
     averaged = state.averages.mean_of_samples() if state.train.keep.kind == "average" else None
@@ -58,7 +58,7 @@ def use_kept_weights(state: State) -> None:
                 tensor.copy_(kept[name])
 
 
-def final_figures(state: State) -> tuple[dict[str, float], tuple[Judgement, ...]]:
+def final_figures(state: TrainingState) -> tuple[dict[str, float], tuple[Judgement, ...]]:
     """`val.acc`, `test.acc`; how the losses ended where nothing was held back. What is judged of each split."""
     job, evaluation = state.job, state.train.evaluation
     size = state.train.phases[-1].batch.evaluation()

@@ -13,13 +13,13 @@ from .. import randomness
 from ..data.feed import Feed
 from . import image_grid
 from .evaluate import evaluating
-from .state import Job, State
+from .state import Job, TrainingState
 
 
 class Logged:
     """What a phase logs."""
 
-    def __init__(self, state: State, phase: Phase) -> None:
+    def __init__(self, state: TrainingState, phase: Phase) -> None:
         self.state, self.phase = state, phase
         logged = state.program.logged
         self.function = logged[state.at.phase] if logged else None

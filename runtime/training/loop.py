@@ -43,7 +43,7 @@ from .recomputing import recompute
 from .reporter import Reporter, announce, loss_names
 from .resume import restore, restore_optimizers, save
 from .scaling import LEAST, report_skipped, unscale
-from .state import Job, State
+from .state import Job, TrainingState
 from .validation import validate
 
 Batches = Iterator[list[dict[str, Tensor]]]
@@ -52,7 +52,7 @@ Batches = Iterator[list[dict[str, Tensor]]]
 def run(job: Job, resumed: Checkpoint | None = None) -> dict[str, Any]:
     """Trains to the end, from the checkpoint on if there is one; the result, as `result.json` holds it."""
     with torch.random.fork_rng(devices=[job.device] if job.device.type == "cuda" else []):
-        state = State(job)
+        state = TrainingState(job)
         randomness.seed_torch(job.train.seed, 0, job.device)
         if resumed is not None:
             restore(state, resumed)
@@ -62,7 +62,7 @@ def run(job: Job, resumed: Checkpoint | None = None) -> dict[str, Any]:
         return finish(state)
 
 
-def fit(state: State) -> None:
+def fit(state: TrainingState) -> None:
     """Trains from `state.at` to the end. Raises Interrupted (saved) or NotFinite."""
     at, phases = state.at, state.train.phases
     began = time.perf_counter() - at.seconds
@@ -75,7 +75,7 @@ def fit(state: State) -> None:
     at.seconds = time.perf_counter() - began
 
 
-def run_phase(state: State, phase: Phase, signals: Signals, began: float) -> None:
+def run_phase(state: TrainingState, phase: Phase, signals: Signals, began: float) -> None:
     """Steps of one phase, until its duration, its deadline, `stop` or a signal."""
     job, at, losses = state.job, state.at, state.losses
     losses.names = loss_names(phase)
@@ -145,7 +145,7 @@ def run_phase(state: State, phase: Phase, signals: Signals, began: float) -> Non
 
 
 def rounds(
-    state: State,
+    state: TrainingState,
     phase: Phase,
     losses_of: Sequence[LossCode],
     batches: Batches,
@@ -213,7 +213,7 @@ def at_least_one(count: Tensor | float) -> Tensor | float:
 
 
 def move(
-    state: State,
+    state: TrainingState,
     update: Update,
     stepper: Stepper,
     parameters: Sequence[Tensor],
@@ -253,7 +253,7 @@ def clip(parameters: Sequence[Tensor], kind: str, limit: float) -> None:
 # ---- around the steps ------------------------------------------------------------------------------------------------------
 
 
-def begin_phase(state: State, phase: Phase) -> None:
+def begin_phase(state: TrainingState, phase: Phase) -> None:
     """Makes the optimizers of a phase; what they kept continues unless the phase starts them fresh."""
     at = state.at
     recompute(state.program.nets, phase.runtime.recompute)
@@ -272,7 +272,7 @@ def begin_phase(state: State, phase: Phase) -> None:
         at.updates = {}
 
 
-def training_batches(state: State, phase: Phase) -> Batches:
+def training_batches(state: TrainingState, phase: Phase) -> Batches:
     """The batches from here on, epoch after epoch, each as its micro-batches."""
     at, size = state.at, phase.batch
     if at.batch and (at.batch, at.unit) != (size.amount, size.unit) and at.epoch_step:  # it changed within an epoch

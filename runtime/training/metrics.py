@@ -15,7 +15,7 @@ from ...compiler.catalogue import METRICS
 from ..data import mistakes
 from ..data.feed import Data
 from . import class_metrics, score_metrics, value_metrics
-from .accumulator import Accumulator, Mean
+from .accumulator import Accumulator, MeanOfBatches
 
 
 class Bleu(Accumulator):
@@ -62,7 +62,7 @@ _CLASSES: Mapping[str, type[Accumulator]] = {
 def accumulator_of(name: str) -> type[Accumulator]:
     """What gathers a metric: the class that is called as its entry (`mean` is that of any other expression). KeyError when there is
     none."""
-    return _CLASSES[METRICS[name].__name__] if name in METRICS else Mean
+    return _CLASSES[METRICS[name].__name__] if name in METRICS else MeanOfBatches
 
 
 def accumulator(name: str, args: Mapping[str, Any]) -> Accumulator:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ...compiler.ir.train import Train
     from ..data.feed import Data
     from ..generated.functions import Program
-    from .evaluate import Judge
+    from .evaluate import JudgingWitness
 
 
 class Judging(Protocol):
@@ -23,7 +23,7 @@ class Judging(Protocol):
 
     def __call__(
         self, spec: Spec, train: Train, program: Program, data: Data, split: Split, classes: Mapping[str, Sequence[str]]
-    ) -> Judge: ...
+    ) -> JudgingWitness: ...
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from typing import Any
 from ...compiler.catalogue.clock import clock_of, length_of
 from ...compiler.dataclass import dataclass, field
 from ...compiler.ir.train import Train
-from ..forms import Reader
+from ..forms import FormReader
 
 
 @dataclass
@@ -37,7 +37,7 @@ class Position:
     skipped: int = 0  # updates that were left out
 
 
-_FORM = Reader(Position)
+_FORM = FormReader(Position)
 
 
 def of(train: Train, loop: Mapping[str, Any]) -> Position | None:

@@ -29,8 +29,8 @@ from ..generated.functions import Program
 from ..spec import Loaded
 from ..weights import load as weights
 from . import baselines, loop, memory, metrics, precision
-from .diverged import FirstNonFinite, Found, Watch
-from .evaluate import Judge
+from .diverged import FirstNonFinite, LocatedDivergence, Watch
+from .evaluate import JudgingWitness
 from .events import Listener, Note, silent
 from .losses import NotFinite
 from .options import TrainOptions
@@ -100,7 +100,7 @@ class Prepared:
             baselines=lambda program, feed: baselines.figures(program, feed, self.spec, self.section),
         )
 
-    def judge(self, program: Program) -> Callable[[Split], Judge] | None:
+    def judge(self, program: Program) -> Callable[[Split], JudgingWitness] | None:
         """What judges the answers of the program on a split."""
         judging = self.options.judge
         if judging is None:
@@ -119,7 +119,7 @@ class Prepared:
         )
         try:
             loop.run(again, saved)
-        except Found as found:
+        except LocatedDivergence as found:
             first = found.first
         except NotFinite as failure:
             first = FirstNonFinite(failure.step, "the loss is not finite")

@@ -12,13 +12,13 @@ from ...compiler.ir.train import Phase
 from ..checkpoints.rundir import MetricsFile
 from .events import Progress, Started, Validated
 from .logged import Logged
-from .state import State
-from .validation import Validation
+from .state import TrainingState
+from .validation import ValidationResult
 
 REPORT_EVERY = 1.0  # seconds between two progress events
 
 
-def announce(state: State) -> None:
+def announce(state: TrainingState) -> None:
     """The run begins, or continues; what the data leaves out."""
     job, feed = state.job, state.feed
     phases = job.train.phases
@@ -42,7 +42,7 @@ def announce(state: State) -> None:
 class Reporter:
     """Events and rows of one phase. It reads losses and position; it changes nothing of what is trained."""
 
-    def __init__(self, state: State, phase: Phase, total: int, clock: Clock) -> None:
+    def __init__(self, state: TrainingState, phase: Phase, total: int, clock: Clock) -> None:
         self.state, self.phase, self.total, self.clock = state, phase, total, clock
         self.at, self.losses, self.listener = state.at, state.losses, state.job.listener
         now = time.perf_counter()
@@ -64,7 +64,7 @@ class Reporter:
             losses = {f"train.{name}": value for name, value in self.losses.last.items()}
             self.listener(Validated(self.at.step, self.at.epoch + 1, "train", {}, losses))
 
-    def validated(self, now: float, found: Validation) -> None:
+    def validated(self, now: float, found: ValidationResult) -> None:
         """A row with figures."""
         self._row(now, found.figures)
         at = self.at
@@ -108,7 +108,7 @@ class Reporter:
         )
 
 
-def columns(state: State) -> list[str]:
+def columns(state: TrainingState) -> list[str]:
     """One file for all phases: a column for whatever any of them has."""
     evaluation, phases = state.train.evaluation, state.train.phases
     terms = ["loss", *(term.name for term in evaluation.terms)] if evaluation.terms else []

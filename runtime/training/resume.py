@@ -15,10 +15,10 @@ from ..checkpoints import atomic, checkpoint
 from ..checkpoints.checkpoint import Checkpoint
 from . import position
 from .events import Saved
-from .state import State
+from .state import TrainingState
 
 
-def save(state: State) -> None:
+def save(state: TrainingState) -> None:
     """`best/` if it is new, then `last/`. Reads everything from the device; raises NotFinite rather than save weights that a
     bad loss has spoilt."""
     job, at, losses = state.job, state.at, state.losses
@@ -39,7 +39,7 @@ def save(state: State) -> None:
     job.listener(Saved(at.step, job.run.last))
 
 
-def restore(state: State, saved: Checkpoint) -> None:
+def restore(state: TrainingState, saved: Checkpoint) -> None:
     """Puts everything back as it was when `saved` was written. Optimizers follow when the phase has made them (see
     `restore_optimizers`)."""
     job, losses = state.job, state.losses
@@ -63,7 +63,7 @@ def restore(state: State, saved: Checkpoint) -> None:
             state.kept.tensors = {name: value.to(job.device) for name, value in best.weights.items()}
 
 
-def optimizer_state(state: State) -> dict[str, Tensor]:
+def optimizer_state(state: TrainingState) -> dict[str, Tensor]:
     """What the optimizers keep, by the names of the checkpoint."""
     paths = {id(tensor): path for path, tensor in state.program.tensors().items()}
     found: dict[str, Tensor] = {}
@@ -76,7 +76,7 @@ def optimizer_state(state: State) -> dict[str, Tensor]:
     return found
 
 
-def restore_optimizers(state: State, saved: Mapping[str, Tensor]) -> None:
+def restore_optimizers(state: TrainingState, saved: Mapping[str, Tensor]) -> None:
     """Gives the optimizers of the phase what they kept."""
     tensors = state.program.tensors()
     for name, value in saved.items():

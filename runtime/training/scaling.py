@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from . import fused
 from .position import Position
-from .state import State
+from .state import TrainingState
 
 GROWS_AFTER = 2000  # updates
 LEAST = 2.0**-14  # 30 halvings: what is infinite at this scale is infinite without one
@@ -37,7 +37,7 @@ def unscale(parameters: Sequence[Tensor], at: Position) -> bool:
     return False
 
 
-def report_skipped(state: State) -> None:
+def report_skipped(state: TrainingState) -> None:
     """An update was left out: logged, and the first time reported."""
     at, job = state.at, state.job
     text = f"step {at.step + 1}: gradients beyond the range of f16; the update is left out, and the scale is now {at.scale:g}"
@@ -47,7 +47,7 @@ def report_skipped(state: State) -> None:
         job.log(text)
 
 
-def report_all_skipped(state: State) -> None:
+def report_all_skipped(state: TrainingState) -> None:
     """At the end, how many updates were left out."""
     skipped = state.at.skipped
     if skipped:

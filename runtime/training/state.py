@@ -21,7 +21,7 @@ from ..checkpoints.rundir import RunDir
 from ..data.feed import Data, Feed
 from ..generated.functions import LossCode, Program
 from .averages import Averages
-from .evaluate import Judge
+from .evaluate import JudgingWitness
 from .events import Listener, Note
 from .losses import RunningLosses
 from .optimizers import Stepper
@@ -53,7 +53,7 @@ class Job:
     save_every: float = SAVE_EVERY
     watch: StepWatch | None = None
     records: bool = True  # False: nothing is written
-    judge: Callable[[Split], Judge] | None = None
+    judge: Callable[[Split], JudgingWitness] | None = None
     baselines: Callable[[Program, Feed], dict[str, float]] | None = None
 
     def log(self, text: str) -> None:
@@ -83,7 +83,7 @@ class KeptWeights:
         self.on_disk = False
 
 
-class State:
+class TrainingState:
     """The state of one training."""
 
     def __init__(self, job: Job) -> None:

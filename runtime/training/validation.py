@@ -9,11 +9,11 @@ from ...compiler.dataclass import dataclass
 from ...compiler.ir.train import Batch, Phase, Watched
 from ..data.feed import Feed
 from .evaluate import evaluate
-from .state import State
+from .state import TrainingState
 
 
 @dataclass(frozen=True)
-class Validation:
+class ValidationResult:
     """`figures` by name (`val.acc`), of which `losses` are the loss terms; `best` when these weights are now the kept
     ones."""
 
@@ -22,7 +22,7 @@ class Validation:
     best: bool
 
 
-def validate(state: State, feed: Feed, phase: Phase) -> Validation:
+def validate(state: TrainingState, feed: Feed, phase: Phase) -> ValidationResult:
     """Measures the weights (their averages where there are some) on the split and keeps them if they are the best so far."""
     at, size = state.at, phase.batch.evaluation()
     with state.averages.applied():
@@ -42,10 +42,10 @@ def validate(state: State, feed: Feed, phase: Phase) -> Validation:
         value = figure(state, stop.metric, named, size)
         if better(value, at.stop_best, stop.metric.direction):
             at.stop_best, at.stop_step = value, at.step
-    return Validation(named, {f"val.{name}": value for name, value in losses.items()}, best)
+    return ValidationResult(named, {f"val.{name}": value for name, value in losses.items()}, best)
 
 
-def figure(state: State, metric: Watched, named: dict[str, float], size: Batch) -> float:
+def figure(state: TrainingState, metric: Watched, named: dict[str, float], size: Batch) -> float:
     """A figure; one of another split is measured now and added to `named`."""
     key = f"{metric.split}.{metric.name}"
     if key in named:
@@ -58,7 +58,7 @@ def figure(state: State, metric: Watched, named: dict[str, float], size: Batch) 
     return named[key]
 
 
-def report_undefined(state: State, split: str, named: Mapping[str, float]) -> None:
+def report_undefined(state: TrainingState, split: str, named: Mapping[str, float]) -> None:
     """Reports once that a figure is not a number."""
     for key, value in named.items():
         if math.isnan(value) and key not in state.undefined:

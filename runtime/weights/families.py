@@ -25,7 +25,7 @@ _TELLING = frozenset({"q", "k", "v", "weight", "bias", "encoder", "decoder", "cr
 
 
 @dataclass(frozen=True)
-class Family:
+class NameFamily:
     """Tensors whose names differ in numbers only. `members` gives the name by its numbers; shapes may differ."""
 
     pattern: str
@@ -43,14 +43,14 @@ class Family:
         return next(iter(self.shapes.values()))
 
 
-def families(shapes: Mapping[str, Shape]) -> list[Family]:
+def families(shapes: Mapping[str, Shape]) -> list[NameFamily]:
     """In the order of their first members."""
     found: dict[str, dict[tuple[str, ...], str]] = {}
     for name in shapes:
         parts = name.split(".")
         pattern = ".".join("*" if part.isdigit() else part for part in parts)
         found.setdefault(pattern, {})[tuple(part for part in parts if part.isdigit())] = name
-    return [Family(p, m, {index: shapes[name] for index, name in m.items()}) for p, m in found.items()]
+    return [NameFamily(p, m, {index: shapes[name] for index, name in m.items()}) for p, m in found.items()]
 
 
 @lru_cache(maxsize=4096)

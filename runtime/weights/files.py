@@ -56,7 +56,7 @@ def _whole(path: Path) -> str:
     return WHOLE.format(size=path.stat().st_size)
 
 
-class Foreign(Protocol):
+class ForeignTensors(Protocol):
     """Foreign tensors by name. `tied` gives equal values to names of one memory."""
 
     @property
@@ -82,14 +82,14 @@ class Foreign(Protocol):
         ...
 
 
-def open_weights(path: Path) -> Foreign:
+def open_weights(path: Path) -> ForeignTensors:
     """A safetensors or PyTorch file, or the `*.index.json` of a sharded one. Raises Unreadable."""
     paths = shards(path) if path.name.endswith(INDEX) else (path,)
     try:
         if empty := next((found for found in paths if not found.stat().st_size), None):
             raise Unreadable(empty, "it is empty", _whole(empty))
         if all(found.suffix == ".safetensors" for found in paths):
-            return Stored(paths)
+            return SafetensorsTensors(paths)
         return Unpickled(paths)
     except OSError as error:
         raise refused(path, error) from None
@@ -113,7 +113,7 @@ def shards(index: Path) -> tuple[Path, ...]:
     return tuple(index.parent / name for name in names)
 
 
-class Stored:
+class SafetensorsTensors:
     """Tensors of safetensors files."""
 
     def __init__(self, paths: Sequence[Path]) -> None:

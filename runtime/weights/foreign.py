@@ -17,7 +17,7 @@ from .. import destination
 from ..checkpoints import checkpoint
 from ..checkpoints.records import WeightsRecord
 from ..failure import BadInput
-from ..forms import Reader
+from ..forms import FormReader
 from ..run import Run
 from ..spec import Loaded
 from ..writing import replacing, writing
@@ -25,7 +25,7 @@ from .load import first_values
 from .mapping import foreign_from, ours_from
 from .plan import Shape
 
-WEIGHTS = Reader(list[WeightsRecord])
+WEIGHTS = FormReader(list[WeightsRecord])
 OWN = "own"  # the layout of the spec itself, which needs no map
 
 

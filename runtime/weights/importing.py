@@ -19,10 +19,10 @@ from .. import not_finite
 from ..failure import BadInput, no_file
 from . import mismatch, sources
 from .families import families
-from .files import Foreign, Unreadable, open_weights
+from .files import ForeignTensors, Unreadable, open_weights
 from .load import wrong_numbers
 from .other_sizes import whole_settings
-from .plan import Plan, Shape, leaves, plan, source_of
+from .plan import Shape, WeightPlan, leaves, plan, source_of
 from .section import text, weight_map, written
 from .suggest import Proposal, propose
 
@@ -31,7 +31,7 @@ SUFFIXES = (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".json")
 
 
 @dataclass(frozen=True)
-class Row:
+class FamilyRow:
     """A family of ours and where it comes from: `h.*.ln_1.weight` [768] <- `h.*.ln_1.weight`, 12 times."""
 
     ours: str
@@ -57,7 +57,7 @@ class Suggested:
         return not self.unplaced and not self.partly
 
 
-def opened(file: Path) -> Foreign:
+def opened(file: Path) -> ForeignTensors:
     """The tensors of a file, an index of shards, or a directory. Raises BadInput."""
     path = sources.inside(file) if file.is_dir() else file
     if path is None:
@@ -117,7 +117,9 @@ def map_of(spec: Spec, wanted: str | None) -> WeightMap | None:
     return maps[wanted] if wanted else next(iter(maps.values()), None)
 
 
-def compare(spec: Spec, model: Model, found: WeightMap | None, foreign: Foreign, where: str) -> tuple[Plan, list[Row]]:
+def compare(
+    spec: Spec, model: Model, found: WeightMap | None, foreign: ForeignTensors, where: str
+) -> tuple[WeightPlan, list[FamilyRow]]:
     """Every parameter with its source. Raises Failed (E0405) with both sides when the map is not total for this file, BadInput (E0606)
     when a tensor that it uses holds NaN or infinity."""
     entries = list(parameters(spec, model))
@@ -137,7 +139,7 @@ def compare(spec: Spec, model: Model, found: WeightMap | None, foreign: Foreign,
     return made, _rows(entries, found, made)
 
 
-def not_numbers(entries: Sequence[ParameterEntry], made: Plan, foreign: Foreign) -> list[str]:
+def not_numbers(entries: Sequence[ParameterEntry], made: WeightPlan, foreign: ForeignTensors) -> list[str]:
     """What of the tensors that a plan uses is not finite, in words. Reads all of them."""
     buffers = {name for entry in entries if entry.buffer for name in leaves_of(made, entry.path)}
     used = {name for path in made.sources for name in leaves_of(made, path)}
@@ -145,17 +147,17 @@ def not_numbers(entries: Sequence[ParameterEntry], made: Plan, foreign: Foreign)
     return not_finite.named(((name, foreign.tensor(name)) for name in ordered), buffers)
 
 
-def leaves_of(made: Plan, path: str) -> tuple[str, ...]:
+def leaves_of(made: WeightPlan, path: str) -> tuple[str, ...]:
     return leaves(made.sources[path]) if path in made.sources else ()
 
 
-def _rows(entries: Sequence[ParameterEntry], found: WeightMap | None, made: Plan) -> list[Row]:
-    rows: list[Row] = []
+def _rows(entries: Sequence[ParameterEntry], found: WeightMap | None, made: WeightPlan) -> list[FamilyRow]:
+    rows: list[FamilyRow] = []
     for family in families({entry.path: entry.shape for entry in entries}):
         first = next(iter(family.members.values()))
         source = source_of(found, first) if first in made.sources else None
         theirs = "not in the file: 0" if source is None else _starred(written(source), family.pattern)
-        rows.append(Row(family.pattern, family.shape, theirs, len(family.members)))
+        rows.append(FamilyRow(family.pattern, family.shape, theirs, len(family.members)))
     return rows
 
 
@@ -167,7 +169,7 @@ def _starred(source: str, ours: str) -> str:
     return ".".join(parts)
 
 
-def suggest(spec: Spec, model: Model, name: str, foreign: Foreign) -> Suggested:
+def suggest(spec: Spec, model: Model, name: str, foreign: ForeignTensors) -> Suggested:
     """A map that places as much as names and shapes allow."""
     entries = list(parameters(spec, model))
     proposal = propose(entries, foreign.shapes)
@@ -180,7 +182,7 @@ def suggest(spec: Spec, model: Model, name: str, foreign: Foreign) -> Suggested:
     return Suggested(text(made, doubts), _left(proposal, foreign), resized, unplaced, partly, words)
 
 
-def _left(proposal: Proposal, foreign: Foreign) -> dict[str, str]:
+def _left(proposal: Proposal, foreign: ForeignTensors) -> dict[str, str]:
     """What the map ignores, by family, and whether it is a tensor that is used all the same, or a constant."""
     actual = {name.removeprefix(proposal.prefix): name for name in foreign.shapes}
     used = {

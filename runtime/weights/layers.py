@@ -20,7 +20,7 @@ from scipy.optimize import linear_sum_assignment
 
 from ...compiler.dataclass import dataclass, field
 from ...compiler.ir.expand import COUNTER, glob
-from .families import Family, likeness
+from .families import NameFamily, likeness
 from .plan import Shape
 
 #: The shapes of a layer's tensors by their names, without counters.
@@ -147,8 +147,8 @@ def _assigned(ours: Sequence[Role], theirs: Sequence[Role]) -> list[tuple[Role, 
 class Tensors:
     """Tensors of ours that one rule gets from theirs."""
 
-    ours: Family
-    theirs: Family
+    ours: NameFamily
+    theirs: NameFamily
     transposed: bool
     why: str
 
@@ -217,6 +217,6 @@ def _counted_alike(part: Sequence[Match], count: int) -> bool:
     )
 
 
-def _family(pattern: str, shapes: Mapping[str, Shape]) -> Family:
+def _family(pattern: str, shapes: Mapping[str, Shape]) -> NameFamily:
     members = {(name,): name for name in shapes}
-    return Family(pattern, members, {(name,): shape for name, shape in shapes.items()})
+    return NameFamily(pattern, members, {(name,): shape for name, shape in shapes.items()})

@@ -18,10 +18,10 @@ from .. import not_finite
 from ..data.values import DTYPES
 from ..generated.initialize import initial_values
 from . import mismatch, mistakes, sources
-from .files import Foreign, Unreadable, open_weights, refused
+from .files import ForeignTensors, Unreadable, open_weights, refused
 from .mapping import value_of
 from .other_sizes import whole_settings
-from .plan import Misfit, Plan, leaves, plan
+from .plan import Misfit, WeightPlan, leaves, plan
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class Fitted:
     label: str
     path: Path
     source: WeightSource
-    foreign: Foreign
-    plan: Plan
+    foreign: ForeignTensors
+    plan: WeightPlan
     buffers: frozenset[str]  # of the net's paths, those that are not trained
 
     @property
@@ -77,7 +77,7 @@ def label(source: WeightSource) -> str:
     return source.map or sources.words(source.entry)
 
 
-def wrong_numbers(made: Plan, entries: list[ParameterEntry], foreign: Foreign) -> list[Misfit]:
+def wrong_numbers(made: WeightPlan, entries: list[ParameterEntry], foreign: ForeignTensors) -> list[Misfit]:
     """Whole numbers where the model has real ones, or the other way round: quantised weights, mostly."""
     wrong: list[Misfit] = []
     for entry in entries:

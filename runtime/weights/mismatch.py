@@ -11,7 +11,7 @@ from ...compiler.messages.names import near
 from ...compiler.messages.source import Span
 from . import mistakes
 from .other_sizes import settings
-from .plan import Misfit, Missing, Mistakes, Plan
+from .plan import Misfit, Missing, Mistakes, WeightPlan
 
 SHOWN = 4  # names of a list
 
@@ -30,7 +30,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
 }
 
 
-def diagnostic(made: Plan, span: Span, where: str, named: Mapping[str, int] | None = None) -> Diagnostic:
+def diagnostic(made: WeightPlan, span: Span, where: str, named: Mapping[str, int] | None = None) -> Diagnostic:
     """E0405 for a plan that is not total. `where` names the foreign side, `named` are the model's settings that are whole numbers."""
     wrong = made.mistakes
     counted = (
@@ -65,7 +65,7 @@ def looks_like(names: Collection[str]) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
-def _resemblance(made: Plan) -> str:
+def _resemblance(made: WeightPlan) -> str:
     theirs, ours = looks_like(made.foreign), looks_like(made.ours)
     return f"its names look like those of {theirs}" if theirs and theirs != ours else ""
 
@@ -101,7 +101,7 @@ def _misfit(item: Misfit) -> str:
 # ---- remedies, the likeliest first ---------------------------------------------------------------------------------------------
 
 
-def _helps(made: Plan, named: Mapping[str, int]) -> Iterator[str]:
+def _helps(made: WeightPlan, named: Mapping[str, int]) -> Iterator[str]:
     wrong = made.mistakes
     head = _parents([item.ours for item in (*wrong.misfits, *wrong.missing)])
     only_head = bool(head) and len(head) <= 2 and len(wrong.misfits) + len(wrong.missing) < len(made.ours)
@@ -129,7 +129,7 @@ def _helps(made: Plan, named: Mapping[str, int]) -> Iterator[str]:
         yield "remove these patterns from `skip`, or give them a name that the model has"
 
 
-def _other_sizes(made: Plan) -> bool:
+def _other_sizes(made: WeightPlan) -> bool:
     """Whether the file is of the same model with other sizes or counts of layers."""
     wrong = made.mistakes
     resized = [m for m in wrong.misfits if m.found and len(m.found) == len(m.shape) and m.found != m.shape[::-1]]
@@ -173,7 +173,7 @@ def _transposed(wrong: Mistakes) -> Iterator[str]:
         yield f'they are stored transposed: `"{turned[0].ours}" <- "{turned[0].theirs[0]}".T` in a weight map'
 
 
-def _near(made: Plan) -> Iterator[str]:
+def _near(made: WeightPlan) -> Iterator[str]:
     wrong = made.mistakes
     for item in wrong.missing[:2]:
         same = [name for name in wrong.unused if made.foreign[name] == item.shape]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from ...compiler.ir.model import Model, Spec
-from .plan import Plan
+from .plan import WeightPlan
 
 
 def whole_settings(spec: Spec, model: Model) -> dict[str, int]:
@@ -19,7 +19,7 @@ def whole_settings(spec: Spec, model: Model) -> dict[str, int]:
     return {name: value for name, value in named.items() if isinstance(value, int) and not isinstance(value, bool)}
 
 
-def settings(made: Plan, named: Mapping[str, int]) -> list[str]:
+def settings(made: WeightPlan, named: Mapping[str, int]) -> list[str]:
     """`Mlp.width=32`: one for each number of `named` that explains sizes or counts that differ. A size that two of them explain
     is left to the reader."""
     wanted: dict[str, set[int]] = {}
@@ -36,14 +36,14 @@ def settings(made: Plan, named: Mapping[str, int]) -> list[str]:
     return [f"{name}={min(values)}" for name, values in wanted.items() if len(values) == 1]
 
 
-def _sizes(made: Plan) -> Iterator[tuple[int, int]]:
+def _sizes(made: WeightPlan) -> Iterator[tuple[int, int]]:
     """Each size of ours that another one stands for in the file."""
     for item in made.mistakes.misfits:
         if item.found is not None and len(item.found) == len(item.shape) and item.found != item.shape[::-1]:
             yield from ((a, b) for a, b in zip(item.shape, item.found, strict=True) if a != b)
 
 
-def _counts(made: Plan) -> Iterator[tuple[int, int]]:
+def _counts(made: WeightPlan) -> Iterator[tuple[int, int]]:
     """Each count of repeated layers that differs: `blocks.0` to `blocks.3` here, to `blocks.11` there."""
     ours, theirs = _repeats(made.ours), _repeats(made.foreign)
     yield from ((ours[path], theirs[path]) for path in ours if path in theirs and ours[path] != theirs[path])

@@ -67,7 +67,7 @@ class Mistakes:
 
 
 @dataclass(frozen=True)
-class Plan:
+class WeightPlan:
     """`sources` gives for each of ours an expression over exact names of the file; the other fields list names.
 
     `skipped` and `absent` are ours: left at their first values, and not in the file though they may (a counter of a batch
@@ -83,7 +83,7 @@ class Plan:
     ignored: tuple[str, ...] = ()
     mistakes: Mistakes = field(default_factory=Mistakes)
 
-    def with_misfits(self, more: Iterable[Misfit]) -> Plan:
+    def with_misfits(self, more: Iterable[Misfit]) -> WeightPlan:
         """The plan with mistakes that were found elsewhere (in the types of numbers)."""
         return replace(self, mistakes=replace(self.mistakes, misfits=(*self.mistakes.misfits, *more)))
 
@@ -94,7 +94,7 @@ def plan(
     foreign: Mapping[str, Shape],
     skip: Sequence[str] = (),
     tied: Mapping[str, Hashable] | None = None,
-) -> Plan:
+) -> WeightPlan:
     """Matches parameters with the foreign tensors of a file; without a map names are equal.
 
     `skip` are globs: ours of these names stay at their first values, foreign ones (and what skipped ones of ours would
@@ -158,7 +158,7 @@ def plan(
         tuple(doubled),
         tuple(idle),
     )
-    return Plan(
+    return WeightPlan(
         ours,
         foreign,
         sources,

@@ -13,7 +13,7 @@ from .suggest import Pair, Proposal
 
 
 @dataclass(frozen=True)
-class Rule:
+class ProposedRule:
     """`"ours" <- theirs` for these of our paths; `why` explains what names and shapes leave open."""
 
     ours: str
@@ -30,7 +30,7 @@ def weight_map(
     same = [rule for rule in rules if rule.theirs == _tensor(rule.ours)]
     told = _merged([rule for rule in rules if rule not in same], ours)
     if same or not told:
-        told.append(Rule("**", _tensor("**"), frozenset()))
+        told.append(ProposedRule("**", _tensor("**"), frozenset()))
     stripped = {path.removeprefix(proposal.prefix) for path in foreign}
     left = {member for family in proposal.left for member in family.members.values()}
     made = WeightMap(
@@ -77,7 +77,7 @@ def _tensor(pattern: str) -> Foreign:
     return Foreign(kind="tensor", pattern=pattern)
 
 
-def _rule(pair: Pair) -> Rule:
+def _rule(pair: Pair) -> ProposedRule:
     theirs = _tensor(pair.theirs.pattern)
     if pair.joined:
         theirs = Foreign(kind="concat", items=tuple(_tensor(part.pattern) for part in pair.joined))
@@ -85,13 +85,13 @@ def _rule(pair: Pair) -> Rule:
         theirs = Foreign(kind="slice", items=(theirs,), start=pair.rows[0] or None, stop=pair.rows[1])
     elif pair.transposed:
         theirs = Foreign(kind="transpose", items=(theirs,))
-    return Rule(pair.ours.pattern, theirs, frozenset(pair.ours.members.values()), pair.why)
+    return ProposedRule(pair.ours.pattern, theirs, frozenset(pair.ours.members.values()), pair.why)
 
 
 # ---- fewer rules ---------------------------------------------------------------------------------------------------------------
 
 
-def _merged(rules: Sequence[Rule], ours: Collection[str]) -> list[Rule]:
+def _merged(rules: Sequence[ProposedRule], ours: Collection[str]) -> list[ProposedRule]:
     """Rules that differ in one segment, which both sides have, become one with a wildcard there."""
     made = _paired(list(rules), ours)
     while (group := _numbered(made, ours)) is not None:
@@ -100,7 +100,7 @@ def _merged(rules: Sequence[Rule], ours: Collection[str]) -> list[Rule]:
     return _paired(made, ours)
 
 
-def _paired(made: list[Rule], ours: Collection[str]) -> list[Rule]:
+def _paired(made: list[ProposedRule], ours: Collection[str]) -> list[ProposedRule]:
     while (found := _mergeable(made, ours)) is not None:
         first, second, both = found
         made[first] = both
@@ -108,9 +108,9 @@ def _paired(made: list[Rule], ours: Collection[str]) -> list[Rule]:
     return made
 
 
-def _numbered(rules: Sequence[Rule], ours: Collection[str]) -> tuple[Rule, Rule] | None:
+def _numbered(rules: Sequence[ProposedRule], ours: Collection[str]) -> tuple[ProposedRule, ProposedRule] | None:
     """The first of rules that differ in a number, and all of them as one: their numbers are ours, or ours plus 1."""
-    groups: dict[tuple[str, str], list[tuple[Rule, Foreign]]] = {}
+    groups: dict[tuple[str, str], list[tuple[ProposedRule, Foreign]]] = {}
     for rule in rules:
         for pattern, theirs in _counted(rule):
             groups.setdefault((pattern, written(theirs)), []).append((rule, theirs))
@@ -118,11 +118,11 @@ def _numbered(rules: Sequence[Rule], ours: Collection[str]) -> tuple[Rule, Rule]
         paths = frozenset(path for rule, _ in found for path in rule.paths)
         if len(found) > 1 and _matched(pattern, ours) == paths:
             why = "; ".join(dict.fromkeys(rule.why for rule, _ in found if rule.why))
-            return found[0][0], Rule(pattern, found[0][1], paths, why)
+            return found[0][0], ProposedRule(pattern, found[0][1], paths, why)
     return None
 
 
-def _counted(rule: Rule) -> Iterable[tuple[str, Foreign]]:
+def _counted(rule: ProposedRule) -> Iterable[tuple[str, Foreign]]:
     """The rule with a `*` for one of the numbers in its path, in each way in which a number of theirs may follow it."""
     segments = rule.ours.split(".")
     for at, segment in enumerate(segments):
@@ -145,7 +145,7 @@ def _following(theirs: Foreign, number: int, star: str, before: int) -> list[For
     return [_tensor(theirs.pattern[:start] + star + theirs.pattern[end:]) for start, end in places]
 
 
-def _mergeable(rules: Sequence[Rule], ours: Iterable[str]) -> tuple[int, int, Rule] | None:
+def _mergeable(rules: Sequence[ProposedRule], ours: Iterable[str]) -> tuple[int, int, ProposedRule] | None:
     for first, one in enumerate(rules):
         for second in range(first + 1, len(rules)):
             both = _both(one, rules[second])
@@ -154,7 +154,7 @@ def _mergeable(rules: Sequence[Rule], ours: Iterable[str]) -> tuple[int, int, Ru
     return None
 
 
-def _both(one: Rule, other: Rule) -> Rule | None:
+def _both(one: ProposedRule, other: ProposedRule) -> ProposedRule | None:
     here = _wild(one.ours, other.ours)
     if here is None:
         return None
@@ -162,7 +162,7 @@ def _both(one: Rule, other: Rule) -> Rule | None:
     if theirs is None:
         return None
     why = "; ".join(dict.fromkeys(filter(None, (one.why, other.why))))
-    return Rule(here[0], theirs, one.paths | other.paths, why)
+    return ProposedRule(here[0], theirs, one.paths | other.paths, why)
 
 
 def _both_foreign(one: Foreign, other: Foreign, texts: tuple[str, str, int]) -> Foreign | None:

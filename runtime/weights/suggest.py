@@ -10,7 +10,7 @@ from ...compiler.catalogue.ops import is_buffer
 from ...compiler.dataclass import dataclass, field
 from ...compiler.ir.expand import COUNTER, ParameterEntry
 from . import layers, units
-from .families import Family, families, likeness, words
+from .families import NameFamily, families, likeness, words
 from .plan import Shape
 
 #: First segments that only say which class a file was saved from.
@@ -23,10 +23,10 @@ class Pair:
     """One family of ours and what it comes from. `joined` are the parts of a `concat`, `rows` a slice. `why` is there where
     names and shapes leave a doubt."""
 
-    ours: Family
-    theirs: Family
+    ours: NameFamily
+    theirs: NameFamily
     transposed: bool = False
-    joined: tuple[Family, ...] = ()
+    joined: tuple[NameFamily, ...] = ()
     rows: tuple[int, int | None] | None = None
     resized: bool = False
     why: str = ""
@@ -39,15 +39,15 @@ class Proposal:
 
     prefix: str
     pairs: tuple[Pair, ...]
-    unplaced: tuple[Family, ...]
-    left: tuple[Family, ...]
-    partly: tuple[Family, ...] = ()  # theirs of which ours wants only some: another depth
+    unplaced: tuple[NameFamily, ...]
+    left: tuple[NameFamily, ...]
+    partly: tuple[NameFamily, ...] = ()  # theirs of which ours wants only some: another depth
 
 
 @dataclass
 class _State:
-    ours: list[Family]
-    theirs: list[Family]
+    ours: list[NameFamily]
+    theirs: list[NameFamily]
     pairs: list[Pair] = field(default_factory=list)
 
     def take(self, pair: Pair) -> None:
@@ -128,7 +128,7 @@ def _prefix(ours: Iterable[str], foreign: Mapping[str, Shape]) -> str:
     return "" if any(name.startswith(prefix) for name in ours) else prefix
 
 
-def _fit(ours: Family, theirs: Family) -> Literal["same", "transposed"] | None:
+def _fit(ours: NameFamily, theirs: NameFamily) -> Literal["same", "transposed"] | None:
     if ours.shapes.keys() != theirs.shapes.keys():
         return None
     if all(theirs.shapes[index] == shape for index, shape in ours.shapes.items()):
@@ -138,14 +138,14 @@ def _fit(ours: Family, theirs: Family) -> Literal["same", "transposed"] | None:
     return None
 
 
-def _overlaps(theirs: Family, ours: Family) -> bool:
+def _overlaps(theirs: NameFamily, ours: NameFamily) -> bool:
     """Whether only the numbers keep two families apart: a checkpoint of another depth."""
     return likeness(ours.pattern, theirs.pattern) > 0.9 and ours.shapes.keys() != theirs.shapes.keys()
 
 
 def _by_name(state: _State) -> None:
     """The likest names first, among those whose shapes fit."""
-    scored: list[tuple[float, int, int, Family, Family, bool]] = []
+    scored: list[tuple[float, int, int, NameFamily, NameFamily, bool]] = []
     for i, ours in enumerate(state.ours):
         for j, theirs in enumerate(state.theirs):
             fit = _fit(ours, theirs)
@@ -183,11 +183,13 @@ def _sliced(state: _State) -> None:
             at = stop
 
 
-def _in_order(parts: Sequence[Family]) -> str:
+def _in_order(parts: Sequence[NameFamily]) -> str:
     return "" if _named(parts) else "the order of the parts is a guess"
 
 
-def _stacks(wholes: Sequence[Family], candidates: Sequence[Family]) -> list[tuple[Family, list[Family]]]:
+def _stacks(
+    wholes: Sequence[NameFamily], candidates: Sequence[NameFamily]
+) -> list[tuple[NameFamily, list[NameFamily]]]:
     """Tensors with the parts that fill them, those of the likest layers first."""
     found = [
         (likeness(parts[0].parent, whole.parent), whole, parts)
@@ -198,10 +200,10 @@ def _stacks(wholes: Sequence[Family], candidates: Sequence[Family]) -> list[tupl
     return [(whole, parts) for _, whole, parts in sorted(found, key=lambda item: item[0], reverse=True)]
 
 
-def _together(candidates: Sequence[Family], whole: Family) -> Iterator[list[Family]]:
+def _together(candidates: Sequence[NameFamily], whole: NameFamily) -> Iterator[list[NameFamily]]:
     """Groups of families that belong to one layer and could be stacked on the first axis: named projections in their order,
     or all of the layer."""
-    groups: dict[str, list[Family]] = {}
+    groups: dict[str, list[NameFamily]] = {}
     for family in candidates:
         uniform = len(set(family.shapes.values())) == 1 and len(set(whole.shapes.values())) == 1
         same = family.shapes.keys() == whole.shapes.keys() and uniform and family.shape[1:] == whole.shape[1:]
@@ -215,11 +217,11 @@ def _together(candidates: Sequence[Family], whole: Family) -> Iterator[list[Fami
             yield group
 
 
-def _letter(family: Family) -> str:
+def _letter(family: NameFamily) -> str:
     return next((word for word in words(family.pattern) if word in ("q", "k", "v")), "")
 
 
-def _named(parts: Sequence[Family]) -> bool:
+def _named(parts: Sequence[NameFamily]) -> bool:
     letters = "".join(_letter(part) for part in parts)
     return letters in ("qkv", "kv")
 
@@ -235,7 +237,7 @@ def _by_shape(state: _State) -> None:
                 state.take(Pair(ours, theirs, fit == "transposed", why="only the shape suggests it"))
 
 
-def _same_leaf(ours: Family, theirs: Family) -> bool:
+def _same_leaf(ours: NameFamily, theirs: NameFamily) -> bool:
     return words(ours.pattern)[-1:] == words(theirs.pattern)[-1:]
 
 
@@ -273,6 +275,6 @@ def _squares(pairs: Sequence[Pair]) -> Iterator[Pair]:
             yield pair
 
 
-def _area(family: Family) -> str:
+def _area(family: NameFamily) -> str:
     """The part of the model around a family: its repeated layer, or the file's top level."""
     return family.pattern.rpartition("*")[0]

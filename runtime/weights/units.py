@@ -30,16 +30,16 @@ _NUMBER = re.compile(r"\d+")
 
 
 @dataclass
-class Part:
+class Unit:
     """A layer, or what lies below a name; `holds` are the signatures of its layers."""
 
     path: str
     layer: StoredLayer | None = None
-    below: dict[str, Part] = field(default_factory=dict[str, "Part"])
+    below: dict[str, Unit] = field(default_factory=dict[str, "Unit"])
     holds: tuple[Signature, ...] = ()
 
     @property
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[Unit]:
         """In order; turns by their numbers."""
         return sorted(self.below.values(), key=lambda part: [int(n) for n in _NUMBER.findall(part.path)])
 
@@ -68,10 +68,10 @@ def align(ours: Iterable[StoredLayer], theirs: Iterable[StoredLayer]) -> list[Ma
     return work.matched
 
 
-def _odd(part: Part) -> list[StoredLayer]:
+def _odd(part: Unit) -> list[StoredLayer]:
     """Layers of turns that are otherwise equal to turns without them."""
     found: list[StoredLayer] = []
-    turns: dict[str, list[Part]] = {}
+    turns: dict[str, list[Unit]] = {}
     for inner in part.parts:
         if inner.layer is None:
             turns.setdefault(inner.role, []).append(inner)
@@ -87,31 +87,31 @@ def _odd(part: Part) -> list[StoredLayer]:
     return found
 
 
-def _layers(part: Part) -> list[StoredLayer]:
+def _layers(part: Unit) -> list[StoredLayer]:
     own = [part.layer] if part.layer is not None else []
     return own + [layer for inner in part.below.values() for layer in _layers(inner)]
 
 
-def _flat(layers: Iterable[StoredLayer]) -> Part:
+def _flat(layers: Iterable[StoredLayer]) -> Unit:
     """Layers as parts of one unit, whatever their paths."""
-    root = Part("")
+    root = Unit("")
     for layer in layers:
-        root.below[layer.path] = Part(layer.path, layer, {}, (layer.signature,))
+        root.below[layer.path] = Unit(layer.path, layer, {}, (layer.signature,))
     return root
 
 
-def _tree(layers: Iterable[StoredLayer]) -> Part:
-    root = Part("")
+def _tree(layers: Iterable[StoredLayer]) -> Unit:
+    root = Unit("")
     for layer in layers:
         at, segments = root, layer.path.split(".")
         for count, segment in enumerate(segments, 1):
-            at = at.below.setdefault(segment, Part(".".join(segments[:count])))
+            at = at.below.setdefault(segment, Unit(".".join(segments[:count])))
         at.layer = layer
     _gather(root)
     return root
 
 
-def _gather(part: Part) -> None:
+def _gather(part: Unit) -> None:
     for inner in part.below.values():
         _gather(inner)
     held = [signature for inner in part.below.values() for signature in inner.holds]
@@ -122,9 +122,9 @@ def _gather(part: Part) -> None:
 class _Open:
     """Parts of a unit that hold the same, under different names."""
 
-    roots: tuple[Part, Part]
-    ours: list[Part]
-    theirs: list[Part]
+    roots: tuple[Unit, Unit]
+    ours: list[Unit]
+    theirs: list[Unit]
 
 
 @dataclass
@@ -134,7 +134,7 @@ class _Alignment:
     pending: list[_Open] = field(default_factory=list[_Open])
     votes: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
 
-    def unit(self, ours: Part, theirs: Part) -> None:
+    def unit(self, ours: Unit, theirs: Unit) -> None:
         """The parts of two units that are the same."""
         here, there = _taken_apart(ours.parts, theirs.parts)
         by_content = {
@@ -149,7 +149,7 @@ class _Alignment:
             elif others:
                 self.pending.append(_Open((ours, theirs), mine, others))
 
-    def accept(self, roots: tuple[Part, Part], one: Part, other: Part, why: str) -> None:
+    def accept(self, roots: tuple[Unit, Unit], one: Unit, other: Unit, why: str) -> None:
         self.votes[_relative(one, roots[0]), _relative(other, roots[1])] += 1
         if one.layer is not None and other.layer is not None:
             self.matched.append(Match(one.layer, other.layer, False, why))
@@ -174,17 +174,17 @@ class _Alignment:
     def _clearness(self, one: _Open) -> float:
         return max(self._share(one, a, b) for a in one.ours for b in one.theirs)
 
-    def _share(self, one: _Open, ours: Part, theirs: Part) -> float:
+    def _share(self, one: _Open, ours: Unit, theirs: Unit) -> float:
         """How often the two names met in other units, of all that either met."""
         a, b = _relative(ours, one.roots[0]), _relative(theirs, one.roots[1])
         met = sum(count for (x, y), count in self.votes.items() if x == a or y == b)
         return self.votes[a, b] / met if met else 0.0
 
-    def _score(self, one: _Open, ours: Part, theirs: Part) -> float:
+    def _score(self, one: _Open, ours: Unit, theirs: Unit) -> float:
         names = ours.role.replace("#", "*"), theirs.role.replace("#", "*")
         return 3 * self._share(one, ours, theirs) + likeness(*names) + 0.2 * self._near(one, ours, theirs)
 
-    def _near(self, one: _Open, ours: Part, theirs: Part) -> float:
+    def _near(self, one: _Open, ours: Unit, theirs: Unit) -> float:
         """1 for a part of ours in the midst of what is matched with the surroundings of theirs, 0 for the farthest; where nothing
         is known of these, by the order of both."""
         middles = [self._around(part) for part in one.theirs]
@@ -194,11 +194,11 @@ class _Alignment:
         apart = [abs(self._place(a) - b) for a in one.ours for b in middles if b is not None]
         return 1 - abs(self._place(ours) - middle) / (max(apart) or 1)
 
-    def _place(self, part: Part) -> float:
+    def _place(self, part: Unit) -> float:
         places = [self.places[layer.path] for layer in _layers(part)]
         return sum(places) / len(places)
 
-    def _around(self, theirs: Part) -> float | None:
+    def _around(self, theirs: Unit) -> float | None:
         """The middle of our layers that are matched with what is nearest around a part of theirs."""
         around = theirs.path
         while "." in around:
@@ -209,15 +209,15 @@ class _Alignment:
         return None
 
 
-def _content(part: Part) -> str:
+def _content(part: Unit) -> str:
     return repr(part.holds)
 
 
-def _relative(part: Part, root: Part) -> str:
+def _relative(part: Unit, root: Unit) -> str:
     return _NUMBER.sub("#", part.path[len(root.path) :].lstrip("."))
 
 
-def _taken_apart(ours: Sequence[Part], theirs: Sequence[Part]) -> tuple[list[Part], list[Part]]:
+def _taken_apart(ours: Sequence[Unit], theirs: Sequence[Unit]) -> tuple[list[Unit], list[Unit]]:
     """Both sides with what has no counterpart replaced by its own parts, the largest first."""
     here, there = list(ours), list(theirs)
     while True:
@@ -229,11 +229,11 @@ def _taken_apart(ours: Sequence[Part], theirs: Sequence[Part]) -> tuple[list[Par
         here, there = _opened(here, lonely, size), _opened(there, lonely, size)
 
 
-def _opened(parts: Sequence[Part], lonely: Sequence[Part], size: int) -> list[Part]:
-    found: list[Part] = []
+def _opened(parts: Sequence[Unit], lonely: Sequence[Unit], size: int) -> list[Unit]:
+    found: list[Unit] = []
     for part in parts:
         if any(part is other for other in lonely) and len(part.holds) == size:
-            found += [*([Part(part.path, part.layer, {}, (part.layer.signature,))] if part.layer else []), *part.parts]
+            found += [*([Unit(part.path, part.layer, {}, (part.layer.signature,))] if part.layer else []), *part.parts]
         else:
             found.append(part)
     return found

@@ -12,7 +12,7 @@ import onnx_ir as ir
 import onnxruntime
 import pytest
 
-from dlc.backends.onnx import Form, lower, to_bytes
+from dlc.backends.onnx import GraphForm, lower, to_bytes
 from dlc.compiler.check import check
 from dlc.compiler.ir.expand import parameters
 from dlc.compiler.ir.model import Model, Spec
@@ -54,7 +54,7 @@ class Lowered:
 
     def __init__(self, spec: Spec, model: Model, weights: Arrays, **options: Any) -> None:
         self.spec, self.ir_model, self.weights = spec, model, weights
-        self.model: ir.Model = lower(spec, model, weights, Form(**options))
+        self.model: ir.Model = lower(spec, model, weights, GraphForm(**options))
 
     @property
     def nodes(self) -> list[str]:

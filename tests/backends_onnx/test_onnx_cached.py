@@ -10,7 +10,7 @@ import onnxruntime
 import pytest
 import torch
 
-from dlc.backends.onnx import Form, lower, to_bytes
+from dlc.backends.onnx import GraphForm, lower, to_bytes
 from dlc.runtime.exporting.reference_model import module_of
 
 GPT = """
@@ -116,7 +116,7 @@ def test_half_precision_keeps_half(spec_of: Callable[[str], Any]) -> None:
     from dlc.backends.onnx.text import placeholders
 
     spec = spec_of(GPT)
-    made = lower(spec, spec.models[0], placeholders(spec, spec.models[0]), Form(precision="f16", cached=True))
+    made = lower(spec, spec.models[0], placeholders(spec, spec.models[0]), GraphForm(precision="f16", cached=True))
     assert {value.dtype.name for value in made.graph.inputs[1:]} == {"FLOAT16"}
     assert made.graph.outputs[0].dtype.name == "FLOAT"
 

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from dlc.cli.doctor import Facts, provider_problem, traps
+from dlc.cli.doctor import Installed, provider_problem, traps
 from dlc.runtime.inference import providers
 
-GOOD = Facts(runtimes=("onnxruntime-gpu",), torch_cuda="13.0", runtime_cuda="13.0", torchvision=None)
+GOOD = Installed(runtimes=("onnxruntime-gpu",), torch_cuda="13.0", runtime_cuda="13.0", torchvision=None)
 
 
 def test_no_trap() -> None:
@@ -30,7 +30,7 @@ def test_no_trap() -> None:
         (replace(GOOD, missing=("torch",)), "not installed: torch", "pip install torch"),
     ],
 )
-def test_each_trap_has_a_remedy(facts: Facts, words: str, help: str) -> None:
+def test_each_trap_has_a_remedy(facts: Installed, words: str, help: str) -> None:
     (trap,) = traps(facts)
     assert words in trap.message
     assert help in trap.help

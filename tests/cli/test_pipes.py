@@ -16,7 +16,7 @@ from dlc.compiler.messages.source import Span
 from dlc.runtime.data.sources import tables
 from dlc.runtime.failure import BadInput
 from dlc.runtime.inference import input_files
-from dlc.runtime.inference.columns import Columns
+from dlc.runtime.inference.columns import InputColumns
 from dlc.runtime.inference.ports import Port
 
 Dlc = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -89,7 +89,7 @@ def test_a_text_without_a_name(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_table_for_a_model(numbers: bool) -> None:
     ports = (Port("x", np.float32, ("B", 2)),)
     text = TABLE if not numbers else TABLE.partition("\n")[2]
-    names, found = input_files.read(ports, [piped(text)], {"x": Columns(("a", "b"), False)})
+    names, found = input_files.read(ports, [piped(text)], {"x": InputColumns(("a", "b"), False)})
     assert found["x"].tolist() == ([[1, 2], [3, 4]] if numbers else [[2, 1], [4, 3]])
     assert len(names) == 2
 

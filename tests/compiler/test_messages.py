@@ -153,7 +153,7 @@ SAID_AT_BUILD: dict[str, tuple[Callable[[], Diagnostic | StaticError], str]] = {
         ),
     ),
     "positions.refused": (
-        lambda: positions.refused("outside", [positions.Refusal(AT, "Embedding", "15")], "wpe", (0, 20)),
+        lambda: positions.refused("outside", [positions.RefusedUse(AT, "Embedding", "15")], "wpe", (0, 20)),
         (
             "error[E0414]: the data leads to a position outside of `Embedding`: here; note: its positions are 0 to 15; "
             "note: these numbers go from 0 to 20; note: in `wpe`; help: make it larger, or bring the numbers into its range"

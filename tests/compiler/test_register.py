@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dlc.backends.onnx import Form, lower
+from dlc.backends.onnx import GraphForm, lower
 from dlc.backends.onnx.text import placeholders
 from dlc.compiler.check import check
 from dlc.compiler.messages import files
@@ -55,7 +55,7 @@ def test_what_a_cached_export_says(code: str, tmp_path: Path) -> None:
 def _export(path: Path) -> None:
     spec = check(path).spec
     assert spec is not None
-    lower(spec, spec.models[0], placeholders(spec, spec.models[0]), Form(cached=True))
+    lower(spec, spec.models[0], placeholders(spec, spec.models[0]), GraphForm(cached=True))
 
 
 def test_every_code_has_a_program() -> None:

@@ -11,8 +11,8 @@ from dlc.compiler.ir.model import (
     OpNode,
     Parameter,
     RepeatNode,
+    RepeatRun,
     Result,
-    Run,
     Spec,
     Value,
 )
@@ -57,7 +57,7 @@ def repeated(turns: int) -> Spec:
         outputs=(Result(name="", value=1),),
         span=HERE,
     )
-    run = Run(body=1, count=turns, offsets={"": 0}, strides={"": 1})
+    run = RepeatRun(body=1, count=turns, offsets={"": 0}, strides={"": 1})
     loop = RepeatNode(scope="h", runs=(run,), inputs=(1,), outputs=(Value(id=2, type=kind),), span=HERE)
     model = Body(
         name="Net",

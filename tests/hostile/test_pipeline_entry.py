@@ -12,7 +12,7 @@ import pytest
 
 import dlc
 from dlc.compiler.messages.diagnostics import Failed
-from dlc.runtime.data.arrays.batches import Pipeline
+from dlc.runtime.data.arrays.batches import InputPipeline
 from dlc.runtime.failure import RunFailure
 from dlc.runtime.inference import answering, pipeline
 from dlc.runtime.inference.file_facts import FileFacts
@@ -54,7 +54,7 @@ def entry(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     learned = {"impute": {"fill": [1.0, 2.0]}, "standardize": {"mean": [0.0, 1.0], "std": [1.0, 2.0]}, "columns": {"names": ["a", "b"]},
                "category": {"names": ["p", "q", "r"]}, "vocab": {"words": ["one", "two"]}}  # fmt: skip
     fitted: dict[int, dict[str, Any]] = {node.id: learned[node.op] for node in section.nodes if node.op in learned}
-    text = pipeline.as_json(Pipeline(section, fitted, {port.name: port.name for port in PORTS}), [])
+    text = pipeline.as_json(InputPipeline(section, fitted, {port.name: port.name for port in PORTS}), [])
     assert text is not None
     return json.loads(text)
 

@@ -16,7 +16,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from dlc.backends.onnx.form import Form
+from dlc.backends.onnx.form import GraphForm
 from dlc.backends.onnx.lower import lower
 from dlc.backends.onnx.lowering import lowering_of
 from dlc.backends.onnx.write import to_bytes
@@ -334,8 +334,8 @@ def test_onnx_in_half_precision(name: str, at: int, form: str, build: Any, draw:
     built = build(name, at)
     arrays = {key: value.numpy() for key, value in built.module.state_dict().items()}
     model = built.spec.models[0]
-    onnx.checker.check_model(to_bytes(lower(built.spec, model, arrays, Form(precision="bf16"))), full_check=True)
-    data = to_bytes(lower(built.spec, model, arrays, Form(precision="f16")))
+    onnx.checker.check_model(to_bytes(lower(built.spec, model, arrays, GraphForm(precision="bf16"))), full_check=True)
+    data = to_bytes(lower(built.spec, model, arrays, GraphForm(precision="f16")))
     onnx.checker.check_model(data, full_check=True)
     inputs = fed(built, draw, draw.larger)
     with torch.no_grad():

@@ -13,7 +13,7 @@ import pytest
 import dlc
 from dlc.runtime.api import export
 from dlc.runtime.failure import BadInput
-from dlc.runtime.inference.generate import Texts, choose
+from dlc.runtime.inference.generate import TokenTexts, choose
 
 GPT = """dlspec 1
 block Layer(heads: int)(x: [B, T, D]) -> [B, T, D] {
@@ -116,14 +116,14 @@ def test_texts_of_a_vocabulary(folder: Path) -> None:
         model, {p.key: p.value for p in model.metadata_props} | {"dlc.vocabulary": json.dumps({"tokens": list("abc")})}
     )
     onnx.save(model, folder / "texts.onnx")
-    texts = Texts(session(folder, "texts"))
+    texts = TokenTexts(session(folder, "texts"))
     assert texts.read("cab") == [2, 0, 1]
     assert "".join(map(texts.write, [2, 0, 1])) == "cab"
     with pytest.raises(BadInput, match="'x' 'y'"):
         texts.read("axy")
-    assert Texts(session(folder, "cached")).read("3 1") == [3, 1]
+    assert TokenTexts(session(folder, "cached")).read("3 1") == [3, 1]
     with pytest.raises(BadInput, match="is not a list of token numbers"):
-        Texts(session(folder, "cached")).read("abc")
+        TokenTexts(session(folder, "cached")).read("abc")
 
 
 def test_the_loss_says_which_output_are_the_next_tokens(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from dlc.compiler.catalogue import TRANSFORMS
 from dlc.runtime import randomness
 from dlc.runtime.data import image_chains, values
 from dlc.runtime.data.feed import Feed, open_data
-from dlc.runtime.data.image_chains import Step
+from dlc.runtime.data.image_chains import ChainStep
 
 CPU = torch.device("cpu")
 HEAD = 'source = image_folder("photos")\nsplit = all("train")\n'
@@ -150,7 +150,7 @@ def test_batches_on_a_device_are_what_the_processor_makes(
     wanted = batch()
     monkeypatch.setattr(values, "on_host", lambda x: False)
 
-    def on_device(step: Step) -> Step:
+    def on_device(step: ChainStep) -> ChainStep:
         u = torch.from_numpy(step.u) if isinstance(step.u, np.ndarray) else step.u
         return replace(step, u=u, branches=tuple(tuple(map(on_device, branch)) for branch in step.branches))
 

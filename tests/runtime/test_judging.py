@@ -17,7 +17,7 @@ from dlc.cli import judgement as drawn
 from dlc.cli.app import run as command_line
 from dlc.runtime.checkpoints.judgements import JUDGEMENTS, ClassJudgement, ValueJudgement
 from dlc.runtime.judging import values as values_module
-from dlc.runtime.judging.classes import BINS, Classes, Labels
+from dlc.runtime.judging.classes import BINS, ClassCounts, Labels
 from dlc.runtime.judging.values import Values
 from dlc.runtime.judging.worst import Worst
 from dlc.tests.runtime.test_looking import alone
@@ -40,7 +40,7 @@ def test_classes(seed: int) -> None:
     shares = random.dirichlet(np.ones(4), 90).round(1)
     target = random.integers(0, 3 if seed else 1, 90)
     target[:5] = -100
-    gathered = Classes(("a", "b", "c", "d"))
+    gathered = ClassCounts(("a", "b", "c", "d"))
     for piece in pieces(90):
         gathered.add(shares[piece], target[piece])
     found = gathered.result("logits", "label")
@@ -68,7 +68,7 @@ def test_classes(seed: int) -> None:
 
 
 def test_nothing_is_null() -> None:
-    found = Classes(("a", "b")).result("logits", "label")
+    found = ClassCounts(("a", "b")).result("logits", "label")
     assert (found.count, found.accuracy, found.calibration.ece, found.weighted.f1) == (0, None, None, None)
     empty = Values().result("y", "y", "")
     assert (empty.count, empty.mae, empty.r2, empty.deciles, empty.residuals.median) == (0, None, None, (), None)
@@ -268,7 +268,7 @@ def test_a_file_of_another_kind(run: dlc.Run, capsys: pytest.CaptureFixture[str]
 
 
 def test_many_classes_are_cut_to_the_most_confused(capsys: pytest.CaptureFixture[str]) -> None:
-    gathered = Classes([f"class {at}" for at in range(40)])
+    gathered = ClassCounts([f"class {at}" for at in range(40)])
     target = np.repeat(np.arange(40), 10)
     shares = np.eye(40)[np.where(np.arange(400) % 10 < np.where(target == 7, 6, 1), (target + 1) % 40, target)]
     gathered.add(shares, target)
@@ -281,7 +281,7 @@ def test_many_classes_are_cut_to_the_most_confused(capsys: pytest.CaptureFixture
 
 
 def test_a_terminal_gets_tables(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    gathered = Classes(("[red]", "b"))
+    gathered = ClassCounts(("[red]", "b"))
     gathered.add(np.array([[0.9, 0.1], [0.2, 0.8]]), np.array([0, 0]))
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     monkeypatch.setenv("TERM", "xterm")

@@ -93,7 +93,7 @@ def test_the_second_export_to_a_file(folder: Path) -> None:
 def test_who_waited_with_a_removed_file_takes_the_new_one(tmp_path: Path) -> None:
     with locks.held(tmp_path / "lock"):
         (tmp_path / "lock").unlink()
-        with locks.held(tmp_path / "lock"), pytest.raises(locks.Held), locks.held(tmp_path / "lock"):
+        with locks.held(tmp_path / "lock"), pytest.raises(locks.LockHeld), locks.held(tmp_path / "lock"):
             pass
 
 

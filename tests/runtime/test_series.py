@@ -323,5 +323,5 @@ def test_the_order_of_rows_in_the_metadata_is_checked(made) -> None:
     assert entry.read(json.dumps(said), ("past", "planned", "store")).section.order is not None
     for wrong in ({"gaps": "guess"}, {"series": 3}, {"time": ["date"]}):
         changed = {**said, "section": {**said["section"], "order": {**said["section"]["order"], **wrong}}}
-        with pytest.raises(entry.Unfit):
+        with pytest.raises(entry.NotAPipeline):
             entry.read(json.dumps(changed), ("past", "planned", "store"))

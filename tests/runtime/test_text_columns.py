@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from dlc.compiler.messages.diagnostics import Failed
 from dlc.compiler.messages.source import Span
 from dlc.runtime.data import cells
-from dlc.runtime.data.cells import Rule
+from dlc.runtime.data.cells import CellRule
 from dlc.runtime.data.sources.csv_files import CsvFile
 from dlc.runtime.data.text_columns import Cells, distinct, joined
 
@@ -29,8 +29,8 @@ ODD = st.sampled_from(
 )  # fmt: skip
 COLUMNS = st.lists(st.one_of(NUMBERS, ODD, st.text("019.,-+eE xXnaN_", max_size=4)), min_size=1, max_size=6)
 RULES = st.sampled_from(
-    [Rule(), Rule(frozenset(("?", "-999", ""))), Rule(decimal=","), Rule(decimal=",", thousands="."), Rule(thousands=","),
-     Rule(decimal=",", thousands=" ")]
+    [CellRule(), CellRule(frozenset(("?", "-999", ""))), CellRule(decimal=","), CellRule(decimal=",", thousands="."), CellRule(thousands=","),
+     CellRule(decimal=",", thousands=" ")]
 )  # fmt: skip
 
 
@@ -39,7 +39,7 @@ def in_chunks(texts: list[str]) -> pyarrow.ChunkedArray:
 
 
 @given(COLUMNS, RULES)
-def test_numbers_of_a_column_are_those_of_its_cells(texts: list[str], rule: Rule) -> None:
+def test_numbers_of_a_column_are_those_of_its_cells(texts: list[str], rule: CellRule) -> None:
     column, every = Cells(in_chunks(texts), rule), np.arange(len(texts))
     wrong = None
     for position, text in enumerate(texts):

@@ -14,7 +14,7 @@ import torch
 
 import dlc
 from dlc.runtime.data import kept_tokens, sentencepiece, tokenizing
-from dlc.runtime.data.arrays.batches import Pipeline
+from dlc.runtime.data.arrays.batches import InputPipeline
 from dlc.runtime.data.feed import Feed
 from dlc.runtime.data.table import Table
 from dlc.runtime.inference import prompts
@@ -153,7 +153,7 @@ def test_a_file_may_ask_for_any_length() -> None:
 def over_again(data: Any, raw: Path) -> dict[str, np.ndarray[Any, Any]]:
     """What prediction feeds for a file, by field."""
     fields = {field.name: field.name for field in data.section.fields}
-    pipeline = Pipeline(data.section, dict(data.graph.fitted), fields)
+    pipeline = InputPipeline(data.section, dict(data.graph.fitted), fields)
     table: Table = next(iter(tables(pipeline, [raw])))
     ((_, arrays),) = pipeline.batches(table, 10_000)
     return arrays
@@ -175,13 +175,13 @@ def test_a_text_is_tokenized_once(workspace, step: str, monkeypatch: pytest.Monk
         x: i64[T] = {ids} -> pad(0)"""
     texts: list[Any] = []
     for name in ("encode", "encode_pairs"):
-        real = getattr(tokenizing.Tokenizer, name)
+        real = getattr(tokenizing.LibraryTokenizer, name)
 
         def counted(self: Any, given: Any, real: Any = real, **options: Any) -> Any:
             texts.extend(given)
             return real(self, given, **options)
 
-        monkeypatch.setattr(tokenizing.Tokenizer, name, counted)
+        monkeypatch.setattr(tokenizing.LibraryTokenizer, name, counted)
 
     def opened() -> tuple[torch.Tensor, int]:
         texts.clear()
@@ -346,7 +346,7 @@ def test_the_loss_is_on_answers_only(workspace, pairs: bool) -> None:
         assert (labels == end).sum() == len(answers)  # the end of an answer is learned too
     tokens = prompts.of_field(data.section, "x", data.graph.fitted)
     assert tokens is not None
-    writer = prompts.Writer(tokens)
+    writer = prompts.PromptWriter(tokens)
     prompt = writer.read("say dog")
     assert made.made.decode(prompt, skip_special_tokens=False) == (
         "<|im_start|>user\nsay dog<|im_end|>\n<|im_start|>assistant\n"
@@ -385,7 +385,7 @@ def test_what_is_not_a_chat(workspace, messages: Any) -> None:
 
 def test_text_appears_when_its_characters_are_whole() -> None:
     made = tokenizing.learn_bpe(["abc"], [], {**TRAINED, "train": 258})
-    writer = prompts.Writer(prompts.Tokens(tokenizer=made, lines=True))
+    writer = prompts.PromptWriter(prompts.Tokens(tokenizer=made, lines=True))
     text = "thé 中 \n\nß  x"
     tokens = writer.read(text)
     assert len(tokens) == len(text.encode())

@@ -14,7 +14,7 @@ from dlc.runtime.failure import BadInput, Diverged, RunFailure
 from dlc.runtime.generated import build as programs
 from dlc.runtime.training import loop, reporter
 from dlc.runtime.training.events import Event, Progress, Started, Validated
-from dlc.runtime.training.state import State
+from dlc.runtime.training.state import TrainingState
 
 from .small_runs import DATA, MODEL, equal, fit, rows_of, spec, weights
 
@@ -122,7 +122,7 @@ def test_no_host_reads_between_log_points(tmp_path: Path, monkeypatch: pytest.Mo
         mode = HostReads()
         run = loop.run_phase
 
-        def counted(state: State, *args: Any, mode: HostReads = mode, run: Any = run) -> None:
+        def counted(state: TrainingState, *args: Any, mode: HostReads = mode, run: Any = run) -> None:
             state.val = None
             with mode:
                 run(state, *args)

@@ -26,7 +26,7 @@ from PIL import Image
 import dlc
 from dlc.cli import main
 from dlc.runtime.api import export
-from dlc.runtime.data.arrays.batches import Pipeline
+from dlc.runtime.data.arrays.batches import InputPipeline
 from dlc.runtime.data.feed import Feed, open_data
 from dlc.runtime.data.sources import pieces
 from dlc.runtime.data.table import Stream
@@ -540,7 +540,7 @@ def test_windows_of_a_series() -> None:
     table = Records(
         {node.args["field"]: replace(column, array=column.array[begin:end])}, end - begin, str, "the test part"
     )
-    ((_, found),) = Pipeline(section, dict(data.graph.fitted), fields).batches(table, 10_000)
+    ((_, found),) = InputPipeline(section, dict(data.graph.fitted), fields).batches(table, 10_000)
     for name, tensor in wanted.items():
         assert found[name].dtype == tensor.numpy().dtype
         np.testing.assert_array_equal(found[name], tensor.numpy())

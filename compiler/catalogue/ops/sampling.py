@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from ...ir.model import Body, Instance, Model, OpNode, Result, Scalar, Source, Spec, Value
+from ...ir.model import Body, Instance, Model, OpNode, Result, Scalar, SourceText, Spec, Value
 from ...messages.source import Span
 from ...sizes.dims import Dim, Size, substitute, var, variables
 from ...sizes.facts import NO_FACTS
@@ -75,7 +75,7 @@ def sample_spec(operator: type[Op], sample: Sample, *, symbolic: bool = True) ->
         name="sample",
         bodies=(body,),
         models=(Model(name="Sample", statics={}, body=0),),
-        sources=(Source(name="sample.dlspec", text=text),),
+        sources=(SourceText(name="sample.dlspec", text=text),),
     )
 
 

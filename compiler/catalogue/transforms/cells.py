@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from ...ir.data import Classes, ItemType
+from ...ir.data import ClassNames, ItemType
 from ...sizes.types import is_float
 from ..arguments import Count
 from .base import Transform, Undo, Unsuited
@@ -88,4 +88,4 @@ class Hash(Transform):
     def infer(cls, item: ItemType, args: dict[str, Any]) -> ItemType:
         if item.kind not in ("column", "text"):
             raise Unsuited("names: a column of a table")
-        return ItemType(kind="tensor", dtype="i64", shape=(), classes=Classes(count=args["buckets"]))
+        return ItemType(kind="tensor", dtype="i64", shape=(), classes=ClassNames(count=args["buckets"]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from ...ir.data import Classes, ItemType
+from ...ir.data import ClassNames, ItemType
 from ...sizes.types import is_float
 from ..arguments import Count, Names
 from .base import Transform, Undo, Unsuited, as_float, as_tensor
@@ -55,7 +55,7 @@ class Threshold(Transform):
 
     @classmethod
     def infer(cls, item: ItemType, args: dict[str, Any]) -> ItemType:
-        return as_tensor(item).model_copy(update={"dtype": "i64", "classes": Classes(count=2)})
+        return as_tensor(item).model_copy(update={"dtype": "i64", "classes": ClassNames(count=2)})
 
 
 class Standardize(_Numeric):
@@ -176,7 +176,7 @@ class Category(Transform):
         if item.kind not in ("column", "text"):
             raise Unsuited("names: a column of a table")
         names = (*args["names"], UNKNOWN) if args["unknown"] else args["names"]
-        classes = Classes(count=len(names), names=names) if args["names"] else Classes()
+        classes = ClassNames(count=len(names), names=names) if args["names"] else ClassNames()
         return ItemType(kind="tensor", dtype="i64", shape=(), classes=classes)
 
     @classmethod

@@ -16,10 +16,10 @@ from ....compiler.ir.data import DataSet
 from ...failure import BadInput
 from .. import series, streams, token_streams
 from ..series import Series
-from ..streams import Part
+from ..streams import SplitPart
 from ..table import Column, Stream, Table
 from .declared import DTYPES, as_field, check_lengths, padded, shared_lengths
-from .section import Evaluation, Value
+from .section import EvaluationNodes, Value
 
 Array: TypeAlias = "NDArray[Any]"
 
@@ -33,7 +33,7 @@ class Called:
 
 
 @dataclass(frozen=True)
-class Pipeline:
+class InputPipeline:
     """What leads from raw records to the inputs of a model: nodes of a data section, and what they learned. `fields` are the batch
     fields by input, `inside` the nodes that the graph of a file holds, `root` is where files lie that the section names."""
 
@@ -85,7 +85,7 @@ class Pipeline:
 
     def _inputs(
         self,
-        nodes: Evaluation,
+        nodes: EvaluationNodes,
         positions: NDArray[np.int64],
         known: dict[Collection[int], dict[int, Value]],
         dtypes: Mapping[str, Any],
@@ -94,7 +94,7 @@ class Pipeline:
 
     def _input(
         self,
-        nodes: Evaluation,
+        nodes: EvaluationNodes,
         name: str,
         positions: NDArray[np.int64],
         known: dict[Collection[int], dict[int, Value]],
@@ -110,7 +110,7 @@ class Pipeline:
         records = nodes.part.records[positions]
         return as_field(nodes, found, value, records, wanted, raw=bool(inside), holes=holes)
 
-    def _fill(self, nodes: Evaluation, name: str) -> int:
+    def _fill(self, nodes: EvaluationNodes, name: str) -> int:
         node = nodes.nodes[nodes.real(self.section.field(name).node, False)]
         return node.args["v"] if transforms.of(node.op).fills_batch else 0
 
@@ -121,7 +121,7 @@ class Pipeline:
         ordered = bool(reach) or any(transforms.of(self.section.node(i).op).reads_before for i in nodes)
         return series.read(self.section, table, reach) if ordered else None
 
-    def _newest(self, table: Table, found: Series) -> Part:
+    def _newest(self, table: Table, found: Series) -> SplitPart:
         """The last window of each series; of windows without a horizon all."""
         forecasts = any(self.section.node(identifier).args["horizon"] is not None for identifier in found.reach)
         anchors = found.anchors(last=forecasts)
@@ -137,7 +137,7 @@ class Pipeline:
                 f"{table.place(record)}: {whose} ends with {rows} rows, the model reads {before + after}{more}",
                 helps=(f"give at least {before + after} rows of it in {table.name}, or leave it out",),
             )
-        return Part("test", np.sort(anchors))
+        return SplitPart("test", np.sort(anchors))
 
     def _called(self, table: Table, records: NDArray[np.int64]) -> Called:
         """What records are called: by their place, and where they end the past of windows by series and time."""
@@ -146,18 +146,20 @@ class Pipeline:
         about = {name: [series.shown_of(table, name, int(i)) for i in records] for name in names}
         return Called([table.place(int(i)) for i in records], about)
 
-    def _over(self, table: Table) -> Evaluation:
+    def _over(self, table: Table) -> EvaluationNodes:
         """The section over what is read of a table: all its records, or the windows that its stream has. Values of a window that no
         input reads, its target, need not be there: the stream is filled up in their place."""
         section, found = self.section, self._series(table)
         if found is not None and found.reach:
-            return Evaluation(section, table, self.root, self.fitted, series=found, part=self._newest(table, found))
+            return EvaluationNodes(
+                section, table, self.root, self.fitted, series=found, part=self._newest(table, found)
+            )
         read_by = [section.node(identifier) for identifier in sorted(self.nodes())]
         windows = [node for node in read_by if transforms.of(node.op).windows]
         if windows:
             table = streams.as_streams(read_by, token_streams.with_texts(section, table))
-        every = Part("test", np.arange(table.count, dtype=np.int64), (0, table.count))
-        nodes = Evaluation(section, table, self.root, self.fitted, series=found, part=every)
+        every = SplitPart("test", np.arange(table.count, dtype=np.int64), (0, table.count))
+        nodes = EvaluationNodes(section, table, self.root, self.fitted, series=found, part=every)
         if not windows:
             return nodes
         base, name = token_streams.base(nodes), table.name

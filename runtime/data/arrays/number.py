@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import mistakes
-from ..cells import Rule
+from ..cells import CellRule
 from ..text_columns import distinct
 from .text_use import TextUse
 
@@ -88,7 +88,7 @@ def category(texts: Sequence[str], use: TextUse) -> Array:
     return found
 
 
-def labels(text: str, separator: str, rule: Rule) -> list[str]:
+def labels(text: str, separator: str, rule: CellRule) -> list[str]:
     """The labels in a cell."""
     if rule.is_missing(text.strip()):
         return []

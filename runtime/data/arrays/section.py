@@ -20,7 +20,7 @@ from ....compiler.sizes.types import shape_text
 from ... import randomness
 from .. import mistakes, series_mistakes, streams
 from ..nodes import Nodes
-from ..streams import Part
+from ..streams import SplitPart
 from ..text_columns import Selected, is_cells
 from . import function, steps
 from .number import NotBelow
@@ -36,10 +36,10 @@ MEMBERS = ("first", "second", "third", "fourth", "fifth", "sixth")
 
 
 @dataclass
-class Evaluation(Nodes):
+class EvaluationNodes(Nodes):
     """A section's nodes over a table. `part` is what of a stream is read."""
 
-    part: Part = field(default_factory=lambda: Part("test", np.zeros(0, np.int64)))
+    part: SplitPart = field(default_factory=lambda: SplitPart("test", np.zeros(0, np.int64)))
 
     def values(
         self, target: int, positions: Records, skip: Collection[int] = (), known: dict[int, Value] | None = None
@@ -95,7 +95,7 @@ class Evaluation(Nodes):
     def _whole(self, identifier: int) -> Value:
         """The values of a node for all rows of the table."""
         rows = np.arange(self.table.count, dtype=np.int64)
-        return replace(self, part=Part(self.part.split, rows)).values(identifier, rows)
+        return replace(self, part=SplitPart(self.part.split, rows)).values(identifier, rows)
 
     def _is_there(self, identifier: int) -> bool:
         """Whether the table has what a member of a record is made from: its target may be missing."""
@@ -129,7 +129,7 @@ class Evaluation(Nodes):
         index = self.series.rows(node, anchors)
         rows, at = np.unique(index, return_inverse=True)
         below = self.nodes[self.real(node.inputs[0], False)]
-        value = replace(self, part=Part(self.part.split, rows)).values(below.id, np.arange(len(rows)), skip)
+        value = replace(self, part=SplitPart(self.part.split, rows)).values(below.id, np.arange(len(rows)), skip)
         return self._cut(node, below, value, rows, at.reshape(index.shape))
 
     def _cut(self, node: DataNode, below: DataNode, value: Value, rows: Records, at: Records) -> Value:

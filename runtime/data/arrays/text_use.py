@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from ....compiler.dataclass import dataclass
 from ....compiler.ir.data import DataNode
-from ..cells import PLAIN, Rule
+from ..cells import PLAIN, CellRule
 
 Place: TypeAlias = Callable[[int], str]
 
@@ -23,7 +23,7 @@ class TextUse:
     place: Place
     path: Callable[[str], Path]
     columns: Sequence[str] = ()
-    rule: Rule = PLAIN
+    rule: CellRule = PLAIN
 
     @property
     def args(self) -> Mapping[str, Any]:

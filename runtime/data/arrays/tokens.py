@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ....compiler.catalogue.transforms.tokens import MARK
 from .. import mistakes, tokenizing
-from ..tokenizing import Tokenizer, Unusable
+from ..tokenizing import LibraryTokenizer, Unusable
 from .shapes import packed
 from .text_use import TextUse
 
@@ -21,7 +21,7 @@ Arrays: TypeAlias = "NDArray[Any] | list[NDArray[Any]]"
 concat = None
 
 
-class Piece(NamedTuple):
+class TurnPiece(NamedTuple):
     """Part of a turn: a mark of the template, or text. The model learns to write an `answer`."""
 
     text: str
@@ -48,7 +48,7 @@ def _ends(use: TextUse) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return np.array(first, np.int64), np.array(last, np.int64)
 
 
-def _guarded(use: TextUse, made: Tokenizer, call: Callable[[Tokenizer], Any]) -> Any:
+def _guarded(use: TextUse, made: LibraryTokenizer, call: Callable[[LibraryTokenizer], Any]) -> Any:
     try:
         return call(made)
     except Unusable as why:
@@ -70,7 +70,7 @@ def wordpiece(value: Any, use: TextUse) -> Any:
 # ---- chats ----------------------------------------------------------------------------------------------------------------
 
 
-def chat(value: Any, use: TextUse) -> list[list[Piece]]:
+def chat(value: Any, use: TextUse) -> list[list[TurnPiece]]:
     """The turns of each record, laid out."""
     if isinstance(value, dict):
         turns = [
@@ -82,40 +82,40 @@ def chat(value: Any, use: TextUse) -> list[list[Piece]]:
     return [laid_out(each, use.args["turn"], use.args["answers"]) for each in turns]
 
 
-def laid_out(turns: Sequence[tuple[str, str]], template: str, answers: str) -> list[Piece]:
+def laid_out(turns: Sequence[tuple[str, str]], template: str, answers: str) -> list[TurnPiece]:
     """Turns by the template: what is between its places is marks and text, what is filled in is text."""
     before, after = template.split("{content}")
-    found: list[Piece] = []
+    found: list[TurnPiece] = []
     for role, content in turns:
         found += _opened(before, role)
-        found.append(Piece(content, role == answers, False))
+        found.append(TurnPiece(content, role == answers, False))
         found += _marked(after, answer=role == answers)
     return joined(found)
 
 
-def opened(template: str, role: str) -> list[Piece]:
+def opened(template: str, role: str) -> list[TurnPiece]:
     """A turn that begins, as far as it is known before its content."""
     return joined(_opened(template.split("{content}")[0], role))
 
 
-def _opened(before: str, role: str) -> list[Piece]:
+def _opened(before: str, role: str) -> list[TurnPiece]:
     begin, *rest = before.split("{role}")
     found = _marked(begin, answer=False)
-    return [*found, *(part for each in rest for part in (Piece(role, False, False), *_marked(each, answer=False)))]
+    return [*found, *(part for each in rest for part in (TurnPiece(role, False, False), *_marked(each, answer=False)))]
 
 
-def _marked(text: str, *, answer: bool) -> list[Piece]:
-    found: list[Piece] = []
+def _marked(text: str, *, answer: bool) -> list[TurnPiece]:
+    found: list[TurnPiece] = []
     at = 0
     for mark in MARK.finditer(text):
-        found += [Piece(text[at : mark.start()], answer, False), Piece(mark[0], answer, True)]
+        found += [TurnPiece(text[at : mark.start()], answer, False), TurnPiece(mark[0], answer, True)]
         at = mark.end()
-    return [*found, Piece(text[at:], answer, False)]
+    return [*found, TurnPiece(text[at:], answer, False)]
 
 
-def joined(pieces: Sequence[Piece]) -> list[Piece]:
+def joined(pieces: Sequence[TurnPiece]) -> list[TurnPiece]:
     """Without empty pieces, and with texts next to each other as one, but for where an answer begins or ends."""
-    found: list[Piece] = []
+    found: list[TurnPiece] = []
     for piece in pieces:
         if not piece.text:
             continue
@@ -141,7 +141,7 @@ def _messages(text: str, use: TextUse, at: int) -> list[tuple[str, str]]:
     return said
 
 
-def _turns(records: Sequence[list[Piece]], use: TextUse) -> dict[str, Arrays]:
+def _turns(records: Sequence[list[TurnPiece]], use: TextUse) -> dict[str, Arrays]:
     made = tokenizing.of_node(use.node, use.fitted, plain=True)
     texts = [piece.text for pieces in records for piece in pieces if not piece.mark or made.number(piece.text) is None]
     tokens = iter(_guarded(use, made, lambda made: made.encode(texts)))
@@ -158,6 +158,6 @@ def _turns(records: Sequence[list[Piece]], use: TextUse) -> dict[str, Arrays]:
     return {"ids": packed(ids), "labels": packed(labels)}
 
 
-def _tokens(piece: Piece, made: Tokenizer, tokens: Any) -> NDArray[np.int64]:
+def _tokens(piece: TurnPiece, made: LibraryTokenizer, tokens: Any) -> NDArray[np.int64]:
     number = made.number(piece.text) if piece.mark else None
     return next(tokens) if number is None else np.array([number], np.int64)

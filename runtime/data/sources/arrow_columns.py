@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import parsing
-from ..cells import PLAIN, Rule, is_number
+from ..cells import PLAIN, CellRule, is_number
 from ..table import Cells, Column, Encoded, Images, Numbers, Ragged
 
 
-def column(name: str, values: Any, classes: tuple[str, ...] | None = None, rule: Rule = PLAIN) -> Column:
+def column(name: str, values: Any, classes: tuple[str, ...] | None = None, rule: CellRule = PLAIN) -> Column:
     """A `pyarrow.ChunkedArray` as a column: numbers as an array (a missing one is NaN), lists of numbers as an array or
     ragged, images as their files' bytes, all else as text; dates as ISO 8601, so that their order is that of the texts."""
     import pyarrow
@@ -46,7 +46,7 @@ def column(name: str, values: Any, classes: tuple[str, ...] | None = None, rule:
     return Cells([text(value) for value in values.to_pylist()], rule)
 
 
-def _marked(values: Any, rule: Rule) -> Any:
+def _marked(values: Any, rule: CellRule) -> Any:
     """Numbers that stand for missing ones are missing: -999."""
     import pyarrow
     from pyarrow import types
@@ -59,7 +59,7 @@ def _marked(values: Any, rule: Rule) -> Any:
     return compute.if_else(found, pyarrow.scalar(None, values.type), values)
 
 
-def times(values: Any, rule: Rule) -> Cells:
+def times(values: Any, rule: CellRule) -> Cells:
     """Dates or times of pyarrow or NumPy, written as in ISO 8601."""
     if isinstance(values, np.ndarray):
         texts = np.datetime_as_string(values.astype("datetime64[us]") if values.dtype != "datetime64[D]" else values)
@@ -71,7 +71,7 @@ def times(values: Any, rule: Rule) -> Cells:
     return Cells(["" if code is None else names[code] for code in coded.indices.to_pylist()], replace(rule, dates=True))
 
 
-def marked_array(array: NDArray[Any], rule: Rule) -> NDArray[Any]:
+def marked_array(array: NDArray[Any], rule: CellRule) -> NDArray[Any]:
     """Numbers that stand for missing ones are missing: -999."""
     marks = [float(mark) for mark in rule.missing or () if is_number(mark)]
     if not marks or array.dtype.kind == "b" or not (found := np.isin(array, marks)).any():
@@ -80,7 +80,7 @@ def marked_array(array: NDArray[Any], rule: Rule) -> NDArray[Any]:
     return np.where(found, np.asarray(np.nan, wider.dtype), wider)
 
 
-def _cells(values: Any, rule: Rule) -> Cells:
+def _cells(values: Any, rule: CellRule) -> Cells:
     """Texts, or what pyarrow writes as we do; a missing one is empty."""
     import pyarrow
 

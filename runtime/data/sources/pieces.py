@@ -16,7 +16,7 @@ from ....compiler.dataclass import dataclass
 from ....compiler.messages.diagnostics import Failed
 from ....compiler.messages.source import Span
 from .. import mistakes
-from ..cells import PLAIN, Rule
+from ..cells import PLAIN, CellRule
 from ..table import Table
 from . import arrow_columns
 
@@ -32,7 +32,7 @@ class How:
     """How a file is read: where the source is written, what its cells mean, and how a CSV file is written."""
 
     span: Span
-    rule: Rule = PLAIN
+    rule: CellRule = PLAIN
     encoding: str | None = None
     quote: str = '"'
     size: int | None = None  # of a piece, and of a file above which it is cut; None: LARGE
@@ -136,7 +136,7 @@ def _piece(stream: BinaryIO, quote: bytes, size: int) -> bytes:
     return b"".join(parts)
 
 
-def _rows(kind: str, file: Path, span: Span, rule: Rule) -> Iterator[Table]:
+def _rows(kind: str, file: Path, span: Span, rule: CellRule) -> Iterator[Table]:
     """Rows of a parquet or feather file, which is mapped and not read whole."""
     before = 0
     try:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ....compiler.messages.diagnostics import Failed
 from ....compiler.messages.source import Span
 from .. import array_files, mistakes
-from ..cells import Rule, rule_of
+from ..cells import CellRule, rule_of
 from ..table import Cells, Column, Numbers
 from . import arrow_columns, csv_files
 from .split_files import Part, Resolve, lines_of, read_bytes, read_text, within_limit
@@ -52,7 +52,7 @@ def jsonl(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
     return {name: _objects([r.get(name) for r in records], rule) for name in names}, len(records), place, [path]
 
 
-def _objects(values: list[Any], rule: Rule) -> Column:
+def _objects(values: list[Any], rule: CellRule) -> Column:
     """A column of JSON values: lists of numbers become arrays, everything else cells."""
     if any(isinstance(value, list) for value in values) and all(isinstance(value, list | None) for value in values):
         return arrow_columns.lists(values)
@@ -102,7 +102,7 @@ def feather(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
     return _of_arrow(lambda: feather.read_table(path), "a feather file", path, span, rule_of(args))
 
 
-def _of_arrow(read: Callable[[], Any], form: str, path: Path, span: Span, rule: Rule) -> Part:
+def _of_arrow(read: Callable[[], Any], form: str, path: Path, span: Span, rule: CellRule) -> Part:
     try:
         table = read()
         within_limit(span, path, table.num_columns)
@@ -167,7 +167,7 @@ def npz(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
     return columns, len(columns[first]), lambda record: f"{path} record {record}", [path]
 
 
-def _array(values: NDArray[Any], path: Path, name: str, span: Span, rule: Rule) -> Column:
+def _array(values: NDArray[Any], path: Path, name: str, span: Span, rule: CellRule) -> Column:
     if values.ndim == 0:
         raise mistakes.array_kind(span, path, name, "a single value")
     if values.dtype.kind in "US":

@@ -13,7 +13,7 @@ from ....compiler.catalogue.transforms.number import UNKNOWN
 from .. import cells, values
 from ..arrays import number
 from ..arrays.text_use import TextUse
-from ..cells import Rule
+from ..cells import CellRule
 from ..text_columns import distinct
 from ..values import Value, on_the_cpu
 
@@ -86,7 +86,7 @@ def fit_impute(value: Value, args: Args) -> dict[str, Any]:
     return {"fill": fill.tolist()}
 
 
-def _most_frequent(texts: Any, rule: Rule) -> str:
+def _most_frequent(texts: Any, rule: CellRule) -> str:
     codes, names = distinct(texts)
     counts = dict(zip(names, np.bincount(codes, minlength=len(names)).tolist(), strict=True))
     present = [name for name in cells.in_order(names) if not rule.is_missing(name)]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..arrays.tokens import Piece
+from ..arrays.tokens import TurnPiece
 from ..tokenizing import learn_bpe, learn_wordpiece
 from .number import NothingToLearn
 
 
 def fit_bpe(texts: Sequence[Any], args: Mapping[str, Any]) -> dict[str, Any]:
-    turns: list[Piece] = []
+    turns: list[TurnPiece] = []
     if len(texts) and isinstance(texts[0], list):
         turns = [piece for pieces in texts for piece in pieces]
         texts = [piece.text for piece in turns if not piece.mark]
