@@ -14,6 +14,7 @@ from .checkpoints.judgements import Judgement
 from .checkpoints.runs import as_json, compare
 from .exporting.halves import without_kernels
 from .exporting.options import ExportOptions
+from .loading import loading
 from .run import Run
 from .spec import Loaded, SpecError, load, spec_errors
 from .training.events import Listener, Note, silent
@@ -59,8 +60,9 @@ def train(
     between two checkpoints. Raises SpecError for mistakes of spec and data, and subclasses of RunFailure (diverged,
     interrupted, out of memory) otherwise.
     """
-    from .judging.judge import Judge
-    from .training import prepare
+    with loading():
+        from .judging.judge import Judge
+        from .training import prepare
 
     loaded = spec if isinstance(spec, Loaded) else load(spec)
     options = TrainOptions(
@@ -94,7 +96,8 @@ def evaluate(
     The code is generated from the run's spec. Where its `model.py` or `recipe.py` was edited since, a RunWarning reports it;
     `edited` runs these files as they are now, which executes whatever they contain.
     """
-    from .training.reopen import reopen
+    with loading():
+        from .training.reopen import reopen
 
     opened = reopen(run if isinstance(run, Run) else Run(run), device, data_root, edited=edited)
     with spec_errors(opened.sources):
@@ -119,8 +122,9 @@ def judge(
     `save` is a file for every example's target, answer, probabilities and loss, in the format `form` (csv, json, jsonl, parquet);
     `report` a page of HTML with drawings of all of it, and the worst examples as the model sees them.
     """
-    from .judging.judged import judged
-    from .training.reopen import reopen
+    with loading():
+        from .judging.judged import judged
+        from .training.reopen import reopen
 
     opened = reopen(run if isinstance(run, Run) else Run(run), device, data_root, edited=edited)
     with spec_errors(opened.sources):
@@ -136,7 +140,8 @@ def predict(
 
     The inputs go through the same preprocessing as in training; see `Prediction` for what comes back.
     """
-    from .inference.prediction import joined
+    with loading():
+        from .inference.prediction import joined
 
     return joined(predict_batches(run, inputs, device=device, data_root=data_root))
 
@@ -146,14 +151,16 @@ def predict_batches(
 ) -> Iterator[Prediction]:
     """What `predict` gives, a batch at a time: for inputs that do not fit in memory."""
     if not isinstance(run, Run) and Path(run).suffix == ".onnx":
-        from .inference import answering
-        from .inference.session import Session
+        with loading():
+            from .inference import answering
+            from .inference.session import Session
 
         place = "cpu" if device == "cpu" else "cuda" if device.startswith("cuda") else "auto"
         yield from answering.stream(Session(run, place), inputs)
         return
-    from .inference import predict
-    from .training.reopen import reopen
+    with loading():
+        from .inference import predict
+        from .training.reopen import reopen
 
     opened = reopen(run if isinstance(run, Run) else Run(run), device, data_root)
     with spec_errors(opened.sources):
@@ -183,7 +190,8 @@ def export(
     instead. The arguments beat the spec's `export` section; `section` names one where there are several. `cached` exports
     the key/value-cache form used for generation.
     """
-    from .exporting import export
+    with loading():
+        from .exporting import export
 
     options = ExportOptions(
         path=path,
@@ -204,7 +212,8 @@ def export_weights(
 ) -> Written:
     """Writes weights as safetensors in the layout of another library, which the weight map `layout` of the spec describes;
     `own` keeps the spec's names. `net` is needed where several nets have the map's model."""
-    from .weights import foreign
+    with loading():
+        from .weights import foreign
 
     source = _opened(spec_or_run)
     with spec_errors(source.sources):

@@ -12,6 +12,7 @@ from ..compiler.ir.model import Spec
 from ..compiler.messages.diagnostics import Diagnostic, Failed
 from ..compiler.messages.render import render
 from ..compiler.messages.source import Source
+from .loading import loading
 
 if TYPE_CHECKING:
     from torch import nn
@@ -60,7 +61,8 @@ class Loaded:
 
     def module(self, model: str | None = None, *, seed: int | None = None) -> nn.Module:
         """A model as `torch.nn.Module` with the initial weights of `seed` (the spec's own by default)."""
-        from .generated.build import initial_module  # loads torch
+        with loading():
+            from .generated.build import initial_module
 
         spec = self.spec
         train = spec.recipe.trains[0] if spec.recipe.trains else None
