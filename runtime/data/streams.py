@@ -14,7 +14,7 @@ from ...compiler.dataclass import dataclass
 from ...compiler.ir.data import DataNode, DataSet, Split
 from . import mistakes
 from .nodes import Nodes
-from .table import Chain, Stream, Table, column_numbers
+from .table import JoinedArrays, Stream, Table, column_numbers
 
 
 def cuts(section: DataSet) -> list[DataNode]:
@@ -66,7 +66,7 @@ def is_made(node: DataNode) -> bool:
     return node.type.kind == "stream" and transforms.of(node.op).makes_stream
 
 
-def values_of(graph: Nodes, source: DataNode) -> NDArray[Any] | Chain:
+def values_of(graph: Nodes, source: DataNode) -> NDArray[Any] | JoinedArrays:
     if source.id in graph.streams:
         return graph.streams[source.id]
     column = graph.table.column(source.args["field"], source.span)

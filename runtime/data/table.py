@@ -64,7 +64,7 @@ class Images:
         return len(self.paths)
 
 
-class Chain:
+class JoinedArrays:
     """Arrays of numbers one after another, of which parts are read: files that are mapped stay where they are."""
 
     def __init__(self, arrays: Sequence[NDArray[Any]]) -> None:
@@ -98,7 +98,7 @@ class Chain:
 class Stream:
     """Token numbers in order. `names` are the texts of the numbers, where they are known."""
 
-    array: NDArray[Any] | Chain
+    array: NDArray[Any] | JoinedArrays
     names: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
@@ -191,7 +191,7 @@ def digest_of(columns: Mapping[str, Column]) -> str:
             case Numbers(array, names, _) | Stream(array, names):
                 digest.update("\0".join(names or ()).encode())
                 digest.update(f"{array.dtype.str}{array.shape}".encode())
-                for part in array.arrays if isinstance(array, Chain) else (array,):
+                for part in array.arrays if isinstance(array, JoinedArrays) else (array,):
                     digest.update(np.ascontiguousarray(part).data)
             case Cells(values) if column.origin is None:
                 digest.update("\0".join(values).encode("utf-8", "surrogatepass"))

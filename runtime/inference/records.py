@@ -116,7 +116,7 @@ def _of_file(pipeline: InputPipeline, file: Path) -> Iterator[Table]:
     suffix, source = file.suffix.lower(), pipeline.section.source
     span, rule = source.span, rule_of(source.args)
     read: pieces.Read = lambda kind, path, recoded: _read(kind, path, source, recoded)
-    how = pieces.How(span, rule, source.args.get("encoding"), source.args.get("quote") or '"')
+    how = pieces.FileReading(span, rule, source.args.get("encoding"), source.args.get("quote") or '"')
     whole = any(transforms.of(node.op).windows for node in pipeline.section.nodes)  # a window may lie across two pieces
     if is_pipe(file):
         yield _read("csv", file, source)

@@ -439,7 +439,7 @@ def test_token_files_of_splits_stay_mapped(tmp_path: Path) -> None:
     )
     data: Any = open_data(api.load(tmp_path / "spec.dlspec").spec.recipe.dataset("D"), tmp_path)
     stream = data.table.columns["tokens"]
-    assert isinstance(stream.array, table.Chain)
+    assert isinstance(stream.array, table.JoinedArrays)
     assert all(isinstance(each.base, np.memmap) or isinstance(each, np.memmap) for each in stream.array.arrays)
     together = np.concatenate(list(parts.values()))
     for cut in (slice(None), slice(0, 0), slice(290, 310), slice(300, 301), slice(-5, 1000)):

@@ -16,7 +16,7 @@ from ....compiler.ir.data import Condition, DataSet, Split
 from ....compiler.messages.source import Span
 from ....compiler.text.read import is_pipe
 from .. import cells, mistakes, text_columns
-from ..table import Cells, Chain, Column, Images, Numbers, Ragged, SourceFile, Stream, Table
+from ..table import Cells, Column, Images, JoinedArrays, Numbers, Ragged, SourceFile, Stream, Table
 from . import builtin, csv_files, images, streamed, tables, texts
 from .split_files import Part, Reader
 
@@ -189,7 +189,7 @@ def _empty(arrays: Sequence[Numbers], classes: Sequence[str]) -> tuple[str, ...]
 
 def _joined_streams(found: list[Stream]) -> Stream:
     if found[0].names is None:
-        return Stream(Chain([stream.array[:] for stream in found]))
+        return Stream(JoinedArrays([stream.array[:] for stream in found]))
     known = {name: number for number, name in enumerate(found[0].names)}
     for stream in found[1:]:
         for name in stream.names or ():

@@ -28,7 +28,7 @@ ROWS = 1 << 16  # of a columnar file at a time
 
 
 @dataclass(frozen=True)
-class How:
+class FileReading:
     """How a file is read: where the source is written, what its cells mean, and how a CSV file is written."""
 
     span: Span
@@ -38,7 +38,7 @@ class How:
     size: int | None = None  # of a piece, and of a file above which it is cut; None: LARGE
 
 
-def of(kind: str, file: Path, read: Read, how: How) -> Iterator[Table]:
+def of(kind: str, file: Path, read: Read, how: FileReading) -> Iterator[Table]:
     """The tables of a file, one after another; `read` reads a file whole."""
     cut, large = SOURCES[kind].pieces, file.stat().st_size > (LARGE if how.size is None else how.size)
     if cut == "rows" and large:
@@ -52,7 +52,7 @@ def of(kind: str, file: Path, read: Read, how: How) -> Iterator[Table]:
         yield read(kind, file, False)
 
 
-def _lines(kind: str, file: Path, read: Read, how: How, *, quoted: bool) -> Iterator[Table]:
+def _lines(kind: str, file: Path, read: Read, how: FileReading, *, quoted: bool) -> Iterator[Table]:
     """Pieces of a text file as files of their own, with its header; places and messages are those of the file."""
     encoding = how.encoding if kind == "csv" else None
     quote = how.quote.encode() if quoted else b""

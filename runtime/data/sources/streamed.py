@@ -92,7 +92,7 @@ def _key(*words: Any) -> str:
     return hashlib.blake2b(json.dumps(words, default=str).encode(), digest_size=12).hexdigest()
 
 
-def _all(files: Files, how: How) -> Iterator[Path]:
+def _all(files: Files, how: PathReading) -> Iterator[Path]:
     return (each for path in files.values() for each in how.listed(path))
 
 
@@ -118,8 +118,8 @@ def _about(folder: Path) -> dict[str, Any] | None:
     return None
 
 
-class How:
-    """How what a path names is read in pieces."""
+class PathReading:
+    """PathReading what a path names is read in pieces."""
 
     #: What was found of how files are written.
     found: list[tuple[str, str]]
@@ -136,7 +136,7 @@ class How:
         raise NotImplementedError
 
 
-class _Folders(How):
+class _Folders(PathReading):
     """Directories of texts, one per class: a few files at a time. The classes of all splits are numbered together."""
 
     def __init__(self, args: Mapping[str, Any], files: Files, span: Span) -> None:
@@ -163,7 +163,7 @@ class _Folders(How):
         return str(list(_all(files, self))[record])
 
 
-class _Files(How):
+class _Files(PathReading):
     """Files that are cut. What was found of the first piece holds for the others."""
 
     def __init__(self, kind: str, args: Mapping[str, Any], read: Reader, span: Span) -> None:
@@ -188,7 +188,7 @@ class _Files(How):
             return Table(columns, count, place, f"`{path}`", order=tuple(columns))
 
         encoding, quote = self.args.get("encoding"), self.args.get("quote") or '"'
-        how = pieces.How(self.span, rule_of(self.args), encoding, quote, PIECE)
+        how = pieces.FileReading(self.span, rule_of(self.args), encoding, quote, PIECE)
         yield from pieces.of(self.kind, path, read, how)
 
     def place(self, record: int, files: Files) -> str:
@@ -202,7 +202,7 @@ class _Files(How):
         return f"record {record}"
 
 
-def _make(folder: Path, files: Files, how: How, span: Span) -> dict[str, Any]:
+def _make(folder: Path, files: Files, how: PathReading, span: Span) -> dict[str, Any]:
     """Lays the columns out in a new folder, which then takes its name."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     _clean(folder.parent)
@@ -236,7 +236,7 @@ def _make(folder: Path, files: Files, how: How, span: Span) -> dict[str, Any]:
     return about
 
 
-def _pieces(files: Files, how: How, parts: list[int]) -> Iterator[tuple[Mapping[str, Column], int]]:
+def _pieces(files: Files, how: PathReading, parts: list[int]) -> Iterator[tuple[Mapping[str, Column], int]]:
     for at, file in enumerate(files.values()):
         for each in how.tables(file):
             parts[at] += each.count
