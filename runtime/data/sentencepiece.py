@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...compiler.dataclass import dataclass, field
+from . import tokenizer_limits
 
 UNKNOWN, CONTROL, USER, BYTE = 2, 3, 4, 6  # kinds of pieces; 1 is an ordinary one, 5 one that is not used
 UNIGRAM, BPE = 1, 2
@@ -58,7 +59,7 @@ def read(content: bytes) -> PieceModel:
         raise NotAModel("its pieces are words or characters; unigram and BPE models are read")
     if found.suffix or not found.escape_spaces:
         raise NotAModel("it writes spaces in another way than before a word")
-    if not isinstance(found.charsmap, bytes):
+    if not isinstance(found.charsmap, bytes) or (found.charsmap and tokenizer_limits.wrong_table(found.charsmap)):
         raise NotAModel("its table of characters is damaged")
     if sum(kind == UNKNOWN for _, _, kind in found.pieces) != 1:
         raise NotAModel("it has no piece for what is unknown")
@@ -71,9 +72,13 @@ def _piece(content: bytes) -> tuple[str, float, int]:
     if not isinstance(text, bytes) or not isinstance(score, bytes) or len(score) != 4 or not isinstance(kind, int):
         raise NotAModel("a piece is damaged")
     try:
-        return text.decode("utf-8"), struct.unpack("<f", score)[0], kind
+        name = text.decode("utf-8")
     except UnicodeDecodeError:
         raise NotAModel("a piece is not UTF-8") from None
+    why = tokenizer_limits.wrong_token(name)
+    if why is not None:
+        raise NotAModel(why)
+    return name, struct.unpack("<f", score)[0], kind
 
 
 def _fields(content: bytes) -> Iterator[tuple[int, Any]]:

@@ -23,7 +23,7 @@ from ...compiler.catalogue.transforms.tokens import BYTES, Bpe
 from ...compiler.dataclass import dataclass
 from ...compiler.ir.data import DataNode
 from ...compiler.messages.source import Span
-from . import mistakes, sentencepiece
+from . import mistakes, sentencepiece, tokenizer_limits
 from .sources.split_files import read_bytes, text_of
 
 S = TypeVar("S")
@@ -187,6 +187,9 @@ def loaded(text: str, plain: bool, most: int | None = None) -> LibraryTokenizer:
     Raises Unusable."""
     from tokenizers import Tokenizer as Library
 
+    why = tokenizer_limits.wrong(text)
+    if why is not None:
+        raise Unusable(why)
     made = guarded(lambda: Library.from_str(text))
     made.no_padding()  # a file may ask for any length
     made.no_truncation()
@@ -241,6 +244,7 @@ def learn_bpe(texts: Iterable[str], marks: Sequence[str], args: Mapping[str, Any
         vocab_size=max(args["train"], len(special) + BYTES),
         special_tokens=special,
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        max_token_length=tokenizer_limits.LONGEST,
         show_progress=False,
     )
     made.train_from_iterator(texts, trainer)
@@ -268,7 +272,10 @@ def learn_wordpiece(texts: Iterable[str], size: int) -> str:
     outer = {code: f"##{character}" for character, code in inner.items()}
     made = Library(models.BPE())
     made.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    trainer = trainers.BpeTrainer(vocab_size=size, special_tokens=list(WORDPIECE_MARKS), show_progress=False)
+    longest = tokenizer_limits.LONGEST - len("##")
+    trainer = trainers.BpeTrainer(
+        vocab_size=size, special_tokens=list(WORDPIECE_MARKS), max_token_length=longest, show_progress=False
+    )
     made.train_from_iterator(_lines({_inside(word, inner): words[word] for word in sorted(words)}), trainer)
     vocabulary = {_outside(token, outer): number for token, number in made.get_vocab().items()}
     return _wordpiece(vocabulary).to_str()

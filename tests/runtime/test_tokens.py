@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from functools import partial
@@ -138,6 +139,67 @@ def test_files_that_are_no_tokenizers(workspace, name: str, content: bytes | Non
         t: i64[T] = source.text -> tokenizer("{name}") -> pad(0)"""
     )
     assert found.startswith(f"E0412: {said}"), found
+
+
+def library_file(model: dict[str, Any], **more: Any) -> str:
+    """The text of a `tokenizer.json`."""
+    rest = ("truncation", "padding", "normalizer", "pre_tokenizer", "post_processor", "decoder")
+    return json.dumps({"version": "1.0", "added_tokens": [], **dict.fromkeys(rest), "model": model} | more)
+
+
+def table(content: bytes) -> dict[str, Any]:
+    return {"type": "Precompiled", "precompiled_charsmap": base64.b64encode(content).decode()}
+
+
+BYTE_PAIRS: dict[str, Any] = {"type": "BPE", "vocab": {"a": 0}, "merges": []}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (library_file({"type": "WordLevel", "vocab": {"a": 2**31}, "unk_token": "a"}), "number 2,147,483,648"),
+        (library_file({"type": "Unigram", "unk_id": 0, "vocab": [["a", 0.0], ["b" * 10**6, 0.0]]}), "1,000,000 characters"),
+        (library_file(BYTE_PAIRS | {"vocab": {"a": 0, "b" * 2000: 1}}), "2,000 characters"),
+        (library_file(BYTE_PAIRS, added_tokens=[{"id": 2**30, "content": "b"}]), "number 1,073,741,824"),
+        (library_file(BYTE_PAIRS).replace('"a": 0', '"a": 0, "a": 2147483647'), "given twice"),
+        (library_file(BYTE_PAIRS, normalizer=table(b"\xff" * 100)), "table of characters is damaged"),
+        (library_file(BYTE_PAIRS, normalizer={"type": "Sequence", "normalizers": [table(b"\xff" * 100)]}), "table of characters"),
+    ],
+)  # fmt: skip
+def test_what_would_end_the_process(text: str, said: str) -> None:
+    """The library would use up memory or stack, of which nothing is caught."""
+    with pytest.raises(tokenizing.Unusable, match=said):
+        tokenizing.loaded(text, False)
+
+
+def message(*fields: tuple[int, bytes]) -> bytes:
+    """A message in the format of protocol buffers, of fields that are bytes."""
+    made = b""
+    for number, content in fields:
+        made += bytes([8 * number + 2])
+        size = len(content)
+        while size > 127:
+            made, size = made + bytes([size & 127 | 128]), size >> 7
+        made += bytes([size]) + content
+    return made
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [((1, message((1, b"a" * 10**6))), "characters"), ((3, message((2, b"\xff" * 100))), "table of characters")],
+)
+def test_a_model_of_sentencepiece_that_would_end_the_process(more: tuple[int, bytes], said: str) -> None:
+    with pytest.raises(sentencepiece.NotAModel, match=said):
+        sentencepiece.read(message((1, message((1, b"<unk>")) + b"\x18\x02"), (1, message((1, b"a"))), more))
+
+
+@pytest.mark.parametrize(
+    "learn",
+    [lambda lines: tokenizing.learn_bpe(lines, [], TRAINED), lambda lines: tokenizing.learn_wordpiece(lines, 60)],
+)
+def test_tokens_that_are_learned_are_not_too_long(learn: Any) -> None:
+    made = tokenizing.loaded(learn(["ab" * 8000]), True)
+    assert made.size > 10
 
 
 def test_a_file_may_ask_for_any_length() -> None:
