@@ -26,7 +26,7 @@ from typing import Any, TypeVar
 from ...compiler.dataclass import dataclass
 from ...compiler.messages.printable import printable
 from .. import locks
-from ..failure import BadInput, Damaged, InUse, damaged, no_file
+from ..failure import BadInput, Damaged, Elsewhere, InUse, damaged, no_file
 from ..forms import FormReader, NotOfForm
 from ..writing import AGAIN, RESUME, drop_empty, is_unfinished, json_text, write_text, writing
 from . import atomic
@@ -114,7 +114,7 @@ class RunDir:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """The right to write to the run, which one process at a time has, until it ends. Raises InUse."""
+        """The right to write to the run, which one process at a time has, until it ends. Raises InUse, and Elsewhere for a link."""
         with ExitStack() as stack:
             stack.callback(drop_empty, self.path)  # of a run that never began
             try:
@@ -122,8 +122,14 @@ class RunDir:
                     stack.enter_context(locks.held(path))
             except locks.LockHeld as other:
                 raise in_use(self.path, other) from None
-            for left in filter(is_unfinished, self.path.iterdir()):  # by a process that was killed
-                left.unlink(missing_ok=True)
+            for entry in self.path.iterdir():
+                if entry.is_symlink():  # what is written through it would be outside of the run
+                    raise Elsewhere(
+                        f"`{entry}` is a link, and a run is written only in its own directory",
+                        helps=("put the file itself in its place",),
+                    )
+                if is_unfinished(entry):  # of a process that was killed
+                    entry.unlink(missing_ok=True)
             yield
 
     def kept(self) -> Path:

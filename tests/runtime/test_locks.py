@@ -14,7 +14,7 @@ from dlc.runtime import api, locks
 from dlc.runtime.checkpoints import atomic, checkpoint
 from dlc.runtime.checkpoints.checkpoint import Checkpoint
 from dlc.runtime.checkpoints.rundir import RunDir
-from dlc.runtime.failure import BadInput, InUse
+from dlc.runtime.failure import BadInput, Elsewhere, InUse
 
 HOLDER = """
 import sys, time
@@ -102,6 +102,18 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="lock"), locks.held(tmp_path / "lock"):
         pass
     assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("name", ["log.txt", "metrics.csv", "images", "last"])
+def test_a_run_from_elsewhere_with_a_link(name: str, folder: Path) -> None:
+    """`log.txt` that leads to a file of the user's: continuing the run would write there."""
+    run, outside = RunDir(folder / "run"), folder / "outside"
+    run.path.mkdir()
+    (run.path / name).symlink_to(outside)
+    with pytest.raises(Elsewhere, match=f"`.*{name}` is a link"), run.held():
+        run.log("a line")
+    assert not outside.exists()
+    assert [path.name for path in run.path.iterdir()] == [name]
 
 
 def made(step: int) -> Checkpoint:

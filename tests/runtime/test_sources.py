@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
+from dlc.runtime.data.sources import folders
+from dlc.runtime.failure import BadInput
 
 ALL = 'split = all("train")'
 CSV = "age,city,price\n31,Rome,1.5\n,Oslo,2\n7,Rome,4.25\n"
@@ -128,6 +132,20 @@ def test_image_folder(workspace, images: Callable[[Path, int, int, int], None]) 
     assert batch["image"].shape == (4, 3, 4, 4)
     assert batch["label"].tolist() == [0, 0, 1, 1]
     assert batch["image"][:, 0, 0, 0].tolist() == [1, 1, 20, 20]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+def test_a_pipe_in_a_directory_is_not_waited_for(tmp_path: Path) -> None:
+    for name in ("b/2.txt", "b/1.txt", "a.txt", ".hidden/3.txt", "b/.4.txt", "b/5.png", "d.txt/6.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("a", "utf-8")
+    (tmp_path / "b" / "lost.txt").symlink_to("nowhere")  # named where it is read
+    (tmp_path / "b" / "round").symlink_to(tmp_path)
+    found = [str(path.relative_to(tmp_path)) for path in folders.below(tmp_path, (".txt",))]
+    assert found == ["a.txt", "b/1.txt", "b/2.txt", "b/lost.txt", "d.txt/6.txt"]
+    os.mkfifo(tmp_path / "b" / "0.txt")
+    with pytest.raises(BadInput, match="is a pipe or a device"):
+        folders.below(tmp_path, (".txt",))
 
 
 def test_text_folder(workspace) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+import os
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ....compiler.messages.source import Span
+from ...failure import BadInput
 from .. import cells, mistakes
 from ..table import Numbers
 from .split_files import Resolve
@@ -18,12 +20,22 @@ Below = Callable[[Path], list[Path]]
 
 
 def below(folder: Path, suffixes: Collection[str]) -> list[Path]:
-    """The files with these endings in a directory and those below it, in the order of their names; hidden ones are left out."""
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in suffixes and not any(p.startswith(".") for p in path.relative_to(folder).parts)
-    )
+    """The files with these endings in a directory and those below it, in the order of their names; hidden ones are left out.
+    Raises BadInput for what would be read without end: a pipe, a device."""
+    return sorted(_found(folder, suffixes))
+
+
+def _found(folder: Path, suffixes: Collection[str]) -> Iterator[Path]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                yield from _found(folder / entry.name, suffixes)
+            elif (path := folder / entry.name).suffix.lower() in suffixes and not entry.is_dir():
+                if not entry.is_file() and path.exists():
+                    raise BadInput(f"`{path}` is a pipe or a device", helps=("remove it from the directory",))
+                yield path
 
 
 def of_classes(
