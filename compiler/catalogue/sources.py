@@ -50,8 +50,9 @@ class DataSource(Entry):
     #: Ends of names of files that hold such records, so that `dlc predict` reads them: `.csv`.
     suffixes: ClassVar[tuple[str, ...]] = ()
     #: Where such a file may be cut so that its pieces can be read one after another: behind a line, one in which no quote is open,
-    #: or between rows; or whether it is a directory, read a few files at a time; "" for one that is read whole.
-    pieces: ClassVar[Literal["", "lines", "quoted lines", "rows", "files"]] = ""
+    #: or between rows; or whether it is a directory, read a few files at a time, or shards, of
+    #: which an index is read; "" for one that is read whole.
+    pieces: ClassVar[Literal["", "lines", "quoted lines", "rows", "files", "shards"]] = ""
     #: About how many bytes of memory one of such a file takes.
     expands: ClassVar[int] = 1
 
@@ -213,6 +214,25 @@ class ImageFolder(DataSource):
     @classmethod
     def fields(cls, args: dict[str, Any]) -> dict[str, ItemType] | None:
         return {"image": image(3), "label": LABEL}
+
+
+class TarShards(DataSource):
+    """Records in tar files that are not compressed, as WebDataset writes them: neighbouring members whose names are equal up to the
+    first dot are a record. `image` is its image (`0001.jpg`), `cls` and `txt` the texts of `0001.cls` and `0001.txt`, `key` its name;
+    each key of the object in `0001.json` is a field. `train-{000..009}.tar` names ten files, read as one. Only headers and texts are
+    read in advance, once: an index of them is kept in the folder of tables that do not fit in memory."""
+
+    path: Path
+    missing: Names | None = None
+
+    extra = "images"
+    images = True
+    pieces = "shards"
+    example = 'source = tar_shards("shards/{split}-{000..009}.tar")'
+
+    @classmethod
+    def any_field(cls, name: str, args: dict[str, Any]) -> ItemType:
+        return image(3) if name == "image" else CELL
 
 
 class ImagePairs(DataSource):

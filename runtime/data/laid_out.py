@@ -5,6 +5,7 @@
     texts     bytes in UTF-8 one after another, and where each begins       `Cells`
     ragged    arrays one after another, and where each begins               `Ragged`
     images    the bytes of files, likewise                                  `Images`
+    members   where files begin in tar files, [records, 3]                  `Images` of `TarMembers`
 
 A record is found by its number, so that splits, orders and batches are what they are in memory. Works without torch.
 """
@@ -24,7 +25,7 @@ from ...compiler.dataclass import dataclass, field
 from . import kept_arrays
 from .cells import CellRule
 from .parsing import Parsed
-from .table import Cells, Column, Encoded, Images, Numbers, Ragged
+from .table import Cells, Column, Encoded, Images, Numbers, Ragged, TarMembers
 from .text_columns import EXACT
 
 BYTES = ("texts", "images")  # forms whose values are bytes
@@ -42,7 +43,7 @@ class Another(Exception):
 @dataclass
 class ColumnLayout:
     """How a column is laid out; `shape` is that of a record, `rule` how its cells are read. Ragged numbers may lack records.
-    `classes` and `empty` are those of numbers of classes."""
+    `classes` and `empty` are those of numbers of classes, `files` the tar files of members."""
 
     form: str
     dtype: str = "<f8"
@@ -51,6 +52,7 @@ class ColumnLayout:
     size: int = 0
     classes: tuple[str, ...] | None = None
     empty: tuple[str, ...] = ()
+    files: list[str] = field(default_factory=list[str])
 
 
 class ColumnWriter:
@@ -98,6 +100,9 @@ class ColumnWriter:
             case "ragged", Cells() if not any(column.values):
                 self.absent(len(column))
                 return
+            case "members", Images(TarMembers() as members):
+                self.values.write((members.places + np.array([len(self.layout.files), 0, 0])).tobytes())
+                self.layout.files += [str(file) for file in members.files]
             case "images", Images(paths):
                 self._bytes([path.content if isinstance(path, Encoded) else path.read_bytes() for path in paths])
             case _:
@@ -178,6 +183,8 @@ def layout_of(column: Column, form: str | None) -> ColumnLayout:
             return layout_of(column, "ragged")
         case (None, Numbers(array, classes, empty)):
             return ColumnLayout("numbers", array.dtype.str, array.shape[1:], classes=classes, empty=empty)
+        case (None, Images(TarMembers())):
+            return ColumnLayout("members", "<i8", (3,))
         case (None, Images()):
             return ColumnLayout("images")
         case (None, Cells()) if is_numbers(column):
@@ -227,7 +234,7 @@ def whole(folder: Path, about: Mapping[str, Any]) -> bool:
     sizes: dict[Path, int] = {}
     for number, given in enumerate(about["columns"].values()):
         layout, base = ColumnLayout(**given), folder / str(number)
-        fixed = layout.form in ("numbers", "cells")
+        fixed = layout.form in ("numbers", "cells", "members")
         count = about["count"] * math.prod(layout.shape) if fixed else layout.size
         sizes[base.with_suffix(".values")] = count * (1 if layout.form in BYTES else np.dtype(layout.dtype).itemsize)
         if not fixed:
@@ -242,6 +249,8 @@ def _column(base: Path, name: str, layout: ColumnLayout, count: int) -> Column:
         case "numbers":
             classes = None if layout.classes is None else tuple(layout.classes)
             return Numbers(_mapped(values, layout.dtype, shape), classes, tuple(layout.empty))
+        case "members":
+            return Images(TarMembers([Path(file) for file in layout.files], _mapped(values, layout.dtype, shape)))
         case "cells":
             return _NumberCells(base, _mapped(values, layout.dtype, shape), _rule(layout))
         case _:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ from ...compiler.messages.diagnostics import Failed
 from ...compiler.messages.source import Span
 from . import cells, mistakes
 from .text_columns import Cells
+
+HEADER = 512  # bytes in front of a file in a tar file; its name is in the first 100
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,35 @@ class Encoded:
 
     def __str__(self) -> str:
         return self.name
+
+
+class TarMembers(Sequence[Encoded]):
+    """Files in tar files, read where they lie when they are needed. `places` [n, 3]: the number of the tar file, where the content
+    begins, and its length."""
+
+    def __init__(self, files: Sequence[Path], places: NDArray[np.int64]) -> None:
+        self.files, self.places = files, places
+        self._mapped: dict[int, NDArray[np.uint8]] = {}
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    @overload
+    def __getitem__(self, index: int) -> Encoded: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Encoded]: ...
+    def __getitem__(self, index: int | slice) -> Encoded | list[Encoded]:
+        if isinstance(index, slice):
+            return [self[at] for at in range(len(self))[index]]
+        number, begin, size = self.places[index].tolist()
+        if number not in self._mapped:
+            try:
+                self._mapped[number] = np.memmap(self.files[number], np.uint8, "r").view(np.ndarray)
+            except (OSError, ValueError):  # it was removed since; an image without bytes is a message
+                return Encoded(str(self.files[number]), b"")
+        content = self._mapped[number][begin - HEADER : begin + size].tobytes()
+        name = content[:100].rstrip(b"\0").decode("utf-8", "replace")
+        return Encoded(f"{self.files[number]}: {name}", content[HEADER:])
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def train(loaded: Loaded, options: TrainOptions) -> Run:
         if found.code in ("W0407", "W0413", "W0416", "W0417"):  # known only from the data
             options.listener(Note(found.message, found.code))
     if known.laid_out:
-        options.listener(Note(f"the records do not fit in memory and are streamed from {known.laid_out}"))
+        options.listener(Note(f"the records are streamed: their columns are in {known.laid_out}"))
     spec = checked.spec
     section = find_section(spec, options.section)
     for line in balanced.shown(spec.bodies, section, facts.class_names(data), CLASSES_SHOWN):

@@ -4,6 +4,7 @@ share what was read."""
 from __future__ import annotations
 
 import json
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -85,6 +86,15 @@ def images(folder: Path) -> None:
     (folder / "labels.csv").write_text("\n".join(rows) + "\n")
 
 
+def shards(folder: Path) -> None:
+    images(folder)
+    with tarfile.open(folder / "a.tar", "w") as tar:
+        for i, label in enumerate(LABELS):
+            tar.add(folder / "images" / label / f"{i}.png", f"{i}.png")
+            (folder / f"{i}.cls").write_text(label)
+            tar.add(folder / f"{i}.cls", f"{i}.cls")
+
+
 def idx(folder: Path) -> None:
     (folder / "mnist").mkdir()
     for name in ("train", "t10k"):
@@ -110,6 +120,9 @@ PASSES_OF_CSV = 6
 #: The first records for the facts, the train split for what is learned from it, and each batch: pixels are held only where they fit.
 PASSES_OF_IMAGES = 3
 
+#: Its beginning and end, by which it is known, for the index and its digest; its headers and texts; once to map it.
+PASSES_OF_SHARDS = 4
+
 CASES = {
     "csv": Case('csv("a.csv")', NUMBERS, LINEAR, table(".csv"), opens=PASSES_OF_CSV),
     "parquet": Case('parquet("a.parquet")', NUMBERS, LINEAR, table(".parquet")),
@@ -120,6 +133,9 @@ CASES = {
     "image_folder": Case('image_folder("images")', IMAGES.format("image") + "label: i64 = source.label", FLAT, images, opens=PASSES_OF_IMAGES),
     "image_pairs": Case(
         'image_pairs("first", "second")', IMAGES.format("first") + "label: i64[8, 8] = source.second", PIXELWISE, images, opens=PASSES_OF_IMAGES
+    ),
+    "tar_shards": Case(
+        'tar_shards("a.tar")', IMAGES.format("image") + "label: i64 = source.cls -> category", FLAT, shards, opens=PASSES_OF_SHARDS
     ),
     "idx": Case(
         'idx("mnist")',
@@ -142,7 +158,8 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_each_file_is_opened_once(name: str, tmp_path: Path) -> None:
+def test_each_file_is_opened_once(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     case = CASES[name]
     data = tmp_path / "data"
     data.mkdir()

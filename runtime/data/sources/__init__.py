@@ -17,7 +17,7 @@ from ....compiler.messages.source import Span
 from ....compiler.text.read import is_pipe
 from .. import cells, mistakes, text_columns
 from ..table import Cells, Column, Images, JoinedArrays, Numbers, Ragged, SourceFile, Stream, Table
-from . import builtin, csv_files, images, streamed, tables, texts
+from . import builtin, csv_files, images, shards, streamed, tables, texts
 from .split_files import Part, Reader
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
@@ -25,7 +25,7 @@ SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
 def reader(name: str) -> Reader:
     """The function that reads a source: the one of its name. AttributeError when there is none."""
-    home = next((module for module in (tables, texts, images, builtin) if hasattr(module, name)), tables)
+    home = next((module for module in (tables, texts, images, shards, builtin) if hasattr(module, name)), tables)
     return getattr(home, name)
 
 

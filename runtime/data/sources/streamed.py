@@ -28,10 +28,10 @@ from ....compiler.ir.data import Split
 from ....compiler.messages.source import Span
 from ....compiler.text.read import is_pipe
 from ...writing import write_text, writing
-from .. import laid_out, memory, mistakes
+from .. import laid_out, memory, mistakes, shard_mistakes
 from ..cells import in_order, rule_of
-from ..table import Cells, Column, LaidOut, Numbers, SourceFile, Table
-from . import pieces, texts
+from ..table import Cells, Column, Images, LaidOut, Numbers, SourceFile, Table, TarMembers
+from . import pieces, shards, texts
 from .split_files import Reader
 
 SHARE = 0.25  # of the free memory that columns may take before they are laid out in files
@@ -44,7 +44,9 @@ Files = Mapping[Split | None, Path]
 
 
 def wanted(kind: str, files: Files) -> bool:
-    """Whether the columns of these files would take too much memory."""
+    """Whether the columns of these files would take too much memory; an index of shards is always kept."""
+    if SOURCES[kind].pieces == "shards":
+        return True
     folder = SOURCES[kind].pieces == "files"
     if any(is_pipe(path) or not (path.is_dir() if folder else path.is_file()) for path in files.values()):
         return False
@@ -55,8 +57,13 @@ def wanted(kind: str, files: Files) -> bool:
 
 def table(kind: str, args: Mapping[str, Any], files: Files, read: Reader, span: Span, name: str) -> Table:
     """The table of these files, from the cache or made there."""
-    folders = SOURCES[kind].pieces == "files"
-    how = _Folders(args, files, span) if folders else _Files(kind, args, read, span)
+    match SOURCES[kind].pieces:
+        case "files":
+            how: PathReading = _Folders(args, files, span)
+        case "shards":
+            how = _Shards(args, files, read, span)
+        case _:
+            how = _Files(kind, args, read, span)
     marks = [(str(path.resolve()), [_mark(each) for each in how.listed(path)]) for path in files.values()]
     given = {key: sorted(value) if isinstance(value, frozenset) else value for key, value in args.items()}
     known = _key(kind, given, [mark[0] for mark in marks])
@@ -73,7 +80,7 @@ def table(kind: str, args: Mapping[str, Any], files: Files, read: Reader, span: 
     return Table(
         columns,
         about["count"],
-        lambda record: how.place(record, files),
+        lambda record: how.place(record, files, columns),
         name,
         tuple(SourceFile(path, path.stat().st_size, path.stat().st_mtime_ns) for path in _all(files, how)),
         parts or None,
@@ -131,9 +138,17 @@ class PathReading:
     def tables(self, path: Path) -> Iterator[Table]:
         raise NotImplementedError
 
-    def place(self, record: int, files: Files) -> str:
+    def place(self, record: int, files: Files, columns: Mapping[str, Column]) -> str:
         """The place of a record in its file, for a message."""
         raise NotImplementedError
+
+    def digest(self, files: Files) -> str:
+        """A hash of what the source holds."""
+        digest = hashlib.blake2b(digest_size=16)
+        for path in _all(files, self):
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "blake2b").digest())
+        return digest.hexdigest()
 
 
 class _Folders(PathReading):
@@ -159,8 +174,40 @@ class _Folders(PathReading):
             columns = {**texts.contents(files[begin:end], self.span), "label": label}
             yield Table(columns, end - begin, lambda record, begin=begin: str(files[begin + record]), f"`{path}`")
 
-    def place(self, record: int, files: Files) -> str:
+    def place(self, record: int, files: Files, columns: Mapping[str, Column]) -> str:
         return str(list(_all(files, self))[record])
+
+
+class _Shards(PathReading):
+    """Tar files, of which headers and short texts are read."""
+
+    def __init__(self, args: Mapping[str, Any], files: Files, read: Reader, span: Span) -> None:
+        self.args, self.read, self.span, self.found = args, read, span, []
+        self.parts = {path: shards.listed(path, span) for path in files.values()}
+
+    def listed(self, path: Path) -> Sequence[Path]:
+        return self.parts[path]
+
+    def tables(self, path: Path) -> Iterator[Table]:
+        first, images = None, False
+        for shard in self.parts[path]:
+            columns, count, place, _ = self.read({**self.args, "path": str(shard)}, Path, self.span)
+            if first is None:
+                first, images = shard, "image" in columns
+            elif ("image" in columns) != images:
+                raise shard_mistakes.no_image(self.span, str(shard if images else first))
+            yield Table(columns, count, place, f"`{shard}`")
+
+    def place(self, record: int, files: Files, columns: Mapping[str, Column]) -> str:
+        image, key = columns.get("image"), columns["key"]
+        assert isinstance(key, Cells)
+        if isinstance(image, Images) and isinstance(image.paths, TarMembers):
+            return f"{image.paths.files[int(image.paths.places[record, 0])]}: {key[record]}"
+        return f"record {key[record]}"
+
+    def digest(self, files: Files) -> str:
+        """Of names and what a file is known by: images are not read."""
+        return _key([(path.name, *_mark(path)[1::2]) for path in _all(files, self)])
 
 
 class _Files(PathReading):
@@ -191,7 +238,7 @@ class _Files(PathReading):
         how = pieces.FileReading(self.span, rule_of(self.args), encoding, quote, PIECE)
         yield from pieces.of(self.kind, path, read, how)
 
-    def place(self, record: int, files: Files) -> str:
+    def place(self, record: int, files: Files, columns: Mapping[str, Column]) -> str:
         """The pieces up to it are read again."""
         first = 0
         for file in files.values():
@@ -220,11 +267,7 @@ def _make(folder: Path, files: Files, how: PathReading, span: Span) -> dict[str,
                 forms[other.name] = "texts" if forms.get(other.name) == other.form else other.form
         if not all(parts):
             raise mistakes.empty(span, list(files.values())[parts.index(0)])
-        digest = hashlib.blake2b(digest_size=16)
-        for path in _all(files, how):
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "blake2b").digest())
-        about |= {"parts": parts, "digest": digest.hexdigest(), "found": how.found}
+        about |= {"parts": parts, "digest": how.digest(files), "found": how.found}
         write_text(fresh / "about.json", json.dumps(about))
         with suppress(OSError):  # another process may have made it meanwhile
             fresh.rename(folder)

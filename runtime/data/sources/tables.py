@@ -49,10 +49,10 @@ def jsonl(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
         raise mistakes.empty(span, path)
     place: Callable[[int], str] = lambda record: f"{path}:{lines[record]}"
     rule = rule_of(args)
-    return {name: _objects([r.get(name) for r in records], rule) for name in names}, len(records), place, [path]
+    return {name: objects([r.get(name) for r in records], rule) for name in names}, len(records), place, [path]
 
 
-def _objects(values: list[Any], rule: CellRule) -> Column:
+def objects(values: list[Any], rule: CellRule) -> Column:
     """A column of JSON values: lists of numbers become arrays, everything else cells."""
     if any(isinstance(value, list) for value in values) and all(isinstance(value, list | None) for value in values):
         return arrow_columns.lists(values)

@@ -121,6 +121,7 @@ def of_source(entry: Any) -> str:
         "text_folder": "label: i64 = source.label",
         "image_pairs": "x: u8[3, 32, 32] = source.first -> center_crop(32)",
         "idx": "label: i64 = source.label",
+        "tar_shards": "x: u8[3, 32, 32] = source.image -> center_crop(32)",
         "text": "x: i64[8] = source.tokens -> window(8, 8)",
         "token_file": "x: i64[8] = source.tokens -> window(8, 8)",
         "text_lines": "x: i64[T] = source.text -> words -> vocab(90) -> pad(0)",
