@@ -1,4 +1,4 @@
-"""`dlc explain`: what a code means, or what an operator, an entry of a recipe, or a key of a section does."""
+"""`dlc explain`: what a code means, or what an operator, an entry of a recipe, a key of a section, a word of the language or a command does."""
 
 from __future__ import annotations
 
@@ -12,19 +12,36 @@ from .failure import complain
 
 @click.command("explain")
 @click.argument("name", metavar="CODE|NAME")
-def command(name: str) -> int:
-    """Explain a message (E0207), an operator (LayerNorm), an entry of a recipe (AdamW, accuracy), a section (train) or a
-    key (batch, train.precision)."""
-    from ..compiler.catalogue import explain, sections, sections_page
-    from ..compiler.messages import register
+@click.pass_context
+def command(ctx: click.Context, name: str) -> int:
+    """Explain a message (E0207), an operator (LayerNorm), an entry of a recipe (AdamW, accuracy), a section (train), a
+    key (batch, train.precision), a word of the language (scan) or a command (build)."""
+    from ..compiler.catalogue import explain, sections, sections_page, words
+    from ..compiler.messages import habits, register
 
-    pages = [register.explain(name), explain.explain(name), sections_page.explain(name)]
+    pages = [
+        register.explain(name),
+        explain.explain(name),
+        sections_page.explain(name),
+        words.explain(name),
+        _of_command(ctx, name),
+    ]
     found = [page.rstrip("\n") for page in pages if page is not None]
     if found:
         console.out("\n\n".join(found))
         return 0
-    known = [*register.REGISTER, *explain.names(), *sections.names()]
-    near = get_close_matches(name, known, 1, 0.5)
-    help = f"did you mean `{near[0]}`?" if near else "give a code (`E0207`), a name (`Linear`) or a key (`train`)"
-    complain(f"nothing is called `{name}`", (help,), code="E0607")
+    known = [*register.REGISTER, *explain.names(), *sections.names(), *words.WORDS]
+    near = next(iter(get_close_matches(name, known, 1, 0.5)), None)
+    helps = habits.elsewhere(name) or habits.suggest(name, near)
+    first, *others = helps or ("give a code (`E0207`), a name (`Linear`), a key (`train`) or a word (`scan`)",)
+    complain(f"nothing is called `{name}`", (first, *others), code="E0607")
     return 2
+
+
+def _of_command(ctx: click.Context, name: str) -> str | None:
+    """What a command does, as in its help."""
+    group = ctx.parent.command if ctx.parent is not None else None
+    found = group.get_command(ctx.parent, name) if isinstance(group, click.Group) and ctx.parent is not None else None
+    if found is None:
+        return None
+    return f"dlc {name}    command\n\n  {found.get_short_help_str(200)}\n\n  `dlc {name} --help` lists its options."

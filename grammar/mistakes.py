@@ -37,6 +37,20 @@ MISTAKES: tuple[Mistake, ...] = (
         ("the piped value comes in through `->`; give further inputs by name in the first list",),
     ),
     Mistake(
+        r"-> (?:path : )?path args \. NAME \| \($",
+        "a stage has no methods",
+        ("model M(x: [B]) -> (y: [B]) {\n  y = x -> Linear(8).relu()\n}",),
+        "not an argument list of `{last}`",
+        ("the next stage follows an arrow: `-> {last}`",),
+    ),
+    Mistake(
+        r"-> path \| =$",
+        "a layer is labelled with `:`",
+        ("model M(x: [B]) -> (y: [B]) {\n  y = x -> fc = Linear(8)\n}",),
+        "not inside a pipeline",
+        ("write `-> {last}: {value}`",),
+    ),
+    Mistake(
         r"-> (?:path : )?path args \. NAME \| \.|-> (?:path : )?path args \. \| ",
         "a stage selects a single output",
         ("model M(x: [B]) -> (y: [B]) {\n  y = x -> LSTM(8).h.c\n}",),
@@ -68,7 +82,10 @@ MISTAKES: tuple[Mistake, ...] = (
         "a stage cannot be in parentheses",
         ("model M(x: [B]) -> (y: [B]) {\n  y = x -> (relu)\n}",),
         "not a stage",
-        ("several stages are grouped with braces: `-> {{ a -> b }}`",),
+        (
+            "several stages are grouped with braces: `-> {{ a -> b }}`",
+            "axes are split and joined by name: `x -> [B, T, (H, D)] => [B, T, H, D]`",
+        ),
     ),
     Mistake(
         r"(?:->|:) \| (?:NL|END|[)\]},;])",
@@ -147,7 +164,7 @@ MISTAKES: tuple[Mistake, ...] = (
     ),
     # ---- headers -------------------------------------------------------------------------------------------------
     Mistake(
-        r"^(?:OVERRIDE )?MODEL NAME \| ",
+        r"(?:^|_NL )(?:OVERRIDE )?MODEL NAME \| (?!=)",
         "the model `{last}` has no inputs",
         ("model M {\n  y = 3\n}",),
         "expected `(`",
@@ -184,14 +201,29 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         r"(?:DATA NAME|TRAIN|TRAIN NAME|EXPORT|EXPORT NAME|SEARCH|SEARCH NAME|_VARIANT NAME|WEIGHTS NAME FOR NAME) \| ",
         "a section needs braces",
-        ("train:\n  batch = 3\n", "data D\n", 'export = "x.onnx"'),
+        ("train:\n  batch = 3\n", "data D\n", 'export = "x.onnx"', 'export "x.onnx"'),
         "expected `{{`",
+        ("its settings go in braces: `{{ key = value }}`",),
     ),
     Mistake(
         r"(?:MODEL|BLOCK) NAME (?:sig|decls)(?: _NL)? -> \| ",
         "the output type is missing after `->`",
         ("block A(x: [B]) -> { x }",),
         "expected `[B, ..]` or `(name: [B, ..])`",
+    ),
+    Mistake(
+        r"(?:MODEL|BLOCK) NAME (?:sig|decls) -> path \| :",
+        "named outputs are in parentheses",
+        ("model M(x: [B, 8]) -> y: [B, 8] {\n  y = x\n}",),
+        "",
+        ("write `-> ({last}: [B, ..])`",),
+    ),
+    Mistake(
+        r"BLOCK NAME (?:sig|decls) -> (?:type|outs|shape|decls) \| =",
+        "a block with a signature needs a body in braces",
+        ("block A(x: [B, 8]) -> [B, 8] = x -> relu",),
+        "expected `{{`",
+        ("write `{{ x -> relu }}`",),
     ),
     Mistake(
         r"(?:MODEL|BLOCK) NAME (?:sig|decls|decls decls|\(\))(?: -> (?:outs|type|decls|path|shape|\(\)))?(?: _NL)? \| (?!=)",
@@ -201,9 +233,9 @@ MISTAKES: tuple[Mistake, ...] = (
         ("start `{{ .. }}` on the line of the signature",),
     ),
     Mistake(
-        r"MODEL NAME (?:sig|decls|\(\)) \| =",
+        r"MODEL NAME (?:(?:sig|decls|\(\)) )?\| =",
         "a model needs a body in braces",
-        ("model M(x: [B]) = Linear(3) -> relu",),
+        ("model M(x: [B]) = Linear(3) -> relu", "model M = Linear(3)"),
         "expected `{{`",
         ("only a `block` can be written as `block Name = stage -> stage`",),
     ),
@@ -251,10 +283,24 @@ MISTAKES: tuple[Mistake, ...] = (
         "extra comma",
     ),
     Mistake(
+        rf"{IN_BODY} .*pipe \| ,$",
+        "stages are joined with `->`",
+        ("model M(x: [B]) -> (y: [B]) {\n  y = x -> Linear(8), relu\n}",),
+        "not a comma",
+        ("write `x -> Linear(8) -> relu`; statements are separated by a newline or `;`",),
+    ),
+    Mistake(
         r"\{ (?:entry|stmt|setting|.*pipe) \| ,$|(?:entry|stmt|setting|pipe) \| ,$",
         "settings are separated by a newline or `;`",
         ("train { batch = 3, seed = 4 }", "variant big { a = 3, b = 4 }"),
         "not a comma",
+    ),
+    Mistake(
+        rf"{IN_BODY} {FIRST_IN} ?or_ \| ,$",
+        "a fact about sizes starts with `require`",
+        ('block A(x: [B, T]) -> [B] {\n  T % 2 == 0, "an even length"\n  x\n}',),
+        "",
+        ('for example `require T % 2 == 0, "the length must be even"`',),
     ),
     Mistake(
         rf"{IN_BODY} {FIRST_IN} ?(?:postfix|NAME|pipe) \| ,$",
@@ -316,6 +362,13 @@ MISTAKES: tuple[Mistake, ...] = (
         ("train {\n  batch == 3\n}",),
         "this compares",
         ("write `{last} = ..`",),
+    ),
+    Mistake(
+        r"(?:->|=|:) (?:NAME|path) \| (?:NUMBER|name:)",
+        "unexpected `{text}` here",
+        ("model M(x: [B]) -> (y: [B]) {\n  y = x -> Linear 8\n}", "model M(x: [B]) -> (y: [B]) {\n  y = abs x\n}"),
+        "expected an operator or the end of the line",
+        ("arguments are in parentheses, `{last}({text})`; statements are separated by a newline or `;`",),
     ),
     Mistake(
         rf"(?:=|:) {VALUE} \| (?:name:|STRING|NUMBER|word:)|{VALUE} \| (?:name:|STRING|NUMBER|word:)",

@@ -9,7 +9,7 @@ from ..catalogue import Family
 from ..catalogue import arguments as kinds
 from ..catalogue.entry import MISSING, Entry
 from ..catalogue.keys import Form
-from ..catalogue.sections import renamed
+from ..catalogue.sections import SECTIONS, renamed
 from ..dataclass import dataclass, field
 from ..ir.arguments import EntryUse
 from ..ir.train import Duration
@@ -23,6 +23,7 @@ from ..resolve.evaluate import evaluate_static
 from ..resolve.parameters import value_of_name
 from ..sizes.statics import Quantity, StaticError, describe, truth
 from ..text import syntax, top_level
+from ..text.printer import print_expression
 
 Item: TypeAlias = (
     top_level.Key | top_level.Field | top_level.Let | top_level.Draw | top_level.Rule | top_level.Sub | top_level.SubFor
@@ -43,6 +44,11 @@ STRINGS = ("precision", "shard", "onnx", "quantize")
 TIME_UNITS = ("epochs", "steps")
 
 
+def _reads(item: top_level.Key) -> bool:
+    """Whether a key of `data` is meant to be a field: its value begins with one of the source."""
+    return print_expression(item.value).startswith(("source.", "source[", "window."))
+
+
 @dataclass
 class Section:
     """The entries of a section by kind: `keys` by name (each once), `many` those that may be repeated."""
@@ -53,6 +59,7 @@ class Section:
     many: dict[str, list[top_level.SubFor]] = field(default_factory=dict[str, "list[top_level.SubFor]"])
     #: Keys that a misspelled one was taken for: they are not missed too.
     meant: set[str] = field(default_factory=set[str])
+    unknown: bool = False  # it has a key that is not one of it
     lets: list[top_level.Let] = field(default_factory=list[top_level.Let])
     fields: list[top_level.Field] = field(default_factory=list[top_level.Field])
     draws: list[top_level.Draw] = field(default_factory=list[top_level.Draw])
@@ -130,6 +137,8 @@ class SectionReader:
                     self.report.add(errors.not_a_field_here(item.name.span, item.name.text, name))
                 else:
                     self.report.add(self._unknown(item.name, found, forms, elsewhere))
+            elif fields and isinstance(item, top_level.Key) and item.name.text not in forms and _reads(item):
+                self.report.add(errors.field_without_type(item.name.span, item.name.text, print_expression(item.value)))
             elif item.name.text not in forms:
                 self.report.add(self._unknown(item.name, found, forms, elsewhere))
             else:
@@ -139,6 +148,7 @@ class SectionReader:
     def _unknown(
         self, name: syntax.Name, section: Section, forms: Mapping[str, Form], elsewhere: Mapping[str, str] | None
     ) -> Diagnostic:
+        section.unknown = True
         owner = (elsewhere or {}).get(name.text)
         if owner is not None:
             return errors.key_elsewhere(name.span, name.text, section.name, owner)
@@ -156,7 +166,9 @@ class SectionReader:
             right = form == "key or sub" or form == ("key" if isinstance(item, top_level.Key) else "sub")
         if not right:
             found.meant.add(name)
-            self.report.add(errors.key_form(item.name.span, name, found.name, _FORMS[form].format(name=name)))
+            section = SECTIONS.get(found.name.partition(" ")[0])
+            example = next((key.example for key in section or () if key.name == name and "\n" not in key.example), "")
+            self.report.add(errors.key_form(item.name.span, name, found.name, _FORMS[form].format(name=name), example))
         elif isinstance(item, top_level.SubFor):
             found.many.setdefault(name, []).append(item)
         elif name in found.keys:

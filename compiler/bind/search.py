@@ -125,7 +125,7 @@ class SearchBinder:
                 self.report.add(search_errors.draw_twice(item.path.span, target.path, drawn[target.path]))
             drawn.setdefault(target.path, item.path.span)
             targets.append((item, target))
-        if not section.draws and not self.reader.scope.unread:
+        if not section.draws and not section.unknown and not self.reader.scope.unread:
             self.report.add(search_errors.draws_nothing(self.span))
         draws: list[Draw] = []
         for item, target in targets:

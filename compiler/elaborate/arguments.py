@@ -314,7 +314,7 @@ def bind_operator(
         arguments[name] = rest.pop(0)
     if rest:
         most, listed = len(positional) - len(rest), _as_list(operator, positional[piped:] if piped > 0 else positional)
-        helps = habits.surplus(spelled, fields, listed)
+        helps = habits.surplus(spelled, list(fields) or [name for name, _ in slots], listed)
         raise Failed(application_errors.too_many_arguments(spelled, most, len(positional), span, helps=helps))
     tensor_names = [name for name, _ in slots]
     groups: dict[str, tuple[str, ...]] = getattr(operator, "tensor_groups", {})
@@ -354,7 +354,9 @@ def bind_operator(
 
 def _as_list(operator: type[Op], values: Sequence[Any]) -> str:
     """`[B, 16]` for `randn(B, 16)`: what would fit as a list; "" where the first argument takes none."""
-    first = next((kind for _, kind, _ in operator.arguments), "")
+    if not operator.arguments:
+        return ""
+    first = operator.arguments[0][1]
     sizes = [value for value in values if not isinstance(value, (bool, float, SymbolicTensor))]
     try:
         read(first, tuple(sizes))

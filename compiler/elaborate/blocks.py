@@ -74,12 +74,23 @@ def run_body(
     outputs: list[tuple[str, SymbolicTensor]] | None = None
     if isinstance(signature.outs, syntax.Decls):
         context.environment.outputs = frozenset(decl.name.text for decl in signature.outs.items)
+    ended = -1  # where the last statement with a mistake ends
     for position, statement in enumerate(body.statements):
         final = position == len(body.statements) - 1 and not named
+        failures = context.state.failures
         with context.attempt(statement, statement.span):
-            value = run_statement(context, statement, final=final)
+            cut = (
+                0 <= statement.span.start - ended <= len("; ")
+            )  # `x -> layer; Block(2)`: its end was taken for a statement
+            value = (
+                POISON
+                if cut and not isinstance(statement, syntax.Bind)
+                else run_statement(context, statement, final=final)
+            )
             if final:
                 last = value
+        if context.state.failures > failures:
+            ended = statement.span.end
     failed = (len(context.state.report.errors), context.state.failures) != before
     if not is_model and not failed:
         unused_bindings(context, signature)

@@ -172,6 +172,8 @@ def in_our_words(name: str, receiver: list[str], args: syntax.Args) -> str | Non
             parts.append(f"{known[at]} = {text(item)}" if at < len(known) else text(item))
         else:
             parts.append(text(item))
+    if not entry.tensors and len(args.items) > 1 and entry.arguments and entry.arguments[0][1].startswith("Shape"):
+        parts = [f"[{', '.join(text(item) for item in args.items if not isinstance(item, syntax.Kwarg))}]"]
     return f"{entry.name}({', '.join(parts)})"
 
 

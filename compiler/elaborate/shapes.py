@@ -10,6 +10,7 @@ from ..messages import control as control_errors
 from ..messages import lookup as lookup_errors
 from ..messages import shapes as shapes_errors
 from ..messages.diagnostics import Abandoned, Failed
+from ..messages.habits import LITERALS
 from ..messages.names import nearest
 from ..messages.shapes import Demand, Known
 from ..messages.source import Span
@@ -105,7 +106,7 @@ def declared_dtype(type: syntax.Type) -> str:
 
 def fresh_size(context: Context, name: str) -> bool:
     """Whether a name in a signature introduces a size: capitalised and not known."""
-    if not name[:1].isupper():
+    if not name[:1].isupper() or name in LITERALS:
         return False
     if context.environment.binding(name) is not None or context.environment.static(name)[0]:
         return False

@@ -12,6 +12,7 @@ from ..messages import shapes as shapes_errors
 from ..messages.diagnostics import Abandoned, Failed
 from ..sizes.dims import Dim, Size
 from ..text import syntax
+from ..text.printer import print_expression
 from . import branches, initializers, scans
 from .bindings import accumulate, bind, names_of
 from .modes import static_truth
@@ -42,6 +43,13 @@ def run_statement(context: Context, statement: syntax.Statement, *, final: bool)
             raise Abandoned
         case syntax.If():
             return branches.run(context, statement, run_statement, final=final)
+        case syntax.Binary(op=op) if not final and (op in syntax.COMPARISONS or op in ("and", "or")):
+            raise Failed(bodies_errors.condition_dropped(statement.span, print_expression(statement)))
+        case syntax.LabelledValue(label=label) if not final:  # what is missing is the input; its name is known
+            if len(label.names) == 1:
+                context.environment.bind(label.text, POISON, label.span)
+            context.evaluate(statement)
+            raise Failed(bodies_errors.value_dropped(statement.span))
         case _:
             value = context.evaluate(statement)
             if not final:

@@ -24,6 +24,11 @@ def value_dropped(span: Span) -> Diagnostic:
     return Diagnostic("E0309", "this value is not used", span, "computed and dropped", helps=helps)
 
 
+def condition_dropped(span: Span, text: str) -> Diagnostic:
+    helps = (f"state a fact about sizes with its word: `require {text}`",)
+    return Diagnostic("E0309", "this condition is not used", span, "computed and dropped", helps=helps)
+
+
 def if_without_value(span: Span, bound: Sequence[str]) -> Diagnostic:
     last = f"end the body with `{bound[-1]}`, or give" if bound else "give"
     helps = (f"{last} every branch a last expression, `else` included",)

@@ -97,6 +97,8 @@ WRITTEN = {
     "apply": "initial values are rules: `init Linear.weight = normal(0.02)`",
     "CrossEntropyLoss": _IN_TRAIN, "MSELoss": "losses belong in `train`: `loss = mse(pred, y)`",
     "BCEWithLogitsLoss": "losses belong in `train`: `loss = bce(logit, label)`", "NLLLoss": _IN_TRAIN,
+    "Activation": "an activation is a stage of its own: `x -> Linear(8) -> relu`",
+    "Input": "inputs are declared in the signature: `model Net(x: [B, 8]) -> (y: [B, 2]) { .. }`",
     "super": "a block has no constructor: write its stages in its body", "self": "there is no `self`: names are bound in the body, `fc = Linear(8)`",
 }  # fmt: skip
 
@@ -127,6 +129,11 @@ SURPLUS = {"arange": "`arange(n)` is 0 to n - 1; for others write `start + step 
 
 #: Arguments of optimizers that others write next to the optimizer.
 OF_OPTIMIZERS = ("lr", "learning_rate", "weight_decay", "momentum", "betas")
+_EPOCHS, _STEPS = "write `duration = 10 epochs`", "write `duration = 1000 steps`"
+_WARM = "it is the begin of the schedule: `AdamW(0 -> linear(1e-3, 100 steps) -> cosine(0, rest))`"
+_SPLIT = "the data is divided in `data`: `split = random(train = 0.8, val = 0.2)`"
+_PARTS = "a batch is computed in parts of `micro_batch`: `batch = 64; micro_batch = 16`"
+_CHAIN = "transforms follow the field: `image: f32[3, 64, 64] = source.image -> resize(64) -> hflip`"
 #: Keys in whose place something else is written.
 KEYS = {
     "device": "the device is not part of a spec: `dlc train SPEC --device cuda`",
@@ -136,6 +143,45 @@ KEYS = {
     "lr_scheduler": "a schedule is the learning rate itself: `AdamW(1e-3 -> cosine(0, rest))`",
     "callbacks": "`keep = best(val.loss)` keeps the best weights, `stop = plateau(val.loss, patience = 3 epochs)` ends early",
     "verbose": "leave it out: `dlc train` prints its progress",
+    "compile": "leave it out: training runs the generated source; `torch.compile` takes the module of `model.py` as it is",
+    "gpus": "the device is not part of a spec: `dlc train SPEC --device cuda`",
+    "workers": "write `runtime { workers = 4 }`",
+    "epochs": _EPOCHS,
+    "max_epochs": _EPOCHS,
+    "num_epochs": _EPOCHS,
+    "n_epochs": _EPOCHS,
+    "nb_epoch": _EPOCHS,
+    "steps": _STEPS,
+    "max_steps": _STEPS,
+    "num_steps": _STEPS,
+    "iterations": _STEPS,
+    "max_iters": _STEPS,
+    "early_stopping": "write `stop = plateau(val.loss, patience = 3 epochs)`",
+    "patience": "write `stop = plateau(val.loss, patience = 3 epochs)`",
+    "fp16": 'write `precision = "f16"`',
+    "bf16": 'write `precision = "bf16"`',
+    "mixed_precision": 'write `precision = "bf16"`',
+    "amp": 'write `precision = "bf16"`',
+    "save_every": "leave it out: a run saves by itself, and `keep = best(val.loss)` keeps the best weights",
+    "log_every": "write `log { every = 10 steps }`",
+    "resume": "write `dlc train SPEC --resume`",
+    "warmup": _WARM,
+    "warmup_steps": _WARM,
+    "warmup_epochs": _WARM,
+    "wandb": "leave it out: a run writes `metrics.csv` and a report",
+    "logger": "leave it out: a run writes `metrics.csv` and a report",
+    "validation_split": _SPLIT,
+    "val_split": _SPLIT,
+    "test_size": _SPLIT,
+    "grad_accum": _PARTS,
+    "accumulate_grad_batches": _PARTS,
+    "gradient_accumulation_steps": _PARTS,
+    "augment": _CHAIN,
+    "transform": _CHAIN,
+    "transforms": _CHAIN,
+    "preprocess": _CHAIN,
+    "target": "a target is a field: `label: i64 = source.label -> category`, which `train` names in its loss",
+    "path": 'the source names its file: `source = csv("rows.csv")`',
 }
 
 _DECAY = "write `lr = 0.1 -> decay(0.1, every = 30 epochs)`"
@@ -147,6 +193,9 @@ ENTRIES = {
     "CosineAnnealingLR": _COSINE, "CosineDecay": _COSINE, "warmup": "write `lr = 0 -> linear(1e-3, 100 steps) -> ..`",
     "ToTensor": _AS_IT_IS, "PILToTensor": _AS_IT_IS, "ToDtype": _AS_IT_IS, "Compose": "transforms are joined with `->`",
     "load_dataset": 'write `hub("owner/name")`', "read_csv": 'write `csv("rows.csv")`', "ImageFolder": 'write `image_folder("images/{split}")`',
+    "to_tensor": _AS_IT_IS, "StandardScaler": "write `standardize`", "MinMaxScaler": "write `standardize`, or `scale(1 / 255)` for a known range",
+    "LabelEncoder": "write `category`", "OneHotEncoder": "write `category -> one_hot(3)`", "fillna": "write `impute(0)`",
+    "SimpleImputer": 'write `impute("mean")`', "log": "write `log1p`", "RandomHorizontalFlip": "write `hflip`",
     "train_test_split": "write `random(train = 0.8, val = 0.2)`",
 }  # fmt: skip
 
@@ -187,6 +236,11 @@ def suggest(name: str, near: str | None) -> tuple[str, ...]:
     return (WRITTEN[name],) if name in WRITTEN else meant(OURS.get(name) or near)
 
 
+def elsewhere(name: str) -> tuple[str, ...]:
+    """The help for another library's key or entry, wherever it was written."""
+    return key(name, "") or entry(name)
+
+
 def entry(name: str) -> tuple[str, ...]:
     """The help for a name of another library's optimizer, transform, source or the like."""
     return (ENTRIES[name],) if name in ENTRIES else ()
@@ -220,6 +274,9 @@ def value(name: str, expected: str, given: object, order: tuple[str, ...]) -> tu
         return ("leave it out: nothing is padded by default",)
     if name == "pad" and isinstance(given, int) and given < 0:
         return ("edges are cut off by an index, such as `x[:, :, 1:-1, 1:-1]`",)
+    if expected == "`true` or `false`" and isinstance(given, str):
+        known = {"true": "true", "True": "true", "false": "false", "False": "false"}
+        return (f"write `{known[given]}`, without quotes" if given in known else ELSEWHERE["activation"],)
     if expected == "`true` or `false`" and is_whole:
         return sizes_first(order)
     if name == "eps" and is_whole:

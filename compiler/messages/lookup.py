@@ -8,7 +8,7 @@ from typing import Any
 from . import programs
 from .diagnostics import Diagnostic, Label
 from .explanation import Explanation
-from .habits import suggest
+from .habits import LITERALS, suggest
 from .names import nearest
 from .source import Span
 from .wording import kind, listed, meant
@@ -64,6 +64,9 @@ def unknown_size(name: str, span: Span, known: Sequence[str], *, names_new: bool
     alike = [k for k in known if name.startswith(k) or k.startswith(name) or name.lower() == k.lower()]
     near = nearest(name, known) or (alike[0] if len(alike) == 1 else None)
     helps = meant(near) or ((f"known here: {listed(known)}",) if known else ())
+    if names_new and name in LITERALS:
+        help = "an axis of any size has a name, such as the `B` of `[B, 8]`"
+        return Diagnostic("E0301", f"unknown size `{name}`", span, "no such size", helps=(help,))
     if names_new:
         capital = f"new sizes are capitalised: `{name[0].upper()}{name[1:]}`"
         return Diagnostic("E0301", f"unknown size `{name}`", span, "no such size", helps=(*meant(near), capital))

@@ -22,6 +22,11 @@ def unknown_key(span: Span, name: str, section: str, near: str | None, known: It
     return Diagnostic("E0401", f"unknown key `{name}` in `{section}`", span, f"not {word}", helps=helps)
 
 
+def field_without_type(span: Span, name: str, value: str) -> Diagnostic:
+    helps = (f"write `{name}: f32 = {value}`, with the dtype and the shape of a record",)
+    return Diagnostic("E0401", f"the field `{name}` has no type", span, "not a data key", helps=helps)
+
+
 def key_elsewhere(span: Span, name: str, section: str, owner: str) -> Diagnostic:
     return Diagnostic(
         "E0401",
@@ -32,10 +37,9 @@ def key_elsewhere(span: Span, name: str, section: str, owner: str) -> Diagnostic
     )
 
 
-def key_form(span: Span, name: str, section: str, form: str) -> Diagnostic:
-    return Diagnostic(
-        "E0401", f"`{name}` in `{section}` has another form", span, "not written like this", helps=(form,)
-    )
+def key_form(span: Span, name: str, section: str, form: str, example: str) -> Diagnostic:
+    helps = (f"write {form}" + (f", for example `{example}`" if example else ""),)
+    return Diagnostic("E0401", f"`{name}` in `{section}` has another form", span, "not written like this", helps=helps)
 
 
 def not_a_field_here(span: Span, name: str, section: str) -> Diagnostic:
@@ -133,7 +137,7 @@ def not_an_entry(span: Span, what: str, example: str, quoted: str | None = None)
 
 
 def unknown_entry(span: Span, name: str, what: str, near: str | None, known: Iterable[str]) -> Diagnostic:
-    helps = meant(near) or habits.entry(name) or (f"known: {listed(known, 40)}",)
+    helps = habits.entry(name) or meant(near) or (f"known: {listed(known, 40)}",)
     return Diagnostic("E0301", f"`{name}` is not {what}", span, "unknown", helps=helps)
 
 

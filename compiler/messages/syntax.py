@@ -82,7 +82,11 @@ def bad_text(span: Span, text: str, rest: str) -> Diagnostic:
         return Diagnostic("E0101", f"`{_short(text)}` is not a name", span, helps=helps)
     if text == "\\":
         helps = ("a statement continues after an operator, inside brackets and before `->`: no `\\` is needed",)
-    if text[0] == "?":
+    if text[0] == "$":
+        helps = ("a value that differs is a `param`, given by `dlc train SPEC name=value`",)
+    if text[0] == "?" and re.match(r"\?\s*[],]", rest):
+        helps = ("an axis of any size has a name: `[B, 8]`",)
+    elif text[0] == "?":
         helps = ("a choice by data is `where(x > 0, a, b)`, one by a setting `if c { a } else { b }`",)
     return Diagnostic("E0101", f"unexpected character `{text[0]}`", span, "not part of the language", helps=helps)
 
@@ -104,7 +108,20 @@ STATEMENTS = {
     "while": "a loop has a known number of turns: `repeat n { .. }`, `for i in 0..n { .. }`",
 }  # fmt: skip
 
+_PARAM, _BLOCK = (
+    "a value at file level is a param: `param n = 3`",
+    "a block is `block Name(x: [B, D]) -> [B, D] { .. }`",
+)
 HABITS = {
+    "const": _PARAM,
+    "let": _PARAM,
+    "var": _PARAM,
+    "layer": _BLOCK,
+    "function": _BLOCK,
+    "fn": _BLOCK,
+    "func": _BLOCK,
+    "module": _BLOCK,
+    "include": 'blocks and models come from other specs: `from "other.dlspec" import Name`',
     "import": 'blocks and models come from other specs: `from "other.dlspec" import Name`',
     "class": "a model is `model Name(x: [B, 8]) -> (y: [B, 2]) { .. }`",
     "def": "a block is `block Name(x: [B, D]) -> [B, D] { .. }`",

@@ -36,3 +36,10 @@ def test_a_name_with_several_meanings_shows_them_all(dlc: Dlc) -> None:
 
 def test_words_of_other_tools(dlc: Dlc) -> None:
     assert dlc("explain", "accumulate").stdout == dlc("explain", "micro_batch").stdout
+
+
+def test_a_word_of_the_language_a_command_and_a_word_of_other_tools(dlc: Dlc) -> None:
+    assert "carry(" in dlc("explain", "scan").stdout
+    assert dlc("explain", "build").stdout.startswith("dlc build    command\n")
+    assert "leave it out" in dlc("explain", "compile", code=2).stderr
+    assert "`standardize`" in dlc("explain", "StandardScaler", code=2).stderr

@@ -107,6 +107,96 @@ def test_a_word_of_another_library_gets_ours(wrong: str, tmp_path: Path) -> None
         assert WORDS[wrong] in " ".join(found[0].helps)
 
 
+#: What newcomers from PyTorch, Keras, JAX and YAML write in a body, in the signature, in sections and at file level: one message, and
+#: in its help the way out.
+WRITTEN = {
+    "{body}": {
+        'y = x -> Linear(8) -> Activation("relu")': "a stage of its own",
+        "y = Input(8) -> relu": "declared in the signature",
+        "y = x -> Linear(8).relu()": "`-> relu`",
+        "y = x -> Linear(8), relu": "`x -> Linear(8) -> relu`",
+        "y = x -> Linear 8": "`Linear(8)`",
+        "y = abs x": "`abs(x)`",
+        "let y = x -> relu": "`y = ..`",
+        "y := x -> relu": "`y = ..`",
+        "y = x -> fc = Linear(8)": "`-> fc: Linear(8)`",
+        'y = x -> Linear(8, "relu")': "a stage of its own",
+        'y = x -> Linear(8, "False")': "without quotes",
+        "w = torch.randn(8, 3)\n  y = x": "`randn([8, 3])`",
+        "y = x -> where(x > 0, x, 0)": "in order",
+        'y = f"{x}"': "not put into strings",
+        "y = x -> (B, 8)": "joined by name",
+        '"""the model"""\n  y = x': "begins with `#`",
+        "fc: Linear(8)\n  y = x -> fc": "`x -> fc: Linear(8)`",
+        "y = x -> layer1: Linear(8) -> layer2; Linear(8)": "define it",
+        "B == 8\n  y = x": "`require B == 8`",
+        'B % 2 == 0, "even"\n  y = x': "`require T % 2 == 0",
+    },
+    "{signature}": {
+        "(x: [None, 8]) -> (y: [B, 8])": "has a name",
+        "(x: [?, 8]) -> (y: [B, 8])": "has a name",
+        "(x: [B, 8]) -> y: [B, 8]": "`-> (y: [B, ..])`",
+    },
+    "{train}": {
+        "epochs = 3": "`duration = 10 epochs`",
+        "max_steps = 3": "`duration = 1000 steps`",
+        "metrics { accuracy }": "a name of your own",
+        "- batch: 8": "`key = value`",
+        "train.batch = 8": "have no path",
+        "accum = $N": "a `param`",
+        'freeze = "fc.**"': '`freeze "fc.**" {',
+        "workers = 4": "`runtime { workers = 4 }`",
+    },
+    "{data}": {
+        "z = source.z": "`z: f32 = source.z`",
+        "transform = resize(8)": "follow the field",
+        "z: f32 = source.z -> StandardScaler()": "`standardize`",
+    },
+    "{top}": {
+        "const n = 3": "`param n = 3`",
+        "fn f(x: [B]) -> [B] { x }": "`block Name(",
+        "model N = Linear(8)": "only a `block`",
+        "block A(x: [B, 8]) -> [B, 8] = x -> relu": "`{ x -> relu }`",
+        'export "m.onnx"': "in braces",
+    },
+}
+WHOLE = {
+    "{body}": "y = x -> fc: Linear(8)",
+    "{signature}": "(x: [B, 8]) -> (y: [B, 8])",
+    "{train}": "",
+    "{data}": "",
+    "{top}": "",
+}
+SPEC = """dlspec 1
+data D {
+  source = csv("d.csv")
+  split = random(train = 0.8, val = 0.2)
+  x: f32[8] = source.columns("a", "b", "c", "d", "e", "f", "g", "h")
+  {data}
+}
+model M{signature} {
+  {body}
+}
+{top}
+train {
+  model = M; data = D; batch = 8; duration = 10 epochs
+  loss = mean(y ** 2)
+  optimizer = Adam(1e-3)
+  {train}
+}
+"""
+
+
+@pytest.mark.parametrize(("place", "written"), [(place, text) for place in WRITTEN for text in WRITTEN[place]])
+def test_what_newcomers_write_gets_one_message_with_the_way_out(place: str, written: str) -> None:
+    text = SPEC
+    for hole, whole in (WHOLE | {place: written}).items():
+        text = text.replace(hole, whole, 1)
+    found = check(Source("s.dlspec", text)).report.errors
+    assert len(found) == 1, [d.message for d in found]
+    assert WRITTEN[place][written] in " ".join(found[0].helps)
+
+
 ELEMENTWISE = [
     name
     for name in names()
@@ -144,7 +234,7 @@ SNIPPETS = sorted(
 )
 #: Where a snippet may be: a statement, a stage, an index, a key of `train`.
 PLACES = (
-    "block A(x: [B]) -> [B] {{\n  {}\n}}", "block A(x: [B]) -> [B] {{\n  x -> {}\n}}", "block A(x: {}) {{ x }}",
+    "{}", "block A(x: [B]) -> [B] {{\n  {}\n}}", "block A(x: [B]) -> [B] {{\n  x -> {}\n}}", "block A(x: {}) {{ x }}",
     "block A(x: [B]) -> [B] {{\n  y = {}\n}}", "train {{ {} }}",
 )  # fmt: skip
 

@@ -42,6 +42,20 @@ SAID_AT_BUILD: dict[str, tuple[Callable[[], Diagnostic | StaticError], str]] = {
             "note: the split has 600 records, and evaluation takes 256 at a time; help: remove `batches`, or write fewer than 3"
         ),
     ),
+    "idle.fewer_than_batch": (
+        lambda: idle.fewer_than_batch(AT, 96, 80),
+        (
+            "warning[W0407]: the train split has 80 records, fewer than `batch = 96`: each step uses all of them; "
+            "help: write `batch = 80`, which trains the same, or fewer for several steps an epoch"
+        ),
+    ),
+    "resolve.too_many_variants": (
+        lambda: resolve.too_many_variants(AT, 4000, 1000),
+        (
+            "error[E0316]: 4,000 variants; a spec has at most 1,000: too many; "
+            "help: give the values on the command line, `train.batch=32,64`, or name them in a `search` section"
+        ),
+    ),
     "export.no_lowering": (
         lambda: export.no_lowering("scan", "ONNX", AT),
         (
