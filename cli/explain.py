@@ -32,7 +32,7 @@ def command(ctx: click.Context, name: str) -> int:
         return 0
     known = [*register.REGISTER, *explain.names(), *sections.names(), *words.WORDS]
     near = next(iter(get_close_matches(name, known, 1, 0.5)), None)
-    helps = habits.elsewhere(name) or habits.suggest(name, near)
+    helps = habits.key(name, "") or habits.entry(name) or habits.suggest(name, near)
     first, *others = helps or ("give a code (`E0207`), a name (`Linear`), a key (`train`) or a word (`scan`)",)
     complain(f"nothing is called `{name}`", (first, *others), code="E0607")
     return 2

@@ -236,11 +236,6 @@ def suggest(name: str, near: str | None) -> tuple[str, ...]:
     return (WRITTEN[name],) if name in WRITTEN else meant(OURS.get(name) or near)
 
 
-def elsewhere(name: str) -> tuple[str, ...]:
-    """The help for another library's key or entry, wherever it was written."""
-    return key(name, "") or entry(name)
-
-
 def entry(name: str) -> tuple[str, ...]:
     """The help for a name of another library's optimizer, transform, source or the like."""
     return (ENTRIES[name],) if name in ENTRIES else ()

@@ -45,7 +45,7 @@ SAID_AT_BUILD: dict[str, tuple[Callable[[], Diagnostic | StaticError], str]] = {
     "idle.fewer_than_batch": (
         lambda: idle.fewer_than_batch(AT, 96, 80),
         (
-            "warning[W0407]: the train split has 80 records, fewer than `batch = 96`: each step uses all of them; "
+            "error[W0407]: the train split has 80 records, fewer than `batch = 96`: each step uses all of them; "
             "help: write `batch = 80`, which trains the same, or fewer for several steps an epoch"
         ),
     ),
