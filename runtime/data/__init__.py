@@ -8,7 +8,8 @@ fitting       what transforms learn from the train split streams      sequences 
 feed          a section opened: batches of a split       declared     fields as declared: dtype, shape, lengths
 facts         facts of the data for the checker          vocabulary   texts from token numbers
 conditions    `where`                                    decode       image files        draw   random numbers
-mistakes      what is wrong with data, with its place    nodes        of a section: columns, cells
+mistakes, table_mistakes, split_mistakes, series_mistakes   what is wrong with data, with its place
+nodes         of a section: columns, cells
 laid_out      columns in files, for what is larger than the `memory`
 windows       of streams, as tensors                     arrays/      the same in evaluation, without torch
 """

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...compiler.catalogue import SPLITS, transforms
 from ...compiler.dataclass import dataclass, field
 from ...compiler.ir.data import DataSet, Split
-from . import kept_arrays, mistakes, splits
+from . import kept_arrays, split_mistakes, splits
 from .nodes import Nodes
 from .table import Cells, Column, Numbers, Ragged, Table
 
@@ -54,7 +54,7 @@ def _divided(section: DataSet, table: Table) -> tuple[dict[Split, Records], Drop
             counts[name] = int(holes.sum())
     kept = np.flatnonzero(~lacking)
     if not len(kept):
-        raise mistakes.all_dropped(section.span, counts, table.count)
+        raise split_mistakes.all_dropped(section.span, counts, table.count)
     if len(kept) == table.count:
         return splits.divide(section, table), Dropped()
     found = splits.divide(section, _without(section, table, lacking, kept))

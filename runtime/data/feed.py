@@ -31,9 +31,9 @@ from . import (
     fitting,
     kept_arrays,
     memory,
-    mistakes,
     series,
     sources,
+    split_mistakes,
     streams,
     token_streams,
     vocabulary,
@@ -95,7 +95,7 @@ class Data:
 
     def part(self, split: Split) -> SplitPart:
         if split not in self.parts:
-            raise mistakes.split_missing(self.section.split.span, split, list(self.parts))
+            raise split_mistakes.split_missing(self.section.split.span, split, list(self.parts))
         return self.parts[split]
 
 
@@ -108,7 +108,7 @@ def open_data(
     known = dict(fitted or {})
     cuts = streams.cuts(section)
     if any(isinstance(column, Stream) for column in table.columns.values()) and not cuts:
-        raise mistakes.no_windows(section.source.span)
+        raise split_mistakes.no_windows(section.source.span)
     divided, dropped = dropping.divided(section, table)
     home: Split = "train" if "train" in divided else next(iter(divided))
     bounds: dict[Split, tuple[int, int]] = {
@@ -163,7 +163,7 @@ def _keep(data: Data, condition: Condition | None, which: Literal["early", "late
         words = kept_arrays.learned(data.graph.fitted) if which == "late" else ""
         held, _ = kept_arrays.of_section(data.section, data.table, f"where.{which}.{split}", words, make)
         if not len(held):
-            raise mistakes.nothing_left(condition.span, split)
+            raise split_mistakes.nothing_left(condition.span, split)
         data.parts[split] = replace(part, records=part.records[held])
 
 

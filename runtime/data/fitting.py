@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ...compiler.catalogue import transforms
 from ...compiler.ir.data import DataNode
-from . import mistakes, streams, token_streams, windows
+from . import mistakes, streams, table_mistakes, token_streams, windows
 from .graph import Graph, Records, SplitPart
 from .nodes import no_number
 from .tokenizing import of_file
@@ -63,7 +63,9 @@ def _learned(graph: Graph, node: DataNode, value: Value, records: Records) -> di
         return learning(node.op)(value, {**node.args, "rule": graph.rule(node)})
     except Blanks as twins:
         record = int(records[list(value).index(twins.name)])
-        raise mistakes.blanks_differ(node.span, graph.table.place(record), graph.columns_of(node), twins.name) from None
+        raise table_mistakes.blanks_differ(
+            node.span, graph.table.place(record), graph.columns_of(node), twins.name
+        ) from None
     except NothingToLearn:
         texts = transforms.of(node.op).taken(node.args) == "texts"
         raise mistakes.nothing_to_learn(node.span, node.op, graph.columns_of(node), of_texts=texts) from None

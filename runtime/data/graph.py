@@ -20,7 +20,7 @@ from ...compiler.dataclass import dataclass, field
 from ...compiler.ir.data import DataNode
 from ...compiler.sizes.types import shape_text
 from .. import randomness
-from . import decode, image_chains, mistakes, series_mistakes, streams, windows
+from . import decode, image_chains, series_mistakes, streams, table_mistakes, windows
 from .arrays.number import NotBelow
 from .arrays.shapes import each, largest
 from .arrays.text_use import Place, TextUse
@@ -257,7 +257,7 @@ class Graph(Nodes):
                 try:
                     return each(self.as_numbers(node, value, records), lambda x: apply(x, args), packed)
                 except NotBelow as wrong:
-                    raise mistakes.not_below(
+                    raise table_mistakes.not_below(
                         node.span, self.place(node, int(records[wrong.at])), wrong.number, wrong.n
                     ) from None
 

@@ -18,7 +18,7 @@ from ...compiler.dataclass import dataclass, field
 from ...compiler.ir.data import DataNode, DataSet
 from ...compiler.messages.diagnostics import Failed
 from ...compiler.messages.source import Span
-from . import cells, decode, mistakes, text_columns, tokenizing
+from . import cells, decode, split_mistakes, table_mistakes, text_columns, tokenizing
 from .cells import PLAIN, CellRule
 from .series import Series
 from .table import Cells, Images, Numbers, Ragged, Stream, Table, column_numbers, not_a_number
@@ -107,14 +107,14 @@ class Nodes:
             names = self.fitted[node.id]["names"]
             lacking = [name for name in names if name not in self.table.columns]
             if lacking:
-                raise mistakes.columns_missing(node.span, self.table.name, lacking, names, list(self.table.order))
+                raise table_mistakes.columns_missing(node.span, self.table.name, lacking, names, list(self.table.order))
         else:
             given, left_out = node.args.get("names", ()), node.args.get("except", ())
             for name in (*given, *left_out):
                 self.table.column(name, node.span)
             names = list(given) or [name for name in self.table.order if name not in left_out]
         if not names:
-            raise mistakes.no_columns(node.span, self.table.name, node.args["except"])
+            raise table_mistakes.no_columns(node.span, self.table.name, node.args["except"])
         return names
 
     def columns_of(self, node: DataNode) -> list[str]:
@@ -152,11 +152,11 @@ class Nodes:
             case Images(paths, gray):
                 return decode.images([paths[i] for i in records.tolist()], gray, node.span, self.workers)
             case Stream():
-                raise mistakes.no_windows(node.span)
+                raise split_mistakes.no_windows(node.span)
 
     def _array(self, node: DataNode, array: NDArray[Any] | None, record: int) -> NDArray[Any]:
         if array is None:
-            raise mistakes.missing_value(node.span, self.table.place(record), node.args["field"])
+            raise table_mistakes.missing_value(node.span, self.table.place(record), node.args["field"])
         return self._widened(node, array, lambda _: record)
 
     def _widened(self, node: DataNode, array: NDArray[Any], record: Callable[[Any], int]) -> NDArray[Any]:
@@ -164,7 +164,7 @@ class Nodes:
         if array.dtype == np.uint64 and array.size and int(array.max()) >= 2**63:
             at = tuple(np.argwhere(array >= 2**63)[0].tolist())
             place = self.table.place(record(at))
-            raise mistakes.out_of_range(node.span, node.args["field"], place, str(int(array[at])), "i64")
+            raise table_mistakes.out_of_range(node.span, node.args["field"], place, str(int(array[at])), "i64")
         wider = {"uint16": np.int32, "uint32": np.int64, "uint64": np.int64}
         return np.ascontiguousarray(array.astype(wider.get(array.dtype.name, array.dtype)))
 
@@ -193,7 +193,7 @@ class Nodes:
             column = self.table.columns[name]
             if isinstance(column, Cells) and column[record] == cell:
                 return not_a_number(self.table, name, record, node.span)
-        return mistakes.not_a_number(node.span, self.table.place(record), node.name or node.op, cell, False)
+        return table_mistakes.not_a_number(node.span, self.table.place(record), node.name or node.op, cell, False)
 
     def vocabulary_of(self, node: DataNode) -> int | None:
         """How many numbers the `vocab` or tokenizer below a node gives; None where another transform makes them."""
@@ -223,17 +223,17 @@ def no_number(nodes: Nodes, node: DataNode, span: Span, record: int, name: str, 
         at, column = nodes.table.place(row), nodes.table.columns[name_of_column]
         name = name or name_of_column
         if isinstance(column, Numbers) and column.array.ndim == 1 and not np.isfinite(column.array[row]):
-            return mistakes.not_finite(span, name_of_column, at)
+            return table_mistakes.not_finite(span, name_of_column, at)
         if not isinstance(column, Cells):
             continue
         cell = column[row].strip()
         if column.rule.is_missing(cell):
             if not holes and not nodes.filled_in(node, name_of_column, row):
-                return mistakes.empty_cell(span, at, name_of_column, cell)
+                return table_mistakes.empty_cell(span, at, name_of_column, cell)
             continue
         if column.rule.number_text(cell) is not None and math.isinf(np.float32(cells.number(cell, column.rule))):
-            return mistakes.infinite(span, at, name_of_column, cell)
-    return mistakes.not_finite(span, name, nodes.place(node, record))
+            return table_mistakes.infinite(span, at, name_of_column, cell)
+    return table_mistakes.not_finite(span, name, nodes.place(node, record))
 
 
 def vocabulary_size(node: DataNode, fitted: Mapping[str, Any]) -> int:

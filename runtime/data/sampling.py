@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...compiler.ir.arguments import EntryUse
-from . import mistakes
+from . import split_mistakes
 from .facts import values_of
 from .feed import Data
 
@@ -24,9 +24,9 @@ def weights(data: Data, sampling: EntryUse) -> Weights:
     if not np.isfinite(found).all() or (found < 0).any():
         at = int(np.argmax(~np.isfinite(found) | (found < 0)))
         place = data.table.place(int(data.part("train").records[at]))
-        raise mistakes.bad_weight(sampling.span, field, place, float(found[at]))
+        raise split_mistakes.bad_weight(sampling.span, field, place, float(found[at]))
     if not found.any():
-        raise mistakes.no_weight(sampling.span, field)
+        raise split_mistakes.no_weight(sampling.span, field)
     return found
 
 

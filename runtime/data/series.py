@@ -23,7 +23,7 @@ from ...compiler.catalogue import transforms
 from ...compiler.dataclass import dataclass
 from ...compiler.ir.data import DataNode, DataSet, Order, Split
 from ...compiler.messages.source import Span
-from . import cells, mistakes, series_mistakes
+from . import cells, series_mistakes, table_mistakes
 from .table import Cells, Numbers, Table
 
 Records = NDArray[np.int64]
@@ -172,9 +172,9 @@ def keys_of(table: Table, name: str, span: Span) -> Records:
         codes = np.unique(column.array, return_inverse=True)[1]
         lacking = np.isnan(column.array) if column.array.dtype.kind == "f" else np.zeros(len(codes), bool)
     else:
-        raise mistakes.not_numbers(span, table.name, name)
+        raise table_mistakes.not_numbers(span, table.name, name)
     if lacking.any():
-        raise mistakes.missing_value(span, table.place(int(lacking.argmax())), name)
+        raise table_mistakes.missing_value(span, table.place(int(lacking.argmax())), name)
     return codes.astype(np.int64)
 
 
@@ -189,9 +189,9 @@ def times_of(table: Table, name: str, span: Span) -> NDArray[np.float64] | NDArr
         except cells.NotANumber:
             return _dates(table, name, column, span)
     else:
-        raise mistakes.not_numbers(span, table.name, name)
+        raise table_mistakes.not_numbers(span, table.name, name)
     if np.isnan(times).any():
-        raise mistakes.missing_value(span, table.place(int(np.isnan(times).argmax())), name)
+        raise table_mistakes.missing_value(span, table.place(int(np.isnan(times).argmax())), name)
     return times
 
 
@@ -203,7 +203,7 @@ def _dates(table: Table, name: str, column: Cells, span: Span) -> NDArray[np.int
         pass
     for record, text in enumerate(texts):
         if column.rule.is_missing(text):
-            raise mistakes.missing_value(span, table.place(record), name)
+            raise table_mistakes.missing_value(span, table.place(record), name)
         try:
             _microseconds([text])
         except ValueError:

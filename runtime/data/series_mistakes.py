@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...compiler.messages.diagnostics import Diagnostic, Failed, Helps
+from ...compiler.messages.diagnostics import Failed
 from ...compiler.messages.source import Span
-
-
-def _fail(code: str, message: str, span: Span, *, helps: Helps, notes: tuple[str, ...] = ()) -> Failed:
-    return Failed(Diagnostic(code, message, span, "", (), notes, helps))
+from .mistakes import fail
 
 
 def not_a_time(span: Span, place: str, column: str, cell: str) -> Failed:
-    return _fail(
+    return fail(
         "E0201",
         f'{place}, column `{column}`: "{cell}" is not a time',
         span,
@@ -28,12 +25,12 @@ def same_time(span: Span, place: str, other: str, column: str, time: str, series
         if series is None
         else "remove one of them"
     )
-    return _fail("E0412", f"{place} and {other} have the same `{column}`{within}: {time}", span, helps=(help,))
+    return fail("E0412", f"{place} and {other} have the same `{column}`{within}: {time}", span, helps=(help,))
 
 
 def gap(span: Span, place: str, column: str, between: Sequence[str], count: int) -> Failed:
     more = "" if count == 1 else f"; there are {count} such steps"
-    return _fail(
+    return fail(
         "E0412",
         f"{place}: the step of `{column}` from {between[0]} to {between[1]} is longer than usual{more}",
         span,
@@ -52,7 +49,7 @@ def no_window(span: Span, split: str, rows: int, longest: int, before: int, afte
         if longest < before + after
         else ("give the split a larger fraction, or use a shorter window",)
     )
-    return _fail(
+    return fail(
         "E0411",
         f"the {split} split has {rows} rows and no window: one takes {needed}",
         span,
@@ -62,7 +59,7 @@ def no_window(span: Span, split: str, rows: int, longest: int, before: int, afte
 
 
 def rows_differ(span: Span, place: str, found: str, first: str) -> Failed:
-    return _fail(
+    return fail(
         "E0201",
         f"{place}: a row of {found}, where the first of the series has {first}",
         span,

@@ -12,7 +12,7 @@ from ...compiler.catalogue import SPLITS as KINDS_OF_SPLIT
 from ...compiler.ir.data import DataSet, Split
 from ...compiler.messages.source import Span
 from .. import randomness
-from . import cells, mistakes, series
+from . import cells, series, split_mistakes, table_mistakes
 from .sources import SPLITS
 from .table import Cells, Column, Numbers, Table
 
@@ -28,7 +28,7 @@ def divide(section: DataSet, table: Table) -> dict[Split, Records]:
         found = divider(section.split.name)(table, args, span)
     for split, records in found.items():
         if not len(records):
-            raise mistakes.split_empty(span, split, table.count)
+            raise split_mistakes.split_empty(span, split, table.count)
     return found
 
 
@@ -76,7 +76,7 @@ def _kinds(table: Table, name: str, span: Span) -> tuple[NDArray[Any], Records]:
 def _numbers(table: Table, column: Column, name: str, span: Span) -> NDArray[Any]:
     """A column of one number a record."""
     if not isinstance(column, Numbers) or column.array.ndim != 1:
-        raise mistakes.not_numbers(span, table.name, name)
+        raise table_mistakes.not_numbers(span, table.name, name)
     return column.array
 
 
@@ -92,7 +92,7 @@ def _sortable(table: Table, name: str, span: Span) -> NDArray[Any]:
         values = _numbers(table, column, name, span)
     lacking = np.flatnonzero(values == "" if values.dtype.kind == "U" else np.isnan(values.astype(np.float64)))
     if len(lacking):
-        raise mistakes.missing_value(span, table.place(int(lacking[0])), name)
+        raise table_mistakes.missing_value(span, table.place(int(lacking[0])), name)
     return values
 
 
@@ -114,7 +114,7 @@ def divide_random(table: Table, args: Mapping[str, Any], span: Span) -> dict[Spl
     names, kinds = _kinds(table, args["stratify"], span)
     sizes = np.bincount(kinds)
     if (least := int(sizes.argmin())) >= 0 and sizes[least] < len(fractions):
-        raise mistakes.class_too_small(span, str(names[least]), int(sizes[least]))
+        raise split_mistakes.class_too_small(span, str(names[least]), int(sizes[least]))
     return _cut([order[kinds[order] == kind] for kind in range(len(names))], fractions)
 
 

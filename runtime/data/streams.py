@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...compiler.catalogue import transforms
 from ...compiler.dataclass import dataclass
 from ...compiler.ir.data import DataNode, DataSet, Split
-from . import mistakes
+from . import split_mistakes
 from .nodes import Nodes
 from .table import JoinedArrays, Stream, Table, column_numbers
 
@@ -44,7 +44,7 @@ def part(split: Split, begin: int, end: int, nodes: list[DataNode]) -> SplitPart
     for node in nodes:
         n, length = node.args["n"], end - begin
         if length < n:
-            raise mistakes.stream_too_short(node.span, split, length, n)
+            raise split_mistakes.stream_too_short(node.span, split, length, n)
         if "stride" in node.args:
             counts.append((length - n) // node.args["stride"] + 1)
         else:

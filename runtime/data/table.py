@@ -15,7 +15,7 @@ from ...compiler.dataclass import dataclass, field
 from ...compiler.ir.data import Split
 from ...compiler.messages.diagnostics import Failed
 from ...compiler.messages.source import Span
-from . import cells, mistakes
+from . import cells, table_mistakes
 from .text_columns import Cells
 
 HEADER = 512  # bytes in front of a file in a tar file; its name is in the first 100
@@ -207,7 +207,7 @@ class Table:
 
     def column(self, name: str, span: Span) -> Column:
         if name not in self.columns:
-            raise mistakes.unknown_field(span, self.name, name, list(self.columns))
+            raise table_mistakes.unknown_field(span, self.name, name, list(self.columns))
         return self.columns[name]
 
 
@@ -255,7 +255,7 @@ def column_numbers(table: Table, name: str, records: NDArray[np.int64], span: Sp
             raise not_a_number(table, name, int(records[wrong.position]), span) from None
     if isinstance(column, Numbers) and column.array.ndim == 1:
         return column.array[records].astype(np.float64)
-    raise mistakes.not_numbers(span, table.name, name)
+    raise table_mistakes.not_numbers(span, table.name, name)
 
 
 def not_a_number(table: Table, name: str, record: int, span: Span) -> Failed:
@@ -264,4 +264,4 @@ def not_a_number(table: Table, name: str, record: int, span: Span) -> Failed:
     assert isinstance(column, Cells)
     sample = column[:100]
     text_column = sum(column.rule.number_text(cell) is not None for cell in sample) * 2 < len(sample)
-    return mistakes.not_a_number(span, table.place(record), name, column[record].strip(), text_column)
+    return table_mistakes.not_a_number(span, table.place(record), name, column[record].strip(), text_column)

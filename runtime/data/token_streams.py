@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...compiler.ir.data import DataNode, DataSet, Split
-from . import mistakes, streams, tokenizing
+from . import mistakes, split_mistakes, streams, tokenizing
 from .nodes import Nodes
 from .streams import SplitPart
 from .table import Cells, Stream, Table, encode
@@ -34,7 +34,7 @@ def base(nodes: Nodes) -> DataNode | None:
     found = {streams.below(nodes, cut)[0].id: cut for cut in streams.cuts(nodes.section)}
     made = [identifier for identifier in found if nodes.nodes[identifier].op != "source"]
     if made and len(found) > 1:
-        raise mistakes.streams_differ(next(reversed(found.values())).span)
+        raise split_mistakes.streams_differ(next(reversed(found.values())).span)
     return nodes.nodes[made[0]] if made else None
 
 

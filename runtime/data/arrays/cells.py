@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....compiler.catalogue.transforms.cells import CIRCLES
-from .. import mistakes
+from .. import table_mistakes
 from ..text_columns import distinct
 from .text_use import TextUse
 
@@ -36,7 +36,9 @@ def date(texts: Sequence[str], use: TextUse) -> Array:
             numbers[number] = _part(_moment(text.strip(), None if use.rule.dates else use.args["format"]), part)
         except ValueError:
             at = int(np.flatnonzero(codes == number)[0])
-            raise mistakes.not_a_date(use.node.span, use.place(at), use.columns, text, use.args["format"]) from None
+            raise table_mistakes.not_a_date(
+                use.node.span, use.place(at), use.columns, text, use.args["format"]
+            ) from None
     found = numbers[codes]
     if not use.args["cyclic"]:
         return found
@@ -69,7 +71,7 @@ def hash(texts: Sequence[str], use: TextUse) -> Array:
     for number, text in enumerate(present):
         if use.rule.is_missing(text):
             at = int(np.flatnonzero(codes == number)[0])
-            raise mistakes.missing_name(use.node.span, use.place(at), use.columns[0], text.strip())
+            raise table_mistakes.missing_name(use.node.span, use.place(at), use.columns[0], text.strip())
     return np.array([_bucket(text, use.args["buckets"]) for text in present], np.int64)[codes]
 
 

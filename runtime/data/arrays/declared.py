@@ -13,7 +13,7 @@ from ....compiler.ir.data import DataField
 from ....compiler.messages.diagnostics import Failed
 from ....compiler.sizes.dims import Dim
 from ....compiler.sizes.types import shape_text
-from .. import cells, mistakes, text_columns
+from .. import cells, mistakes, table_mistakes, text_columns
 from ..nodes import Nodes, no_number
 from ..table import Numbers
 from ..text_columns import Selected, is_cells
@@ -71,7 +71,7 @@ class _Narrow:
             if (bad := self._not_finite(value)) is not None:
                 raise self._no_number(records, bad)
             if not floating and (bad := _first(value != np.round(value))) is not None:
-                raise mistakes.not_whole(self.field.span, self.field.name, place(bad), float(value[bad]))
+                raise table_mistakes.not_whole(self.field.span, self.field.name, place(bad), float(value[bad]))
         if floating and value.dtype == self.dtype and self.field.type.dtype != "bf16":
             return value
         with np.errstate(all="ignore"):
@@ -79,7 +79,7 @@ class _Narrow:
         bad = _first(self._infinite(found) if floating else ~_fits(value, self.dtype))
         if bad is not None:
             text, dtype = f"{value[bad].item():g}", self.field.type.dtype
-            raise mistakes.out_of_range(self.field.span, self.field.name, place(bad), text, dtype)
+            raise table_mistakes.out_of_range(self.field.span, self.field.name, place(bad), text, dtype)
         return found
 
     def _not_finite(self, value: Array) -> tuple[int, ...] | None:
@@ -144,7 +144,7 @@ def _check_classes(nodes: Nodes, column: str, field: DataField, value: Array, re
         bad = _first((value < 0) | (value >= len(found.classes)))
         if bad is not None:
             place = nodes.table.place(int(records[bad[0]]))
-            raise mistakes.missing_class(field.span, place, column, float(value[bad]), len(found.classes))
+            raise table_mistakes.missing_class(field.span, place, column, float(value[bad]), len(found.classes))
 
 
 def _whole(nodes: Nodes, field: DataField, value: Sequence[str], records: Records) -> Array:
@@ -159,10 +159,10 @@ def _whole(nodes: Nodes, field: DataField, value: Sequence[str], records: Record
         if number is None or not math.isfinite(number):
             raise no_number(nodes, node, field.span, record, field.name)
         if isinstance(number, float) and number != round(number):
-            raise mistakes.not_whole(field.span, field.name, nodes.place(node, record), number)
+            raise table_mistakes.not_whole(field.span, field.name, nodes.place(node, record), number)
         if not -(2**63) <= number < 2**63:
             text, place = value[position].strip(), nodes.place(node, record)
-            raise mistakes.out_of_range(field.span, field.name, place, text, field.type.dtype)
+            raise table_mistakes.out_of_range(field.span, field.name, place, text, field.type.dtype)
     return np.array(found, np.int64)
 
 

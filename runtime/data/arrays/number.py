@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import mistakes
+from .. import table_mistakes
 from ..cells import CellRule
 from ..text_columns import distinct
 from .text_use import TextUse
@@ -82,9 +82,9 @@ def category(texts: Sequence[str], use: TextUse) -> Array:
     if len(wrong):
         at = int(wrong[0])
         if use.rule.is_missing(texts[at]):
-            raise mistakes.missing_name(use.node.span, use.place(at), use.columns[0], texts[at].strip())
+            raise table_mistakes.missing_name(use.node.span, use.place(at), use.columns[0], texts[at].strip())
         fitted = not use.args["names"]
-        raise mistakes.unknown_category(use.node.span, use.place(at), use.columns, texts[at], names, fitted)
+        raise table_mistakes.unknown_category(use.node.span, use.place(at), use.columns, texts[at], names, fitted)
     return found
 
 
@@ -104,6 +104,6 @@ def multi_hot(texts: Sequence[str], use: TextUse) -> Array:
         for label in labels(cell, separator, use.rule):
             if label not in place:
                 at = list(texts).index(cell)
-                raise mistakes.unknown_label(use.node.span, use.place(at), label, names, not use.args["names"])
+                raise table_mistakes.unknown_label(use.node.span, use.place(at), label, names, not use.args["names"])
             row[place[label]] = 1
     return rows[codes]

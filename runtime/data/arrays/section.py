@@ -18,7 +18,7 @@ from ....compiler.dataclass import dataclass, field
 from ....compiler.ir.data import DataNode
 from ....compiler.sizes.types import shape_text
 from ... import randomness
-from .. import mistakes, series_mistakes, streams
+from .. import series_mistakes, streams, table_mistakes
 from ..nodes import Nodes
 from ..streams import SplitPart
 from ..text_columns import Selected, is_cells
@@ -172,7 +172,7 @@ class EvaluationNodes(Nodes):
             return each(value, lambda x: apply(x, args), packed)
         except NotBelow as wrong:
             place = self.place(node, int(records[wrong.at]))
-            raise mistakes.not_below(node.span, place, wrong.number, wrong.n) from None
+            raise table_mistakes.not_below(node.span, place, wrong.number, wrong.n) from None
 
     def _of_texts(self, node: DataNode, value: Any, records: Records, numbers_too: bool) -> Value:
         apply = function(node.op)

@@ -15,7 +15,7 @@ from ....compiler.catalogue import SPLITS as KINDS_OF_SPLIT
 from ....compiler.ir.data import Condition, DataSet, Split
 from ....compiler.messages.source import Span
 from ....compiler.text.read import is_pipe
-from .. import cells, mistakes, text_columns
+from .. import cells, mistakes, table_mistakes, text_columns
 from ..table import Cells, Column, Images, JoinedArrays, Numbers, Ragged, SourceFile, Stream, Table
 from . import builtin, csv_files, images, shards, streamed, tables, texts
 from .split_files import Part, Reader
@@ -143,7 +143,7 @@ def _joined(section: DataSet, parts: Mapping[Split, Part]) -> Table:
         found = [parts[split][0].get(name) for split in splits]
         if any(column is None for column in found):
             at = splits[[column is None for column in found].index(True)]
-            raise mistakes.unknown_field(span, f"the {at} split", name, list(parts[at][0]))
+            raise table_mistakes.unknown_field(span, f"the {at} split", name, list(parts[at][0]))
         columns[name] = _concatenated([column for column in found if column is not None], name, span)
 
     def place(record: int) -> str:

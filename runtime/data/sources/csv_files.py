@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from ....compiler.messages.source import Span
 from ....compiler.text.read import is_pipe
-from .. import mistakes, parsing
+from .. import mistakes, parsing, table_mistakes
 from ..cells import is_number, rule_of
 from ..table import Column
 from ..text_columns import Cells
@@ -392,20 +392,20 @@ def _columns(reader: Any, path: Path, span: Span) -> tuple[dict[str, list[str]],
                 columns = [[] for _ in header]
                 continue
             if len(row) != len(header):
-                raise mistakes.csv_columns(span, path, line, len(row), len(header))
+                raise table_mistakes.csv_columns(span, path, line, len(row), len(header))
             rows.append(row)
             lines.append(line)
             if len(rows) * len(header) >= CELLS:
                 _gather(rows, columns)
                 rows.clear()
     except csv_format.Error as error:
-        raise mistakes.bad_line(span, path, reader.line_num, str(error)) from None
+        raise table_mistakes.bad_line(span, path, reader.line_num, str(error)) from None
     _gather(rows, columns)
     if not lines:
         raise mistakes.empty(span, path)
     twice = next((name for name, count in Counter(header).items() if count > 1), None)
     if twice is not None:
-        raise mistakes.csv_duplicate(span, path, twice)
+        raise table_mistakes.csv_duplicate(span, path, twice)
     return dict(zip(header, columns, strict=True)), lines
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....compiler.messages.source import Span
-from .. import mistakes
+from .. import mistakes, table_mistakes
 from ..table import Cells, Column, Images, Numbers
 from . import csv_files, folders
 from .split_files import Part, Resolve, read_bytes
@@ -35,11 +35,11 @@ def image_table(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
     columns, count, place, paths = csv_files.read(path, span, args)
     column = columns.get(name)
     if not isinstance(column, Cells):
-        raise mistakes.unknown_field(span, f"`{path}`", name, list(columns))
+        raise table_mistakes.unknown_field(span, f"`{path}`", name, list(columns))
     files: list[Path] = []
     for record, cell in enumerate(column):
         if column.rule.is_missing(cell.strip()):
-            raise mistakes.missing_value(span, place(record), name)
+            raise table_mistakes.missing_value(span, place(record), name)
         file = path.parent / cell.strip()
         if not file.is_file():
             raise mistakes.no_image_file(span, place(record), name, file)
@@ -76,7 +76,7 @@ def idx(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
     folder = base if base.is_dir() else base.parent
     images, labels = (_idx_file(folder, f"{prefix}{what}", span) for what in ("images-idx3-ubyte", "labels-idx1-ubyte"))
     if len(images[1]) != len(labels[1]):
-        raise mistakes.lengths_differ(span, folder, "images", len(images[1]), "labels", len(labels[1]))
+        raise table_mistakes.lengths_differ(span, folder, "images", len(images[1]), "labels", len(labels[1]))
     classes = tuple(str(number) for number in range(int(labels[1].max()) + 1))
     columns: dict[str, Column] = {
         "image": Numbers(images[1][:, None]), "label": Numbers(labels[1].astype(np.int64), classes)

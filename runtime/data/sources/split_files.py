@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from ....compiler.messages.names import nearest
 from ....compiler.messages.source import Span
-from .. import mistakes
+from .. import mistakes, table_mistakes
 from ..table import Column
 
 #: Columns, number of records, the place of each record, and the files that were read.
@@ -23,7 +23,7 @@ MOST_COLUMNS = 1 << 16
 def within_limit(span: Span, path: Path, columns: int) -> None:
     """Raises Failed where a table has more columns than are read."""
     if columns > MOST_COLUMNS:
-        raise mistakes.too_many_columns(span, path, columns, MOST_COLUMNS)
+        raise table_mistakes.too_many_columns(span, path, columns, MOST_COLUMNS)
 
 
 def read_bytes(path: Path, span: Span) -> bytes:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ....compiler.messages.diagnostics import Failed
 from ....compiler.messages.source import Span
-from .. import array_files, mistakes
+from .. import array_files, mistakes, table_mistakes
 from ..cells import CellRule, rule_of
 from ..table import Cells, Column, Numbers
 from . import arrow_columns, csv_files
@@ -36,11 +36,11 @@ def jsonl(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
         try:
             value = json.loads(text)
         except json.JSONDecodeError as error:
-            raise mistakes.bad_line(span, path, line, f"not JSON: {error.msg} at column {error.colno}") from None
+            raise table_mistakes.bad_line(span, path, line, f"not JSON: {error.msg} at column {error.colno}") from None
         except (ValueError, RecursionError) as error:  # a number of thousands of digits, brackets in brackets
-            raise mistakes.bad_line(span, path, line, f"not JSON: {mistakes.first_line(error)}") from None
+            raise table_mistakes.bad_line(span, path, line, f"not JSON: {mistakes.first_line(error)}") from None
         if not isinstance(value, dict):
-            raise mistakes.bad_line(span, path, line, "every line must be a JSON object")
+            raise table_mistakes.bad_line(span, path, line, "every line must be a JSON object")
         names |= dict.fromkeys(value)
         within_limit(span, path, len(names))
         records.append(value)
@@ -161,7 +161,7 @@ def npz(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
     first, *others = columns
     for name in others:
         if len(columns[name]) != len(columns[first]):
-            raise mistakes.lengths_differ(span, path, first, len(columns[first]), name, len(columns[name]))
+            raise table_mistakes.lengths_differ(span, path, first, len(columns[first]), name, len(columns[name]))
     if not len(columns[first]):
         raise mistakes.empty(span, path)
     return columns, len(columns[first]), lambda record: f"{path} record {record}", [path]
@@ -169,11 +169,11 @@ def npz(args: Mapping[str, Any], resolve: Resolve, span: Span) -> Part:
 
 def _array(values: NDArray[Any], path: Path, name: str, span: Span, rule: CellRule) -> Column:
     if values.ndim == 0:
-        raise mistakes.array_kind(span, path, name, "a single value")
+        raise table_mistakes.array_kind(span, path, name, "a single value")
     if values.dtype.kind in "US":
         return Cells([str(value) for value in values.astype(str).tolist()], rule)
     if values.dtype.kind == "M":
         return arrow_columns.times(values, rule)
     if values.dtype.kind not in "biuf":
-        raise mistakes.array_kind(span, path, name, f"`{values.dtype}`")
+        raise table_mistakes.array_kind(span, path, name, f"`{values.dtype}`")
     return Numbers(arrow_columns.marked_array(values, rule))
