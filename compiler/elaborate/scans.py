@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable as Function
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from ..ir.model import ScanNode
@@ -10,6 +11,8 @@ from ..messages import application as application_errors
 from ..messages import bodies as bodies_errors
 from ..messages import control as control_errors
 from ..messages.diagnostics import Abandoned, Failed
+from ..messages.source import Span
+from ..sizes.dims import Size
 from ..sizes.statics import as_int
 from ..sizes.types import TensorType
 from ..text import syntax
@@ -59,6 +62,27 @@ class _Fed:
         else:
             self.sequences[name] = as_tensor(context, context.evaluate(node), node.span)
 
+    def length(self, span: Span) -> Size:
+        """The size of all sequences along the axis."""
+        lengths: list[Size] = []
+        for name, tensor in self.sequences.items():
+            if not -tensor.type.rank <= self.axis < tensor.type.rank:
+                raise Failed(control_errors.scan_axis(self.axis, name, tensor.type, span))
+            lengths.append(tensor.type.shape[self.axis])
+            if lengths[-1] != lengths[0]:
+                raise Failed(control_errors.scan_lengths(lengths[0], lengths[-1], name, span))
+        if not lengths:
+            raise Failed(control_errors.scan_without_sequence(span))
+        return lengths[0]
+
+    def input_types(self) -> dict[str, TensorType]:
+        """What the body gets: a slice of each sequence, without its axis, and the carries."""
+        found: dict[str, TensorType] = {}
+        for name, tensor in self.sequences.items():
+            at, shape = self.axis % tensor.type.rank, tensor.type.shape
+            found[name] = TensorType(tensor.type.dtype, (*shape[:at], *shape[at + 1 :]))
+        return found | {name: tensor.type for name, tensor in self.carries.items()}
+
 
 def _statements(inner: Context, body: syntax.Body, run_statement: RunStatement) -> Any:
     """Runs the body's statements, each reported on its own; the value of the last one."""
@@ -76,83 +100,74 @@ def _run(context: Context, statement: syntax.Scan, run_statement: RunStatement) 
     assert isinstance(value, syntax.Call), "the parser refuses other bodies"
     before = context.state.failures
     builder = Builder(context.builder.report, "scan", "scan", statement.body.span, context.builder)
-    environment = context.environment.inner()
-    inner = Context(context.state, builder, environment, context.scope)
+    inner = Context(context.state, builder, context.environment.inner(), context.scope)
     fed = _Fed()
     for item in value.args.items:
         if isinstance(item, syntax.Kwarg) and item.name.text != "axis":
-            environment.bind(item.name.text, POISON, value.span, is_input=True)
+            inner.environment.bind(item.name.text, POISON, value.span, is_input=True)
         with context.attempt(item, item.span):
             fed.read(context, item)
     if context.state.failures > before:
         _statements(inner, statement.body, run_statement)  # for mistakes that do not depend on these
         raise Abandoned
-    axis, sequences, carries = fed.axis, fed.sequences, fed.carries
-    if not sequences:
-        raise Failed(control_errors.scan_without_sequence(value.span))
-    length = None
-    for name, tensor in sequences.items():
-        if not -tensor.type.rank <= axis < tensor.type.rank:
-            raise Failed(control_errors.scan_axis(axis, name, tensor.type, value.span))
-        size = tensor.type.shape[axis]
-        if length is not None and length != size:
-            raise Failed(control_errors.scan_lengths(length, size, name, value.span))
-        length = size
-    assert length is not None
-    for name, tensor in sequences.items():
-        position = axis % tensor.type.rank
-        shape = (*tensor.type.shape[:position], *tensor.type.shape[position + 1 :])
-        environment.bind(name, builder.input(TensorType(tensor.type.dtype, shape), name), value.span, is_input=True)
-    for name, tensor in carries.items():
-        environment.bind(name, builder.input(tensor.type, name), value.span, is_input=True)
+    length = fed.length(value.span)
+    for name, type in fed.input_types().items():
+        inner.environment.bind(name, builder.input(type, name), value.span, is_input=True)
     last = _statements(inner, statement.body, run_statement)
     if context.state.failures > before:
         raise Abandoned
     if last is None:
         raise Failed(bodies_errors.no_result(statement.body.span))
-    outputs: list[tuple[str, SymbolicTensor]] = []
-    for name, start in carries.items():
-        binding = environment.bindings[name]
-        tensor = as_tensor(inner, binding.value, binding.span)
-        if binding.is_input:
-            raise Failed(control_errors.carry_not_assigned(name, statement.body.span))
-        if tensor.type != start.type:
-            raise Failed(control_errors.carry_changes(name, start.type, tensor.type, binding.span))
-        outputs.append((name, tensor))
+    carried = [_carried(inner, name, start, statement.body) for name, start in fed.carries.items()]
     stacked = as_tensor(inner, last, statement.body.statements[-1].span)
-    outputs.append(("", stacked))
+    outputs = [*zip(fed.carries, carried, strict=True), ("", stacked)]
     for _, tensor in outputs:
         builder.use(tensor)
     body = builder.finish(outputs, statics={}, dims={})
     captured = builder.captured()
-    place = min(axis % (stacked.type.rank + 1), stacked.type.rank)
+    place = min(fed.axis % (stacked.type.rank + 1), stacked.type.rank)
     shape = (*stacked.type.shape[:place], length, *stacked.type.shape[place:])
     made = context.builder.node(
         ScanNode,
-        [TensorType(stacked.type.dtype, shape), *(tensor.type for tensor in carries.values())],
+        [TensorType(stacked.type.dtype, shape), *(tensor.type for tensor in fed.carries.values())],
         inputs=(
-            *(context.builder.use(tensor) for tensor in sequences.values()),
-            *(context.builder.use(tensor) for tensor in carries.values()),
+            *(context.builder.use(tensor) for tensor in fed.sequences.values()),
+            *(context.builder.use(tensor) for tensor in fed.carries.values()),
             *captured,
         ),
-        axis=axis,
+        axis=fed.axis,
         body=context.state.add_body(body),
-        sequences=len(sequences),
-        carries=len(carries),
+        sequences=len(fed.sequences),
+        carries=len(fed.carries),
         instances=builder.instance_arguments(),
         span=value.span,
     )
-    result: Any = made[0]
-    if isinstance(statement.target, syntax.List):
-        names = names_of(statement.target)
-        if len(names) != len(made):
-            raise Failed(bodies_errors.unpack_count(len(names), len(made), statement.target.span))
-        for name, item, target in zip(names, made, statement.target.items, strict=True):
-            if name != "_":
-                name_value(item, name)
-                rebind(context, name, item, target.span)
-        return result
-    assert isinstance(statement.target, syntax.Ref), "the parser refuses other targets"
-    name_value(result, statement.target.name)
-    rebind(context, statement.target.name, result, statement.target.span)
-    return result
+    _name_results(context, statement.target, made)
+    return made[0]
+
+
+def _carried(inner: Context, name: str, start: SymbolicTensor, body: syntax.Body) -> SymbolicTensor:
+    """What a step hands to the next one: it was assigned, and has the type that the first step gets."""
+    binding = inner.environment.bindings[name]
+    tensor = as_tensor(inner, binding.value, binding.span)
+    if binding.is_input:
+        raise Failed(control_errors.carry_not_assigned(name, body.span))
+    if tensor.type != start.type:
+        raise Failed(control_errors.carry_changes(name, start.type, tensor.type, binding.span))
+    return tensor
+
+
+def _name_results(context: Context, target: Any, made: Sequence[SymbolicTensor]) -> None:
+    """`y = scan(..)` names the stacked values; `[y, h] = scan(..)` also the last carries, of which `_` names none."""
+    if not isinstance(target, syntax.List):
+        assert isinstance(target, syntax.Ref), "the parser refuses other targets"
+        name_value(made[0], target.name)
+        rebind(context, target.name, made[0], target.span)
+        return
+    names = names_of(target)
+    if len(names) != len(made):
+        raise Failed(bodies_errors.unpack_count(len(names), len(made), target.span))
+    for name, item, place in zip(names, made, target.items, strict=True):
+        if name != "_":
+            name_value(item, name)
+            rebind(context, name, item, place.span)
