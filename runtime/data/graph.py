@@ -49,6 +49,7 @@ class Graph(Nodes):
         super().__post_init__()
         self._lock, self._threads = Lock(), 0
         self._pool: ThreadPoolExecutor | None = None
+        self._memory = image_chains.BatchMemory()
         self.tokens = KeptTokens(self.table.count)
 
     # ---- which nodes -------------------------------------------------------------------------------------------------------
@@ -140,7 +141,9 @@ class Graph(Nodes):
     ) -> Value:
         steps = [self._step(link, training, draw) for link in chain.links]
         if chain.start not in values:
-            return image_chains.run(steps, self._decoder(self.nodes[chain.start], records), len(records), self.pool())
+            return image_chains.run(
+                steps, self._decoder(self.nodes[chain.start], records), len(records), self.pool(), self._memory
+            )
         value = self.as_numbers(self.nodes[chain.start], values[chain.start], records)
         if isinstance(value, dict):  # the members of a record share what is drawn
             return {name: self._through(steps, member, len(records)) for name, member in value.items()}
@@ -149,7 +152,7 @@ class Graph(Nodes):
     def _through(self, steps: Sequence[ChainStep], value: Value, count: int) -> Value:
         if isinstance(value, Tensor) and value.device.type != "cpu":
             return image_chains.chain(steps, value, np.arange(count))
-        return image_chains.run(steps, value, count, self.pool())
+        return image_chains.run(steps, value, count, self.pool(), self._memory)
 
     def _step(self, link: Link, training: bool, draw: ChunkDraw | None) -> ChainStep:
         u = self._uniform(link.node, draw) if training else None

@@ -9,10 +9,12 @@ that results depend neither on tasks nor on threads.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import Any, TypeAlias
+from weakref import finalize
 
 import numpy as np
 import torch
@@ -141,10 +143,47 @@ class ChainStep:
     branches: tuple[tuple[ChainStep, ...], ...] = ()
 
 
-def run(steps: Sequence[ChainStep], value: Value | Decode, count: int, pool: ThreadPoolExecutor | None) -> Value:
+class BatchMemory:
+    """Arrays for batches, each used again when nobody has the batch any more: fresh memory is cleared by the system at the first writing,
+    page by page."""
+
+    KEPT = 2  # as many wait at most; there are more while they are in use
+
+    def __init__(self) -> None:
+        self.free: deque[Array] = deque(maxlen=self.KEPT)
+
+    def take(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+        """An array of any numbers. What is made of it has to hold the array itself, as `torch.from_numpy` does and a slice does not."""
+        owner = self._waiting(shape, dtype)
+        if owner is None:
+            owner = np.empty(shape, dtype)
+        array = owner[:]
+        finalize(array, self.free.append, owner).atexit = False
+        return array
+
+    def _waiting(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array | None:
+        # without a lock: an array may be given back at any time, by the collector within this very function too
+        for _ in range(len(self.free)):
+            try:
+                found = self.free.popleft()
+            except IndexError:
+                return None
+            if found.shape == shape and found.dtype == dtype:
+                return found
+            self.free.append(found)
+        return None
+
+
+def run(
+    steps: Sequence[ChainStep],
+    value: Value | Decode,
+    count: int,
+    pool: ThreadPoolExecutor | None,
+    memory: BatchMemory,
+) -> Value:
     """The images at the end of a chain, in the memory of the CPU. `value` has those at its beginning, or gives each."""
     size = max(1, TASK // max(1, value[0].numel())) if isinstance(value, Tensor) and len(value) else 1
-    result = _Result(count)
+    result = _Result(count, memory)
 
     def task(start: int) -> None:
         rows = np.arange(start, min(start + size, count))
@@ -230,15 +269,15 @@ def _branched(step: ChainStep, x: Any, rows: Array) -> Any:
 class _Result:
     """The images of a batch as tasks give them: one array while all have one shape."""
 
-    def __init__(self, count: int) -> None:
-        self.count, self.lock = count, Lock()
+    def __init__(self, count: int, memory: BatchMemory) -> None:
+        self.count, self.memory, self.lock = count, memory, Lock()
         self.whole: Array | None = None
         self.others: dict[int, Array] = {}
 
     def put(self, start: int, found: Array) -> None:
         with self.lock:
             if self.whole is None:
-                self.whole = np.empty((self.count, *found.shape[1:]), found.dtype)
+                self.whole = self.memory.take((self.count, *found.shape[1:]), found.dtype)
         if found.shape[1:] == self.whole.shape[1:] and found.dtype == self.whole.dtype:
             self.whole[start : start + len(found)] = found
             return
@@ -250,4 +289,5 @@ class _Result:
             return []
         if not self.others:
             return torch.from_numpy(self.whole)
-        return [torch.from_numpy(self.others.get(i, self.whole[i])) for i in range(self.count)]
+        every = (self.others[i] if i in self.others else self.whole[i].copy() for i in range(self.count))
+        return [torch.from_numpy(image) for image in every]

@@ -157,7 +157,7 @@ def test_batches_on_a_device_are_what_the_processor_makes(
     monkeypatch.setattr(
         image_chains,
         "run",
-        lambda steps, value, count, pool: image_chains.chain([*map(on_device, steps)], value, np.arange(count)),
+        lambda steps, value, count, *_: image_chains.chain([*map(on_device, steps)], value, np.arange(count)),
     )
     found = batch()
     high = float(wanted.abs().max())
@@ -213,3 +213,31 @@ def test_each_random_transform_changes_images_and_depends_on_seed_and_epoch(work
     first, again, other = (feed.chunk(at, base)["image"] for base in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
+
+
+def test_memory_of_a_batch_is_used_again_when_nobody_has_it(workspace, photos: Path) -> None:
+    section = workspace.section(HEAD + CHAIN)
+    feed = Feed(open_data(section, photos, workers=2), "train", training=True, device=CPU, share=0.0)
+    every = epoch(feed)  # all are in use
+    wanted = [batch.clone() for batch in every]
+    part = every[0][2:]  # shares the memory of the first
+    del every
+    for found, batch in zip(feed.epoch(3, 1, 6), wanted, strict=True):
+        assert torch.equal(found[0]["image"], batch)
+    assert torch.equal(part, wanted[0][2:])
+
+
+def test_memory_for_batches() -> None:
+    memory = image_chains.BatchMemory()
+    shape, kind = (2, 3), np.dtype(np.float32)
+    first = torch.from_numpy(memory.take(shape, kind))
+    second = torch.from_numpy(memory.take(shape, kind))
+    places = {first.data_ptr(), second.data_ptr()}
+    assert len(places) == 2
+    view = first[1:]
+    del first, second
+    third = torch.from_numpy(memory.take(shape, kind))
+    assert third.data_ptr() in places and third.data_ptr() != view.data_ptr() - 12
+    assert memory.take((3, 3), kind).shape == (3, 3)
+    del third, view
+    assert len(memory.free) <= memory.KEPT
