@@ -17,14 +17,12 @@ from typing import Any
 from ...compiler.dataclass import dataclass
 from ...compiler.ir.model import AnyNode, Body, CallNode, Instance, OpNode, RepeatNode
 from ...compiler.messages.source import Span
-from ...compiler.text import syntax
 from .bodies import location, regions_of, uses
 from .constants import ClassNumber, Symbolic, Varies
-from .expressions import stated
 from .fitting import Absent, alike
 from .function_stages import function_stage
 from .group import BodyGroup, handed
-from .lowering import Arg, Construction, SharedType, lowering
+from .lowering import Construction, SharedType, lowering
 from .slots import Slot
 from .stages import has_optional, optional_stage
 from .turns import LOOP, Turn, by_turn, repeated, scratch, turns_of
@@ -250,7 +248,7 @@ class Chains:
         }
         dtypes = {p.name: p.dtype for p in first.parameters}
         inputs = self.inputs_of(group, first.path)
-        args = as_written(group, first.span, group.args([i.args for i in instances]))
+        args = group.args([i.args for i in instances], first.span)
         channels = [size for type in inputs[:1] if type is not None for size in type.sizes]
         for name, shape in weights.items():
             inner = 0 if len(shape) == 1 else 1  # the axis of weights that the input has too
@@ -277,21 +275,6 @@ class Chains:
         return self.group.spec.bodies[index]
 
 
-def as_written(group: BodyGroup, span: Span, args: Mapping[str, Arg], names: Sequence[str] = ()) -> dict[str, Arg]:
-    """The arguments of a layer or block that some of the bodies lack, with the names that the author took them from: `stride`,
-    and not the 2 that it is wherever the layer is. `names` are all that it takes, in order; else those of `args`."""
-    known = group.constants.known
-    found = dict(args)
-    for name, node in stated(group.constants.definition, span, list(names or args)):
-        if name in args and isinstance(node, syntax.Ref) and node.name in known:
-            static = group.number(known[node.name][1])
-            arg = args[name]
-            found[name] = (
-                tuple(_known(item, [static]) for item in arg) if isinstance(arg, tuple) else _known(arg, [static])
-            )
-    return found
-
-
 def _known(arg: Any, sizes: Sequence[ClassNumber]) -> Any:
     """For a number that is the same in all bodies but those that lack its layer, one of `sizes` that it is there."""
     if not isinstance(arg, ClassNumber) or not arg.same or not any(isinstance(value, Absent) for value in arg.values):
@@ -305,4 +288,4 @@ def only_input(node: AnyNode) -> int | None:
     return operands[0] if len(operands) == 1 and isinstance(operands[0], int) else None
 
 
-__all__ = ["Builders", "Chain", "Chains", "as_written", "only_input"]
+__all__ = ["Builders", "Chain", "Chains", "only_input"]

@@ -19,13 +19,13 @@ from ...compiler.sizes.facts import Facts
 from .arguments import axis_name, fixed, input_sizes, letters_of, spelled, statics
 from .authored import Authored
 from .bodies import regions_of
-from .chains import Builders, as_written
+from .chains import Builders
 from .class_names import ordered
 from .clusters import clusters
 from .constants import ClassNumber, Constants, Symbolic, Varies, free
 from .constructor import constructor_lines, with_table
 from .definition import CLASS_MARK, Class, ClassDefinition
-from .expressions import expressions
+from .expressions import Scope
 from .fitting import Absent
 from .functions import is_plain, modules
 from .group import BodyGroup, node_form, structure
@@ -206,9 +206,10 @@ class Classes:
         for letter, sizes in letters_of(group).items():
             constants.roles.setdefault(sizes, axis_name(letter))
         constants.spelled = self.authored.computed
-        constants.known = spelled(bodies, constants.statics, constants.sizes)
         constants.definition = self.authored.definition(members[0].name)
-        for written in expressions(constants.definition, constants.known, len(bodies)):
+        known = spelled(bodies, constants.statics, constants.sizes)
+        constants.scope = Scope.of(constants.definition, known, len(bodies))
+        for written in constants.scope.expressions(constants.definition):
             constants.written.setdefault(written.values, written)
         constants.literals = [*fixed(bodies), *(n for n in self.spec.params.values() if type(n) is int)]
         self._uses = []
@@ -353,9 +354,8 @@ class Classes:
             raise Varies
         self._uses.append(cls.number)
         first = {parameter.name for parameter in cls.parameters[:2] if parameter.name not in cls.defaults}
-        given = as_written(
-            group, span, dict(self._arguments(cls, bodies, group)), list(self.spec.bodies[bodies[0]].statics)
-        )
+        names = list(self.spec.bodies[bodies[0]].statics)
+        given = group.as_written(span, dict(self._arguments(cls, bodies, group)), names)
         arguments = [str(number) if name in first else f"{name}={number}" for name, number in given.items()]
         for table in cls.tables:
             source = self._tables.of_blocks(table.kind, bodies, group)

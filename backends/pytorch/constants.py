@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from ...compiler.dataclass import dataclass, field
 from ...compiler.sizes.dims import Dim
 from ...compiler.text.node import Node
-from .expressions import Expression, Known
+from .expressions import Expression, Scope
 from .fitting import Absent, Free, FreeFloat, Style, alike, equal, express
 from .python import identifier, literal, unique
 
@@ -53,12 +53,15 @@ class Symbolic(Exception):
 
 
 class ClassNumber:
-    """A static number or size at one place of a class: one value a body, in the order of the class's bodies."""
+    """A static number or size at one place of a class: one value a body, in the order of the class's bodies.
 
-    __slots__ = ("constants", "values")
+    `written` is what the author wrote at this place: `kernel // 2`, though `stride` has the same values in all bodies.
+    """
 
-    def __init__(self, values: tuple[Scalar, ...], constants: Constants) -> None:
-        self.values, self.constants = values, constants
+    __slots__ = ("constants", "values", "written")
+
+    def __init__(self, values: tuple[Scalar, ...], constants: Constants, written: Expression | None = None) -> None:
+        self.values, self.constants, self.written = values, constants, written
 
     @property
     def same(self) -> bool:
@@ -132,14 +135,16 @@ class Constants:
     statics: Mapping[str, tuple[Scalar, ...]] = field(default_factory=dict[str, tuple[Scalar, ...]])
     sizes: Mapping[str, tuple[Scalar, ...]] = field(default_factory=dict[str, tuple[Scalar, ...]])
     varying: list[tuple[Scalar, ...]] = field(default_factory=list[tuple[Scalar, ...]])
+    #: What the author wrote for a varying number, by its index.
+    at_place: dict[int, Expression] = field(default_factory=dict[int, Expression])
     hints: dict[tuple[Scalar, ...], str] = field(default_factory=dict[tuple[Scalar, ...], str])
     #: Fallbacks for `hints`: the argument of an operator, or the axis, that a number is.
     roles: dict[tuple[Scalar, ...], str] = field(default_factory=dict[tuple[Scalar, ...], str])
     #: Whether only statics may become arguments. True for a model, as its constructor has a default for each.
     closed: bool = False
-    #: The syntax tree of the block, and which argument each of its names is.
+    #: The syntax tree of the block, and what its names are.
     definition: Node | None = None
-    known: Known = field(default_factory=dict[str, "tuple[str, Sequence[Any]]"])
+    scope: Scope = field(default_factory=lambda: Scope({}, {}, 0))
     #: Expressions and conditions in the definition of the block, by their value in each body.
     written: dict[tuple[Scalar, ...], Expression] = field(default_factory=dict[tuple[Scalar, ...], Expression])
     #: Numbers that the spec computes from other numbers alone: `math.log(10000.0)`.
@@ -160,13 +165,17 @@ class Constants:
             (
                 at
                 for at, known in enumerate(self.varying)
-                if alike(known, number.values) and [isinstance(value, Absent) for value in known] == absent
+                if alike(known, number.values)
+                and [isinstance(value, Absent) for value in known] == absent
+                and self.at_place.get(at) == number.written
             ),
             None,
         )
         if at is None:
             at = len(self.varying)
             self.varying.append(number.values)
+            if number.written is not None:
+                self.at_place[at] = number.written
         return f"\x01{place}{at}\x02"
 
     def literal(self, value: float) -> str:
@@ -185,6 +194,7 @@ class Constants:
         statics = [ClassArgument(name, values) for name, values in self.statics.items()]
         sizes = [ClassArgument(name, values) for name, values in self.sizes.items()]
         stated = {at: self.written[v] for at, v in enumerate(self.varying) if v in self.written and _is_bool(v)}
+        stated |= self.at_place
         for written in stated.values():
             chosen += [p for p in (*statics, *sizes) if p.name in written.names and p not in chosen]
         # Numbers of an optional part come last: they often equal a number that is always needed.

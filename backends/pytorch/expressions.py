@@ -56,23 +56,27 @@ class Expression:
     values: tuple[Any, ...]
 
 
-def expressions(definition: Node | None, known: Known, count: int) -> list[Expression]:
-    """What of a definition can be computed from the known names, in each of `count` bodies; larger expressions first."""
-    if definition is None:
-        return []
-    bound = {bind.target.name: bind.value for bind in _binds(definition) if isinstance(bind.target, s.Ref)}
-    written = _Written(known, {name: value for name, value in bound.items() if name not in known}, count)
-    found = (scope.expression(node) for scope, node in _computed(definition, written))
-    return [expression for expression in found if expression is not None]
+class Scope:
+    """What is known in a definition, in each of `count` bodies: its arguments and sizes, and the names that it binds."""
 
-
-class _Written:
     def __init__(self, known: Known, bound: Mapping[str, Node], count: int) -> None:
         self.known, self.bound, self.count = known, bound, count
-        self._inner: dict[str, _Written] = {}
+        self._inner: dict[str, Scope] = {}
         self._exact: dict[int, bool] = {}
 
+    @classmethod
+    def of(cls, definition: Node | None, known: Known, count: int) -> Scope:
+        binds = () if definition is None else _binds(definition)
+        bound = {bind.target.name: bind.value for bind in binds if isinstance(bind.target, s.Ref)}
+        return cls(known, {name: value for name, value in bound.items() if name not in known}, count)
+
+    def expressions(self, definition: Node | None) -> list[Expression]:
+        """What of a definition can be computed; larger expressions first."""
+        found = (scope.expression(node) for scope, node in _computed(definition, self))
+        return [expression for expression in found if expression is not None]
+
     def expression(self, node: Node) -> Expression | None:
+        """The node as an expression of what is known; None where it has parts that are not."""
         try:
             values = tuple(self.value(node, at) for at in range(self.count))
             spelled = self.spelled(node)
@@ -110,11 +114,11 @@ class _Written:
             case _:
                 raise LookupError(node)
 
-    def inner(self, name: str) -> _Written:
+    def inner(self, name: str) -> Scope:
         """For the value of a name that the body binds; it cannot read itself."""
         if name not in self._inner:
             others = {other: value for other, value in self.bound.items() if other != name}
-            self._inner[name] = _Written(self.known, others, self.count)
+            self._inner[name] = Scope(self.known, others, self.count)
         return self._inner[name]
 
     def is_exact(self, quotient: s.Binary) -> bool:
@@ -171,7 +175,7 @@ class _Written:
             raise LookupError(name)
         return support(python) if python in SOURCES else python
 
-    def in_turn(self, names: Sequence[str], turn: Node) -> _Written:
+    def in_turn(self, names: Sequence[str], turn: Node) -> Scope:
         """For the body of a loop over literal rows, in the turn of one of them."""
         row = turn.items if isinstance(turn, s.Tuple) else (turn,)
         known = {name: value for name, value in self.known.items() if name not in names}
@@ -182,10 +186,10 @@ class _Written:
             except (LookupError, ArithmeticError, TypeError):
                 continue
             known[name] = (literal(value), [value] * self.count)
-        return _Written(known, bound, self.count)
+        return Scope(known, bound, self.count)
 
 
-def _computed(node: Any, scope: _Written) -> Iterator[tuple[_Written, Node]]:
+def _computed(node: Any, scope: Scope) -> Iterator[tuple[Scope, Node]]:
     """The parts of a definition that are computed, with what is known there. The body of a loop over literal rows comes once for
     each: `round_to(out * width, 8)` is `round_to(16 * width, 8)` in the turn `(6, 3, 16)`."""
     if isinstance(node, tuple):
@@ -204,7 +208,7 @@ def _computed(node: Any, scope: _Written) -> Iterator[tuple[_Written, Node]]:
 
 def computed_numbers(nodes: Iterable[Node]) -> dict[float, str]:
     """Functions of numbers alone, and their negatives, by their value: `-math.log(10000.0)`."""
-    plain, found = _Written({}, {}, 1), dict[float, str]()
+    plain, found = Scope({}, {}, 1), dict[float, str]()
     for node in nodes:
         called = node.value if isinstance(node, s.Unary) else node
         expression = plain.expression(node) if isinstance(called, s.Call) else None
@@ -250,4 +254,4 @@ def _binds(definition: Node) -> Iterator[s.Bind]:
     yield from (bind for bind in found if isinstance(bind.target, s.Ref) and targets.count(bind.target.name) == 1)
 
 
-__all__ = ["Expression", "computed_numbers", "expressions", "stated"]
+__all__ = ["Expression", "Known", "Scope", "computed_numbers", "stated"]

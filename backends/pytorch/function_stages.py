@@ -47,7 +47,7 @@ def _use(group: BodyGroup, nodes: Sequence[OpNode]) -> Application:
         types = [b.value(n.inputs[at]).type for b, n in zip(group.bodies, nodes, strict=True)]  # pyright: ignore[reportArgumentType]
         inputs.append(Operand(Expr("x"), group.tensor(types)))
     outputs: list[SharedType] = [group.tensor([b.value(o.id).type for b in group.bodies]) for o in first.outputs]
-    return Application(first.op, group.args([n.args for n in nodes]), inputs, outputs, str, None, [True])
+    return Application(first.op, group.args([n.args for n in nodes], first.span), inputs, outputs, str, None, [True])
 
 
 __all__ = ["function_stage"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -21,11 +21,15 @@ from ...compiler.ir.model import (
     Value,
     WeightNode,
 )
+from ...compiler.messages.source import Span
 from ...compiler.sizes.dims import Dim
 from ...compiler.sizes.facts import NO_FACTS, Facts
 from ...compiler.sizes.types import TensorType
+from ...compiler.text import syntax
+from ...compiler.text.node import Node
 from .constants import ClassNumber, Constants, Varies
-from .fitting import Absent
+from .expressions import stated
+from .fitting import Absent, alike
 from .lowering import Arg, SharedType, module_class
 from .optional import freed
 
@@ -118,14 +122,37 @@ class BodyGroup:
             raise Varies
         return first
 
-    def args(self, records: Sequence[dict[str, Any]]) -> dict[str, Arg]:
+    def args(self, records: Sequence[dict[str, Any]], span: Span) -> dict[str, Arg]:
+        """The arguments of the layers or functions at a place of the spec, one for each body."""
         found = {name: self.arg([record[name] for record in records]) for name in records[0] if name != "init"}
         for name, arg in found.items():
             if isinstance(arg, ClassNumber) and isinstance(arg.values[0], bool):
                 self.constants.hints.setdefault(arg.values, name)
             elif isinstance(arg, ClassNumber):
                 self.constants.roles.setdefault(arg.values, name)
+        return self.as_written(span, found)
+
+    def as_written(self, span: Span, args: Mapping[str, Arg], names: Sequence[str] = ()) -> dict[str, Arg]:
+        """Arguments with what the author wrote for them: `kernel // 2`, and not a `stride` that equals it in all bodies; `stride`,
+        and not the 2 that it is in all bodies that have the layer. `names` are all arguments that there are, in order; else
+        those of `args`."""
+        found = dict(args)
+        for name, node in stated(self.constants.definition, span, list(names or args)):
+            if name in args:
+                found[name] = self._as_stated(args[name], node)
         return found
+
+    def _as_stated(self, arg: Arg, node: Node) -> Arg:
+        if isinstance(arg, tuple):
+            items = node.items if isinstance(node, syntax.Tuple) and len(node.items) == len(arg) else len(arg) * (node,)
+            return tuple(map(self._as_stated, arg, items))
+        if not isinstance(arg, ClassNumber):
+            return arg
+        written = self.constants.scope.expression(node)
+        if written is None or not written.names or not alike(written.values, arg.values):
+            return arg
+        lacking = any(isinstance(value, Absent) for value in arg.values)
+        return arg if arg.same and not lacking else ClassNumber(written.values, self.constants, written)
 
     def tensor(self, types: Sequence[TensorType]) -> SharedType:
         first = types[0]

@@ -248,9 +248,10 @@ def options_text(
 
 
 def collapse(arg: Arg) -> Arg:
-    """`(2, 2)` as `2`."""
+    """`(2, 2)` as `2`; `(kernel, stride)` is two numbers, whatever their values are."""
     if isinstance(arg, tuple) and arg and all(item == arg[0] for item in arg[1:]):
-        return arg[0]
+        written = {item.written for item in arg if isinstance(item, ClassNumber)}
+        return arg if len(written) > 1 else arg[0]
     return arg
 
 

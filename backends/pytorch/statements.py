@@ -72,6 +72,10 @@ class Statements(Variables):
         """Source of a number in `forward`; `before` as in `Sizes.code`."""
         if number.same and not isinstance(number.values[0], Dim):
             return number.in_forward()
+        if number.written is not None:
+            if set(number.written.names) <= set(number.constants.statics):
+                return number.in_forward()
+            number = ClassNumber(number.values, number.constants)  # `C // 2` is read from a tensor here
         values: Any = number.values
         text = self.sizes.code(values, before) if not all(isinstance(v, float) for v in values) else None
         if text is not None:
@@ -118,7 +122,7 @@ class Statements(Variables):
         module = region.locate(first.instance) if first.instance is not None else None
         return Application(
             first.op,
-            region.group.args([node.args for node in nodes]),
+            region.group.args([node.args for node in nodes], first.span),
             [self.operand(region, values) for values in zip(*(node.inputs for node in nodes), strict=True)],
             [self.type(region, output.id) for output in first.outputs],
             lambda number: self.size(region, number),

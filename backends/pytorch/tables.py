@@ -167,7 +167,7 @@ class Tables:
         args = [node.args if rows is None else rows.longest(node.args, at) for at, node in enumerate(nodes)]
         return Application(
             nodes[0].op,
-            self.group.args(args),
+            self.group.args(args, nodes[0].span),
             [self._operand(values) for values in zip(*(node.inputs for node in nodes), strict=True)],
             [self._type(output.id) for output in nodes[0].outputs],
             str,

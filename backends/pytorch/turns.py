@@ -17,7 +17,7 @@ from typing import Any
 from ...compiler.dataclass import dataclass, field
 from ...compiler.ir.model import Body, RepeatNode
 from .constants import ClassNumber, Constants, Scalar, Symbolic, Varies, free
-from .expressions import Expression, expressions
+from .expressions import Expression, Scope
 from .fitting import alike
 from .group import BodyGroup, structure
 from .python import NAME
@@ -57,6 +57,8 @@ class TurnConstants(Constants):
     def text(self, number: ClassNumber, place: str) -> str:
         if not number.concrete:
             raise Symbolic
+        if number.written is not None:
+            return self._spelled(number.written, place)
         known = self._known(number)
         if known is not None:
             return self.outer.text(known, place)
@@ -121,6 +123,7 @@ def scratch(constants: Constants) -> Generator[list[bool]]:
     finally:
         if not kept:
             del base.varying[count:]
+            base.at_place = {at: written for at, written in base.at_place.items() if at < count}
 
 
 def by_turn(
@@ -160,15 +163,18 @@ def side_by_side(
         raise Varies
     variable, start = loop_variable(bodies, turns)
     numbers = [start + turn.number for turn in turns]
-    known = {name: (text, [values[turn.owner] for turn in turns]) for name, (text, values) in outer.known.items()}
+    known = {name: (text, [values[turn.owner] for turn in turns]) for name, (text, values) in outer.scope.known.items()}
     if variable:
         known[variable] = (variable if len(set(numbers)) > 1 else str(numbers[0]), numbers)
+    scope = Scope.of(outer.definition, known, len(turns))
     constants = TurnConstants(
         len(turns),
+        definition=outer.definition,
+        scope=scope,
         outer=outer,
         turns=turns,
         variable=variable,
-        expressions=expressions(outer.definition, known, len(turns)),
+        expressions=scope.expressions(outer.definition),
     )
     return BodyGroup(group.spec, [bodies[turn.body] for turn in turns], constants, group.facts), constants
 

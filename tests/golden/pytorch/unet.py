@@ -36,10 +36,10 @@ class Down(nn.Module):
 
 
 class Up(nn.Module):
-    def __init__(self, channels):
+    def __init__(self, in_channels, channels):
         super().__init__()
-        self.up = nn.ConvTranspose2d(2 * channels, channels, 2, stride=2)
-        self.conv = DoubleConv(2 * channels, channels)
+        self.up = nn.ConvTranspose2d(in_channels, in_channels // 2, 2, stride=2)
+        self.conv = DoubleConv(in_channels, channels)
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
         # x: [B, C, H, W], skip: [B, channels, 2 * H, 2 * W]
@@ -57,10 +57,10 @@ class UNet(nn.Module):
         self.down2 = Down(2 * width, 4 * width)
         self.down3 = Down(4 * width, 8 * width)
         self.down4 = Down(8 * width, 16 * width)
-        self.up1 = Up(8 * width)
-        self.up2 = Up(4 * width)
-        self.up3 = Up(2 * width)
-        self.up4 = Up(width)
+        self.up1 = Up(16 * width, 8 * width)
+        self.up2 = Up(8 * width, 4 * width)
+        self.up3 = Up(4 * width, 2 * width)
+        self.up4 = Up(2 * width, width)
         self.outc = nn.Module()  # only for the names in it
         self.outc.conv = nn.Conv2d(width, classes, 1)
 
