@@ -12,13 +12,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from ...compiler.dataclass import dataclass
 from ...compiler.ir.model import AnyNode, Body, CallNode, Instance, OpNode, RepeatNode
 from ...compiler.messages.source import Span
 from .bodies import location, regions_of, uses
 from .constants import ClassNumber, Symbolic, Varies
+from .expressions import Expression
 from .fitting import Absent, alike
 from .function_stages import function_stage
 from .group import BodyGroup, handed
@@ -252,7 +252,7 @@ class Chains:
         channels = [size for type in inputs[:1] if type is not None for size in type.sizes]
         for name, shape in weights.items():
             inner = 0 if len(shape) == 1 else 1  # the axis of weights that the input has too
-            weights[name] = tuple(_known(size, channels) if at == inner else size for at, size in enumerate(shape))
+            weights[name] = tuple(_inner(size, channels) if at == inner else size for at, size in enumerate(shape))
         return build(Construction(args, weights, dtypes, inputs))
 
     def inputs_of(self, group: BodyGroup, path: str) -> list[SharedType | None]:
@@ -275,11 +275,19 @@ class Chains:
         return self.group.spec.bodies[index]
 
 
-def _known(arg: Any, sizes: Sequence[ClassNumber]) -> Any:
-    """For a number that is the same in all bodies but those that lack its layer, one of `sizes` that it is there."""
-    if not isinstance(arg, ClassNumber) or not arg.same or not any(isinstance(value, Absent) for value in arg.values):
-        return arg
-    return next((size for size in sizes if not size.same and alike(size.values, arg.values)), arg)
+def _inner(size: ClassNumber, channels: Sequence[ClassNumber]) -> ClassNumber:
+    """A size that the input of a layer has. Where it is the same in all bodies that have the layer, one of `channels` that it is
+    there, else the only static of the block that has its value."""
+    if not size.same:
+        return size
+    if any(isinstance(value, Absent) for value in size.values):
+        return next((have for have in channels if not have.same and alike(have.values, size.values)), size)
+    constants = size.constants
+    found = [(name, values) for name, values in constants.statics.items() if alike(values, size.values)]
+    if len(found) != 1:
+        return size
+    [(name, values)] = found
+    return ClassNumber(size.values, constants, Expression(name, (name,), values))
 
 
 def only_input(node: AnyNode) -> int | None:

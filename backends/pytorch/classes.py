@@ -299,7 +299,7 @@ class Classes:
             writer.add(f"return {', '.join(e.text for e in found)}", shape if len(found) == 1 and not known else None)
         head = [Line(text) for text in sizes.head()]
         if root:
-            head += [Line(f"{name} = []") for name in emits.values()]
+            head += [Line(f"{name}: list[Tensor] = []") for name in emits.values()]
         arguments = [f"{name}: Tensor" for name in taken]
         arguments += [f"{name}: nn.Module" for name in instances.values()]
         arguments += [] if root else [f"{name}: list[Tensor]" for name in emits.values()]

@@ -153,11 +153,8 @@ class Constants:
     literals: Sequence[int] = ()
 
     def text(self, number: ClassNumber, place: str) -> str:
-        if number.same:
-            value = number.sample
-            if isinstance(value, Dim):
-                raise Symbolic
-            return value.text if isinstance(value, ModuleClass) else self.literal(value)
+        if number.same and number.written is None:
+            return self._same(number.values)
         if not number.concrete:
             raise Symbolic
         absent = [isinstance(value, Absent) for value in number.values]
@@ -178,6 +175,13 @@ class Constants:
                 self.at_place[at] = number.written
         return f"\x01{place}{at}\x02"
 
+    def _same(self, values: tuple[Scalar, ...]) -> str:
+        """Source of a number that all bodies agree on."""
+        value = ClassNumber(values, self).sample
+        if isinstance(value, Dim):
+            raise Symbolic
+        return value.text if isinstance(value, ModuleClass) else self.literal(value)
+
     def literal(self, value: float) -> str:
         """Source of a number that is the same everywhere: as the author spells it where that is clearer than its digits."""
         text = {**self.spelled, pi: "math.pi"}.get(value) if isinstance(value, float) else None
@@ -186,16 +190,18 @@ class Constants:
     def fit(self) -> tuple[list[ClassArgument], list[str]]:
         """The constructor's arguments, and each varying number as an expression of them."""
         order = {name: place for place, name in enumerate([*self.sizes, *self.statics])}
+        # What is equal in all bodies is an argument only where another number makes it one.
+        loose = {at: w for at, w in self.at_place.items() if ClassNumber(self.varying[at], self).same}
         chosen: list[ClassArgument] = []
         for name, values in self.statics.items():
-            varies = any(alike(known, values) for known in self.varying)
+            varies = any(alike(known, values) for at, known in enumerate(self.varying) if at not in loose)
             if varies and not any(alike(parameter.values, values) for parameter in chosen):
                 chosen.append(ClassArgument(name, values))
         statics = [ClassArgument(name, values) for name, values in self.statics.items()]
         sizes = [ClassArgument(name, values) for name, values in self.sizes.items()]
         stated = {at: self.written[v] for at, v in enumerate(self.varying) if v in self.written and _is_bool(v)}
         stated |= self.at_place
-        for written in stated.values():
+        for written in (written for at, written in stated.items() if at not in loose):
             chosen += [p for p in (*statics, *sizes) if p.name in written.names and p not in chosen]
         # Numbers of an optional part come last: they often equal a number that is always needed.
         ordered = sorted(range(len(self.varying)), key=lambda at: _has_absent(self.varying[at]))
@@ -229,6 +235,8 @@ class Constants:
             if found not in chosen:
                 chosen.append(found)
         chosen.sort(key=lambda parameter: order.get(parameter.name, len(order)))
+        for at in (at for at, written in loose.items() if not {p.name for p in chosen}.issuperset(written.names)):
+            stated[at] = Expression(self._same(self.varying[at]), (), self.varying[at])
         texts: list[str] = []
         for at, values in enumerate(self.varying):
             text = stated[at].text if at in stated else self._express(self._twin(values) or values, chosen)

@@ -151,8 +151,7 @@ class BodyGroup:
         written = self.constants.scope.expression(node)
         if written is None or not written.names or not alike(written.values, arg.values):
             return arg
-        lacking = any(isinstance(value, Absent) for value in arg.values)
-        return arg if arg.same and not lacking else ClassNumber(written.values, self.constants, written)
+        return ClassNumber(written.values, self.constants, written)
 
     def tensor(self, types: Sequence[TensorType]) -> SharedType:
         first = types[0]

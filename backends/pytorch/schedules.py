@@ -87,6 +87,11 @@ class _Piece:
         return f"(step - {self.begin})" if self.begin else "step"
 
     @property
+    def share(self) -> str:
+        """How much of the segment is over."""
+        return self.time if self.length == 1 else f"{self.time} / {self.length}"
+
+    @property
     def end(self) -> int:
         return self.begin + self.length
 
@@ -101,6 +106,8 @@ def _body(schedule: Schedule, clock: Clock, total: int) -> list[Line]:
     lines: list[Line] = []
     time, value = 0, schedule.start
     for segment in schedule.segments:
+        if time >= total:  # the training ends before
+            break
         if segment.length is None:  # an immediate change
             value = segment.to if segment.to is not None else value
             continue
@@ -136,7 +143,7 @@ def _writes(kind: str) -> Callable[[SegmentText], SegmentText]:
 @_writes("linear")
 def _linear(segment: Segment, piece: _Piece) -> tuple[str, float]:
     to = segment.to or 0.0
-    share = f"{piece.time} / {piece.length}"
+    share = piece.share
     if not piece.start:
         return f"{literal(to)} * ({share})", to
     start = literal(piece.start)
@@ -146,7 +153,7 @@ def _linear(segment: Segment, piece: _Piece) -> tuple[str, float]:
 @_writes("cosine")
 def _cosine(segment: Segment, piece: _Piece) -> tuple[str, float]:
     start, to = literal(piece.start), segment.to or 0.0
-    wave = f"math.cos(math.pi * {piece.time} / {piece.length})"
+    wave = f"math.cos(math.pi * {piece.share})"
     if not to:
         return f"0.5 * {start} * (1 + {wave})", to
     if not piece.start:
@@ -162,7 +169,8 @@ def _hold(segment: Segment, piece: _Piece) -> tuple[str, float]:
 @_writes("decay")
 def _decay(segment: Segment, piece: _Piece) -> tuple[str, float]:
     assert segment.factor is not None
-    return f"{literal(piece.start)} * {literal(segment.factor)} ** ({piece.time} // {piece.length})", piece.start
+    count = piece.time if piece.length == 1 else f"({piece.time} // {piece.length})"
+    return f"{literal(piece.start)} * {literal(segment.factor)} ** {count}", piece.start
 
 
 @_writes("inverse_sqrt")

@@ -57,13 +57,13 @@ class TurnConstants(Constants):
     def text(self, number: ClassNumber, place: str) -> str:
         if not number.concrete:
             raise Symbolic
-        if number.written is not None:
+        if number.written is not None and not number.same:
             return self._spelled(number.written, place)
         known = self._known(number)
         if known is not None:
             return self.outer.text(known, place)
         if number.same:
-            return super().text(number, place)
+            return self._same(number.values)
         for expression in self.expressions:
             if alike(expression.values, number.values):
                 return self._spelled(expression, place)

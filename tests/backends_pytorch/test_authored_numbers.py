@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -51,3 +52,25 @@ block Mlp(factor: int, out: int)(x: [B, C]) {
 model M(x: [B, 4]) -> (y) { y = x -> Mlp(5, 10) -> Mlp(6, 12) }
 """)
     assert "nn.Linear(in_features, factor * 2)" in source
+
+
+def test_a_static_that_is_equal_in_all_uses_and_yet_an_argument(written: Written) -> None:
+    _, source = written("""
+block Residual(channels: int, dilation: int)(x: [B, C, T]) -> [B, channels, T] {
+  skip = x -> if C != channels { shortcut: Conv(channels, 1) }
+  x -> Conv(channels, 3, pad = "same", dilation = dilation) -> relu -> Conv(channels, 1) -> add(skip)
+}
+model M(x: [B, 1, T]) -> (y) { y = x -> Residual(24, 1) -> Residual(24, 2) }
+""")
+    block = re.sub(r"#.*", "", source.split("class M(")[0])
+    assert "24" not in block, "an argument that only some places follow"
+    assert "nn.Conv1d(channels, channels, 1)" in block
+    assert "nn.Conv1d(in_channels, channels, 1)" in block
+
+
+def test_what_is_equal_in_all_uses_stays_a_number(written: Written) -> None:
+    _, source = written("""
+block Part(out: int, kernel: int)(x: [B, C, T]) { x -> Conv(out, kernel, pad = kernel // 2) -> relu }
+model M(x: [B, 1, T]) -> (y) { y = x -> Part(4, 3) -> Part(8, 3) }
+""")
+    assert "nn.Conv1d(in_channels, out, 3, padding=1)" in source
