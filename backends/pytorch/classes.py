@@ -25,7 +25,7 @@ from .clusters import clusters
 from .constants import ClassNumber, Constants, Symbolic, Varies, free
 from .constructor import constructor_lines, with_table
 from .definition import CLASS_MARK, Class, ClassDefinition
-from .expressions import Scope
+from .expressions import KnownNames
 from .fitting import Absent
 from .functions import is_plain, modules
 from .group import BodyGroup, node_form, structure
@@ -208,7 +208,7 @@ class Classes:
         constants.spelled = self.authored.computed
         constants.definition = self.authored.definition(members[0].name)
         known = spelled(bodies, constants.statics, constants.sizes)
-        constants.scope = Scope.of(constants.definition, known, len(bodies))
+        constants.scope = KnownNames.of(constants.definition, known, len(bodies))
         for written in constants.scope.expressions(constants.definition):
             constants.written.setdefault(written.values, written)
         constants.literals = [*fixed(bodies), *(n for n in self.spec.params.values() if type(n) is int)]

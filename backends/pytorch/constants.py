@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from ...compiler.dataclass import dataclass, field
 from ...compiler.sizes.dims import Dim
 from ...compiler.text.node import Node
-from .expressions import Expression, Scope
+from .expressions import Expression, KnownNames
 from .fitting import Absent, Free, FreeFloat, Style, alike, equal, express
 from .python import identifier, literal, unique
 
@@ -144,7 +144,7 @@ class Constants:
     closed: bool = False
     #: The syntax tree of the block, and what its names are.
     definition: Node | None = None
-    scope: Scope = field(default_factory=lambda: Scope({}, {}, 0))
+    scope: KnownNames = field(default_factory=lambda: KnownNames({}, {}, 0))
     #: Expressions and conditions in the definition of the block, by their value in each body.
     written: dict[tuple[Scalar, ...], Expression] = field(default_factory=dict[tuple[Scalar, ...], Expression])
     #: Numbers that the spec computes from other numbers alone: `math.log(10000.0)`.

@@ -56,16 +56,16 @@ class Expression:
     values: tuple[Any, ...]
 
 
-class Scope:
+class KnownNames:
     """What is known in a definition, in each of `count` bodies: its arguments and sizes, and the names that it binds."""
 
     def __init__(self, known: Known, bound: Mapping[str, Node], count: int) -> None:
         self.known, self.bound, self.count = known, bound, count
-        self._inner: dict[str, Scope] = {}
+        self._inner: dict[str, KnownNames] = {}
         self._exact: dict[int, bool] = {}
 
     @classmethod
-    def of(cls, definition: Node | None, known: Known, count: int) -> Scope:
+    def of(cls, definition: Node | None, known: Known, count: int) -> KnownNames:
         binds = () if definition is None else _binds(definition)
         bound = {bind.target.name: bind.value for bind in binds if isinstance(bind.target, s.Ref)}
         return cls(known, {name: value for name, value in bound.items() if name not in known}, count)
@@ -114,11 +114,11 @@ class Scope:
             case _:
                 raise LookupError(node)
 
-    def inner(self, name: str) -> Scope:
+    def inner(self, name: str) -> KnownNames:
         """For the value of a name that the body binds; it cannot read itself."""
         if name not in self._inner:
             others = {other: value for other, value in self.bound.items() if other != name}
-            self._inner[name] = Scope(self.known, others, self.count)
+            self._inner[name] = KnownNames(self.known, others, self.count)
         return self._inner[name]
 
     def is_exact(self, quotient: s.Binary) -> bool:
@@ -175,7 +175,7 @@ class Scope:
             raise LookupError(name)
         return support(python) if python in SOURCES else python
 
-    def in_turn(self, names: Sequence[str], turn: Node) -> Scope:
+    def in_turn(self, names: Sequence[str], turn: Node) -> KnownNames:
         """For the body of a loop over literal rows, in the turn of one of them."""
         row = turn.items if isinstance(turn, s.Tuple) else (turn,)
         known = {name: value for name, value in self.known.items() if name not in names}
@@ -186,10 +186,10 @@ class Scope:
             except (LookupError, ArithmeticError, TypeError):
                 continue
             known[name] = (literal(value), [value] * self.count)
-        return Scope(known, bound, self.count)
+        return KnownNames(known, bound, self.count)
 
 
-def _computed(node: Any, scope: Scope) -> Iterator[tuple[Scope, Node]]:
+def _computed(node: Any, scope: KnownNames) -> Iterator[tuple[KnownNames, Node]]:
     """The parts of a definition that are computed, with what is known there. The body of a loop over literal rows comes once for
     each: `round_to(out * width, 8)` is `round_to(16 * width, 8)` in the turn `(6, 3, 16)`."""
     if isinstance(node, tuple):
@@ -208,7 +208,7 @@ def _computed(node: Any, scope: Scope) -> Iterator[tuple[Scope, Node]]:
 
 def computed_numbers(nodes: Iterable[Node]) -> dict[float, str]:
     """Functions of numbers alone, and their negatives, by their value: `-math.log(10000.0)`."""
-    plain, found = Scope({}, {}, 1), dict[float, str]()
+    plain, found = KnownNames({}, {}, 1), dict[float, str]()
     for node in nodes:
         called = node.value if isinstance(node, s.Unary) else node
         expression = plain.expression(node) if isinstance(called, s.Call) else None
@@ -254,4 +254,4 @@ def _binds(definition: Node) -> Iterator[s.Bind]:
     yield from (bind for bind in found if isinstance(bind.target, s.Ref) and targets.count(bind.target.name) == 1)
 
 
-__all__ = ["Expression", "Known", "Scope", "computed_numbers", "stated"]
+__all__ = ["Expression", "Known", "KnownNames", "computed_numbers", "stated"]

@@ -17,7 +17,7 @@ from typing import Any
 from ...compiler.dataclass import dataclass, field
 from ...compiler.ir.model import Body, RepeatNode
 from .constants import ClassNumber, Constants, Scalar, Symbolic, Varies, free
-from .expressions import Expression, Scope
+from .expressions import Expression, KnownNames
 from .fitting import alike
 from .group import BodyGroup, structure
 from .python import NAME
@@ -166,7 +166,7 @@ def side_by_side(
     known = {name: (text, [values[turn.owner] for turn in turns]) for name, (text, values) in outer.scope.known.items()}
     if variable:
         known[variable] = (variable if len(set(numbers)) > 1 else str(numbers[0]), numbers)
-    scope = Scope.of(outer.definition, known, len(turns))
+    scope = KnownNames.of(outer.definition, known, len(turns))
     constants = TurnConstants(
         len(turns),
         definition=outer.definition,

@@ -78,7 +78,7 @@ def test_a_stage_and_an_addition_that_some_lack_are_options(written: Written) ->
     assert classes(source) == ["Gate", "Part", "M"]
     assert "self.residual = in_features == out\n" in source
     assert "layers: list[nn.Module] = []\n        if width != in_features:\n            layers.append(" in source
-    assert "if gated:\n            layers.append(Gate(width // 2))" in source
+    assert "if gated:\n            layers.append(Gate(width, width // 2))" in source
     assert "return x + F.dropout(y, self.rate, self.training) if self.residual else y" in source
     module = load_source(source).M().eval()
     assert list(module.state_dict()) == [entry.path for entry in parameters(spec, spec.models[0])]

@@ -450,7 +450,7 @@ def test_a_block_that_only_some_have_takes_the_statics_of_its_block(written: Wri
         assert re.search(r"self.short = Short\(in_channels, .*stride=stride\)", source), source
 
 
-def test_a_layer_that_only_some_have_keeps_its_numbers(written: Written) -> None:
+def test_a_layer_that_only_some_have_has_what_its_author_wrote(written: Written) -> None:
     """The kernel of the shortcut is no dilation, though it equals the one of the only block with a shortcut."""
     _, source = written("""
 block Residual(channels: int, dilation: int)(x: [B, C, T]) -> [B, channels, T] {
@@ -459,7 +459,7 @@ block Residual(channels: int, dilation: int)(x: [B, C, T]) -> [B, channels, T] {
 }
 model M(x: [B, 2, T]) -> (y: [B, 8, T]) { y = x -> a: Residual(8, 1) -> b: Residual(8, 2) -> c: Residual(8, 4) }
 """)
-    assert "self.shortcut = nn.Conv1d(in_channels, 8, 1)" in source
+    assert "self.shortcut = nn.Conv1d(in_channels, channels, 1)" in source
 
 
 def test_a_parameter_that_is_read_once_gets_no_variable(written: Written) -> None:
