@@ -194,7 +194,7 @@ def _arrays(data: Any, split: str) -> tuple[Any, Any]:
     for field in fields[:-1]:
         value, node = values[field.node].numpy(), data.graph.nodes[field.node]
         names = data.graph.fitted.get(field.node, {}).get("names") or node.args.get("names") or ()
-        columns.append(np.eye(len(names) + 1)[value] if value.dtype.kind == "i" else value)
+        columns.append(np.eye(len(names) + 1)[value] if value.dtype.kind == "i" else value.reshape(len(value), -1))
     return np.concatenate(columns, 1), values[fields[-1].node].numpy()
 
 

@@ -198,20 +198,21 @@ def times_of(table: Table, name: str, span: Span) -> NDArray[np.float64] | NDArr
 def _dates(table: Table, name: str, column: Cells, span: Span) -> NDArray[np.int64]:
     texts = [text.strip() for text in column]
     try:
-        return _microseconds(texts)
+        return microseconds(texts)
     except ValueError:
         pass
     for record, text in enumerate(texts):
         if column.rule.is_missing(text):
             raise table_mistakes.missing_value(span, table.place(record), name)
         try:
-            _microseconds([text])
+            microseconds([text])
         except ValueError:
             raise series_mistakes.not_a_time(span, table.place(record), name, text) from None
     raise AssertionError("one of the dates is not a date")
 
 
-def _microseconds(texts: Sequence[str]) -> NDArray[np.int64]:
+def microseconds(texts: Sequence[str]) -> NDArray[np.int64]:
+    """Of dates with the year first, since 1970. Raises ValueError."""
     try:
         return _parsed(texts)
     except ValueError:

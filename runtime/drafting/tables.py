@@ -5,7 +5,7 @@ penguins.csv --target species       numbers standardized, islands and sexes embe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from ..data.cells import MISSING
 from ..data.table import Column as Values
 from ..data.text_columns import Cells
 from ..failure import BadInput
+from . import calendar
+from .calendar import Parts
 from .columns import Column, describe, marks
 from .drafted import NOWHERE, Draft, laid_out
 from .notation import column_of_source, field_name, listed, quoted, shown, wrapped
@@ -29,7 +31,7 @@ SPLITS = 3
 OWN = ("numbers", "each", "logits", "pred", "members", "width", "classes", "target_of_each")
 
 LEFT_OUT = {
-    "date": "a date",
+    "date": "dates that are written in more than one way",
     "text": "free text",
     "record": "a different value in nearly every record",
     "constant": "always the same",
@@ -52,24 +54,23 @@ class Described:
 
 def draft(path: Path, place: str, source: str, target: str | None) -> Draft:
     """A spec that predicts the column `target` from the others."""
-    table = read(path, place, source)
+    table, values = read_values(path, place, source)
     column = _target(path, table, target)
     others = [other for other in table.columns if other is not column]
     numbers = [other for other in others if other.kind == "numbers"]
     categories = [other for other in others if other.kind == "names"]
-    if not numbers and not categories:
+    dates = {other.name: calendar.parts_of(values[other.name]) for other in others if other.kind == "date"}
+    others = [other for other in others if other.kind in LEFT_OUT and not dates.get(other.name)]
+    if not numbers and not categories and not any(dates.values()):
         raise BadInput(
             f"`{path}` has no column to predict `{column.name}` from",
             notes=tuple(f"`{shown(other.name)}`: {LEFT_OUT[other.kind]}" for other in others),
             helps=("add columns of numbers or of names that many records share",),
         )
-    writer = _Writer(table, column, numbers, categories, [o for o in others if o.kind in LEFT_OUT])
+    writer = _Writer(
+        table, column, numbers, categories, {name: parts for name, parts in dates.items() if parts}, others
+    )
     return Draft(laid_out(writer.lines(Path(place).name)), writer.found())
-
-
-def read(path: Path, place: str, source: str) -> Described:
-    """What the columns of a file are."""
-    return read_values(path, place, source)[0]
 
 
 def read_values(path: Path, place: str, source: str) -> tuple[Described, dict[str, Values]]:
@@ -147,15 +148,18 @@ class _Writer:
         target: Column,
         numbers: Sequence[Column],
         categories: Sequence[Column],
+        dates: Mapping[str, Parts],
         others: Sequence[Column],
     ) -> None:
         self.table, self.target, self.others = table, target, others
+        self.dates = dates
         self.numbers, self.categories = numbers, categories
         taken: list[str] = [*OWN]
         self.fields: dict[str, str] = {}
         for column in (target, *categories):
             self.fields[column.name] = field_name(column.name, taken)
             taken.append(self.fields[column.name])
+        self.moments = {name: field_name(f"{name} days", taken).removesuffix("_days") for name in dates}
         self.classes = stripped(target) if is_class(target) else {}
         self.records = target.present
         self.sizes: TableSizes = sizes(self.records, bool(self.classes))
@@ -169,8 +173,13 @@ class _Writer:
 
     @property
     def origin(self) -> str:
-        parts = [(len(self.numbers), "number", "numbers"), (len(self.categories), "category", "categories")]
-        return " and ".join(f"{count} {one if count == 1 else many}" for count, one, many in parts if count)
+        parts = [
+            (len(self.numbers), "number", "numbers"),
+            (len(self.categories), "category", "categories"),
+            (len(self.dates), "date", "dates"),
+        ]
+        *found, last = [f"{count} {one if count == 1 else many}" for count, one, many in parts if count]
+        return f"{', '.join(found)} and {last}" if found else last
 
     def found(self) -> tuple[str, ...]:
         lines = [f"{self.table.records:,} records: {self.goal}, from {self.origin}"]
@@ -201,11 +210,11 @@ class _Writer:
         lines = ["data Table {", f"  source = {self.table.source}", *self._split()]
         if self.target.missing:
             lines.append(
-                f'  where  = {column_of_source(self.target.name)} != ""  # it is missing in {self.target.missing:,}'
+                f"  drop   = [{column_of_source(self.target.name)}]  # it is missing in {self.target.missing:,}"
             )
         for column in self.others:
             lines.append(f"  # left out: `{shown(column.name)}`, {LEFT_OUT[column.kind]}")
-        return [*lines, "", *self._numbers(), *self._categories(), *self._target_field(), "}"]
+        return [*lines, "", *self._numbers(), *self._dates(), *self._categories(), *self._target_field(), "}"]
 
     def _split(self) -> list[str]:
         train, rest = self.sizes.train, (1 - self.sizes.train) / 2
@@ -215,22 +224,42 @@ class _Writer:
         lines = [f"  split  = random({shares}{stratify}, seed = 0)"]
         if self.classes and not stratify:
             lines.insert(0, f"  # not stratified: a class has {least} records")
-        dates = [column.name for column in self.others if column.kind == "date"]
-        if dates:
-            by = f"contiguous({shares}, by = {column_of_source(dates[0])})"
+        times = [name for name, parts in self.dates.items() if parts.orders]
+        if times:
+            by = f"contiguous({shares}, by = {column_of_source(times[0])})"
             lines.insert(0, f"  # to be tested on what comes later: `split = {by}`")
         return lines
 
     def _numbers(self) -> list[str]:
         if not self.numbers:
             return []
-        read = {column.name for column in self.numbers}
-        names = [quoted(column.name) for column in self.table.columns if column.name not in read]
+        read = [column.name for column in self.numbers]
+        rest = [column.name for column in self.table.columns if column.name not in read]
         lacking = [column.name for column in self.numbers if column.missing]
-        head = f"  numbers: f32[{len(self.numbers)}] = source.all_except("
+        chosen, how = (rest, "all_except") if len(rest) < len(read) else (read, "columns")
+        names = map(quoted, chosen)
+        head = f"  numbers: f32[{len(self.numbers)}] = source.{how}("
         tail = ")" + (' -> impute("median")' if lacking else "") + " -> standardize -> clip(-5, 5)"
         why = [f"  # cells are missing in {listed(lacking)}"] if lacking else []
         return [*why, *wrapped(head, names, tail)]
+
+    def _dates(self) -> list[str]:
+        lines: list[str] = []
+        columns = {column.name: column for column in self.table.columns}
+        for name, parts in self.dates.items():
+            fill = ' -> impute("median")' if columns[name].missing else ""
+            start = f"{column_of_source(name)} -> date("
+            form = f"{quoted(parts.format)}, " if parts.format else ""
+            days = f"{start}{form.removesuffix(', ')}){fill} -> standardize"
+            lines += [
+                "  # a date as days since 1970"
+                + (", and as points on circles, on which the last is next to the first" if parts.cycles else ""),
+                f"  {self.moments[name]}_days: f32 = {days}",
+            ]
+            for part in parts.cycles:
+                written = form + (quoted(part) if form else f"part = {quoted(part)}")
+                lines.append(f"  {self.moments[name]}_{part}: f32[2] = {start}{written}, cyclic = true){fill}")
+        return lines
 
     def _categories(self) -> list[str]:
         lines: list[str] = []
@@ -267,8 +296,12 @@ class _Writer:
 
     def _model(self) -> list[str]:
         inputs = [f"numbers: [B, {len(self.numbers)}]"] if self.numbers else []
-        inputs += [f"{self.fields[column.name]}: i64[B]" for column in self.categories]
         parts = ["numbers"] if self.numbers else []
+        for name, found in self.dates.items():
+            moment = self.moments[name]
+            inputs += [f"{moment}_days: [B]", *(f"{moment}_{part}: [B, 2]" for part in found.cycles)]
+            parts += [f"{moment}_days[:, none]", *(f"{moment}_{part}" for part in found.cycles)]
+        inputs += [f"{self.fields[column.name]}: i64[B]" for column in self.categories]
         parts += [_embedded(self.fields[c.name], _rows(c)) for c in self.categories]
         joined = wrapped("  x = concat(", [*parts, "axis = 1"], ")") if len(parts) > 1 else [f"  x = {parts[0]}"]
         drop, out = f"dropout({self.sizes.dropout:g})", "classes" if self.classes else "1"

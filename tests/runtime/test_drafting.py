@@ -18,6 +18,7 @@ from dlc.compiler.check import check
 from dlc.runtime.data.facts import gather
 from dlc.runtime.data.text_columns import Cells
 from dlc.runtime.drafting import rhythm
+from dlc.runtime.drafting.calendar import Parts, parts_of
 from dlc.runtime.drafting.columns import describe
 from dlc.runtime.drafting.draft import draft
 from dlc.runtime.failure import BadInput
@@ -123,20 +124,20 @@ def drafted(path: Path, target: str | None = None, time: str | None = None) -> s
     assert checked.spec is not None
     facts = {section.name: gather(section, path.parent) for section in checked.spec.recipe.data}
     again = check(spec, (), None, facts)
-    assert not [one for one in again.report.diagnostics if one.code != "W0416"], again.report.diagnostics
+    assert not [one for one in again.report.diagnostics if one.code not in ("W0416", "W0417")], again.report.diagnostics
     return " ".join(text.split())
 
 
 def test_a_table_with_classes(tmp_path: Path) -> None:
     text = drafted(penguins(tmp_path), "Species")
-    assert 'source["Culmen Length (mm)"]' not in text  # read with the other numbers
-    assert "numbers: f32[2] = source.all_except(" in text
-    assert '-> impute("median") -> standardize' in text
+    assert 'numbers: f32[2] = source.columns("Culmen Length (mm)", "class") -> impute("median") -> standardize' in text
+    assert 'date_days: f32 = source.Date -> date("%Y-%m-%d") -> standardize' in text and "date_month" not in text
+    assert 'date_weekday: f32[2] = source.Date -> date("%Y-%m-%d", "weekday", cyclic = true)' in text
+    assert "contiguous(train = 0.7, val = 0.15, test = 0.15, by = source.Date)" in text
     assert 'sex: i64 = source.Sex -> impute("missing") -> category("female", "male", "missing", unknown = true)' in text
     assert 'species: i64 = source.Species -> category("Adelie", "Chin \\"strap\\"", "Gentoo")' in text
     for name, why in (
         ("rowid", "a different"),
-        ("Date", "a date"),
         ("Comments", "free text"),
         ("Region", "always the same"),
     ):
@@ -154,7 +155,7 @@ def test_how_it_is_written_is_part_of_the_spec(tmp_path: Path, separator: str, m
 def test_a_number_is_predicted_as_one(tmp_path: Path) -> None:
     text = drafted(houses(tmp_path), "price")
     assert "price: f32 = source.price -> standardize" in text
-    assert 'where = source.price != "" # it is missing in 1 ' in text
+    assert "drop = [source.price] # it is missing in 1 " in text
     assert "mean = mse(pred, price)" in text
 
 
@@ -308,6 +309,19 @@ def test_forecasts_of_a_drafted_spec(tmp_path: Path) -> None:
     for one, other in zip(*ways, strict=True):
         assert one["store"] == other["store"] and one["date"] == other["date"]
         assert other["forecast"] == pytest.approx(one["forecast"], rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("cells", "found"),
+    [
+        (["2024-01-01", "2024-01-02", ""], Parts("%Y-%m-%d", orders=False, cycles=())),
+        ([f"{1 + i % 28}.{1 + i % 12}.2024" for i in range(50)], Parts("%d.%m.%Y", False, ("month", "weekday"))),
+        ([f"2024/1/{1 + i} 0{i % 9}:30" for i in range(20)], Parts("%Y/%m/%d %H:%M", True, ("weekday", "hour"))),
+        (["2024-01-01", "1.2.2024"], None),
+    ],
+)
+def test_what_dates_are_read_as(cells: list[str], found: Parts | None) -> None:
+    assert parts_of(Cells(cells)) == found
 
 
 def test_what_a_column_is() -> None:
