@@ -11,7 +11,7 @@ from ...compiler.messages.diagnostics import Failed
 from ..data.sources.images import images_below
 from ..data.sources.texts import texts_below
 from ..failure import BadInput, no_file
-from . import images, series, tables, text_folders, texts
+from . import chats, images, series, tables, text_folders, texts
 from .drafted import Draft
 
 TABLES = (".tsv", ".tab", ".data")  # written as CSV, with another separator
@@ -36,6 +36,11 @@ def draft(path: Path, place: str, target: str | None = None, time: str | None = 
             return series.draft(path, place, source or "csv", target, time)
         if source is None and target is None:
             return texts.draft(path, place)
+        if source == "jsonl" and target is None:
+            table, columns = tables.read_values(path, place, source)
+            talks = chats.found_in(columns)
+            if talks:
+                return chats.draft(path, place, columns, talks, table.sample)
         return tables.draft(path, place, source or "csv", target)
 
 

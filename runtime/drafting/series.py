@@ -66,7 +66,7 @@ class FoundSeries:
 
 def draft(path: Path, place: str, source: str, target: str | None, time: str) -> Draft:
     """A spec that forecasts the column `target` from the rows before."""
-    described, values = read_values(path, place, source)
+    described, values = read_values(path, place, source, spread=False)
     at = named(path, described, time)
     goal = _target(path, described, target, at)
     table = Table(values, described.records, lambda row: f"{path}, row {row + 1}", str(path))
@@ -218,7 +218,7 @@ class _Writer:
         found = self.found
         series = f"{found.count:,} series by `{shown(found.key.name)}`" if found.key else "one series"
         season = f"a season of {found.period} rows" if found.period else "no season"
-        lines = [f"{self.table.records:,} rows: {series}, a step of {found.rhythm.step}, {season}"]
+        lines = [f"{self.table.records:,} rows: {series}, a step of {found.rhythm.step}, {season}", *self.table.note]
         gaps, steps = found.long
         if gaps:
             what = "windows go across them" if found.gaps == "join" else "no window goes across one"
@@ -235,6 +235,7 @@ class _Writer:
         return [
             "dlspec 1",
             f"# The next rows of `{shown(self.goal.name)}` from those before, of {shown(file)}. Drafted by `dlc new`.",
+            *(f"# {note}" for note in self.table.note),
             "",
             f"param rows = {self.rows}  # that the model reads",
             f"param horizon = {self.horizon}  # rows that it forecasts",
@@ -296,8 +297,15 @@ class _Writer:
                 "  coming: f32[horizon, 2] = calendar.next",
             ]
         if self.found.key:
-            lines.append(f"  {self.key}: i64 = {column_of_source(self.found.key.name)} -> category(unknown = true)")
+            numbered = "category(unknown = true)" if self.table.sample.share == 1 else f"hash({self._names()})"
+            lines.append(f"  {self.key}: i64 = {column_of_source(self.found.key.name)} -> {numbered}")
         return [*lines, "}"]
+
+    def _names(self) -> int:
+        """Numbers of a series: one for each, and one for others; more where not all of the file was looked at."""
+        assert self.found.key is not None
+        names = len({name.strip() for name in self.found.key.names})
+        return names + 1 if self.table.sample.share == 1 else 4 * names
 
     def _fill(self, columns: Sequence[Column]) -> str:
         """What fills in cells that are missing: those before, and for those that none is before, the median."""
@@ -317,7 +325,7 @@ class _Writer:
             known.append("(coming -> flatten)")
         if self.found.key:
             inputs.append(f"{self.key}: i64[B]")
-            names = len({name.strip() for name in self.found.key.names}) + 1
+            names = self._names()
             known.append(f"({self.key} -> embed: Embedding({names}, {min(16, (names + 1) // 2)}))")
         joined = lambda parts: parts[0] if len(parts) == 1 else f"concat({', '.join(parts)}, axis = -1)"
         before = (
@@ -363,7 +371,7 @@ class _Writer:
     # ---- recipe --------------------------------------------------------------------------------------------------------------
 
     def _train(self) -> list[str]:
-        epochs = repeated(int(TRAIN * self.table.records), BATCH, 8, 60)
+        epochs = repeated(int(TRAIN * self.table.records / self.table.sample.share), BATCH, 8, 60)
         return [
             "train {",
             "  model = Forecaster",

@@ -6,10 +6,12 @@ penguins.csv --target species       numbers standardized, islands and sexes embe
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ...compiler.dataclass import dataclass
+from ...compiler.messages.diagnostics import Failed
 from ...compiler.messages.names import nearest
 from ..data import sources
 from ..data.cells import MISSING
@@ -22,6 +24,7 @@ from .columns import Column, describe, marks
 from .drafted import NOWHERE, Draft, laid_out
 from .notation import column_of_source, field_name, listed, quoted, shown, wrapped
 from .recipes import TableSizes, sizes
+from .sample import SampledFile, sampled
 
 MOST_CLASSES = 10  # of whole numbers; more of them are predicted as a number
 LISTED = 12  # names that a spec lists; more are found in the train split
@@ -46,10 +49,17 @@ class Described:
 
     source: str
     columns: tuple[Column, ...]
+    sample: SampledFile
 
     @property
     def records(self) -> int:
+        """Those that were looked at."""
         return self.columns[0].records
+
+    @property
+    def note(self) -> tuple[str, ...]:
+        found = self.sample.note(self.records)
+        return (found,) if found else ()
 
 
 def draft(path: Path, place: str, source: str, target: str | None) -> Draft:
@@ -73,21 +83,27 @@ def draft(path: Path, place: str, source: str, target: str | None) -> Draft:
     return Draft(laid_out(writer.lines(Path(place).name)), writer.found())
 
 
-def read_values(path: Path, place: str, source: str) -> tuple[Described, dict[str, Values]]:
-    """What the columns of a file are, and the columns. Other marks for missing cells than the usual ones are found by reading it
-    again."""
+def read_values(path: Path, place: str, source: str, *, spread: bool = True) -> tuple[Described, dict[str, Values]]:
+    """What the columns of a file are, and the columns; of a large file, those of some of its records: the first ones without
+    `spread`. Other marks for missing cells than the usual ones are found by reading it again."""
     reader = sources.reader(source)
-    args: dict[str, Any] = {"path": str(path)}
-    found: dict[str, Values] = reader(args, Path, NOWHERE)[0]
-    more = sorted({mark for name, column in found.items() for mark in marks(name, column)})
-    if more:
-        args["missing"] = tuple(dict.fromkeys((*more, *_usual(found.values()))))
-        found = reader(args, Path, NOWHERE)[0]
-    origins = [column.origin for column in found.values() if isinstance(column, Cells) and column.origin]
+    with sampled(path, source, spread=spread) as sample:
+        args: dict[str, Any] = {"path": str(sample.path)}
+        try:
+            found: dict[str, Values] = reader(args, Path, NOWHERE)[0]
+            more = sorted({mark for name, column in found.items() for mark in marks(name, column)})
+            if more:
+                args["missing"] = tuple(dict.fromkeys((*more, *_usual(found.values()))))
+                found = reader(args, Path, NOWHERE)[0]
+        except Failed as failure:
+            message = failure.diagnostic.message.replace(str(sample.path), str(path))
+            raise Failed(replace(failure.diagnostic, message=message)) from None
+        described = tuple(describe(name, column) for name, column in found.items())
+        origins = [column.origin for column in found.values() if isinstance(column, Cells) and column.origin]
     written = [given for _, given in origins[0].found] if origins else []
     missing = [f"missing = [{', '.join(map(quoted, args['missing']))}]"] if more else []
     text = f"{source}({', '.join([quoted(place), *written, *missing])})"
-    return Described(text, tuple(describe(name, column) for name, column in found.items())), found
+    return Described(text, described, sample), found
 
 
 def _usual(columns: Any) -> list[str]:
@@ -161,7 +177,7 @@ class _Writer:
             taken.append(self.fields[column.name])
         self.moments = {name: field_name(f"{name} days", taken).removesuffix("_days") for name in dates}
         self.classes = stripped(target) if is_class(target) else {}
-        self.records = target.present
+        self.records = round(target.present / table.sample.share)
         self.sizes: TableSizes = sizes(self.records, bool(self.classes))
 
     # ---- what was found ----------------------------------------------------------------------------------------------------
@@ -182,7 +198,8 @@ class _Writer:
         return f"{', '.join(found)} and {last}" if found else last
 
     def found(self) -> tuple[str, ...]:
-        lines = [f"{self.table.records:,} records: {self.goal}, from {self.origin}"]
+        records = round(self.table.records / self.table.sample.share)
+        lines = [f"{records:,} records: {self.goal}, from {self.origin}", *self.table.note]
         if self.target.missing:
             lines.append(f"{self.target.missing:,} records without `{shown(self.target.name)}` are left out")
         lines += [f"`{shown(other.name)}` is left out: {LEFT_OUT[other.kind]}" for other in self.others]
@@ -192,6 +209,7 @@ class _Writer:
         return [
             "dlspec 1",
             f"# {self.goal}, from {self.origin} of {shown(file)}. Drafted by `dlc new` from what the table holds.",
+            *(f"# {note}" for note in self.table.note),
             "",
             f"param members = {self.sizes.members}",
             "",
@@ -272,6 +290,9 @@ class _Writer:
             head = f"  {self.fields[column.name]}: i64 = {pipeline} -> category("
             if len(names) <= LISTED:
                 lines += wrapped(head, [*map(quoted, names), "unknown = true"], ")")
+            elif self.table.sample.share < 1:
+                start = head.removesuffix("category(")
+                lines.append(f"{start}hash({self._rows(column)})  # {len(names):,} names in a part of the records")
             else:
                 lines.append(f"{head}unknown = true, min_count = {RARE})  # {len(names):,} names")
         return lines
@@ -302,7 +323,7 @@ class _Writer:
             inputs += [f"{moment}_days: [B]", *(f"{moment}_{part}: [B, 2]" for part in found.cycles)]
             parts += [f"{moment}_days[:, none]", *(f"{moment}_{part}" for part in found.cycles)]
         inputs += [f"{self.fields[column.name]}: i64[B]" for column in self.categories]
-        parts += [_embedded(self.fields[c.name], _rows(c)) for c in self.categories]
+        parts += [_embedded(self.fields[c.name], self._rows(c)) for c in self.categories]
         joined = wrapped("  x = concat(", [*parts, "axis = 1"], ")") if len(parts) > 1 else [f"  x = {parts[0]}"]
         drop, out = f"dropout({self.sizes.dropout:g})", "classes" if self.classes else "1"
         result = "logits: [B, classes]" if self.classes else "pred: [B]"
@@ -327,6 +348,12 @@ class _Writer:
             f"  {'logits' if self.classes else 'pred'} = mean(each, axis = 0)",
             "}",
         ]
+
+    def _rows(self, column: Column) -> int:
+        """Numbers that a category may give: its names, one for a missing cell, and one for names that training has not seen; twice as
+        many where not all names are known."""
+        names = len(stripped(column))
+        return 2 * names if names > LISTED and self.table.sample.share < 1 else names + bool(column.missing) + 1
 
     # ---- recipe --------------------------------------------------------------------------------------------------------------
 
@@ -366,11 +393,6 @@ class _Writer:
     def _export(self) -> list[str]:
         outputs = "; outputs { probs = softmax(logits) }" if self.classes else ""
         return [f'export {{ onnx = "model.onnx"; preprocess = true{outputs} }}']
-
-
-def _rows(column: Column) -> int:
-    """Numbers that a category may give: its names, one for a missing cell, and one for names that training has not seen."""
-    return len(stripped(column)) + bool(column.missing) + 1
 
 
 def _embedded(field: str, rows: int) -> str:

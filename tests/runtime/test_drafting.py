@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
+import re
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow
 import pytest
 from PIL import Image
+from pyarrow import parquet
 
 import dlc
 from dlc.compiler.check import check
 from dlc.runtime.data.facts import gather
 from dlc.runtime.data.text_columns import Cells
-from dlc.runtime.drafting import rhythm
+from dlc.runtime.drafting import rhythm, sample, texts
 from dlc.runtime.drafting.calendar import Parts, parts_of
 from dlc.runtime.drafting.columns import describe
 from dlc.runtime.drafting.draft import draft
@@ -114,6 +120,18 @@ def sales(folder: Path, gap: int = 40) -> Path:
     return file
 
 
+def talks(folder: Path, pairs: bool = False) -> Path:
+    """Sums, asked and answered: as messages, or as requests with answers."""
+    rows: list[dict[str, Any]] = []
+    for i in range(60):
+        question, answer = f"what is {i} and {i + 1}?", f"it is {2 * i + 1}"
+        turns = [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+        rows.append({"instruction": question, "output": answer} if pairs else {"messages": turns})
+    file = folder / "talks.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    return file
+
+
 def drafted(path: Path, target: str | None = None, time: str | None = None) -> str:
     """The spec in one line, written beside its data; it passes the check without a warning and fits the data."""
     text = draft(path, path.name, target, time).text
@@ -187,6 +205,9 @@ def test_large_images_are_cut(tmp_path: Path) -> None:
         (penguins, "Species", {"train.duration": "2 epochs"}),
         (houses, "price", {"train.duration": "2 epochs"}),
         (letters, None, {"train.duration": "2 epochs"}),
+        pytest.param(
+            talks, None, {"train.duration": "4 steps", "train.validate": "every(2 steps)"}, marks=pytest.mark.long
+        ),
         pytest.param(pictures, None, {"train.duration": "1 epochs"}, marks=pytest.mark.long),
         pytest.param(
             poem,
@@ -259,6 +280,76 @@ def test_weekends_are_no_gaps(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("\n".join(["day,value", *lines, ""]), "utf-8")
     text = drafted(tmp_path / "t.csv", "value", "day")
     assert 'gaps = "join"' in text and "param period = 5 " in text
+
+
+def test_conversations(tmp_path: Path) -> None:
+    text = drafted(talks(tmp_path))
+    assert "let talk = source.messages -> chat -> bpe(train = 400) -> truncate(ctx + 1)" in text
+    assert "talk.labels[1:] -> pad(-100)" in text and "ignore = -100" in text
+    assert "let talk = (source.instruction, source.output) -> chat" in drafted(talks(tmp_path, pairs=True))
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.parquet", "t.jsonl"])
+def test_a_part_of_a_large_file(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is at its end is seen, and that not all of it was."""
+    monkeypatch.setattr(sample, "LARGE", 20_000)
+    monkeypatch.setattr(sample, "PIECE", 1000)
+    monkeypatch.setattr(sample, "ROWS", 40)
+    rows = [{"x": i, "kind": ("first", "last")[i > 3900], "code": f"c{i % 50}"} for i in range(4000)]
+    if name.endswith("csv"):
+        content = "x,kind,code\n" + "".join(f"{row['x']},{row['kind']},{row['code']}\n" for row in rows)
+        (tmp_path / name).write_text(content, "utf-8")
+    elif name.endswith("jsonl"):
+        (tmp_path / name).write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    else:
+        parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / name, row_group_size=100)
+    found = draft(tmp_path / name, name, "kind").text
+    assert 'category("first", "last")' in found and "hash(" in found
+    (note,) = [line for line in found.splitlines() if "were looked at" in line]
+    seen, about = (int(number.replace(",", "")) for number in re.findall(r"[\d,]*\d", note))
+    assert seen < 1500 and 3500 < about < 4500
+    drafted(tmp_path / name, "kind")
+
+
+def test_quoted_lines_of_a_large_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where cells have line breaks, the first records are read."""
+    monkeypatch.setattr(sample, "LARGE", 2000)
+    monkeypatch.setattr(sample, "PIECE", 500)
+    lines = [f'{i},"a, line\nand {i % 3}",{"yn"[i % 2]}\n' for i in range(2000)]
+    (tmp_path / "t.csv").write_text("x,remark,kind\n" + "".join(lines), "utf-8")
+    assert 'category("n", "y")' in drafted(tmp_path / "t.csv", "kind")
+
+
+def test_a_large_text_is_read_in_byte_pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(texts, "LARGE", 1000)
+    monkeypatch.setattr(texts, "FIRST", 2501)
+    file = tmp_path / "t.txt"
+    file.write_text("bären " * 1000, "utf-8")
+    text = draft(file, file.name).text
+    assert "source.tokens -> bpe(train = 8000) -> random_window" in text and "characters were looked at" in text
+
+
+@pytest.mark.long
+def test_a_table_of_a_gigabyte(tmp_path: Path) -> None:
+    """Drafted within 3 seconds of the processor and 500 MB."""
+    rows = "".join(f"{i * 7919 % 10_007},{i % 13 / 7:.5f},{['red', 'green', 'blue'][i % 3]}\n" for i in range(50_000))
+    with (tmp_path / "t.csv").open("w") as file:
+        file.write("a,b,colour\n")
+        while file.tell() < 1e9:
+            file.write(rows)
+    program = """
+import resource, sys
+from pathlib import Path
+from dlc.runtime.drafting.draft import draft
+assert "were looked at" in draft(Path(sys.argv[1]), "t.csv", "colour").text
+used = resource.getrusage(resource.RUSAGE_SELF)
+print(used.ru_utime + used.ru_stime, used.ru_maxrss)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "t.csv")], capture_output=True, text=True, check=True
+    )
+    seconds, kilobytes = map(float, done.stdout.split())
+    assert seconds < 3 and kilobytes < 500_000
 
 
 @pytest.mark.parametrize(

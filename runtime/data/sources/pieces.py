@@ -57,10 +57,10 @@ def _lines(kind: str, file: Path, read: Read, how: FileReading, *, quoted: bool)
     encoding = how.encoding if kind == "csv" else None
     quote = how.quote.encode() if quoted else b""
     with _opened(file, encoding) as (stream, recoded), TemporaryDirectory() as folder:
-        header = _record(stream, quote) if quoted else b""
+        header = record_of(stream, quote) if quoted else b""
         before = header.count(b"\n")
         piece = Path(folder) / file.name
-        while content := _piece(stream, quote, LARGE if how.size is None else how.size):
+        while content := piece_of(stream, quote, LARGE if how.size is None else how.size):
             if not content.strip():  # only empty lines are left
                 break
             piece.write_bytes(header + content)
@@ -114,7 +114,7 @@ class _Moved:
         return lambda record: self(of_piece(record))
 
 
-def _record(stream: BinaryIO, quote: bytes) -> bytes:
+def record_of(stream: BinaryIO, quote: bytes) -> bytes:
     """The first record of a file with quotes: lines up to one after which no quote is open. Empty lines before it are left out."""
     found = b""
     while line := stream.readline():
@@ -124,7 +124,7 @@ def _record(stream: BinaryIO, quote: bytes) -> bytes:
     return found
 
 
-def _piece(stream: BinaryIO, quote: bytes, size: int) -> bytes:
+def piece_of(stream: BinaryIO, quote: bytes, size: int) -> bytes:
     """About `size` bytes, up to the end of a record: a line, after which no quote is open where there are some."""
     found = stream.read(size)
     parts, quotes = [found], found.count(quote) if quote else 0
