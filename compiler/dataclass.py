@@ -73,7 +73,7 @@ else:
         lines += ["self.__post_init__()"] if hasattr(cls, "__post_init__") else []
         arguments = ", ".join([*positional, *(["*"] if named else []), *named])
         code = "\n  ".join([f"def __init__({arguments}):", *(lines or ["pass"])])
-        exec(code, known)  # noqa: S102 - names of fields in this package only
+        exec(compile(code, f"<_dlc_generated_init_of_{cls.__qualname__}>", "exec"), known)  # noqa: S102 - names of fields in this package only
         found = known["__init__"]
         found.__qualname__ = f"{cls.__qualname__}.__init__"
         return found

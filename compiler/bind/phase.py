@@ -98,7 +98,7 @@ class PhaseBinder:
         if len(item.args) == 1 and isinstance(item.args[0], syntax.Ref):
             return item.args[0].name, item.args[0].span
         self.report.add(
-            sections_errors.key_form(item.name.span, item.name.text, "train", f"`{item.name.text} name {{ .. }}`")
+            sections_errors.key_form(item.name.span, item.name.text, "train", f"`{item.name.text} name {{ .. }}`", "")
         )
         return "", item.span
 

@@ -7,6 +7,7 @@ process of its own. Everything is used once before the hook, with files that are
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import json
 import os
@@ -26,6 +27,7 @@ import onnx
 
 import dlc
 from dlc.cli import main
+from dlc.compiler.ir.record import Record, adapter
 
 #: Where files may be read: the work folder, the interpreter and its packages (loaded late), and what the system lists.
 READABLE = tuple(
@@ -150,8 +152,23 @@ def cases(made: onnx.ModelProto, chance: random.Random) -> Iterator[Case]:
             yield case
 
 
+def load_all() -> None:
+    """Imports every module of the product, and makes what reads its records from JSON: few commands need all of them."""
+    root = Path(dlc.__file__).parent
+    for room in ("compiler", "backends", "runtime", "cli"):
+        for file in sorted((root / room).rglob("*.py")):
+            if file.stem != "__main__":
+                parts = file.relative_to(root).with_suffix("").parts
+                importlib.import_module(".".join(("dlc", *(part for part in parts if part != "__init__"))))
+    kinds = [Record]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+        adapter(kind)
+
+
 def run(folder: Path, seed: int, count: int) -> dict[str, Any]:
     os.chdir(folder)
+    load_all()
     watch = Watch(folder)
     made = model(folder)
     attacked = [(name, attack.files, attack.arguments) for name, attack in attacks.refused().items()]
