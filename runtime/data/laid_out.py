@@ -26,7 +26,7 @@ from . import kept_arrays
 from .cells import CellRule
 from .parsing import Parsed
 from .table import Cells, Column, Encoded, Images, Numbers, Ragged, TarMembers
-from .text_columns import EXACT
+from .text_columns import EXACT, as_written, written
 
 BYTES = ("texts", "images")  # forms whose values are bytes
 SLICE = 1 << 18  # texts that are looked at together
@@ -90,7 +90,7 @@ class ColumnWriter:
         """The records of a piece. Raises Another."""
         match self.layout.form, column:
             case "texts", Cells() | Numbers():
-                self._texts(column if isinstance(column, Cells) else Cells(_as_texts(column.array)))
+                self._texts(column if isinstance(column, Cells) else Cells(written(column.array)))
             case "cells", Cells() if is_numbers(column):
                 self.values.write(column.numbers(np.arange(len(column))).tobytes())
             case "numbers", Numbers(array) if self._like(array):
@@ -158,12 +158,6 @@ def is_numbers(column: Cells) -> bool:
     """Whether all cells were read as numbers, each of which is exact."""
     parsed = column.__dict__.get("_parsed")
     return parsed is not None and parsed.wrong is None and not (np.abs(parsed.numbers) >= EXACT).any()
-
-
-def _as_texts(array: NDArray[Any]) -> list[str]:
-    if array.dtype.kind not in "iub":
-        raise Another("", "")
-    return [str(value) for value in array.tolist()]
 
 
 def layout_of(column: Column, form: str | None) -> ColumnLayout:
@@ -331,7 +325,7 @@ class _NumberCells(_Kept):
 
     def texts(self, records: NDArray[np.int64]) -> list[str]:
         found = self.numbers(records).tolist()
-        return [_as_written(number).replace(".", self.rule.decimal) for number in found]
+        return [as_written(number).replace(".", self.rule.decimal) for number in found]
 
     def __iter__(self) -> Iterator[str]:
         for start in range(0, len(self), SLICE):
@@ -342,12 +336,6 @@ class _NumberCells(_Kept):
 
         starts = range(0, len(self), SLICE)
         return [pyarrow.array(self[start : start + SLICE], pyarrow.large_string()) for start in starts]
-
-
-def _as_written(number: float) -> str:
-    if math.isnan(number):
-        return ""
-    return str(int(number)) if number.is_integer() else repr(number)
 
 
 class _Rows(Sequence[Any]):

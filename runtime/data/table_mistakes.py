@@ -223,6 +223,15 @@ def unknown_field(span: Span, source: str, name: str, known: Sequence[str]) -> F
     )
 
 
+def kinds_differ(span: Span, column: str, one: str, first: str, other: str, second: str) -> Failed:
+    return fail(
+        "E0412",
+        f"column `{column}` has {first} at {one}, but {second} at {other}",
+        span,
+        helps=("write the column alike in the files of all splits",),
+    )
+
+
 def lengths_differ(span: Span, path: Path, one: str, first: int, other: str, second: int) -> Failed:
     return fail(
         "E0202",

@@ -9,7 +9,10 @@ Cells of a table are kept as pyarrow holds them, which takes a tenth of the memo
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, Protocol, TypeGuard, overload
 
@@ -27,7 +30,8 @@ EXACT = float(2**53)  # below it every whole number is an f64
 class Origin(Protocol):
     """A file that texts can be read from again."""
 
-    found: tuple[tuple[str, str], ...]
+    @property
+    def found(self) -> tuple[tuple[str, str], ...]: ...
 
     def digest(self) -> bytes: ...
 
@@ -293,16 +297,71 @@ def whole_numbers(texts: Sequence[str]) -> NDArray[np.int64] | list[int | float 
     return texts.whole_numbers() if isinstance(texts, Selected) else cells.whole_numbers(texts)
 
 
-def joined(columns: Sequence[Cells]) -> Cells:
-    """Columns one after another."""
+class JoinedFiles:
+    """Files that texts can be read from again, one after another. `columns`: for each column, each file and its number there."""
+
+    def __init__(self) -> None:
+        self.columns: list[list[tuple[Origin, int]]] = []
+
+    @property
+    def origins(self) -> list[Origin]:
+        return list({id(origin): origin for column in self.columns for origin, _ in column}.values())
+
+    @property
+    def found(self) -> tuple[tuple[str, str], ...]:
+        return tuple(item for origin in self.origins for item in origin.found)
+
+    def digest(self) -> bytes:
+        return b"".join(origin.digest() for origin in self.origins)
+
+    def column(self, number: int) -> Any:
+        return _chained([origin.column(there).chunks for origin, there in self.columns[number]])
+
+
+def joined(columns: Sequence[Cells], files: JoinedFiles) -> Cells:
+    """Columns one after another. Numbers that were read as such are not read again."""
+    rule = replace(columns[0].rule, dates=all(column.rule.dates for column in columns))
+    if rule.plain:  # a file with decimal commas shows how those are written in which none was found
+        rule = next((replace(c.rule, dates=rule.dates) for c in columns if not c.rule.plain), rule)
+    origins = [(column.origin, column.number) for column in columns if column.origin is not None]
+    origin = files if len(origins) == len(columns) else None
+    if origin is not None:
+        files.columns.append(origins)
+    number = len(files.columns) - 1
+    read = [column.__dict__.get("_parsed") for column in columns]
+    if origin is not None and all(each is not None and each.wrong is None for each in read):
+        numbers = np.concatenate([each.numbers for each in read if each is not None])
+        return Cells(None, rule, origin, number, parsing.Parsed(numbers, None))
+    try:
+        return Cells(_chained([column.arrays() for column in columns]), rule, origin, number)
+    except UnicodeEncodeError:
+        return Cells([text for column in columns for text in column], rule)
+
+
+def _chained(parts: Sequence[Sequence[Any]]) -> Any:
+    """Arrays of texts of pyarrow as one column."""
     import pyarrow
 
-    first = columns[0]
-    try:
-        chunks = [chunk.cast(pyarrow.large_string()) for column in columns for chunk in column.arrays()]
-    except UnicodeEncodeError:
-        return Cells([text for column in columns for text in column], first.rule)
-    return Cells(pyarrow.chunked_array(chunks, pyarrow.large_string()), first.rule)
+    chunks = [chunk for part in parts for chunk in part]
+    if len({chunk.type for chunk in chunks}) != 1:
+        chunks = [chunk.cast(pyarrow.large_string()) for chunk in chunks]
+    return pyarrow.chunked_array(chunks, chunks[0].type if chunks else pyarrow.large_string())
+
+
+def written(array: NDArray[Any]) -> list[str]:
+    """Numbers as texts from which they are read exactly; lists of them as JSON, "" for a missing one."""
+    if array.ndim > 1:
+        return [json.dumps(row) for row in array.tolist()]
+    if array.dtype.kind == "f":
+        return [as_written(number) for number in array.astype(np.float64).tolist()]
+    return [str(value).lower() for value in array.tolist()]  # a boolean as other formats write it
+
+
+def as_written(number: float) -> str:
+    """A number as a text from which it is read exactly; "" for NaN."""
+    if math.isnan(number):
+        return ""
+    return str(int(number)) if number.is_integer() else repr(number)
 
 
 def _present(codes: NDArray[np.int32], names: list[str]) -> tuple[NDArray[np.int32], list[str]]:

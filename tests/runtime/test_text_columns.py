@@ -17,7 +17,7 @@ from dlc.compiler.messages.source import Span
 from dlc.runtime.data import cells
 from dlc.runtime.data.cells import CellRule
 from dlc.runtime.data.sources.csv_files import CsvFile
-from dlc.runtime.data.text_columns import Cells, distinct, joined
+from dlc.runtime.data.text_columns import Cells, JoinedFiles, distinct, joined
 
 HERE = Span("m.dlspec", 0, 1)
 NUMBERS = st.one_of(st.integers(), st.integers(-(10**21), 10**21), st.floats(), st.integers(2**53 - 2, 2**53 + 2)).map(
@@ -66,13 +66,17 @@ def test_names_of_a_column(texts: list[str]) -> None:
     column = Cells(in_chunks(texts))
     codes, names = distinct(column.select(np.arange(len(texts))[::-1]))
     assert [names[code] for code in codes] == texts[::-1] and len(set(names)) == len(names)
-    assert list(column) == texts and column[len(texts) - 1] == texts[-1] and list(joined([column, column])) == texts * 2
+    assert (
+        list(column) == texts
+        and column[len(texts) - 1] == texts[-1]
+        and list(joined([column, column], JoinedFiles())) == texts * 2
+    )
 
 
 def test_half_a_surrogate_is_a_text_like_others() -> None:
     column = Cells(["1", "\ud800", "1"])
     assert column.numbers(np.array([0, 2])).tolist() == [1, 1] and column.coded[0].tolist() == [0, 1, 0]
-    assert list(joined([column, column])) == [*column, *column]
+    assert list(joined([column, column], JoinedFiles())) == [*column, *column]
     with pytest.raises(cells.NotANumber):
         column.numbers(np.arange(3))
 

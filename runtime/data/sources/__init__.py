@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,9 @@ from numpy.typing import NDArray
 from ....compiler.catalogue import SOURCES, transforms
 from ....compiler.catalogue import SPLITS as KINDS_OF_SPLIT
 from ....compiler.ir.data import Condition, DataSet, Split
-from ....compiler.messages.source import Span
 from ....compiler.text.read import is_pipe
-from .. import cells, mistakes, table_mistakes, text_columns
-from ..table import Cells, Column, Images, JoinedArrays, Numbers, Ragged, SourceFile, Stream, Table
-from . import builtin, csv_files, images, shards, streamed, tables, texts
+from ..table import SourceFile, Table
+from . import builtin, csv_files, images, one_after_another, shards, streamed, tables, texts
 from .split_files import Part, Reader
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
@@ -132,67 +130,16 @@ def file_of(path: Path) -> SourceFile:
 
 def _joined(section: DataSet, parts: Mapping[Split, Part]) -> Table:
     """Several parts one after another, with the records of each split."""
-    span = section.source.span
     splits = list(parts)
     starts = np.cumsum([0, *(parts[split][1] for split in splits)])
     ranges: dict[Split, NDArray[np.int64]] = {
         split: np.arange(starts[i], starts[i + 1], dtype=np.int64) for i, split in enumerate(splits)
     }
-    columns: dict[str, Column] = {}
-    for name in parts[splits[0]][0]:
-        found = [parts[split][0].get(name) for split in splits]
-        if any(column is None for column in found):
-            at = splits[[column is None for column in found].index(True)]
-            raise table_mistakes.unknown_field(span, f"the {at} split", name, list(parts[at][0]))
-        columns[name] = _concatenated([column for column in found if column is not None], name, span)
 
     def place(record: int) -> str:
         index = int(np.searchsorted(starts, record, "right")) - 1
         return parts[splits[index]][2](record - int(starts[index]))
 
     paths = [path for split in splits for path in parts[split][3]]
+    columns = one_after_another.columns(parts, section.source.span)
     return _table(section, (columns, int(starts[-1]), place, paths), ranges)
-
-
-def _concatenated(found: list[Column], name: str, span: Span) -> Column:
-    first = found[0]
-    if isinstance(first, Numbers):
-        arrays = [column for column in found if isinstance(column, Numbers)]
-        names = [column.classes for column in arrays]
-        if any(other != names[0] for other in names):
-            merged = tuple(cells.in_order({label for classes in names if classes for label in classes}))
-            lookup = {label: number for number, label in enumerate(merged)}
-            recoded = [
-                np.array([lookup[c.classes[i]] if 0 <= i < len(c.classes) else -1 for i in c.array], np.int64)
-                for c in arrays
-                if c.classes
-            ]
-            return Numbers(np.concatenate(recoded), merged, _empty(arrays, merged))
-        shapes = {column.array.shape[1:] for column in arrays}
-        if len(shapes) > 1:
-            one, other, *_ = sorted(shapes)
-            raise mistakes.field_shape(span, name, "the splits", str(one), str(other))
-        return Numbers(np.concatenate([column.array for column in arrays]), names[0], _empty(arrays, names[0] or ()))
-    if isinstance(first, Cells):
-        return text_columns.joined([column for column in found if isinstance(column, Cells)])
-    if isinstance(first, Ragged):
-        return Ragged([array for column in found if isinstance(column, Ragged) for array in column.arrays])
-    if isinstance(first, Images):
-        return Images([path for column in found if isinstance(column, Images) for path in column.paths], first.gray)
-    return _joined_streams([column for column in found if isinstance(column, Stream)])
-
-
-def _empty(arrays: Sequence[Numbers], classes: Sequence[str]) -> tuple[str, ...]:
-    """Names that have no record in any part."""
-    return tuple(cells.in_order({name for column in arrays for name in column.empty} - set(classes)))
-
-
-def _joined_streams(found: list[Stream]) -> Stream:
-    if found[0].names is None:
-        return Stream(JoinedArrays([stream.array[:] for stream in found]))
-    known = {name: number for number, name in enumerate(found[0].names)}
-    for stream in found[1:]:
-        for name in stream.names or ():
-            known.setdefault(name, len(known))
-    recoded = [np.array([known[n] for n in stream.names or ()], np.int32)[stream.array[:]] for stream in found]
-    return Stream(np.concatenate(recoded), tuple(known))

@@ -122,14 +122,20 @@ def lists(values: Sequence[Any]) -> Column:
         rows = [None if value is None else _numbers(value) for value in values]
     except (ValueError, TypeError):
         return Cells([text(value) for value in values])
-    if any(row.dtype.kind == "f" for row in rows if row is not None and row.size):
-        whole = any(row.dtype != np.float32 for row in rows if row is not None and row.size)
-        dtype = np.float64 if whole else np.float32  # whole numbers are exact up to 2**24 in f32
-        rows = [None if row is None else row.astype(dtype) for row in rows]
+    rows = alike(rows)
     present = [row for row in rows if row is not None]
     if len(present) == len(rows) and len({row.shape for row in present}) == 1:
         return Numbers(np.stack(present))
     return Ragged(rows)
+
+
+def alike(rows: Sequence[NDArray[Any] | None]) -> Sequence[NDArray[Any] | None]:
+    """Lists as floats where one has some."""
+    if not any(row.dtype.kind == "f" for row in rows if row is not None and row.size):
+        return rows
+    whole = any(row.dtype != np.float32 for row in rows if row is not None and row.size)
+    dtype = np.float64 if whole else np.float32  # whole numbers are exact up to 2**24 in f32
+    return [None if row is None else row.astype(dtype) for row in rows]
 
 
 def _numbers(value: Any) -> NDArray[Any]:
