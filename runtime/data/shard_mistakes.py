@@ -11,7 +11,9 @@ def _fail(message: str, span: Span, *, help: str) -> Failed:
 
 
 def backwards(span: Span, name: str) -> Failed:
-    return _fail(f"`{name}` names no file: its range ends before it begins", span, help="write the smaller number first")
+    return _fail(
+        f"`{name}` names no file: its range ends before it begins", span, help="write the smaller number first"
+    )
 
 
 def not_a_file(span: Span, at: str, kind: str) -> Failed:

@@ -63,8 +63,8 @@ class LibraryTokenizer:
         encode = lambda batch: guarded(lambda: self.made.encode_batch_fast(batch, add_special_tokens=marks))
         for encoded in _ahead(encode, _batches(texts)):
             ids = [item.ids for item in encoded]
-            whole = np.array(list(chain.from_iterable(ids)), np.int64)
             ends = np.cumsum([len(each) for each in ids]).tolist()
+            whole = np.fromiter(chain.from_iterable(ids), np.int64, ends[-1] if ends else 0)
             found += [whole[start:end] for start, end in pairwise([0, *ends])]
         return found
 

@@ -128,6 +128,12 @@ def as_tensor(item: ItemType, what: str = "numbers") -> ItemType:
     return item
 
 
+def need_cells(item: ItemType, what: str) -> None:
+    """Raises Unsuited, naming `what`, for anything but cells of a table."""
+    if item.kind not in ("column", "text"):
+        raise Unsuited(f"{what}: a column of a table")
+
+
 def as_image(item: ItemType, *, masks: bool) -> ItemType:
     """The item as an image `[channels, height, width]` (with `masks` also `[height, width]`); raises Unsuited."""
     item = as_tensor(item, "an image")

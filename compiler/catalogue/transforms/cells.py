@@ -8,7 +8,7 @@ from typing import Any, Literal
 from ...ir.data import ClassNames, ItemType
 from ...sizes.types import is_float
 from ..arguments import Count
-from .base import Transform, Undo, Unsuited
+from .base import Transform, Undo, Unsuited, need_cells
 
 #: How many steps the circle of a part has, and the number at which it begins.
 CIRCLES: dict[str, tuple[float, int]] = {
@@ -33,8 +33,7 @@ class Date(Transform):
 
     @classmethod
     def infer(cls, item: ItemType, args: dict[str, Any]) -> ItemType:
-        if item.kind not in ("column", "text"):
-            raise Unsuited("dates: a column of a table")
+        need_cells(item, "dates")
         if args["cyclic"]:
             return ItemType(kind="tensor", dtype="f32", shape=(2,))
         return ItemType(kind="tensor", shape=())
@@ -86,6 +85,5 @@ class Hash(Transform):
 
     @classmethod
     def infer(cls, item: ItemType, args: dict[str, Any]) -> ItemType:
-        if item.kind not in ("column", "text"):
-            raise Unsuited("names: a column of a table")
+        need_cells(item, "names")
         return ItemType(kind="tensor", dtype="i64", shape=(), classes=ClassNames(count=args["buckets"]))

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from ...ir.data import ClassNames, ItemType
 from ...sizes.types import is_float
 from ..arguments import Count, Names
-from .base import Transform, Undo, Unsuited, as_float, as_tensor
+from .base import Transform, Undo, Unsuited, as_float, as_tensor, need_cells
 
 #: The class of names that a category does not know.
 UNKNOWN = "(unknown)"
@@ -93,8 +93,7 @@ class Impute(_Numeric):
     def infer(cls, item: ItemType, args: dict[str, Any]) -> ItemType:
         if cls.taken(args) == "numbers":
             return super().infer(item, args)
-        if item.kind not in ("column", "text"):
-            raise Unsuited("texts: a column of a table")
+        need_cells(item, "texts")
         return ItemType(kind="text")
 
     @classmethod
@@ -173,8 +172,7 @@ class Category(Transform):
 
     @classmethod
     def infer(cls, item: ItemType, args: dict[str, Any]) -> ItemType:
-        if item.kind not in ("column", "text"):
-            raise Unsuited("names: a column of a table")
+        need_cells(item, "names")
         names = (*args["names"], UNKNOWN) if args["unknown"] else args["names"]
         classes = ClassNames(count=len(names), names=names) if args["names"] else ClassNames()
         return ItemType(kind="tensor", dtype="i64", shape=(), classes=classes)
@@ -208,8 +206,7 @@ class MultiHot(Transform):
 
     @classmethod
     def infer(cls, item: ItemType, args: dict[str, Any]) -> ItemType:
-        if item.kind not in ("column", "text"):
-            raise Unsuited("texts: a column of a table")
+        need_cells(item, "texts")
         return ItemType(kind="tensor", dtype="f32", shape=(len(args["names"]) or None,))
 
     @classmethod
