@@ -161,6 +161,8 @@ class KnownNames:
                     return two if one.text == "0" else one
                 sign = "//" if op == "/" and whole else op
                 return Expr(f"{one.at(level)} {sign} {two.at(level + 1)}", level, one.names | two.names)
+            case s.Call(callee=s.Ref(name=name), args=args) if FUNCTIONS[name].chooses and len(args.items) == 1:
+                return self.spelled(args.items[0], whole=whole)  # Python's `max` of one number wants a list
             case s.Call(callee=s.Ref(name=name), args=args):
                 given = [self.spelled(item, whole=whole and FUNCTIONS[name].chooses) for item in args.items]
                 names = frozenset[str]().union(*(one.names for one in given))

@@ -17,6 +17,7 @@ BODIES = [
     ("Conv(out, kernel) -> max_pool(kernel, stride, pad = kernel // 2)", "self.kernel, stride=self.stride, padding=self.kernel // 2)"),
     ("body: { Conv(out, kernel) -> max_pool(kernel, stride, pad = kernel // 2) }", "nn.MaxPool2d(kernel, stride=stride, padding=kernel // 2)"),
     ("Conv(out, (kernel // 2, stride)) -> relu", "(kernel // 2, stride)"),
+    ("Conv(max(out), kernel, min(stride)) -> relu", "in_channels, out, kernel, stride=stride"),
     ("Inner(out, stride) -> Inner(out, kernel // 2)", "Inner(out, out, reach=kernel // 2)"),
     ("repeat 3 { Conv(out, kernel, 1, pad = kernel // 2) } -> Conv(out, 1, stride)", "padding=kernel // 2"),
 ]  # fmt: skip

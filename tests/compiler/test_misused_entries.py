@@ -8,7 +8,29 @@ from typing import Any
 
 import pytest
 
-from dlc.compiler.catalogue import FAMILIES, FUNCTIONS, LAYERS, SIGNS
+from dlc.compiler.catalogue import (
+    CLIPS,
+    DRAWS,
+    FAMILIES,
+    FUNCTIONS,
+    INITS,
+    KEEPS,
+    LAYERS,
+    LOSSES,
+    METHODS,
+    METRICS,
+    OPTIMIZERS,
+    PRUNERS,
+    SAMPLINGS,
+    SEGMENTS,
+    SIGNS,
+    SOURCES,
+    SPLITS,
+    STOPS,
+    TRANSFORMS,
+    VALIDATIONS,
+    WEIGHT_SOURCES,
+)
 from dlc.compiler.check import check
 
 ARGUMENTS = [
@@ -44,23 +66,23 @@ USUAL = {
 }  # fmt: skip
 #: Where an entry of a family stands in the spec.
 PLACES = {
-    "Source": ("source", "{}"),
-    "Splitting": ("split", "{}"),
-    "Transform": ("transform", " -> {}"),
-    "Optimizer": ("optimizer", "{}"),
-    "Segment": ("key", "lr = {}"),
-    "Clipping": ("key", "clip = {}"),
-    "Keep": ("key", "keep = {}"),
-    "Stop": ("key", "stop = {}"),
-    "Validation": ("key", "validate = {}"),
-    "Sampling": ("key", "sampling = {}"),
-    "WeightSource": ("key", "weights = {}"),
-    "Method": ("rest", "search {{ method = {}  objective = val.loss  trials = 2  lr = uniform(1e-4, 1e-2) }}"),
-    "Pruner": ("rest", "search {{ prune = {}  objective = val.loss  trials = 2  lr = uniform(1e-4, 1e-2) }}"),
-    "Draw": ("rest", "search {{ lr = {}  objective = val.loss  trials = 2 }}"),
-    "Initializer": ("init", "init fc.weight = {}"),
-    "Loss": ("loss", "{}"),
-    "Metric": ("key", "metrics = {{ m = {} }}"),
+    SOURCES.root: ("source", "{}"),
+    SPLITS.root: ("split", "{}"),
+    TRANSFORMS.root: ("transform", " -> {}"),
+    OPTIMIZERS.root: ("optimizer", "{}"),
+    SEGMENTS.root: ("key", "lr = {}"),
+    CLIPS.root: ("key", "clip = {}"),
+    KEEPS.root: ("key", "keep = {}"),
+    STOPS.root: ("key", "stop = {}"),
+    VALIDATIONS.root: ("key", "validate = {}"),
+    SAMPLINGS.root: ("key", "sampling = {}"),
+    WEIGHT_SOURCES.root: ("key", "weights = {}"),
+    METHODS.root: ("rest", "search {{ method = {}  objective = val.loss  trials = 2  lr = uniform(1e-4, 1e-2) }}"),
+    PRUNERS.root: ("rest", "search {{ prune = {}  objective = val.loss  trials = 2  lr = uniform(1e-4, 1e-2) }}"),
+    DRAWS.root: ("rest", "search {{ lr = {}  objective = val.loss  trials = 2 }}"),
+    INITS.root: ("init", "init fc.weight = {}"),
+    LOSSES.root: ("loss", "{}"),
+    METRICS.root: ("key", "metrics = {{ m = {} }}"),
 }
 OPERATORS = [(family.root, name) for family in (LAYERS, FUNCTIONS) for name in family]
 RECIPE = [(f.root, name) for f in FAMILIES if f not in (LAYERS, FUNCTIONS, SIGNS) for name in f]

@@ -91,7 +91,7 @@ LINES = {
         "mixup = 0.2", 'precision = "bf16"', 'precision = "f16"', "micro_batch = 1", "micro_batch = 4", "clip = value(0.1)", "ema = 0", "ema = 1",
         "stop = plateau(val.loss, patience = 1 steps)", "keep = best(val.loss)", "keep = average(last = 2)", "validate = every(1 steps, batches = 1)",
         "runtime { recompute = [\"**\"] }", "runtime { workers = 0 }", "runtime { sync_batch_norm = true }", 'runtime { shard = "fsdp" }',
-        "log { every = 1 steps }", "batch = 1", "batch = 100000", "batch = 64 tokens", "seed = 12345678901", "phase extra { duration = 1 steps }",
+        "log { every = 1 steps }", "batch = 1", "batch = 5000", "batch = 64 tokens", "seed = 12345678901", "phase extra { duration = 1 steps }",
     ],
     "export": [
         'precision = "f16"', 'precision = "bf16"', 'quantize = "int8"', 'quantize = "int4"', "preprocess = true", "opset = 23", "opset = 17",
