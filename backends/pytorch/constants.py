@@ -152,6 +152,11 @@ class Constants:
     #: Numbers that are equal in all bodies and may be part of an expression, such as the side of an image in `(224 // patch) ** 2`.
     literals: Sequence[int] = ()
 
+    @property
+    def fixed(self) -> set[str]:
+        """Statics of a model that are the same at all its sizes, as another value would need another class."""
+        return {name for name, values in self.statics.items() if self.closed and len(set(values)) == 1}
+
     def text(self, number: ClassNumber, place: str) -> str:
         if number.same and number.written is None:
             return self._same(number.values)

@@ -151,6 +151,9 @@ class BodyGroup:
         written = self.constants.scope.expression(node)
         if written is None or not written.names or not alike(written.values, arg.values):
             return arg
+        fixed = self.constants.fixed
+        if not fixed.isdisjoint(written.names) and len(set(written.values)) > 1:
+            return arg  # such a static decides the structure: as an argument it would change this number alone
         return ClassNumber(written.values, self.constants, written)
 
     def tensor(self, types: Sequence[TensorType]) -> SharedType:
