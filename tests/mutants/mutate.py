@@ -9,6 +9,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from dlc.compiler.catalogue import LOSSES, METRICS, SAMPLINGS, TRANSFORMS
+from dlc.compiler.catalogue import OPTIMIZERS as KNOWN_OPTIMIZERS
+from dlc.compiler.catalogue.entry import Entry
 from dlc.compiler.catalogue.ops import names as operators
 from dlc.compiler.catalogue.sections import SECTIONS
 from dlc.compiler.messages.source import Source
@@ -17,6 +20,13 @@ from dlc.compiler.text.node import Node
 from dlc.compiler.text.parse import parse
 
 BASES = {path.stem: path.read_text("utf-8") for path in sorted((Path(__file__).parent / "specs").glob("*.dlspec"))}
+
+
+def shown(name: str, entry: type[Entry]) -> str:
+    """An entry as its example has it: `hash(1000)`."""
+    found = re.search(rf"\b{name}\b(?! =)(\((?:[^()]|\([^()]*\))*\))?", entry.example)
+    return found[0] if found else name
+
 
 LAYERS = operators(layers=True, functions=False)
 FUNCTIONS = operators(layers=False, functions=True)
@@ -40,6 +50,8 @@ SCALARS = [
     "accuracy({v}, {w})", "f1({v}, {w})", "auroc({v}, {w})", "iou({v}, {w})", "perplexity({v}, {w})", "rmse({v}, {w})", "r2({v}, {w})",
     "mean({v} - {w})", "cross_entropy({v}, arange(B))", "mse({v}, randn({v}))", "mean(where({v} > {w}, {v}, {w}))", "0.0", "1", "{v}",
     "mean(cast({v}, f32))", "mean(cast({v}, f32) ** 2)", "sum(cast({v} == {w}, f32))", "{v} + {w}",
+    *(f"{name}({{v}}, {{w}})" for name in (*LOSSES, *METRICS)),
+    *(re.sub(r"\((\w+), (\w+)", "({v}, {w}", shown(name, found[name])) for found in (LOSSES, METRICS) for name in found),
 ]  # fmt: skip
 NUMBERS = [
     "0", "1", "2", "3", "4", "5", "7", "8", "16", "-1", "-2", "0.5", "0.1", "1.5", "-0.5", "1e-3", "1e3", "1e-30", "1e30", "true", "false",
@@ -58,12 +70,14 @@ OPTIMIZERS = [
     "SGD(0.1)", "SGD(0.1, momentum = 0.9, nesterov = true)", "Adam(1e-3)", "AdamW(1e-3 -> cosine(0, rest))", "RMSprop(1e-3, momentum = 0.5)",
     "Adagrad(0.1)", "Adadelta(1.0)", "Lion(1e-4)", "Muon(1e-2)", "Adam(lr = 0 -> linear(1e-3, 1 steps) -> jump(1e-4) -> hold(rest))",
     "SGD(0.1 -> decay(1e308, every = 1 steps))", "SGD(0.1 -> inverse_sqrt(1 steps))", "Adam(1e-3, betas = (0.0, 0.0))", "SGD(0.1, weight_decay = 1)",
+    *(shown(name, KNOWN_OPTIMIZERS[name]) for name in KNOWN_OPTIMIZERS),
 ]  # fmt: skip
 TRANSFORMS = [
     "standardize", "log1p", "clip(0, 1)", "scale(0.5)", "scale(0)", "threshold(0.5)", "normalize(0.5, 0.5)", "normalize(0, 0)", "noise(0.1)",
     "impute(\"mean\")", "one_hot(3)", "resize(4)", "resize(8)", "center_crop(6)", "random_crop(8)", "hflip", "vflip", "rotate(10)", "shift(1)",
     "erase(0.2)", "blur(1)", "gaussian_blur(3)", "affine(rotate = 5)", "rgb", "category", "pad(2)", "truncate(4)", "random_window(5)", "window(5)",
     "if training { noise(0.1) }", "if training { hflip } else { vflip }", "color_jitter(0.1)",
+    *(shown(name, TRANSFORMS[name]) for name in TRANSFORMS),
 ]  # fmt: skip
 DURATIONS = [
     "1 steps",
@@ -92,13 +106,14 @@ LINES = {
         "stop = plateau(val.loss, patience = 1 steps)", "keep = best(val.loss)", "keep = average(last = 2)", "validate = every(1 steps, batches = 1)",
         "runtime { recompute = [\"**\"] }", "runtime { workers = 0 }", "runtime { sync_batch_norm = true }", 'runtime { shard = "fsdp" }',
         "log { every = 1 steps }", "batch = 1", "batch = 5000", "batch = 64 tokens", "seed = 12345678901", "phase extra { duration = 1 steps }",
+        *(SAMPLINGS[name].example for name in SAMPLINGS),
     ],
     "export": [
         'precision = "f16"', 'precision = "bf16"', 'quantize = "int8"', 'quantize = "int4"', "preprocess = true", "opset = 23", "opset = 17",
         "fix { B = 1 }", "fix { T = 4 }", "inputs = [x]", "inputs = [h]", "outputs = [logits]", "outputs { out = mean(logits) }",
         "outputs { a = softmax(logits); b = logits }", "outputs { n = randn([B]) }",
     ],
-    "data": ["where = source.label < 2", "where = source.y > 100", "split = all(\"train\")", 'skip = ["a"]', "split = random(train = 1.0)"],
+    "data": ['gaps = "cut"', 'gaps = "join"', "time = source.day", "series = source.shop", "where = source.label < 2", "where = source.y > 100", "split = all(\"train\")", 'skip = ["a"]', "split = random(train = 1.0)"],
 }  # fmt: skip
 
 
@@ -311,7 +326,7 @@ def _statement(text: str, places: Places, rng: random.Random) -> str:
 
 def _transform(text: str, places: Places, rng: random.Random) -> str:
     """A further transform of a field."""
-    lines = [at.end() for at in re.finditer(r"\n  \w+: [^\n]* = (source|window)[^\n]*", text)]
+    lines = [at.end() for at in re.finditer(r"\n  \w+: [^\n]* = (source|window|talk)[^\n]*", text)]
     at = rng.choice(lines)
     return _put(text, (at, at), f" -> {rng.choice(TRANSFORMS)}")
 

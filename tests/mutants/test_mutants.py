@@ -6,6 +6,7 @@ steps, is evaluated, exported, compared with PyTorch and opened. Every run draws
 from __future__ import annotations
 
 import random
+import re
 import secrets
 import tempfile
 from pathlib import Path
@@ -13,8 +14,35 @@ from typing import Any
 
 import pytest
 
-from .mutate import BASES, mutant
+from dlc.compiler.catalogue import FAMILIES
+from dlc.compiler.catalogue.entry import Family
+
+from .mutate import BASES, INITS, LINES, OPTIMIZERS, SCALARS, STAGES, TRANSFORMS, mutant
 from .trial import attempt
+
+
+@pytest.mark.parametrize(
+    "family",
+    [
+        f
+        for f in FAMILIES
+        if f.root in ("Loss", "Metric", "Optimizer", "Transform", "Sampling", "Initializer", "Layer", "Function")
+    ],
+)
+def test_every_entry_is_in_some_mutant(family: Family[Any]) -> None:
+    """An entry that is added is mutated from then on."""
+    made = "\n".join(
+        (
+            *BASES.values(),
+            *STAGES,
+            *SCALARS,
+            *INITS,
+            *OPTIMIZERS,
+            *TRANSFORMS,
+            *(line for lines in LINES.values() for line in lines),
+        )
+    )
+    assert set(family) <= set(re.findall(r"\w+", made))
 
 
 @pytest.mark.parametrize("name", BASES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import signal
 import traceback
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ from dlc.runtime.generated.build import sources
 from dlc.runtime.training.events import Event, Progress
 from dlc.tests.programs_run import differences, unshared_source
 
+FILES = Path(__file__).parent / "files"  # data that specs read
 LARGEST = 300_000  # parameters of a model that is trained
 STEPS = 20  # after these a run is interrupted at its next report
 SECONDS = 20
@@ -103,6 +105,7 @@ def no_longer(event: Event) -> None:
 def stages(text: str, folder: Path, sources_alike: bool) -> Iterator[tuple[str, Any]]:
     path = folder / "mutant.dlspec"
     path.write_text(text, "utf-8")
+    shutil.copytree(FILES, folder, dirs_exist_ok=True)
     made: dict[str, Any] = {}
 
     def checks() -> bool:
