@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from .analysis import exportable, gradient, idle, statistics
+from .analysis import batch_sizes, exportable, gradient, idle, statistics
 from .bind import recipe as recipes
 from .bind.roots import find_roots
 from .dataclass import dataclass, field
@@ -122,7 +122,7 @@ def pair(found: Compilation) -> None:
 
 
 def gradients(found: Compilation) -> None:
-    """Losses from which no gradient leads to a weight, and batch statistics of a single number."""
+    """Losses from which no gradient leads to a weight, and batch statistics of a single number; batches that a net refuses."""
     if found.recipe is not None and found.recipe.trains:
         bodies, models = tuple(found.elaborator.bodies), tuple(found.elaborator.models)
         spec = Spec(edition=found.project.edition, name="", bodies=bodies, models=models, recipe=found.recipe)
@@ -130,6 +130,8 @@ def gradients(found: Compilation) -> None:
             for diagnostic in gradient.untrained(spec, train):
                 found.report.add(diagnostic)
             for diagnostic in statistics.alone(spec, train, found.facts.get(train.data)):
+                found.report.add(diagnostic)
+            for diagnostic in batch_sizes.refused(spec, train, found.facts.get(train.data)):
                 found.report.add(diagnostic)
 
 

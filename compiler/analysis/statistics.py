@@ -9,11 +9,12 @@ from ..catalogue.token_batches import plan
 from ..elaborate.instances import reachable
 from ..ir.data import DataFacts
 from ..ir.expand import parameters, selects
-from ..ir.model import Body, CallNode, OpNode, Spec
+from ..ir.model import CallNode, OpNode, Spec
 from ..ir.train import Phase, Train
 from ..messages import batches as errors
 from ..messages.diagnostics import Diagnostic
-from ..sizes.dims import Dim, evaluate, variables
+from ..sizes.dims import evaluate, variables
+from .batch_sizes import batch_axis, steps
 from .gradient import Visit
 
 
@@ -49,9 +50,9 @@ def _least_of_tokens(phase: Phase, facts: DataFacts | None) -> int | None:
 def _alone(spec: Spec, phase: Phase, examples: int) -> Iterator[OpNode]:
     """The layers that would have one number for a statistic."""
     bodies = list(spec.bodies)
-    for call in (node for index in _steps(phase) for node in bodies[index].nodes if isinstance(node, CallNode)):
+    for call in (node for index in steps(phase) for node in bodies[index].nodes if isinstance(node, CallNode)):
         net = bodies[call.body]
-        batch = _batch(net)
+        batch = batch_axis(net)
         for index in reachable(bodies, call.body) if batch else ():
             body = bodies[index]
             for node in body.nodes:
@@ -64,17 +65,6 @@ def _alone(spec: Spec, phase: Phase, examples: int) -> Iterator[OpNode]:
                     yield node
 
 
-def _steps(phase: Phase) -> list[int]:
-    """The bodies of a step."""
-    return [*(update.body for update in phase.updates), *([phase.shared] if phase.shared is not None else ())]
-
-
-def _batch(net: Body) -> str:
-    """The name of the batch axis inside a net; "" where it has none of its own."""
-    first = net.inputs[0].type.shape[:1] if net.inputs else ()
-    return str(first[0]) if first and isinstance(first[0], Dim) and str(first[0]).isidentifier() else ""
-
-
 def _moving(spec: Spec, train: Train, phase: Phase, nodes: list[OpNode]) -> list[OpNode]:
     """Those of which a use has a weight that the phase does not freeze to its end."""
     frozen: dict[str, bool] = {}  # by the path of each weight
@@ -84,7 +74,7 @@ def _moving(spec: Spec, train: Train, phase: Phase, nodes: list[OpNode]) -> list
             path = f"{net.name}.{entry.path}" if net.name else entry.path
             if not entry.buffer:
                 frozen[path] = any(selects(s, path, entry.layer, entry.leaf, len(entry.shape)) for s in selectors)
-    uses = [used for index in _steps(phase) for used in _uses(Visit(spec, index), nodes)]
+    uses = [used for index in steps(phase) for used in _uses(Visit(spec, index), nodes)]
     return [node for node, path in uses if not all(_below(frozen, path))]
 
 

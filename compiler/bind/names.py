@@ -73,16 +73,27 @@ class Names:
 class RecipeEnvironment(Environment):
     """Also knows losses and metrics, and computes a `let` when it is first read."""
 
-    __slots__ = ("ambiguous", "deferred", "fields", "known", "metrics")
+    __slots__ = ("ambiguous", "deferred", "fields", "known", "metrics", "within")
 
-    def __init__(self, file: FileScope, metrics: bool, known: bool = True) -> None:
-        super().__init__(file)
+    def __init__(
+        self, file: FileScope, metrics: bool, known: bool = True, parent: RecipeEnvironment | None = None
+    ) -> None:
+        super().__init__(file, parent=parent)
         self.metrics = metrics
+        #: Whether this is inside a body of its own, where losses and metrics are not computed.
+        self.within = parent is not None and parent.within
         #: Whether a name that is not found is unknown: else it may be of data or of a model that are not there.
         self.known = known
         self.deferred: dict[str, Function[[], Any]] = {}
         self.ambiguous: dict[str, Span] = {}
         self.fields: dict[str, Span] = {}
+        if parent is not None:
+            self.deferred, self.ambiguous, self.fields = parent.deferred, parent.ambiguous, parent.fields
+
+    def inner(self, *, own_body: bool = False) -> RecipeEnvironment:
+        environment = RecipeEnvironment(self.file, self.metrics, self.known, parent=self)
+        environment.within = self.within or own_body
+        return environment
 
     def lookup(self, name: str, span: Span) -> Any:
         self._compute(name)
@@ -117,6 +128,8 @@ class RecipeEnvironment(Environment):
                     raise Failed(training_errors.metric_in_loss(span, name, near))
                 target = METRICS[name]
             if target is not None:
+                if self.within:
+                    raise Failed(training_errors.term_within(span, name, "metric" if name in METRICS else "loss"))
                 return Callable(target, name)
         try:
             found = super().callable(name, span)

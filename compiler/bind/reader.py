@@ -43,6 +43,9 @@ STRINGS = ("precision", "shard", "onnx", "quantize")
 
 TIME_UNITS = ("epochs", "steps")
 
+#: The largest amount of a duration: up to here a float holds every integer.
+LONGEST = 2**53
+
 
 def _reads(item: top_level.Key) -> bool:
     """Whether a key of `data` is meant to be a field: its value begins with one of the source."""
@@ -293,6 +296,8 @@ class SectionReader:
             raise Failed(errors.unit_wrong(span, text, value.unit, what, units, near))
         if value.number <= 0:
             raise Failed(errors.duration_not_positive(node.span, what, describe(value)))
+        if value.number > LONGEST:
+            raise Failed(errors.duration_too_long(node.span, what, describe(value)))
         return Duration(amount=value.number, unit=cast(Any, value.unit))
 
     # ---- entries -------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ class Clock:
     tokens: int | None = None
 
     def steps(self, duration: Duration, rest: int | None = None) -> int:
-        """A length in steps, at least 1; `rest` is what is left of the duration."""
+        """A length in steps, from 1 to `ENDLESS`; `rest` is what is left of the duration."""
         match duration.unit:
             case "steps":
                 amount: float = duration.amount
@@ -32,7 +32,7 @@ class Clock:
                 amount = rest
             case "s" | "min" | "h":
                 raise ValueError(duration.unit)
-        return max(1, round(amount))
+        return min(ENDLESS, max(1, round(amount)))
 
     def of_updates(self, update: Update) -> Clock:
         """The clock of an update's own schedules, whose time is its updates: `repeat` of them a step."""

@@ -271,7 +271,7 @@ def run_turn(
     prefix: str,
 ) -> tuple[Builder, Body, list[tuple[str, SymbolicTensor]], dict[str, int]]:
     builder = Builder(context.builder.report, "turn", "turn", unit.body.span, context.builder)
-    environment: Environment = context.environment.inner()
+    environment: Environment = context.environment.inner(own_body=True)
     environment.statics = dict(statics)
     scope = Scope(prefix, numbered=numbered, slots=True)
     inputs = [builder.input(type, "x" if index == 0 else f"x{index}") for index, type in enumerate(types)]

@@ -45,7 +45,8 @@ class Environment:
         #: What `training` is here: None while a body is run for both modes.
         self.training: bool | None = parent.training if parent else None
 
-    def inner(self) -> Environment:
+    def inner(self, *, own_body: bool = False) -> Environment:
+        """The names of a region inside; `own_body`: it is run as a body, once for each turn or mode."""
         return Environment(self.file, parent=self)
 
     # ---- writing ---------------------------------------------------------------------------------------------------

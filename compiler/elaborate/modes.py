@@ -88,7 +88,7 @@ def by_mode(
         builder = Builder(
             context.builder.report, "training" if is_training else "evaluation", "branch", span, context.builder
         )
-        environment = context.environment.inner()
+        environment = context.environment.inner(own_body=True)
         environment.training = is_training
         value = branch(Context(context.state, builder, environment, context.scope))
         inner = Context(context.state, builder, environment, context.scope)

@@ -100,7 +100,7 @@ def _run(context: Context, statement: syntax.Scan, run_statement: RunStatement) 
     assert isinstance(value, syntax.Call), "the parser refuses other bodies"
     before = context.state.failures
     builder = Builder(context.builder.report, "scan", "scan", statement.body.span, context.builder)
-    inner = Context(context.state, builder, context.environment.inner(), context.scope)
+    inner = Context(context.state, builder, context.environment.inner(own_body=True), context.scope)
     fed = _Fed()
     for item in value.args.items:
         if isinstance(item, syntax.Kwarg) and item.name.text != "axis":

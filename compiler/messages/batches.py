@@ -35,6 +35,19 @@ def single_statistic(span: Span, layer: str, place: Span, examples: int, batch: 
     )
 
 
+def batch_refused(
+    span: Span, requirement: str, message: str | None, examples: int, split: str, place: Span
+) -> Diagnostic:
+    return Diagnostic(
+        "E0210",
+        message or f"`{requirement}` does not hold for the batches of `{split}`",
+        span,
+        f"a batch of `{split}` has {examples} example" + ("s" if examples > 1 else ""),
+        (Label(place, "the batch is set here"),),
+        helps=("use a batch for which it holds, or relax the requirement",),
+    )
+
+
 def batch_not_whole(span: Span, batch: int, micro: int, unit: str = "samples") -> Diagnostic:
     if unit == "tokens":
         help = f"use at most `micro_batch = {batch} tokens`"

@@ -99,6 +99,10 @@ def duration_not_positive(span: Span, what: str, text: str) -> Diagnostic:
     )
 
 
+def duration_too_long(span: Span, what: str, text: str) -> Diagnostic:
+    return Diagnostic("E0304", f"{what} must be at most 2^53, not `{text}`", span, helps=("write a smaller number",))
+
+
 def not_a_duration(span: Span, what: str, found: str) -> Diagnostic:
     return Diagnostic(
         "E0304",

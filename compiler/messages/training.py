@@ -123,6 +123,19 @@ def metric_in_loss(span: Span, name: str, near: str | None) -> Diagnostic:
     return Diagnostic("E0301", f"`{name}` is a metric, not a loss", span, "not a loss", helps=helps)
 
 
+def term_within(span: Span, name: str, what: str) -> Diagnostic:
+    """`what`: `loss` or `metric`."""
+    return Diagnostic(
+        "E0301",
+        f"`{name}` is a {what}, not a stage of a repeated part or of one mode",
+        span,
+        "computed inside `{ .. }`",
+        helps=(
+            f"compute the value first, `let v = x -> if training {{ .. }} else {{ .. }}`, then write `{name}(v, ..)`",
+        ),
+    )
+
+
 def layer_in_expression(span: Span, name: str, what: str) -> Diagnostic:
     """`what`: `layer`, `block` or `model`."""
     return Diagnostic(
