@@ -72,7 +72,7 @@ OPTIMIZERS = [
     "SGD(0.1 -> decay(1e308, every = 1 steps))", "SGD(0.1 -> inverse_sqrt(1 steps))", "Adam(1e-3, betas = (0.0, 0.0))", "SGD(0.1, weight_decay = 1)",
     *(shown(name, KNOWN_OPTIMIZERS[name]) for name in KNOWN_OPTIMIZERS),
 ]  # fmt: skip
-TRANSFORMS = [
+CHAINED = [
     "standardize", "log1p", "clip(0, 1)", "scale(0.5)", "scale(0)", "threshold(0.5)", "normalize(0.5, 0.5)", "normalize(0, 0)", "noise(0.1)",
     "impute(\"mean\")", "one_hot(3)", "resize(4)", "resize(8)", "center_crop(6)", "random_crop(8)", "hflip", "vflip", "rotate(10)", "shift(1)",
     "erase(0.2)", "blur(1)", "gaussian_blur(3)", "affine(rotate = 5)", "rgb", "category", "pad(2)", "truncate(4)", "random_window(5)", "window(5)",
@@ -328,7 +328,7 @@ def _transform(text: str, places: Places, rng: random.Random) -> str:
     """A further transform of a field."""
     lines = [at.end() for at in re.finditer(r"\n  \w+: [^\n]* = (source|window|talk)[^\n]*", text)]
     at = rng.choice(lines)
-    return _put(text, (at, at), f" -> {rng.choice(TRANSFORMS)}")
+    return _put(text, (at, at), f" -> {rng.choice(CHAINED)}")
 
 
 def _duration(text: str, places: Places, rng: random.Random) -> str:
