@@ -66,7 +66,7 @@ def _classes(output: ClassJudgement) -> PrintedTable:
         for each in chosen
     ]
     for word, mean in (("macro", output.macro), ("weighted", output.weighted)):
-        rows.append((f"({word})", _share(mean.precision), _share(mean.recall), _share(mean.f1), f"{output.count:,}"))
+        rows.append((f"({word})", _share(mean.precision), _share(mean.recall), _share(mean.f1), f"{output.support:,}"))
     title = f"`{output.output}` gives `{output.field}`: {_percent(output.accuracy)} of {output.count:,} right"
     if _many(output):
         title += f"; the {len(chosen)} of {len(output.classes):,} classes with the lowest F1"

@@ -15,6 +15,8 @@ from .choice import OneOf
 from .failure import warnings_shown
 from .misused import Misused
 
+#: Words in the names of columns that hold answers and not numbers of a model.
+TOLD = {"class", "probability", "labels"}
 FORMATS = ("text", "json", "jsonl", "csv", "parquet")
 
 
@@ -86,8 +88,8 @@ def table(rows: Sequence[Mapping[str, Any]], least: list[int] | None = None) -> 
     widths of columns, which grow to those of these rows."""
     if not rows:
         return ["no records"]
-    told = any(name.split()[-1] in ("class", "probability") for name in rows[0])
-    names = [name for name in rows[0] if not told or not isinstance(rows[0][name], list)]
+    answers = [name for name in rows[0] if TOLD & set(name.split())]
+    names = [name for name in rows[0] if not answers or name in answers or not isinstance(rows[0][name], list)]
     cells = [names, *([cell(row.get(name)) for name in names] for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(names))]
     if least is not None:

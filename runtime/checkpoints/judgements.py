@@ -77,6 +77,11 @@ class ClassJudgement(Form):
     calibration: Calibration
     worst: tuple[WorstExample, ...] = ()
 
+    @property
+    def support(self) -> int:
+        """Targets that the averages are of: of labels those that are true."""
+        return sum(each.support for each in self.classes)
+
 
 class Spread(Form):
     """How numbers are distributed."""

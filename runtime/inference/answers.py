@@ -29,7 +29,8 @@ Array: TypeAlias = "NDArray[Any]"
 class Answer:
     """What one output stands for. `kind`, `field`, `axis`, `scale`, `shift` and `why` are those of its `Meaning`.
 
-    `classes` are the names of the classes, in order. `undo` leads from the field, as the model saw it, to the units of the
+    `classes` are the names of the classes, in order. Those of `logit` and `chance` are the two that one number decides between,
+    or the labels of a record, written with `separator` between them. `undo` leads from the field, as the model saw it, to the units of the
     data; `shape` is that of one record of the field (None: it varies), to which the numbers in `undo` belong.
     """
 
@@ -42,6 +43,7 @@ class Answer:
     classes: tuple[str, ...] | None = None
     undo: tuple[Undo, ...] = ()
     shape: tuple[int | None, ...] | None = None
+    separator: str = ""
 
     def values(self, outputs: Array) -> Array:
         """Outputs, one a record on the first axis, as a person wants them: values of the field in the units of the data, in
@@ -102,6 +104,29 @@ class Answer:
             shares = np.exp(scores - scores.max())
             return shares / shares.sum()
 
+    def class_numbers(self, output: Array) -> Array | None:
+        """Of one record whose output has a class at each place, as of an image or a sequence: their numbers; None for any other."""
+        if self.kind == "class" and output.ndim and np.isfinite(output).all():
+            return output.astype(np.int64)
+        if self.kind in ("scores", "probabilities") and output.ndim >= max(2, -self.axis) and output.shape[self.axis]:
+            return output.argmax(self.axis)
+        return None
+
+    def shares_of_classes(self, output: Array) -> Array:
+        """The probabilities of such an output, the class on the first axis."""
+        numbers = np.moveaxis(output, self.axis, 0).astype(np.float64)
+        if self.kind == "probabilities":
+            return numbers
+        with np.errstate(all="ignore"):
+            shares = np.exp(self.scale * (numbers - numbers.max(0)))
+            return shares / shares.sum(0)
+
+    def labels(self, output: Array) -> Array | None:
+        """Of one record that may have several labels: the probability of each; None for any other output."""
+        if self.kind not in ("logit", "chance") or self.undo or output.ndim != 1:
+            return None
+        return self.shares(output[None])[0] if self.classes is not None and len(self.classes) == output.size else None
+
     def class_of(self, number: int) -> str | int:
         """The name of a class, or its number where it has none."""
         return self.classes[number] if self.classes is not None and 0 <= number < len(self.classes) else number
@@ -161,7 +186,7 @@ def rows(
 
 
 def _told(answer: Answer, value: Array, every: bool) -> dict[str, Any] | None:
-    """The class and probability of one record; None where it has no single one."""
+    """The class of one record and its probability, the class at each of its places, or its labels; None where numbers are all."""
     shares = answer.probabilities(value)
     if shares is not None:
         best = int(shares.argmax())
@@ -171,9 +196,33 @@ def _told(answer: Answer, value: Array, every: bool) -> dict[str, Any] | None:
         return {"class": answer.class_of(best), "probability": float(shares[best]), **each}
     if answer.kind == "class" and value.ndim == 0 and np.isfinite(value):
         return {"class": answer.class_of(int(value))}
+    numbers = answer.class_numbers(value)
+    if numbers is not None:
+        shares = answer.shares_of_classes(value) if every and answer.kind != "class" else ()
+        each = {f"probability {answer.class_of(at)}": share.tolist() for at, share in enumerate(shares)}
+        return {"class": _named(answer, numbers.tolist()), **each}
+    chances = answer.labels(value)
+    if chances is not None:
+        names = [str(answer.class_of(at)) for at in range(len(chances))]
+        told = [name for name, chance in zip(names, chances, strict=True) if chance > 0.5]
+        each = (
+            {f"probability {name}": float(chance) for name, chance in zip(names, chances, strict=True)} if every else {}
+        )
+        return {"labels": answer.separator.join(told), **each}
     if answer.kind in ("logit", "chance") and value.size == 1 and not answer.undo:
+        if answer.classes is not None and len(answer.classes) == 2:
+            chance = float(answer.shares(value[None]).reshape(()))
+            pair = dict(zip(answer.classes, (1 - chance, chance), strict=True))
+            best = answer.classes[chance > 0.5]
+            each = {f"probability {name}": share for name, share in pair.items()} if every else {}
+            return {"class": best, "probability": pair[best], **each}
         return {"probability": float(answer.shares(value[None]).reshape(()))}
     return None
+
+
+def _named(answer: Answer, numbers: Any) -> Any:
+    """Classes by name, in the lists that their numbers are in."""
+    return [_named(answer, each) for each in numbers] if isinstance(numbers, list) else answer.class_of(numbers)  # pyright: ignore[reportUnknownVariableType]
 
 
 def _shown(answer: Answer | None, value: Array) -> Any:

@@ -84,6 +84,7 @@ class _Answer(Form):
         ...,
     ] = ()
     shape: tuple[NonNegativeInt | None, ...] | None = None
+    separator: str = ""
 
 
 class _Columns(Form):

@@ -13,6 +13,7 @@ from ...compiler.analysis.targets import MetricTarget
 from ...compiler.catalogue import transforms
 from ...compiler.catalogue.transforms import Undo
 from ...compiler.ir.data import DataNode, DataSet
+from ..data import vocabulary
 from ..data.series import over_rows
 from .answers import Answer
 
@@ -36,12 +37,30 @@ def answer_of(
     if meaning.kind in ("scores", "probabilities", "class"):
         return replace(said, classes=class_names(section, field.name, fitted, names))
     shape = tuple(size if isinstance(size, int) else None for size in field.type.shape[1:])
+    if meaning.kind != "value":
+        said = _named(said, section, field.name, fitted, names)
     try:
         return replace(said, undo=way_back(section, field.name, fitted), shape=shape)
     except NoWayBack as reason:
         if meaning.kind != "value":  # a share of what the model saw is one, whatever that was made from
             return replace(said, shape=shape)
         return Answer("unknown", meaning.field, why=f"it stands for `{field.name}`, and {reason}")
+
+
+def _named(
+    said: Answer,
+    section: DataSet,
+    field: str,
+    fitted: Mapping[int, Mapping[str, Any]],
+    names: Mapping[str, Sequence[str]],
+) -> Answer:
+    """An answer in shares with the names of its two classes or of its labels, where the field has such."""
+    labels = vocabulary.labels_of(section, field, fitted)
+    if labels is not None:
+        separator = vocabulary.words_of(section, field).args.get("separator", " ")
+        return replace(said, classes=tuple(labels), separator=separator)
+    classes = class_names(section, field, fitted, names)
+    return replace(said, classes=classes) if classes is not None and len(classes) == 2 else said
 
 
 def class_names(

@@ -191,11 +191,12 @@ class Judge:
         single = shares.size == len(positions)
         shares, target = shares.reshape(len(positions), -1), target.reshape(len(positions), -1)
         if single:
-            gathered = judged.gathered.setdefault("", ClassCounts(("0", "1")))
+            named = [str(name) for name in judged.answer.classes or (0, 1)]
+            gathered = judged.gathered.setdefault("", ClassCounts(named))
             assert isinstance(gathered, ClassCounts)
             gathered.add(np.concatenate([1 - shares, shares], 1), target[:, 0].astype(np.int64))
             true = np.where(target[:, 0] > 0.5, shares[:, 0], 1 - shares[:, 0])
-            judged.worst.add(positions, -true, lambda at: (str(int(target[at, 0])), str(int(shares[at, 0] > 0.5))))
+            judged.worst.add(positions, -true, lambda at: (named[int(target[at, 0])], named[int(shares[at, 0] > 0.5)]))
         elif shares.shape[1] <= MOST_LABELS:
             names = vocabulary.labels_of(self.data.section, judged.answer.field, self.fitted)
             known = names is not None and len(names) == shares.shape[1]
@@ -255,6 +256,10 @@ class Judge:
         if answer.kind in ("scores", "probabilities"):
             named = [answer.class_of(number) for number in target.ravel().tolist()]
             return named if target.ndim == 1 else target.tolist()
+        if answer.kind in ("logit", "chance") and answer.classes is not None and target.ndim == 2:  # labels
+            return [answer.separator.join(compress(answer.classes, record.tolist())) for record in target > 0.5]
+        if answer.kind in ("logit", "chance") and answer.classes is not None and target.ndim == 1:
+            return [answer.class_of(int(number)) for number in target.tolist()]
         if answer.kind == "value":
             return replace(answer, scale=1.0, shift=0.0).values(target).tolist()
         return target.tolist()

@@ -45,7 +45,7 @@ def _classes(output: ClassJudgement) -> Iterator[str]:
     yield html.paragraph(f"{_share(output.accuracy)} of {output.count:,} right")
     rows = [[c.name, *map(_share, (c.precision, c.recall, c.f1)), f"{c.support:,}"] for c in output.classes]
     for word, mean in (("(macro)", output.macro), ("(weighted)", output.weighted)):
-        rows.append([word, *map(_share, (mean.precision, mean.recall, mean.f1)), f"{output.count:,}"])
+        rows.append([word, *map(_share, (mean.precision, mean.recall, mean.f1)), f"{output.support:,}"])
     yield html.table(("class", "precision", "recall", "F1", "support"), rows)
     drawn: list[tuple[str, str, str]] = []
     if output.confusion is not None:

@@ -84,6 +84,7 @@ def test_labels() -> None:
     expected = report(target, shares > 0.5)
     for at, name in enumerate(("precision", "recall", "f1", "support")):
         assert [getattr(row, name) for row in found.classes] == pytest.approx(expected[at].tolist())
+    assert found.support == target.sum()
     assert found.confusion is None and found.accuracy == pytest.approx(((shares > 0.5) == target).mean())
 
 
