@@ -259,6 +259,17 @@ MISTAKES: tuple[Mistake, ...] = (
         ("param a = 1\ndlspec 1\n",),
         "not the first line",
     ),
+    # ---- data --------------------------------------------------------------------------------------------------------
+    Mistake(
+        r"DATA (?:NAME )?\{ (?:[^{]* )?(?:_NL|;|LET|\{) \| \($|DATA (?:NAME )?\{ \| \($",
+        "one name is defined at a time",
+        (
+            'data D {\n  source = image_pairs("a", "b")\n  (image, mask) = (source.first, source.second) -> resize(8)\n}',
+            "data D {\n  let (image, mask) = (source.first, source.second) -> resize(8)\n}",
+        ),
+        "not a name",
+        ("write `let pair = (source.first, source.second) -> ..`, then `pair.first` and `pair.second`",),
+    ),
     # ---- lists and arguments ---------------------------------------------------------------------------------------
     Mistake(
         r"\( (?:.* )?(?:NAME = )?postfix \| =$",
@@ -269,6 +280,13 @@ MISTAKES: tuple[Mistake, ...] = (
         ),
         "",
         place="last",
+    ),
+    Mistake(
+        r"[(,] NAME : (?:shape|\[\]) \| name:(?:f16|bf16|f32|f64|i8|i16|i32|i64|u8|bool)$",
+        "the dtype is written before the shape",
+        ("model M(ids: [B, T] i64) -> (y: [B, T]) {\n  y = ids\n}",),
+        "not after it",
+        ("for example `ids: i64[B, T]`",),
     ),
     Mistake(
         rf"[(\[] (?:.* )?{VALUE} \| (?:name:|NUMBER|STRING|word:(?:true|false|none|not))",

@@ -82,7 +82,7 @@ class DataGraph:
         value = self.evaluate(node)
         if isinstance(value, int):
             return value
-        raise Failed(errors.source_whole(node.span))
+        raise Failed(errors.source_whole(node.span, list(self.fields or ())))
 
     def evaluate(self, node: syntax.Pipe) -> int | _SourceRecord:
         match node:

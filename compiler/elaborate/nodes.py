@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..catalogue.ops import find
-from ..catalogue.ops.base import Layer, Op, Range, Rejected
+from ..catalogue.ops.base import Layer, NotWhole, Op, Range, Rejected
 from ..ir.model import OpNode, Parameter, Scalar
 from ..messages import application as application_errors
 from ..messages import paths as paths_errors
@@ -152,7 +152,8 @@ def operator_node(
     except Rejected as rejected:
         named = "" if operator.syntax else operator.name
         swapped = required if named and _fits_swapped(context.facts, rule, types) else []
-        raise Failed(application_errors.rejected(rejected, named, span, swapped)) from None
+        declared = _of_whole_numbers(context, tensors) if isinstance(rejected, NotWhole) else ""
+        raise Failed(application_errors.rejected(rejected, named, span, swapped, declared)) from None
     fields: dict[str, Any] = {
         "op": operator.name, "inputs": tuple(operands), "args": json_arguments(arguments), "span": span, "path": path,
     }  # fmt: skip
@@ -176,6 +177,15 @@ def _fits_swapped(facts: Facts, rule: Op, types: Sequence[TensorType | None]) ->
         return len(types) == 2 and None not in types and bool(rule.infer(facts, *reversed(types)))
     except Rejected:
         return False
+
+
+def _of_whole_numbers(context: Context, tensors: Sequence[Any]) -> str:
+    """How the first of these that is an input of floats of a model is declared with whole numbers: `ids: i64[B, T]`."""
+    builder = context.builder
+    for value in tensors if builder.role == "model" else ():
+        if isinstance(value, SymbolicTensor) and value.id in builder.inputs and not is_integer(value.type.dtype):
+            return f"{builder.names[value.id]}: {TensorType('i64', value.type.shape)}"
+    return ""
 
 
 def range_of(context: Context, operand: Any) -> Range | None:

@@ -22,12 +22,14 @@ class Rejection(Protocol):
     helps: tuple[str, ...]
 
 
-def rejected(rejected: Rejection, name: str, span: Span, swapped: Sequence[str] = ()) -> Diagnostic:
+def rejected(rejected: Rejection, name: str, span: Span, swapped: Sequence[str] = (), declared: str = "") -> Diagnostic:
     """An operator's rule that does not hold. `name` is empty for an operator that is written with symbols: its rules have
-    helps of their own. `swapped` are its inputs where they fit in the other order."""
+    helps of their own. `swapped` are its inputs where they fit in the other order; `declared` is how an input of the model has to
+    be declared to fit."""
     otherwise = (f"`dlc explain {name}` shows what it takes",) if name and not rejected.notes else ()
     order = (f"swap them: the inputs of `{name}` are, in order, {listed(swapped)}",) if swapped else ()
-    helps = order or rejected.helps or otherwise
+    declare = (f"declare the input with its dtype: `{declared}`",) if declared else ()
+    helps = order or declare or rejected.helps or otherwise
     return Diagnostic(rejected.code, rejected.message, span, rejected.label, notes=rejected.notes, helps=helps)
 
 

@@ -44,13 +44,20 @@ def unknown_member(span: Span, name: str, near: str | None, known: Sequence[str]
     )
 
 
-def source_whole(span: Span) -> Diagnostic:
+def source_whole(span: Span, fields: Sequence[str]) -> Diagnostic:
+    """`fields`: those of the source, where they are known before its files are read."""
+    several = ", ".join(f"source.{name}" for name in fields[:3])
+    together = (f"to transform several alike, write `({several}) -> ..`",) if len(fields) > 1 else ()
+    name = fields[0] if fields else "name"
     return Diagnostic(
         "E0305",
         "`source` is a whole record",
         span,
         "select a field",
-        helps=('write `source.name`, or `source["Full name (cm)"]` for what is not a name of the language',),
+        helps=(
+            f'write `source.{name}`, or `source["Full name (cm)"]` for what is not a name of the language',
+            *together,
+        ),
     )
 
 

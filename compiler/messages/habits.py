@@ -197,6 +197,10 @@ ENTRIES = {
     "LabelEncoder": "write `category`", "OneHotEncoder": "write `category -> one_hot(3)`", "fillna": "write `impute(0)`",
     "SimpleImputer": 'write `impute("mean")`', "log": "write `log1p`", "RandomHorizontalFlip": "write `hflip`",
     "train_test_split": "write `random(train = 0.8, val = 0.2)`",
+    "split": 'labels in one cell are taken apart by `multi_hot(separator = ";")`, the words of a text by `words -> vocab(10000)`',
+    "MultiLabelBinarizer": 'write `multi_hot(separator = ";")`', "get_dummies": "write `category -> one_hot(3)`",
+    "to_categorical": "write `category -> one_hot(3)`", "tokenize": "write `words -> vocab(10000)`, or `bpe(train = 8000)`",
+    "Tokenizer": "write `words -> vocab(10000)`, or `bpe(train = 8000)`", "parse_dates": 'write `date("%Y-%m-%d")`', "to_datetime": 'write `date("%Y-%m-%d")`',
 }  # fmt: skip
 
 #: Arguments that the language has no need of.

@@ -152,8 +152,13 @@ def field_shape(span: Span, field: str, place: str, found: str, declared: str) -
 
 
 def _reshape(found: str, declared: str) -> str:
-    image = found.count(",") == declared.count(",") == 2
-    cut = "make all images one size: `-> resize(n) -> center_crop(n)`, or" if image else "fix the record, or"
+    has, wanted = found.strip("[]").split(", "), declared.strip("[]").split(", ")
+    cut = "fix the record, or"
+    if len(has) == len(wanted) == 3:
+        height, width = (size if size.isdigit() else "n" for size in wanted[1:])
+        cut = f"make all images one size: `-> resize({height}, {width})`, or"
+        if has[0] != wanted[0] and wanted[0] in ("1", "3"):
+            cut = f"convert all images: `-> {'rgb' if wanted[0] == '3' else 'grayscale(1)'}`, or"
     return f"{cut} declare what the data has, `{found}`"
 
 

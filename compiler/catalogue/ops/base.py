@@ -54,6 +54,10 @@ class Rejected(Exception):
         self.code, self.message, self.label, self.notes, self.helps = code, message, label, notes, helps
 
 
+class NotWhole(Rejected):
+    """A tensor of floats where ids or lengths are needed."""
+
+
 def need_held(number: float, dtype: str) -> None:
     """E0204 for a whole number beyond an integer dtype."""
     if isinstance(number, int) and is_integer(dtype):

@@ -11,7 +11,7 @@ from ...messages.shapes import OTHER_AXES
 from ...sizes.dims import Size, floordiv
 from ...sizes.facts import Facts, equal, exact_div, missing_divisor, missing_fact
 from ...sizes.types import Clash, TensorType, broadcast, is_float, is_integer
-from .base import Rejected
+from .base import NotWhole, Rejected
 
 #: Axes of a tensor for which all ways to insert some are tried.
 MOST_PLACES = 8
@@ -60,7 +60,7 @@ def need_number(x: TensorType, what: str) -> None:
 def need_integer(x: TensorType, what: str) -> None:
     """E0204 unless `x` can be an index."""
     if x.dtype not in ("i64", "i32"):
-        raise Rejected(
+        raise NotWhole(
             "E0204", f"{what} must be i64, not `{x.dtype}`", f"the tensor is `{x}`", helps=("convert it: `cast(i64)`",)
         )
 
