@@ -65,14 +65,25 @@ class Watch:
     def allowed(self, event: str, arguments: tuple[Any, ...]) -> bool:
         if event == "exec":
             code = arguments[0]
-            return isinstance(code, CodeType) and self.known_code(code.co_filename)
+            return (isinstance(code, CodeType) and self.known_code(code.co_filename)) or self.importing()
         if event == "compile":  # of a syntax tree alone (`ast.literal_eval` in NumPy's headers) the file is `<unknown>`
-            return self.known_code(os.fsdecode(arguments[1] or "")) or arguments[1] == "<unknown>"
+            file = os.fsdecode(arguments[1] or "")
+            return self.known_code(file) or file == "<unknown>" or self.importing()
         if event == "open":
             return self.may_open(*arguments)
         if event in CHANGES:
             return all(self.is_inside(path) for path in arguments if isinstance(path, (str, bytes, os.PathLike)))
         return True
+
+    def importing(self) -> bool:
+        """Whether an installed module is imported: its `NamedTuple`s and annotations are compiled from strings."""
+        frame = sys._getframe()  # pyright: ignore[reportPrivateUsage]
+        while frame is not None:
+            before = frame.f_back
+            if frame.f_code.co_name == "<module>" and os.path.realpath(frame.f_code.co_filename).startswith(READABLE):
+                return before is not None and before.f_code.co_filename.startswith("<frozen importlib")
+            frame = before
+        return False
 
     def known_code(self, filename: str) -> bool:
         return filename.startswith((GENERATED, "<frozen")) or os.path.realpath(filename).startswith(READABLE)
