@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import takewhile
+from typing import cast
 
 from ...compiler.ir.model import Spec
 from ...compiler.messages.source import Source
 from ...compiler.text import top_level
 from ...compiler.text.node import Node, children
 from ...compiler.text.parse import parse
-from .expressions import computed_numbers
+from .expressions import computed_numbers, computed_values
 
 #: `stride = 1`, `act: fn = silu` between the brackets of a signature.
 _DEFAULT = re.compile(r"\b(\w+)\s*(?::\s*\w+)?\s*=\s*(true|false|-?\d[\w.]*|[A-Za-z_]\w*)\s*[,)]")
@@ -25,6 +26,7 @@ class Authored:
 
     def __init__(self, spec: Spec) -> None:
         self.texts = {source.name: source.text for source in spec.sources}
+        self.params = spec.params
         self._files: dict[str, top_level.File | None] = {}
         self.spans = {body.name: body.span for body in spec.bodies if body.role in ("model", "block", "sequence")}
 
@@ -55,18 +57,28 @@ class Authored:
         span = self.spans.get(name)
         if span is None:
             return None
-        if span.file not in self._files:
-            self._files[span.file], _ = parse(Source(span.file, self.texts.get(span.file, "")))
-        file = self._files[span.file]
         kinds = (top_level.Block, top_level.BlockSeq, top_level.Model)
-        items = [item for item in file.items if isinstance(item, kinds)] if file is not None else []
+        items = [item for item in self._items(span.file) if isinstance(item, kinds)]
         return next((item for item in items if item.span.start <= span.start < item.span.end), None)
+
+    def _items(self, name: str) -> Sequence[Node]:
+        if name not in self._files:
+            self._files[name], _ = parse(Source(name, self.texts.get(name, "")))
+        file = self._files[name]
+        return file.items if file is not None else ()
 
     @cached_property
     def computed(self) -> dict[float, str]:
         """Numbers that the blocks and models compute from numbers alone, as Python."""
         definitions = [node for name in self.spans if (node := self.definition(name)) is not None]
         return computed_numbers(part for node in definitions for part in _parts(node))
+
+    def values(self, file: str) -> dict[float, str]:
+        """Numbers that the sections of a file compute, as Python."""
+        sections = (top_level.Data, top_level.Train, top_level.Variant)
+        items = [item for item in self._items(file) if isinstance(item, sections)]
+        params = {name: value for name, value in self.params.items() if type(value) in (int, float)}
+        return computed_values((part for item in items for part in _parts(item)), cast("dict[str, float]", params))
 
     def defaults(self, name: str) -> dict[str, object]:
         """Statics of a block that have a plain default: a number, a bool, or the name of a function."""

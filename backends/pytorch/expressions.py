@@ -208,6 +208,18 @@ def _computed(node: Any, scope: KnownNames) -> Iterator[tuple[KnownNames, Node]]
             yield from _computed(getattr(node, name), scope)
 
 
+def computed_values(nodes: Iterable[Node], params: Mapping[str, float]) -> dict[float, str]:
+    """Numbers that are computed from numbers and parameters, by their value, each ready to be multiplied: `(512 * 4000) ** -0.5`."""
+    scope = KnownNames({name: (literal(value), [value]) for name, value in params.items()}, {}, 1)
+    found = dict[float, str]()
+    for node in nodes:
+        if isinstance(node, (s.Binary, s.Call)) and (expression := scope.expression(node)) is not None:
+            value = expression.values[0]
+            if isinstance(value, float) and len(literal(value)) >= LONG:
+                found.setdefault(value, scope.spelled(node).at(POWER))
+    return found
+
+
 def computed_numbers(nodes: Iterable[Node]) -> dict[float, str]:
     """Functions of numbers alone, and their negatives, by their value: `-math.log(10000.0)`."""
     plain, found = KnownNames({}, {}, 1), dict[float, str]()
@@ -256,4 +268,4 @@ def _binds(definition: Node) -> Iterator[s.Bind]:
     yield from (bind for bind in found if isinstance(bind.target, s.Ref) and targets.count(bind.target.name) == 1)
 
 
-__all__ = ["Expression", "Known", "KnownNames", "computed_numbers", "stated"]
+__all__ = ["Expression", "Known", "KnownNames", "computed_numbers", "computed_values", "stated"]

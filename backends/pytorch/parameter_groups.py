@@ -36,6 +36,7 @@ from ...compiler.dataclass import dataclass
 from ...compiler.ir.expand import parameters
 from ...compiler.ir.model import Selector, Spec
 from ...compiler.ir.train import Phase, Schedule, Train, Update
+from .authored import Authored
 from .lines import Line
 from .parameter_rules import by_name, by_rank, chosen
 from .python import WIDTH, identifier, literal, quoted, unique
@@ -71,9 +72,10 @@ def optimization(
         "parameter_groups",
     }
     reserved |= {"re", "step"}
+    values = Authored(spec).values(train.span.file)
 
     def written(words: Sequence[Sequence[str]], variables: Mapping[str, str], names: Sequence[str]) -> _Definitions:
-        schedules = Schedules({*reserved, *names})
+        schedules = Schedules({*reserved, *names}, values)
         found = [
             _Groups(spec, train, *row, records, variables, schedules, own).lines(name)
             for row, own, name in zip(updates, words, names, strict=True)
@@ -277,7 +279,8 @@ class _Groups:
         for name in group.items():
             schedule = group.schedules.get(name)
             if schedule is None:
-                found[name] = literal(group.args[name])
+                value = group.args[name]
+                found[name] = self.schedules.number(value) if isinstance(value, float) else literal(value)
             else:
                 own = [] if base.get(name) == schedule else [word]
                 found[name] = self.schedules.name(schedule, self.clock, self.total, self.words, own, name)

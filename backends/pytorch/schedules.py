@@ -18,7 +18,7 @@ They are plain arithmetic on a Python number, evaluated on the host once a step,
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 from ...compiler.catalogue import SEGMENTS
@@ -39,8 +39,10 @@ LONG, WAVE = 72, "math.cos("
 class Schedules:
     """The functions of a file, each written once."""
 
-    def __init__(self, taken: Iterable[str]) -> None:
+    def __init__(self, taken: Iterable[str], values: Mapping[float, str] | None = None) -> None:
         self.taken = set(taken)
+        #: How the author computed a value.
+        self.values = values or {}
         self.names: dict[tuple[str, ...], str] = {}  # by the lines of the body
         self.functions: list[list[Line]] = []
 
@@ -52,8 +54,34 @@ class Schedules:
             plain = self.name(schedule.model_copy(update={"scale": 1.0}), clock, total, words, (), key)
             body = [Line(f"return {_scaled(f'{plain}(step)', schedule.scale)}", 1)]
         else:
-            body = _body(schedule, clock, total)
+            body = self._body(schedule, clock, total)
         return self._function(body, [*words, *group], key)
+
+    def number(self, value: float) -> str:
+        """A value as source."""
+        return self.values.get(value) or literal(value)
+
+    def _body(self, schedule: Schedule, clock: Clock, total: int) -> list[Line]:
+        lines: list[Line] = []
+        time, value = 0, schedule.start
+        for segment in schedule.segments:
+            if time >= total:  # the training ends before
+                break
+            if segment.length is None:  # an immediate change
+                value = segment.to if segment.to is not None else value
+                continue
+            piece = Piece(time, clock.steps(segment.length, max(1, total - time)), value, self.number)
+            text, value = segment_text(segment.kind)(segment, piece)
+            if SEGMENTS[segment.kind].repeats:
+                return [*lines, Line(f"return {text}", 1)]
+            time = piece.end
+            lines.append(Line(f"if step < {time}:", 1))
+            if len(text) > LONG and WAVE in text:
+                begin = text.index(WAVE)
+                lines.append(Line(f"wave = {text[begin:-1]}", 2))
+                text = f"{text[:begin]}wave)"
+            lines.append(Line(f"return {text}", 2))
+        return [*lines, Line(f"return {self.number(value)}", 1)]
 
     def _function(self, body: list[Line], words: Sequence[str], key: str) -> str:
         lines = tuple(f"{line.indent} {line.text}" for line in body)
@@ -75,12 +103,13 @@ def _scaled(text: str, scale: float) -> str:
 
 
 @dataclass(frozen=True)
-class _Piece:
-    """A segment from `begin` on, for `length` updates, from the value `start`."""
+class Piece:
+    """A segment from `begin` on, for `length` updates, from the value `start`; `number` writes values."""
 
     begin: int
     length: int
     start: float
+    number: Callable[[float], str]
 
     @property
     def time(self) -> str:
@@ -97,32 +126,9 @@ class _Piece:
 
 
 #: The value of a segment at `step`, as text, and its value at the end.
-SegmentText: TypeAlias = Callable[[Segment, _Piece], tuple[str, float]]
+SegmentText: TypeAlias = Callable[[Segment, Piece], tuple[str, float]]
 
 _TEXTS: dict[str, SegmentText] = {}
-
-
-def _body(schedule: Schedule, clock: Clock, total: int) -> list[Line]:
-    lines: list[Line] = []
-    time, value = 0, schedule.start
-    for segment in schedule.segments:
-        if time >= total:  # the training ends before
-            break
-        if segment.length is None:  # an immediate change
-            value = segment.to if segment.to is not None else value
-            continue
-        piece = _Piece(time, clock.steps(segment.length, max(1, total - time)), value)
-        text, value = segment_text(segment.kind)(segment, piece)
-        if SEGMENTS[segment.kind].repeats:
-            return [*lines, Line(f"return {text}", 1)]
-        time = piece.end
-        lines.append(Line(f"if step < {time}:", 1))
-        if len(text) > LONG and WAVE in text:
-            begin = text.index(WAVE)
-            lines.append(Line(f"wave = {text[begin:-1]}", 2))
-            text = f"{text[:begin]}wave)"
-        lines.append(Line(f"return {text}", 2))
-    return [*lines, Line(f"return {literal(value)}", 1)]
 
 
 def segment_text(kind: str) -> SegmentText:
@@ -141,41 +147,41 @@ def _writes(kind: str) -> Callable[[SegmentText], SegmentText]:
 
 
 @_writes("linear")
-def _linear(segment: Segment, piece: _Piece) -> tuple[str, float]:
+def _linear(segment: Segment, piece: Piece) -> tuple[str, float]:
     to = segment.to or 0.0
     share = piece.share
     if not piece.start:
-        return f"{literal(to)} * ({share})", to
-    start = literal(piece.start)
-    return (f"{start} + ({literal(to)} - {start}) * ({share})" if to else f"{start} * (1 - {share})"), to
+        return f"{piece.number(to)} * ({share})", to
+    start = piece.number(piece.start)
+    return (f"{start} + ({piece.number(to)} - {start}) * ({share})" if to else f"{start} * (1 - {share})"), to
 
 
 @_writes("cosine")
-def _cosine(segment: Segment, piece: _Piece) -> tuple[str, float]:
-    start, to = literal(piece.start), segment.to or 0.0
+def _cosine(segment: Segment, piece: Piece) -> tuple[str, float]:
+    start, to = piece.number(piece.start), segment.to or 0.0
     wave = f"math.cos(math.pi * {piece.share})"
     if not to:
         return f"0.5 * {start} * (1 + {wave})", to
     if not piece.start:
-        return f"0.5 * {literal(to)} * (1 - {wave})", to
-    return f"{literal(to)} + 0.5 * ({start} - {literal(to)}) * (1 + {wave})", to
+        return f"0.5 * {piece.number(to)} * (1 - {wave})", to
+    return f"{piece.number(to)} + 0.5 * ({start} - {piece.number(to)}) * (1 + {wave})", to
 
 
 @_writes("hold")
-def _hold(segment: Segment, piece: _Piece) -> tuple[str, float]:
-    return literal(piece.start), piece.start
+def _hold(segment: Segment, piece: Piece) -> tuple[str, float]:
+    return piece.number(piece.start), piece.start
 
 
 @_writes("decay")
-def _decay(segment: Segment, piece: _Piece) -> tuple[str, float]:
+def _decay(segment: Segment, piece: Piece) -> tuple[str, float]:
     assert segment.factor is not None
     count = piece.time if piece.length == 1 else f"({piece.time} // {piece.length})"
-    return f"{literal(piece.start)} * {literal(segment.factor)} ** {count}", piece.start
+    return f"{piece.number(piece.start)} * {piece.number(segment.factor)} ** {count}", piece.start
 
 
 @_writes("inverse_sqrt")
-def _inverse_sqrt(segment: Segment, piece: _Piece) -> tuple[str, float]:
-    start = literal(piece.start)
+def _inverse_sqrt(segment: Segment, piece: Piece) -> tuple[str, float]:
+    start = piece.number(piece.start)
     if not piece.begin:
         return f"{start} / math.sqrt(max(1, step))", piece.start / math.sqrt(max(1, piece.end))
     return f"{start} * math.sqrt({piece.begin} / step)", piece.start * math.sqrt(piece.begin / piece.end)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from dlc.backends.pytorch.recipe import recipe_source
+from dlc.backends.pytorch.schedules import Schedules
+from dlc.compiler.catalogue.clock import Clock
 from dlc.compiler.ir.model import Spec
 
 Written = Callable[..., tuple[Spec, str]]
@@ -75,3 +80,40 @@ block Part(out: int, kernel: int)(x: [B, C, T]) { x -> Conv(out, kernel, pad = k
 model M(x: [B, 1, T]) -> (y) { y = x -> Part(4, 3) -> Part(8, 3) }
 """)
     assert "nn.Conv1d(in_channels, out, 3, padding=1)" in source
+
+
+VALUES = [
+    ("lr = 0 -> linear((width * 4000) ** -0.5, 3 steps) -> hold(rest)", "return (512 * 4000) ** -0.5 * (step / 3)"),
+    ("lr = sqrt(2e-7) -> cosine(0, rest)", "return 0.5 * math.sqrt(2e-7) * (1 + math.cos("),
+    ("lr = 1e-3, weight_decay = 1 / 30", '"weight_decay": (1 / 30)'),
+    ("lr = 0.1 / 128 * 3 -> linear(0, rest)", "return (0.1 / 128 * 3) * (1 - step / 7)"),
+    ("lr = 0.003 -> linear(3e-4, rest)", "return 0.003 + (0.0003 - 0.003) * (step / 7)"),
+]
+
+
+@pytest.mark.parametrize(("options", "expected"), VALUES)
+def test_values_of_a_recipe(options: str, expected: str, written: Written) -> None:
+    spec, _ = written(f"""
+param width = 512
+data D {{ source = builtin("wine"); split = all("train"); x: f32[13] = source.x; label: i64 = source.label }}
+model M(x: [B, 13]) -> (logits: [B, 3]) {{ logits = x -> Linear(3) }}
+train {{
+  model = M; data = D; loss = cross_entropy(logits, label); optimizer = AdamW({options}); batch = 16; duration = 7 steps
+}}
+""")
+    (train,) = spec.recipe.trains
+    source = recipe_source(spec, train, 178)
+    assert expected in source, source
+    schedule = train.phases[0].updates[0].optimizer.schedules.get("lr")
+    if schedule is not None:
+        digits = Schedules(())
+        digits.name(schedule, Clock(11, 16), 7, (), (), "lr")
+        plain = "\n".join("    " * line.indent + line.text for line in digits.functions[0])
+        one, other = called(source), called(plain)
+        assert [one(step) for step in range(7)] == [other(step) for step in range(7)]
+
+
+def called(source: str) -> Callable[[int], float]:
+    found: dict[str, Any] = {"math": math}
+    exec(source, found)
+    return found["lr"]
