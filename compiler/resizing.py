@@ -104,7 +104,7 @@ class _Again:
         self.base = model
         self.declared = {decl.name.text: decl for decl in statics_of(definition)}
         self.given = {name: value for name, value in model.statics.items() if _passes(value)}
-        self.params = project.root.params if definition.scope is project.root else {}
+        self.params = definition.scope.params
         for slot in self.params.values():
             slot.used = False
         self.read: set[ParamSlot] = set()

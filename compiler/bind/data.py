@@ -16,10 +16,11 @@ from ..messages import training as training_errors
 from ..messages.diagnostics import Abandoned, Failed, Report
 from ..messages.lookup import DTYPE_HABITS
 from ..messages.names import nearest
+from ..messages.shapes import size_too_large
 from ..messages.source import Span
 from ..resolve.definitions import Definition, FileScope
 from ..resolve.evaluate import evaluate_static
-from ..sizes.dims import Dim, Size, var
+from ..sizes.dims import Dim, DimOverflow, Size, need_countable, var
 from ..sizes.statics import describe
 from ..sizes.types import TensorType, is_dtype, is_float, is_integer, shape_text
 from ..text import syntax, top_level
@@ -267,6 +268,10 @@ class DataBinder:
             shape = print_expression(type.shape) if ours and type.shape is not None else ""
             raise Failed(errors.field_shape(type.span, name, ours + shape))
         shape = [self._size(part) for part in type.shape.items] if type.shape is not None else []
+        try:
+            need_countable(shape)
+        except DimOverflow as overflow:
+            raise Failed(size_too_large(str(overflow), type.span)) from None
         return TensorType(dtype, tuple(shape))
 
     def _size(self, node: syntax.Pipe) -> Size:

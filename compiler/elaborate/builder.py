@@ -27,7 +27,7 @@ from ..messages import paths as errors
 from ..messages.diagnostics import Failed, Report
 from ..messages.source import Span
 from ..messages.wording import describe
-from ..sizes.dims import Dim, Size
+from ..sizes.dims import Dim, Size, need_countable
 from ..sizes.types import TensorType
 from .values import InitValue, SymbolicTensor, WeightOwner
 
@@ -109,6 +109,8 @@ class Builder:
     # ---- values ----------------------------------------------------------------------------------------------------
 
     def new(self, type: TensorType, name: str = "") -> SymbolicTensor:
+        """A value; DimOverflow for one that no machine holds."""
+        need_countable(type.shape)
         self.types.append(type)
         self.names.append(name)
         return SymbolicTensor(self, len(self.types) - 1, type)

@@ -14,7 +14,7 @@ from ..messages import statics as statics_errors
 from ..messages.diagnostics import Abandoned, Failed
 from ..messages.source import Span
 from ..resolve.definitions import Callable
-from ..sizes.dims import Dim
+from ..sizes.dims import Dim, need_countable
 from ..sizes.facts import Facts
 from ..sizes.statics import StaticError
 from ..sizes.types import TensorType, is_integer
@@ -223,4 +223,6 @@ def fix_parameters(instance: WeightOwner, parameters: tuple[Parameter, ...], typ
             if before.shape != now.shape:
                 raise Failed(paths_errors.shared_differs(instance.path, before, now, span, instance.span))
         return
+    for parameter in parameters:
+        need_countable(parameter.shape)
     instance.parameters, instance.types = parameters, tuple(types)

@@ -8,7 +8,7 @@ zero, and otherwise unknown. Every atom is a whole number and every variable is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from math import gcd, lcm
 from typing import Any, NamedTuple, TypeAlias
@@ -25,6 +25,18 @@ MAX_COEFFICIENT = 2**63
 
 class DimOverflow(OverflowError):
     """A size grew beyond what any model needs (E0105)."""
+
+
+def need_countable(shape: Sequence[Size]) -> None:
+    """DimOverflow for a shape of more numbers than a machine can count, whatever its symbolic sizes are."""
+    count = 1
+    for size in shape:
+        if isinstance(size, int):
+            count *= max(size, 1)
+        else:
+            count *= max(1, *(int(abs(coefficient)) for _, coefficient in size.terms))
+    if count > MAX_COEFFICIENT:
+        raise DimOverflow("a tensor of more than 2^63 numbers")
 
 
 class FloorAtom(NamedTuple):
