@@ -261,14 +261,24 @@ MISTAKES: tuple[Mistake, ...] = (
     ),
     # ---- data --------------------------------------------------------------------------------------------------------
     Mistake(
-        r"DATA (?:NAME )?\{ (?:[^{]* )?(?:_NL|;|LET|\{) \| \($|DATA (?:NAME )?\{ \| \($",
-        "one name is defined at a time",
-        (
-            'data D {\n  source = image_pairs("a", "b")\n  (image, mask) = (source.first, source.second) -> resize(8)\n}',
-            "data D {\n  let (image, mask) = (source.first, source.second) -> resize(8)\n}",
-        ),
+        r"DATA (?:NAME )?\{ (?:[^{]* )?LET \| \($",
+        "a `let` defines one name",
+        ("data D {\n  let (image, mask) = (source.first, source.second) -> resize(8)\n}",),
         "not a name",
         ("write `let pair = (source.first, source.second) -> ..`, then `pair.first` and `pair.second`",),
+    ),
+    Mistake(
+        r"DATA (?:NAME )?\{ (?:[^{]* )?(?:_NL|;|\{) \| \($|DATA (?:NAME )?\{ \| \($",
+        "a line of `data` begins with a name",
+        (
+            'data D {\n  source = image_pairs("a", "b")\n  (image, mask) = (source.first, source.second) -> resize(8)\n}',
+            'data D {\n  split = all\n("train")\n}',
+        ),
+        "not a name",
+        (
+            "two values at once are `let pair = (source.first, source.second) -> ..`, then `pair.first` and `pair.second`",
+            "the arguments of an entry follow its name on the same line",
+        ),
     ),
     # ---- lists and arguments ---------------------------------------------------------------------------------------
     Mistake(

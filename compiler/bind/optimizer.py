@@ -217,10 +217,12 @@ def chosen(selectors: Iterable[Selector], entry: ParameterEntry, path: str) -> b
 def check_selectors(
     selectors: Iterable[Selector], entries: list[tuple[str, ParameterEntry]], reader: SectionReader
 ) -> None:
-    """E0402 for each selector that chooses nothing."""
+    """E0402 for each selector that chooses nothing, unless it names what could not be read."""
     entries = [(path, entry) for path, entry in entries if not entry.buffer]
     for selector in selectors:
-        if not any(matches(selector, entry, path) for path, entry in entries):
+        if not reader.scope.hides(selector.text.partition(".")[0]) and not any(
+            matches(selector, entry, path) for path, entry in entries
+        ):
             paths = [path for path, _ in entries]
             near = suggestion(selector, entries)
             reader.report.add(training_errors.selector_matches_nothing(selector.span, selector.text, near, paths))

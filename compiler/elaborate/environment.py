@@ -124,7 +124,16 @@ class Environment:
         inside = self._left_in(name)
         if inside is not None:
             raise Failed(lookup_errors.left_in_branch(name, span, inside))
-        raise Failed(lookup_errors.unknown_name(name, span, nearest(name, self.candidates())))
+        near = nearest(name, self.candidates())
+        self._body().bind(name, POISON, span, is_input=True)  # one message for all places that read it
+        raise Failed(lookup_errors.unknown_name(name, span, near))
+
+    def _body(self) -> Environment:
+        """The names of the body around this region."""
+        environment = self
+        while environment.parent is not None:
+            environment = environment.parent
+        return environment
 
     def callable(self, name: str, span: Span) -> Callable | WeightOwner:
         """What a name means in a stage or before an argument list: tensors and numbers don't hide functions there."""

@@ -58,7 +58,10 @@ class _Names:
         match node:
             case syntax.Ref():
                 self._value(node)
-            case syntax.Attr(value=syntax.Ref()) | syntax.Shape() | syntax.Ascribe() | syntax.Rearrange():
+            case syntax.Rearrange(before=before):
+                for name in _names_in(before):
+                    self._size(name)
+            case syntax.Attr(value=syntax.Ref()) | syntax.Shape() | syntax.Ascribe():
                 pass  # a part of something, or sizes, which the shape itself may name
             case syntax.Gap():
                 pass  # what it may define is known to the file
@@ -106,6 +109,12 @@ class _Names:
             return
         with self.context.state.reporting():
             self.context.environment.lookup(node.name, node.span)
+
+    def _size(self, name: syntax.Ref) -> None:
+        """A size that the left of `=>` would have named, where nothing else does."""
+        environment = self.context.environment
+        if name.name[:1].isupper() and environment.binding(name.name) is None and not environment.static(name.name)[0]:
+            environment.bind(name.name, POISON, name.span)
 
     def _stage(self, name: str, span: Any) -> Callable | None:
         """What is applied, if it is known."""
@@ -170,12 +179,16 @@ class _Names:
 
 def sizes_of(type: syntax.Type | None) -> list[str]:
     """The names in the shape of a declared type."""
-    found: list[str] = []
-    stack: list[Node] = [type.shape] if type is not None and type.shape is not None else []
+    return [ref.name for ref in _names_in(type.shape)] if type is not None and type.shape is not None else []
+
+
+def _names_in(shape: Node) -> list[syntax.Ref]:
+    found: list[syntax.Ref] = []
+    stack = [shape]
     while stack:
         node = stack.pop()
         if isinstance(node, syntax.Ref):
-            found.append(node.name)
+            found.append(node)
         stack += children(node)
     return found
 

@@ -161,10 +161,14 @@ class FileScope:
     def lookup(self, name: str) -> Definition | ParamSlot | None:
         """What a name of the file means; Abandoned when the file it would come from could not be read."""
         found = self.definitions.get(name) or self.params.get(name) or self.imported.get(name)
-        nameless = (self.nameless or self.keyless) and not is_table_name(name)
+        nameless = (self.nameless or self.keyless or self._fused(name)) and not is_table_name(name)
         if found is None and (self.incomplete or name in self.broken or nameless):
             raise Abandoned
         return found
+
+    def _fused(self, name: str) -> bool:
+        """Whether a header that could not be read has this name with what followed it: `block Downchannels: int)`."""
+        return self.damaged and len(name) > 1 and any(word.startswith(name) for word in self.broken)
 
     def hides(self, name: str) -> bool:
         """Whether a key or field of that name may be in what could not be read."""

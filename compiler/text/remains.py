@@ -105,6 +105,7 @@ class _Left:
         self.cracked.add(self.starts[touched[0]])
         self.missing.update(words(self.source.text[start:end]))
         self.keyless |= _KEYLESS.match(self.source.text, start) is not None
+        self.keyless |= _CONTINUED.search(self.source.text, start, end) is not None
         self._neighbours(touched[0], start, end)
 
     def _inside(self, n: int, start: int, end: int) -> bool:
@@ -178,6 +179,8 @@ def parts_of(item: top_level.Item) -> tuple[Part, ...]:
 _TARGET = re.compile(r"(?:^|[;{])\s*(?:let\s+|emit\s+)?([\w\s,\[\]().{}]*?)\s*[-+*/:]?=(?!=)", re.MULTILINE)
 #: The beginning of a part whose first word is missing: `= Adam(1e-3)`, `: f32[3] = source.x`.
 _KEYLESS = re.compile(r"[^\w\"\s\[({#]|[\[({]\s*[=:]|let\s+[^\w\s]")
+#: Such a part behind an arrow, as a line that begins with `->` continues the one before: `-> = 64`.
+_CONTINUED = re.compile(r"->\s*[=:]")
 _NAME = re.compile(r"[^\W\d]\w*")
 _STRING = re.compile(r'"[^"\n]*"')
 _COMMENT = re.compile(r"#.*")

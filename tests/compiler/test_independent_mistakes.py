@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import re
+import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ import pytest
 
 from dlc.compiler.check import check
 
+SPECS = Path(__file__).parents[2] / "specs"
 SPEC = """\
 dlspec 1
 
@@ -270,3 +272,25 @@ def test_two_mistakes_are_two_messages(alone: dict[str, list[str]], tmp_path: Pa
         if not expected - unknown <= set(found) <= expected:
             wrong[one, other] = found
     assert wrong == {}
+
+
+DAMAGED = {
+    "a header without its bracket": ("digits_mlp", "model DigitsMlp(", "model DigitsMlp"),
+    "a block's header without its bracket": ("vit_b16", "block Layer(", "block Layer"),
+    "another word for a parameter": ("vit_b16", "param size", "duration size"),
+    "a key without its name, which continues the line above": ("bilstm", "  batch     = 64", "  ->     = 64"),
+    "a net with a bracket too many": ("distillation", "let student = Student()", "let student = Student)"),
+    "a name that is missing, read twice": ("digits_lstm", "concat(h[0], h[1]", "concat(g[0], g[1]"),
+    "sizes named where a value is unknown": ("vit_b16", "patches   = image ->", "patches   = imge ->"),
+}
+
+
+@pytest.mark.parametrize(("name", "old", "new"), DAMAGED.values(), ids=DAMAGED)
+def test_what_follows_from_a_mistake_is_no_message(name: str, old: str, new: str, tmp_path: Path) -> None:
+    text = (SPECS / f"{name}.dlspec").read_text("utf-8")
+    assert old in text
+    shutil.copytree(SPECS, tmp_path / "specs")
+    damaged = tmp_path / "specs" / f"{name}.dlspec"
+    damaged.write_text(text.replace(old, new, 1), "utf-8")
+    found = check(damaged).report.errors
+    assert len(found) == 1, [(each.code, each.message) for each in found]
