@@ -38,13 +38,15 @@ def check_names(context: Context, node: Node) -> None:
 
 
 def check_blocks(context: Context, node: Node) -> None:
-    """The same in the blocks that a statement with a mistake of its own would have run."""
+    """The same in the blocks that a statement with a mistake of its own would have run; sizes that it would have named are known."""
     names = _Names(context, frozenset())
     stack = [node]
     while stack:
         part = stack.pop()
         if isinstance(part, syntax.Apply):
             names.used(part.callee.text)
+        elif isinstance(part, syntax.Rearrange):
+            names.sizes(part.before)
         stack += children(part)
 
 
@@ -59,8 +61,7 @@ class _Names:
             case syntax.Ref():
                 self._value(node)
             case syntax.Rearrange(before=before):
-                for name in _names_in(before):
-                    self._size(name)
+                self.sizes(before)
             case syntax.Attr(value=syntax.Ref()) | syntax.Shape() | syntax.Ascribe():
                 pass  # a part of something, or sizes, which the shape itself may name
             case syntax.Gap():
@@ -110,11 +111,13 @@ class _Names:
         with self.context.state.reporting():
             self.context.environment.lookup(node.name, node.span)
 
-    def _size(self, name: syntax.Ref) -> None:
-        """A size that the left of `=>` would have named, where nothing else does."""
+    def sizes(self, shape: Node) -> None:
+        """The sizes that the left of `=>` would have named, where nothing else does."""
         environment = self.context.environment
-        if name.name[:1].isupper() and environment.binding(name.name) is None and not environment.static(name.name)[0]:
-            environment.bind(name.name, POISON, name.span)
+        for name in _names_in(shape):
+            unknown = environment.binding(name.name) is None and not environment.static(name.name)[0]
+            if name.name[:1].isupper() and unknown:
+                environment.bind(name.name, POISON, name.span)
 
     def _stage(self, name: str, span: Any) -> Callable | None:
         """What is applied, if it is known."""
