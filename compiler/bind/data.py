@@ -9,7 +9,7 @@ from ..catalogue import SOURCES, SPLITS, TRANSFORMS
 from ..catalogue.sections import DATA
 from ..catalogue.sources import DataSource
 from ..ir.arguments import EntryUse
-from ..ir.data import Condition, DataField, DataSet, ItemType
+from ..ir.data import Condition, DataField, DataNode, DataSet, ItemType
 from ..messages import data as errors
 from ..messages import sections as sections_errors
 from ..messages import training as training_errors
@@ -337,10 +337,25 @@ class DataBinder:
             for axis, (want, have) in enumerate(zip(declared.shape, shape, strict=True)):
                 if isinstance(want, int) and isinstance(have, int) and want != have:
                     raise Failed(errors.field_size(parts[axis].span, name, str(want), str(have), axis, shown, place))
+        images = self._image_transform(id) if shape is None and declared.rank not in (2, 3) else None
+        if images is not None:
+            raise Failed(
+                errors.not_an_image(images.span, images.op, name, str(declared).removesuffix("[]"), item.type.span)
+            )
         for axis, want in enumerate(declared.shape):
             known = shape is not None and isinstance(shape[axis], int)
             if isinstance(want, Dim) and not known and not self._ends_in_pad(id) and not self._padded(id):
                 raise Failed(errors.ragged(item.type.span, name, str(want), place))
+
+    def _image_transform(self, id: int) -> DataNode | None:
+        """A transform of images that makes the field, where no other kind of transform follows."""
+        node = self.graph.nodes[id]
+        entry = TRANSFORMS.get(node.op)
+        if entry is not None and entry.takes == "image":
+            return node
+        if node.op != "choose" and (entry is None or entry.takes != "numbers"):
+            return None
+        return next(filter(None, map(self._image_transform, node.inputs)), None)
 
     def _ends_in_pad(self, id: int) -> bool:
         node = self.graph.nodes[id]

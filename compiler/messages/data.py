@@ -177,6 +177,17 @@ def field_rank(span: Span, field: str, declared: int, shape: str, place: Span) -
     )
 
 
+def not_an_image(span: Span, op: str, field: str, declared: str, place: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0204",
+        f"`{op}` takes an image, and field `{field}` is declared `{declared}`",
+        span,
+        "takes `[channels, height, width]`, or a mask `[height, width]`",
+        (Label(place, "no image"),),
+        helps=('remove it, or read the images that a column names: `image_table("rows.csv", file = "..")`',),
+    )
+
+
 def field_shape(span: Span, field: str, meant: str) -> Diagnostic:
     """`meant` is what another library's type is here, "" where it is not known."""
     return Diagnostic(

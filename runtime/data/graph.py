@@ -145,6 +145,8 @@ class Graph(Nodes):
                 steps, self._decoder(self.nodes[chain.start], records), len(records), self.pool(), self._memory
             )
         value = self.as_numbers(self.nodes[chain.start], values[chain.start], records)
+        for link in chain.links[:1]:
+            self.need_images(link.node, values[chain.start], records)
         if isinstance(value, dict):  # the members of a record share what is drawn
             return {name: self._through(steps, member, len(records)) for name, member in value.items()}
         return self._through(steps, value, len(records))

@@ -181,6 +181,23 @@ class Nodes:
         except cells.NotANumber as wrong:
             raise self.bad_cell(node, value[wrong.position], int(records[wrong.position])) from None
 
+    def need_images(self, node: DataNode, value: Any, records: NDArray[np.int64]) -> None:
+        """Raises Failed where a transform of images would get anything else: what a column holds is known from the data alone."""
+        if isinstance(value, dict):
+            for member in value.values():  # pyright: ignore[reportUnknownVariableType]
+                self.need_images(node, member, records)
+            return
+        cells = isinstance(value, Selected) or (
+            isinstance(value, list) and any(isinstance(item, str) for item in value)
+        )  # pyright: ignore[reportUnknownVariableType]
+        shapes = [()] if cells else [item.shape for item in value] if isinstance(value, list) else [value.shape[1:]]  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+        least = 2 if transforms.of(node.op).masks else 3
+        for at, shape in enumerate(shapes if len(records) else ()):
+            if not least <= len(shape) <= 3:
+                found = "single values" if not shape else f"values of shape {list(shape)}"
+                place = self.table.place(int(records[at]))
+                raise table_mistakes.not_an_image(node.span, place, node.op, self.columns_of(node), found)
+
     def texts(self, value: Any) -> Any:
         """Numbers, as an array or a tensor, as texts: a missing one is empty, as it is in a table of texts."""
         if isinstance(value, (list, dict, Selected)):

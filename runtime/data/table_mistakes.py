@@ -174,6 +174,16 @@ def not_below(span: Span, place: str, number: int, n: int) -> Failed:
     )
 
 
+def not_an_image(span: Span, place: str, op: str, columns: Sequence[str], found: str) -> Failed:
+    return fail(
+        "E0204",
+        f"{place}: `{op}` takes an image, and {names_shown(columns)} has {found}",
+        span,
+        "not an image",
+        helps=('remove it, or read the images that a column names: `image_table("rows.csv", file = "..")`',),
+    )
+
+
 def unknown_category(
     span: Span, place: str, columns: Sequence[str], name: str, known: Sequence[str], fitted: bool
 ) -> Failed:

@@ -33,6 +33,8 @@ class Transform(Entry):
     in_graph: ClassVar[bool]
     #: What it is applied to; those of one kind have functions of one signature in `runtime/data`.
     takes: ClassVar[Literal["image", "numbers", "texts", "words", "tokens", "sequence", "stream", "anything"]]
+    #: Of what takes images: also masks `[height, width]`, or only where there are colours.
+    masks: ClassVar[bool] = True
     #: What it learns from the train split, by name; () for nothing.
     learns: ClassVar[tuple[str, ...]] = ()
     #: What each of these is: numbers, texts, or one text.

@@ -19,12 +19,13 @@ class _Colour(Transform):
     """Base: an image `[channels, height, width]`."""
 
     takes = "image"
+    masks = False
     in_graph = False
     example_source = 'image_folder("images")'
 
     @classmethod
     def infer(cls, item: ItemType, args: dict[str, Any]) -> ItemType:
-        item = as_image(item, masks=False)
+        item = as_image(item, masks=cls.masks)
         if item.dtype not in BRIGHTNESS:
             raise Unsuited("an image of bytes or floats")
         return as_float(item) if cls.to_float else item

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from ...ir.data import ItemType
 from ...sizes.dims import Size
@@ -13,9 +13,6 @@ from .base import Transform, Undo, Unsuited, as_float, as_image, as_tensor, with
 
 class _Image(Transform):
     """Base: an image `[channels, height, width]` (or a mask `[height, width]`), whose size may change."""
-
-    #: Also for masks, or only where there are colours.
-    masks: ClassVar[bool] = True
 
     takes = "image"
     in_graph = False

@@ -158,7 +158,10 @@ class EvaluationNodes(Nodes):
             case _ if node.type.kind == "words":
                 return [words[args.get("start") : args.get("stop", args.get("n"))] for words in value]
             case _:
-                value = self.as_numbers(node, value, records) if transform.takes != "image" else value
+                if transform.takes == "image":
+                    self.need_images(node, value, records)
+                else:
+                    value = self.as_numbers(node, value, records)
                 for name in steps(node.op):
                     apply = function(name)
                     if apply is not None:
