@@ -70,7 +70,7 @@ class Schedules:
             if segment.length is None:  # an immediate change
                 value = segment.to if segment.to is not None else value
                 continue
-            piece = Piece(time, clock.steps(segment.length, max(1, total - time)), value, self.number)
+            piece = Stretch(time, clock.steps(segment.length, max(1, total - time)), value, self.number)
             text, value = segment_text(segment.kind)(segment, piece)
             if SEGMENTS[segment.kind].repeats:
                 return [*lines, Line(f"return {text}", 1)]
@@ -103,7 +103,7 @@ def _scaled(text: str, scale: float) -> str:
 
 
 @dataclass(frozen=True)
-class Piece:
+class Stretch:
     """A segment from `begin` on, for `length` updates, from the value `start`; `number` writes values."""
 
     begin: int
@@ -126,7 +126,7 @@ class Piece:
 
 
 #: The value of a segment at `step`, as text, and its value at the end.
-SegmentText: TypeAlias = Callable[[Segment, Piece], tuple[str, float]]
+SegmentText: TypeAlias = Callable[[Segment, Stretch], tuple[str, float]]
 
 _TEXTS: dict[str, SegmentText] = {}
 
@@ -147,7 +147,7 @@ def _writes(kind: str) -> Callable[[SegmentText], SegmentText]:
 
 
 @_writes("linear")
-def _linear(segment: Segment, piece: Piece) -> tuple[str, float]:
+def _linear(segment: Segment, piece: Stretch) -> tuple[str, float]:
     to = segment.to or 0.0
     share = piece.share
     if not piece.start:
@@ -157,7 +157,7 @@ def _linear(segment: Segment, piece: Piece) -> tuple[str, float]:
 
 
 @_writes("cosine")
-def _cosine(segment: Segment, piece: Piece) -> tuple[str, float]:
+def _cosine(segment: Segment, piece: Stretch) -> tuple[str, float]:
     start, to = piece.number(piece.start), segment.to or 0.0
     wave = f"math.cos(math.pi * {piece.share})"
     if not to:
@@ -168,19 +168,19 @@ def _cosine(segment: Segment, piece: Piece) -> tuple[str, float]:
 
 
 @_writes("hold")
-def _hold(segment: Segment, piece: Piece) -> tuple[str, float]:
+def _hold(segment: Segment, piece: Stretch) -> tuple[str, float]:
     return piece.number(piece.start), piece.start
 
 
 @_writes("decay")
-def _decay(segment: Segment, piece: Piece) -> tuple[str, float]:
+def _decay(segment: Segment, piece: Stretch) -> tuple[str, float]:
     assert segment.factor is not None
     count = piece.time if piece.length == 1 else f"({piece.time} // {piece.length})"
     return f"{piece.number(piece.start)} * {piece.number(segment.factor)} ** {count}", piece.start
 
 
 @_writes("inverse_sqrt")
-def _inverse_sqrt(segment: Segment, piece: Piece) -> tuple[str, float]:
+def _inverse_sqrt(segment: Segment, piece: Stretch) -> tuple[str, float]:
     start = piece.number(piece.start)
     if not piece.begin:
         return f"{start} / math.sqrt(max(1, step))", piece.start / math.sqrt(max(1, piece.end))

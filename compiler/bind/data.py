@@ -351,9 +351,9 @@ class DataBinder:
         """A transform of images that makes the field, where no other kind of transform follows."""
         node = self.graph.nodes[id]
         entry = TRANSFORMS.get(node.op)
-        if entry is not None and entry.takes == "image":
+        if entry is not None and entry.lacks((), node.args) == "an image":
             return node
-        if node.op != "choose" and (entry is None or entry.takes != "numbers"):
+        if node.op != "choose" and (entry is None or entry.takes not in ("numbers", "image")):
             return None
         return next(filter(None, map(self._image_transform, node.inputs)), None)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..catalogue import LOSSES, METRICS, SOURCES
+from ..catalogue import LOSSES, METRICS, SOURCES, TRANSFORMS
 from ..catalogue.balanced import BALANCED, field_of
+from ..catalogue.metrics import Metric
 from ..catalogue.ops import find
 from ..elaborate.state import State
 from ..ir.data import ClassNames, DataFacts, DataField, DataSet
@@ -80,6 +81,8 @@ class _Checker:
             if producer is not None and made is not None and made.probabilities:
                 words = "logits"
                 self.report.add(errors.probabilities_into(node.span, node.op, producer.op, producer.span, words))
+        if issubclass(operator, Metric) and operator.counts_bytes and not self.stands_for_text(body, node.inputs[1]):
+            self.report.add(errors.not_tokens_of_text(node.span, node.op))
         if operator.target != "class":
             return
         if node.args.get("weight") == BALANCED and self.field(body, node.inputs[1]) is None:
@@ -113,6 +116,17 @@ class _Checker:
         self.report.add(
             errors.class_count(node.span, field.name, classes.count, size, classes.names, what, field.span, folder)
         )
+
+    def stands_for_text(self, body: Body, operand: Operand) -> bool:
+        """Whether a value is a field whose numbers may be tokens, words or characters of a text."""
+        field = self.field(body, operand)
+        node = self.dataset.node(field.node) if field is not None else None
+        while node is not None and node.type.kind != "stream":
+            entry = TRANSFORMS.get(node.op)
+            if entry is not None and entry.stands_for in ("tokens", "words"):
+                return True
+            node = self.dataset.node(node.inputs[-1]) if node.inputs else None
+        return node is not None
 
     def classes(self, field: DataField) -> ClassNames:
         """What is known of a class field, from the spec or the data."""

@@ -72,13 +72,13 @@ class Elaborator(State):
         environment = Environment(definition.scope, dict(statics))
         context = Context(self, builder, environment, Scope())
         for decl in signature.inputs:
-            environment.bind(decl.name.text, POISON, decl.name.span, is_input=True)
             with self.reporting(decl.span):
                 if decl.type is None:
                     raise Failed(errors.input_without_type(decl.name.text, decl.span, default_of(decl)))
                 type = declared_type(context, decl.type)
                 environment.bind(decl.name.text, builder.input(type, decl.name.text), decl.name.span, is_input=True)
-            if environment.bindings[decl.name.text].value is POISON:  # its type has a mistake, and may name sizes
+            if decl.name.text not in environment.bindings:  # its type has a mistake, and may name sizes
+                environment.bind(decl.name.text, POISON, decl.name.span, is_input=True)
                 for name in names.sizes_of(decl.type):
                     if environment.binding(name) is None:
                         environment.bind(name, POISON, decl.span)

@@ -118,6 +118,17 @@ def emits_differ(span: Span, name: str, one: str, other: str) -> Diagnostic:
     )
 
 
+def not_tokens_of_text(span: Span, metric: str) -> Diagnostic:
+    return Diagnostic(
+        "E0304",
+        f"the targets of `{metric}` are not tokens of a text",
+        span,
+        "their text has no bytes that could be counted",
+        notes=("words of `vocab` and `wordpiece` do not give their text back",),
+        helps=("give it a field of characters (`text`), `bpe` or `tokenizer` as it comes from the data",),
+    )
+
+
 def metric_in_loss(span: Span, name: str, near: str | None) -> Diagnostic:
     helps = meant(near) or ("metrics cannot be trained on: put them in `metrics { .. }`",)
     return Diagnostic("E0301", f"`{name}` is a metric, not a loss", span, "not a loss", helps=helps)

@@ -217,14 +217,3 @@ def not_a_text(span: Span, transform: str, source: str) -> Failed:
         span,
         helps=('read the text itself: `source = text("input.txt")`',),
     )
-
-
-def not_tokens_of_text(span: Span, metric: str) -> Failed:
-    return fail(
-        "E0304",
-        f"the targets of `{metric}` are not tokens of a text",
-        span,
-        "their text has no bytes that could be counted",
-        helps=("give it a field of characters (`text`), `bpe` or `tokenizer` as it comes from the data",),
-        notes=("words of `vocab` and `wordpiece` do not give their text back",),
-    )

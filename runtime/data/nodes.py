@@ -182,21 +182,18 @@ class Nodes:
             raise self.bad_cell(node, value[wrong.position], int(records[wrong.position])) from None
 
     def need_images(self, node: DataNode, value: Any, records: NDArray[np.int64]) -> None:
-        """Raises Failed where a transform of images would get anything else: what a column holds is known from the data alone."""
+        """Raises Failed where a transform of images would get what it cannot take: what a column has is known from the data alone."""
         if isinstance(value, dict):
             for member in value.values():  # pyright: ignore[reportUnknownVariableType]
                 self.need_images(node, member, records)
             return
-        cells = isinstance(value, Selected) or (
-            isinstance(value, list) and any(isinstance(item, str) for item in value)
-        )  # pyright: ignore[reportUnknownVariableType]
-        shapes = [()] if cells else [item.shape for item in value] if isinstance(value, list) else [value.shape[1:]]  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
-        least = 2 if transforms.of(node.op).masks else 3
+        items: Any = value if isinstance(value, list) else [] if isinstance(value, Selected) else value[:1]
+        shapes: list[tuple[int, ...]] = [() if isinstance(item, str) else tuple(item.shape) for item in items] or [()]
         for at, shape in enumerate(shapes if len(records) else ()):
-            if not least <= len(shape) <= 3:
+            if lacking := transforms.of(node.op).lacks(shape, node.args):
                 found = "single values" if not shape else f"values of shape {list(shape)}"
                 place = self.table.place(int(records[at]))
-                raise table_mistakes.not_an_image(node.span, place, node.op, self.columns_of(node), found)
+                raise table_mistakes.not_suited(node.span, place, node.op, lacking, self.columns_of(node), found)
 
     def texts(self, value: Any) -> Any:
         """Numbers, as an array or a tensor, as texts: a missing one is empty, as it is in a table of texts."""

@@ -174,12 +174,12 @@ def not_below(span: Span, place: str, number: int, n: int) -> Failed:
     )
 
 
-def not_an_image(span: Span, place: str, op: str, columns: Sequence[str], found: str) -> Failed:
+def not_suited(span: Span, place: str, op: str, wanted: str, columns: Sequence[str], found: str) -> Failed:
     return fail(
         "E0204",
-        f"{place}: `{op}` takes an image, and {names_shown(columns)} has {found}",
+        f"{place}: `{op}` takes {wanted}, and {names_shown(columns)} has {found}",
         span,
-        "not an image",
+        f"not {wanted}",
         helps=('remove it, or read the images that a column names: `image_table("rows.csv", file = "..")`',),
     )
 

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from ...backends.pytorch.signatures import MetricPart
 from ...compiler.catalogue import METRICS
-from ..data import mistakes
+from ...compiler.messages import training as errors
+from ...compiler.messages.diagnostics import Failed
 from ..data.feed import Data
 from . import class_metrics, score_metrics, value_metrics
 from .accumulator import Accumulator, MeanOfBatches
@@ -77,6 +78,6 @@ def accumulators(parts: Sequence[MetricPart], data: Data) -> list[Accumulator]:
             lengths = data.token_bytes(part.field) if part.field is not None else None
             if lengths is None:
                 assert part.span is not None
-                raise mistakes.not_tokens_of_text(part.span, part.op)
+                raise Failed(errors.not_tokens_of_text(part.span, part.op))
             each.lengths = torch.tensor(lengths)
     return found

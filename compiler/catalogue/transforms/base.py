@@ -6,7 +6,7 @@ transforms: whether an exported graph can hold one, what it is in evaluation and
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from ...ir.data import ItemType
@@ -84,6 +84,12 @@ class Transform(Entry):
     def infer(cls, item: ItemType, args: dict[str, Any]) -> ItemType:
         """The type after the transform; raises Unsuited."""
         raise NotImplementedError(cls.name)
+
+    @classmethod
+    def lacks(cls, shape: Sequence[int], args: Mapping[str, Any]) -> str:
+        """What a record of this shape is not and has to be; "" where it fits. For what is known from the data alone."""
+        fits = cls.takes != "image" or (2 if cls.masks else 3) <= len(shape) <= 3
+        return "" if fits else "an image"
 
     @classmethod
     def taken(cls, args: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from ...ir.data import ItemType
@@ -312,12 +312,18 @@ class Normalize(_Image):
     @classmethod
     def infer(cls, item: ItemType, args: dict[str, Any]) -> ItemType:
         item = as_tensor(item, "an image or numbers")
-        for values in (args["mean"], args["std"]):
-            if isinstance(values, tuple) and item.shape:
-                channels = item.shape[0] if len(item.shape) == 3 else item.shape[-1]
-                if isinstance(channels, int) and channels != len(values):  # pyright: ignore[reportUnknownArgumentType]
-                    raise Unsuited(f"{len(values)} channels, one a number")  # pyright: ignore[reportUnknownArgumentType]
+        if item.shape is not None and (
+            lacking := cls.lacks([-1 if not isinstance(n, int) else n for n in item.shape], args)
+        ):
+            raise Unsuited(lacking)
         return as_float(item)
+
+    @classmethod
+    def lacks(cls, shape: Sequence[int], args: Mapping[str, Any]) -> str:
+        counts = {len(args[name]) for name in ("mean", "std") if isinstance(args[name], tuple)}
+        wanted = 3 if args["mean"] == "imagenet" else max(counts, default=0)
+        channels = (shape[0] if len(shape) == 3 else shape[-1]) if shape else 1
+        return "" if not wanted or channels in (wanted, -1) else f"{wanted} channels, one a number"
 
     @classmethod
     def check(cls, args: dict[str, Any]) -> str | None:

@@ -160,8 +160,7 @@ class EvaluationNodes(Nodes):
             case _:
                 if transform.takes == "image":
                     self.need_images(node, value, records)
-                else:
-                    value = self.as_numbers(node, value, records)
+                value = self.as_numbers(node, value, records)
                 for name in steps(node.op):
                     apply = function(name)
                     if apply is not None:
