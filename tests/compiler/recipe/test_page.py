@@ -41,7 +41,7 @@ DOCS = Path(__file__).resolve().parents[3] / "docs"
 SETTINGS = """dlspec 1
 
 data Rows {
-  source = npz("rows.npz")
+  source = jsonl("rows.jsonl")
   split  = random(train = 0.8, val = 0.2)
   x:     f32[6] = source.x
   other: f32[6] = source.other
@@ -49,7 +49,7 @@ data Rows {
   y:     f32    = source.y
   label: i64    = source.label
   yes:   f32[3] = source.yes
-  words: i64[9] = source.words
+  words: i64[9] = source.words -> bpe(train = 300) -> truncate(9)
   area:  i64[8, 8] = source.area
 }
 
