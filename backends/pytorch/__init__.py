@@ -30,6 +30,7 @@
     recipe.py        recipe.py as a whole: which functions it has; recipe_function.py: the statements of one
     parameter_groups.py  what an optimizer updates; parameter_rules.py: conditions on parameters; schedules.py: `lr(step)`
     signatures.py    what the functions of recipe.py take and return, for the runtime
+    initial_statements.py  how initial values are written, an entry each; shared_tables.py: tables that many layers read
     load.py          source as a running class
 
 `Classes -> Scopes -> Forward`: classes are written from the innermost block to the model. Each makes its tree of layers

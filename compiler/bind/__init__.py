@@ -10,6 +10,8 @@
     expressions, expression_values, net_emits    `Expressions`: losses, metrics and lets as bodies; what they consist of
     export, search, weights        `ExportBinder`, `SearchBinder`, `bind_weights`
     pairing                        losses and metrics against the fields they meet
+    series, data_items             rows as series; what is known of the values of a data graph
+    mixup                          what `mixup` can mix
 
 Models are not run here: `State.roots` has those that the stage before made.
 """

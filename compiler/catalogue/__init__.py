@@ -3,6 +3,17 @@
 `entry.py` defines what an entry is, `arguments.py` which kinds its arguments have, `explain.py` and `page.py` print it. The
 operators are in `ops/`, the transforms of data in `transforms/`, every other family in a file of its own. A family is a
 mapping from names to classes that imports a file when one of its entries is first asked for.
+
+    entry arguments               what an entry is; the kinds of its arguments
+    ops/ transforms/              operators; transforms of data
+    losses metrics penalties      what is minimised and measured; `balanced`: classes that count equally
+    optimizers schedules inits    how weights change, and begin
+    sources builtin splits        data, data sets that need no download, how they are divided
+    sampling search               how records are drawn; how settings are
+    keys sections train_sections  the keys of every section
+    clock token_batches           durations in steps; batches of at most so many tokens
+    words                         words of the language itself
+    explain page sections_page sources_page sample_program   pages of all of it
 """
 
 from __future__ import annotations

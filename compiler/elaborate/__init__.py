@@ -11,8 +11,10 @@ From the bottom up; a file imports only those listed before it:
     shapes rearrangement         declared types against actual ones; `[..] => [..]`
     instances nets apply         owners of weights; nets taken whole; functions, layers, blocks and instances in a stage
     modes control                conditions and `if training`; pipes, groups, `if`, `repeat`, `for`
+    foreign                      calls as other libraries write them, and the same in the language
     expressions                  everything that has a value
     bindings scans statements    what a body consists of
+    branches                     `if` as a statement
     blocks                       bodies of blocks and models
     unmatched elaborator         checks of a whole model; the root uses of models
 

@@ -12,7 +12,9 @@ A theme is a file; it holds the messages of its codes and, in `explanations()`, 
     control     E0316                     gradients   E0413 W0414
     search      (explained by other themes)   batches     W0405
     series, idle (W0415 of `sections`)
+    files       E06xx                      positions   positions and numbers outside of what they may be
+    habits      words of other libraries   printable   text from elsewhere, as it may be printed
 
-`diagnostics` and `source` are the types, `render` prints them, `register` collects the explanations, `programs` holds
+`diagnostics`, `explanation` and `source` are the types, `render` prints them, `register` collects the explanations, `programs` holds
 their examples, `names` finds near names, `wording` lists names. A theme may use the code of another.
 """

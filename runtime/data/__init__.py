@@ -11,5 +11,11 @@ conditions    `where`                                    decode       image file
 mistakes, table_mistakes, split_mistakes, series_mistakes   what is wrong with data, with its place
 nodes         of a section: columns, cells
 laid_out      columns in files, for what is larger than the `memory`
+series        rows of a table in the order of time       cells        of tables, as numbers
 windows       of streams, as tensors                     arrays/      the same in evaluation, without torch
+batching, sampling, token_streams    which records a batch has, how likely each is, streams made of others
+dropping      records that are left out                  learned      what a node has learned, from elsewhere
+parsing, text_columns   columns of texts as numbers      array_files  NumPy's files
+tokenizing    tokenizers; `sentencepiece`, `tokenizer_limits`: those from elsewhere
+kept_tokens, kept_arrays   what is computed once         shard_mistakes   of tar files
 """

@@ -6,6 +6,9 @@
     predict       a run on raw records, with the preprocessing of its training
     answering     an ONNX file on raw records; `pipeline` is the data section that it holds, `prediction` what comes out
     input_files   files as inputs of an ONNX file that holds no data section
+    file_facts    the metadata of a file, validated; `columns`: of its inputs; `external_files`: weights outside of it
+    batch_axis    which axis of an output counts the records
+    prompts       prompts as tokens, tokens as text
     writers       predictions as CSV, JSON and parquet
     answers       what outputs say: a class, a chance, a value; `units` is the way back to the units of the data
 

@@ -6,6 +6,7 @@
     state         job and state; position, losses, averages are parts of it
     validation    figures of `val`, which weights are kept   evaluate  losses and metrics of a split (`metrics` over
                                                              `class_metrics`, `score_metrics`, `value_metrics`)
+    accumulator   what a metric gathers                      baselines what a forecast must be better than
     reporter      events, metrics.csv                        events    what is reported; `logged`, `image_grid`: what `log` names
     resume        save and restore, bitwise                  finish    kept weights, final figures, result.json
     mixing        `mixup`                                    scaling  gradients in f16

@@ -9,4 +9,6 @@ load.py      the weights of a `train` section, put into its nets
 foreign.py   the kept weights of a run in another library's layout (`dlc export --weights`)
 importing.py a foreign file against a spec (`dlc import-weights`)
 families.py, suggest.py, section.py   a map proposed: names compared, families paired, rules written
+layers.py, units.py   layers and parts of two models that are the same, where families do not pair up
+torchvision_files.py  where torchvision's weights are
 """

@@ -1,1 +1,5 @@
+"""Lowerings, one file for each of `compiler/catalogue/ops`:
 
+activation arithmetic attention convolution embedding linear making normalization notation operators
+parameter pooling recurrent reduction regularization selection structure
+"""

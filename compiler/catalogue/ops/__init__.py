@@ -1,4 +1,12 @@
-"""Operators: layers own weights, functions own nothing, signs are written as in `a + b`."""
+"""Operators: layers own weights, functions own nothing, signs are written as in `a + b`.
+
+base rules positions                     what an operator is; rules that many share; numbers within a table
+activation arithmetic operators          of each element, and signs: `a + b`
+convolution pooling normalization linear recurrent attention embedding parameter regularization
+                                         layers and what belongs to them
+reduction selection structure notation   fewer elements, some of them, others' shapes; `[..] => [..]`
+making sampling                          tensors from nothing; random ones
+"""
 
 from __future__ import annotations
 

@@ -12,6 +12,8 @@ that is a matter of IEEE arithmetic (sums, products, comparisons), and elsewhere
                                                              images, for training on the CPU, function(x, args, u)
     texts, words                     function(value, use)    a list of strings, or of lists of strings
     tokens                           function(x, args, u, vocabulary)
+
+    cells, colour, image, notation, number, text, tokens
 """
 
 from __future__ import annotations

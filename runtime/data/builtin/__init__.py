@@ -2,6 +2,8 @@
 
 What is known of them is in compiler/catalogue/builtin.py; a loader makes the columns of its fields, the same at every
 reading with one version of the package that they ship in.
+
+    The loaders are in `tables`, `series`, `pictures` and `python_text`; `packaged` reads files that other packages ship.
 """
 
 from __future__ import annotations

@@ -1,4 +1,10 @@
-"""Sources: what `source = kind(..)` names, read into a `Table`."""
+"""Sources: what `source = kind(..)` names, read into a `Table`.
+
+tables csv_files arrow_columns   tables                      texts, images, shards   texts, image files, tar files
+builtin, folders                 data sets that need no file; directories
+streamed, pieces                 what is larger than memory  one_after_another       the files of several splits
+split_files                      what a reader is given, and gives
+"""
 
 from __future__ import annotations
 

@@ -7,6 +7,8 @@ what a fitted one learns is found by `fit_` and its name.
     tokens                    function(x, args, u, vocabulary)
 
 One that is not here is that of `runtime/data/arrays`, on the processor; here is what draws, or is worth computing on a device.
+
+Its files: branching, colour, image, notation, number, text, tokens.
 """
 
 from __future__ import annotations
