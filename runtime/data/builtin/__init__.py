@@ -3,7 +3,7 @@
 What is known of them is in compiler/catalogue/builtin.py; a loader makes the columns of its fields, the same at every
 reading with one version of the package that they ship in.
 
-    The loaders are in `tables`, `series`, `pictures` and `python_text`; `packaged` reads files that other packages ship.
+The loaders are in `tables`, `series`, `image_sets` and `python_text`; `packaged` reads files that other packages ship.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from ..table import Cells, Column, Images, Numbers, Stream
-from . import pictures, python_text, series, tables
+from . import image_sets, python_text, series, tables
 
 Loader = Callable[[], dict[str, Column]]
 
 LOADERS: dict[str, Loader] = {
     "breast_cancer": tables.breast_cancer,
     "diabetes": tables.diabetes,
-    "digit_scenes": pictures.digit_scenes,
+    "digit_scenes": image_sets.digit_scenes,
     "digits": tables.digits,
     "docstrings": python_text.docstrings,
     "el_nino": series.el_nino,
@@ -31,7 +31,7 @@ LOADERS: dict[str, Loader] = {
     "signatures": python_text.signatures,
     "spelled_digits": tables.spelled_digits,
     "sunspots": series.sunspots,
-    "textures": pictures.textures,
+    "textures": image_sets.textures,
     "wine": tables.wine,
 }
 
