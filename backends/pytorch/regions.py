@@ -1,4 +1,18 @@
-"""Writes a `forward`: nodes in order, and what holds a region: `repeat`, `if training`, `scan`."""
+"""Writes a `forward`: nodes in order, and what holds a region: `repeat`, `if training`, `scan`.
+
+    y = scan(axis = 1, t = x, c = carry(zeros([B, 8]))) { c = c + t; c }     the spec
+    zeros -> %1; ScanNode(inputs (0, 1), body 0, axis 1, carries 1) -> %2     the IR; body 0: plus(c, t)
+    c = torch.zeros(B, 8, device=x.device)                                    the source
+    turns = []
+    for t in x.unbind(1):
+        c = c + t
+        turns.append(c)
+    return torch.stack(turns, 1)
+
+A region reads and writes the variables around it, so its carries, and what it captures, keep their names. A `repeat` whose
+layers are a container is a loop over that (`for block in self.h:`), `if training` an `if self.training:` that binds the same names
+in both branches.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,13 @@
-"""`scan`: a body run along an axis with explicit carries."""
+"""`scan`: a body run along an axis with explicit carries.
+
+For `y = scan(axis = 1, t = x, c = carry(zeros([B, 8]))) { c = c + t; c }`, where `x` is the `f32[B, T, 8]` with the id 0:
+
+    body 0    role scan, inputs t: f32[B, 8] (x without the axis) and c: f32[B, 8]; plus, whose output is the new c
+    body 1    zeros, whose output is the tensor 1: what c begins with
+              ScanNode(inputs=(0, 1), body=0, axis=1, carries=1): y: f32[B, T, 8], each result along the axis, and the last c
+
+What the body captures from around it becomes a further input. A carry keeps its type: a turn that gives another one is E0201.
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,13 @@
 
 Most messages are in `grammar/mistakes.py`; here are those that need more than the location: brackets that
 do not match, characters that begin no token, words at file level.
+
+    data D {                                   the text
+      source = csv("t.csv"
+      split  = all("train")
+    MODEL NAME .. | NAME                       where the machine stops: `split` cannot follow `"t.csv"`
+    E0101 this `(` is never closed             `brackets.py` knows which bracket was meant by the indentation
+    DATA NAME { source .. | split              reading resumes at the next entry; `remains.py` keeps the others
 """
 
 from __future__ import annotations
