@@ -36,7 +36,7 @@ def not_a_selector(span: Span) -> Diagnostic:
 def selector_matches_nothing(text: str, span: Span, near: str | None, paths: Sequence[str]) -> Diagnostic:
     heads = sorted({path.split(".")[0] for path in paths})
     helps = meant(near) or ((f"parameters start with {listed(heads)}",) if heads else ())
-    return Diagnostic("E0402", "this selector matches no parameter", span, helps=helps)
+    return Diagnostic("E0402", "this selector matches no parameter", span, "matches nothing", helps=helps)
 
 
 def init_rank(name: str, least: int, path: str, shape: Sequence[int], span: Span, ruled: bool) -> Diagnostic:

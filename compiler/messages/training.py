@@ -38,14 +38,19 @@ def no_net(span: Span) -> Diagnostic:
 def input_unfed(
     span: Span, model: str, name: str, type: str, near: str | None, fields: Sequence[str], data: str, place: Span
 ) -> Diagnostic:
-    help = f"to use another field: `inputs {{ {name} = {near or (fields[0] if fields else 'field')} }}`"
+    another = near or (fields[0] if fields else "")
+    help = (
+        f"to use another field: `inputs {{ {name} = {another} }}`"
+        if another
+        else f"give it one: `{name}: .. = source.{name}`"
+    )
     return Diagnostic(
         "E0404",
         f"nothing feeds input `{name}` of `{model}`",
         span,
         f"`{data}` has no field `{name}`",
         (Label(place, f"`{type}`"),),
-        notes=(f"`{data}` has {listed(fields, 24)}",),
+        notes=(f"`{data}` has {listed(fields, 24) if fields else 'no fields'}",),
         helps=(help,),
     )
 
@@ -273,7 +278,7 @@ def vocabulary(span: Span, field: str, size: int, count: int, place: Span) -> Di
 def selector_matches_nothing(span: Span, text: str, suggestion: str | None, paths: Sequence[str]) -> Diagnostic:
     starts = sorted({path.split(".")[0] for path in paths})
     helps = (f"did you mean `{suggestion}`?",) if suggestion else (f"parameters start with {listed(starts, 12)}",)
-    return Diagnostic("E0402", "this selector matches no parameter", span, "", helps=helps)
+    return Diagnostic("E0402", "this selector matches no parameter", span, "matches nothing", helps=helps)
 
 
 def no_such_layer(span: Span, pattern: str, near: str | None, layers: Sequence[str]) -> Diagnostic:
