@@ -7,6 +7,7 @@ from typing import Any
 
 from ..catalogue import OPTIMIZERS, SEGMENTS
 from ..catalogue.train_sections import FREEZE
+from ..elaborate.unmatched import as_path
 from ..ir.arguments import Selector
 from ..ir.expand import ParameterEntry, selects
 from ..ir.train import Freeze, Optimizer, ParameterGroup, Schedule, Segment
@@ -231,6 +232,8 @@ def check_selectors(
 def suggestion(selector: Selector, entries: list[tuple[str, ParameterEntry]]) -> str | None:
     """A selector near the given one that does choose something."""
     if selector.kind == "layer":
+        if quoted := as_path(selector.text, [path for path, _ in entries]):
+            return quoted
         kind, _, leaf = selector.text.partition(".")
         layers = sorted({entry.layer for _, entry in entries})
         leaves = sorted({entry.leaf for _, entry in entries})

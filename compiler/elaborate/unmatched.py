@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..catalogue import INITS
@@ -72,9 +73,18 @@ def tails(path: str, selector: Selector) -> list[str]:
     return [".".join(parts[start:]) for start in range(len(parts))]
 
 
+def as_path(text: str, paths: Sequence[str]) -> str:
+    """A path without its quotes, `fc.weight`, as a selector; "" where no parameter lies there."""
+    if any(path == text or path.endswith(f".{text}") for path in paths):
+        return f'"{text}"'
+    return f'"{text}.**"' if any(f".{path}".find(f".{text}.") >= 0 for path in paths) else ""
+
+
 def suggestion(selector: Selector, entries: list[Any]) -> str | None:
     """A selector near the given one that does match."""
     if selector.kind == "layer":
+        if quoted := as_path(selector.text, [entry.path for entry in entries]):
+            return quoted
         kind, _, leaf = selector.text.partition(".")
         kinds = sorted({entry.layer for entry in entries})
         leaves = sorted({entry.leaf for entry in entries})
