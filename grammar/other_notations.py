@@ -20,6 +20,13 @@ OTHER_NOTATIONS: tuple[Mistake, ...] = (
         after="lambda",
     ),
     Mistake(
+        rf"^(?:[^{{]*(?:\}}|_NL) )?\| {OPERATOR}",
+        "a line at file level begins with a word",
+        ("@compile\nmodel M(x: [B]) -> (y: [B]) {\n  y = x\n}", "---\nmodel M(x: [B]) -> (y: [B]) {\n  y = x\n}"),
+        "not a word",
+        ("leave it out: there are no decorators, and a file is one document",),
+    ),
+    Mistake(
         rf"{IN_SECTION} .*(?:\{{|_NL) NAME : (?:path |path args )?\| (?!name:)|{IN_SECTION} NAME : (?:path |path args )?\| (?!name:)",
         "settings are written `key = value`",
         ("train {\n  batch: 128\n}", "train {\n  optimizer: Adam(1e-3)\n}", 'export { onnx: "x.onnx" }'),

@@ -136,11 +136,13 @@ class TrainBinder:
                 self.report.add(
                     training_errors.inputs_unknown(key.name.span, single.definition.name, key.name.text, near, names)
                 )
-            elif not isinstance(key.value, syntax.Ref) or key.value.name not in known:
-                text = key.value.name if isinstance(key.value, syntax.Ref) else "this"
-                near = nearest(text, known)
+            elif not isinstance(key.value, syntax.Ref):
+                self.report.add(training_errors.input_not_a_field(key.value.span, key.name.text, known))
+            elif key.value.name not in known:
+                near = nearest(key.value.name, known)
                 if data.spoiled is not None:
-                    self.report.add(training_errors.field_unknown(key.value.span, dataset.name, text, near, known))
+                    unknown = training_errors.field_unknown(key.value.span, dataset.name, key.value.name, near, known)
+                    self.report.add(unknown)
             else:
                 renamed[key.name.text] = key.value.name
         inputs: dict[str, str] = {}

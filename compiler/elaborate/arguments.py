@@ -191,6 +191,7 @@ def bind_statics(
             value = evaluate_argument(inner, decl.default, kind_of(decl))
             bound[name] = convert(inner, decl, value, decl.default.span, inner)
         else:
+            _choices(inner, decl)  # a type that is none is the mistake
             raise Failed(application_errors.missing_argument(callable.spelled, name, span, decl.span))
     return bound
 

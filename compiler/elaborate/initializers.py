@@ -31,7 +31,7 @@ def read(context: Context, node: syntax.Pipe) -> InitValue:
     elif isinstance(node, syntax.NoneLiteral):
         raise Failed(parameters_errors.not_an_init(node.span))
     else:
-        raise Failed(parameters_errors.not_an_init(node.span))
+        raise Failed(parameters_errors.not_an_init(node.span, number=isinstance(node, syntax.Number)))
     if name not in INITS:
         raise Failed(parameters_errors.unknown_init(name, span, INITS))
     entry = INITS[name]

@@ -14,7 +14,7 @@ from ..messages.habits import LITERALS
 from ..messages.names import nearest
 from ..messages.shapes import Demand, Known
 from ..messages.source import Span
-from ..resolve.definitions import ParamSlot
+from ..resolve.definitions import Callable, ParamSlot
 from ..resolve.evaluate import names_in
 from ..sizes.dims import Dim, Size, var
 from ..sizes.facts import compare, equal, missing_fact
@@ -35,6 +35,8 @@ def size_of(context: Context, node: syntax.Pipe, what: str, *, names_new: bool =
     value = context.evaluate(node)
     if isinstance(value, SymbolicTensor):
         raise Failed(control_errors.not_static(node.span, what))
+    if isinstance(value, Callable):
+        raise Failed(shapes_errors.stage_in_shape(node.span))
     size = guarded(node.span, as_size, value, context.facts, what)
     if isinstance(size, int) and size < 1:
         raise Failed(shapes_errors.size_too_small(size, node.span, static_names(context, node)))

@@ -92,7 +92,10 @@ def unknown_static_type(name: str, span: Span, near: str | None = None) -> Diagn
     ours = {"integer": "int", "str": "string", "boolean": "bool", "number": "float", "double": "float"}.get(
         name.lower(), near
     )
-    helps = meant(ours) or ("static types are int, float, bool, string, fn, layer, one_of(..), or a layer kind",)
+    shaped = "" if ours or not name[:1].isupper() else "an input is declared with its shape, `x: [B, 8]`; "
+    helps = meant(ours) or (
+        f"{shaped}static types are int, float, bool, string, fn, layer, one_of(..), or a layer kind",
+    )
     return Diagnostic("E0301", f"unknown type `{name}`", span, "not a static type", helps=helps)
 
 

@@ -18,8 +18,10 @@ def unknown_init(name: str, span: Span, table: Iterable[str]) -> Diagnostic:
     return Diagnostic("E0301", f"unknown init `{name}`", span, "not in the init table", helps=helps)
 
 
-def not_an_init(span: Span) -> Diagnostic:
+def not_an_init(span: Span, *, number: bool = False) -> Diagnostic:
     helps = ("for example `normal(0.02)`, `zeros`, `kaiming_normal`",)
+    if number:
+        helps = ("a shape is one list, `Param([8, 3], init = normal(0.02))`; a single value is `init = constant(0.5)`",)
     return Diagnostic("E0304", "this is not an init", span, "expected an entry of the init table", helps=helps)
 
 

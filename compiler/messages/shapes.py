@@ -87,6 +87,16 @@ def size_too_small(size: int, span: Span, names: Mapping[str, Any]) -> Diagnosti
     )
 
 
+def stage_in_shape(span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0304",
+        "brackets in a pipeline are a shape, not a list of stages",
+        span,
+        "not a size",
+        helps=("stages are joined with `->`: `x -> Linear(8) -> relu`; several as one are `{ Linear(8) -> relu }`",),
+    )
+
+
 def size_too_large(why: str, span: Span) -> Diagnostic:
     """A symbolic size beyond what the algebra holds."""
     return Diagnostic(

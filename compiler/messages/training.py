@@ -75,6 +75,17 @@ def field_unknown(span: Span, data: str, name: str, near: str | None, known: Seq
     )
 
 
+def input_not_a_field(span: Span, name: str, known: Sequence[str]) -> Diagnostic:
+    example = known[0] if known else "field"
+    return Diagnostic(
+        "E0303",
+        f"input `{name}` is fed by a field of the data, by its name",
+        span,
+        "not a name",
+        helps=(f"write `inputs {{ {name} = {example} }}`; what is computed belongs in the model",),
+    )
+
+
 def namespace_clash(span: Span, name: str, one: str, other: str, first: Span, helps: tuple[str, ...]) -> Diagnostic:
     return Diagnostic("E0311", f"`{name}` is both {one} and {other}", span, one, (Label(first, other),), helps=helps)
 
