@@ -20,11 +20,18 @@ OTHER_NOTATIONS: tuple[Mistake, ...] = (
         after="lambda",
     ),
     Mistake(
-        rf"^(?:[^{{]*(?:\}}|_NL) )?\| {OPERATOR}",
+        rf"^[^{{]*(?:\}}|_NL) \| {OPERATOR}",
         "a line at file level begins with a word",
-        ("@compile\nmodel M(x: [B]) -> (y: [B]) {\n  y = x\n}", "---\nmodel M(x: [B]) -> (y: [B]) {\n  y = x\n}"),
+        ("model N(x: [B]) -> (y: [B]) {\n  y = x\n}\n@compile\nmodel M(x: [B]) -> (y: [B]) {\n  y = x\n}",),
         "not a word",
         ("leave it out: there are no decorators, and a file is one document",),
+    ),
+    Mistake(
+        rf"^\| {OPERATOR}",
+        "neither a spec nor a setting begins with `{text}`",
+        ("---\nmodel M(x: [B]) -> (y: [B]) {\n  y = x\n}",),
+        "not a word",
+        ("a setting is written `width = 3`; the first line of a file is `dlspec 1`",),
     ),
     Mistake(
         rf"{IN_SECTION} .*(?:\{{|_NL) NAME : (?:path |path args )?\| (?!name:)|{IN_SECTION} NAME : (?:path |path args )?\| (?!name:)",
