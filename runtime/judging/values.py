@@ -28,9 +28,11 @@ class Moments:
     def add(self, values: Array) -> None:
         if not values.size:
             return
-        mean, count = float(values.mean()), values.size
+        with np.errstate(over="ignore"):
+            mean, count = float(values.mean()), values.size
         total, apart = self.count + count, mean - self.mean
-        self.squares += float(((values - mean) ** 2).sum()) + apart**2 * self.count * count / total
+        with np.errstate(over="ignore", invalid="ignore"):  # of values beyond 1e154 the squares are infinite
+            self.squares += float(((values - mean) ** 2).sum()) + apart * apart * self.count * count / total
         self.mean, self.count = self.mean + apart * count / total, total
         self.low, self.high = min(self.low, float(values.min())), max(self.high, float(values.max()))
 
@@ -58,13 +60,15 @@ class Values:
         self.every = 1
 
     def add(self, answers: Array, targets: Array) -> None:
-        """In f64, of equal length; pairs that are not finite do not count."""
-        finite = np.isfinite(answers) & np.isfinite(targets)
+        """In f64, of equal length; pairs whose difference is not finite do not count."""
+        with np.errstate(over="ignore"):
+            finite = np.isfinite(answers - targets)
         answers, targets = answers[finite], targets[finite]
         errors = answers - targets
         self.targets.add(targets)
         self.residuals.add(errors)
-        self.magnitude += float(np.abs(errors).sum())
+        with np.errstate(over="ignore"):
+            self.magnitude += float(np.abs(errors).sum())
         first = -self.seen % self.every
         pairs = np.stack([targets[first :: self.every], answers[first :: self.every]])
         self.kept.append(pairs)
@@ -77,7 +81,7 @@ class Values:
         kept = np.concatenate(self.kept, 1) if self.kept else np.zeros((2, 0))
         targets, answers = kept
         count, errors = self.residuals.count, self.residuals
-        squared = errors.squares + count * errors.mean**2
+        squared = errors.squares + count * errors.mean * errors.mean
         return ValueJudgement(
             output=output,
             field=field,
@@ -114,14 +118,15 @@ def parts(targets: Array, answers: Array) -> tuple[TargetRange, ...]:
     for part in np.unique(at).tolist():
         inside = at == part
         y, errors = targets[inside], answers[inside] - targets[inside]
-        found.append(
-            TargetRange(
-                low=float(y.min()),
-                high=float(y.max()),
-                count=int(inside.sum()),
-                bias=float(errors.mean()),
-                mae=float(np.abs(errors).mean()),
-                rmse=float(np.sqrt((errors**2).mean())),
+        with np.errstate(over="ignore", invalid="ignore"):
+            found.append(
+                TargetRange(
+                    low=float(y.min()),
+                    high=float(y.max()),
+                    count=int(inside.sum()),
+                    bias=float(errors.mean()),
+                    mae=float(np.abs(errors).mean()),
+                    rmse=float(np.sqrt((errors**2).mean())),
+                )
             )
-        )
     return tuple(found)

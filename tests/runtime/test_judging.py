@@ -338,3 +338,17 @@ train { model = M; data = D; loss = cross_entropy(logits, label); optimizer = SG
     dlc.judge(run, "test", worst=4, report=tmp_path / "page.html")
     text = alone((tmp_path / "page.html").read_text("utf-8"))
     assert text.count("data:image/png;base64,") == 4 and "<img src=x" not in text
+
+
+@pytest.mark.parametrize(
+    "answers", [[1e200, 1.0, 2.0, -1e250], [1.7e308, 1.0, -1.7e308, 1.0], [np.inf, np.nan, 1.0, 2.0]]
+)
+def test_values_whose_squares_are_infinite(answers: list[float]) -> None:
+    gathered = Values()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(2):
+            gathered.add(np.array(answers), np.array([1.0, 2.0, 3.0, 4.0]))
+        found = gathered.result("y", "y", "")
+    assert found.count == 2 * np.isfinite(answers).sum()
+    assert found.rmse is not None and (not np.isfinite(found.rmse) or found.rmse == pytest.approx(2.0))
