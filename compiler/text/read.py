@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from itertools import islice
 from pathlib import Path
@@ -42,6 +43,24 @@ def is_pipe(path: Path | str) -> bool:
     except (OSError, ValueError):
         return False
     return not stat.S_ISDIR(found.st_mode) and (not stat.S_ISREG(found.st_mode) or not found.st_nlink)
+
+
+def is_device(path: Path | str) -> bool:
+    """Whether a path leads to a device that may have no end, such as `/dev/zero`: anything but a terminal."""
+    try:
+        mode = Path(path).stat().st_mode
+    except (OSError, ValueError):
+        return False
+    if not stat.S_ISCHR(mode):
+        return stat.S_ISBLK(mode)
+    try:
+        device = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    except OSError:
+        return True
+    try:
+        return not os.isatty(device)
+    finally:
+        os.close(device)
 
 
 def _read(path: Path, name: str, code: str) -> Source | Diagnostic:

@@ -45,6 +45,10 @@ def a_directory(span: Span, path: Path) -> Failed:
     return fail("E0412", f"`{path}` is a directory, not a file", span, helps=("name a file in it",))
 
 
+def a_device(span: Span, path: Path) -> Failed:
+    return fail("E0412", f"`{path}` is a device, which may have no end", span, helps=("name a file, or a pipe",))
+
+
 def unreadable(span: Span, path: Path, why: str) -> Failed:
     return fail(
         "E0412", f"`{path}` cannot be read: {why}", span, helps=("allow this user to read it, or name another file",)

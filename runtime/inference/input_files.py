@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ...compiler.dataclass import dataclass
-from ...compiler.text.read import is_pipe
+from ...compiler.text.read import is_device, is_pipe
 from ..data import array_files, cells
 from ..data.mistakes import first_line
 from ..failure import BadInput, no_file
@@ -63,6 +63,8 @@ def _read(ports: Sequence[Port], file: Path, columns: Mapping[str, InputColumns]
         raise no_file(file)
     if file.is_dir():
         raise BadInput(f"`{file}` is a directory", helps=("name the files in it",))
+    if is_device(file):
+        raise BadInput(f"`{file}` is a device, which may have no end", helps=("name a file, or a pipe",))
     suffix = ".csv" if is_pipe(file) else file.suffix.lower()
     try:
         if suffix in (".npz", ".npy"):

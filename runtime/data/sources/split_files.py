@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from ....compiler.messages.names import nearest
 from ....compiler.messages.source import Span
+from ....compiler.text.read import is_device
 from .. import mistakes, table_mistakes
 from ..table import Column
 
@@ -27,6 +28,8 @@ def within_limit(span: Span, path: Path, columns: int) -> None:
 
 
 def read_bytes(path: Path, span: Span) -> bytes:
+    if is_device(path):
+        raise mistakes.a_device(span, path)
     try:
         return path.read_bytes()
     except FileNotFoundError:
