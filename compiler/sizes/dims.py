@@ -35,8 +35,8 @@ def need_countable(shape: Sequence[Size]) -> None:
             count *= max(size, 1)
         else:
             count *= max(1, *(int(abs(coefficient)) for _, coefficient in size.terms))
-    if count > MAX_COEFFICIENT:
-        raise DimOverflow("a tensor of more than 2^63 numbers")
+        if count > MAX_COEFFICIENT:
+            raise DimOverflow("a tensor of more than 2^63 numbers")
 
 
 class FloorAtom(NamedTuple):

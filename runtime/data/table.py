@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +19,7 @@ from ...compiler.messages.source import Span
 from . import cells, table_mistakes
 from .text_columns import Cells
 
+MOST_OPEN = 256  # tar files at once
 HEADER = 512  # bytes in front of a file in a tar file; its name is in the first 100
 
 
@@ -55,13 +57,24 @@ class Encoded:
         return self.name
 
 
+class Descriptor:
+    """An open file, closed when nobody has it any more."""
+
+    def __init__(self, path: Path) -> None:
+        self.number = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+    def __del__(self) -> None:
+        if hasattr(self, "number"):
+            os.close(self.number)
+
+
 class TarMembers(Sequence[Encoded]):
     """Files in tar files, read where they lie when they are needed. `places` [n, 3]: the number of the tar file, where the content
     begins, and its length."""
 
     def __init__(self, files: Sequence[Path], places: NDArray[np.int64]) -> None:
         self.files, self.places = files, places
-        self._mapped: dict[int, NDArray[np.uint8]] = {}
+        self._opened: dict[int, Descriptor] = {}
 
     def __len__(self) -> int:
         return len(self.places)
@@ -74,14 +87,20 @@ class TarMembers(Sequence[Encoded]):
         if isinstance(index, slice):
             return [self[at] for at in range(len(self))[index]]
         number, begin, size = self.places[index].tolist()
-        if number not in self._mapped:
-            try:
-                self._mapped[number] = np.memmap(self.files[number], np.uint8, "r").view(np.ndarray)
-            except (OSError, ValueError):  # it was removed since; an image without bytes is a message
-                return Encoded(str(self.files[number]), b"")
-        content = self._mapped[number][begin - HEADER : begin + size].tobytes()
+        try:  # not mapped: a file that is cut under a run would end the process
+            content = os.pread(self._file(number).number, HEADER + size, begin - HEADER)
+        except OSError:  # it was removed since; an image without bytes is a message
+            return Encoded(str(self.files[number]), b"")
         name = content[:100].rstrip(b"\0").decode("utf-8", "replace")
         return Encoded(f"{self.files[number]}: {name}", content[HEADER:])
+
+    def _file(self, number: int) -> Descriptor:
+        """A file, opened once; of many the oldest is dropped, and closed when no thread reads it any more."""
+        if number not in self._opened:
+            while len(self._opened) >= MOST_OPEN:
+                self._opened.pop(next(iter(self._opened)), None)
+            self._opened[number] = Descriptor(self.files[number])
+        return self._opened[number]
 
 
 @dataclass(frozen=True)
