@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import html
 import os
 import re
@@ -33,6 +34,32 @@ def test_links_lead_somewhere(page: Path) -> None:
         file = page.parent / target if target else page
         assert file.exists(), f"{page.name} links to {target}"
         assert not anchor or anchor in anchors(file), f"{page.name} links to {target}#{anchor}"
+
+
+def statements(source: str) -> dict[str, tuple[list[str], list[str]]]:
+    """Bases and fields of each class of a source."""
+    classes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ClassDef)]
+    return {
+        node.name: (
+            [ast.unparse(base) for base in node.bases],
+            [
+                ast.unparse(part.target if isinstance(part, ast.AnnAssign) else part.targets[0])
+                for part in node.body
+                if isinstance(part, ast.AnnAssign | ast.Assign)
+            ],
+        )
+        for node in classes
+    }
+
+
+def test_entries_that_a_page_shows_are_those_of_the_catalogue() -> None:
+    """Who starts from an example of docs/extending.md has its base and its facts."""
+    page = (ROOT / "docs" / "extending.md").read_text("utf-8")
+    shown = statements("\n".join(re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)))
+    sources = [file.read_text("utf-8") for file in (ROOT / "compiler" / "catalogue").rglob("*.py")]
+    assert shown
+    for name, entry in shown.items():
+        assert entry in [statements(source)[name] for source in sources if f"\nclass {name}(" in source], name
 
 
 def test_every_page_is_reached_from_the_readme() -> None:
