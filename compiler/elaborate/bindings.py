@@ -101,7 +101,8 @@ def unpack(context: Context, target: syntax.List, value: Any, span: Span) -> Any
 
 
 def accumulate(context: Context, statement: syntax.Accum) -> Any:
-    assert isinstance(statement.target, syntax.Ref), "the parser refuses other targets"
+    if not isinstance(statement.target, syntax.Ref):  # the parser has reported it
+        raise Abandoned
     name = statement.target.name
     try:
         sides = (statement.target, statement.value)

@@ -166,6 +166,11 @@ def not_a_label(span: Span) -> Diagnostic:
     )
 
 
+def adds_to_several(span: Span) -> Diagnostic:
+    helps = ("write one for each name: `x += ..`", "or assign to all of them: `[q, k, v] = ..`")
+    return Diagnostic("E0103", "`+=` adds to a single name", span, "several names", helps=helps)
+
+
 def not_assignable(span: Span, of_self: str | None) -> Diagnostic:
     """`of_self`: the name after `self.`, if that is the left side."""
     help = "the left side must be a name, or a list of names as in `[q, k, v] = ..`"

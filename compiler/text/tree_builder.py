@@ -157,7 +157,10 @@ class TreeBuilder:
         return s.Bind(self.span(start, end), items[0], items[1])
 
     def on_accum(self, items: Items, start: int, end: int) -> s.Accum:
-        self._assignable(items[0])
+        if isinstance(items[0], s.List):
+            self.diagnostics.append(errors.adds_to_several(items[0].span))
+        else:
+            self._assignable(items[0])
         return s.Accum(self.span(start, end), items[0], items[1])
 
     def on_scan(self, items: Items, start: int, end: int) -> s.Scan:
