@@ -30,8 +30,8 @@ from .predict import by_ending
     "--worst",
     metavar="K",
     type=click.IntRange(min=0, max=1000),
-    default=0,
-    help="Print the K examples with the least probability of the target, or the largest error (default: 0).",
+    help="Print the K examples with the least probability of the target, or the largest error; also those of --report "
+    "and of --format json (default: 10 there).",
 )
 @click.option(
     "--save",
@@ -46,7 +46,7 @@ from .predict import by_ending
     help="Write a page with drawings of these tables, and the worst examples as the model sees them.",
 )
 def command(
-    run: Path, split: str, form: str, worst: int, save: Path | None, report: Path | None, **options: Any
+    run: Path, split: str, form: str, worst: int | None, save: Path | None, report: Path | None, **options: Any
 ) -> int:
     """Compute loss and metrics of the kept weights of RUN, with code generated from its spec.
 
@@ -61,7 +61,8 @@ def command(
     from ..runtime.writing import json_text
 
     with warnings_shown():
-        found = api.judge(run, split, worst=max(worst, 10), save=save, form=ending, report=report, **options)
+        chosen = {} if worst is None else {"worst": worst}
+        found = api.judge(run, split, save=save, form=ending, report=report, **chosen, **options)
     if form == "json":
         console.out(json_text({"run": str(run), **found.model_dump()}))
         return 0
@@ -69,7 +70,7 @@ def command(
     for name, value in found.figures.items():
         figure = "nan" if value is None else f"{value:.4f}"
         console.out(f"{split}.{name:<{width}}  {figure}  {judgement.units(found.in_units.get(name))}".rstrip())
-    judgement.show(found, worst=worst)
+    judgement.show(found, worst=worst or 0)
     if save is not None:
         console.out()
         console.out(f"{save}   {found.records:,} examples")

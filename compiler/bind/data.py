@@ -26,7 +26,7 @@ from ..sizes.types import TensorType, is_dtype, is_float, is_integer, shape_text
 from ..text import syntax, top_level
 from ..text.printer import print_expression
 from .data_graph import DataGraph, source_field
-from .data_items import described
+from .data_items import described, out_of_scope
 from .reader import Section, SectionReader
 from .series import order_of
 
@@ -332,7 +332,8 @@ class DataBinder:
                 shape_text([size if size is not None else var("_") for size in shape]) if shape else "a single value"
             )
             if len(shape) != len(declared.shape):
-                raise Failed(errors.field_rank(item.type.span, name, len(declared.shape), shown, place))
+                why = out_of_scope(self.graph.source, self.graph.nodes, id, name)
+                raise Failed(errors.field_rank(item.type.span, name, len(declared.shape), shown, place, why))
             parts = item.type.shape.items if item.type.shape is not None else ()
             for axis, (want, have) in enumerate(zip(declared.shape, shape, strict=True)):
                 if isinstance(want, int) and isinstance(have, int) and want != have:

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
-from ..ir.data import ClassNames, ItemType
+from collections.abc import Sequence
+
+from ..catalogue.sources import DataSource
+from ..ir.data import ClassNames, DataNode, ItemType
 from ..sizes.dims import Size, var
 from ..sizes.types import shape_text
+
+
+def out_of_scope(source: type[DataSource] | None, nodes: Sequence[DataNode], id: int, field: str) -> str | None:
+    """What the source does not read that a field asks for, by its name or by those of the columns below it."""
+    names, waiting = [field], [id]
+    while waiting:
+        node = nodes[waiting.pop()]
+        waiting += node.inputs
+        if node.op == "source":
+            names.append(str(node.args["field"]))
+    return None if source is None else next(filter(None, map(source.unsupported, names)), None)
 
 
 def sizes_differ(one: ItemType, other: ItemType) -> bool:

@@ -65,7 +65,7 @@ DATA = SectionKeys(
             "a field of the source",
             "the order of the file",
             "Where `window` cuts rows of a table: the column that orders the rows of a series. It holds numbers or dates with the year first "
-            "(`2024-01-31`, `2024-01-31 12:00`); no two rows of a series may have the same time. `contiguous` then divides all "
+            "(`2024-01-31`, `2024-01-31 12:00`, `20240131`); no two rows of a series may have the same time. `contiguous` then divides all "
             "series at the same times.",
             "time = source.date",
         ),

@@ -164,7 +164,8 @@ def field_size(span: Span, field: str, declared: str, found: str, axis: int, sha
     )
 
 
-def field_rank(span: Span, field: str, declared: int, shape: str, place: Span) -> Diagnostic:
+def field_rank(span: Span, field: str, declared: int, shape: str, place: Span, why: str | None = None) -> Diagnostic:
+    """`why` is what the source does not read where the field asks for it."""
     axes = "axis" if declared == 1 else "axes"
     return Diagnostic(
         "E0201",
@@ -172,8 +173,8 @@ def field_rank(span: Span, field: str, declared: int, shape: str, place: Span) -
         span,
         "",
         (Label(place, f"gives {shape}"),),
-        notes=("the batch axis is added in front and is not written",),
-        helps=(f"declare what the pipeline gives, {shape}, or change the pipeline",),
+        notes=(why,) if why else ("the batch axis is added in front and is not written",),
+        helps=() if why else (f"declare what the pipeline gives, {shape}, or change the pipeline",),
     )
 
 

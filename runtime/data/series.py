@@ -29,6 +29,7 @@ from .table import Cells, Numbers, Table
 Records = NDArray[np.int64]
 
 YEAR_FIRST = re.compile(r"^(\d{4})[-/.](\d\d?)[-/.](\d\d?)(?!\d)")  # 2024/1/31: its order is not in doubt
+DIGITS = re.compile(r"^\d{6}(\d\d)?$")  # 20240131, 202401
 GAP = 1.5  # times the usual step of a series: the 31 days of a month are none, a month left out is one
 
 
@@ -179,7 +180,8 @@ def keys_of(table: Table, name: str, span: Span) -> Records:
 
 
 def times_of(table: Table, name: str, span: Span) -> NDArray[np.float64] | NDArray[np.int64]:
-    """A column of times: numbers, or dates in microseconds. Raises Failed for a cell that is neither, or missing."""
+    """A column of times: numbers, or dates in microseconds, with or without signs between their parts. Raises Failed for a cell that
+    is neither, or missing."""
     column = table.column(name, span)
     if isinstance(column, Numbers) and column.array.ndim == 1:
         times = column.array.astype(np.float64)
@@ -192,7 +194,24 @@ def times_of(table: Table, name: str, span: Span) -> NDArray[np.float64] | NDArr
         raise table_mistakes.not_numbers(span, table.name, name)
     if np.isnan(times).any():
         raise table_mistakes.missing_value(span, table.place(int(np.isnan(times).argmax())), name)
-    return times
+    dates = dates_of(times)
+    return times if dates is None else dates
+
+
+def dates_of(numbers: NDArray[np.float64]) -> NDArray[np.int64] | None:
+    """Of numbers that are all dates, 20240131 or 202401, the microseconds since 1970: the 1st of February is a day after the 31st of
+    January, not 70. None for other numbers."""
+    distinct, places = np.unique(numbers, return_inverse=True)
+    texts = [f"{number:.0f}" for number in distinct.tolist()] if (distinct == np.floor(distinct)).all() else []
+    if not texts or len({len(text) for text in texts}) > 1:
+        return None
+    if not all(DIGITS.match(text) and "1800" <= text[:4] < "2200" for text in texts):
+        return None
+    try:
+        found = microseconds(["-".join(filter(None, (text[:4], text[4:6], text[6:]))) for text in texts])
+    except ValueError:
+        return None
+    return found[places.reshape(-1)]
 
 
 def _dates(table: Table, name: str, column: Cells, span: Span) -> NDArray[np.int64]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,7 +95,8 @@ def _target(path: Path, table: Described, name: str | None, time: Column) -> Col
 
 
 def _found(path: Path, table: Table, described: Described, time: Column, goal: Column) -> FoundSeries:
-    times = ordered.times_of(table, time.name, NOWHERE).astype(np.float64)
+    read = ordered.times_of(table, time.name, NOWHERE)
+    dates, times = read.dtype.kind == "i", read.astype(np.float64)
     key, codes = _key(path, table, described, time, goal, times)
     rows = np.lexsort((times, codes))
     edges = np.flatnonzero(np.diff(codes[rows])) + 1
@@ -105,7 +105,6 @@ def _found(path: Path, table: Table, described: Described, time: Column, goal: C
     values = tuple(numbers[part] for part in parts)
     usual, gaps, steps = rhythm.steps_of([times[part] for part in parts])
     column = table.columns[time.name]
-    dates = isinstance(column, Cells) and time.kind == "date" or _monthly(column)
     format = rhythm.format_of(column) if dates and isinstance(column, Cells) else None
     regular = gaps > rhythm.REGULAR * steps
     calendar = rhythm.of_dates(usual, pauses=regular) if dates else Rhythm(f"{usual:g}")
@@ -125,11 +124,6 @@ def _found(path: Path, table: Table, described: Described, time: Column, goal: C
     return FoundSeries(
         key, len(parts), longest, format, calendar, period, policy, (gaps, steps), values, frozenset(lacking)
     )
-
-
-def _monthly(column: Any) -> bool:
-    """`2024-05`, which could be a range of numbers elsewhere, orders rows as a date."""
-    return isinstance(column, Cells) and rhythm.format_of(column) is not None
 
 
 def _policy(

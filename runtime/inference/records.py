@@ -134,7 +134,7 @@ def _of_file(pipeline: InputPipeline, file: Path) -> Iterator[Table]:
     elif suffix in LINES:
         yield _text(pipeline, file, span)
     else:
-        ends = [*(end for source in SOURCES.values() for end in source.suffixes), *bare.SUFFIXES, *LINES]
+        ends = dict.fromkeys([*(end for each in SOURCES.values() for end in each.suffixes), *bare.SUFFIXES, *LINES])
         raise BadInput(
             f"`{file}`: files ending in `{suffix}` are not supported",
             helps=(f"use one of {', '.join(f'`{end}`' for end in ends)}, images and directories of images",),

@@ -27,6 +27,7 @@ TOKENS = 120
 IGNORED = -100  # the number of a token that no loss is computed for
 MOST = 200_000  # records whose classes are counted
 NUMBERS = 12
+ROUNDING = 1e-15  # of the largest number of a record: less is the error of a sine, shown as 0
 SIDE = 8  # pixels of the smallest image
 
 
@@ -127,7 +128,10 @@ def _is_text(array: NDArray[np.generic]) -> bool:
 
 
 def _is_series(array: NDArray[np.generic]) -> bool:
-    return array.ndim in (1, 2) and array.dtype.kind == "f" and array.shape[0] > NUMBERS
+    """Whether a line shows it better than a row of a table: it is long, or has several numbers at each step."""
+    return array.dtype.kind == "f" and (
+        array.ndim in (1, 2) and array.shape[0] > NUMBERS or array.ndim == 2 and array.shape[0] > 2
+    )
 
 
 def _is_image(array: NDArray[np.generic]) -> bool:
@@ -135,7 +139,9 @@ def _is_image(array: NDArray[np.generic]) -> bool:
 
 
 def _numbers(record: NDArray[np.generic]) -> list[str]:
-    values = [f"{float(value):.4g}" for value in record.reshape(-1)[:NUMBERS].astype(np.float64)]
+    numbers = record.reshape(-1)[:NUMBERS].astype(np.float64)
+    least = ROUNDING * np.abs(numbers[np.isfinite(numbers)]).max(initial=0.0)
+    values = [f"{0.0 if abs(value) < least else value:.4g}" for value in numbers.tolist()]
     return [*values, *(["..."] if record.size > NUMBERS else [])]
 
 

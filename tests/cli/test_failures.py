@@ -56,7 +56,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ),
         (["predict", "digits.onnx", "."], "there are no images in the directory `.`\n  = help: name a"),
         (["predict", "run", "nofolder/x.csv"], "there is no folder `nofolder` either"),
-        (["predict", "run", "digits.onnx"], "files ending in `.onnx` are not supported"),
+        (
+            ["predict", "run", "digits.onnx"],
+            "files ending in `.onnx` are not supported\n  = help: use one of `.csv`, `.parquet`,",
+        ),
         (["generate", "digits.onnx", "--prompt", "1 2"], "the model does not take tokens"),
         (["runs", "nowhere"], "there is no directory `nowhere`"),
         (["import-weights", "digits_mlp.dlspec", "."], "there are no weights in `.`"),

@@ -246,6 +246,14 @@ def test_a_series(tmp_path: Path) -> None:
     assert "# the season before: it is off by" in text
 
 
+def test_dates_of_a_series_without_signs(tmp_path: Path) -> None:
+    file = sales(tmp_path)
+    file.write_text(re.sub(r"\b(20\d\d)-(\d\d)-(\d\d)\b", r"\1\2\3", file.read_text("utf-8")), "utf-8")
+    text = drafted(file, "sales", "date")
+    assert "param period = 7 " in text and 'gaps = "cut" # 2 of 256 steps are longer' in text
+    assert 'date("%Y%m%d", "weekday", cyclic = true) -> window(rows, horizon = horizon)' in text
+
+
 def test_a_gap_that_leaves_a_split_too_little(tmp_path: Path) -> None:
     text = drafted(sales(tmp_path, gap=90), "sales", "date")
     assert (

@@ -296,18 +296,18 @@ def test_a_terminal_gets_tables(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
 def test_the_page(run: dlc.Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Drawings of what the tables hold, and the worst examples with their rows; nothing in it is run or loaded from elsewhere."""
     file = tmp_path / "page.html"
-    assert command_line(["evaluate", str(run.path), "--report", str(file), "--worst", "12", "--device", "cpu"]) == 0
+    assert command_line(["evaluate", str(run.path), "--report", str(file), "--worst", "3", "--device", "cpu"]) == 0
     assert f"report   {file}" in capsys.readouterr().out
     text = alone(file.read_text("utf-8"))
-    found = dlc.judge(run, "test", worst=12)
+    found = dlc.judge(run, "test", worst=3)
     for label, count in (("confusion", 1), ("reliability", 2), ("predictions against targets", 1), ("residuals", 1)):
         assert text.count(f'aria-label="{label}"') >= count
     classes = found.outputs[0]
     assert isinstance(classes, ClassJudgement) and classes.confusion is not None
     assert f"fig taken for kiwi: {classes.confusion[0][1]}" in text
-    worst = text.split("<h2>the 12 worst of logits</h2>")[1].split("<h2>")[0]
-    assert [each.place in worst for each in classes.worst] == [True] * 12
-    assert worst.count("<td>weight</td>") == 12, "their rows"
+    worst = text.split("<h2>the 3 worst of logits</h2>")[1].split("<h2>")[0]
+    assert [each.place in worst for each in classes.worst] == [True] * 3
+    assert worst.count("<td>weight</td>") == 3, "their rows"
     assert command_line(["evaluate", str(run.path), "--report", str(tmp_path / "page.pdf")]) == 2
     assert "name a file that ends in .html" in capsys.readouterr().err
 

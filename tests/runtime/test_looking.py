@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from dlc.compiler.check import check
-from dlc.runtime.looking import look
+from dlc.runtime.looking import fields, look
 from dlc.runtime.looking.drawings import png
 from dlc.tests.runtime.test_drafting import drafted, penguins, pictures, poem
 
@@ -122,3 +122,11 @@ def test_a_png_is_read_by_others() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
     with Image.open(BytesIO(png(pixels))) as opened:
         assert (np.asarray(opened) == pixels).all()
+
+
+def test_short_windows_are_drawn_and_rounded_numbers_are_zero() -> None:
+    window = np.zeros((3, 2), np.float32)
+    assert "polyline" in "".join(fields._samples([[window]], ["row 1"], None, True))
+    vector = np.array([6.123e-17, 1.0, np.inf, np.nan, -2e-4], np.float64)
+    assert fields._numbers(vector) == ["0", "1", "inf", "nan", "-0.0002"]
+    assert fields._numbers(np.array([6.123e-17])) == ["6.123e-17"], "all that there is"

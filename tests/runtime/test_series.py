@@ -14,6 +14,7 @@ import pytest
 import torch
 
 import dlc
+from dlc.runtime.data import series
 from dlc.runtime.data.feed import Data, Feed
 from dlc.runtime.exporting.pipeline import as_json
 from dlc.runtime.inference import answering
@@ -196,6 +197,28 @@ def test_gaps(opened) -> None:
         "promo": [0] * 48,
     }
     assert len(opened(months).parts["train"]) > 0, "months are of different lengths"
+
+
+@pytest.mark.parametrize("kind", [str, int, float])
+@pytest.mark.parametrize("months", [False, True])
+def test_dates_without_signs_are_dates(opened, kind: type, months: bool) -> None:
+    """The 1st of February is a day after the 31st of January, and January a month after December: nothing is a gap."""
+    table = sales()
+    if months:
+        days = [datetime.date.fromisoformat(day) - datetime.date(2024, 1, 1) for day in table["date"]]
+        table["date"] = [f"{2020 + day.days // 12}{day.days % 12 + 1:02}" for day in days]
+    else:
+        table["date"] = [day.replace("-", "") for day in table["date"]]
+    expected = {split: len(part) for split, part in opened().parts.items()}
+    table["date"] = list(map(kind, table["date"]))
+    assert {split: len(part) for split, part in opened(table).parts.items()} == expected
+
+
+def test_numbers_that_are_not_all_dates_stay_numbers() -> None:
+    for numbers in ([20240131, 20240132], [20240131, 202402], [20240131.5], [999], [28400000, 28400001], []):
+        assert series.dates_of(np.array(numbers, np.float64)) is None, numbers
+    days = series.dates_of(np.array([20240201.0, 20240131.0, 20240201.0]))
+    assert days is not None and (days // 86_400_000_000).tolist() == [19754, 19753, 19754]
 
 
 # ---- forecasts ---------------------------------------------------------------------------------------------------------------
