@@ -39,8 +39,8 @@ def command(
 ) -> int:
     """Predict on new inputs with a run or an ONNX file.
 
-    INPUT is a table (.csv, .parquet, .feather, .jsonl), a pipe with CSV, arrays (.npz, .npy, .json), an image, a directory of images
-    or a text, as the model was trained on; other columns are ignored. An .onnx file does not need torch.
+    INPUT is a table (.csv, .parquet, .feather, .jsonl), a pipe with CSV, records in a .tar, arrays (.npz, .npy, .json), an image, a
+    directory of images or a text, as the model was trained on; other columns are ignored. An .onnx file does not need torch.
     """
     chosen = "csv" if form == "text" and output is not None else form or by_ending(output)
     if chosen == "parquet" and output is None:

@@ -162,7 +162,7 @@ categories, the records of each split, lengths of records and ranges of numbers 
 again reads nothing of all records. The order of an epoch of more than 1,048,576 records is computed a batch at a time. Token
 files and image folders are never read whole: token files are mapped, those of several splits too, and an image is read when it is
 needed, also one in a tar file (`tar_shards`), of which an index is kept. Values that a transform
-learns from, and the order of batches of tokens, are still in memory."""
+learns from, the order of batches of tokens, and all of a `text`, `parallel_text` or `npz` source are still in memory."""
 
 _BUILTIN = """## Built-in data sets
 

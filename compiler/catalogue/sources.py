@@ -227,6 +227,7 @@ class TarShards(DataSource):
 
     extra = "images"
     images = True
+    suffixes = (".tar",)
     pieces = "shards"
     example = 'source = tar_shards("shards/{split}-{000..009}.tar")'
 

@@ -12,9 +12,11 @@ import json
 import math
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import tarfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +117,34 @@ PICTURES = Case(
     "cross_entropy(logits, label)",
     pictures,
     raw="pictures",
+)
+
+
+def shards(folder: Path) -> None:
+    """The same photographs in a tar file, each with an object of further columns."""
+    pictures(folder)
+    with tarfile.open(folder / "t.tar", "w") as opened:
+        for number, file in enumerate(sorted((folder / "pictures").rglob("*.png"))):
+            about = json.dumps({"height": 9.5 + number, "town": f"town {number % 3}", "note": None}).encode()
+            for end, content in (("png", file.read_bytes()), ("cls", file.parent.name.encode()), ("json", about)):
+                member = tarfile.TarInfo(f"{number:04}.{end}")
+                member.size = len(content)
+                opened.addfile(member, BytesIO(content))
+
+
+SHARDS = Case(
+    """source = tar_shards("t.tar")
+  image: f32[3, 16, 16] = source.image
+    -> if training { random_resized_crop(16) -> hflip(0.5) } else { resize(20) -> center_crop(16) } -> normalize("imagenet")
+  height: f32 = source.height -> standardize
+  town: i64 = source.town -> category
+  label: i64 = source.cls -> category""",
+    """model M(image: [B, 3, 16, 16], height: [B], town: i64[B]) -> (logits: [B, 2]) {
+  logits = concat(image -> flatten, height[:, none], town -> t: Embedding(3, 2), axis = -1) -> fc: Linear(2)
+}""",
+    "cross_entropy(logits, label)",
+    shards,
+    raw="t.tar",
 )
 
 
@@ -260,7 +290,7 @@ def with_data(case: Case, write: Callable[[Path], Table | None]) -> Case:
     return Case(case.data, case.model, case.loss, write, case.raw)
 
 
-QUICK = {"birds": BIRDS, "clients": CLIENTS, "pictures": PICTURES, "tokens": TOKENS}
+QUICK = {"birds": BIRDS, "clients": CLIENTS, "pictures": PICTURES, "shards": SHARDS, "tokens": TOKENS}
 LONG = {
     "sentences": SENTENCES,
     "notes": NOTES,
@@ -292,7 +322,7 @@ class Made:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Made]:
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Made]]:
     @cache
     def make(name: str) -> Made:
         case = {**QUICK, **LONG}[name]
@@ -317,7 +347,9 @@ export inside {{ train = main; onnx = "inside.onnx"; preprocess = true }}
         )
         return Made(folder, table, case, run, plain, inside)
 
-    return make
+    with pytest.MonkeyPatch.context() as patch:  # an index of tar files is kept
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield make
 
 
 def evaluated(made: Made) -> tuple[dict[str, np.ndarray[Any, Any]], np.ndarray[Any, Any]]:
